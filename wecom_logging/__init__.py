@@ -1,0 +1,1 @@
+"""WeChat Work alerts from the standard logging module."""

@@ -1,0 +1,91 @@
+"""What one message will report: plain values, from the store to the renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+#: A captured record: plain JSON data (the keys are listed in `capture.py`).
+Event = dict[str, Any]
+
+State = Literal["new", "again", "still", "over"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a group this group: stable across processes and releases, already redacted."""
+
+    #: Sixteen hexadecimal digits. The first four are shown, as in `#7f3a`.
+    id: str
+    logger: str
+    level: str
+    #: Type of the exception ("ConnectTimeout"), "" without one.
+    type: str = ""
+    #: Module path below its import root and function ("pay/gateway.py post"), "" if unknown.
+    place: str = ""
+    #: The message template with its variable parts masked.
+    template: str = ""
+    #: The same for all groups that one cause explains (chain of types and innermost
+    #: frame); "" if there is no exception.
+    cause: str = ""
+
+    @property
+    def critical(self) -> bool:
+        return self.level == "critical"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One group's part of a digest. Times are seconds since the epoch, for display."""
+
+    identity: Identity
+    state: State
+    #: Errors that this message newly reports; 0 for a group that is over.
+    count: int
+    #: Errors of `count` that an earlier message of unknown fate may have told already.
+    doubtful: int
+    #: Errors since `since`, told and untold.
+    total: int
+    #: When the group began, or began again after it had been over.
+    since: float
+    #: When its latest error happened.
+    last: float
+    #: Errors and seconds of the span before this one, for the trend; 0 seconds: none.
+    before: tuple[int, float]
+    #: Seconds in which `count` gathered.
+    span: float
+    #: True for a surge or a CRITICAL that had been over, and for a new group.
+    news: bool
+    #: Names of the hosts it happened on.
+    hosts: tuple[str, ...]
+    #: Up to five captured events, oldest first.
+    samples: tuple[Event, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Why this digest comes late."""
+
+    #: When the first attempt failed, seconds since the epoch.
+    since: float
+    #: What the last failure said, without secrets.
+    reason: str
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The groups that one message will report."""
+
+    #: Names the lease in the store; the message's own id is `m-` and its first four digits.
+    id: str
+    reports: tuple[Report, ...]
+    #: When it was claimed, seconds since the epoch.
+    now: float
+    #: Set if the destination could not be reached before.
+    outage: Outage | None = None
+    #: Errors that a deadline has lost since the last message.
+    lost: int = 0
+
+    @property
+    def message_id(self) -> str:
+        return f"m-{self.id[:4]}"

@@ -1,0 +1,1 @@
+"""Where messages go: an application or a group robot."""
