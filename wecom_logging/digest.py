@@ -60,6 +60,8 @@ class Report:
     hosts: tuple[str, ...]
     #: Up to five captured events, oldest first.
     samples: tuple[Event, ...] = field(default=(), repr=False)
+    #: When the first of `count` happened; 0 if that is not known.
+    first: float = 0.0
 
 
 @dataclass(frozen=True)
