@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: A surge is at least this many errors, and more than this many times the last message's.
 SURGE_COUNT = 10
 SURGE_FACTOR = 10
+#: ... and they come at least this many times as fast. Without it every steady storm would
+#: be a surge: its first message tells of one second, the pause after it is a minute long.
+SURGE_SPEED = 2.0
 
 #: First and longest pause after an attempt that failed for reasons that pass by themselves.
 BACKOFF_FIRST = 1.0
@@ -61,7 +64,7 @@ class Track:
     last_seen: float
     #: When it began, or began again after it had been over.
     since: float
-    #: From when on its pending errors are worth a message.
+    #: From when on its pending errors are worth a message, if they are news.
     due: float
     quiet_after: float
     forget_after: float
@@ -76,12 +79,15 @@ class Track:
     over_told: bool = False
     #: That it is over is worth a message of its own.
     loud: bool = False
-    #: So many pending errors are a surge.
+    #: So many pending errors, at so many a second, are a surge.
     surge: int = 0
+    surge_speed: float = 0.0
     #: Messages that told of it since `since`, and its place in `Policy.repeat_intervals`
     #: (-1: the pauses start again with the next message).
     told: int = 0
     step: int = -1
+    #: How long to wait after a message before the next one, unless there is news.
+    pause: float = 0.0
     #: When the last message told of it, of how many errors, gathered in how many seconds.
     told_at: float | None = None
     told_count: int = 0
@@ -115,7 +121,8 @@ def is_over(track: Track, pending: int, now: float) -> bool:
 
 def over_at(track: Track) -> float:
     """When a group without pending errors will be over, if no error comes."""
-    return max(track.last_seen + track.quiet_after, track.due)
+    told_at = track.first_seen if track.told_at is None else track.told_at
+    return max(track.last_seen + track.quiet_after, told_at + track.pause)
 
 
 def arrive(track: Track, count: int, pending: int, now: float, wait: float) -> None:
@@ -129,9 +136,15 @@ def arrive(track: Track, count: int, pending: int, now: float, wait: float) -> N
         track.pending_since = now
     track.total += count
     track.last_seen = now
-    if not track.news and pending + count >= track.surge:
-        track.news, track.due = True, min(track.due, now + wait)
+    if not track.news and is_surge(track, pending + count, now):
+        track.news, track.due = True, now + wait
         track.step = -1
+
+
+def is_surge(track: Track, pending: int, now: float) -> bool:
+    """Whether it has become so much worse that nobody should have to wait for the pause."""
+    seconds = max(1.0, now - track.pending_since)
+    return pending >= track.surge and pending >= track.surge_speed * seconds
 
 
 def state(track: Track) -> State:
@@ -141,15 +154,18 @@ def state(track: Track) -> State:
     return "again" if track.again else "still"
 
 
-def due_at(track: Track, pending: int, news_gate: float) -> float | None:
+def due_at(track: Track, pending: int, news_gate: float, last_message: float) -> float | None:
     """When something about the group is worth a message; None if nothing is.
 
-    `news_gate` is the end of `group_interval` after the last message with news.
+    `news_gate` is the end of `group_interval` after the last message with news. The pause
+    is counted from the last message of all: it told everything there was to tell, so it
+    spoke about this group too, if only by not naming it. Twenty kinds that each fail once
+    an hour are one message an hour because of this, not twenty.
     """
+    if pending and track.news:
+        return track.due if track.critical else max(track.due, news_gate)
     if pending:
-        if track.news and not track.critical:
-            return max(track.due, news_gate)
-        return track.due
+        return last_message + track.pause
     if track.loud and not track.over_told:
         return over_at(track)
     return None
@@ -157,13 +173,13 @@ def due_at(track: Track, pending: int, news_gate: float) -> float | None:
 
 def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     """A message has told of `count` errors of this group."""
-    before = track.told_at if track.told_at is not None else track.since
-    track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
-    track.told_span = max(0.0, now - before)
-    track.told_at, track.told_count = now, count
+    before = track.since if track.told_at is None else track.told_at
+    track.told_at, track.told_count, track.told_span = now, count, max(0.0, now - before)
     track.told += 1
-    track.due = now + policy.repeat_intervals[track.step]
+    track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
+    track.pause = policy.repeat_intervals[track.step]
     track.surge = max(SURGE_COUNT, SURGE_FACTOR * count + 1)
+    track.surge_speed = SURGE_SPEED * count / max(1.0, track.told_span)
     track.news = track.again = False
     track.loud = policy.recovery == "always" or (
         policy.recovery == "auto" and (track.critical or track.told > 1)

@@ -191,7 +191,7 @@ class MemoryStore:
         self._held: dict[str, Held] = {}
         self._accounts: dict[str, Account] = {}
         self._sequences: dict[str, int] = {}
-        self._news_gate = float("-inf")
+        self._news_gate = self._last_message = float("-inf")
         self._lost = 0
         self.configure(policy or Policy(), rate_limit, max_groups)
 
@@ -277,10 +277,13 @@ class MemoryStore:
             (
                 at
                 for g in self._groups.values()
-                if (at := schedule.due_at(g.track, g.count, self._news_gate)) is not None
+                if (at := self._due_at(g)) is not None
             ),
             default=None,
         )
+
+    def _due_at(self, group: Group) -> float | None:
+        return schedule.due_at(group.track, group.count, self._news_gate, self._last_message)
 
     def _allowed_at(self, now: float, *, urgent: bool) -> float:
         """When the back-off and the budget permit an attempt."""
@@ -397,6 +400,7 @@ class MemoryStore:
                 # An error that came while the message was on its way has begun it anew.
                 if group is not None and not group.pending and not group.track.again:
                     schedule.tell_over(group.track)
+            self._last_message = now
             if held.news:
                 self._news_gate = now + self._policy.group_interval
 
