@@ -1,0 +1,308 @@
+"""Plain functions on untrusted text: make it inert, and make it fit.
+
+WeCom's markdown has no escape mechanism, so what could become markup is changed into
+characters that look alike: `**` into `∗∗`, `<module>` into `‹module›`. Limits are bytes of
+UTF-8, headlines are columns of a phone; both are cut between characters as people see them.
+
+Everything here takes time in proportion to the text, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from unicodedata import category, east_asian_width
+
+ELLIPSIS = "…"
+
+# --- what is not there to be seen ----------------------------------------------------
+
+# String sequences (titles, hyperlinks) are taken only with their end: without it, a lone
+# introducer could make the rest of a text disappear. A stray ESC goes in any case, so
+# that what is left cannot join up to a new sequence.
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b(?:[ -/]+[0-~]|[0-OQ-WYZ`-~])?"
+    r"|\x9b"
+)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Control characters that are no white space, Unicode's Default_Ignorable_Code_Point
+# (bidirectional controls, zero-width characters, fillers, variation selectors, tags),
+# interlinear annotation and the format controls of hieroglyphs.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+#: More combining marks than this on one character only serve to draw over other lines.
+_MAX_MARKS = 4
+
+# Combining marks are no word characters: a cheap way to find where they could pile up.
+_MAYBE_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
+
+
+def strip_ansi(text: str) -> str:
+    """`text` without terminal colours and other escape sequences."""
+    return _ANSI.sub("", text) if "\x1b" in text or "\x9b" in text else text
+
+
+def _encodable(text: str) -> str:
+    """`text` with U+FFFD for lone surrogates, which UTF-8 cannot hold."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _is_mark(char: str) -> bool:
+    return char > "\u02ff" and category(char)[0] == "M"
+
+
+def _cap_marks(run: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for char in run[0]:
+        marks = marks + 1 if _is_mark(char) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)
+
+
+def _one_visible_line(text: str, newline: str) -> str:
+    """All that can be seen of `text`, on one line, in the order in which it stands there."""
+    text = _INVISIBLE.sub("", _encodable(strip_ansi(text))).replace("\u2800", " ")
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    text = _MAYBE_MARKS.sub(_cap_marks, newline.join(filter(None, lines)))
+    # A leading mark would be drawn on whatever our own markup ends with.
+    return f"◌{text}" if text and _is_mark(text[0]) else text
+
+
+# --- what could become markup --------------------------------------------------------
+
+# Anywhere in a text. Multiplication signs go because `×n` is how our messages count.
+_LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"} | dict.fromkeys("×✕✖⨉⨯", "x"))
+
+# A tag, mention or autolink begins like this; at the end, our own text may follow.
+_ANGLE = re.compile(r"[-=]>|<(?=[A-Za-z/!?@]|$)|>")
+
+# An entity would be decoded, possibly to something that _INVISIBLE has just removed.
+_ENTITY = re.compile(r"&(?=#?\w{1,32};)")
+
+_STRIKE = re.compile(r"~{2,}")
+
+# Only an underscore that follows a word and precedes none ends emphasis. Without an end
+# there is no beginning either, so that `_id`, `foo_bar` and most URLs stay as they are.
+_EMPHASIS_END = re.compile(r"(?<=[^\s_])_+(?!\w)")
+
+# A backslash escapes the punctuation after it, which at the end would be our own.
+_ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)")
+
+# What makes a line a heading, quote, list item, rule, underline of a heading, row of a
+# table or definition of a link. The last character of the match is the one to change.
+_LINE_START = re.compile(
+    r"#(?=#{0,5}(?:\s|$))"
+    r"|>"
+    r"|[-+](?=\s|$)"
+    r"|\d{1,9}[.)](?=\s|$)"
+    r"|[-:|](?=[-:|\s]*$)"
+    r"|=(?==*\s*$)"
+    r"|_(?=[_\s]*$)"
+    r"|\[[^\]]*\]:"
+)
+_LINE_START_LOOK_ALIKE = {
+    "#": "＃", ">": "›", "-": "‐", "+": "＋", ".": "．", ")": "）",
+    ":": "：", "|": "¦", "=": "＝", "_": "ˍ",
+}  # fmt: skip
+
+
+def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
+    """One line of plain text that means nothing to WeCom: neither markdown, markdown_v2 nor text.
+
+    No link, image, mention, colour, heading, quote, list, emphasis, code, entity or count
+    (`×3`) comes out of it, and nothing that hides or reorders what stands there. A bare URL
+    stays. Doing it twice changes nothing more. The text grows at most fourfold in UTF-8.
+
+    Args:
+        text: Anything that was logged.
+        newline: Stands for line breaks, however many in a row; our own, so not looked at.
+        table: Whether the text will be in a cell of a table, where `|` is markup.
+    """
+    text = _without_inline_markup(_one_visible_line(text, newline))
+    text = _EMPHASIS_END.sub(lambda run: "ˍ" * len(run[0]), text)
+    text = _STRIKE.sub(lambda run: "∼" * len(run[0]), text)
+    text = _without_line_markup(_ESCAPE.sub("∖", text))
+    return text.replace("|", "¦") if table else text
+
+
+def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
+    """The inside of an inline code span: like `neutralise`, but nearer to the original.
+
+    Inside of a code span underscores, tildes, backslashes and the start mean nothing. A
+    backslash at the end is changed all the same: not every parser is sure about it.
+    """
+    text = _without_inline_markup(_one_visible_line(text, newline))
+    text = text[:-1] + "∖" if text.endswith("\\") else text
+    return text.replace("|", "¦") if table else text
+
+
+def _without_inline_markup(text: str) -> str:
+    text = text.translate(_LOOK_ALIKE).replace("](", "] (")
+    return _without_tags(_ENTITY.sub("＆", text))
+
+
+def _without_tags(text: str) -> str:
+    """`<module>` as `‹module›`; arrows and comparisons with a space stay."""
+    if "<" not in text:
+        return text
+    depth = 0
+
+    def look_alike(sign: re.Match[str]) -> str:
+        nonlocal depth
+        if sign[0] == "<":
+            depth += 1
+            return "‹"
+        if sign[0] == ">" and depth:
+            depth -= 1
+            return "›"
+        return sign[0]
+
+    return _ANGLE.sub(look_alike, text)
+
+
+def _without_line_markup(text: str) -> str:
+    start = _LINE_START.match(text)
+    if not start:
+        return text
+    last = start.end() - 1
+    return text[:last] + _LINE_START_LOOK_ALIKE[text[last]] + text[last + 1 :]
+
+
+# --- what fits -----------------------------------------------------------------------
+
+_JOINER = "\u200d"
+_EMOJI_STYLE = "\ufe0f"
+
+#: A character that is longer than this is no character but a nuisance, and may be cut.
+_LONGEST_CHARACTER = 32
+
+
+def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
+    """As much of the start of `text` as fits into `max_bytes` of UTF-8.
+
+    What is cut off is said by the `ellipsis`, which counts too; where not even that fits,
+    the result is empty. Lone surrogates become U+FFFD.
+    """
+    # No more characters than bytes: a text of megabytes costs what its start does.
+    start = _encodable(text[: max(max_bytes, 0) + 1])
+    data = start.encode()
+    if len(data) <= max_bytes:
+        return start
+    room = max_bytes - len(ellipsis.encode())
+    if room < 0:
+        return ""
+    return start[: _boundary(start, len(_readable(data[:room])), -1)] + ellipsis
+
+
+def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
+    """Start and end of `text` within `max_bytes` of UTF-8.
+
+    For places and types, whose end says more than their start and so gets two thirds:
+    `shop/pay…/gateway.py post`.
+    """
+    text = _encodable(text)
+    data = text.encode()
+    if len(data) <= max_bytes:
+        return text
+    room = max_bytes - len(ellipsis.encode())
+    if room < 0:
+        return ""
+    head = len(_readable(data[: room // 3]))
+    tail = len(text) - len(_readable(data[len(data) - (room - room // 3) :]))
+    return text[: _boundary(text, head, -1)] + ellipsis + text[_boundary(text, tail, 1) :]
+
+
+def columns(text: str) -> int:
+    """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
+    return sum(_widths(text))
+
+
+def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
+    """As much of the start of `text` as fits into `max_columns`, `ellipsis` included."""
+    room = max_columns - columns(ellipsis)
+    end = used = 0
+    for index, width in enumerate(_widths(text)):
+        used += width
+        if used <= room:
+            end = index + 1
+        if used > max_columns:
+            return text[: _boundary(text, end, -1)] + ellipsis if room >= 0 else ""
+    return text
+
+
+def _readable(data: bytes) -> str:
+    """The whole characters in a slice of UTF-8, whose ends may have cut one."""
+    return data.decode(errors="ignore")
+
+
+def _boundary(text: str, index: int, step: int) -> int:
+    """The nearest place from `index` in the direction `step` that is between characters."""
+    place = index
+    while 0 < place < len(text) and _inside_character(text, place):
+        place += step
+        if abs(place - index) > _LONGEST_CHARACTER:
+            return index
+    return place
+
+
+def _inside_character(text: str, index: int) -> bool:
+    """Whether what people see as one character goes on from before `index` to after it."""
+    before, after = text[index - 1], text[index]
+    if _is_flag_half(before) and _is_flag_half(after):
+        halves = index
+        while halves and _is_flag_half(text[halves - 1]):
+            halves -= 1
+        return (index - halves) % 2 == 1
+    return before == _JOINER or _extends(after)
+
+
+def _extends(char: str) -> bool:
+    """Whether `char` belongs to the one before: marks, joiners, skin tones, tags, jamo."""
+    return (
+        _is_mark(char)
+        or char in "\u200c\u200d"
+        or _is_skin_tone(char)
+        or "\U000e0020" <= char <= "\U000e007f"
+        or "\u1160" <= char <= "\u11ff"
+    )
+
+
+def _is_skin_tone(char: str) -> bool:
+    return "\U0001f3fb" <= char <= "\U0001f3ff"
+
+
+def _is_flag_half(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def _widths(text: str) -> Iterator[int]:
+    """The columns that each character adds."""
+    before, width = "", 0
+    for char in text:
+        if char == _EMOJI_STYLE:
+            # The same sign as a picture: ⚠ is narrow, ⚠️ is not.
+            width = 1 if width == 1 else 0
+        elif before == _JOINER or _is_skin_tone(char):
+            width = 0
+        else:
+            width = _width(char)
+        yield width
+        before = char
+
+
+def _width(char: str) -> int:
+    if char.isascii() and char.isprintable():
+        return 1
+    if _extends(char) or category(char) in {"Cc", "Cf"}:
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
