@@ -1,0 +1,97 @@
+"""Template cards: what WeCom requires of them, and the text that is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from wecom_logging.simulator.errcodes import Refusal, parameter
+
+_NOTICES = ("text_notice", "news_notice")
+_INTERACTIONS = ("button_interaction", "vote_interaction", "multiple_interaction")
+_TASK_ID = re.compile(r"[0-9A-Za-z_@-]{1,128}")
+
+
+def check_card(card: Mapping[str, Any], *, robot: bool, callback: bool) -> None:
+    """A `Refusal` if a required part is missing or a list is too long.
+
+    `callback`: whether the application can be told that somebody pressed a button.
+    """
+    kind = card.get("card_type")
+    if kind not in (_NOTICES if robot else _NOTICES + _INTERACTIONS):
+        raise Refusal(42031)
+    _check_titles(card, str(kind))
+    _check_lists(card)
+    if kind in _NOTICES:
+        _check_action(card.get("card_action"))
+    if not robot and (kind in _INTERACTIONS or card.get("action_menu")):
+        if not callback:
+            raise Refusal(43012)
+        if not card.get("task_id"):
+            raise Refusal(42014)
+    if "task_id" in card and not _TASK_ID.fullmatch(str(card["task_id"])):
+        raise Refusal(42014)
+
+
+def _check_titles(card: Mapping[str, Any], kind: str) -> None:
+    title = _part(card, "main_title").get("title")
+    if kind == "text_notice" and not (title or card.get("sub_title_text")):
+        raise parameter("main_title.title and sub_title_text are empty")
+    if kind != "text_notice" and not title:
+        raise parameter("main_title.title is empty")
+    if kind == "news_notice" and not (card.get("card_image") or card.get("image_text_area")):
+        raise parameter("card_image and image_text_area are empty")
+
+
+def _check_lists(card: Mapping[str, Any]) -> None:
+    lines = _items(card, "horizontal_content_list", 6, 42035)
+    if any(not line.get("keyname") for line in lines):
+        raise Refusal(42027)
+    jumps = _items(card, "jump_list", 3, 42042)
+    if any(not jump.get("title") for jump in jumps):
+        raise parameter("jump_list.title is empty")
+    _items(card, "vertical_content_list", 4, 40058)
+    buttons = _items(card, "button_list", 6, 40058)
+    if card.get("card_type") == "button_interaction" and not buttons:
+        raise parameter("button_list is empty")
+
+
+def _check_action(action: object) -> None:
+    if not isinstance(action, dict) or action.get("type") not in (1, 2):
+        raise Refusal(42045)
+    if action["type"] == 1 and not action.get("url"):
+        raise Refusal(42028)
+
+
+def _part(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = card.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _items(card: Mapping[str, Any], key: str, limit: int, errcode: int) -> list[dict[str, Any]]:
+    items = card.get(key) or []
+    if not isinstance(items, list):
+        raise parameter(f"{key} should be an array")
+    if len(items) > limit:
+        if errcode == 40058:
+            raise parameter(f"{key} expect array size in [0, {limit}]")
+        raise Refusal(errcode)
+    return [each if isinstance(each, dict) else {} for each in items]
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """Everything that can be read on the card, one line each."""
+    title, big, quote = (
+        _part(card, key) for key in ("main_title", "emphasis_content", "quote_area")
+    )
+    lines = [
+        _part(card, "source").get("desc"), title.get("title"), title.get("desc"),
+        big.get("title"), big.get("desc"), quote.get("title"), quote.get("quote_text"),
+        card.get("sub_title_text"),
+    ]  # fmt: skip
+    pairs = _items(card, "horizontal_content_list", 6, 42035)
+    lines += [f"{pair.get('keyname')}: {pair.get('value', '')}" for pair in pairs]
+    for part in _items(card, "vertical_content_list", 4, 40058):
+        lines += [part.get("title"), part.get("desc")]
+    return "\n".join(str(line) for line in lines if line)

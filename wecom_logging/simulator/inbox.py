@@ -1,0 +1,163 @@
+"""What arrived: messages as the receivers have them, and every call with its outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wecom_logging.simulator.media import MediaFile
+
+Raw = bytes
+Fate = Literal["delivered", "dropped", "duplicate", "recalled"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message that WeCom accepted with errcode 0."""
+
+    #: Counts up from 1; never used twice.
+    id: int
+    #: Seconds since the epoch, by the simulator's clock.
+    time: float
+    #: "app" (`message/send`) or "robot" (`webhook/send`).
+    source: Literal["app", "robot"]
+    #: Name of the application or robot.
+    sender: str
+    #: The agentid in digits, or the last four characters of the robot's key.
+    destination: str
+    msgtype: str
+    #: What can be read: the text after WeCom's cut, a card's lines, a file's name.
+    content: str
+    #: The content as WeCom passes it on, by field.
+    shown: Mapping[str, Any]
+    #: Bytes of UTF-8 that were sent; `limit` of them are allowed (None: no single limit).
+    bytes: int
+    limit: int | None
+    #: WeCom has cut it to the limit.
+    truncated: bool
+    #: As they were asked for: touser, toparty, totag.
+    recipients: Mapping[str, str]
+    #: Members (for a robot: its group) that got it.
+    delivered_to: tuple[str, ...]
+    #: Members whose limit was exceeded: WeCom drops it for them and says errcode 0.
+    dropped_for: tuple[str, ...]
+    #: "delivered" to somebody; "dropped" in silence; a "duplicate" that was held back;
+    #: "recalled" afterwards. In all of these the client was told errcode 0.
+    fate: Fate
+    mentions: tuple[str, ...]
+    file: MediaFile | None
+    #: The request's JSON, and its bytes.
+    request: Mapping[str, Any]
+    raw: Raw = field(repr=False)
+    #: What WeCom answered (the client may have seen something else: a fault).
+    answer: Mapping[str, Any]
+
+    @property
+    def file_id(self) -> str | None:
+        return self.file.id if self.file else None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One HTTP call and how it ended."""
+
+    id: int
+    time: float
+    #: Path below `/cgi-bin/`.
+    name: str
+    method: str
+    ip: str
+    #: What WeCom decided; None if a fault kept the call from being processed.
+    errcode: int | None
+    errmsg: str
+    #: What the client was told: the same, or what a fault made of it (None: no answer).
+    told: int | None
+    #: The fault that struck, "" without one.
+    fault: str = ""
+
+
+class Inbox:
+    """The newest messages and calls, and numbers about all of them.
+
+    Everything happens under `changed`, whose waiters are woken by each change.
+    """
+
+    def __init__(self, changed: threading.Condition, max_messages: int, max_bytes: int) -> None:
+        self._changed = changed
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._messages: deque[Message] = deque()
+        self._max_messages = max_messages
+        self._calls: deque[Call] = deque(maxlen=max(max_messages, 1000) * 5)
+        #: Ids given so far; `clear` does not start them again.
+        self.last_message = 0
+        self.last_call = 0
+        #: Changes so far, of whatever kind.
+        self.version = 0
+        self.by_call: Counter[str] = Counter()
+        #: (call, errcode that the client was told, None for no readable answer) -> calls
+        self.by_errcode: Counter[tuple[str, int | None]] = Counter()
+        #: Delivered messages since the last `clear`, also those no longer kept.
+        self.delivered = 0
+
+    def touch(self) -> None:
+        """Tell everybody who waits that something is different."""
+        with self._changed:
+            self.version += 1
+            self._changed.notify_all()
+
+    def add(self, make: Callable[[int], Message]) -> Message:
+        """Keep the message that `make` builds for the next id."""
+        with self._changed:
+            self.last_message += 1
+            message = make(self.last_message)
+            self._messages.append(message)
+            self._bytes += len(message.raw)
+            self.delivered += message.fate == "delivered"
+            while len(self._messages) > self._max_messages or (
+                self._bytes > self._max_bytes and len(self._messages) > 1
+            ):
+                self._bytes -= len(self._messages.popleft().raw)
+            self.touch()
+            return message
+
+    def record(self, make: Callable[[int], Call]) -> None:
+        """Keep the call that `make` builds for the next id."""
+        with self._changed:
+            self.last_call += 1
+            call = make(self.last_call)
+            self._calls.append(call)
+            self.by_call[call.name] += 1
+            self.by_errcode[call.name, call.told] += 1
+            self.touch()
+
+    def messages(self) -> list[Message]:
+        """Oldest first."""
+        with self._changed:
+            return list(self._messages)
+
+    def calls(self) -> list[Call]:
+        """Oldest first."""
+        with self._changed:
+            return list(self._calls)
+
+    def replace(self, message: Message) -> None:
+        """Put a changed message in the place of the one with its id."""
+        with self._changed:
+            for place, each in enumerate(self._messages):
+                if each.id == message.id:
+                    self._messages[place] = message
+            self.touch()
+
+    def clear(self) -> None:
+        """Forget messages, calls and their numbers."""
+        with self._changed:
+            self._messages.clear()
+            self._calls.clear()
+            self._bytes = self.delivered = 0
+            self.by_call.clear()
+            self.by_errcode.clear()
+            self.touch()

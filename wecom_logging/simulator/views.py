@@ -1,0 +1,145 @@
+"""The state of the simulator as plain JSON data, for the control API and the page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from wecom_logging.simulator.budgets import Window
+from wecom_logging.simulator.config import Switches
+from wecom_logging.simulator.faults import KINDS, Active, Faults
+from wecom_logging.simulator.inbox import Call, Message
+from wecom_logging.simulator.world import World
+
+Json = dict[str, Any]
+
+
+def message(each: Message) -> Json:
+    """One message, without the bytes of its file."""
+    data = {
+        field.name: getattr(each, field.name)
+        for field in dataclasses.fields(each)
+        if field.name not in ("file", "raw")
+    }
+    data["raw"] = each.raw.decode("utf-8", "replace")
+    data["file"] = each.file and {
+        "id": each.file.id,
+        "type": each.file.type,
+        "name": each.file.name,
+        "bytes": each.file.size,
+    }
+    return data
+
+
+def call(each: Call) -> Json:
+    return dataclasses.asdict(each)
+
+
+def calls(world: World) -> Json:
+    """Numbers by path and by errcode, and the newest hundred calls."""
+    by_errcode: dict[str, dict[str, int]] = {}
+    with world.changed:
+        for (name, told), number in sorted(world.inbox.by_errcode.items(), key=str):
+            key = "no answer" if told is None else str(told)
+            by_errcode.setdefault(name, {})[key] = number
+        return {
+            "total": sum(world.inbox.by_call.values()),
+            "by_call": dict(world.inbox.by_call),
+            "by_errcode": by_errcode,
+            "recent": [call(each) for each in world.inbox.calls()[-100:]],
+        }
+
+
+def tokens(world: World) -> list[Json]:
+    """Issued tokens, newest first; `left` is their remaining life in seconds."""
+    with world.changed:
+        now = world.clock.now()
+        return [
+            {
+                "agentid": each.agentid,
+                "ends_in": each.value[-6:],
+                "issued": each.issued,
+                "left": 0.0 if each.errcode(now) else each.expires - now,
+                "errcode": each.errcode(now),
+            }
+            for each in reversed(list(world.tokens))
+        ]
+
+
+def budgets(world: World) -> list[Json]:
+    """What each destination has used of its limits."""
+    with world.changed:
+        now = world.clock.now()
+        rows: list[Json] = []
+        for (agentid, user), quota in world.quotas.items():
+            rows.append({
+                "source": "app", "destination": str(agentid), "member": user,
+                "minute": _window(quota.minute, now), "hour": _window(quota.hour, now),
+            })  # fmt: skip
+        for robot in world.config.robots:
+            gate = world.gate(robot)
+            rows.append({
+                "source": "robot", "destination": robot.key[-4:], "member": robot.name,
+                "minute": _window(gate.window, now),
+                "closed_for": max(0.0, gate.closed_until - now),
+            })  # fmt: skip
+        for agentid, daily in world.daily.items():
+            rows.append({
+                "source": "app", "destination": str(agentid), "member": "",
+                "day": {"used": daily.used(now), "limit": world.config.accounts * 200},
+            })  # fmt: skip
+        return rows
+
+
+def _window(window: Window, now: float) -> Json:
+    return {"used": window.used(now), "limit": window.limit}
+
+
+def fault(active: Active) -> Json:
+    """A fault that is switched on."""
+    data = {"id": active.id, "since": active.since, "struck": active.struck}
+    return {**dataclasses.asdict(active.fault), **data, "processed": active.fault.processes}
+
+
+def faults(each: Faults) -> Json:
+    return {"active": [fault(active) for active in each.active()], "kinds": KINDS}
+
+
+def switches(world: World) -> Json:
+    """Each switch with its position, its choices and what it is about."""
+    now = world.config.switches
+    return {
+        field.name: {
+            "value": getattr(now, field.name),
+            "choices": list(field.metadata["choices"]),
+            "about": field.metadata["about"],
+        }
+        for field in dataclasses.fields(Switches)
+    }
+
+
+def clock(world: World) -> Json:
+    return {"now": world.clock.now(), "moved": world.clock.moved}
+
+
+def state(world: World, active: Faults) -> Json:
+    """Everything but the messages."""
+    with world.changed:
+        return {
+            "version": world.inbox.version,
+            "clock": clock(world),
+            "calls": calls(world),
+            "tokens": tokens(world),
+            "budgets": budgets(world),
+            "faults": faults(active),
+            "switches": switches(world),
+            "counts": _fates(world),
+        }
+
+
+def _fates(world: World) -> Mapping[str, int]:
+    counts = {"delivered": 0, "dropped": 0, "duplicate": 0, "recalled": 0}
+    for each in world.inbox.messages():
+        counts[each.fate] += 1
+    return counts
