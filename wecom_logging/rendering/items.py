@@ -1,0 +1,185 @@
+"""What is drawn as one: a group, or all groups that one cause explains; and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from wecom_logging.digest import Digest, Report, State
+from wecom_logging.rendering.sample import Frame, Sample, read
+
+#: Identity of what is beyond `max_groups`; `others-critical` for CRITICAL.
+OTHERS = "others"
+
+_STATES: tuple[State, ...] = ("new", "again", "still", "over")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Reports that are drawn together, the one that stands for them first."""
+
+    reports: tuple[Report, ...]
+
+    @property
+    def lead(self) -> Report:
+        return self.reports[0]
+
+    @property
+    def is_block(self) -> bool:
+        """Whether one cause explains several groups."""
+        return len(self.reports) > 1
+
+    @cached_property
+    def state(self) -> State:
+        """The one that most deserves to be told."""
+        return min((report.state for report in self.reports), key=_STATES.index)
+
+    @property
+    def over(self) -> bool:
+        return self.state == "over"
+
+    @cached_property
+    def critical(self) -> bool:
+        return any(report.identity.critical for report in self.reports)
+
+    @cached_property
+    def red(self) -> bool:
+        """Whether this is a reason to get up: new, surging or CRITICAL, and not over."""
+        news = any(report.news for report in self.reports)
+        return not self.over and (self.state == "new" or news or self.critical)
+
+    @cached_property
+    def count(self) -> int:
+        return sum(report.count for report in self.reports)
+
+    @cached_property
+    def total(self) -> int:
+        return sum(report.total for report in self.reports)
+
+    @cached_property
+    def since(self) -> float:
+        return min(report.since for report in self.reports)
+
+    @cached_property
+    def last(self) -> float:
+        return max(report.last for report in self.reports)
+
+    @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        return hosts_of(self.reports)
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The first event that was captured: the nearest to the cause."""
+        samples = (sample for report in self.reports for sample in report.samples)
+        return read(next(samples, None))
+
+    @cached_property
+    def level(self) -> str:
+        """The level, if it is not the usual one."""
+        level = "critical" if self.critical else self.lead.identity.level
+        return "" if level == "error" else level.upper()
+
+    @cached_property
+    def type(self) -> str:
+        """Type of the exception; "" without one."""
+        return self.lead.identity.type or next((one.type for one in self.sample.chain), "")
+
+    @cached_property
+    def message(self) -> str:
+        """What was logged, or the template if no event was captured."""
+        return self.sample.message.strip() or self.lead.identity.template.strip()
+
+    @cached_property
+    def trace(self) -> list[tuple[Frame, int]]:
+        """Where it broke and how it got there, innermost place first, each once."""
+        return trace(self.lead, self.sample)
+
+    @cached_property
+    def same_place(self) -> bool:
+        """Whether it broke in one place, however many groups there are."""
+        return len({report.identity.place for report in self.reports}) == 1
+
+    def places(self, limit: int) -> list[tuple[int, str]]:
+        """The places with most errors: where it broke or, if that is one, where it was logged."""
+        told_apart_by_site = self.is_block and self.same_place
+        name = _site if told_apart_by_site else _place
+        return [(report.count, name(report)) for report in self.reports[:limit]]
+
+
+def itemise(digest: Digest) -> tuple[list[Item], int]:
+    """The items of a digest in the order of drawing, and the errors of "others"."""
+    reports = [report for report in digest.reports if not _is_others(report)]
+    others = sum(report.count for report in digest.reports if _is_others(report))
+    blocks: dict[object, list[Report]] = {}
+    for report in reports:
+        cause = report.identity.cause
+        key = (cause, report.state == "over") if cause else id(report)
+        blocks.setdefault(key, []).append(report)
+    items = [Item(tuple(sorted(block, key=_strength))) for block in blocks.values()]
+    return sorted(items, key=_rank), others
+
+
+def hosts_of(reports: Sequence[Report]) -> tuple[str, ...]:
+    return tuple(sorted({host for report in reports for host in report.hosts}))
+
+
+def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
+    """The frames from the one that the group is known by, outwards, and how often each.
+
+    The identity names a place without a line. Its own spelling (qualified name, path below
+    the import root) is kept, and the line is the sample's.
+    """
+    traces = [failure.places for failure in sample.chain] + [[(sample.site, 1)]]
+    path, name = split_place(report.identity.place)
+    if not path:
+        return traces[0] or traces[-1]
+    for places in traces:
+        for index, (frame, times) in enumerate(places):
+            if _same_file(frame.path, path) and _same_function(frame.name, name):
+                return [(replace(frame, path=path, name=name), times), *places[index + 1 :]]
+    return [(Frame(path, name=name), 1)]
+
+
+def split_place(place: str) -> tuple[str, str]:
+    """Path and function of `pay/gateway.py post`."""
+    path, _, name = place.rpartition(" ")
+    return (path, name) if path else (name, "")
+
+
+def _place(report: Report) -> str:
+    return trace(report, _first_sample(report))[0][0].place
+
+
+def _site(report: Report) -> str:
+    return _first_sample(report).site.place or report.identity.logger
+
+
+def _first_sample(report: Report) -> Sample:
+    return read(report.samples[0] if report.samples else None)
+
+
+def _same_file(whole: str, below_root: str) -> bool:
+    return whole == below_root or whole.replace("\\", "/").endswith(f"/{below_root}")
+
+
+def _same_function(name: str, qualified: str) -> bool:
+    return not qualified or qualified.rpartition(".")[2] == name.rpartition(".")[2]
+
+
+def _is_others(report: Report) -> bool:
+    return report.identity.id.partition("-")[0] == OTHERS
+
+
+def _strength(report: Report) -> tuple[bool, int, int]:
+    return not report.identity.critical, _STATES.index(report.state), -report.count
+
+
+def _rank(item: Item) -> tuple[bool, bool, bool, int]:
+    return (
+        item.over,
+        not item.critical,
+        item.state != "new",
+        -max(item.count, item.total * item.over),
+    )

@@ -1,0 +1,58 @@
+"""What all parts of one message share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wecom_logging.digest import Digest
+from wecom_logging.rendering.dialects import DIALECTS, Markdown
+from wecom_logging.rendering.items import Item, hosts_of, itemise
+from wecom_logging.rendering.labels import LABELS, Labels
+from wecom_logging.rendering.moments import Calendar
+from wecom_logging.rendering.style import Style
+
+#: A message that comes this much later than its errors is late, if its process is new.
+_LATE = 120.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """A digest, sorted for drawing, and the means to draw it."""
+
+    digest: Digest
+    style: Style
+    items: tuple[Item, ...]
+    #: Errors of the kinds beyond `max_groups`.
+    others: int
+    labels: Labels
+    dialect: Markdown
+    calendar: Calendar
+    hosts: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, digest: Digest, style: Style) -> Page:
+        items, others = itemise(digest)
+        labels = LABELS[style.language]
+        calendar = Calendar(digest.now, style.timezone, labels, show_offset=style.show_offset)
+        return cls(
+            digest,
+            style,
+            tuple(items),
+            others,
+            labels,
+            DIALECTS[style.msgtype],
+            calendar,
+            hosts_of(digest.reports),
+        )
+
+    @property
+    def count(self) -> int:
+        """N: what this message newly reports."""
+        return sum(report.count for report in self.digest.reports)
+
+    @property
+    def late(self) -> bool:
+        """Whether this comes after an outage, or is what a process before this one left."""
+        last = max((report.last for report in self.digest.reports if report.count), default=0.0)
+        left = 0.0 < last < min(self.style.started, self.digest.now - _LATE)
+        return self.digest.outage is not None or left
