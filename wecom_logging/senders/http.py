@@ -1,0 +1,236 @@
+"""HTTP to the API: one answer or one `TransportError`, in bounded time and memory.
+
+Built on requests for its proxies, CA bundles and environment variables, over the
+connections of `connection.py`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+
+from ..errors import TransportError
+from ..silence import hush
+from .connection import Adapter, progress
+from .deadline import deadline, remaining
+from .secret import Secret
+
+#: Seconds that a call may take beyond its connect and read timeouts.
+GRACE = 5.0
+
+#: Bytes of an answer. WeCom's own are a few hundred.
+MAX_ANSWER = 1 << 20
+
+Params = Mapping[str, "str | Secret"]
+Files = Mapping[str, "tuple[str, bytes, str]"]
+
+#: Why there is no answer, and whether the request may have been carried out all the same.
+Trouble = tuple[str, bool]
+
+hush(
+    "requests",
+    "charset_normalizer",
+    *("urllib3" + name for name in ("", ".connection", ".connectionpool", ".poolmanager")),
+    *("urllib3" + name for name in (".response", ".util.retry", ".http2.connection")),
+    "urllib3.contrib.pyopenssl",
+)
+
+# What `getaddrinfo` and urllib3 would otherwise look up, and so import, at the first call
+# and on our thread.
+for _name in ("idna", "ascii", "latin-1", "utf-8"):
+    codecs.lookup(_name)
+
+
+# Sessions of the parent, kept from being collected in a forked child: the locks inside may
+# have been held at the fork, and the connections are the parent's.
+_inherited: list[requests.Session] = []
+
+
+class Http:
+    """Calls to one API, over one connection that is kept between them.
+
+    Redirects are not followed (a POST would become a GET), `~/.netrc` is not read, cookies
+    are not kept and nothing is repeated. Usable from several threads; a forked child makes
+    its own connection.
+
+    Args:
+        timeout: Seconds to connect (to each address of the host) and to wait for each part
+            of the answer. A whole call takes at most their sum and 5 s more, apart from
+            name resolution, which has the system's own limit.
+        proxies: As requests takes them; None for those of the environment.
+        scrub: Takes our secrets out of a text.
+    """
+
+    def __init__(
+        self,
+        timeout: tuple[float, float],
+        proxies: Mapping[str, str] | None,
+        scrub: Callable[[str], str],
+    ) -> None:
+        self._timeout = timeout
+        self._proxies = dict(proxies) if proxies is not None else None
+        self._scrub = scrub
+        self._session = _session()
+        self._pid = os.getpid()
+
+    def call(
+        self,
+        url: str,
+        params: Params,
+        *,
+        body: bytes | None = None,
+        files: Files | None = None,
+    ) -> dict[str, Any]:
+        """GET, or POST if there is a body or a file; returns WeCom's answer.
+
+        Args:
+            url: Without a secret.
+            params: The query. Secrets stay wrapped until they are written, so that no
+                frame of a traceback shows them.
+
+        Raises:
+            TransportError: There is no answer that can be WeCom's. Its text names neither
+                URL nor secret, and no exception of requests hangs on it.
+        """
+        if os.getpid() != self._pid:
+            self.after_fork()
+        try:
+            with deadline(time.monotonic() + sum(self._timeout) + GRACE):
+                status, content = self._exchange(url, params, body, files)
+        except Exception as error:
+            # Whatever the HTTP library comes up with holds the URL in its text, in its
+            # request or in the exception behind it. Replaced below, outside of this block,
+            # so that it is not even the new one's context.
+            text, unclear = _unanswered(error)
+        else:
+            answer = _parsed(content)
+            if not (trouble := _unreadable(status, answer)):
+                return answer or {}
+            text, unclear = trouble
+        raise TransportError(f"{url.split('/')[2]}: {self._scrub(text)}", unclear=unclear)
+
+    def close(self) -> None:
+        """Close the connection. A later call opens another."""
+        self._session.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: leave the parent's connection alone, and have a new one."""
+        _inherited.append(self._session)
+        self._session = _session()
+        self._pid = os.getpid()
+
+    def _exchange(
+        self, url: str, params: Params, body: bytes | None, files: Files | None
+    ) -> tuple[int, bytes]:
+        connect, read = self._timeout
+        progress.written, progress.read = False, read
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        response = self._session.request(
+            "GET" if body is None and files is None else "POST",
+            url,
+            params={k: v.value if isinstance(v, Secret) else v for k, v in params.items()},
+            data=body,
+            files=files,
+            headers=headers,
+            proxies=self._proxies,
+            timeout=(remaining(connect), read),
+            allow_redirects=False,
+            stream=True,
+        )
+        with closing(response):
+            content = bytearray()
+            for chunk in response.iter_content(1 << 16):
+                content += chunk
+                if len(content) > MAX_ANSWER:
+                    raise ValueError("the answer is larger than 1 MiB")
+            return response.status_code, bytes(content)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: even with redirects off, requests would prepare the next request.
+
+        For that it reads the body without a limit, and `~/.netrc`.
+        """
+
+
+def _session() -> requests.Session:
+    session = _Session()
+    # A no-op, but one that keeps requests from looking for credentials in ~/.netrc.
+    session.auth = _as_it_is
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    # No compression: an answer is small, and its size is limited as it comes.
+    session.headers.update({"User-Agent": "wecom-logging", "Accept-Encoding": "identity"})
+    adapter = Adapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _unanswered(error: Exception) -> Trouble:
+    if progress.written:
+        return f"the request was written, but no readable answer came: {_reason(error)}", True
+    return f"cannot connect: {_reason(error)}", False
+
+
+def _reason(error: BaseException) -> str:
+    """The text of the innermost exception that is not the HTTP library's own.
+
+    Theirs hold the URL; the system's and OpenSSL's say what happened.
+    """
+    best: BaseException | None = None
+    seen: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue and len(seen) < 20:
+        current = queue.pop(0)
+        if not isinstance(current, BaseException) or current in seen:
+            continue
+        seen.append(current)
+        if type(current).__module__.partition(".")[0] not in ("requests", "urllib3"):
+            best = current
+        queue += [getattr(current, "reason", None), current.__cause__, current.__context__]
+        queue += current.args
+    if best is None:
+        return type(error).__name__
+    text = " ".join(str(best).split()) or type(best).__name__
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def _parsed(content: bytes) -> dict[str, Any] | None:
+    """WeCom's answer, or None if somebody else must have given it."""
+    try:
+        answer = json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    # `errcode` may be left out on success (document 90313); nothing else may.
+    known = {"errcode", "errmsg", "access_token", "media_id", "msgid"}
+    return answer if isinstance(answer, dict) and known & answer.keys() else None
+
+
+def _unreadable(status: int, answer: dict[str, Any] | None) -> Trouble | None:
+    """What is wrong with an answer; None if it is WeCom's, whose refusals come with 200.
+
+    A request that was turned away as such (3xx, 4xx) has not been carried out. Anything
+    else that is not WeCom's may stand in the place of its answer.
+    """
+    if 300 <= status < 400:
+        return f"redirected (HTTP {status}), which is not followed: is api_base right?", False
+    if status >= 500:
+        return f"HTTP {status}", True
+    if answer is not None:
+        return None
+    if status >= 400:
+        return f"HTTP {status}: is api_base right?", False
+    return f"the answer is not WeCom's (HTTP {status})", True
