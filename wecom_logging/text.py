@@ -129,9 +129,9 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
         table: Whether the text will be in a cell of a table, where `|` is markup.
     """
     text = _without_inline_markup(_one_visible_line(text, newline))
+    text = _without_line_markup(_ESCAPE.sub("∖", text))
     text = _EMPHASIS_END.sub(lambda run: "ˍ" * len(run[0]), text)
     text = _STRIKE.sub(lambda run: "∼" * len(run[0]), text)
-    text = _without_line_markup(_ESCAPE.sub("∖", text))
     return text.replace("|", "¦") if table else text
 
 
@@ -191,7 +191,7 @@ def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     """As much of the start of `text` as fits into `max_bytes` of UTF-8.
 
     What is cut off is said by the `ellipsis`, which counts too; where not even that fits,
-    the result is empty. Lone surrogates become U+FFFD.
+    the result is empty. Lone surrogates become U+FFFD. Neutralised text stays inert.
     """
     # No more characters than bytes: a text of megabytes costs what its start does.
     start = _encodable(text[: max(max_bytes, 0) + 1])
@@ -201,7 +201,7 @@ def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     room = max_bytes - len(ellipsis.encode())
     if room < 0:
         return ""
-    return start[: _boundary(start, len(_readable(data[:room])), -1)] + ellipsis
+    return _start(start, len(_readable(data[:room]))) + ellipsis
 
 
 def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
@@ -219,7 +219,7 @@ def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
         return ""
     head = len(_readable(data[: room // 3]))
     tail = len(text) - len(_readable(data[len(data) - (room - room // 3) :]))
-    return text[: _boundary(text, head, -1)] + ellipsis + text[_boundary(text, tail, 1) :]
+    return _start(text, head) + ellipsis + text[_boundary(text, tail, 1) :]
 
 
 def columns(text: str) -> int:
@@ -236,13 +236,22 @@ def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
         if used <= room:
             end = index + 1
         if used > max_columns:
-            return text[: _boundary(text, end, -1)] + ellipsis if room >= 0 else ""
+            return _start(text, end) + ellipsis if room >= 0 else ""
     return text
 
 
 def _readable(data: bytes) -> str:
     """The whole characters in a slice of UTF-8, whose ends may have cut one."""
     return data.decode(errors="ignore")
+
+
+def _start(text: str, end: int) -> str:
+    """What to keep of `text` up to about `end`, such that an ellipsis may follow.
+
+    Neutralised text must stay inert: the underscore of `foo_bar` would end emphasis if
+    an ellipsis came after it.
+    """
+    return text[: _boundary(text, end, -1)].rstrip("_")
 
 
 def _boundary(text: str, index: int, step: int) -> int:
