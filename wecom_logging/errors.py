@@ -96,7 +96,9 @@ class SetupError(ApiError):
     """Credentials, application, recipients or network have to be mended by somebody."""
 
 
-def _rebuild(cls: type[DeliveryError], args: tuple[object, ...], state: dict[str, object]) -> object:
+def _rebuild(
+    cls: type[DeliveryError], args: tuple[object, ...], state: dict[str, object]
+) -> object:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)

@@ -1,0 +1,56 @@
+"""Where a piece of code lives: below which import root, and whether it is a library's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_STDLIB = os.path.dirname(os.__file__) + os.sep
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+#: Both caches are filled by file names of loaded code, which are few, and emptied all the
+#: same when a program that makes up file names has filled them.
+_MAX_CACHED = 10_000
+_libraries: dict[str, bool] = {}
+_relative: dict[str, str] = {}
+
+
+def is_library(filename: str) -> bool:
+    """Whether a code object's file belongs to the interpreter or an installed package."""
+    known = _libraries.get(filename)
+    if known is None:
+        known = (
+            filename.startswith((_STDLIB, "<frozen "))
+            or any(part in filename for part in _PACKAGES)
+        )
+        _remember(_libraries, filename, known)
+    return known
+
+
+def below_root(filename: str) -> str:
+    """The path of a file below its import root: `pay/gateway.py`.
+
+    No absolute path is ever stored or shown: it differs between hosts and releases, and
+    says more about a machine than a reader of alerts has to know.
+    """
+    known = _relative.get(filename)
+    if known is None:
+        known = _find_below_root(filename)
+        _remember(_relative, filename, known)
+    return known
+
+
+def _find_below_root(filename: str) -> str:
+    if filename.startswith("<"):
+        return filename
+    path = os.path.abspath(filename)
+    roots = [os.path.abspath(root) + os.sep for root in sys.path if isinstance(root, str)]
+    root = max((r for r in roots if path.startswith(r) and r != os.sep), key=len, default="")
+    below = path[len(root) :] if root else os.sep.join(path.split(os.sep)[-2:])
+    return below.replace(os.sep, "/")
+
+
+def _remember(cache: dict[str, bool] | dict[str, str], key: str, value: bool | str) -> None:
+    if len(cache) >= _MAX_CACHED:
+        cache.clear()
+    cache[key] = value  # type: ignore[assignment]
