@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from ..errors import ConfigurationError, SetupError, TokenError, TransportError
-from . import options
-from .base import Limits, Message
-from .environment import arguments, variable
-from .errcodes import BAD_SECRET, Call
-from .http import Files, Params
-from .secret import Secret
-from .token import TOKENS, TokenSource
-from .wecom import WeComSender, json_bytes
+from wecom_logging.errors import ConfigurationError, SetupError, TokenError, TransportError
+from wecom_logging.senders import options
+from wecom_logging.senders.base import Limits, Message
+from wecom_logging.senders.environment import arguments, variable
+from wecom_logging.senders.errcodes import BAD_SECRET, Call
+from wecom_logging.senders.http import Files, Params
+from wecom_logging.senders.secret import Secret
+from wecom_logging.senders.token import TOKENS, TokenSource
+from wecom_logging.senders.wecom import WeComSender, json_bytes
 
 #: Seconds over which WeCom recognises a repetition, its longest (WeCom API document 90236).
 DUPLICATE_CHECK_INTERVAL = 4 * 3600

@@ -17,7 +17,7 @@ from typing import Any
 
 from requests.adapters import HTTPAdapter
 
-from .deadline import remaining
+from wecom_logging.senders.deadline import remaining
 
 #: Seconds after which an idle connection is replaced instead of reused. A server that
 #: closes it just then leaves a request of which nobody can say whether it arrived. The

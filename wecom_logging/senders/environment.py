@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ConfigurationError
-from .options import RECIPIENTS
-from .secret import Check, Secret
+from wecom_logging.errors import ConfigurationError
+from wecom_logging.senders.options import RECIPIENTS
+from wecom_logging.senders.secret import Check, Secret
 
 
 def variable(name: str) -> str:

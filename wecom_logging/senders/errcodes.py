@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from ..errors import (
+from wecom_logging.errors import (
     ApiError,
     BusyError,
     ContentError,

@@ -17,11 +17,11 @@ from typing import Any
 
 import requests
 
-from ..errors import TransportError
-from ..silence import hush
-from .connection import Adapter, progress
-from .deadline import deadline, remaining
-from .secret import Secret
+from wecom_logging.errors import TransportError
+from wecom_logging.senders.connection import Adapter, progress
+from wecom_logging.senders.deadline import deadline, remaining
+from wecom_logging.senders.secret import Secret
+from wecom_logging.silence import hush
 
 #: Seconds that a call may take beyond its connect and read timeouts.
 GRACE = 5.0

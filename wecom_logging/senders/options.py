@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from ..errors import ConfigurationError
+from wecom_logging.errors import ConfigurationError
 
 #: The public service (WeCom API document 90664 names no other host).
 API_BASE = "https://qyapi.weixin.qq.com"

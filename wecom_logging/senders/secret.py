@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from urllib.parse import quote, quote_plus
 
-from ..errors import ConfigurationError
+from wecom_logging.errors import ConfigurationError
 
 #: Shorter strings are left where they stand: masking each "ab" would spoil the text, and
 #: nothing of that length is a secret.

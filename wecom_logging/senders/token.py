@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from ..errors import TransportError
-from .deadline import remaining
+from wecom_logging.errors import TransportError
+from wecom_logging.senders.deadline import remaining
 
 #: Seconds that a token lives if the answer does not say (WeCom API document 91039 names
 #: 7200 as the normal value; some gateways in front of private deployments drop it).

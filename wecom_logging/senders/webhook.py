@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from ..errors import ConfigurationError, SetupError
-from . import options
-from .base import Limits, Message
-from .environment import arguments, variable
-from .errcodes import Call
-from .http import Files
-from .secret import Secret
-from .wecom import WeComSender, json_bytes
+from wecom_logging.errors import ConfigurationError, SetupError
+from wecom_logging.senders import options
+from wecom_logging.senders.base import Limits, Message
+from wecom_logging.senders.environment import arguments, variable
+from wecom_logging.senders.errcodes import Call
+from wecom_logging.senders.http import Files
+from wecom_logging.senders.secret import Secret
+from wecom_logging.senders.wecom import WeComSender, json_bytes
 
 #: "invalid webhook url": the one code that another key may cure.
 _BAD_KEY = 93000

@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
-from ..errors import ConfigurationError, TransportError
-from ..silence import delivering
-from . import options
-from .base import Limits, Message
-from .errcodes import Call, refusal, unsent
-from .http import Files, Http, Params
-from .secret import scrub
+from wecom_logging.errors import ConfigurationError, TransportError
+from wecom_logging.senders import options
+from wecom_logging.senders.base import Limits, Message
+from wecom_logging.senders.errcodes import Call, refusal, unsent
+from wecom_logging.senders.http import Files, Http, Params
+from wecom_logging.senders.secret import scrub
+from wecom_logging.silence import delivering
 
 #: A file holds more than 5 bytes and 20 MB at most (WeCom API documents 90253, 91770).
 MIN_FILE = 6
