@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 
 from wecom_logging.simulator import wire
 from wecom_logging.simulator.errcodes import Refusal
@@ -71,9 +72,7 @@ def _answer(world: World, call: Request, fault: Fault | None) -> Response:
 
 def _plain(decided: Body | MediaFile | None) -> Response:
     if isinstance(decided, MediaFile):
-        response = Response(decided.data, content_type="application/octet-stream")
-        response.headers.set("Content-Disposition", "attachment", filename=decided.name)
-        return response
+        return download(decided)
     body = {"errcode": 0, "errmsg": "ok"} if decided is None else decided
     text = json.dumps(body, ensure_ascii=False)
     response = Response(
@@ -83,6 +82,18 @@ def _plain(decided: Body | MediaFile | None) -> Response:
         errmsg = str(body["errmsg"]).replace("\n", " ").replace("\r", " ")
         response.headers["Error-Code"] = str(body["errcode"])
         response.headers["Error-Msg"] = errmsg.encode("latin-1", "replace").decode("latin-1")
+    return response
+
+
+def download(file: MediaFile) -> Response:
+    """A file to be saved, never to be shown: what is in it is nobody's promise."""
+    response = send_file(
+        io.BytesIO(file.data),
+        mimetype="application/octet-stream",
+        as_attachment=True,
+        download_name=file.name or "file",
+    )
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, request
 
 from wecom_logging.simulator import views
+from wecom_logging.simulator.api import download
 from wecom_logging.simulator.faults import Fault, Faults
-from wecom_logging.simulator.media import MediaFile
 from wecom_logging.simulator.world import World
 
 Answer = Response | tuple[Response, int]
@@ -74,13 +74,6 @@ def _messages(control: Blueprint, world: World) -> None:
     @control.get("/calls")
     def calls() -> Answer:
         return jsonify(views.calls(world))
-
-
-def download(file: MediaFile) -> Response:
-    """A file to be saved, never to be shown: what is in it is nobody's promise."""
-    response = Response(file.data, content_type="application/octet-stream")
-    response.headers.set("Content-Disposition", "attachment", filename=file.name)
-    return response
 
 
 def _settings(control: Blueprint, world: World) -> None:

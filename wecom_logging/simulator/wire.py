@@ -53,12 +53,14 @@ class Wire(WSGIRequestHandler):
             getattr(chunks, "close", lambda: None)()
 
     def _read(self, environ: dict[str, Any]) -> bytes | None:
-        """The body of the request; None if it is too long."""
+        """The body of the request; None if it is too long, or nobody knows how long."""
         if environ.get("wsgi.input_terminated"):  # chunked
             body: bytes = environ["wsgi.input"].read(MAX_REQUEST + 1)
             return body if len(body) <= MAX_REQUEST else None
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        return self.rfile.read(length) if 0 <= length <= MAX_REQUEST else None
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > MAX_REQUEST:
+            return None
+        return self.rfile.read(int(length))
 
     def _call(self, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
         head: list[tuple[str, Headers]] = []
@@ -154,7 +156,7 @@ class Server(ThreadedWSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that vanish are no news; anything else is a bug of ours."""
         error = sys.exc_info()[1]
-        if not isinstance(error, (OSError, ValueError)):
+        if not isinstance(error, OSError):
             super().handle_error(request, client_address)
 
     def stop(self) -> None:
