@@ -10,7 +10,7 @@ from typing import Any
 from wecom_logging.errors import ConfigurationError, SetupError, TokenError, TransportError
 from wecom_logging.senders import options
 from wecom_logging.senders.base import Limits, Message
-from wecom_logging.senders.environment import arguments, variable
+from wecom_logging.senders.environment import arguments, made, variable
 from wecom_logging.senders.errcodes import BAD_SECRET, Call
 from wecom_logging.senders.http import Files, Params
 from wecom_logging.senders.secret import Secret
@@ -111,7 +111,7 @@ class AppSender(WeComSender):
         for name in ("corpid", "corpsecret", "agentid"):
             if name not in found:
                 raise ConfigurationError(variable(name), "is not set")
-        return cls(**found)
+        return made(cls, found)
 
     @property
     def destination(self) -> str:

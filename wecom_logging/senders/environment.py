@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.senders.options import RECIPIENTS
 from wecom_logging.senders.secret import Check, Secret
+
+
+Made = TypeVar("Made")
 
 
 def variable(name: str) -> str:
@@ -39,6 +42,15 @@ def arguments(
     elif text:
         found[secret] = text
     return found
+
+
+def made(sender: Callable[..., Made], given: Mapping[str, Any]) -> Made:
+    """`sender(**given)`, with errors that name the variable and not the argument."""
+    try:
+        return sender(**given)
+    except ConfigurationError as error:
+        option, rule = error.option, error.rule
+    raise ConfigurationError(variable(option), rule)
 
 
 def _parsed(name: str, text: str) -> object:

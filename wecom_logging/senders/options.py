@@ -155,6 +155,8 @@ def proxies(value: object, option: str = "proxies") -> dict[str, str] | None:
 
 def _split(value: object, option: str) -> SplitResult:
     text = _text(value, option, show=False)
+    if not text.isprintable() or " " in text:  # `urlsplit` would drop some of these
+        raise ConfigurationError(option, "has white space or control characters in it")
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018 - it is looked at only to have it checked

@@ -36,27 +36,29 @@ class Secret:
         return value if isinstance(value, Secret) else cls(text)
 
     @classmethod
-    def from_file(cls, path: str, *, option: str, check: Check | None = None) -> Secret:
+    def from_file(cls, path: str, *, option: str, check: Check) -> Secret:
         """Read a secret from a file (of a container's secret store, say).
 
         Args:
             path: UTF-8 text; white space around the secret is dropped.
             option: What an error calls it.
-            check: Called with each value read; raises a `ValueError` if it cannot be one.
+            check: Called with each value read; raises a `ConfigurationError` for what
+                cannot be one.
 
         Raises:
             ConfigurationError: The file cannot be read, or does not hold such a secret.
         """
         try:
-            value, rule = _read(path), ""
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            value, rule = "", f"cannot read {path!r}: {reason}"
-        if not value:
-            raise ConfigurationError(option, rule or f"the file {path!r} is empty")
-        if check:
+            value = _read(path)
             check(value)
-        return cls(value, path=path, check=check)
+            return cls(value, path=path, check=check)
+        except ConfigurationError as error:
+            rule = f"what the file {path!r} holds {error.rule}"
+        except OSError as error:
+            rule = f"cannot read {path!r}: {error.strerror}"
+        except UnicodeDecodeError:
+            rule = f"the file {path!r} is not UTF-8 text"
+        raise ConfigurationError(option, rule)
 
     @property
     def value(self) -> str:
@@ -82,7 +84,7 @@ class Secret:
                 self._check(value)
         except (OSError, ValueError):
             return False  # half-written or gone: the old one may come good again
-        if not value or value == self._value:
+        if value == self._value:
             return False
         self._value = value
         self.known = (*self.known[-3:], value)

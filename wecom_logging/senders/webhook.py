@@ -10,7 +10,7 @@ from typing import Any
 from wecom_logging.errors import ConfigurationError, SetupError
 from wecom_logging.senders import options
 from wecom_logging.senders.base import Limits, Message
-from wecom_logging.senders.environment import arguments, variable
+from wecom_logging.senders.environment import arguments, made, variable
 from wecom_logging.senders.errcodes import Call
 from wecom_logging.senders.http import Files
 from wecom_logging.senders.secret import Secret
@@ -83,7 +83,7 @@ class WebhookSender(WeComSender):
         found = arguments(environ, (), "webhook_key", options.webhook)
         if "webhook_key" not in found:
             raise ConfigurationError(variable("webhook_key"), "is not set")
-        return cls(found.pop("webhook_key"), **found)
+        return made(cls, {"key": found.pop("webhook_key"), **found})
 
     @property
     def destination(self) -> str:
