@@ -1,1 +1,81 @@
-"""WeChat Work alerts from the standard logging module."""
+"""WeChat Work (WeCom, 企业微信) alerts from Python's logging: grouped, counted, never in the way.
+
+    LOGGING["handlers"]["wecom"] = {
+        "class": "wecom_logging.WeComHandler", "level": "ERROR", "webhook_key": "…",
+    }
+
+`WeComHandler` is all that most programs need. `install` is one line for a script,
+`structlog_processor` one for a structlog chain without `logging`; `AppSender` and
+`WebhookSender` send messages by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wecom_logging.attach import install, structlog_processor
+    from wecom_logging.courier import Stats
+    from wecom_logging.errors import (
+        ApiError,
+        BusyError,
+        ConfigurationError,
+        ContentError,
+        DeliveryError,
+        RateLimitedError,
+        SetupError,
+        TokenError,
+        TransportError,
+        WeComError,
+    )
+    from wecom_logging.handler import WeComHandler
+    from wecom_logging.senders.app import AppSender
+    from wecom_logging.senders.base import Limits, Message, Sender
+    from wecom_logging.senders.webhook import WebhookSender
+
+__all__ = [
+    "ApiError",
+    "AppSender",
+    "BusyError",
+    "ConfigurationError",
+    "ContentError",
+    "DeliveryError",
+    "Limits",
+    "Message",
+    "RateLimitedError",
+    "Sender",
+    "SetupError",
+    "Stats",
+    "TokenError",
+    "TransportError",
+    "WeComError",
+    "WeComHandler",
+    "WebhookSender",
+    "install",
+    "structlog_processor",
+]
+
+_HOMES = {
+    "wecom_logging.attach": ("install", "structlog_processor"),
+    "wecom_logging.courier": ("Stats",),
+    "wecom_logging.handler": ("WeComHandler",),
+    "wecom_logging.senders.app": ("AppSender",),
+    "wecom_logging.senders.base": ("Limits", "Message", "Sender"),
+    "wecom_logging.senders.webhook": ("WebhookSender",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first asked for: importing the package imports no dependency."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    homes = [home for home, names in _HOMES.items() if name in names]
+    value = getattr(import_module(homes[0] if homes else "wecom_logging.errors"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -31,13 +31,11 @@ MAX_CHAIN = 10
 MAX_VARIANTS = 10
 VARYING = "varying messages"
 
-#: First parts of keys that are no call sites: what is beyond `max_groups`, and what the
-#: application has chosen itself.
+#: Logger, level and call site, then what is known of the error: five or six parts. Three
+#: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
+Key = tuple[Any, ...]
 OTHERS = ("others", "others-critical")
 EXPLICIT = "fingerprint"
-
-#: Logger, level and call site, then what is known of the error.
-Key = tuple[Any, ...]
 
 _MASKS = re.compile(
     r"""
@@ -76,8 +74,8 @@ class Tally:
         self._count = count()
         #: Count one error.
         self.tick = self._count.__next__
-        #: The courier has read it since, and does not know of any later error.
-        self.asleep = False
+        #: The courier does not know of any error later than those he has read.
+        self.asleep = True
         #: Monotonic time from which on the next error is captured.
         self.sample_at = 0.0
         self.origin = origin
@@ -359,10 +357,10 @@ def _codes(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, .
 
 def identify(origin: Origin) -> Identity:
     """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
+    if len(origin.key) == 1:
+        return Identity(origin.key[0], "", "critical" if origin.key[0] == OTHERS[1] else "error")
     level = logging.getLevelName(origin.level).lower()
-    if origin.key[0] in OTHERS:
-        return Identity(origin.key[0], "", level)
-    if origin.key[0] is EXPLICIT:
+    if len(origin.key) == 3:
         chosen = mask(repr(origin.key[2]))
         return _identity(origin, level, (EXPLICIT, str(origin.key[1]), chosen), chosen)
     if origin.types:

@@ -9,7 +9,6 @@ No method takes a time: every store has one clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,12 +84,15 @@ class Store(Protocol):
     def merge(self, batch: Batch) -> None:
         """Add what a source has counted, and fix when it is due."""
 
-    def claim(self, source: str, *, urgent: bool = False) -> Claim | float | None:
+    def claim(
+        self, source: str, *, urgent: bool = False, insist: bool = False
+    ) -> Claim | float | None:
         """Take everything that is pending, if something is due and a slot is free.
 
         Returns a `Claim`, or the seconds after which to ask again, or None if nothing
-        will become due without a new error. `urgent` makes everything pending due and
-        overrides a pause that is not strict. An unclear message comes before all else.
+        will become due without a new error. `urgent` makes everything pending due;
+        `insist` overrides a pause after a failure, unless that is strict. An unclear
+        message comes before all else.
         """
 
     def freeze(self, digest_id: str, body: str) -> None:
@@ -117,9 +119,3 @@ class Store(Protocol):
 
     def account(self, source: str) -> Account:
         """What has become of the errors of a source, by now."""
-
-    def token(self, key: str, fetch: Callable[[], tuple[str, float]]) -> str:
-        """The access token for `key`, from `fetch() -> (token, seconds)` if there is none."""
-
-    def forget_token(self, key: str, token: str) -> None:
-        """WeCom has refused this token."""

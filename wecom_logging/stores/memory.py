@@ -250,7 +250,9 @@ class MemoryStore:
 
     # -- what goes out -----------------------------------------------------------------
 
-    def claim(self, source: str, *, urgent: bool = False) -> Claim | float | None:
+    def claim(
+        self, source: str, *, urgent: bool = False, insist: bool = False
+    ) -> Claim | float | None:
         with self._lock:
             now = self._clock()
             self._recover(now)
@@ -262,7 +264,7 @@ class MemoryStore:
             due = now if unclear is not None else self._due(now, urgent=urgent)
             if due is None:
                 return None
-            at = max(due, self._allowed_at(now, urgent=urgent))
+            at = max(due, self._allowed_at(now, urgent=urgent, insist=insist))
             if at > now:
                 return at - now
             slot = self._destination.take(now)
@@ -285,7 +287,7 @@ class MemoryStore:
     def _due_at(self, group: Group) -> float | None:
         return schedule.due_at(group.track, group.count, self._news_gate, self._last_message)
 
-    def _allowed_at(self, now: float, *, urgent: bool) -> float:
+    def _allowed_at(self, now: float, *, urgent: bool, insist: bool) -> float:
         """When the back-off and the budget permit an attempt."""
         destination = self._destination
         purpose: Purpose = "flush" if urgent else "message"
@@ -294,7 +296,7 @@ class MemoryStore:
         ):
             purpose = "critical"
         at = destination.free_at(self._rate_limit, now, purpose)
-        if urgent and not destination.strict:
+        if insist and not destination.strict:
             return at
         return max(at, destination.resume_at)
 

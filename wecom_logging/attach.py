@@ -1,0 +1,97 @@
+"""Two one-line ways in: for a script, and for structlog without the logging module."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, MutableMapping
+from types import FrameType
+from typing import Any
+
+from wecom_logging.handler import WeComHandler
+
+_LEVELS = {
+    "critical": logging.CRITICAL,
+    "fatal": logging.CRITICAL,
+    "exception": logging.ERROR,
+    "error": logging.ERROR,
+    "err": logging.ERROR,
+    "warning": logging.WARNING,
+    "warn": logging.WARNING,
+    "info": logging.INFO,
+    "msg": logging.INFO,
+    "debug": logging.DEBUG,
+}
+
+EventDict = MutableMapping[str, Any]
+
+
+def install(**options: Any) -> WeComHandler:
+    """Attach a handler to the root logger that also reports uncaught exceptions.
+
+    Called again it returns the handler that is there. A record that no other handler
+    wants is not printed any more once root has a handler, so one for stderr is added if
+    root had none.
+
+    Args:
+        **options: Those of `WeComHandler`; `uncaught` is true unless given.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if isinstance(handler, WeComHandler):
+            return handler
+    options.setdefault("uncaught", True)
+    handler = WeComHandler(**options)
+    if not root.handlers:
+        console = logging.StreamHandler()
+        console.setLevel(logging.WARNING)
+        root.addHandler(console)
+    root.addHandler(handler)
+    return handler
+
+
+def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], EventDict]:
+    """A processor for structlog chains that never pass through `logging`.
+
+    Put it before the renderer. It returns the event dict unchanged, and does nothing for an
+    event whose logger is a `logging.Logger`: that one arrives through the handler.
+
+    Args:
+        **options: Those of `WeComHandler`.
+    """
+    handler = WeComHandler(**options)
+
+    def alert(logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
+        level = _LEVELS.get(method_name, logging.INFO)
+        if level >= handler.level and not isinstance(logger, logging.Logger):
+            handler.handle(_record(level, event_dict))
+        return event_dict
+
+    alert.handler = handler  # type: ignore[attr-defined]
+    return alert
+
+
+def _record(level: int, event_dict: EventDict) -> logging.LogRecord:
+    frame = _caller()
+    name = event_dict.get("logger") or event_dict.get("logger_name") or "structlog"
+    return logging.LogRecord(
+        str(name),
+        level,
+        frame.f_code.co_filename if frame else "",
+        frame.f_lineno if frame else 0,
+        dict(event_dict),
+        (),
+        None,
+        func=frame.f_code.co_name if frame else None,
+    )
+
+
+def _caller() -> FrameType | None:
+    """The innermost frame that is neither structlog's nor ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module != __name__ and module.split(".", 1)[0] != "structlog":
+            return frame
+        frame = frame.f_back
+    return None

@@ -1,0 +1,46 @@
+"""What we have to say about ourselves: a line on stderr, each kind seldom.
+
+Never through logging: an alert about the alerting would be told by what is broken. From
+constructors, the courier and exit only; `emit` never writes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+#: Seconds until the same kind of complaint is made again.
+SELDOM = 3600.0
+
+_said: dict[str, float] = {}
+
+
+def complain(kind: str, text: str, *, once: bool = False) -> None:
+    """Write a line on stderr, unless the same kind has been written lately.
+
+    Args:
+        kind: What counts as the same complaint.
+        text: The line. It must not hold a secret.
+        once: Once in the life of the process instead of once an hour.
+    """
+    now = time.monotonic()
+    last = _said.get(kind)
+    if last is not None and (once or now - last < SELDOM):
+        return
+    _said[kind] = now
+    # A program under pythonw or a daemon may have none, or a closed one, or a full disk.
+    try:
+        sys.stderr.write(f"wecom_logging: {text}\n")
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        pass
+
+
+def withdraw(kind: str) -> None:
+    """What was complained of is mended: the next time it is worth a line at once."""
+    _said.pop(kind, None)
+
+
+# A child says for itself what the parent has said: their stderr may differ.
+os.register_at_fork(after_in_child=_said.clear)

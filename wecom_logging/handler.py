@@ -1,0 +1,368 @@
+"""`WeComHandler`: counts each error in the line that logs it, and leaves the rest to a courier."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+from weakref import finalize
+
+from wecom_logging import grouping
+from wecom_logging.complaints import complain
+from wecom_logging.errors import ConfigurationError
+from wecom_logging.grouping import Key, Origin, Tallies, Tally
+from wecom_logging.options import Options, gather, process_start
+from wecom_logging.silence import DELIVERING
+
+if TYPE_CHECKING:
+    from wecom_logging.courier import Courier, Delivery, Stats
+    from wecom_logging.digest import Event
+    from wecom_logging.senders.base import Sender
+
+#: Samples: one a second for each group, so many a second in all.
+SAMPLE_INTERVAL = 1.0
+SAMPLES_PER_SECOND = 50
+
+
+class WeComHandler(logging.Handler):
+    """Tells people in WeCom what is wrong, once, quickly and completely.
+
+    Each record is counted where it is logged, by one atomic step. A background thread
+    groups, schedules and delivers: a new kind of error at once, a storm as one message and
+    then one for each pause, with exact counts. While WeCom is down everything stays
+    pending; afterwards one overview tells it. `emit` waits for nothing and never raises.
+
+    Threads may log at any time. A forked child starts with an empty account, its own
+    thread and connection; what is pending stays the parent's. At exit, pending errors are
+    delivered within `close_timeout`, and what could not be is said on stderr.
+
+    Every option but `level`, `sender`, `fingerprint` and `processors` can come from the
+    environment as `WECOM_<OPTION>`; an argument wins. Durations are in seconds.
+
+    Args:
+        level: The lowest level that is told.
+        webhook_key: A group robot: the key or its whole URL.
+        corpid: An application, with `corpsecret`, `agentid` and recipients.
+        corpsecret: Its Secret.
+        agentid: Its AgentId, an int or digits.
+        touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At
+            most 1000 (WeCom API document 90236).
+        toparty: Ids of parties, likewise, at most 100.
+        totag: Ids of tags, likewise, at most 100.
+        app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
+            package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
+        environment: Like "prod"; shown in the headline.
+        release: Version of the program, shown in each message.
+        language: Of the labels: "en".
+        store: Where groups, counts and schedule live: "auto" or "memory", both this process.
+        sender: Any object with the `Sender` protocol instead of a destination.
+        enabled: True: no destination is an error. False: off and silent. Default: off
+            without a destination, and said once.
+        api_base: Scheme, host, port and prefix of a private deployment, gateway or simulator.
+        timeout: Seconds to connect and to read, (3, 8).
+        proxies: As requests takes them; default: those of the environment.
+        host: Name of this host in messages.
+        timezone: Zone name for the times in messages; default: the local zone.
+        group_wait: How long the first news waits for company, 1.0. CRITICAL does not wait.
+        group_interval: Shortest time between two messages with news, 15.0. Not for CRITICAL.
+        repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
+        quiet_after: Without errors for so long a group is over, 600.
+        forget_after: Without errors for so long a group is forgotten, 86400.
+        recovery: Telling that groups are over: "auto", "always", "fold", "off".
+        rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
+            minute from a robot (document 91770), 30 a minute and 1000 an hour from an
+            application to a member (document 90312), and drops the rest in silence.
+        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others".
+        fingerprint: Called with each record; returns what tells groups apart.
+        processors: structlog processors, run on each captured event before the redaction.
+        redact: True: secrets and personal data; "secrets"; False.
+        uncaught: Also report uncaught exceptions of the program and its threads.
+        show_source: Show source lines.
+        msgtype: "markdown", or "text" for people who read inside WeChat.
+        close_timeout: How long flush, close and exit may take to deliver, 5.0.
+
+    Raises:
+        ConfigurationError: An option has a value that cannot work. The constructor touches
+            no network, makes no file and starts no thread.
+    """
+
+    def __init__(
+        self,
+        level: int | str = "ERROR",
+        *,
+        webhook_key: str | None = None,
+        corpid: str | None = None,
+        corpsecret: str | None = None,
+        agentid: int | str | None = None,
+        touser: str | Sequence[str] | None = None,
+        toparty: str | Sequence[str | int] | None = None,
+        totag: str | Sequence[str | int] | None = None,
+        app: str | None = None,
+        environment: str | None = None,
+        release: str | None = None,
+        language: str | None = None,
+        store: str | None = None,
+        sender: Sender | None = None,
+        enabled: bool | None = None,
+        api_base: str | None = None,
+        timeout: float | Sequence[float] | None = None,
+        proxies: Mapping[str, str] | None = None,
+        host: str | None = None,
+        timezone: str | None = None,
+        group_wait: float | None = None,
+        group_interval: float | None = None,
+        repeat_intervals: Sequence[float] | None = None,
+        quiet_after: float | None = None,
+        forget_after: float | None = None,
+        recovery: str | None = None,
+        rate_limit: Sequence[Sequence[float]] | None = None,
+        max_groups: int | None = None,
+        fingerprint: Callable[[logging.LogRecord], Hashable] | None = None,
+        processors: Sequence[Callable[[Any, str, Any], Any]] | None = None,
+        redact: bool | str | None = None,
+        uncaught: bool | None = None,
+        show_source: bool | None = None,
+        msgtype: str | None = None,
+        close_timeout: float | None = None,
+    ) -> None:
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "level", "__class__")}
+        # Everything that can fail comes before `Handler.__init__`: a half-made handler is
+        # called again by `logging.shutdown`, after the message that mattered.
+        options = gather(arguments)
+        number = checked_level(level)
+        delivery = _delivery(options)
+        super().__init__(number)
+        #: Whether there is a destination. A handler that is off ignores every record.
+        self.enabled = delivery is not None
+        self._options = options
+        if delivery is None:
+            self.handle = _ignore  # type: ignore[method-assign]
+            return
+        self._delivery: Delivery = delivery
+        self._fingerprint: Callable[[logging.LogRecord], Any] = grouping.fingerprint
+        if options.fingerprint is not None:
+            self._fingerprint = _chosen(options.fingerprint)
+        self._begin()
+        from wecom_logging import process
+
+        process.enrol(self)
+        if options.uncaught:
+            from wecom_logging import uncaught as hooks
+
+            self._fingerprint = hooks.marking(self._fingerprint)
+            hooks.report_to(self)
+
+    def _begin(self) -> None:
+        """An empty account and a courier of this process."""
+        from wecom_logging.courier import Courier
+
+        self._tallies = Tallies(self._options.max_groups)
+        self._known: dict[Key, Tally] = self._tallies.known
+        # For records that cannot be told apart: counted by a call into C, which works even
+        # where the stack is used up.
+        self._unknown = self._tallies.known.setdefault(
+            (grouping.OTHERS[0],), Tally(Origin(_NOBODY, (grouping.OTHERS[0],)))
+        )
+        self._capturing: set[int] = set()
+        self._sampled = (0, 0)
+        self._pid = os.getpid()
+        self._courier: Courier = Courier(self._delivery, self._tallies)
+        # A handler that is dropped without `close` has its errors delivered all the same.
+        finalize(self, self._courier.close).atexit = False
+
+    # -- the line that logs ------------------------------------------------------------
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Count a record. Without the handler's lock: under many threads it is a convoy.
+
+        The level is looked at here as well, because a QueueListener by default does not.
+        """
+        if record.levelno < self.level:
+            return False
+        if self.filters:
+            passed = self.filter(record)
+            if not passed:
+                return False
+            if isinstance(passed, logging.LogRecord):  # since 3.12
+                record = passed
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a record: a fingerprint, a look-up, one atomic step."""
+        if (record.thread or get_ident()) in DELIVERING:
+            return  # what the delivery itself logs would become an alert about an alert
+        try:
+            key = self._fingerprint(record)
+            tally = self._known.get(key)
+            if tally is None:
+                tally = self._tallies.add(key, record)
+        except Exception:  # a RecursionError, a fingerprint's own `__eq__` …
+            tally = self._unknown
+        tally.tick()
+        if tally.asleep:
+            self._rouse(tally, record)
+
+    def _rouse(self, tally: Tally, record: logging.LogRecord) -> None:
+        """The first error of a group since the courier has looked: capture it, wake him."""
+        try:
+            if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
+                self.after_fork()
+                self.emit(record)
+                return
+            tally.asleep = False
+            self._courier.wake(tally, self._sample(tally, record))
+        except Exception:
+            tally.asleep = True  # the next error tries again
+
+    def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
+        """A captured event, if one is wanted."""
+        now = time.monotonic()
+        second, taken = self._sampled
+        if now < tally.sample_at or (int(now) == second and taken >= SAMPLES_PER_SECOND):
+            return None
+        thread = get_ident()
+        if thread in self._capturing:
+            return None  # logged by a `__str__` that we have called: counted, not captured
+        self._sampled = (int(now), taken + 1 if int(now) == second else 1)
+        tally.sample_at = now + SAMPLE_INTERVAL
+        self._capturing.add(thread)
+        try:
+            return self._delivery.capture(record, self.formatter)
+        except Exception:
+            return None  # told without texts
+        finally:
+            self._capturing.discard(thread)
+
+    # -- for everybody -----------------------------------------------------------------
+
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
+        """Have everything pending sent now, due or not, within the rate limit.
+
+        Waits up to `timeout` seconds (None: `close_timeout`), but never while the calling
+        thread owns logging's module lock, as in `dictConfig`.
+
+        Returns:
+            Whether nothing is pending any more.
+        """
+        if not self.enabled:
+            return True
+        return self._flush(self._options.close_timeout if timeout is None else timeout)
+
+    def _flush(self, timeout: float) -> bool:
+        from wecom_logging import process
+
+        courier = self._courier
+        if not courier.pending():
+            return True
+        if owns_logging_lock():
+            courier.nudge()
+            return False
+        began = time.monotonic()
+        if process.exiting.begun:
+            timeout = process.exiting.left(timeout)
+        delivered = courier.wait(courier.ask(began + timeout))
+        if process.exiting.begun:
+            process.exiting.waited(time.monotonic() - began)
+        return delivered
+
+    def close(self) -> None:
+        """Deliver what is pending, within `close_timeout`, and let go of the thread.
+
+        A handler that is closed and still attached goes on as if it had not been: uvicorn
+        and Celery close handlers that they did not make.
+        """
+        if self.enabled:
+            from wecom_logging import process
+
+            delivered = self._flush(self._options.close_timeout)
+            self._courier.close()
+            if not delivered and process.exiting.begun and not owns_logging_lock():
+                process.declare_lost(self._courier)
+        super().close()
+
+    def stats(self) -> Stats:
+        """This handler's account, in one consistent reading, without I/O."""
+        from wecom_logging.courier import Stats
+
+        if not self.enabled:
+            return Stats(0, 0, 0, 0, 0, 0, 0, None)
+        return self._courier.stats()
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent's errors, thread, locks and connection are its own."""
+        if self.enabled:
+            after_fork = getattr(self._delivery.sender, "after_fork", None)
+            if after_fork is not None:
+                after_fork()
+            self._begin()
+
+    def __repr__(self) -> str:
+        name = self._delivery.sender.destination if self.enabled else "off"
+        return f"<{type(self).__name__} {name} ({logging.getLevelName(self.level)})>"
+
+
+def checked_level(level: object) -> int:
+    """A level's number, as `logging.Handler` takes it."""
+    try:
+        return logging._checkLevel(level)  # type: ignore[attr-defined,no-any-return]
+    except (TypeError, ValueError):
+        raise ConfigurationError("level", f"{level!r} is not a level like 'ERROR' or 40") from None
+
+
+def owns_logging_lock() -> bool:
+    """Whether this thread is inside `dictConfig`, `basicConfig(force=True)` and the like.
+
+    They flush and close handlers while they hold logging's module lock, which the courier
+    needs whenever its HTTP library logs: who waited there would wait for good.
+    """
+    lock = getattr(logging, "_lock", None)
+    is_owned = getattr(lock, "_is_owned", None)
+    return True if is_owned is None else bool(is_owned())
+
+
+def _delivery(options: Options) -> Delivery | None:
+    """What the courier needs; None if the handler is off. Imports all that it will use."""
+    if options.enabled is False:
+        return None
+    if not options.kind:
+        if options.enabled:
+            raise ConfigurationError(
+                "enabled",
+                "True, but there is no destination: set webhook_key, or corpid, corpsecret"
+                " and agentid",
+            )
+        complain(
+            "off",
+            "no destination (webhook_key, or corpid, corpsecret and agentid), so no alerts;"
+            " enabled=False says that this is meant",
+            once=True,
+        )
+        return None
+    from wecom_logging.assembly import assemble
+
+    return assemble(options, process_start())
+
+
+def _chosen(choose: Callable[[logging.LogRecord], Hashable]) -> Callable[[logging.LogRecord], Any]:
+    """The user's fingerprint; the built-in one where that fails or a record has its own."""
+
+    def fingerprint(record: logging.LogRecord) -> Any:
+        if "fingerprint" in record.__dict__:
+            return grouping.fingerprint(record)
+        try:
+            return grouping.explicit(choose(record), record)
+        except Exception:
+            return grouping.fingerprint(record)
+
+    return fingerprint
+
+
+def _ignore(record: logging.LogRecord) -> bool:
+    return False
+
+
+_NOBODY = logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR", "pathname": ""})

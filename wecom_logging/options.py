@@ -1,0 +1,382 @@
+"""The handler's options: from arguments and environment to checked values.
+
+This is the one place that reads the environment for a handler.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+from wecom_logging.errors import ConfigurationError
+from wecom_logging.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
+from wecom_logging.schedule import Policy
+
+#: Options of the two kinds of destination. An argument of one kind chooses it.
+APPLICATION = ("corpid", "corpsecret", "agentid", "touser", "toparty", "totag")
+ROBOT = ("webhook_key",)
+
+#: What the environment cannot say: objects, and the level, which is logging's own.
+_ARGUMENTS_ONLY = ("sender", "fingerprint", "processors")
+
+#: Programs that run other people's code: their name says nothing about the application.
+_RUNNERS = (
+    "gunicorn", "uwsgi", "celery", "python", "python3", "uvicorn", "hypercorn", "daphne",
+    "flask", "django-admin", "manage", "pytest", "ipython", "__main__", "-c", "-m", "",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """A handler's options, checked. Durations are in seconds."""
+
+    destination: Mapping[str, Any]
+    policy: Policy
+    enabled: bool | None
+    app: str
+    environment: str
+    release: str
+    language: str
+    store: str
+    host: str
+    timezone: tzinfo | None
+    rate_limit: RateLimit
+    max_groups: int
+    fingerprint: Callable[..., Any] | None
+    processors: tuple[Callable[..., Any], ...]
+    redact: bool | str
+    uncaught: bool
+    show_source: bool
+    msgtype: str
+    close_timeout: float
+
+    @property
+    def kind(self) -> str:
+        """ "sender", "robot", "application", or "" without a destination."""
+        if "sender" in self.destination:
+            return "sender"
+        if "webhook_key" in self.destination:
+            return "robot"
+        return "application" if "corpid" in self.destination else ""
+
+
+def gather(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Options:
+    """Check the options of a handler.
+
+    Args:
+        arguments: As given to the constructor; None is not given.
+        environ: Fills in what is not given, as `WECOM_<OPTION>`.
+
+    Raises:
+        ConfigurationError: An option is wrong; it names the option, the value and the rule.
+    """
+    given = {name: value for name, value in arguments.items() if not _empty(value)}
+    destination = _destination(given, environ)
+    found = _Values(given, environ)
+    return Options(
+        destination=destination,
+        policy=_policy(found),
+        enabled=found.get("enabled", None, boolean),
+        app=found.get("app", None, text) or default_app(environ),
+        environment=found.get("environment", "", text),
+        release=found.get("release", "", text),
+        language=found.get("language", "en", choice("en")),
+        store=found.get("store", "auto", choice("auto", "memory")),
+        host=found.get("host", None, text) or default_host(environ),
+        timezone=found.get("timezone", None, zone),
+        rate_limit=found.get("rate_limit", DEFAULT_RATE_LIMIT, rate_limit),
+        max_groups=found.get("max_groups", 1000, positive_integer),
+        fingerprint=found.get("fingerprint", None, function),
+        processors=found.get("processors", (), functions),
+        redact=found.get("redact", True, redaction),
+        uncaught=found.get("uncaught", False, boolean),
+        show_source=found.get("show_source", True, boolean),
+        msgtype=found.get("msgtype", "markdown", choice("markdown", "text")),
+        close_timeout=found.get("close_timeout", 5.0, duration),
+    )
+
+
+def _policy(found: _Values) -> Policy:
+    default = Policy()
+    return Policy(
+        group_wait=found.get("group_wait", default.group_wait, duration),
+        group_interval=found.get("group_interval", default.group_interval, duration),
+        repeat_intervals=found.get("repeat_intervals", default.repeat_intervals, durations),
+        quiet_after=found.get("quiet_after", default.quiet_after, positive),
+        forget_after=found.get("forget_after", default.forget_after, positive),
+        recovery=found.get("recovery", "auto", choice("auto", "always", "fold", "off")),
+    )
+
+
+def _empty(value: object) -> bool:
+    return value is None or (isinstance(value, (str, list, tuple, dict)) and not value)
+
+
+class _Values:
+    """Looks an option up: the argument, then the environment, then the default."""
+
+    def __init__(self, given: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._given = given
+        self._environ = environ
+
+    def get(self, option: str, default: Any, check: Callable[[Any, str], Any]) -> Any:
+        if option in self._given:
+            return check(self._given[option], option)
+        name = f"WECOM_{option.upper()}"
+        written = self._environ.get(name, "")
+        if not written or option in _ARGUMENTS_ONLY:
+            return default
+        return check(_from_environment(written, check), name)
+
+
+def _from_environment(written: str, check: Callable[[Any, str], Any]) -> object:
+    """What a variable says, as far as it can be read; the check says if it is wrong."""
+    if check in (boolean, redaction):
+        return {"1": True, "true": True, "0": False, "false": False}.get(written.lower(), written)
+    try:
+        if check is rate_limit:
+            return json.loads(written)
+        if check is durations:
+            return [float(part) for part in written.split(",")]
+        if check in (duration, positive):
+            return float(written)
+        if check is positive_integer:
+            return int(written)
+    except ValueError:
+        pass
+    return written
+
+
+# -- destination ---------------------------------------------------------------------------
+
+
+def _destination(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The destination's own arguments; {} if there is none.
+
+    Arguments choose the kind of destination, the environment only completes that kind.
+    """
+    kinds = {
+        "sender": [name for name in ("sender",) if name in given],
+        "webhook_key": [name for name in ROBOT if name in given],
+        "corpid": [name for name in APPLICATION if name in given],
+    }
+    chosen = [names for names in kinds.values() if names]
+    if len(chosen) > 1:
+        first, second = chosen[0][0], chosen[1][0]
+        raise ConfigurationError(
+            second, f"names a second destination beside {first}: use a handler for each"
+        )
+    if "sender" in given:
+        return {"sender": given["sender"]}
+    kind: tuple[str, ...] = ()
+    if not chosen:
+        kind = _kind_in(environ)
+    elif chosen[0][0] in ROBOT:
+        kind = ROBOT
+    else:
+        kind = APPLICATION
+    return _complete(kind, given, environ) if kind else {}
+
+
+def _kind_in(environ: Mapping[str, str]) -> tuple[str, ...]:
+    robot = _variables(("webhook_key",), environ)
+    application = _variables(("corpid", "corpsecret", "agentid"), environ)
+    if robot and application:
+        raise ConfigurationError(
+            robot[0], f"is set and {application[0]} as well: keep one kind of destination"
+        )
+    return ROBOT if robot else APPLICATION if application else ()
+
+
+def _variables(names: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    candidates = [f"WECOM_{name.upper()}{suffix}" for name in names for suffix in ("", "_FILE")]
+    return [name for name in candidates if environ.get(name)]
+
+
+def _complete(
+    kind: tuple[str, ...], given: Mapping[str, Any], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    from wecom_logging.senders import environment, options
+    from wecom_logging.senders.secret import Secret
+
+    name = "webhook_key" if kind is ROBOT else "corpsecret"
+    check = options.webhook if kind is ROBOT else lambda value: options.secret(value, "corpsecret")
+    # What is given as an argument must not be read, and so not be wrong, in the environment.
+    unset = {
+        variable: value
+        for variable, value in environ.items()
+        if not any(variable in (f"WECOM_{n.upper()}", f"WECOM_{n.upper()}_FILE") for n in given)
+    }
+    found = environment.arguments(unset, tuple(n for n in kind if n != name), name, check)
+    named = ("touser", "toparty", "totag")
+    if any(n in given for n in named):  # recipients are one choice, not three
+        found = {k: v for k, v in found.items() if k not in named}
+    found.update({k: given[k] for k in (*kind, "api_base", "timeout", "proxies") if k in given})
+    missing = [n for n in ("corpid", "corpsecret", "agentid") if n in kind and n not in found]
+    if missing:
+        have = next(n for n in kind if n in found)
+        raise ConfigurationError(missing[0], f"is missing: with {have} an application needs it")
+    secret = found[name]
+    if not isinstance(secret, Secret):
+        check(secret)
+    return found
+
+
+# -- checks of single values ---------------------------------------------------------------
+
+
+def shown(value: object) -> str:
+    written = repr(value)
+    return written if len(written) <= 80 else written[:79] + "…"
+
+
+def text(value: object, option: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(option, f"{shown(value)} is not a string")
+    return value
+
+
+def boolean(value: object, option: str) -> bool:
+    if not isinstance(value, bool):
+        rule = f"{shown(value)} is neither true nor false (in the environment: 1, 0, true, false)"
+        raise ConfigurationError(option, rule)
+    return value
+
+
+def choice(*allowed: str) -> Callable[[Any, str], str]:
+    def check(value: object, option: str) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            among = ", ".join(repr(each) for each in allowed)
+            raise ConfigurationError(option, f"{shown(value)} is not one of {among}")
+        return value
+
+    return check
+
+
+def redaction(value: object, option: str) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    if value == "secrets":
+        return "secrets"
+    raise ConfigurationError(option, f"{shown(value)} is not one of True, 'secrets', False")
+
+
+def duration(value: object, option: str) -> float:
+    if not _is_number(value) or value < 0:  # type: ignore[operator]
+        raise ConfigurationError(option, f"{shown(value)} is not a number of seconds from 0 on")
+    return float(value)  # type: ignore[arg-type]
+
+
+def positive(value: object, option: str) -> float:
+    if not _is_number(value) or value <= 0:  # type: ignore[operator]
+        raise ConfigurationError(option, f"{shown(value)} is not a positive number of seconds")
+    return float(value)  # type: ignore[arg-type]
+
+
+def durations(value: object, option: str) -> tuple[float, ...]:
+    if isinstance(value, (list, tuple)) and value and all(_is_number(v) for v in value):
+        found = tuple(float(v) for v in value)
+        if all(v > 0 for v in found) and list(found) == sorted(found):
+            return found
+    rule = f"{shown(value)} is not a list of positive seconds that do not get shorter"
+    raise ConfigurationError(option, rule)
+
+
+def positive_integer(value: object, option: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(option, f"{shown(value)} is not a whole number from 1 on")
+    return value
+
+
+def rate_limit(value: object, option: str) -> RateLimit:
+    rule = f"{shown(value)} is not a list of (attempts, seconds), like ((18, 60), (900, 3600))"
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ConfigurationError(option, rule)
+    found = []
+    for pair in value:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise ConfigurationError(option, rule)
+        attempts, window = pair
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise ConfigurationError(option, rule)
+        if not _is_number(window) or window <= 0:
+            raise ConfigurationError(option, rule)
+        found.append((attempts, float(window)))
+    return tuple(found)
+
+
+def zone(value: object, option: str) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(text(value, option))
+    except (OSError, ValueError, LookupError):
+        raise ConfigurationError(
+            option, f"{shown(value)} is no zone name like 'Asia/Shanghai' that is known here"
+        ) from None
+
+
+def function(value: object, option: str) -> Callable[..., Any]:
+    if not callable(value):
+        raise ConfigurationError(
+            option, f"{shown(value)} cannot be called; in dictConfig write 'ext://module.function'"
+        )
+    return value
+
+
+def functions(value: object, option: str) -> tuple[Callable[..., Any], ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigurationError(option, f"{shown(value)} is not a list of functions")
+    return tuple(function(each, option) for each in value)
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
+
+
+# -- defaults that the surroundings give ---------------------------------------------------
+
+
+def default_app(environ: Mapping[str, str]) -> str:
+    """What this program calls itself, or is called by those who run it."""
+    if name := environ.get("OTEL_SERVICE_NAME"):
+        return name
+    if settings := environ.get("DJANGO_SETTINGS_MODULE"):
+        return settings.split(".")[0]
+    program = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
+    if program not in _RUNNERS and not program.startswith("python"):
+        return program
+    try:
+        return os.path.basename(os.getcwd()) or "python"
+    except OSError:  # the working directory has been deleted
+        return "python"
+
+
+def default_host(environ: Mapping[str, str]) -> str:
+    """The host's name without its domain; of a pod the part that tells it from its siblings."""
+    name = socket.gethostname().split(".")[0]
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        name = name.rpartition("-")[2]
+    return name or "localhost"
+
+
+def process_start() -> float:
+    """When this process started, seconds since the epoch; now, where nobody can say."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        with open("/proc/uptime", "rb") as file:
+            uptime = float(file.read().split()[0])
+        return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return time.time()
