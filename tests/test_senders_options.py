@@ -56,7 +56,7 @@ def test_api_base(value: str, base: str) -> None:
     ],
 )  # fmt: skip
 def test_api_base_of_another_shape(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="^api_base: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^api_base: ") as caught:
         app(api_base=value)
     assert "s3cret" not in str(caught.value)
 
@@ -89,7 +89,7 @@ def test_webhook(value: str, base: str | None) -> None:
     ],
 )  # fmt: skip
 def test_webhook_of_another_shape_is_refused_without_showing_it(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^webhook_key: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^webhook_key: ") as caught:
         WebhookSender(value)
     assert KEY not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -98,7 +98,7 @@ def test_webhook_of_another_shape_is_refused_without_showing_it(value: Any) -> N
 def test_a_whole_url_brings_its_own_base() -> None:
     with WebhookClosing(HOOK.replace("qyapi.weixin.qq.com", "gateway")) as sender:
         assert sender.destination.startswith("robot https://gateway ")
-    with pytest.raises(ConfigurationError, match="^api_base: "):
+    with pytest.raises(ConfigurationError, match=r"^api_base: "):
         WebhookSender(HOOK, api_base="http://127.0.0.1:8765")
     WebhookSender(HOOK, api_base="https://qyapi.weixin.qq.com/cgi-bin/")
 
@@ -113,14 +113,14 @@ class WebhookClosing(WebhookSender):
 
 @pytest.mark.parametrize("value", [None, 7, "", " ", "two words", "s3cret\n", "s3cret=", "é" * 9])
 def test_corpsecret_of_another_shape_is_refused_without_showing_it(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^corpsecret: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^corpsecret: ") as caught:
         app(corpsecret=value)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [None, 7, "", "ww 1", "企业"])
 def test_corpid_of_another_shape(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^corpid: "):
+    with pytest.raises(ConfigurationError, match=r"^corpid: "):
         app(corpid=value)
 
 
@@ -131,7 +131,7 @@ def test_agentid(value: int | str) -> None:
 
 @pytest.mark.parametrize("value", [None, True, -1, 1.0, "", "one", "-1", " 1", "1_0", "٣", 10**10])
 def test_agentid_of_another_shape(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^agentid: "):
+    with pytest.raises(ConfigurationError, match=r"^agentid: "):
         app(agentid=value)
 
 
@@ -208,20 +208,20 @@ def test_timeout(value: object, pair: tuple[float, float]) -> None:
     [None, 0, -1, True, "5", (1,), (1, 2, 3), (1, None), (1, 0), [], math.nan, math.inf],
 )
 def test_timeout_of_another_shape(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="^timeout: "):
+    with pytest.raises(ConfigurationError, match=r"^timeout: "):
         app(timeout=value)
 
 
 @pytest.mark.parametrize("value", ["http://u:s3cret@p", 7, {"https": 1}, {1: "s3cret"}, ["s3cret"]])
 def test_proxies_of_another_shape_are_refused_without_showing_them(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^proxies: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^proxies: ") as caught:
         app(proxies=value)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["张三", "", ["a b"], [1], {"a": 1}])
 def test_mentions_of_another_shape(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^mentions: "):
+    with pytest.raises(ConfigurationError, match=r"^mentions: "):
         options.mentions(value or [""])
 
 
@@ -289,7 +289,7 @@ def test_a_robot_from_the_environment() -> None:
 def test_an_empty_variable_is_no_value(missing: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{missing}: is not set"):
         AppSender.from_env({**ENVIRON, missing: ""})
-    with pytest.raises(ConfigurationError, match="^WECOM_WEBHOOK_KEY: is not set"):
+    with pytest.raises(ConfigurationError, match=r"^WECOM_WEBHOOK_KEY: is not set"):
         WebhookSender.from_env({"WECOM_WEBHOOK_KEY": ""})
 
 
@@ -316,7 +316,7 @@ def test_a_secret_file_that_holds_none(tmp_path: Path, content: bytes | None) ->
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="^WECOM_WEBHOOK_KEY") as caught:
+    with pytest.raises(ConfigurationError, match=r"^WECOM_WEBHOOK_KEY") as caught:
         WebhookSender.from_env({"WECOM_WEBHOOK_KEY_FILE": str(file)})
     assert "two words" not in str(caught.value)
     assert caught.value.__cause__ is None

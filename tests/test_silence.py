@@ -116,7 +116,7 @@ def test_a_child_forgets_the_threads_of_its_parent() -> None:
         with delivering():
             pid = os.fork()
             if not pid:
-                os._exit(0 if DELIVERING == {threading.get_ident()} else 1)
+                os._exit(0 if {threading.get_ident()} == DELIVERING else 1)
             assert os.waitpid(pid, 0)[1] == 0
     finally:
         DELIVERING.clear()

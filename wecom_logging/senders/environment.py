@@ -10,7 +10,6 @@ from wecom_logging.errors import ConfigurationError
 from wecom_logging.senders.options import RECIPIENTS
 from wecom_logging.senders.secret import Check, Secret
 
-
 Made = TypeVar("Made")
 
 
