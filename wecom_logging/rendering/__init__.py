@@ -23,10 +23,11 @@ from wecom_logging.rendering.dialects import Pen
 from wecom_logging.rendering.headline import facts, headline
 from wecom_logging.rendering.layout import Body, arrange, size
 from wecom_logging.rendering.page import Page
+from wecom_logging.rendering.report import report_text
 from wecom_logging.rendering.style import Language, Rendered, Shape, Style
 from wecom_logging.senders.base import Message
 
-__all__ = ["Language", "Rendered", "Shape", "Style", "render"]
+__all__ = ["Language", "Rendered", "Shape", "Style", "render", "report_text"]
 
 #: What a text may hold, at any destination (WeCom API documents 90236 and 91770).
 _TEXT_BYTES = 2048
@@ -46,11 +47,11 @@ def render(
     style = _plainer(style, shape)
     page = Page.of(_without_logged_text(digest) if shape == "bare" else digest, style)
     pen = Pen()
-    head = "\n".join([headline(page), *facts(page, pen)]) + "\n\n"
+    head = "\n".join([headline(page), *facts(page, pen)])
     foot = page.dialect.grey(_foot(page, file_follows))
-    budget = style.max_bytes - size(f"{head}\n{foot}")
+    budget = style.max_bytes - size(f"{head}\n\n\n{foot}")
     body = arrange(page, budget, () if shape == "bare" else LADDER)
-    content = "\n".join(filter(None, (head + body.text(page), foot)))
+    content = "\n\n".join(filter(None, (head, body.text(page)))) + f"\n{foot}"
     return _rendered(Message(style.msgtype, content), body, shortened=pen.shortened)
 
 

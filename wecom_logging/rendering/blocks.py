@@ -45,6 +45,7 @@ _TYPE, _PLACE, _VALUE = 64, 96, 80
 #: A message takes the place of the type up to here; it goes on in the next line.
 _TITLE = 120
 _ROW_TITLE = 60
+_LONG_TITLE = 4096
 
 #: A rate that changed by less than this factor is no trend.
 _STEADY = 1.25
@@ -119,13 +120,15 @@ class _Artist:
 
     def _split_title(self) -> tuple[str, str]:
         """The message where it takes the place of the type: what the heading holds, the rest."""
-        whole = text.neutralise(title(self.item, self.page)[: Pen.LOOK_AT])
+        whole = text.neutralise(title(self.item, self.page)[:_LONG_TITLE])
         start = text.cut_bytes(whole, _TITLE)
         return start, "" if start == whole else whole[len(start) - 1 :]
 
     def _message(self) -> str:
         """What was logged, unless heading or exception say it already."""
         item = self.item
+        if item.varying:
+            return self.pen.say(item.sample.message, self.room.text)
         if not item.type:
             return self.pen.say(self._split_title()[1], self.room.text)
         if item.message == item.type or item.message in self._value():
@@ -168,8 +171,7 @@ class _Artist:
         for cause in shown:
             if cause is causes[-1] and len(causes) > len(shown):
                 yield self.labels.between(len(causes) - len(shown))
-            label = self.labels.caused_by if cause.is_cause else self.labels.while_handling
-            yield label + self._named(cause)
+            yield self.labels.link_of(is_cause=cause.is_cause) + self._named(cause)
 
     def _named(self, failure: Failure) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else."""
@@ -224,7 +226,7 @@ class _Artist:
             yield self.pen.say(words, self.room.text // 3)
 
     def _facts(self) -> str:
-        facts = [*self._context(), self._hosts()]
+        facts = [*self._context(), self._hosts(), self._left_out()]
         if not self.item.type:
             facts.append(self.pen.name(self.item.lead.identity.logger, _TYPE))
         facts.append(f"#{self.pen.name(self.item.lead.identity.id[:4], 4)}")
@@ -248,6 +250,10 @@ class _Artist:
         if len(hosts) > 2:
             return self.labels.hosts(len(hosts))
         return self.labels.comma.join(self.pen.name(host, 40) for host in hosts)
+
+    def _left_out(self) -> str:
+        left_out = self.item.sample.left_out
+        return left_out and self.labels.left_out + self.pen.say(left_out, _VALUE)
 
     def _link(self) -> str:
         template = self.page.style.link
@@ -282,7 +288,7 @@ def _count(item: Item) -> str:
 
 
 def _extent(item: Item, page: Page) -> str:
-    return page.labels.in_places(len(item.reports)) if item.is_block else ""
+    return page.labels.in_places(len(item.spots)) if item.is_block else ""
 
 
 def _history(item: Item, page: Page) -> Iterator[str]:

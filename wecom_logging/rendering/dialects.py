@@ -28,6 +28,10 @@ class Row:
     place: str = ""
 
 
+#: Characters of a name; in what is longer, only both ends are looked at.
+_LONG_NAME = 1000
+
+
 class Markdown:
     """The subset that applications and robots share: bold, code, quotes, three colours."""
 
@@ -144,39 +148,48 @@ DIALECTS: dict[MsgType, Markdown] = {
 class Pen:
     """Makes texts inert and short, and remembers whether anything was lost by it."""
 
-    #: No more of a text is looked at: it is shown in hundreds of bytes, not in thousands.
-    LOOK_AT = 8192
-
     def __init__(self, *, tables: bool = False) -> None:
         self._tables = tables
         self.shortened = False
 
     def say(self, words: str, max_bytes: int) -> str:
         """The start of a text."""
-        inert = text.neutralise(words[: self.LOOK_AT], table=self._tables)
-        return self._inert_end(inert, text.cut_bytes(inert, max_bytes), words)
+        inert = text.neutralise(self._start(words, max_bytes), table=self._tables)
+        return self._inert_end(inert, text.cut_bytes(inert, max_bytes))
 
     def name(self, words: str, max_bytes: int) -> str:
-        """Start and end of a type, a place or a name."""
-        inert = text.neutralise(words[: self.LOOK_AT], table=self._tables)
-        return self._inert_end(inert, text.shorten_middle(inert, max_bytes), words)
+        """Start and end of a type or a name."""
+        inert = text.neutralise(self._ends(words), table=self._tables)
+        return self._inert_end(inert, text.shorten_middle(inert, max_bytes))
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place, to stand in a code span."""
-        inert = text.code(words[: self.LOOK_AT], table=self._tables)
-        return self._kept(inert, text.shorten_middle(inert, max_bytes), words)
+        inert = text.code(self._ends(words), table=self._tables)
+        return self._noted(inert, text.shorten_middle(inert, max_bytes))
 
     def source(self, words: str, max_bytes: int) -> str:
         """The start of a source line, to stand in a code span."""
-        inert = text.code(words[: self.LOOK_AT], table=self._tables)
-        return self._kept(inert, text.cut_bytes(inert, max_bytes), words)
+        inert = text.code(self._start(words, max_bytes), table=self._tables)
+        return self._noted(inert, text.cut_bytes(inert, max_bytes))
 
-    def _inert_end(self, inert: str, cut: str, words: str) -> str:
+    def _start(self, words: str, max_bytes: int) -> str:
+        """No more of a text than may be needed: what is invisible in it takes room as well."""
+        start = words[: 2 * max_bytes + 400]
+        self.shortened |= start != words
+        return start
+
+    def _ends(self, words: str) -> str:
+        if len(words) <= _LONG_NAME:
+            return words
+        self.shortened = True
+        return words[: _LONG_NAME // 2] + words[-_LONG_NAME // 2 :]
+
+    def _inert_end(self, inert: str, cut: str) -> str:
         # A cut can bring something to an end that means something there, like `foo_`.
-        return text.neutralise(self._kept(inert, cut, words), table=self._tables)
+        return text.neutralise(self._noted(inert, cut), table=self._tables)
 
-    def _kept(self, inert: str, cut: str, words: str) -> str:
-        self.shortened |= cut != inert or len(words) > self.LOOK_AT
+    def _noted(self, inert: str, cut: str) -> str:
+        self.shortened |= cut != inert
         return cut
 
 

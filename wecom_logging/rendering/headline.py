@@ -52,13 +52,14 @@ def started(report: Report, now: float) -> float:
     """When the first of the errors happened that a message newly reports."""
     if report.state == "over":
         return report.since
-    return report.first or max(report.since, now - max(report.span, 0.0))
+    return report.first or max(report.since, now - report.span)
 
 
 def title(item: Item, page: Page) -> str:
     """What a group is called: type, or message, or wherever it came from."""
-    identity = item.lead.identity
-    return item.type or item.message or identity.logger or page.labels.no_message
+    if item.varying:
+        return page.labels.varying
+    return item.type or item.message or item.lead.identity.logger or page.labels.no_message
 
 
 def _marker(page: Page) -> str:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wecom_logging.digest import Digest, Report, State
+from wecom_logging.grouping import OTHERS, VARYING
 from wecom_logging.rendering.sample import Frame, Sample, read
-
-#: Identity of what is beyond `max_groups`; `others-critical` for CRITICAL.
-OTHERS = "others"
 
 _STATES: tuple[State, ...] = ("new", "again", "still", "over")
 
@@ -51,7 +49,7 @@ class Item:
 
     @cached_property
     def count(self) -> int:
-        return sum(report.count for report in self.reports)
+        return _count(self.reports)
 
     @cached_property
     def total(self) -> int:
@@ -96,16 +94,30 @@ class Item:
         """Where it broke and how it got there, innermost place first, each once."""
         return trace(self.lead, self.sample)
 
+    @property
+    def varying(self) -> bool:
+        """Whether this is a call site with too many messages to tell them apart."""
+        return not self.type and self.lead.identity.template == VARYING
+
     @cached_property
     def same_place(self) -> bool:
         """Whether it broke in one place, however many groups there are."""
         return len({report.identity.place for report in self.reports}) == 1
 
+    @cached_property
+    def spots(self) -> list[list[Report]]:
+        """The reports by place: where it broke or, if that is one place, where it was logged."""
+        if self.same_place:
+            return [[report] for report in self.reports]
+        spots: dict[str, list[Report]] = {}
+        for report in self.reports:
+            spots.setdefault(report.identity.place, []).append(report)
+        return sorted(spots.values(), key=lambda spot: -_count(spot))
+
     def places(self, limit: int) -> list[tuple[int, str]]:
-        """The places with most errors: where it broke or, if that is one, where it was logged."""
-        told_apart_by_site = self.is_block and self.same_place
-        name = _site if told_apart_by_site else _place
-        return [(report.count, name(report)) for report in self.reports[:limit]]
+        """The places with most errors, and how many."""
+        name = _site if self.is_block and self.same_place else _place
+        return [(_count(spot), name(spot[0])) for spot in self.spots[:limit]]
 
 
 def itemise(digest: Digest) -> tuple[list[Item], int]:
@@ -148,6 +160,10 @@ def split_place(place: str) -> tuple[str, str]:
     return (path, name) if path else (name, "")
 
 
+def _count(reports: Sequence[Report]) -> int:
+    return sum(report.count for report in reports)
+
+
 def _place(report: Report) -> str:
     return trace(report, _first_sample(report))[0][0].place
 
@@ -169,7 +185,7 @@ def _same_function(name: str, qualified: str) -> bool:
 
 
 def _is_others(report: Report) -> bool:
-    return report.identity.id.partition("-")[0] == OTHERS
+    return report.identity.id in OTHERS
 
 
 def _strength(report: Report) -> tuple[bool, int, int]:

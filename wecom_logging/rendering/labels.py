@@ -30,6 +30,11 @@ class Labels:
     caused_by = "caused by "
     while_handling = "while handling "
     note = "note: "
+    left_out = "not captured: "
+    seen = "Messages seen"
+    traceback = "Traceback, most recent call last"
+    stack = "Stack"
+    before = "What led up to it"
     file_follows = "whole report in the file below"
     columns = ("state", "kind", "count", "where")
     comma = ", "
@@ -79,8 +84,21 @@ class Labels:
     def part(self, name: str, count: int) -> str:
         return f"{name} {count:,}"
 
+    def link_of(self, *, is_cause: bool) -> str:
+        """What stands before an exception in a chain."""
+        return self.caused_by if is_cause else self.while_handling
+
     def between(self, causes: int) -> str:
         return f"{causes:,} more between"
+
+    def like_these(self, frames: int) -> str:
+        return f"{frames:,} more like these"
+
+    def last(self, time: str) -> str:
+        return f"last {time}"
+
+    def not_described(self, groups: int) -> str:
+        return f"{groups:,} more in the list above only"
 
     def repeated(self, times: int) -> str:
         return f"repeated {times:,} times"
@@ -115,6 +133,11 @@ class Chinese(Labels):
     caused_by = "原因："
     while_handling = "发生在处理此异常时："
     note = "备注："
+    left_out = "未采集："
+    seen = "出现过的消息"
+    traceback = "调用栈（最近的调用在最后）"
+    stack = "日志调用栈"
+    before = "此前的日志"
     file_follows = "完整内容见下方文件"
     columns = ("状态", "类型", "次数", "位置")
     comma = "，"
@@ -163,6 +186,15 @@ class Chinese(Labels):
 
     def between(self, causes: int) -> str:
         return f"中间还有 {causes:,} 层"
+
+    def like_these(self, frames: int) -> str:
+        return f"另有 {frames:,} 层与上面相同"
+
+    def last(self, time: str) -> str:
+        return f"最近一次 {time}"
+
+    def not_described(self, groups: int) -> str:
+        return f"另有 {groups:,} 类仅列于上方清单"
 
     def repeated(self, times: int) -> str:
         return f"重复 {times:,} 次"

@@ -10,6 +10,12 @@ from wecom_logging.rendering.labels import Labels
 _EARLIEST, _LATEST = 0.0, 250_000_000_000.0
 
 
+def sane(seconds: float) -> float:
+    """A number that every calculation with times can bear."""
+    # NaN is the one number that is unlike itself.
+    return min(max(seconds, _EARLIEST), _LATEST) if seconds == seconds else _EARLIEST
+
+
 class Calendar:
     """Writes seconds since the epoch as of `now`, in one zone and one language."""
 
@@ -49,8 +55,7 @@ class Calendar:
         return f"{moment:%Y-%m-%d %H:%M:%S}{self._offset(moment)}"
 
     def _local(self, at: float) -> datetime:
-        at = min(max(at, _EARLIEST), _LATEST) if at == at else _EARLIEST  # NaN is unlike itself
-        moment = datetime.fromtimestamp(int(at), self._zone)
+        moment = datetime.fromtimestamp(int(sane(at)), self._zone)
         return moment if self._zone else moment.astimezone()
 
     def _dated(self, moment: datetime) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from wecom_logging.digest import Digest
+from wecom_logging.digest import Digest, Report
 from wecom_logging.rendering.dialects import DIALECTS, Markdown
 from wecom_logging.rendering.items import Item, hosts_of, itemise
 from wecom_logging.rendering.labels import LABELS, Labels
-from wecom_logging.rendering.moments import Calendar
+from wecom_logging.rendering.moments import Calendar, sane
 from wecom_logging.rendering.style import Style
 
 #: A message that comes this much later than its errors is late, if its process is new.
@@ -27,10 +27,11 @@ class Page:
     labels: Labels
     dialect: Markdown
     calendar: Calendar
-    hosts: tuple[str, ...] = field(default=())
+    hosts: tuple[str, ...]
 
     @classmethod
     def of(cls, digest: Digest, style: Style) -> Page:
+        digest = _with_sane_times(digest)
         items, others = itemise(digest)
         labels = LABELS[style.language]
         calendar = Calendar(digest.now, style.timezone, labels, show_offset=style.show_offset)
@@ -56,3 +57,20 @@ class Page:
         last = max((report.last for report in self.digest.reports if report.count), default=0.0)
         left = 0.0 < last < min(self.style.started, self.digest.now - _LATE)
         return self.digest.outage is not None or left
+
+
+def _with_sane_times(digest: Digest) -> Digest:
+    outage = digest.outage and replace(digest.outage, since=sane(digest.outage.since))
+    reports = tuple(_with_sane_time(report) for report in digest.reports)
+    return replace(digest, now=sane(digest.now), outage=outage, reports=reports)
+
+
+def _with_sane_time(report: Report) -> Report:
+    return replace(
+        report,
+        first=sane(report.first),
+        since=sane(report.since),
+        last=sane(report.last),
+        span=sane(report.span),
+        before=(report.before[0], sane(report.before[1])),
+    )

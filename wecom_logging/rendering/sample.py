@@ -28,6 +28,7 @@ OWN_KEYS = frozenset(
         "exception",
         "stack",
         "breadcrumbs",
+        "left_out",
     }
 )
 
@@ -122,6 +123,8 @@ class Sample:
     stack: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
     crumbs: tuple[Crumb, ...] = ()
+    #: What there was no time or room to capture.
+    left_out: str = ""
 
 
 def place(path: str, line: int, name: str) -> str:
@@ -150,6 +153,7 @@ def read(event: object) -> Sample:
         stack=as_text(event.get("stack")),
         context=_context(event),
         crumbs=tuple(_crumb(raw) for raw in _dicts(event.get("breadcrumbs"))),
+        left_out=as_text(event.get("left_out")),
     )
 
 
