@@ -12,11 +12,13 @@ import pytest
 BEGIN = """
 import sys, threading
 from stub_server import serving, errcode, raw
+from wecom_logging.senders import token
 from wecom_logging.senders.app import AppSender
 from wecom_logging.senders.webhook import WebhookSender
 from wecom_logging.errors import DeliveryError
 import concurrent.futures, traceback  # what the test itself needs
 
+token.SPACING = 0.0  # a second fetch would wait for so long
 
 def check(stub, *senders):
     before = set(sys.modules)

@@ -196,6 +196,30 @@ def test_sixteen_threads_one_fetch() -> None:
     assert len(calls) == 1
 
 
+def test_waiting_for_another_threads_fetch_keeps_to_the_deadline() -> None:
+    """At exit, say, while that thread hangs."""
+    cache = TokenCache()
+    inside, leave = threading.Event(), threading.Event()
+
+    def hangs() -> tuple[str, object]:
+        inside.set()
+        leave.wait(10)
+        return "late", 7200
+
+    thread = threading.Thread(target=cache.get, args=("key", hangs))
+    thread.start()
+    inside.wait(5)
+    try:
+        for wait in (lambda: cache.get("key", Fetch()), lambda: cache.invalidate("key", "x")):
+            with deadline(time.monotonic() + 0.05), pytest.raises(TransportError) as caught:
+                wait()
+            assert not caught.value.unclear
+            assert caught.value.__context__ is None
+    finally:
+        leave.set()
+        thread.join()
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_keeps_the_token_and_not_the_lock() -> None:
     """Forked while another thread of the parent is fetching, so with the lock held."""

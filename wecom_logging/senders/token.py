@@ -6,7 +6,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from wecom_logging.errors import TransportError
@@ -19,6 +20,9 @@ LIFETIME = 7200.0
 #: Seconds between two `gettoken` calls with the same credentials. WeCom limits them
 #: without saying how (document 91039) and bans an address that overdoes it for an hour.
 SPACING = 10.0
+
+#: Seconds to wait for a thread that is fetching: longer than any fetch should take.
+PATIENCE = 60.0
 
 #: Asks WeCom: returns a token and the seconds it lives.
 Fetch = Callable[[], "tuple[str, object]"]
@@ -77,7 +81,7 @@ class TokenCache:
         slot = self._slot(key)
         grant = self._good(slot)
         if grant is None:
-            with slot.lock:
+            with _held(slot.lock):
                 # A second look: whoever held the lock may have fetched one meanwhile.
                 grant = self._good(slot) or self._refresh(slot, fetch)
         return grant.token
@@ -85,7 +89,7 @@ class TokenCache:
     def invalidate(self, key: str, token: str) -> None:
         """Forget `token`, unless a newer one has taken its place."""
         slot = self._slot(key)
-        with slot.lock:
+        with _held(slot.lock):
             if slot.grant is not None and slot.grant.token == token:
                 slot.grant = None
 
@@ -129,6 +133,21 @@ class TokenCache:
         for slot in self._slots.values():
             slot.lock = threading.Lock()
         self._pid = os.getpid()
+
+
+@contextmanager
+def _held(lock: threading.Lock) -> Iterator[None]:
+    """Hold the lock; whoever waits for another thread's fetch keeps its own deadline."""
+    try:
+        held = lock.acquire(timeout=remaining(PATIENCE))
+    except TimeoutError:
+        held = False
+    if not held:
+        raise TransportError("another thread is still asking for the access token")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 #: The tokens of this process, used by every `AppSender` that is not given another source.
