@@ -31,7 +31,7 @@ def check(stub, *senders):
                 call()
             except DeliveryError:
                 pass
-    sender.close()
+        sender.close()
     print(sorted(set(sys.modules) - before))
 
 
