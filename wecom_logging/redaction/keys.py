@@ -113,8 +113,8 @@ _ABOUT = _set_of(
     "expired expires expiry failed failure field fields file files format found grant hasher "
     "hashers help hint httponly id length level limit long manager max min mismatch mode name "
     "names path policy present prompt provider required requirements reset rotation samesite "
-    "secure server service short size source stdin store strength strategy timeout ttl type types updated "
-    "updates url uri valid validator validators vault version weak"
+    "secure server service short size source stdin store strength strategy timeout ttl type types "
+    "updated updates url uri valid validator validators vault version weak"
 )
 
 # Tokens of a language model, a parser or a page are no secrets.

@@ -85,7 +85,8 @@ _SHAPES = [
             r"\b((?i:Bearer|Basic|Token))([ ]{1,4})"
             # Prose goes on with a word; a token has a digit, an inner capital or is long.
             r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})"
-            r"[\w.~+/-]{8,}=*"
+            r"[\w.~+/-]{8,}=*",
+            re.ASCII,
         ),
         lambda found: f"{found[1]}{found[2]}{mask(_SCHEMES[found[1].lower()])}",
     ),
@@ -139,7 +140,8 @@ _STEPS = [
             r"|sshpass\b[^\n]{0,20}?[\s'\"]-p(?:[\s'\",]{1,4})?"
             r"|redis-cli\b[^\n]{0,256}?[\s'\"]-a[\s'\",]{1,4}"
             r"|curl\b[^\n]{0,256}?[\s'\"](?:-u|--user)[\s'\",=]{0,4}[^\s:'\"]{1,64}:))"
-            r"(?!\[redacted)[^\s'\"]+"
+            r"(?!\[redacted)[^\s'\"]+",
+            re.ASCII,
         ),
         rf"\1{mask('password')}",
     ),
@@ -168,8 +170,8 @@ _STEPS = [
 # Names are found at their beginning only, so that no text is read twice.
 _NAME = re.compile(
     r"""
-    (?<![\w-]) (?P<dashes>-+)?
-    (?P<name>(?:\w|\\{1,4}u[0-9a-fA-F]{4})(?:[\w-]|\\{1,4}u[0-9a-fA-F]{4})*)
+    (?<![\w-]) (?: (?<!\\) | (?!\\|u[0-9a-fA-F]{4}) ) (?P<dashes>-+)?
+    (?P<name>(?:\w|\\{1,8}u[0-9a-fA-F]{4})(?:[\w-]|\\{1,8}u[0-9a-fA-F]{4})*)
     (?:
         (?:\\{0,8}["']|%22)? [ \t]{0,8}
         (?P<sign>
@@ -220,7 +222,9 @@ _BARE = re.compile(
     re.VERBOSE,
 )
 # Authorization and cookies have spaces in them: all of the line, or of the quoted string.
-_LINE = re.compile(r"""(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}")*""")
+_LINE = re.compile(
+    r"""(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}(?:"|$))*""", re.MULTILINE
+)
 _LINES = frozenset({"authorization", "cookie"})
 _CALL = re.compile(r"(?:[A-Za-z_][\w.]{0,80})?[(\[{]")
 _EMPTY_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\(\)")
@@ -293,8 +297,8 @@ def _rule_at(text: str, match: re.Match[str], personal_data: bool) -> Rule | Non
     if not rule and text[start - 1 : start] == "\\" and name[0] in "nrt":
         # A line break that `repr` or JSON has written as `\n` is no part of the name.
         rule = rule_for(name[1:], personal_data=personal_data)
-    if rule and rule.secret and match["sign"] == ":" and _is_failure(text, start):
-        return None
+    if rule and rule.secret and rule.label not in _LINES and match["sign"] == ":":
+        return None if _is_failure(text, start) else rule
     return rule
 
 

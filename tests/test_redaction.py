@@ -1,0 +1,255 @@
+"""Redaction of events: by key, at any depth, with our own secrets in any form."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import OrderedDict, namedtuple
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wecom_logging.redaction import redact_value, redactor
+
+FAKE = "Zq9-fake"
+
+SECRET_NAMES = {
+    "password": "password", "PASSWORD": "password", "passwd": "password", "pwd": "password",
+    "db_password": "password", "dbPassword": "password", "DBPassword": "password",
+    "mail-password": "password", "userpassword": "password", "password1": "password",
+    "new_password_hash": "password", "passphrase": "password", "SMTP_PASS": "password",
+    "password_": "password", "client_secret": "secret", "corpsecret": "secret",
+    "AppSecret": "secret", "SECRET_KEY": "secret key", "SECRET_KEY_FALLBACKS": "secret",
+    "token": "token", "access_token": "token", "accessToken": "token", "csrfmiddlewaretoken":
+    "token", "X-Auth-Token": "token", "api_key": "api key", "apiKey": "api key", "X-Api-Key":
+    "api key", "APIKEY": "api key", "access_key": "access key", "aws_secret_access_key":
+    "access key", "private_key": "private key", "Authorization": "authorization",
+    "HTTP_AUTHORIZATION": "authorization", "Proxy-Authorization": "authorization",
+    "Cookie": "cookie", "Set-Cookie": "cookie", "cookies": "cookie", "sessionid": "session id",
+    "session_id": "session id", "JSESSIONID": "session id", "credentials": "credential",
+    "encodingAESKey": "secret key", "signing_key": "secret key", "jwt": "token", "cvv": "card code",
+    "密码": "password", "登录密码": "password", "口令": "password", "密钥": "secret key",
+    "令牌": "token", b"cookie": "cookie",
+}  # fmt: skip
+
+INNOCENT_NAMES = [
+    "token_count", "max_tokens", "total_tokens", "max_token", "token_type",
+    "token_expires_at", "author", "authority", "keyboard", "passenger", "secretary",
+    "monkey", "key", "keys", "cache_key", "primary_key", "foreign_key", "public_key",
+    "compass", "password_min_length", "passwordReset", "password_url", "secret_name",
+    "cookie_name", "session", "code", "status_code", "event", "level", "logger",
+    "timestamp", "pathname", "module", "func_name", "lineno", "process", "thread_name",
+    "exception", "stack", "request_id", "tokenizer", "hash", "user", "username", "密码错误", "",
+    "_", 3, None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "label"), SECRET_NAMES.items(), ids=map(str, SECRET_NAMES))
+def test_a_name_says_that_its_value_is_secret(name: object, label: str) -> None:
+    assert redact_value({name: FAKE})[name if isinstance(name, str) else name.decode()] == (
+        f"[redacted: {label}]"
+    )
+
+
+@pytest.mark.parametrize("name", INNOCENT_NAMES)
+def test_other_names_say_nothing(name: object) -> None:
+    assert redact_value("plain", name) == "plain"
+
+
+@pytest.mark.parametrize(
+    "value", [["a", FAKE], {"x": {"y": FAKE}}, (FAKE,), FAKE.encode(), 12345, 1.5]
+)
+def test_all_of_a_secret_is_masked(value: object) -> None:
+    assert redact_value({"password": value}) == {"password": "[redacted: password]"}
+
+
+@pytest.mark.parametrize("value", [None, "", True, False])
+def test_that_a_secret_is_missing_is_worth_knowing(value: object) -> None:
+    assert redact_value(value, "password") is value
+
+
+def test_nested_data_keep_their_shape() -> None:
+    Point = namedtuple("Point", "x y")
+    value = {
+        "list": [1, {"pwd": FAKE}], "tuple": (None, f"token={FAKE}"), "float": 1.5, "yes": True,
+        "named": Point(1, "a"), "ordered": OrderedDict(api_key=FAKE), "set": {1},
+    }  # fmt: skip
+    assert redact_value(value) == {
+        "list": [1, {"pwd": "[redacted: password]"}],
+        "tuple": (None, "token=[redacted: token]"),
+        "float": 1.5,
+        "yes": True,
+        "named": (1, "a"),
+        "ordered": {"api_key": "[redacted: api key]"},
+        "set": [1],
+    }
+    assert value["list"][1]["pwd"] == FAKE, "the original is not touched"
+
+
+def test_lists_of_headers_and_arguments() -> None:
+    assert redact_value([["Cookie", FAKE], ("Host", "x"), (b"x-api-key", FAKE.encode())]) == [
+        ["Cookie", "[redacted: cookie]"],
+        ("Host", "x"),
+        ("x-api-key", "[redacted: api key]"),
+    ]
+    assert redact_value([{"name": "Authorization", "value": FAKE}]) == [
+        {"name": "Authorization", "value": "[redacted: authorization]"}
+    ]
+    assert redact_value(["deploy", "--password", FAKE, "--host", "db"]) == [
+        "deploy", "--password", "[redacted: password]", "--host", "db",
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_itself_a_secret() -> None:
+    assert list(redact_value({f"GET /?pwd={FAKE}&x=1": 1})) == [
+        "GET /?pwd=[redacted: password]&x=1"
+    ]
+
+
+class Awkward:
+    def __repr__(self) -> str:
+        raise RuntimeError(FAKE)
+
+
+class Talkative:
+    def __repr__(self) -> str:
+        return f"Talkative(password='{FAKE}')"
+
+
+def test_other_objects_become_text() -> None:
+    assert redact_value(Talkative()) == "Talkative(password='[redacted: password]')"
+    assert redact_value(Awkward()) == "<Awkward>"
+    assert redact_value(b"pwd=" + FAKE.encode() + b"\xff") == "pwd=[redacted: password]"
+
+
+def test_data_that_hold_themselves_and_endless_depth() -> None:
+    loop: dict[str, object] = {"password": FAKE}
+    loop["self"] = loop
+    assert redact_value(loop) == {"password": "[redacted: password]", "self": "…"}
+    deep: object = f"password={FAKE}"
+    for _ in range(2000):
+        deep = [deep]
+    assert FAKE not in str(redact_value(deep))
+    twice = ["a"]
+    assert redact_value([twice, twice]) == [["a"], ["a"]]
+
+
+def test_personal_data_by_key_and_as_numbers() -> None:
+    value = {
+        "phone": 13800138000,
+        "id_card": "11010519491231002X",
+        "n": 13800138000,
+        "email": "bob@x.com",
+    }
+    assert redact_value(value) == {
+        "phone": "138****8000",
+        "id_card": "110***********002X",
+        "n": "138****8000",
+        "email": "b***@x.com",
+    }
+    assert redact_value(value, personal_data=False) == value
+
+
+OWN = 'own/secret+with "quotes" & 字'
+
+
+@pytest.mark.parametrize("mode", [True, "secrets", False])
+@pytest.mark.parametrize(
+    "form",
+    [OWN, quote(OWN), quote(OWN, safe=""), quote_plus(OWN), quote(OWN, safe="").lower(),
+     json.dumps(OWN), json.dumps(OWN, ensure_ascii=False), repr(OWN)],
+)  # fmt: skip
+def test_our_own_secrets_go_in_every_mode_and_form(mode, form: str) -> None:
+    redact = redactor(mode, [OWN, "other"])
+    event = redact(None, "error", {"event": f"x {form} y", "extra": [{form: form}], "n": 1})
+    text = json.dumps(event, ensure_ascii=False)
+    assert "own" not in text
+    assert "quotes" not in text
+    assert "[redacted: wecom secret]" in event["event"]
+
+
+def test_a_part_of_our_own_secret_goes_too() -> None:
+    redact = redactor(False, lambda: ["0123456789abcdefghij"])
+    assert (
+        redact(None, "", {"event": "key=0123456789abcde"})["event"]
+        == "key=[redacted: wecom secret]"
+    )
+
+
+def test_our_own_secrets_are_asked_for_at_every_event() -> None:
+    secrets = ["first-token"]
+    redact = redactor(False, lambda: secrets)
+    assert "first" not in redact(None, "", {"event": "first-token"})["event"]
+    secrets[:] = ["second-token"]
+    assert redact(None, "", {"event": "first-token"})["event"] == "first-token"
+    assert "second" not in redact(None, "", {"event": "second-token"})["event"]
+
+
+@pytest.mark.parametrize("secrets", [[], ["", "a"]])
+def test_no_secret_tears_a_text_apart(secrets) -> None:
+    assert redactor(False, secrets)(None, "", {"event": "a banana"}) == {"event": "a banana"}
+
+
+def test_the_modes() -> None:
+    event = {"event": f"13800138000 password={FAKE}", "phone": "13800138000", "pwd": FAKE}
+    assert redactor(True, ())(None, "", dict(event)) == {
+        "event": "138****8000 password=[redacted: password]",
+        "phone": "138****8000",
+        "pwd": "[redacted: password]",
+    }
+    assert redactor("secrets", ())(None, "", dict(event)) == {
+        "event": "13800138000 password=[redacted: password]",
+        "phone": "13800138000",
+        "pwd": "[redacted: password]",
+    }
+    assert redactor(False, ())(None, "", dict(event)) == event
+
+
+def event_with(secret: str) -> dict[str, object]:
+    """An event with one secret in every place where one can be."""
+    text = f"failed: password={secret}"
+    frame = {
+        "filename": "pay.py", "lineno": 3, "name": "post", "line": f"    password = '{secret}'",
+        "locals": {"password": repr(secret), "body": repr({"token": secret}), "n": "3"},
+    }  # fmt: skip
+    return {
+        "event": text,
+        "level": "error",
+        "logger": "pay",
+        "lineno": 3,
+        "exception": [
+            {"exc_type": "ValueError", "exc_value": text, "exc_notes": [text], "frames": [frame]}
+        ],
+        "stack": f'  File "pay.py", line 3\n    login(password="{secret}")',
+        "breadcrumbs": [{"message": f"GET https://x/?access_token={secret}&y=1"}],
+        "headers": {"Authorization": f"Bearer {secret}"},
+        "body": f'{{"pwd": "{secret}"}}',
+        "order": {"items": [({"private_key": secret},)]},
+        "dsn": f"postgres://bob:{secret}@db/shop",
+        "SECRET_KEY": secret,
+    }  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(secret=st.text("aB3!$^*_+-.~", min_size=6, max_size=20).map("Zq9".__add__))
+def test_no_place_of_an_event_keeps_a_secret(secret: str) -> None:
+    redact = redactor(True, ())
+    event = redact(None, "error", event_with(secret))
+    assert "Zq9" not in json.dumps(event)
+    assert event["level"] == "error"
+    assert event["exception"][0]["frames"][0]["name"] == "post"
+    assert redact(None, "error", event) == event
+
+
+def test_what_is_imported_is_the_standard_library() -> None:
+    script = (
+        "import sys, wecom_logging.redaction as r; r.redact_text('password=x');"
+        "print({'requests', 'structlog', 'sqlite3'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
