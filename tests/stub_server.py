@@ -50,6 +50,8 @@ class Stub:
     answer: Answer = fine
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    #: One for each connection that the server has closed.
+    closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     @property
     def url(self) -> str:
@@ -115,6 +117,10 @@ def serving(answer: Answer = fine) -> Iterator[Stub]:
         daemon_threads = True
         block_on_close = False
         request_queue_size = 64
+
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+            stub.closed.release()
 
         def handle_error(self, *args: object) -> None:
             pass  # a client that gave up is what several tests are about

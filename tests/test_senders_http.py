@@ -89,6 +89,7 @@ FINE = b'{"errcode": 0, "errmsg": "ok"}'
         (page("504 No"), True),
         (page("404 No", b""), False),
         (page("403 No"), False),
+        (page("403 No", b'{"errmsg": "not from here"}'), False),
         (page("413 No"), False),
         (page("301 Moved", b"", b"Location: http://127.0.0.1:1/elsewhere"), False),
         (page("302 Found", b"", b"Location: /cgi-bin/webhook/send"), False),
@@ -314,7 +315,7 @@ def test_a_connection_that_the_server_closed_is_noticed(stub: Stub, robot: Webho
     stub.answer = raw(page("200 OK", FINE), "webhook/send")
     for _ in range(3):
         robot.text("x")
-        time.sleep(0.02)  # until the end of the connection has arrived
+        assert stub.closed.acquire(timeout=5)
     assert len({request.peer for request in stub.requests}) == 3
 
 
@@ -342,7 +343,9 @@ def test_netrc_is_not_read(
 
 
 def test_cookies_are_not_kept(stub: Stub, robot: WebhookSender) -> None:
-    stub.answer = raw(page("200 OK", FINE, b"Set-Cookie: a=b; Path=/"), "webhook/send")
+    stub.answer = raw(
+        page("200 OK", FINE, b"Set-Cookie: a=b; Path=/", b"Connection: close"), "webhook/send"
+    )
     robot.text("x")
     robot.text("x")
     assert "Cookie" not in stub.requests[1].headers

@@ -19,6 +19,7 @@ from wecom_logging.errors import (
     SetupError,
     TokenError,
 )
+from wecom_logging.senders.foreign import one_line
 
 #: Which kind of call was refused: some codes mean something else at `gettoken`.
 Call = Literal["gettoken", "send", "upload", "query"]
@@ -179,7 +180,8 @@ _GETTOKEN: dict[int, Meaning] = {
     ),
 }
 
-# The tail of errmsg: `, hint: [1234], from ip: 1.2.3.4, more info at https://…`.
+# The tail of errmsg: `, hint: [1234], from ip: 1.2.3.4, more info at https://…`. The hint
+# stays: WeCom's support asks for it.
 _TAIL = re.compile(r",?\s*(from ip:|more info at).*", re.DOTALL)
 _FROM_IP = re.compile(r"from ip:\s*([0-9A-Fa-f:.]*[0-9A-Fa-f])")
 
@@ -196,7 +198,9 @@ def refusal(errcode: int, errmsg: str, call: Call = "send") -> ApiError:
     meaning = _meaning(errcode, call)
     address = _FROM_IP.search(errmsg)
     ip = address.group(1) if address else "this machine's public address"
-    error = meaning.error(errcode, _shortened(errmsg), meaning.advice.replace("{ip}", ip))
+    error = meaning.error(
+        errcode, one_line(_TAIL.sub("", errmsg)), meaning.advice.replace("{ip}", ip)
+    )
     if isinstance(error, RateLimitedError) and call == "gettoken":
         error.retry_after = 300.0
     return error
@@ -221,10 +225,3 @@ def _meaning(errcode: int, call: Call) -> Meaning:
         url = f"https://open.work.weixin.qq.com/devtool/query?e={errcode}"
         meaning = Meaning(SetupError, f"Look this code up at {url}.")
     return meaning
-
-
-def _shortened(errmsg: str) -> str:
-    """One line without its tail; the hint stays, WeCom's support asks for it."""
-    line = " ".join(_TAIL.sub("", errmsg).split())
-    line = "".join(char if char.isprintable() else "�" for char in line)
-    return line if len(line) <= 200 else line[:199] + "…"

@@ -20,6 +20,7 @@ import requests
 from wecom_logging.errors import TransportError
 from wecom_logging.senders.connection import Adapter, progress
 from wecom_logging.senders.deadline import deadline, remaining
+from wecom_logging.senders.foreign import one_line
 from wecom_logging.senders.secret import Secret
 from wecom_logging.silence import hush
 
@@ -200,12 +201,12 @@ def _reason(error: BaseException) -> str:
         seen.append(current)
         if type(current).__module__.partition(".")[0] not in ("requests", "urllib3"):
             best = current
-        queue += [getattr(current, "reason", None), current.__cause__, current.__context__]
-        queue += current.args
+        queue += [*current.args, getattr(current, "reason", None), current.__cause__]
+        if not current.__suppress_context__:
+            queue.append(current.__context__)
     if best is None:
         return type(error).__name__
-    text = " ".join(str(best).split()) or type(best).__name__
-    return text if len(text) <= 200 else text[:199] + "…"
+    return one_line(str(best)) or type(best).__name__
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:
@@ -229,7 +230,7 @@ def _unreadable(status: int, answer: dict[str, Any] | None) -> Trouble | None:
         return f"redirected (HTTP {status}), which is not followed: is api_base right?", False
     if status >= 500:
         return f"HTTP {status}", True
-    if answer is not None:
+    if answer is not None and (status < 400 or answer.get("errcode")):
         return None
     if status >= 400:
         return f"HTTP {status}: is api_base right?", False
