@@ -38,6 +38,7 @@ from wecom_logging.grouping import Key, Tallies, Tally, identify
 from wecom_logging.rendering import Shape, Style, render
 from wecom_logging.schedule import pause_after
 from wecom_logging.senders.base import Message, Sender
+from wecom_logging.senders.deadline import deadline
 from wecom_logging.silence import DELIVERING, delivering
 from wecom_logging.stores.base import Batch, Claim, Entry, Failure, Store
 
@@ -133,6 +134,7 @@ class Courier:
         # middle of another `put` on the same thread.
         self._inbox: SimpleQueue[tuple[Tally, Event | None] | FlushRequest | None] = SimpleQueue()
         self._turn = _thread.allocate_lock()
+        self._starting = False
         self._start_at = 0.0
         self._store: Store | None = None
         self._sequence = 0
@@ -185,7 +187,7 @@ class Courier:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
         request = FlushRequest(deadline)
         self._inbox.put(request)
-        if not self._turn.locked():
+        if not self._turn.locked() and not self._starting:
             request.has_thread = self._start(insist=True)
         return request
 
@@ -253,22 +255,25 @@ class Courier:
         if now < self._start_at and not insist:
             return False
         process.enlist(self)
+        self._starting = True
         try:
             _thread.start_new_thread(self._run, ())
         except RuntimeError:
+            self._starting = False
             self._start_at = now + 1.0  # no thread to be had, or the interpreter is ending
             return False
         return True
 
     def _run(self) -> None:
-        while self._turn.acquire(blocking=False):
+        mine = self._turn.acquire(blocking=False)
+        self._starting = False
+        while mine:
             try:
                 self._serve_turn()
             finally:
                 self._turn.release()
             # Whoever saw the turn taken has left its errors to us: look once more.
-            if self._inbox.empty():
-                return
+            mine = not self._inbox.empty() and self._turn.acquire(blocking=False)
 
     def _serve_turn(self) -> None:
         process.enlist(self)
@@ -284,20 +289,21 @@ class Courier:
         """Work until one request is done, on the thread that waits for it."""
         try:
             wait: float | None = 0.0
-            while not request.done.is_set() and time.monotonic() < request.deadline:
-                self._listen(wait)
-                wait = self._visit_safely()
-                if wait is None:
-                    wait = max(0.0, request.deadline - time.monotonic())
+            with deadline(request.deadline):
+                while not request.done.is_set() and time.monotonic() < request.deadline:
+                    self._listen(wait)
+                    wait = self._visit_safely()
+                    if wait is None:
+                        wait = max(0.0, request.deadline - time.monotonic())
         finally:
             self._turn.release()
 
     def _listen(self, timeout: float | None) -> None:
         """Wait until somebody wakes us or the time has come."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        until = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                left = None if until is None else max(0.0, until - time.monotonic())
                 item = self._inbox.get(timeout=left)
             except Empty:
                 return
@@ -305,7 +311,7 @@ class Courier:
                 self._accept_all()
                 return
             soon = time.monotonic() + GATHER
-            deadline = soon if deadline is None else min(deadline, soon)
+            until = soon if until is None else min(until, soon)
 
     def _accept_all(self) -> None:
         try:

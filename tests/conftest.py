@@ -1,0 +1,75 @@
+"""Fixtures that all tests share. Loopback only; nothing is left behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import Finished
+
+from wecom_logging import complaints
+from wecom_logging.simulator.server import Simulator
+
+
+@pytest.fixture(autouse=True)
+def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No state of the developer's own, no settings of their shell, no memory of complaints."""
+    for name in list(os.environ):
+        if name.startswith("WECOM_") or name in ("OTEL_SERVICE_NAME", "DJANGO_SETTINGS_MODULE"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    complaints._said.clear()
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers[:]:
+        if handler not in before:
+            root.removeHandler(handler)
+            handler.close()
+    root.setLevel(level)
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """A local WeCom of this test's own."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def run_program(tmp_path: Path) -> Callable[..., Finished]:
+    """Run a program that logs to a simulator, in its own interpreter.
+
+    The program finds `logging` configured as `config` says, and `log`, a logger.
+    """
+
+    def run(body: str, sim: Simulator, *, kind: str = "robot", **options: object) -> Finished:
+        lines = [
+            "import atexit, logging, logging.config, os, signal, sys, threading, time",
+            f"OPTIONS = {options!r}",
+            "LOGGING = {'version': 1, 'disable_existing_loggers': False,",
+            "    'handlers': {'wecom': {'class': 'wecom_logging.WeComHandler', **OPTIONS}},",
+            "    'root': {'handlers': ['wecom'], 'level': 'INFO'}}",
+            "log = logging.getLogger('shop')",
+        ]
+        program = tmp_path / "program.py"
+        program.write_text("\n".join(lines) + "\n" + textwrap.dedent(body), encoding="utf-8")
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, str(program)],
+            env={**os.environ, **sim.env(kind)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+    return run
