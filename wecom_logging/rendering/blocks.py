@@ -131,12 +131,10 @@ class _Artist:
             return self.pen.say(item.sample.message, self.room.text)
         if not item.type:
             return self.pen.say(self._split_title()[1], self.room.text)
-        if item.message == item.type or item.message in self._value():
+        in_value = item.message in item.value and item.message != item.value
+        if in_value or item.message == item.type:
             return ""
         return self.pen.say(item.message, self.room.text)
-
-    def _value(self) -> str:
-        return self.item.sample.chain[0].value if self.item.sample.chain else ""
 
     # -- why -------------------------------------------------------------------------
 
@@ -145,7 +143,7 @@ class _Artist:
         if not chain:
             return
         failure = chain[0]
-        if failure.value.strip() and failure.value.strip() not in self.item.message:
+        if self.item.value not in self.item.message:
             yield self.pen.say(failure.value, self.room.text)
         yield from self._parts(failure)
         for note in failure.notes[:2]:
@@ -212,7 +210,10 @@ class _Artist:
             yield "←", self.pen.place(frame.place, _PLACE) + self._repeated(times)
 
     def _repeated(self, times: int) -> str:
-        return self.labels.in_brackets(self.labels.repeated(times)) if times > 1 else ""
+        if times < 2:
+            return ""
+        skipped = any(failure.skipped for failure in self.item.sample.chain)
+        return self.labels.in_brackets(self.labels.repeated(times, at_least=skipped))
 
     # -- for whom, and what led up to it ----------------------------------------------
 

@@ -137,7 +137,7 @@ class MarkdownV2(Markdown):
 
     def _cells(self, row: Row) -> str:
         count = " · ".join(filter(None, (_words(row.count, row.extent), row.history)))
-        return _cells((row.state, row.kind, count, row.place))
+        return _cells((row.state, row.kind, count, row.place and self.code(row.place)))
 
 
 DIALECTS: dict[MsgType, Markdown] = {

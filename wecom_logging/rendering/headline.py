@@ -12,7 +12,7 @@ from wecom_logging.text import columns, cut_bytes, cut_columns
 _WIDTH = 64
 #: Columns that the last part keeps when the app has a long name.
 _SUBJECT = 24
-_APP = 8
+_APP, _ENVIRONMENT = 8, 16
 
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
@@ -25,7 +25,7 @@ def headline(page: Page) -> str:
     room = _WIDTH - columns(f"{start} · {count}")
     subject, more = _subject(page)
     wanted = columns(f" · {_words(subject, more)}") if subject else 0
-    app = _cut(_sender(page), max(room - min(wanted, _SUBJECT), _APP))
+    app = _sender(page, room - min(wanted, _SUBJECT))
     room -= columns(app)
     parts = [part for part in (app, count) if part]
     if subject and room >= columns(f" · {more}") + 6:
@@ -65,7 +65,7 @@ def title(item: Item, page: Page) -> str:
 def _marker(page: Page) -> str:
     if page.late:
         return "⚪"
-    if any(item.red for item in page.items) or _critical(page):
+    if _critical(page) or any(map(_is_news, page.digest.reports)):
         return "🔴"
     return "🟠" if page.count or page.digest.lost else "🟢"
 
@@ -74,8 +74,15 @@ def _critical(page: Page) -> bool:
     return any(r.identity.critical and r.state != "over" for r in page.digest.reports)
 
 
-def _sender(page: Page) -> str:
-    return _words(page.style.app, page.style.environment)
+def _is_news(report: Report) -> bool:
+    return report.state == "new" or (report.news and report.state != "over")
+
+
+def _sender(page: Page, width: int) -> str:
+    """App and environment; what is cut is the app, for "prod" is no detail."""
+    environment = _cut(page.style.environment, _ENVIRONMENT)
+    width -= columns(f" {environment}") if environment else 0
+    return _words(_cut(page.style.app, max(width, _APP)), environment)
 
 
 def _subject(page: Page) -> tuple[str, str]:
@@ -84,7 +91,7 @@ def _subject(page: Page) -> tuple[str, str]:
     told = [item for item in page.items if not item.over] or page.items
     if not told:
         return labels.others if page.others else "", ""
-    subject = title(told[0], page)
+    subject = title(told[0], page)[: 4 * _WIDTH]
     if told[0].over:
         subject = f"{labels.states['over']} {subject}"
     return subject, labels.and_kinds(len(told) - 1) if len(told) > 1 else ""

@@ -42,12 +42,6 @@ class Item:
         return any(report.identity.critical for report in self.reports)
 
     @cached_property
-    def red(self) -> bool:
-        """Whether this is a reason to get up: new, surging or CRITICAL, and not over."""
-        news = any(report.news for report in self.reports)
-        return not self.over and (self.state == "new" or news or self.critical)
-
-    @cached_property
     def count(self) -> int:
         return _count(self.reports)
 
@@ -88,6 +82,11 @@ class Item:
     def message(self) -> str:
         """What was logged, or the template if no event was captured."""
         return self.sample.message.strip() or self.lead.identity.template.strip()
+
+    @cached_property
+    def value(self) -> str:
+        """What the exception itself says; "" without one."""
+        return next((failure.value.strip() for failure in self.sample.chain), "")
 
     @cached_property
     def trace(self) -> list[tuple[Frame, int]]:

@@ -100,8 +100,8 @@ class Labels:
     def not_described(self, groups: int) -> str:
         return f"{groups:,} more in the list above only"
 
-    def repeated(self, times: int) -> str:
-        return f"repeated {times:,} times"
+    def repeated(self, times: int, *, at_least: bool) -> str:
+        return f"repeated {times:,}{'+' * at_least} times"
 
     def doubtful(self, count: int) -> str:
         return f"of these, {count:,} may have been told before"
@@ -110,7 +110,7 @@ class Labels:
         return f"late: WeCom could not be reached since {time}{reason and f' ({reason})'}"
 
     def lost(self, count: int) -> str:
-        return f"{self.errors(count)} more lost before they could be told"
+        return f"{self.errors(count)} lost before anybody could be told"
 
     def duration(self, seconds: float) -> str:
         amount, unit = _in_units(seconds)
@@ -196,8 +196,8 @@ class Chinese(Labels):
     def not_described(self, groups: int) -> str:
         return f"另有 {groups:,} 类仅列于上方清单"
 
-    def repeated(self, times: int) -> str:
-        return f"重复 {times:,} 次"
+    def repeated(self, times: int, *, at_least: bool) -> str:
+        return f"重复 {times:,} 次{'以上' * at_least}"
 
     def doubtful(self, count: int) -> str:
         return f"其中 {count:,} 个可能已经通知过"

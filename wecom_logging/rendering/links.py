@@ -33,7 +33,8 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     Values are URL-encoded, whatever part of the URL they stand in. A field without a
     value becomes empty.
     """
-    filled = _FIELD.sub(lambda field: _encode(values.get(field[1], "")), template)
+    # A value beyond the limit makes the link too long, however much of it is encoded.
+    filled = _FIELD.sub(lambda field: _encode(values.get(field[1], "")[: MAX_BYTES + 1]), template)
     url = _UNSAFE.sub(lambda char: _encode(char[0]), filled)
     return url if len(url) <= MAX_BYTES else ""
 

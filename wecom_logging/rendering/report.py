@@ -115,21 +115,16 @@ def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _seen(samples: Sequence[Sample], page: Page) -> Iterator[str]:
     """The messages, each once, with the context of its first appearance."""
-    known = set()
-    for sample in samples:
-        if sample.message in known:
-            continue
-        known.add(sample.message)
+    for sample in {sample.message: sample for sample in reversed(samples)}.values():
         yield page.calendar.second(sample.timestamp)
-        yield from sample.message.splitlines()
+        yield from (f"  {line}" for line in sample.message.splitlines())
         yield from _context(sample)
-        yield ""
 
 
 def _context(sample: Sample) -> Iterator[str]:
-    where = sample.site.place
-    if where:
-        yield f"    {where} · {sample.process} {sample.thread}"
+    who = " ".join(filter(None, (sample.process, sample.thread)))
+    if where := " · ".join(filter(None, (sample.site.place, who))):
+        yield f"    {where}"
     for key, value in sample.context.items():
         yield f"    {key} = {value}"
 

@@ -83,6 +83,11 @@ class Failure:
             (frame, 1) for frame in self.frames[-1:]
         ]
 
+    @property
+    def skipped(self) -> bool:
+        """Whether frames are missing from the middle of a very deep traceback."""
+        return any(frame.name and not frame.path for frame in self.frames)
+
     def leaves(self) -> Iterator[Failure]:
         """The parts of a group that are no groups themselves."""
         for chain in self.parts:
