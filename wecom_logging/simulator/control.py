@@ -52,14 +52,14 @@ def _messages(control: Blueprint, world: World) -> None:
             found = [each for each in world.inbox.messages() if each.id > after]
         fate = request.args.get("fate")
         return jsonify({
-            "messages": [views.message(each) for each in found if fate in (None, each.fate)],
+            "messages": [views.message(each, world) for each in found if fate in (None, each.fate)],
             "last": world.inbox.last_message,
         })  # fmt: skip
 
     @control.get("/messages/<int:message_id>")
     def message(message_id: int) -> Answer:
         found = [each for each in world.inbox.messages() if each.id == message_id]
-        return jsonify(views.message(found[0])) if found else abort(404)
+        return jsonify(views.message(found[0], world)) if found else abort(404)
 
     @control.delete("/messages")
     def clear_messages() -> Answer:

@@ -114,7 +114,7 @@ class Faults:
         self._lock = threading.Lock()
         self._active: list[Active] = []
         self._ids = itertools.count(1)
-        #: Set to let hanging and dripping answers go on; replaced by `clear`.
+        #: Set to let hanging and dripping answers go on; replaced by `release`.
         self.released = threading.Event()
 
     def add(self, fault: Fault | Kind, call: str = "*", **options: Any) -> int:
@@ -155,9 +155,14 @@ class Faults:
         """Switch all off, and let answers that hang go on."""
         with self._lock:
             self._active.clear()
+        self.release()
+        self._touch()
+
+    def release(self) -> None:
+        """Let answers that hang go on at once; later ones hang as ordered."""
+        with self._lock:
             released, self.released = self.released, threading.Event()
         released.set()
-        self._touch()
 
     def active(self) -> list[Active]:
         """Copies of what is switched on."""

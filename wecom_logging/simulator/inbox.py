@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -95,6 +96,8 @@ class Inbox:
         #: Ids given so far; `clear` does not start them again.
         self.last_message = 0
         self.last_call = 0
+        #: How often kept messages were cleared or changed; a reader has to begin anew.
+        self.generation = secrets.randbelow(2**31)  # no process takes another's for its own
         #: Changes so far, of whatever kind.
         self.version = 0
         self.by_call: Counter[str] = Counter()
@@ -150,6 +153,7 @@ class Inbox:
             for place, each in enumerate(self._messages):
                 if each.id == message.id:
                     self._messages[place] = message
+            self.generation += 1
             self.touch()
 
     def clear(self) -> None:
@@ -160,4 +164,5 @@ class Inbox:
             self._bytes = self.delivered = 0
             self.by_call.clear()
             self.by_errcode.clear()
+            self.generation += 1
             self.touch()

@@ -18,6 +18,7 @@ from wecom_logging.simulator.config import SimulatorConfig
 from wecom_logging.simulator.control import create_control
 from wecom_logging.simulator.faults import Faults
 from wecom_logging.simulator.inbox import Call, Message
+from wecom_logging.simulator.page import create_page
 from wecom_logging.simulator.wire import Server
 from wecom_logging.simulator.world import World
 
@@ -51,6 +52,8 @@ class Simulator:
         self.clock = clock or Clock()
         self.world = World(config or SimulatorConfig(), self.clock)
         self.faults = Faults(self.clock.now, self.world.inbox.touch)
+        #: Set while it is not running: whoever streams or waits gives up.
+        self.stopping = threading.Event()
         self._app = create_app(self)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
@@ -59,6 +62,7 @@ class Simulator:
         """Listen; an `OSError` if the port is taken."""
         if self._server is not None:
             return self
+        self.stopping.clear()
         with _listen(self.port) as listener:
             self.port = listener.getsockname()[1]
             self._server = Server(listener, self._app, self._pause)
@@ -76,7 +80,9 @@ class Simulator:
         server, thread, self._server = self._server, self._thread, None
         if server is None or thread is None:
             return
-        self.faults.released.set()
+        self.stopping.set()
+        self.faults.release()
+        self.world.inbox.touch()
         server.stop()
         thread.join()
 
@@ -207,6 +213,7 @@ def create_app(simulator: Simulator) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_blueprint(create_api(simulator.world, simulator.faults))
     app.register_blueprint(create_control(simulator.world, simulator.faults, simulator.env))
+    app.register_blueprint(create_page(simulator.world, simulator.faults, simulator.stopping))
 
     @app.before_request
     def only_from_here() -> Response | None:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from wecom_logging.simulator import markup
 from wecom_logging.simulator.budgets import Window
 from wecom_logging.simulator.config import Switches
 from wecom_logging.simulator.faults import KINDS, Active, Faults
@@ -15,13 +16,16 @@ from wecom_logging.simulator.world import World
 Json = dict[str, Any]
 
 
-def message(each: Message) -> Json:
-    """One message, without the bytes of its file."""
+def message(each: Message, world: World) -> Json:
+    """One message, without the bytes of its file; `tree` is its text for a page."""
     data = {
         field.name: getattr(each, field.name)
         for field in dataclasses.fields(each)
         if field.name not in ("file", "raw")
     }
+    data["tree"] = markup.render(
+        each.msgtype, each.shown, world.config.switches, robot=each.source == "robot"
+    )
     data["raw"] = each.raw.decode("utf-8", "replace")
     data["file"] = each.file and {
         "id": each.file.id,
@@ -128,6 +132,15 @@ def state(world: World, active: Faults) -> Json:
     with world.changed:
         return {
             "version": world.inbox.version,
+            "corpid": world.config.corpid,
+            "apps": [
+                {"agentid": each.agentid, "name": each.name, "disabled": each.disabled}
+                for each in world.config.apps
+            ],
+            "robots": [
+                {"key_ends_in": each.key[-4:], "name": each.name, "errcode": each.errcode}
+                for each in world.config.robots
+            ],
             "clock": clock(world),
             "calls": calls(world),
             "tokens": tokens(world),

@@ -1,0 +1,91 @@
+// The page's words, in English and Chinese.
+
+const EN = {
+  title: "WeCom simulator", inbox: "Inbox", panel: "Panel", search: "Search messages",
+  sender: "App or robot", level: "Level or state", language: "Language", theme: "Light or dark",
+  clear: "Clear", live: "live", offline: "not connected", everybody: "All senders",
+  anyLevel: "All levels", empty: "Nothing has arrived yet",
+  emptyHint: "Point an application at this address, and its alerts appear here as on a phone.",
+  nothingFound: "No message matches", nothingFoundHint: "Another search or filter may find it.",
+  asApp: "As an application", asRobot: "As a group robot", copy: "Copy", copied: "Copied",
+  app: "App", robot: "Robot", to: "to", raw: "Raw", request: "Request",
+  answer: "Answer", more: "Show older", bytes: "bytes", of: "of",
+  dropped: "Dropped in silence", droppedFor: "Dropped in silence for",
+  droppedHint: "WeCom said errcode 0. The real one does not show this to anybody.",
+  duplicate: "Duplicate, held back", recalled: "Recalled", invalid: "not reached:",
+  cutHere: "WeCom cuts here: {0} of {1} bytes", cutField: "Cut by WeCom",
+  download: "Download", picture: "Picture", details: "详情", noPictures: "picture, not loaded",
+  faults: "Faults", faultsHint: "What goes wrong, from now on",
+  faultCall: "Call", everyCall: "every call", faultTimes: "How long",
+  once: "once", thrice: "3 times", minute: "for 1 min", always: "until switched off",
+  processed: "the message arrives all the same", add: "Switch on", off: "Switch off",
+  allOff: "All off", struck: "struck {0}×", noFaults: "Everything works.",
+  budgets: "Budgets", perMinute: "min", perHour: "hour", perDay: "day",
+  noBudgets: "Nobody has got a message yet.", closed: "closed for {0}",
+  tokens: "Access tokens", noTokens: "None has been asked for.", left: "{0} left",
+  expired: "expired", withdrawn: "withdrawn", expireAll: "Expire", revokeAll: "Revoke",
+  calls: "Calls", noCalls: "None yet.", noAnswer: "no answer", recent: "Last refusals",
+  fates: "Messages", delivered: "delivered", fateDropped: "dropped", fateDuplicate: "held back",
+  fateRecalled: "recalled", switches: "Undocumented behaviour",
+  switchesHint: "No public source settles these. The first choice is the safe one.",
+  clock: "Clock", clockHint: "Tokens expire and budgets refill by it.", ahead: "{0} ahead",
+  docs: "JSON API", sideways: "Connect", fresh: "{0} new", copyFailed: "Select and copy by hand",
+  kinds: {
+    status: "HTTP 502 page", empty: "Empty body", garbage: "Broken JSON", flood: "Endless body",
+    redirect: "Redirect", reset: "Connection reset", hang: "Hangs", slow: "Slow", drip: "Drips",
+    cut: "Cut off", errcode: "errcode", dead_token: "Token dies", drop: "Silent drop",
+    outage: "Outage",
+  },
+};
+
+const ZH = {
+  title: "企业微信模拟器", inbox: "收件箱", panel: "面板", search: "搜索消息",
+  sender: "应用或机器人", level: "级别或状态", language: "语言", theme: "浅色或深色",
+  clear: "清空", live: "实时", offline: "未连接", everybody: "全部来源",
+  anyLevel: "全部级别", empty: "还没有消息",
+  emptyHint: "把应用指向这个地址，告警就会像在手机上一样出现在这里。",
+  nothingFound: "没有匹配的消息", nothingFoundHint: "换个关键词或筛选条件试试。",
+  asApp: "作为应用", asRobot: "作为群机器人", copy: "复制", copied: "已复制",
+  app: "应用", robot: "机器人", to: "发给", raw: "原文", request: "请求",
+  answer: "响应", more: "显示更早的", bytes: "字节", of: "/",
+  dropped: "已静默丢弃", droppedFor: "已静默丢弃：",
+  droppedHint: "企业微信返回 errcode 0；真实环境里没有人看得到它被丢弃。",
+  duplicate: "重复消息，已拦截", recalled: "已撤回", invalid: "未送达：",
+  cutHere: "企业微信在此截断：{0} / {1} 字节", cutField: "已被企业微信截断",
+  download: "下载", picture: "图片", details: "详情", noPictures: "图片，未加载",
+  faults: "故障", faultsHint: "从现在起会出的问题",
+  faultCall: "接口", everyCall: "全部接口", faultTimes: "持续",
+  once: "一次", thrice: "三次", minute: "1 分钟", always: "直到关闭",
+  processed: "消息照样送达", add: "开启", off: "关闭",
+  allOff: "全部关闭", struck: "已触发 {0} 次", noFaults: "一切正常。",
+  budgets: "配额", perMinute: "分钟", perHour: "小时", perDay: "天",
+  noBudgets: "还没有人收到消息。", closed: "封禁剩余 {0}",
+  tokens: "访问令牌", noTokens: "还没有请求过令牌。", left: "剩余 {0}",
+  expired: "已过期", withdrawn: "已失效", expireAll: "全部过期", revokeAll: "全部作废",
+  calls: "调用", noCalls: "还没有调用。", noAnswer: "无响应", recent: "最近的拒绝",
+  fates: "消息", delivered: "送达", fateDropped: "丢弃", fateDuplicate: "拦截",
+  fateRecalled: "撤回", switches: "文档未说明的行为",
+  switchesHint: "公开资料没有定论；第一个选项最保守。",
+  clock: "时钟", clockHint: "令牌过期和配额恢复都以它为准。", ahead: "快了 {0}",
+  docs: "JSON 接口", sideways: "接入", fresh: "{0} 条新消息", copyFailed: "请手动选择复制",
+  kinds: {
+    status: "HTTP 502 页面", empty: "空响应", garbage: "JSON 损坏", flood: "超大响应",
+    redirect: "重定向", reset: "连接重置", hang: "无响应", slow: "响应慢", drip: "逐字节响应",
+    cut: "响应中断", errcode: "错误码", dead_token: "令牌提前失效", drop: "静默丢弃",
+    outage: "宕机",
+  },
+};
+
+let words = EN;
+
+/** Choose "en" or "zh". */
+export function speak(language) {
+  words = language === "zh" ? ZH : EN;
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+}
+
+/** A word of the page; `{0}` and `{1}` are filled in. */
+export function say(key, ...values) {
+  const text = key.split(".").reduce((part, name) => part?.[name], words) ?? key;
+  return text.replace(/\{(\d)\}/g, (_, place) => values[place]);
+}
