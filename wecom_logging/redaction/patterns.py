@@ -129,7 +129,9 @@ _STEPS = [
     ),
     _Step(
         ("key=", "sig=", "signature=", "code=", "ticket=", "sid="),
-        re.compile(r"([?&](?:key|sig|signature|code|ticket|sid)=)[\w%+/=.~-]{16,}", re.I),
+        re.compile(
+            r"([?&](?:[\w-]{1,20}-)?(?:key|sig|signature|code|ticket|sid)=)[\w%+/=.~-]{16,}", re.I
+        ),
         rf"\1{mask('key in url')}",
     ),
     # Command lines: the option is glued to its value, or says nothing by its name.
@@ -145,7 +147,26 @@ _STEPS = [
         ),
         rf"\1{mask('password')}",
     ),
-    # "The password is …", which has a separator in Chinese only.
+    # A pair of user and password, in requests and in Go's way to name a database.
+    _Step(
+        ("auth",),
+        re.compile(r"(\bauth ?= ?\(|\bHTTP[A-Z][a-z]{1,9}Auth\()(?!\[redacted)[^()\n]{1,256}"),
+        rf"\1{mask('credential')}",
+    ),
+    _Step(
+        ("@tcp(", "@unix("),
+        re.compile(r"((?<![\w.-])[\w.-]{1,64}:)[^\s'\"@\[]{1,128}(?=@(?:tcp|unix)\()"),
+        rf"\1{mask('password')}",
+    ),
+    # Prose. In English only what has a digit and a letter is taken for a password.
+    _Step(
+        ("password",),
+        re.compile(
+            r"((?i:\bpassword(?: is| was)?) )"
+            r"(?=[!-~]{0,64}\d)(?=[!-~]{0,64}[A-Za-z])(?=[!-~]{6})[\w$!#%^+.~-]+(?![\w(/=])"
+        ),
+        rf"\1{mask('password')}",
+    ),
     _Step(
         ("密码", "口令", "密钥", "令牌", "验证码"),
         re.compile(r"((?:密码|口令|密钥|令牌|验证码)(?:是|为)[ ]?)(?!\[redacted)[!-~]{4,}"),
@@ -185,7 +206,8 @@ _NAME = re.compile(
     """,
     re.VERBOSE,
 )
-# Two more notations, which need their end as well to be told from ordinary text.
+# More notations, which need their end as well to be told from ordinary text: pairs,
+# elements of XML, {"name": …, "value": …}, and what pydantic says about a field.
 _PAIR = re.compile(
     r"""([(\[]\ {0,2}b?\\{0,4}(?P<quote>["'])(?P<name>[\w-]{1,64})\\{0,4}(?P=quote),\s{0,4}
         b?\\{0,4}(?P<quote2>["']))(?P<value>(?:(?!(?P=quote2))[^\\\n]|\\.)*)
@@ -196,6 +218,17 @@ _ELEMENT = re.compile(
     r"(<(?:\w{1,20}:)?(?P<name>[A-Za-z_][\w.-]{0,63})(?:\s[^<>]{0,256})?>(?:<!\[CDATA\[)?)"
     r"(?P<value>[^<>\]\s][^<>\]]*)(?P<end></|\]\]>|\Z)"
 )
+_NAME_VALUE = re.compile(
+    r"""(["']name["']:\s?["'](?P<name>[\w-]{1,64})["'],\s?["']value["']:\s?(?P<quote>["']))
+        (?P<value>(?:(?!(?P=quote))[^\\\n]|\\.)*)(?P<end>)""",
+    re.VERBOSE,
+)
+_FIELD = re.compile(
+    r"^((?P<name>[\w.]{1,128})\n {2}[^\n]{0,256}?input_value=)"
+    r"(?P<value>[^\n]*?)(?P<end>, input_type=|$)",
+    re.MULTILINE,
+)
+_NOTATIONS = ((",", _PAIR), ("<", _ELEMENT), ("value", _NAME_VALUE), ("input_value=", _FIELD))
 
 # Values. The end of a quoted one is also the end of its line or of the text.
 _QUOTED = re.compile(
@@ -264,9 +297,9 @@ def _redact_named(text: str, *, personal_data: bool) -> str:
             return match[0]
         return match[1] + _masked(rule, match["value"]) + match["end"]
 
-    text = _PAIR.sub(between, text)
-    if "<" in text:
-        text = _ELEMENT.sub(between, text)
+    for hint, notation in _NOTATIONS:
+        if hint in text:
+            text = notation.sub(between, text)
     pieces: list[str] = []
     done = 0
     for start, end, instead in _named_values(text, personal_data):
