@@ -418,10 +418,16 @@ def test_no_secret_is_shown_anywhere(
     sender = AppSender("ww1", "corp-s3cret", 7, "a", api_base=stub.url, timeout=1)
     sender._tokens = Patient()
     shown = [repr(sender), sender.destination, sender.token_key]
-    try:
-        sender.markdown("x")
-    except DeliveryError as error:
-        shown += told_by(error)
+    calls = (
+        lambda: sender.markdown("x"),
+        lambda: sender.file("x.txt", b"123456"),
+        lambda: sender.agent(),
+    )
+    for call in calls:
+        try:
+            call()
+        except DeliveryError as error:
+            shown += told_by(error)
     sender.close()
     shown += [handler.text, *capfd.readouterr()]
     assert stub.requests

@@ -16,6 +16,7 @@ from wecom_logging.senders.http import Files, Params
 from wecom_logging.senders.secret import Secret
 from wecom_logging.senders.token import TOKENS, TokenSource
 from wecom_logging.senders.wecom import WeComSender, json_bytes
+from wecom_logging.silence import delivering
 
 #: Seconds over which WeCom recognises a repetition, its longest (WeCom API document 90236).
 DUPLICATE_CHECK_INTERVAL = 4 * 3600
@@ -140,7 +141,9 @@ class AppSender(WeComSender):
         `name`, `close` (1: disabled), `allow_userinfos`, `allow_partys`, `allow_tags`:
         enough to check credentials, trusted address and visible range (document 90227).
         """
-        return self._with_token("agent/get", params={"agentid": str(self._agentid)}, call="query")
+        params = {"agentid": str(self._agentid)}
+        with delivering():
+            return self._with_token("agent/get", params=params, call="query")
 
     def __repr__(self) -> str:
         to = ", ".join(f"{name}={names!r}" for name, names in self._to.items())
