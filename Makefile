@@ -1,0 +1,71 @@
+# `make demo` and `make test` need Python 3.10 or newer and make. Whatever else they need
+# they install below this directory.
+
+PYTHON ?= python3
+PYTEST ?= -n 2 --dist loadgroup
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Where the version of Python matters most, the tests also run on the others that are here.
+VERSIONS := 3.10 3.12 3.13
+VERSION_TESTS := $(wildcard $(patsubst %,tests/test_%.py,exit fork dictconfig grouping capture))
+
+INSTALL = -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: help demo simulator test lint other-pythons clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo       see what alerts look like, in half a minute, without WeCom"
+	@echo "make simulator  a local WeCom with an inbox, to test against"
+	@echo "make test       ruff, mypy and the tests, on every Python from 3.10 on that is here"
+	@echo "make clean      remove what the others have made"
+
+demo: $(VENV)/simulator
+	@$(BIN)/wecom-logging demo
+
+simulator: $(VENV)/simulator
+	@$(BIN)/wecom-logging simulator
+
+# pytest comes last, so that its summary is the last line.
+test: lint other-pythons
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check wecom_logging tests
+	$(BIN)/mypy
+
+other-pythons: $(VERSIONS:%=python-%)
+
+python-%:
+	@if ! python$* -c "" 2>/dev/null; then \
+	    echo "Python $*: not here, skipped"; \
+	elif [ -z "$(VERSION_TESTS)" ]; then \
+	    echo "Python $*: no tests for it"; \
+	else \
+	    $(MAKE) --no-print-directory $(VENV)-$*/dev && \
+	    echo "Python $*:" && $(VENV)-$*/bin/python -m pytest -q $(VERSION_TESTS); \
+	fi
+
+# Each of these files is a stamp: it is newer than what was installed by its rule.
+$(VENV)/simulator: pyproject.toml
+	@$(PYTHON) -c "import sys; sys.version_info < (3, 10) and sys.exit(\"Python 3.10 or newer is needed: make PYTHON=python3.x\")"
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(INSTALL) ".[simulator]"
+	@touch $@
+
+$(VENV)/dev: $(VENV)/simulator
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python $(INSTALL) ".[dev]"
+	@touch $@
+
+$(VENV)-%/dev: pyproject.toml
+	@echo "Installing into $(@D) ..."
+	@python$* -m venv $(@D)
+	@$(@D)/bin/python $(INSTALL) ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-3.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+"""The commands of `wecom-logging`, one module each.
+
+`register(commands)` of a module adds its parser to the command line; the parsed arguments
+go to its `run`, which returns the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+class CommandError(Exception):
+    """A command cannot go on; its text is all that the user gets to see."""
+
+    def __init__(self, text: str, status: int = 2) -> None:
+        super().__init__(text)
+        self.status = status
