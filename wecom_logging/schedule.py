@@ -21,12 +21,11 @@ from wecom_logging.errors import (
 if TYPE_CHECKING:
     from wecom_logging.digest import State
 
-#: A surge is at least this many errors, and more than this many times the last message's.
+#: A surge is at least this many errors, and more than this many times the last message's;
+#: and they come as many times as fast. Without that every steady storm would be a surge:
+#: its first message tells of one second, and the pause after it is a minute long.
 SURGE_COUNT = 10
 SURGE_FACTOR = 10
-#: ... and they come at least this many times as fast. Without it every steady storm would
-#: be a surge: its first message tells of one second, the pause after it is a minute long.
-SURGE_SPEED = 2.0
 
 #: First and longest pause after an attempt that failed for reasons that pass by themselves.
 BACKOFF_FIRST = 1.0
@@ -174,12 +173,15 @@ def due_at(track: Track, pending: int, news_gate: float, last_message: float) ->
 def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     """A message has told of `count` errors of this group."""
     before = track.since if track.told_at is None else track.told_at
+    if track.step < 0 or now >= before + track.pause:
+        # Told in company of other news it keeps its place: a storm that is told four times
+        # in its first minute, because of others, would be silent for an hour then.
+        track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
     track.told_at, track.told_count, track.told_span = now, count, max(0.0, now - before)
     track.told += 1
-    track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
     track.pause = policy.repeat_intervals[track.step]
     track.surge = max(SURGE_COUNT, SURGE_FACTOR * count + 1)
-    track.surge_speed = SURGE_SPEED * count / max(1.0, track.told_span)
+    track.surge_speed = SURGE_FACTOR * count / max(1.0, track.told_span)
     track.news = track.again = False
     track.loud = policy.recovery == "always" or (
         policy.recovery == "auto" and (track.critical or track.told > 1)
