@@ -21,7 +21,7 @@ from wecom_logging.digest import Digest, Report
 from wecom_logging.rendering.blocks import LADDER
 from wecom_logging.rendering.dialects import Pen
 from wecom_logging.rendering.headline import facts, headline
-from wecom_logging.rendering.layout import Body, arrange, size
+from wecom_logging.rendering.layout import arrange, size
 from wecom_logging.rendering.page import Page
 from wecom_logging.rendering.report import report_text
 from wecom_logging.rendering.style import Language, Rendered, Shape, Style
@@ -52,15 +52,11 @@ def render(
     budget = style.max_bytes - size(f"{head}\n\n\n{foot}")
     body = arrange(page, budget, () if shape == "bare" else LADDER)
     content = "\n\n".join(filter(None, (head, body.text(page)))) + f"\n{foot}"
-    return _rendered(Message(style.msgtype, content), body, shortened=pen.shortened)
-
-
-def _rendered(message: Message, body: Body, *, shortened: bool) -> Rendered:
     return Rendered(
-        message,
+        Message(style.msgtype, content),
         kinds_left_out=sum(len(item.reports) for item in body.hidden),
-        frames_left_out=tuple(id_ for block in body.blocks for id_ in block.frames_left_out),
-        shortened=shortened or any(block.shortened for block in body.blocks),
+        frames_left_out=tuple(body.frames_left_out(page)),
+        shortened=pen.shortened or any(block.shortened for block in body.blocks),
     )
 
 

@@ -62,27 +62,26 @@ class Block:
 
     text: str
     shortened: bool = False
-    #: Ids of its groups, if frames of their own were left out.
-    frames_left_out: tuple[str, ...] = ()
+    #: Whether frames of the application's own were left out.
+    frames_left_out: bool = False
 
 
 def draw(item: Item, page: Page, room: Room) -> Block:
     """A group at length: what, how often, why, where, for whom."""
     artist = _Artist(item, page, room)
     lines = [line for line in artist.lines() if line]
-    ids = tuple(report.identity.id for report in item.reports)
-    return Block("\n".join(lines), artist.pen.shortened, ids if artist.frames_left_out else ())
+    return Block("\n".join(lines), artist.pen.shortened, artist.frames_left_out)
 
 
 def row(item: Item, page: Page) -> Row:
     """A group in one line: state, type, count and place."""
     pen = Pen(tables=page.dialect.tables)
     return Row(
-        state=page.labels.states[item.state],
-        kind=_kind(item, page, pen, pen.say(title(item, page), _ROW_TITLE)),
+        state=_state(item, page),
+        kind=_kind(item, pen, pen.say(title(item, page), _ROW_TITLE)),
         count=_count(item),
         extent=_extent(item, page),
-        history=" · ".join(_history(item, page)),
+        history=" · ".join(filter(None, _history(item, page))),
         place=pen.place(item.places(1)[0][1], _PLACE),
     )
 
@@ -110,11 +109,11 @@ class _Artist:
         item, page = self.item, self.page
         return self.dialect.heading(
             Row(
-                state=self.labels.states[item.state],
-                kind=_kind(item, page, self.pen, self._split_title()[0]),
+                state=_state(item, page),
+                kind=_kind(item, self.pen, self._split_title()[0]),
                 count=_count(item),
                 extent=_extent(item, page),
-                history=" · ".join([*_trend(item, page), *_history(item, page)]),
+                history=" · ".join(filter(None, [*_trend(item, page), *_history(item, page)])),
             )
         )
 
@@ -192,6 +191,7 @@ class _Artist:
             yield from self._place(*item.trace[0])
             yield from self._callers()
         else:
+            self.frames_left_out = len(item.trace) > 1
             if item.same_place:
                 yield from self._place(*item.trace[0])
             for count, place in item.places(self.room.places):
@@ -277,7 +277,15 @@ class _Artist:
         }
 
 
-def _kind(item: Item, page: Page, pen: Pen, message: str) -> str:
+def _state(item: Item, page: Page) -> str:
+    return page.labels.over(_silent(item, page))[0] if item.over else page.labels.states[item.state]
+
+
+def _silent(item: Item, page: Page) -> float:
+    return max(page.digest.now - item.last, 0.0)
+
+
+def _kind(item: Item, pen: Pen, message: str) -> str:
     """Level, if it has to be said, and type or `message`."""
     name = pen.name(item.type, _TYPE) if item.type else message
     level = pen.name(item.level, 12)
@@ -295,7 +303,7 @@ def _extent(item: Item, page: Page) -> str:
 def _history(item: Item, page: Page) -> Iterator[str]:
     """How many in all, since when."""
     if item.over:
-        yield page.labels.silent(max(page.digest.now - item.last, 0.0))
+        yield page.labels.over(_silent(item, page))[1]
         yield page.labels.lasted(item.total, max(item.last - item.since, 0.0))
     elif item.total > item.count:
         yield page.labels.since(item.total, page.calendar.minute(item.since))

@@ -72,8 +72,9 @@ class Labels:
     def lasted(self, total: int, seconds: float) -> str:
         return f"{total:,} in {self.duration(seconds)}"
 
-    def silent(self, seconds: float) -> str:
-        return f"none for {self.duration(seconds)}"
+    def over(self, seconds: float) -> tuple[str, str]:
+        """The state, and how long there has been nothing, where that is said apart."""
+        return self.states["over"], f"none for {self.duration(seconds)}"
 
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} {now}/{self.units[unit]}, before {before}/{self.units[unit]}"
@@ -155,7 +156,7 @@ class Chinese(Labels):
         return f"另有 {kinds:,} 类{self.states['over']}"
 
     def in_places(self, places: int) -> str:
-        return f"{places:,} 处同因"
+        return f"（{places:,} 处同因）"
 
     def hosts(self, hosts: int) -> str:
         return f"{hosts:,} 台主机"
@@ -175,8 +176,8 @@ class Chinese(Labels):
     def lasted(self, total: int, seconds: float) -> str:
         return f"历时 {self.duration(seconds)}，共 {total:,} 次"
 
-    def silent(self, seconds: float) -> str:
-        return f"{self.duration(seconds)}未再出现"
+    def over(self, seconds: float) -> tuple[str, str]:
+        return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
 
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} 每{self.units[unit]} {now} 次，之前 {before} 次"

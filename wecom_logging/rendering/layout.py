@@ -31,6 +31,13 @@ class Body:
         parts = [block.text for block in self.blocks]
         return "\n\n".join([*parts, "\n".join(lines)] if lines else parts)
 
+    def frames_left_out(self, page: Page) -> Iterator[str]:
+        """Ids of the groups that are shown without all of their own frames."""
+        for index, item in enumerate(page.items[: len(self.blocks) + len(self.rows)]):
+            at_length = index < len(self.blocks)
+            if self.blocks[index].frames_left_out if at_length else len(item.trace) > 1:
+                yield from (report.identity.id for report in item.reports)
+
     def fits(self, page: Page, budget: int) -> bool:
         return size(self.text(page)) <= budget
 
