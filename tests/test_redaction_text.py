@@ -270,6 +270,13 @@ def test_nothing_is_left_of_a_secret_that_was_cut_off(template: str) -> None:
     assert FAKE[:5] not in redact_text(cut_off)
 
 
+@pytest.mark.parametrize("word", ["no", "the", "str", "none", "a", "<x>", ":x", "***"])
+@pytest.mark.parametrize("sign", [".", ":", ",", ";", "&", "!", ")", "-", "_", ""])
+def test_a_password_may_begin_with_a_word_of_prose(word: str, sign: str) -> None:
+    for separator in ("=", ": "):
+        assert FAKE not in redact_text(f"password{separator}{word}{sign}{FAKE}")
+
+
 def test_nothing_is_left_of_a_key_that_was_cut_off() -> None:
     pem = SHAPED["pem"]
     assert redact_text(f"got {pem[:60]}") == "got [redacted: private key]"

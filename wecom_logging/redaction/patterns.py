@@ -260,7 +260,7 @@ _LINE = re.compile(
 )
 _LINES = frozenset({"authorization", "cookie"})
 _CALL = re.compile(r"(?:[A-Za-z_][\w.]{0,80})?[(\[{]")
-_EMPTY_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\(\)")
+_EMPTY_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\(\)(?!\w)")
 _BRACKET = re.compile(
     r"""\"(?:\\.|[^"\\\n])*(?:"|\\?$)|'(?:\\.|[^'\\\n])*(?:'|\\?$)|[(\[{]|[)\]}]""", re.MULTILINE
 )
@@ -278,7 +278,9 @@ _NO_SECRET = re.compile(
         | to | %[sr] | %\(\w+\)[sr] | \? | \$\d+ | :\w+ | \$?\{+[\w. ]*\}+ | \*+ | <[\w. -]*>
         | \.{3,} | …
         )
-        (?=[\s,;&)\]}'"\\.:!<]|\Z)""",
+        # ... and only if that is all: `no.Way-22` is a password.
+        (?= \Z | [\s\\<] | [)\]}'".:!]+ (?:[\s,;&\\]|\Z)
+          | [,;&](?:[\s"'\\]|[\w.%-]{1,40}[=:]|\Z) )""",
     re.VERBOSE | re.IGNORECASE,
 )
 # `InvalidToken: padding` and `unexpected token: EOF` name a failure and then describe it.
