@@ -27,9 +27,13 @@ demo: $(VENV)/simulator
 simulator: $(VENV)/simulator
 	@$(BIN)/wecom-logging simulator
 
-# pytest comes last, so that its summary is the last line.
-test: lint other-pythons
-	$(BIN)/python -m pytest $(PYTEST)
+# All of it, whatever fails first; pytest comes last, so that its summary is the last line.
+test: $(VENV)/dev
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	$(MAKE) --no-print-directory other-pythons || status=1; \
+	$(BIN)/python -m pytest $(PYTEST) || status=1; \
+	exit $$status
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check
