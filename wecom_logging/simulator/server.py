@@ -21,6 +21,7 @@ from wecom_logging.simulator.inbox import Call, Message
 from wecom_logging.simulator.page import create_page
 from wecom_logging.simulator.wire import Server
 from wecom_logging.simulator.world import World
+from wecom_logging.testing import Inbox
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
@@ -130,6 +131,11 @@ class Simulator:
     def messages(self) -> list[Message]:
         """Messages that somebody got, oldest first."""
         return [each for each in self.world.inbox.messages() if each.fate == "delivered"]
+
+    @property
+    def inbox(self) -> Inbox[Message]:
+        """The same, with questions that read well in assertions: `inbox.one()`."""
+        return Inbox(lambda: self.messages)
 
     @property
     def accepted(self) -> list[Message]:
