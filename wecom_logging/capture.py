@@ -8,36 +8,20 @@ may change, context of this thread, the frames of the traceback as file, line an
 from __future__ import annotations
 
 import copy
-import linecache
 import logging
-import traceback
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from time import perf_counter
-from types import TracebackType
 from typing import Any
 
 from structlog.contextvars import get_contextvars
 
+from wecom_logging import contrib, traces
+from wecom_logging.breadcrumbs import recent
+from wecom_logging.contrib import django
 from wecom_logging.digest import Event
-from wecom_logging.grouping import EXCEPTION_GROUPS, chain, find_error, json_event, text_traceback
-from wecom_logging.source import below_root, is_library
-
-#: Bounds of one event: bytes of text, and seconds. The time is looked at between values;
-#: one slow `__repr__` is the program's own time.
-MAX_TEXT = 65536
-MAX_SECONDS = 0.05
-
-#: Bounds of one value.
-MAX_DEPTH = 5
-MAX_ITEMS = 50
-
-#: Frames kept of a long traceback, at its start and at its end.
-FIRST_FRAMES, LAST_FRAMES = 10, 40
-
-#: Parts of an exception group that are captured whole, and at all.
-WHOLE_PARTS, ALL_PARTS = 5, 1000
+from wecom_logging.grouping import find_error, json_event
+from wecom_logging.plain import MAX_ITEMS, Budget, plain, shown
+from wecom_logging.source import below_root
 
 _TRACEBACK = "Traceback (most recent call last)"
 
@@ -53,33 +37,31 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "_record",
 }
 
+#: Keys of a structlog event dict that tell of the exception and the stack.
+_FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})
+
 #: Keys of a structlog event dict that are no context.
-_STRUCTLOG = frozenset(
-    {"event", "exc_info", "stack_info", "exception", "stack", "fingerprint", "positional_args"}
-)
+_STRUCTLOG = _FAILURE | {"event", "fingerprint", "positional_args"}
+
+#: Keys that a structlog dict repeats.
+_REPEATED = frozenset({"level", "logger", "timestamp"})
 
 
-class Budget:
-    """What is left of the text and the time that one event may take."""
+def capture(
+    record: logging.LogRecord,
+    formatter: logging.Formatter | None = None,
+    *,
+    show_locals: bool = False,
+    breadcrumbs: int = 0,
+) -> Event:
+    """An event for a record. The record stays as it is.
 
-    def __init__(self, text: int = MAX_TEXT, seconds: float = MAX_SECONDS) -> None:
-        self.text = text
-        self.deadline = perf_counter() + seconds
-        self.left_out: list[str] = []
-
-    def spent(self) -> bool:
-        return self.text <= 0 or perf_counter() > self.deadline
-
-    def take(self, text: str) -> str:
-        """As much of a text as there is room for."""
-        if len(text) > self.text:
-            text = text[: max(0, self.text)]
-        self.text -= len(text)
-        return text
-
-
-def capture(record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Event:
-    """An event for a record: message, exception, context. The record stays as it is."""
+    Args:
+        record: What was logged, a moment ago on this thread.
+        formatter: The user's own, for the message line.
+        show_locals: Whether to capture local variables.
+        breadcrumbs: How many earlier records of this thread, task or request to add.
+    """
     budget = Budget()
     fields = _fields(record)
     event: Event = {
@@ -94,13 +76,15 @@ def capture(record: logging.LogRecord, formatter: logging.Formatter | None = Non
         "process": record.process,
         "thread_name": record.threadName,
     }
-    _add_exception(event, record, fields, budget)
+    _add_exception(event, record, fields, budget, show_locals=show_locals)
     stack = record.stack_info or fields.get("stack") or fields.get("stack_info")
     if isinstance(stack, str):
         event["stack"] = budget.take(stack)
-    _add_context(event, _context(record, fields), budget)
+    _add_context(event, record, fields, budget)
+    if breadcrumbs and (crumbs := recent(breadcrumbs, budget)):
+        event["breadcrumbs"] = crumbs
     if budget.left_out:
-        event["left_out"] = ", ".join(budget.left_out[:MAX_ITEMS])
+        event["left_out"] = ", ".join(dict.fromkeys(budget.left_out[:MAX_ITEMS]))
     return event
 
 
@@ -124,8 +108,8 @@ def _message(
             return str(fields["event"])
         return record.getMessage()
     except Exception as error:
-        args = _text(record.args)
-        return f"{_text(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
+        args = shown(record.args)
+        return f"{shown(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
@@ -133,157 +117,80 @@ def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
     record = copy.copy(record)
     record.exc_info = record.exc_text = record.stack_info = None
     if isinstance(record.msg, dict):
-        record.msg = {k: v for k, v in record.msg.items() if k not in ("exc_info", "stack_info")}
+        record.msg = {key: value for key, value in record.msg.items() if key not in _FAILURE}
     return record
-
-
-def _text(value: object) -> str:
-    """`repr` for objects that may not be able to."""
-    if type(value) is str:
-        return value
-    try:
-        return repr(value)
-    except Exception as error:
-        return f"<{type(value).__name__}: repr raised {type(error).__name__}>"
 
 
 # -- context -------------------------------------------------------------------------------
 
 
-def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Later ones win: what was given with the record itself says most about it."""
     yield from get_contextvars().items()
     for key, value in fields.items():
         if key not in _STRUCTLOG:
             yield key, value
     for key, value in record.__dict__.items():
-        if key not in _STANDARD:
+        if key not in _STANDARD and not contrib.claims(record, key, value):
             yield key, value
 
 
-def _add_context(event: Event, context: Iterable[tuple[str, Any]], budget: Budget) -> None:
+def _add_context(
+    event: Event, record: logging.LogRecord, fields: Mapping[str, Any], budget: Budget
+) -> None:
+    """Context flat beside our own keys, where ours win and the other gets an underscore."""
+    for key, value in contrib.context(record):
+        event.setdefault(key, plain(value, budget))
     ours = frozenset(event)
-    for key, value in list(context):
+    for key, value in list(_context(record, fields)):
         key = str(key)
-        if key in ("level", "logger", "timestamp"):
-            continue  # a structlog dict repeats these
+        if key in _REPEATED or (key in ours and _same(event[key], value)):
+            continue
         if key in ours:
             key += "_"
         if budget.spent():
             budget.left_out.append(key)
+        elif django.is_posted(value):
+            event[key] = _posted(value, record, budget)
         else:
             event[key] = plain(value, budget)
 
 
-def plain(value: object, budget: Budget, depth: int = 0) -> Any:
-    """A value as JSON has it: bounded, a copy, and without the value's own classes."""
-    if value is None or type(value) in (bool, int, float):
-        return value
-    if type(value) is str:
-        return budget.take(value)
-    if depth < MAX_DEPTH and not budget.spent():
-        if isinstance(value, Mapping):
-            return _plain_mapping(value, budget, depth)
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [plain(v, budget, depth + 1) for v in list(value)[:MAX_ITEMS]]
-    return budget.take(_text(value))
+def _same(known: object, value: object) -> bool:
+    return type(value) in (str, int) and known == value
 
 
-def _plain_mapping(value: Mapping[Any, Any], budget: Budget, depth: int) -> Any:
-    try:
-        items = list(value.items())[:MAX_ITEMS]
-    except Exception:
-        return budget.take(_text(value))
-    return {budget.take(_text(k)): plain(v, budget, depth + 1) for k, v in items}
+def _posted(value: object, record: logging.LogRecord, budget: Budget) -> Any:
+    """A form that somebody has put into `extra`, without what the view calls sensitive."""
+    form = plain(value, budget)
+    names = django.sensitive_parameters(record)
+    if not isinstance(form, dict):
+        return form
+    return {
+        key: "[redacted: sensitive parameter]" if key in names or django.ALL in names else each
+        for key, each in form.items()
+    }
 
 
-# -- exceptions ----------------------------------------------------------------------------
+# -- exception -----------------------------------------------------------------------------
 
 
 def _add_exception(
-    event: Event, record: logging.LogRecord, fields: Mapping[str, Any], budget: Budget
+    event: Event,
+    record: logging.LogRecord,
+    fields: Mapping[str, Any],
+    budget: Budget,
+    *,
+    show_locals: bool,
 ) -> None:
     error = find_error(record)
     rendered = record.exc_text or fields.get("exception")
     if error is not None:
-        event["exception"] = _errors(error, budget)
+        event["exception"] = traces.errors(error, budget, show_locals=show_locals)
     elif isinstance(rendered, list):
         event["exception"] = plain(rendered, budget)
     elif isinstance(rendered, str):
         event["exception"] = budget.take(rendered)
-
-
-def _errors(error: BaseException, budget: Budget) -> list[dict[str, Any]]:
-    errors = chain(error)
-    found = []
-    for i, one in enumerate(errors):
-        if i and budget.spent():
-            budget.left_out.append(f"cause {type(one).__name__}")
-            break
-        found.append(_error(one, budget, is_cause=i > 0 and errors[i - 1].__cause__ is one))
-    return found
-
-
-def _error(error: BaseException, budget: Budget, *, is_cause: bool = False) -> dict[str, Any]:
-    """The shape of `structlog.tracebacks.ExceptionDictTransformer`."""
-    notes = getattr(error, "__notes__", None)
-    found: dict[str, Any] = {
-        "exc_type": type(error).__name__,
-        "exc_value": budget.take(_str(error)),
-        "exc_notes": [budget.take(_text(n)) for n in notes[:5]] if isinstance(notes, list) else [],
-        "syntax_error": _syntax_error(error) if isinstance(error, SyntaxError) else None,
-        "is_cause": is_cause,
-        "frames": walk(error.__traceback__),
-        "is_group": isinstance(error, EXCEPTION_GROUPS),
-    }
-    found["exceptions"] = _parts(error, budget) if found["is_group"] else []
-    return found
-
-
-def _str(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as other:
-        return f"<{type(error).__name__}: str raised {type(other).__name__}>"
-
-
-def _parts(error: BaseException, budget: Budget) -> list[list[dict[str, Any]]]:
-    """The first parts of a group whole, of the rest their types: they are counted."""
-    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    found = []
-    for i, part in enumerate(parts[:ALL_PARTS]):
-        if i < WHOLE_PARTS and not budget.spent():
-            found.append(_errors(part, budget))
-        else:
-            found.append([{"exc_type": type(part).__name__, "exc_value": "", "frames": []}])
-    return found
-
-
-def _syntax_error(error: SyntaxError) -> dict[str, Any]:
-    return {
-        "offset": error.offset or 0,
-        "filename": str(error.filename or "?"),
-        "line": str(error.text or "")[:500],
-        "lineno": error.lineno or 0,
-        "msg": str(error.msg),
-    }
-
-
-def walk(tb: TracebackType | None) -> list[tuple[str, int, str]]:
-    """File, line and name of each frame, outermost first; of a very deep one both ends."""
-    first: list[tuple[str, int, str]] = []
-    last: deque[tuple[str, int, str]] = deque(maxlen=LAST_FRAMES)
-    depth = 0
-    while tb is not None:
-        code = tb.tb_frame.f_code
-        (first if depth < FIRST_FRAMES else last).append(
-            (code.co_filename, tb.tb_lineno, getattr(code, "co_qualname", code.co_name))
-        )
-        depth += 1
-        tb = tb.tb_next
-    skipped = depth - len(first) - len(last)
-    if skipped:
-        first.append(("", -1, f"Skipped frames: {skipped}"))
-    return [*first, *last]
 
 
 # -- on the courier's thread ---------------------------------------------------------------
@@ -298,62 +205,13 @@ def complete(event: Event, *, show_source: bool = True) -> Event:
         text = _TRACEBACK + text
         event["event"] = message.strip() or text.strip().rpartition("\n")[2]
     if isinstance(text, str):
-        event["exception"] = [from_text(text)]
+        event["exception"] = [traces.from_text(text)]
     for error in event.get("exception") or ():
         if isinstance(error, dict):
-            _complete_error(error, show_source)
+            traces.complete(error, show_source=show_source)
     return event
 
 
-def from_text(text: str) -> dict[str, Any]:
-    """An exception of which only the rendered traceback is left."""
-    type_name, frames = text_traceback(text)
-    value = text.strip().rpartition("\n")[2].partition(":")[2].strip()
-    return {
-        "exc_type": type_name,
-        "exc_value": value,
-        "exc_notes": [],
-        "syntax_error": None,
-        "is_cause": False,
-        "frames": frames,
-        "is_group": False,
-        "exceptions": [],
-    }
-
-
-def _complete_error(error: dict[str, Any], show_source: bool) -> None:
-    frames = error.get("frames")
-    if isinstance(frames, list):
-        error["frames"] = [_complete_frame(f, show_source) for f in frames]
-    for part in error.get("exceptions") or ():
-        for nested in part if isinstance(part, list) else ():
-            if isinstance(nested, dict):
-                _complete_error(nested, show_source)
-
-
-def _complete_frame(frame: Any, show_source: bool) -> Any:
-    if not isinstance(frame, tuple):
-        return frame
-    filename, lineno, name = frame
-    found = {
-        "filename": below_root(filename) if filename else "",
-        "lineno": lineno,
-        "name": name.replace("<locals>.", ""),
-        "library": is_library(filename),
-    }
-    if show_source and filename and (line := _source_line(filename, lineno)):
-        found["line"] = line
-    return found
-
-
-def _source_line(filename: str, lineno: int) -> str:
-    try:
-        return linecache.getline(filename, lineno).strip()[:500]
-    except Exception:
-        return ""  # a file that cannot be decoded is no reason to lose an alert
-
-
 def preload() -> None:
-    """Have `linecache` import now what it would import on the courier's thread (3.13)."""
-    traceback.extract_stack(limit=1)
-    linecache.getline(__file__, 1)
+    """Have imported now what would be imported on the courier's thread."""
+    traces.preload()

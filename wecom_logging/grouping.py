@@ -331,7 +331,8 @@ class Origin:
 
     def __init__(self, record: logging.LogRecord, key: tuple[Any, ...]) -> None:
         self.key = key
-        self.logger = record.name
+        # A failed task of Celery's stands under its own name (see `contrib.celery`).
+        self.logger = key[0] if len(key) > 3 else record.name
         self.level = record.levelno
         self.pathname = record.pathname
         self.function = record.funcName or ""

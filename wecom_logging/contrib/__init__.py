@@ -1,0 +1,53 @@
+"""Request and task context, found by itself where a framework is in use.
+
+No framework is imported: each part looks into `sys.modules`, and finds nothing while its
+framework is not there. All of it runs on the thread that logs, and only for events that are
+captured. Never taken: bodies, cookies, headers, query values.
+
+    django.py   the record's request, or that of the view that is running
+    flask.py    the request context
+    asgi.py     `RequestContextMiddleware`, for Starlette, FastAPI and every other ASGI app
+    celery.py   the task that is running; the handler's way back after Celery's own set-up
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+
+from wecom_logging.contrib import asgi, celery, django, flask
+from wecom_logging.plain import is_opaque
+
+#: Finds its framework's context for a record, or nothing.
+Finder = Callable[[logging.LogRecord], Mapping[str, object]]
+
+_FINDERS: tuple[Finder, ...] = (celery.context, asgi.context, django.context, flask.context)
+
+
+def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    """What is known of the request or task in which a record was logged."""
+    for find in _FINDERS:
+        try:
+            found = find(record)
+        except Exception:
+            found = {}  # another version of the framework than we know
+        yield from ((key, value) for key, value in found.items() if value not in (None, ""))
+
+
+def claims(record: logging.LogRecord, key: str, value: object) -> bool:
+    """Whether a key of `extra` is a framework's own, described by `context` in fewer words.
+
+    Django passes on the request, Celery all arguments of the task.
+    """
+    if key == "request":
+        return is_opaque(type(value))
+    return key == "data" and record.name == celery.TRACE
+
+
+def watch_beginnings(begin: Callable[..., None]) -> None:
+    """Call `begin` whenever a request or task begins on a thread that may have had others.
+
+    May be called again at any time, for a framework that has come since.
+    """
+    for part in (celery, django, flask):
+        part.watch_beginnings(begin)

@@ -1,0 +1,119 @@
+"""The task that Celery is running, and the way back after Celery's own set-up of logging."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from weakref import WeakSet
+
+#: The logger that tells of failed tasks, all of them from one line.
+TRACE = "celery.app.trace"
+
+Fingerprint = Callable[[logging.LogRecord], Any]
+
+
+def context(record: logging.LogRecord) -> Mapping[str, object]:
+    """Name, id and retries of the task that is running, or that the record is about."""
+    state = sys.modules.get("celery._state")
+    if state is None:
+        return {}
+    task = state.get_current_task()
+    if task is not None and task.request.id:
+        return {
+            "task": task.name,
+            "task_id": task.request.id,
+            "retries": task.request.retries or None,
+        }
+    about = record.args
+    if record.name == TRACE and isinstance(about, Mapping):
+        return {"task": about.get("name"), "task_id": about.get("id")}
+    return {}
+
+
+def watch_beginnings(begin: Callable[..., None]) -> None:
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+        signals.task_prerun.connect(begin, weak=False, dispatch_uid="wecom_logging")
+
+
+def per_task(fingerprint: Fingerprint) -> Fingerprint:
+    """A fingerprint that tells failed tasks apart by their names.
+
+    Celery logs them all in one place, with one text; two tasks that break in the same
+    helper would be one group.
+    """
+
+    def fingerprint_of_task(record: logging.LogRecord) -> Any:
+        key = fingerprint(record)
+        about = record.args
+        if record.name == TRACE and type(about) is dict and len(key) >= 5:
+            return (about.get("name") or key[0], *key[1:])
+        return key
+
+    return fingerprint_of_task
+
+
+# -- back on the root logger ---------------------------------------------------------------
+
+_ours: WeakSet[Any] = WeakSet()
+#: Handlers that were on the root logger before Celery emptied it; None: nobody looked.
+_displaced: list[Any] | None = None
+
+
+def stay(handler: Any) -> None:
+    """Have a handler put back when Celery empties the root logger, as its worker does.
+
+    Does nothing where Celery is not loaded.
+    """
+    signals = sys.modules.get("celery.signals")
+    if signals is None:
+        return
+    _ours.add(handler)
+    connections = (
+        (signals.celeryd_init, _look),
+        (signals.after_setup_logger, _put_back),
+        (signals.after_setup_task_logger, _put_on_tasks),
+    )
+    for signal, receiver in connections:
+        signal.connect(receiver, weak=False, dispatch_uid=f"wecom_logging {receiver.__name__}")
+
+
+def _look(**_: object) -> None:
+    """A worker starts: who is on the root logger now?"""
+    global _displaced
+    _displaced = _on_root()
+    for handler in _ours:
+        handler.tell_tasks_apart()
+
+
+def _put_back(logger: logging.Logger, **_: object) -> None:
+    for handler in _lost() if _displaced is None else _displaced:
+        if handler not in logger.handlers:
+            logger.addHandler(handler)
+
+
+def _put_on_tasks(logger: logging.Logger, **_: object) -> None:
+    """Loggers of tasks do not reach the root logger, unless they propagate."""
+    for handler in () if logger.propagate else _on_root():
+        if handler not in logger.handlers:
+            logger.addHandler(handler)
+
+
+def _on_root() -> list[Any]:
+    return [handler for handler in _ours if handler in logging.getLogger().handlers]
+
+
+def _lost() -> Iterable[Any]:
+    """Beat does not say that it starts. Who hangs nowhere was on the root logger, unless it
+    was never meant to hang anywhere."""
+    attached = {id(handler) for logger in _loggers() for handler in logger.handlers}
+    return [h for h in _ours if id(h) not in attached and not h.standalone]
+
+
+def _loggers() -> Iterable[logging.Logger]:
+    yield logging.getLogger()
+    for logger in list(logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            yield logger

@@ -1,0 +1,35 @@
+"""The request that Flask is serving on this thread."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+
+
+def context(record: logging.LogRecord) -> Mapping[str, object]:
+    """Method, path, route and user of the current request.
+
+    The user only if Flask-Login has loaded them already, and only their `id`, without a
+    look into the session: that would be noted in the response.
+    """
+    flask = sys.modules.get("flask")
+    if flask is None or not flask.has_request_context():
+        return {}
+    request = flask.request._get_current_object()
+    rule = request.url_rule
+    user = flask.g.get("_login_user")
+    request_id = getattr(request, "request_id", None) or flask.g.get("request_id")
+    return {
+        "method": request.method,
+        "path": request.path,
+        "route": rule.rule if rule is not None else None,
+        "user_id": getattr(user, "__dict__", {}).get("id"),
+        "request_id": request_id if isinstance(request_id, str) else None,
+    }
+
+
+def watch_beginnings(begin: Callable[..., None]) -> None:
+    signals = sys.modules.get("flask.signals")
+    if signals is not None:
+        signals.request_started.connect(begin, weak=False)
