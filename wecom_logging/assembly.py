@@ -8,19 +8,44 @@ holds logging's lock and waits for the import lock while we do the reverse.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from wecom_logging.capture import capture, preload
-from wecom_logging.courier import Delivery
+from wecom_logging.courier import Courier
+from wecom_logging.digest import Event
+from wecom_logging.drain import Processor
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.options import Options
 from wecom_logging.redaction import redact_text, redactor
 from wecom_logging.rendering import Style
 from wecom_logging.senders.base import Sender
-from wecom_logging.stores.memory import MemoryStore, shared_store
+from wecom_logging.stores.base import Store
+from wecom_logging.stores.memory import shared_store
+
+__all__ = ["Assembly", "Courier", "assemble"]
 
 
-def assemble(options: Options, started: float) -> Delivery:
+@dataclass(frozen=True)
+class Assembly:
+    """What a handler and its courier work with."""
+
+    #: On the thread that logs: an event for a record.
+    capture: Callable[[logging.LogRecord, logging.Formatter | None], Event]
+    #: The user's processors, then the redaction.
+    processors: tuple[Processor, ...]
+    redact: Callable[[str], str]
+    open_store: Callable[[], Store]
+    style: Style
+    sender: Sender
+    host: str
+    quiet_after: float
+    close_timeout: float
+
+
+def assemble(options: Options, started: float) -> Assembly:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
     preload()
@@ -38,7 +63,7 @@ def assemble(options: Options, started: float) -> Delivery:
         show_source=options.show_source,
     )
 
-    def open_store() -> MemoryStore:
+    def open_store() -> Store:
         return shared_store(
             sender.destination,
             options.app,
@@ -50,13 +75,13 @@ def assemble(options: Options, started: float) -> Delivery:
         )
 
     mode: Any = options.redact
-    return Delivery(
-        open_store=open_store,
-        sender=sender,
-        style=style,
-        processors=(*options.processors, redactor(mode, sender.secrets)),
-        redact_text=redact_text,
+    return Assembly(
         capture=capture,
+        processors=(*options.processors, redactor(mode, sender.secrets)),
+        redact=redact_text,
+        open_store=open_store,
+        style=style,
+        sender=sender,
         host=options.host,
         quiet_after=options.policy.quiet_after,
         close_timeout=options.close_timeout,

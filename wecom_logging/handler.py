@@ -16,9 +16,11 @@ from wecom_logging.errors import ConfigurationError
 from wecom_logging.grouping import Key, Origin, Tallies, Tally
 from wecom_logging.options import Options, gather, process_start
 from wecom_logging.silence import DELIVERING
+from wecom_logging.stats import Stats
 
 if TYPE_CHECKING:
-    from wecom_logging.courier import Courier, Delivery, Stats
+    from wecom_logging.assembly import Assembly
+    from wecom_logging.courier import Courier
     from wecom_logging.digest import Event
     from wecom_logging.senders.base import Sender
 
@@ -133,15 +135,15 @@ class WeComHandler(logging.Handler):
         # called again by `logging.shutdown`, after the message that mattered.
         options = gather(arguments)
         number = checked_level(level)
-        delivery = _delivery(options)
+        assembly = _assembly(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
-        self.enabled = delivery is not None
+        self.enabled = assembly is not None
         self._options = options
-        if delivery is None:
+        if assembly is None:
             self.handle = _ignore  # type: ignore[method-assign]
             return
-        self._delivery: Delivery = delivery
+        self._assembly: Assembly = assembly
         self._fingerprint: Callable[[logging.LogRecord], Any] = grouping.fingerprint
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
@@ -169,7 +171,7 @@ class WeComHandler(logging.Handler):
         self._capturing: set[int] = set()
         self._sampled = (0, 0)
         self._pid = os.getpid()
-        self._courier: Courier = Courier(self._delivery, self._tallies)
+        self._courier: Courier = Courier(self._assembly, self._tallies)
         # A handler that is dropped without `close` has its errors delivered all the same.
         finalize(self, self._courier.close).atexit = False
 
@@ -231,7 +233,7 @@ class WeComHandler(logging.Handler):
         tally.sample_at = now + SAMPLE_INTERVAL
         self._capturing.add(thread)
         try:
-            return self._delivery.capture(record, self.formatter)
+            return self._assembly.capture(record, self.formatter)
         except Exception:
             return None  # told without texts
         finally:
@@ -286,22 +288,20 @@ class WeComHandler(logging.Handler):
 
     def stats(self) -> Stats:
         """This handler's account, in one consistent reading, without I/O."""
-        from wecom_logging.courier import Stats
-
         if not self.enabled:
-            return Stats(0, 0, 0, 0, 0, 0, 0, None)
+            return Stats()
         return self._courier.stats()
 
     def after_fork(self) -> None:
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
-            after_fork = getattr(self._delivery.sender, "after_fork", None)
+            after_fork = getattr(self._assembly.sender, "after_fork", None)
             if after_fork is not None:
                 after_fork()
             self._begin()
 
     def __repr__(self) -> str:
-        name = self._delivery.sender.destination if self.enabled else "off"
+        name = self._assembly.sender.destination if self.enabled else "off"
         return f"<{type(self).__name__} {name} ({logging.getLevelName(self.level)})>"
 
 
@@ -324,7 +324,7 @@ def owns_logging_lock() -> bool:
     return True if is_owned is None else bool(is_owned())
 
 
-def _delivery(options: Options) -> Delivery | None:
+def _assembly(options: Options) -> Assembly | None:
     """What the courier needs; None if the handler is off. Imports all that it will use."""
     if options.enabled is False:
         return None

@@ -1,0 +1,197 @@
+"""From tallies to entries: what was counted since the courier looked last.
+
+On the courier's thread, except for `seen`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from structlog import DropEvent
+
+from wecom_logging.capture import complete
+from wecom_logging.complaints import complain
+from wecom_logging.digest import Event, Identity
+from wecom_logging.grouping import Key, Tallies, Tally, identify
+from wecom_logging.stats import Books
+from wecom_logging.stores.base import Entry
+
+#: What is left of an event when a redaction or processor has failed: nothing that the
+#: application wrote.
+_SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
+
+Processor = Callable[[Any, str, Event], Any]
+
+
+class Drain:
+    """Reads the tallies of one handler, and runs the processors on their samples.
+
+    Args:
+        tallies: The table that the handler counts in.
+        processors: Those of the user, then the redaction.
+        redact: For what is kept of a group besides its samples.
+        show_source: Whether samples get source lines.
+        quiet_after: Seconds without errors after which a tally may make room for others.
+    """
+
+    def __init__(
+        self,
+        tallies: Tallies,
+        books: Books,
+        *,
+        processors: tuple[Processor, ...],
+        redact: Callable[[str], str],
+        show_source: bool,
+        quiet_after: float,
+    ) -> None:
+        self._tallies = tallies
+        self._books = books
+        self._processors = processors
+        self._redact = redact
+        self._show_source = show_source
+        self._quiet_after = quiet_after
+        self._woken: dict[Tally, list[Event]] = {}
+        self._by_group: dict[str, list[Tally]] = {}
+        self._read_at: dict[Key, float] = {}
+        #: Errors of tallies that are gone, and the tallies that are going.
+        self._retired: tuple[int, tuple[Tally, ...]] = (0, ())
+
+    def seen(self) -> int:
+        """All errors ever counted. On any thread, without a lock."""
+        while True:
+            retired = self._retired
+            counted, leaving = retired
+            tallies = {*list(self._tallies.known.values()), *leaving}
+            # A tally goes into `leaving` before it goes out of the table: in a set it is
+            # counted once at any moment, unless one has gone for good meanwhile.
+            if retired is self._retired:
+                return counted + sum(tally.value for tally in tallies)
+
+    def note(self, tally: Tally, sample: Event | None) -> bool:
+        """Take note of a tally that has counted; returns whether it is a new one."""
+        samples = self._woken.setdefault(tally, [])
+        if sample is not None:
+            samples.append(sample)
+        return tally.identity is None
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What the tallies that were noted have counted since they were read last."""
+        woken, self._woken = self._woken, {}
+        read = (self._read(tally, samples) for tally, samples in woken.items())
+        return tuple(entry for entry in read if entry is not None)
+
+    def want_samples(self, group_ids: Iterable[str]) -> None:
+        """Have the next error of each group captured: a message has told of it."""
+        for group_id in group_ids:
+            for tally in self._by_group.get(group_id, ()):
+                tally.sample_at = 0.0
+
+    # -- one tally ---------------------------------------------------------------------
+
+    def _read(self, tally: Tally, samples: list[Event]) -> Entry | None:
+        # In this order: who counts after the value was read finds the tally asleep.
+        tally.asleep = True
+        value = tally.value
+        count = value - tally.counted
+        tally.counted = value
+        self._read_at[tally.origin.key] = time.monotonic()
+        identity = self._identity(tally)
+        kept = tuple(self._processed(tally, samples))
+        if not count:
+            return None
+        if tally.muted:
+            self._books.add(muted=count)
+            return None
+        return Entry(identity, count, kept)
+
+    def _identity(self, tally: Tally) -> Identity:
+        if tally.identity is None:
+            found = identify(tally.origin)
+            tally.identity = replace(
+                found,
+                logger=self._redact(found.logger),
+                type=self._redact(found.type),
+                template=self._redact(found.template),
+            )
+            self._by_group.setdefault(found.id, []).append(tally)
+        return tally.identity
+
+    def _processed(self, tally: Tally, samples: Iterable[Event]) -> Iterable[Event]:
+        for sample in samples:
+            try:
+                event = self._process(sample)
+            except DropEvent:
+                tally.muted = True  # with what is counted until the next sample
+            else:
+                tally.muted = False
+                yield event
+
+    def _process(self, sample: Event) -> Event:
+        logger = logging.getLogger(str(sample.get("logger") or "root"))
+        safe = {key: sample[key] for key in _SAFE if key in sample}
+        event: Any = complete(sample, show_source=self._show_source)
+        for processor in self._processors:
+            try:
+                event = processor(logger, str(safe.get("level", "error")), event)
+                if not isinstance(event, dict):
+                    raise TypeError(f"returned {type(event).__name__} instead of the event dict")
+            except DropEvent:
+                raise
+            except Exception as error:
+                name = getattr(processor, "__qualname__", type(processor).__qualname__)
+                complain(
+                    f"processor {name}",
+                    f"processor {name} failed with {type(error).__name__}; its events are"
+                    " told without their texts",
+                )
+                return {**safe, "event": ""}
+        found: Event = event
+        return found
+
+    # -- bounds ------------------------------------------------------------------------
+
+    def make_room(self) -> None:
+        """Forget tallies that have been silent, longest first, when the table is full."""
+        tallies = self._tallies
+        if len(tallies.known) >= tallies.max_groups:
+            before = time.monotonic() - self._quiet_after
+            silent = [key for key, at in self._read_at.items() if at <= before]
+            silent.sort(key=self._read_at.__getitem__)
+            for key in silent[: max(1, tallies.max_groups // 10)]:
+                self._retire(key)
+        if self._retired[1]:
+            self._forget_retired()
+
+    def _retire(self, key: Key) -> None:
+        self._read_at.pop(key, None)
+        tally = self._tallies.known.get(key)
+        if tally is not None and tally.asleep:
+            counted, leaving = self._retired
+            self._retired = (counted, (*leaving, tally))
+            del self._tallies.known[key]
+            self._unlink(tally)
+
+    def _forget_retired(self) -> None:
+        """A tally that is out of the table stays readable until no caller stands between
+        looking it up and counting with it: then, and only then, its value is final."""
+        for tally in self._retired[1]:
+            # Held by the tuple, by the loop and by the call itself.
+            if sys.getrefcount(tally) <= 3 and tally.asleep and tally.value == tally.counted:
+                counted, leaving = self._retired
+                rest = tuple(t for t in leaving if t is not tally)
+                self._retired = (counted + tally.counted, rest)
+
+    def _unlink(self, tally: Tally) -> None:
+        if tally.identity is None:
+            return
+        group_id = tally.identity.id
+        rest = [t for t in self._by_group.get(group_id, ()) if t is not tally]
+        if rest:
+            self._by_group[group_id] = rest
+        else:
+            self._by_group.pop(group_id, None)
