@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from wecom_logging.capture import capture, preload
-from wecom_logging.courier import Courier
 from wecom_logging.digest import Event
 from wecom_logging.drain import Processor
 from wecom_logging.errors import ConfigurationError
@@ -24,8 +23,6 @@ from wecom_logging.rendering import Style
 from wecom_logging.senders.base import Sender
 from wecom_logging.stores.base import Store
 from wecom_logging.stores.memory import shared_store
-
-__all__ = ["Assembly", "Courier", "assemble"]
 
 
 @dataclass(frozen=True)

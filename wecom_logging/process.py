@@ -19,24 +19,44 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 from weakref import ref
 
 from wecom_logging.complaints import complain
 
-if TYPE_CHECKING:
-    from wecom_logging.courier import Courier
-
 
 class Forkable(Protocol):
+    """What a fork has to know of a handler."""
+
     def after_fork(self) -> None:
         """Start anew in a forked child."""
+
+
+class Deliverer(Protocol):
+    """What an exit has to know of a courier."""
+
+    close_timeout: float
+    closed: bool
+
+    @property
+    def last_error(self) -> str | None: ...
+
+    def pending(self) -> int: ...
+
+    def ask(self, deadline: float) -> Any: ...
+
+    def wait(self, request: Any) -> bool: ...
+
+    def give_up(self) -> int: ...
 
 
 class _Exit:
     """How far the exit of this process has come."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
         self.begun = False
         #: True once nobody will ask again: who logs now has to deliver.
         self.last_call = False
@@ -53,7 +73,7 @@ class _Exit:
 exiting = _Exit()
 
 #: Couriers that have started, by id. Strong: a handler may be gone before its errors are.
-_couriers: dict[int, Courier] = {}
+_couriers: dict[int, Deliverer] = {}
 _handlers: dict[int, ref[Forkable]] = {}
 _hooked = False
 _billiard_pid = 0
@@ -66,13 +86,13 @@ def enrol(handler: Forkable) -> None:
     _set_hooks()
 
 
-def enlist(courier: Courier) -> None:
+def enlist(courier: Deliverer) -> None:
     """Deliver for this courier at exit. Called where a thread is started: see billiard."""
     _couriers[id(courier)] = courier
     _hook_billiard()
 
 
-def dismiss(courier: Courier) -> None:
+def dismiss(courier: Deliverer) -> None:
     """The courier's handler is closed and everything delivered."""
     _couriers.pop(id(courier), None)
 
@@ -132,7 +152,7 @@ def _deliver() -> None:
         exiting.waited(time.monotonic() - began)
 
 
-def declare_lost(courier: Courier) -> None:
+def declare_lost(courier: Deliverer) -> None:
     """Say on stderr, and in its account, what a courier could not deliver before the exit."""
     lost = courier.give_up()
     if lost:
@@ -143,8 +163,7 @@ def declare_lost(courier: Courier) -> None:
 
 def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
-    global exiting
-    exiting.__init__()  # type: ignore[misc]
+    exiting.reset()
     _couriers.clear()
     for reference in list(_handlers.values()):
         handler = reference()

@@ -86,6 +86,10 @@ def row(item: Item, page: Page) -> Row:
     )
 
 
+#: Seconds below which a span says nothing about how many errors come in a minute.
+_TREND = 5.0
+
+
 class _Artist:
     """Draws one group into one room; keeps an account of what found no place there."""
 
@@ -311,7 +315,7 @@ def _history(item: Item, page: Page) -> Iterator[str]:
 
 def _trend(item: Item, page: Page) -> Iterator[str]:
     """Errors per minute, now and before."""
-    spans = [r for r in item.reports if r.span > 0 and r.before[0] > 0 and r.before[1] > 0]
+    spans = [r for r in item.reports if r.before[0] > 0 and min(r.span, r.before[1]) >= _TREND]
     if item.state != "still" or not spans:
         return
     now = sum(report.count / report.span for report in spans)
