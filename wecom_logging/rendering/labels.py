@@ -70,7 +70,7 @@ class Labels:
         return f"{total:,} since {time}"
 
     def lasted(self, total: int, seconds: float) -> str:
-        return f"{total:,} in {self.duration(seconds)}"
+        return f"{total:,} in {self.duration(seconds)}" if seconds >= 1 else f"{total:,} in all"
 
     def over(self, seconds: float) -> tuple[str, str]:
         """The state, and how long there has been nothing, where that is said apart."""
@@ -174,7 +174,7 @@ class Chinese(Labels):
         return f"{time} 起共 {total:,} 次"
 
     def lasted(self, total: int, seconds: float) -> str:
-        return f"历时 {self.duration(seconds)}，共 {total:,} 次"
+        return f"历时 {self.duration(seconds)}，共 {total:,} 次" if seconds >= 1 else f"共 {total:,} 次"
 
     def over(self, seconds: float) -> tuple[str, str]:
         return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
