@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from wecom_logging.commands import CommandError, demo, simulator
-from wecom_logging.errors import WeComError
+from wecom_logging.commands import CommandError, demo, run, send, simulator
+from wecom_logging.errors import ConfigurationError, WeComError
 
 #: As shells have it: ended by signal 2.
 INTERRUPTED = 130
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.status
     except WeComError as error:
         print(f"wecom-logging: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, ConfigurationError) else 1
     except KeyboardInterrupt:
         print("\nwecom-logging: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, simulator):
+    for command in (send, run, demo, simulator):
         command.register(commands)
     return parser
 

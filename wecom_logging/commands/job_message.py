@@ -1,0 +1,149 @@
+"""What people read about a command that has failed, or works again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wecom_logging.commands.history import History
+from wecom_logging.options import Options
+from wecom_logging.redaction import redactor
+from wecom_logging.rendering.dialects import Markdown, Pen, Text
+from wecom_logging.rendering.labels import Labels
+from wecom_logging.rendering.moments import Calendar
+from wecom_logging.text import ELLIPSIS, cut_columns, neutralise
+
+if TYPE_CHECKING:
+    from wecom_logging.senders.app import AppSender
+    from wecom_logging.senders.webhook import WebhookSender
+
+#: Columns of the first line that a phone's notification shows.
+_HEADLINE = 64
+#: Bytes of the command line, and of one line of its output.
+_COMMAND, _LINE = 300, 300
+#: Lines of output: as many as a phone shows.
+_LINES = 20
+#: Stands for the output before those.
+_EARLIER = f"> {ELLIPSIS}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command has ended."""
+
+    name: str
+    command: str
+    #: The exit status, as a shell has it.
+    status: int
+    #: Seconds since the epoch, and how many it took.
+    began: float
+    seconds: float
+    #: The end of what it has written.
+    output: str
+    #: The name of the signal that killed it.
+    killed_by: str = ""
+    #: Ended by Ctrl-C: somebody is there and knows.
+    interrupted: bool = False
+
+
+def failure_message(
+    outcome: Outcome, history: History, options: Options, sender: AppSender | WebhookSender
+) -> str:
+    """The alert: how it failed, how often by now, and as much of its output as fits."""
+    outcome = _redacted(outcome, options, sender)
+    page = _Page(options, sender, outcome)
+    how = f"killed by {outcome.killed_by}" if outcome.killed_by else f"exit status {outcome.status}"
+    often = f"{ordinal(history.failures)} failure in a row" if history.failures > 1 else ""
+    top = [
+        page.headline("🔴", _joined(how, often)),
+        page.facts(),
+        page.dialect.code(page.pen.source(outcome.command, _COMMAND)),
+    ]
+    foot = _past(history, page.calendar)
+    bottom = [page.dialect.grey(foot)] if foot else []
+    return "\n".join([*top, *page.output(outcome.output, [*top, *bottom]), *bottom])
+
+
+def recovery_message(
+    outcome: Outcome, history: History, options: Options, sender: AppSender | WebhookSender
+) -> str:
+    """The all-clear after failures that were told."""
+    outcome = _redacted(outcome, options, sender)
+    page = _Page(options, sender, outcome)
+    failures = "1 failure" if history.owed == 1 else f"{history.owed:,} failures"
+    return "\n".join([page.headline("🟢", f"works again after {failures}"), page.facts()])
+
+
+def ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if number % 100 in (11, 12, 13) else endings.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+class _Page:
+    """A message in the making: its dialect, its limit, and what every message says."""
+
+    def __init__(
+        self, options: Options, sender: AppSender | WebhookSender, outcome: Outcome
+    ) -> None:
+        text = options.msgtype == "text"
+        self.dialect = Text() if text else Markdown()
+        self.pen = Pen()
+        self._max_bytes = sender.limits.max_bytes["text" if text else "markdown"]
+        self._options = options
+        self._outcome = outcome
+        self._labels = Labels()
+        end = outcome.began + outcome.seconds
+        offset = options.timezone is None
+        self.calendar = Calendar(end, options.timezone, self._labels, show_offset=offset)
+
+    def headline(self, marker: str, news: str) -> str:
+        """Without markup, and with the news whole: the name is what gives way."""
+        name = neutralise(" ".join(filter(None, (self._outcome.name, self._options.environment))))
+        room = max(8, _HEADLINE - len(news) - len(f"{marker}   · "))
+        return f"{marker} {cut_columns(name, room)} · {news}"
+
+    def facts(self) -> str:
+        began, seconds = self._outcome.began, self._outcome.seconds
+        took = self._labels.duration(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+        span = self.calendar.span(began, began + seconds)
+        host = self.pen.name(self._options.host, 100)
+        return self.dialect.quote(_joined(host, took, span))
+
+    def output(self, text: str, others: list[str]) -> list[str]:
+        """The last lines of the output that fit beside the other lines."""
+        # What a progress bar has overwritten is gone from the terminal as well.
+        lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+        said = [self.dialect.quote(self.pen.say(line, _LINE)) for line in lines if line.strip()]
+        if not said:
+            return ["", self.dialect.quote("no output")]
+        left = self._max_bytes - sum(len(line.encode()) + 1 for line in (*others, "", _EARLIER))
+        shown: list[str] = []
+        for line in reversed(said[-_LINES:]):
+            left -= len(line.encode()) + 1
+            if left < 0:
+                break
+            shown.insert(0, line)
+        earlier = [self.dialect.quote(ELLIPSIS)] if len(shown) < len(said) else []
+        return ["", *earlier, *shown]
+
+
+def _past(history: History, calendar: Calendar) -> str:
+    if history.failures <= 1:
+        return ""
+    success = history.last_success
+    last = f"last success {calendar.minute(success)}" if success else "no success on record"
+    untold = history.untold - 1
+    return _joined(last, f"{untold:,} more since the last message" if untold else "")
+
+
+def _redacted(outcome: Outcome, options: Options, sender: AppSender | WebhookSender) -> Outcome:
+    """What it shows without secrets: commands get passwords as arguments, and print them."""
+    redact = redactor(options.redact, sender.secrets)  # type: ignore[arg-type]
+    shown = {"name": outcome.name, "command": outcome.command, "output": outcome.output}
+    redacted = redact(None, "error", shown)
+    return Outcome(**{**vars(outcome), **{key: str(redacted[key]) for key in shown}})
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(filter(None, parts))
