@@ -174,7 +174,8 @@ class Chinese(Labels):
         return f"{time} 起共 {total:,} 次"
 
     def lasted(self, total: int, seconds: float) -> str:
-        return f"历时 {self.duration(seconds)}，共 {total:,} 次" if seconds >= 1 else f"共 {total:,} 次"
+        lasted = f"历时 {self.duration(seconds)}，" if seconds >= 1 else ""
+        return f"{lasted}共 {total:,} 次"
 
     def over(self, seconds: float) -> tuple[str, str]:
         return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
