@@ -11,18 +11,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from wecom_logging.attachment import Attachments
 from wecom_logging.capture import capture, preload
 from wecom_logging.digest import Event
 from wecom_logging.drain import Processor
 from wecom_logging.errors import ConfigurationError
+from wecom_logging.extras import Extras
+from wecom_logging.mentions import Mentions
 from wecom_logging.options import Options
-from wecom_logging.redaction import redact_text, redactor
+from wecom_logging.redaction import redactor
 from wecom_logging.rendering import Style
 from wecom_logging.senders.base import Sender
 from wecom_logging.stores.base import Store
 from wecom_logging.stores.memory import shared_store
+
+
+#: A message within less could not hold what is never cut: counts, types, places.
+MIN_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Assembly:
     open_store: Callable[[], Store]
     style: Style
     sender: Sender
+    extras: Extras
     host: str
     quiet_after: float
     close_timeout: float
@@ -45,8 +54,11 @@ class Assembly:
 def assemble(options: Options, started: float) -> Assembly:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
+    _check_abilities(options, sender)
     preload()
     msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
+    if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
+        raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")
     style = Style(
         app=options.app,
         environment=options.environment,
@@ -58,6 +70,7 @@ def assemble(options: Options, started: float) -> Assembly:
         timezone=options.timezone,
         show_offset=options.timezone is None,
         show_source=options.show_source,
+        link=options.link,
     )
 
     def open_store() -> Store:
@@ -72,17 +85,34 @@ def assemble(options: Options, started: float) -> Assembly:
         )
 
     mode: Any = options.redact
+    redact = redactor(mode, sender.secrets)
     return Assembly(
-        capture=capture,
-        processors=(*options.processors, redactor(mode, sender.secrets)),
-        redact=redact_text,
+        capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
+        processors=(*options.processors, redact),
+        redact=lambda text: str(redact(None, "", {"": text})[""]),
         open_store=open_store,
         style=style,
         sender=sender,
+        extras=Extras(
+            sender,
+            style,
+            Attachments() if options.attach else None,
+            Mentions(options.mention, options.mention_level) if options.mention else None,
+        ),
         host=options.host,
         quiet_after=options.policy.quiet_after,
         close_timeout=options.close_timeout,
     )
+
+
+def _check_abilities(options: Options, sender: Sender) -> None:
+    """What a robot can do and an application cannot."""
+    if options.mention and not sender.limits.mentions:
+        raise ConfigurationError(
+            "mention", "only a group robot can call people; an application has touser"
+        )
+    if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
+        raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
 
 
 def _sender(options: Options) -> Sender:
