@@ -21,9 +21,6 @@ from weakref import ref
 
 from wecom_logging.plain import Budget, shown
 
-#: More than anybody reads.
-MAX_CRUMBS = 200
-
 #: Bytes of one crumb's text.
 _MAX_BYTES = 500
 

@@ -16,6 +16,7 @@ from wecom_logging.errors import (
     SetupError,
     TokenError,
 )
+from wecom_logging.extras import Company, Extras
 from wecom_logging.rendering import Shape, Style, render
 from wecom_logging.schedule import pause_after
 from wecom_logging.senders.base import Message, Sender
@@ -32,23 +33,34 @@ PATIENCE = 3
 class Delivery:
     """Brings digests to one destination."""
 
-    def __init__(self, sender: Sender, style: Style, books: Books) -> None:
+    def __init__(self, sender: Sender, style: Style, extras: Extras, books: Books) -> None:
         self._sender = sender
         self._style = style
+        self._extras = extras
         self._books = books
 
     def deliver(self, store: Store, claim: Claim) -> bool:
-        """One message; plainer ones in its place as long as its content is refused.
+        """One message, and what comes with it.
 
         Returns whether it was delivered. Errors of the sender end here.
         """
+        company = self._company(store, claim)
+        message = self._send(store, claim, company)
+        if message is None:
+            self._extras.cancel(store, company)
+            return False
+        self._extras.follow(claim.digest, store, company, message)
+        return True
+
+    def _send(self, store: Store, claim: Claim, company: Company) -> Message | None:
+        """One message; plainer ones in its place as long as its content is refused."""
         digest_id = claim.digest.id
         self._hook_into_sender(store, digest_id)
         for shape in SHAPES:
             if shape != "full" and not store.renew(digest_id):
                 store.release(digest_id, Failure("content refused, no slot free", pause=1.0))
-                return False
-            message = self._message(claim, shape)
+                return None
+            message = self._message(claim, shape, company)
             store.freeze(digest_id, json.dumps(asdict(message)))
             try:
                 self._sender.send(message)
@@ -56,17 +68,23 @@ class Delivery:
                 self._note(error)
             except DeliveryError as error:
                 self._release(store, claim, error)
-                return False
+                return None
             except Exception as error:
                 self._release(store, claim, _foreign(error))
-                return False
+                return None
             else:
                 store.settle(digest_id)
                 self._books.add(messages=1)
                 withdraw(self._trouble)
-                return True
+                return message
         self._lose(store, claim)
-        return False
+        return None
+
+    def _company(self, store: Store, claim: Claim) -> Company:
+        try:
+            return self._extras.company(claim, store)
+        except Exception:
+            return Company()  # `_message` meets the same trouble, and says it
 
     def _hook_into_sender(self, store: Store, digest_id: str) -> None:
         """A second attempt inside the sender, with a new token, costs a slot as well."""
@@ -80,11 +98,11 @@ class Delivery:
         if hasattr(self._sender, "on_partial"):
             self._sender.on_partial = _tell_partial
 
-    def _message(self, claim: Claim, shape: Shape) -> Message:
+    def _message(self, claim: Claim, shape: Shape, company: Company) -> Message:
         if claim.body is not None and shape == "full":
             return message_from(claim.body)
         try:
-            return render(claim.digest, self._style, shape=shape).message
+            return self._extras.message(claim.digest, shape, company)
         except Exception as error:
             complain(
                 f"render {type(error).__name__}",

@@ -14,7 +14,7 @@ from wecom_logging import grouping
 from wecom_logging.complaints import complain
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.grouping import Key, Origin, Tallies, Tally
-from wecom_logging.options import Options, gather, process_start
+from wecom_logging.options import Options, gather, level_number, process_start
 from wecom_logging.silence import DELIVERING
 from wecom_logging.stats import Stats
 
@@ -58,7 +58,7 @@ class WeComHandler(logging.Handler):
             package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.
         release: Version of the program, shown in each message.
-        language: Of the labels: "en".
+        language: Of the labels: "en", "zh".
         store: Where groups, counts and schedule live: "auto" or "memory", both this process.
         sender: Any object with the `Sender` protocol instead of a destination.
         enabled: True: no destination is an error. False: off and silent. Default: off
@@ -83,13 +83,30 @@ class WeComHandler(logging.Handler):
         redact: True: secrets and personal data; "secrets"; False.
         uncaught: Also report uncaught exceptions of the program and its threads.
         show_source: Show source lines.
-        msgtype: "markdown", or "text" for people who read inside WeChat.
+        show_locals: Show local variables of the application's own frames; redacted.
+        msgtype: "markdown", or "text" for people who read inside WeChat; robots also
+            "markdown_v2".
+        link: URL template shown with a group; its fields are {id}, {logger}, {type},
+            {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds.
+        attach: Send the whole report as a file with a new or CRITICAL group whose own
+            frames did not fit, or when kinds were left out; six an hour at most.
+        mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
+            and once more for one that has gone on for 15 minutes.
+        mention_level: The lowest level that is worth a call, CRITICAL.
+        breadcrumbs: How many earlier records of the same request, task or thread to show
+            with an error, 0. The loggers must let them through. `level` and `setLevel`
+            stay the level of alerts (`alert_level`); the level that logging sees becomes
+            the lower one of both.
+        breadcrumb_level: The lowest level of these, INFO.
         close_timeout: How long flush, close and exit may take to deliver, 5.0.
 
     Raises:
         ConfigurationError: An option has a value that cannot work. The constructor touches
             no network, makes no file and starts no thread.
     """
+
+    #: True for a handler that is attached to no logger: whoever made it calls `handle`.
+    standalone = False
 
     def __init__(
         self,
@@ -127,19 +144,28 @@ class WeComHandler(logging.Handler):
         redact: bool | str | None = None,
         uncaught: bool | None = None,
         show_source: bool | None = None,
+        show_locals: bool | None = None,
         msgtype: str | None = None,
+        link: str | None = None,
+        attach: bool | None = None,
+        mention: str | Sequence[str] | None = None,
+        mention_level: int | str | None = None,
+        breadcrumbs: int | None = None,
+        breadcrumb_level: int | str | None = None,
         close_timeout: float | None = None,
     ) -> None:
         arguments = {k: v for k, v in locals().items() if k not in ("self", "level", "__class__")}
         # Everything that can fail comes before `Handler.__init__`: a half-made handler is
         # called again by `logging.shutdown`, after the message that mattered.
         options = gather(arguments)
-        number = checked_level(level)
+        number = level_number(level, "level")
         assembly = _assembly(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
         self.enabled = assembly is not None
         self._options = options
+        #: The lowest level that is told.
+        self.alert_level = number
         if assembly is None:
             self.handle = _ignore  # type: ignore[method-assign]
             return
@@ -156,6 +182,20 @@ class WeComHandler(logging.Handler):
 
             self._fingerprint = hooks.marking(self._fingerprint)
             hooks.report_to(self)
+        if options.breadcrumbs:
+            self._lay_breadcrumbs()
+        from wecom_logging.contrib import celery
+
+        celery.stay(self)
+
+    def _lay_breadcrumbs(self) -> None:
+        from wecom_logging import breadcrumbs, contrib
+
+        self._leave = breadcrumbs.leave
+        contrib.watch_beginnings(breadcrumbs.begin)
+        # Chosen here, so that it costs nothing where it is off.
+        self.handle = self._handle_and_remember  # type: ignore[method-assign]
+        self.setLevel(self.alert_level)
 
     def _begin(self) -> None:
         """An empty account and a courier of this process."""
@@ -191,6 +231,19 @@ class WeComHandler(logging.Handler):
             if isinstance(passed, logging.LogRecord):  # since 3.12
                 record = passed
         self.emit(record)
+        return True
+
+    def _handle_and_remember(self, record: logging.LogRecord) -> bool:
+        """`handle` where breadcrumbs are on: also records below the alert level are kept."""
+        if record.levelno >= self.alert_level:
+            if not type(self).handle(self, record):
+                return False
+        elif record.levelno < self.level or (self.filters and not self.filter(record)):
+            return False
+        try:
+            self._leave(record, self._options.breadcrumbs)
+        except Exception:
+            pass  # the stack is used up; what matters has been counted
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -240,6 +293,19 @@ class WeComHandler(logging.Handler):
             self._capturing.discard(thread)
 
     # -- for everybody -----------------------------------------------------------------
+
+    def setLevel(self, level: int | str) -> None:  # noqa: N802 - logging's own name
+        """Set the level of alerts. With breadcrumbs, logging sees the lower one of both."""
+        super().setLevel(level)
+        self.alert_level = self.level
+        if self.enabled and self._options.breadcrumbs:
+            self.level = min(self.level, self._options.breadcrumb_level)
+
+    def tell_tasks_apart(self) -> None:
+        """In a Celery worker: a group for each failed task."""
+        from wecom_logging.contrib.celery import per_task
+
+        self._fingerprint = per_task(self._fingerprint)
 
     def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
         """Have everything pending sent now, due or not, within the rate limit.
@@ -303,14 +369,6 @@ class WeComHandler(logging.Handler):
     def __repr__(self) -> str:
         name = self._assembly.sender.destination if self.enabled else "off"
         return f"<{type(self).__name__} {name} ({logging.getLevelName(self.level)})>"
-
-
-def checked_level(level: object) -> int:
-    """A level's number, as `logging.Handler` takes it."""
-    try:
-        return logging._checkLevel(level)  # type: ignore[attr-defined,no-any-return]
-    except (TypeError, ValueError):
-        raise ConfigurationError("level", f"{level!r} is not a level like 'ERROR' or 40") from None
 
 
 def owns_logging_lock() -> bool:

@@ -6,6 +6,7 @@ This is the one place that reads the environment for a handler.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import socket
@@ -26,6 +27,9 @@ ROBOT = ("webhook_key",)
 
 #: What the environment cannot say: objects, and the level, which is logging's own.
 _ARGUMENTS_ONLY = ("sender", "fingerprint", "processors")
+
+#: More earlier records than anybody reads.
+MAX_CRUMBS = 200
 
 #: Programs that run other people's code: their name says nothing about the application.
 _RUNNERS = (
@@ -55,7 +59,14 @@ class Options:
     redact: bool | str
     uncaught: bool
     show_source: bool
+    show_locals: bool
     msgtype: str
+    link: str | None
+    attach: bool
+    mention: tuple[str, ...]
+    mention_level: int
+    breadcrumbs: int
+    breadcrumb_level: int
     close_timeout: float
 
     @property
@@ -88,7 +99,7 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ
         app=found.get("app", None, text) or default_app(environ),
         environment=found.get("environment", "", text),
         release=found.get("release", "", text),
-        language=found.get("language", "en", choice("en")),
+        language=found.get("language", "en", choice("en", "zh")),
         store=found.get("store", "auto", choice("auto", "memory")),
         host=found.get("host", None, text) or default_host(environ),
         timezone=found.get("timezone", None, zone),
@@ -99,7 +110,14 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ
         redact=found.get("redact", True, redaction),
         uncaught=found.get("uncaught", False, boolean),
         show_source=found.get("show_source", True, boolean),
-        msgtype=found.get("msgtype", "markdown", choice("markdown", "text")),
+        show_locals=found.get("show_locals", False, boolean),
+        msgtype=found.get("msgtype", "markdown", choice("markdown", "text", "markdown_v2")),
+        link=found.get("link", None, url_template),
+        attach=found.get("attach", True, boolean),
+        mention=found.get("mention", (), people),
+        mention_level=found.get("mention_level", logging.CRITICAL, level_number),
+        breadcrumbs=found.get("breadcrumbs", 0, crumbs),
+        breadcrumb_level=found.get("breadcrumb_level", logging.INFO, level_number),
         close_timeout=found.get("close_timeout", 5.0, duration),
     )
 
@@ -148,8 +166,12 @@ def _from_environment(written: str, check: Callable[[Any, str], Any]) -> object:
             return [float(part) for part in written.split(",")]
         if check in (duration, positive):
             return float(written)
-        if check is positive_integer:
+        if check in (positive_integer, crumbs):
             return int(written)
+        if check is level_number and written.isdecimal():
+            return int(written)
+        if check is people:
+            return [name.strip() for name in written.split(",")]
     except ValueError:
         pass
     return written
@@ -294,6 +316,41 @@ def positive_integer(value: object, option: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(option, f"{shown(value)} is not a whole number from 1 on")
     return value
+
+
+def crumbs(value: object, option: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_CRUMBS:
+        rule = f"{shown(value)} is not a whole number from 0 to {MAX_CRUMBS}"
+        raise ConfigurationError(option, rule)
+    return value
+
+
+def level_number(value: object, option: str) -> int:
+    """A level's number, as `logging.Handler` takes it."""
+    try:
+        return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
+    except (TypeError, ValueError):
+        rule = f"{shown(value)} is not a level like 'ERROR' or 40"
+        raise ConfigurationError(option, rule) from None
+
+
+def people(value: object, option: str) -> tuple[str, ...]:
+    from wecom_logging.senders.options import mentions
+
+    return mentions(value, option)
+
+
+def url_template(value: object, option: str) -> str:
+    from wecom_logging.rendering.links import FIELDS, unknown_fields
+
+    template = text(value, option)
+    if not template.startswith(("http://", "https://")):
+        raise ConfigurationError(option, f"{shown(value)} is not a URL with http or https")
+    if unknown := unknown_fields(template):
+        known = " ".join(f"{{{field}}}" for field in sorted(FIELDS))
+        rule = f"{{{unknown[0]}}} is not one of its fields: {known}"
+        raise ConfigurationError(option, rule)
+    return template
 
 
 def rate_limit(value: object, option: str) -> RateLimit:

@@ -82,13 +82,13 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
 def _route(scope: Scope) -> str:
     """`/pay/{order}`, as far as the framework says so."""
     path = getattr(scope.get("route"), "path", None)
-    return str(path or getattr(scope.get("endpoint"), "__qualname__", ""))
+    return f"{path or getattr(scope.get('endpoint'), '__qualname__', '')}"
 
 
 def _request_id(scope: Scope) -> str:
     for name, value in scope.get("headers", ()):
         if name.lower() == _ID_HEADER:
-            text = value.decode("latin-1")
+            text: str = value.decode("latin-1")
             if _REQUEST_ID.fullmatch(text):
                 return text
     return uuid.uuid4().hex[:16]

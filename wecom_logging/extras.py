@@ -1,0 +1,138 @@
+"""What comes with a message: the file with the whole report, and a call for somebody.
+
+Both are extras: they take a slot of the rate limit for each request, never from its second
+half, and when one fails the message has been delivered all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from wecom_logging.attachment import Attachments, file_name
+from wecom_logging.complaints import complain
+from wecom_logging.digest import Digest
+from wecom_logging.errors import WeComError
+from wecom_logging.mentions import Mentions
+from wecom_logging.rendering import Rendered, Shape, Style, render, report_text
+from wecom_logging.senders.base import Message, Sender
+from wecom_logging.stores.base import Claim, Store
+
+#: An upload, and the message that shows what was uploaded.
+_REQUESTS_OF_A_FILE = 2
+
+
+@dataclass
+class Company:
+    """What one digest's message is going to be followed by."""
+
+    #: None: it could not be rendered.
+    rendered: Rendered | None = None
+    #: Wanted; announced in the message itself, with its slots taken.
+    file: bool = False
+    announced: bool = False
+    call: bool = False
+
+
+class Extras:
+    """Decides and sends the extras of one handler. For one thread at a time.
+
+    Args:
+        sender: Where they go; its limits say what is possible.
+        style: How the report is written.
+        attachments: None: no files.
+        mentions: None: nobody is called.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        style: Style,
+        attachments: Attachments | None = None,
+        mentions: Mentions | None = None,
+    ) -> None:
+        self._sender = sender
+        self._style = style
+        self._attachments = attachments if sender.limits.files else None
+        self._mentions = mentions
+
+    def company(self, claim: Claim, store: Store) -> Company:
+        """What shall come with a message. Raises what rendering raises.
+
+        While the destination fails no slots are taken in advance: each attempt would take
+        them anew. Nor for a message that is repeated as it is.
+        """
+        rendered = render(claim.digest, self._style)
+        company = Company(rendered)
+        if self._attachments is not None:
+            company.file = self._attachments.wanted(claim.digest, rendered)
+            at_once = not claim.failures and claim.body is None
+            company.announced = company.file and at_once and _take(store)
+        if self._mentions is not None:
+            company.call = self._mentions.wanted(claim.digest)
+        return company
+
+    def message(self, digest: Digest, shape: Shape, company: Company) -> Message:
+        """The message itself; it calls people where its dialect can."""
+        rendered = company.rendered
+        if rendered is None or shape != "full" or company.announced:
+            rendered = render(digest, self._style, shape=shape, file_follows=company.announced)
+        message = rendered.message
+        if company.call and self._mentions is not None and message.msgtype == "text":
+            return replace(message, mentions=self._mentions.who)
+        return message
+
+    def cancel(self, store: Store, company: Company) -> None:
+        """The message was not delivered, so nothing follows it."""
+        if company.announced:
+            _give_back(store)
+        company.announced = False
+
+    def follow(self, digest: Digest, store: Store, company: Company, message: Message) -> None:
+        """`message` was delivered; never raises."""
+        if company.call and self._mentions is not None:
+            self._mentions.note(digest)
+            if not message.mentions:
+                _try("the call for somebody", lambda: self._call(digest, store))
+        if company.rendered is not None and company.file and self._attachments is not None:
+            self._attachments.note(digest, company.rendered)
+            if company.announced or _take(store):
+                _try("the file with the whole report", lambda: self._send_file(digest))
+                _give_back(store)
+
+    def _call(self, digest: Digest, store: Store) -> None:
+        if self._mentions is None or not store.take_slot("extra"):
+            return
+        try:
+            self._sender.send(self._mentions.message(digest, self._style))
+        finally:
+            store.give_back()
+
+    def _send_file(self, digest: Digest) -> None:
+        data = report_text(digest, self._style).encode("utf-8", "replace")
+        media_id = self._sender.upload(file_name(digest, self._style), data)
+        self._sender.send(Message("file", media_id))
+
+
+def _take(store: Store) -> bool:
+    """The slots of a file: all or, as far as anybody waits for them, none."""
+    for taken in range(_REQUESTS_OF_A_FILE):
+        if not store.take_slot("extra"):
+            for _ in range(taken):
+                store.give_back()
+            return False
+    return True
+
+
+def _give_back(store: Store) -> None:
+    for _ in range(_REQUESTS_OF_A_FILE):
+        store.give_back()
+
+
+def _try(what: str, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception as error:
+        # Only the errors of this package have texts without secrets.
+        reason = str(error) if isinstance(error, WeComError) else type(error).__name__
+        complain(f"extra {what}", f"{what} could not be sent: {reason}")
