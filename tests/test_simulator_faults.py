@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -215,6 +217,23 @@ def test_real_refusal_of_connections(simulator: Simulator, http: Http) -> None:
     assert simulator.port == port
     assert outcome(http) == "errcode 0"
     assert len(simulator.messages) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_stopped_simulator_refuses_although_a_child_was_forked() -> None:
+    with Simulator() as simulator:
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(write)
+            os.read(read, 1)  # until the test is over
+            os._exit(0)
+        os.close(read)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", simulator.port), timeout=5)
+    os.close(write)
+    os.waitpid(child, 0)
 
 
 def test_stopping_does_not_wait_for_a_hanging_answer() -> None:

@@ -20,9 +20,10 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-#: Seconds between two accounts of the state, and between signs of life.
+#: The shortest and the longest time between two accounts of the state, in seconds: tokens
+#: and budgets also change while nothing happens.
 _STATE_PAUSE = 0.25
-_HEARTBEAT = 10.0
+_STATE_REPEAT = 5.0
 _PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -79,14 +80,11 @@ def _events(world: World, faults: Faults, stopping: threading.Event, seen: str) 
     yield b"retry: 500\n\n"  # milliseconds until the browser asks again
     while not stopping.is_set():
         with world.changed:
-            changed = _wait(world, stopping, version)
+            _wait(world, stopping, version)
             version = world.inbox.version
             anew = generation != world.inbox.generation
             generation, after = world.inbox.generation, 0 if anew else after
             new = [each for each in world.inbox.messages() if each.id > after]
-        if not changed:
-            yield b": still here\n\n"
-            continue
         if anew:
             yield _event("reset", {})
         if new:
@@ -97,13 +95,13 @@ def _events(world: World, faults: Faults, stopping: threading.Event, seen: str) 
         stopping.wait(_STATE_PAUSE)  # a storm is told in a few large steps
 
 
-def _wait(world: World, stopping: threading.Event, version: int) -> bool:
-    """Whether there is something newer than `version` before the next sign of life is due."""
+def _wait(world: World, stopping: threading.Event, version: int) -> None:
+    """Wait for something newer than `version`, or until the state is due again."""
 
     def newer() -> bool:
         return stopping.is_set() or world.inbox.version != version
 
-    return world.changed.wait_for(newer, _HEARTBEAT)
+    world.changed.wait_for(newer, _STATE_REPEAT)
 
 
 def _event(name: str, data: Any, number: str = "") -> bytes:

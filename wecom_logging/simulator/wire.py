@@ -161,6 +161,11 @@ class Server(ThreadedWSGIServer):
 
     def stop(self) -> None:
         """End the loop, refuse new connections and end the open ones."""
+        try:
+            # A forked child of the program under test may hold this socket, too.
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # not everywhere allowed for a listening socket
         self.shutdown()
         with self._lock:
             for connection in self._open:

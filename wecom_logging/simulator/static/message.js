@@ -79,7 +79,7 @@ function who(message) {
 function bubble(message) {
   const show = CONTENT[message.msgtype] || plain;
   const mentions = message.mentions.map((name) =>
-    h("span", { class: "mention" }, `@${name}`, " "));
+    h("span", { class: "mention" }, `@${name.replace(/^@/, "")} `));
   return h("div", { class: `bubble ${message.msgtype}` }, show(message),
     mentions.length ? h("p", {}, mentions) : null);
 }

@@ -1,7 +1,7 @@
 // The panel: faults, budgets, tokens, calls, switches and the clock.
 
 import { api, duration, h, number } from "./dom.js";
-import { say } from "./words.js";
+import { about, say } from "./words.js";
 
 const CALLS = ["*", "gettoken", "message/send", "media/upload", "agent/get", "webhook/send",
   "webhook/upload_media"];
@@ -180,6 +180,6 @@ function showSwitches(switches) {
       });
       const changed = each.value !== each.choices[0];
       return h("label", { class: `switch ${changed ? "changed" : ""}` },
-        h("span", {}, h("code", {}, name), h("small", {}, each.about)), select);
+        h("span", {}, h("code", {}, name), h("small", {}, about(name, each.about))), select);
     })];
 }

@@ -20,7 +20,7 @@ const EN = {
   once: "once", thrice: "3 times", minute: "for 1 min", always: "until switched off",
   processed: "the message arrives all the same", add: "Switch on", off: "Switch off",
   allOff: "All off", struck: "struck {0}×", noFaults: "Everything works.",
-  budgets: "Budgets", perMinute: "min", perHour: "hour", perDay: "day",
+  budgets: "Budgets", perMinute: "per min", perHour: "per hour", perDay: "per day",
   noBudgets: "Nobody has got a message yet.", closed: "closed for {0}",
   tokens: "Access tokens", noTokens: "None has been asked for.", left: "{0} left",
   expired: "expired", withdrawn: "withdrawn", expireAll: "Expire", revokeAll: "Revoke",
@@ -58,7 +58,7 @@ const ZH = {
   once: "一次", thrice: "三次", minute: "1 分钟", always: "直到关闭",
   processed: "消息照样送达", add: "开启", off: "关闭",
   allOff: "全部关闭", struck: "已触发 {0} 次", noFaults: "一切正常。",
-  budgets: "配额", perMinute: "分钟", perHour: "小时", perDay: "天",
+  budgets: "配额", perMinute: "每分钟", perHour: "每小时", perDay: "每天",
   noBudgets: "还没有人收到消息。", closed: "封禁剩余 {0}",
   tokens: "访问令牌", noTokens: "还没有请求过令牌。", left: "剩余 {0}",
   expired: "已过期", withdrawn: "已失效", expireAll: "全部过期", revokeAll: "全部作废",
@@ -76,7 +76,36 @@ const ZH = {
   },
 };
 
+// What the switches are about; the English texts come from the server.
+const ABOUT_ZH = {
+  over_long_markdown: "应用 markdown 超过 2048 字节时。",
+  over_long_text: "应用文本超过 2048 字节时。",
+  truncation: "过长文本在哪里截断；按字节截断时可能截断半个字符。",
+  textcard_unit: "文本卡片标题 128、描述 512 的单位。",
+  robot_text_limit: "机器人文本消息的字节上限。",
+  robot_window: "机器人每分钟 20 条的统计窗口：滑动或固定。",
+  member_limit: "单个成员超过每分钟 30 条或每小时 1000 条时。",
+  daily_limit_errcode: "应用超过每天的人次上限时返回的错误码。",
+  duplicate_errcode: "重复消息被拦截时返回的错误码。",
+  illegal_characters: "控制字符和孤立代理项：返回 40033，或放行。",
+  touser_array: "接收人写成 JSON 数组时。",
+  agentid_warning: "agentid 写成字符串时是否带 JSON 警告。",
+  empty_invalid_fields: "invaliduser 等字段为空时是否返回。",
+  same_token: "令牌有效期内再次获取，是否返回同一个。",
+  old_token_survives: "签发新令牌后，旧令牌是否仍然有效。",
+  expires_in: "gettoken 返回的有效期；私有部署可能没有这个字段。",
+  gettoken_checks_ip: "gettoken 是否也拒绝不可信 IP（60020）。",
+  disabled_app_errcode: "应用停用时 gettoken 返回的错误码。",
+  image_limit_mb: "图片大小上限（MiB）。",
+  italic: "页面是否显示 markdown 的 *斜体*。",
+  hex_colours: "页面是否支持 <font color=\"#ff0000\">。",
+  escapes: "页面是否支持反斜杠转义。",
+};
+
 let words = EN;
+
+/** What a switch is about, given the English text. */
+export const about = (name, text) => (words === ZH && ABOUT_ZH[name]) || text;
 
 /** Choose "en" or "zh". */
 export function speak(language) {
