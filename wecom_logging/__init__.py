@@ -5,8 +5,8 @@
     }
 
 `WeComHandler` is all that most programs need. `install` is one line for a script,
-`structlog_processor` one for a structlog chain without `logging`; `AppSender` and
-`WebhookSender` send messages by themselves.
+`structlog_processor` one for a structlog chain without `logging`, `alerts` a job's failure
+and recovery; `AppSender` and `WebhookSender` send messages by themselves.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WeComError,
     )
     from wecom_logging.handler import WeComHandler
+    from wecom_logging.scripts import alerts, watch_loop
     from wecom_logging.senders.app import AppSender
     from wecom_logging.senders.base import Limits, Message, Sender
     from wecom_logging.senders.webhook import WebhookSender
@@ -51,14 +52,17 @@ __all__ = [
     "WeComError",
     "WeComHandler",
     "WebhookSender",
+    "alerts",
     "install",
     "structlog_processor",
+    "watch_loop",
 ]
 
 _HOMES = {
     "wecom_logging.attach": ("install", "structlog_processor"),
     "wecom_logging.stats": ("Stats",),
     "wecom_logging.handler": ("WeComHandler",),
+    "wecom_logging.scripts": ("alerts", "watch_loop"),
     "wecom_logging.senders.app": ("AppSender",),
     "wecom_logging.senders.base": ("Limits", "Message", "Sender"),
     "wecom_logging.senders.webhook": ("WebhookSender",),

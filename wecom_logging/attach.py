@@ -60,6 +60,7 @@ def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], Event
         **options: Those of `WeComHandler`.
     """
     handler = WeComHandler(**options)
+    handler.standalone = True
 
     def alert(logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
         level = _LEVELS.get(method_name, logging.INFO)

@@ -27,13 +27,18 @@ def marking(fingerprint: Fingerprint) -> Fingerprint:
     def marked(record: logging.LogRecord) -> Any:
         exc_info = record.exc_info
         if exc_info and exc_info[1] is not None:
-            try:
-                setattr(exc_info[1], _MARK, True)
-            except (AttributeError, TypeError):
-                pass  # an exception with slots: it may be told twice
+            mark(exc_info[1])
         return fingerprint(record)
 
     return marked
+
+
+def mark(error: BaseException) -> None:
+    """This exception has been counted."""
+    try:
+        setattr(error, _MARK, True)
+    except (AttributeError, TypeError):
+        pass  # an exception with slots: it may be told twice
 
 
 def report_to(handler: logging.Handler) -> None:
