@@ -32,6 +32,7 @@ OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--lang=en", "--window-size=1280,900",
+    "--force-prefers-reduced-motion",  # what is still fading in has no text to a driver
 )  # fmt: skip
 
 
