@@ -294,14 +294,22 @@ class Film:
         for message in self.simulator.messages[self._shown :]:
             self._shown += 1
             clock = time.strftime("%H:%M:%S", time.localtime(message.time))
-            title = (
-                f"message {self._shown} · {clock} · {message.bytes:,} bytes of {message.limit:,}"
+            self._terminal.card(
+                f"message {self._shown} · {clock} · {_size(message)}", _text(message)
             )
-            self._terminal.card(title, message.content)
 
     @property
     def counted(self) -> int:
         return sum(map(count, self.simulator.messages))
+
+
+def _size(message: Message) -> str:
+    return f"{message.bytes:,} of {message.limit:,} bytes" if message.limit else message.msgtype
+
+
+def _text(message: Message) -> str:
+    file = message.file
+    return f"📎 {file.name}, {file.size:,} bytes" if file else message.content
 
 
 def count(message: Message) -> int:
