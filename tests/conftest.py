@@ -10,12 +10,14 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import Finished
+from support import Finished, Watched
 
-from wecom_logging import complaints
+from wecom_logging import WeComHandler, complaints
 from wecom_logging.simulator.server import Simulator
+from wecom_logging.testing import RecordingSender
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +43,32 @@ def sim() -> Iterator[Simulator]:
     """A local WeCom of this test's own."""
     with Simulator() as simulator:
         yield simulator
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[..., Watched]]:
+    """Make a handler, and a logger that leads to it alone.
+
+    Without a destination among the options it tells a `RecordingSender`. What a test leaves
+    pending is dropped at its end.
+    """
+    made: list[WeComHandler] = []
+
+    def make(level: int | str = "ERROR", **options: Any) -> Watched:
+        sender = RecordingSender()
+        if not {"webhook_key", "corpid", "sender"} & options.keys():
+            options["sender"] = sender
+        handler = WeComHandler(level, **{"app": "shop", "host": "web-1", **options})
+        made.append(handler)
+        log = logging.Logger("shop")
+        log.addHandler(handler)
+        return Watched(handler, log, options.get("sender", sender))
+
+    yield make
+    for handler in made:
+        if handler.enabled:
+            handler._courier.give_up()
+        handler.close()
 
 
 @pytest.fixture

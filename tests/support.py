@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from wecom_logging.simulator.inbox import Message
+from wecom_logging import Stats, WeComHandler
+from wecom_logging.simulator.server import Simulator
+from wecom_logging.testing import RecordingSender
+
+
+class Told(Protocol):
+    """A message, of the simulator's or of a `RecordingSender`."""
+
+    @property
+    def content(self) -> str: ...
+
 
 #: Seconds that a condition may take on a loaded machine before the test has failed.
 PATIENCE = 20.0
@@ -21,7 +33,7 @@ def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> N
         time.sleep(0.005)
 
 
-def counted(messages: Iterable[Message]) -> int:
+def counted(messages: Iterable[Told]) -> int:
     """Errors that the messages tell of: the sum of every `×n` in them."""
     return sum(
         int(number.replace(",", ""))
@@ -30,7 +42,7 @@ def counted(messages: Iterable[Message]) -> int:
     )
 
 
-def headlines(messages: Iterable[Message]) -> list[str]:
+def headlines(messages: Iterable[Told]) -> list[str]:
     return [message.content.split("\n", 1)[0] for message in messages]
 
 
@@ -42,3 +54,39 @@ class Finished:
     out: str
     err: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A handler, a logger that leads to it alone, and what it has told."""
+
+    handler: WeComHandler
+    log: logging.Logger
+    sender: RecordingSender
+
+    def flush(self, timeout: float = PATIENCE) -> bool:
+        return self.handler.flush(timeout)
+
+    @property
+    def stats(self) -> Stats:
+        return self.handler.stats()
+
+    def told(self) -> str:
+        """Flush, and return the content of all messages so far."""
+        assert self.flush(), self.stats
+        return "\n".join(message.content for message in self.sender.messages)
+
+    def counts(self) -> list[int]:
+        """Flush, and return every `×n` that was told, in order."""
+        return [int(n.replace(",", "")) for n in re.findall(r"×([\d,]+)", self.told())]
+
+
+def pointing_at(sim: Simulator, kind: str = "robot") -> dict[str, Any]:
+    """The options that point a handler at a simulator."""
+    return {key.removeprefix("WECOM_").lower(): value for key, value in sim.env(kind).items()}
+
+
+def balanced(stats: Stats) -> bool:
+    """Promise 1: every error is in exactly one place."""
+    places = (stats.reported, stats.pending, stats.muted, stats.lost)
+    return stats.seen == sum(places) and min(places) >= 0

@@ -77,6 +77,7 @@ class Courier:
         self._turn = _thread.allocate_lock()
         self._starting = False
         self._start_at = 0.0
+        self._unheard = False
         self._store: Store | None = None
         self._sequence = 0
         self._unmerged: list[Batch] = []
@@ -92,15 +93,21 @@ class Courier:
     def last_error(self) -> str | None:
         return self._books.last_error
 
-    def wake(self, tally: Tally, sample: Event | None) -> None:
-        """A tally that was asleep has counted. Re-entrant, waits for nobody."""
-        self._inbox.put((tally, sample))
+    def wake(self, tally: Tally, sample: Event | None) -> bool:
+        """A tally that was asleep has counted. Re-entrant, waits for nobody.
+
+        Returns whether there is a thread to take note of it.
+        """
         if process.exiting.last_call and self.closed:
+            self._inbox.put((tally, sample))
             self.finish()  # nobody else will, not even at exit: this is after it
-            return
+            return True
         self.closed = False  # and still attached: it goes on
-        if not self._turn.locked():
-            self._start()
+        if not self._turn.locked() and time.monotonic() < self._start_at:
+            self._unheard = True  # instead of a queue that grows while no thread is to be had
+            return False
+        self._inbox.put((tally, sample))
+        return self._turn.locked() or self._start()
 
     def nudge(self) -> None:
         """Have the courier look, without waiting for it."""
@@ -128,7 +135,8 @@ class Courier:
             return False  # a processor or a sender asks: it would wait for itself
         if not request.has_thread and self._turn.acquire(blocking=False):
             self._serve(request)
-        request.done.wait(max(0.0, request.deadline - time.monotonic()))
+        left = request.deadline - time.monotonic()
+        request.done.wait(min(max(0.0, left), threading.TIMEOUT_MAX))
         return not self.pending()
 
     def finish(self) -> None:
@@ -214,7 +222,7 @@ class Courier:
         while True:
             try:
                 left = None if until is None else max(0.0, until - time.monotonic())
-                item = self._inbox.get(timeout=left)
+                item = self._inbox.get(timeout=left and min(left, threading.TIMEOUT_MAX))
             except Empty:
                 return
             if self._accept(item):
@@ -262,6 +270,9 @@ class Courier:
         store = self._opened()
         while not self._given_up:
             self._accept_all()
+            if self._flushes or self._unheard:
+                self._unheard = False
+                self._drain.note_all()
             self._merge(store)
             claim = store.claim(
                 self._source, urgent=bool(self._flushes), insist=self._takes_insistence()

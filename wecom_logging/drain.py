@@ -16,8 +16,9 @@ from structlog import DropEvent
 
 from wecom_logging.capture import complete
 from wecom_logging.complaints import complain
+from wecom_logging.delivery import where
 from wecom_logging.digest import Event, Identity
-from wecom_logging.grouping import Key, Tallies, Tally, identify
+from wecom_logging.grouping import Key, Tallies, Tally, identify, others
 from wecom_logging.stats import Books
 from wecom_logging.stores.base import Entry
 
@@ -79,6 +80,13 @@ class Drain:
             samples.append(sample)
         return tally.identity is None
 
+    def note_all(self) -> None:
+        """Take note of every tally that has counted, also of those that could not say so:
+        no thread was to be had, or their stack was used up."""
+        for tally in list(self._tallies.known.values()):
+            if tally.value != tally.counted:
+                self._woken.setdefault(tally, [])
+
     def entries(self) -> tuple[Entry, ...]:
         """What the tallies that were noted have counted since they were read last."""
         woken, self._woken = self._woken, {}
@@ -111,15 +119,26 @@ class Drain:
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
+            tally.identity = self._identified(tally)
+            self._by_group.setdefault(tally.identity.id, []).append(tally)
+        return tally.identity
+
+    def _identified(self, tally: Tally) -> Identity:
+        try:
             found = identify(tally.origin)
-            tally.identity = replace(
+            return replace(
                 found,
                 logger=self._redact(found.logger),
                 type=self._redact(found.type),
                 template=self._redact(found.template),
             )
-            self._by_group.setdefault(found.id, []).append(tally)
-        return tally.identity
+        except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
+            # an error that has no name is counted all the same
+            complain(
+                f"identity {type(error).__name__}",
+                f"a kind of error cannot be told apart, it counts as others ({where(error)})",
+            )
+            return others(tally.origin.level)
 
     def _processed(self, tally: Tally, samples: Iterable[Event]) -> Iterable[Event]:
         for sample in samples:
@@ -134,8 +153,8 @@ class Drain:
     def _process(self, sample: Event) -> Event:
         logger = logging.getLogger(str(sample.get("logger") or "root"))
         safe = {key: sample[key] for key in _SAFE if key in sample}
-        event: Any = complete(sample, show_source=self._show_source)
-        for processor in self._processors:
+        event: Any = sample
+        for processor in (self._complete, *self._processors):
             try:
                 event = processor(logger, str(safe.get("level", "error")), event)
                 if not isinstance(event, dict):
@@ -152,6 +171,9 @@ class Drain:
                 return {**safe, "event": ""}
         found: Event = event
         return found
+
+    def _complete(self, logger: Any, method_name: str, event: Event) -> Event:
+        return complete(event, show_source=self._show_source)
 
     # -- bounds ------------------------------------------------------------------------
 
@@ -179,12 +201,15 @@ class Drain:
     def _forget_retired(self) -> None:
         """A tally that is out of the table stays readable until no caller stands between
         looking it up and counting with it: then, and only then, its value is final."""
-        for tally in self._retired[1]:
+        counted, leaving = self._retired
+        gone = {
+            id(tally): tally.counted
+            for tally in leaving
             # Held by the tuple, by the loop and by the call itself.
-            if sys.getrefcount(tally) <= 3 and tally.asleep and tally.value == tally.counted:
-                counted, leaving = self._retired
-                rest = tuple(t for t in leaving if t is not tally)
-                self._retired = (counted + tally.counted, rest)
+            if sys.getrefcount(tally) <= 3 and tally.asleep and tally.value == tally.counted
+        }
+        rest = tuple(tally for tally in leaving if id(tally) not in gone)
+        self._retired = (counted + sum(gone.values()), rest)
 
     def _unlink(self, tally: Tally) -> None:
         if tally.identity is None:

@@ -35,6 +35,7 @@ VARYING = "varying messages"
 #: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
 Key = tuple[Any, ...]
 OTHERS = ("others", "others-critical")
+_CROWDS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 
 _MASKS = re.compile(
@@ -46,7 +47,9 @@ _MASKS = re.compile(
     re.VERBOSE,
 )
 _TRACEBACK = "Traceback (most recent call last)"
-_TEXT_FRAME = re.compile(r'^\s*File "([^"\n]{1,500})", line (\d+), in (\S{1,200})', re.MULTILINE)
+_TEXT_FRAME = re.compile(
+    r'^\s*File "([^"\n]{1,500})", line ([0-9]{1,9}), in (\S{1,200})', re.MULTILINE
+)
 _TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)")
 
 #: Templates of messages seen lately. A constant message is looked up here instead of
@@ -306,8 +309,8 @@ class Tallies:
             if len(self._variants) > _MAX_TEMPLATES * 10:
                 self._variants.clear()
             self._variants[site] = variants + 1
-        if len(self.known) >= self.max_groups:
-            return (OTHERS[record.levelno >= logging.CRITICAL],)
+        if len(self.known) - sum(key in self.known for key in _CROWDS) >= self.max_groups:
+            return _CROWDS[record.levelno >= logging.CRITICAL]
         return None
 
     def make_room(self, silent: list[Key]) -> list[Tally]:
@@ -358,12 +361,13 @@ def _codes(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, .
 
 def identify(origin: Origin) -> Identity:
     """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
-    if len(origin.key) == 1:
-        return Identity(origin.key[0], "", "critical" if origin.key[0] == OTHERS[1] else "error")
-    level = logging.getLevelName(origin.level).lower()
+    if origin.key in _CROWDS:
+        return others(origin.level)
+    level = level_name(origin.level)
     if len(origin.key) == 3:
-        chosen = mask(repr(origin.key[2]))
-        return _identity(origin, level, (EXPLICIT, str(origin.key[1]), chosen), chosen)
+        chosen = _written(origin.key[2])
+        parts = (EXPLICIT, str(origin.key[1]), chosen)
+        return _identity(origin, level, parts, chosen[:HEAD])
     if origin.types:
         return _exception_identity(origin, level)
     site = (origin.logger, level, below_root(origin.pathname), origin.function)
@@ -372,6 +376,36 @@ def identify(origin: Origin) -> Identity:
         return _text_identity(origin, level, site, template)
     text = template if isinstance(template, str) else getattr(template, "__qualname__", "")
     return _identity(origin, level, (*site, text), text)
+
+
+def others(level: int) -> Identity:
+    """The group of what is not told apart; CRITICAL has one of its own."""
+    critical = level >= logging.CRITICAL
+    return Identity(OTHERS[critical], "", "critical" if critical else "error")
+
+
+def level_name(level: int) -> str:
+    """What a level is called in an identity: the usual ones by their own names, whatever
+    `addLevelName` makes of them for a console (colours, translations)."""
+    if level >= logging.CRITICAL:
+        return "critical"
+    return _LEVELS.get(level) or _ANSI.sub("", logging.getLevelName(level)).lower()
+
+
+_LEVELS = {
+    logging.ERROR: "error",
+    logging.WARNING: "warning",
+    logging.INFO: "info",
+    logging.DEBUG: "debug",
+}
+
+
+def _written(chosen: object) -> str:
+    """A fingerprint of the application's own, as it is: two that differ are two groups."""
+    return chosen if isinstance(chosen, str) else _ADDRESS.sub(" at *", repr(chosen))
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def _identity(

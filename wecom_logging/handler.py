@@ -259,7 +259,10 @@ class WeComHandler(logging.Handler):
             tally = self._unknown
         tally.tick()
         if tally.asleep:
-            self._rouse(tally, record)
+            try:
+                self._rouse(tally, record)
+            except RecursionError:
+                pass  # not even that call fits on the stack; it is counted
 
     def _rouse(self, tally: Tally, record: logging.LogRecord) -> None:
         """The first error of a group since the courier has looked: capture it, wake him."""
@@ -269,9 +272,13 @@ class WeComHandler(logging.Handler):
                 self.emit(record)
                 return
             tally.asleep = False
-            self._courier.wake(tally, self._sample(tally, record))
+            if not self._courier.wake(tally, self._sample(tally, record)):
+                tally.asleep = True  # no thread is to be had: the next error tries again
         except Exception:
-            tally.asleep = True  # the next error tries again
+            tally.asleep = True
+        except BaseException:  # of a signal handler, as Ctrl-C: it goes on
+            tally.asleep = True
+            raise
 
     def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
         """A captured event, if one is wanted."""

@@ -17,6 +17,7 @@ The fixture `wecom_simulator` is a real local WeCom instead (extra `simulator`).
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,15 +93,18 @@ def errors_in(content: str) -> int:
     return 0
 
 
+_numbers = itertools.count(1)
+
+
 class RecordingSender:
     """A `Sender` that keeps what it is given, and fails on demand.
 
     Usable from any thread. `limits` are those of an application by default.
     """
 
-    destination = "recording"
-
     def __init__(self, limits: Limits | None = None) -> None:
+        #: Each its own: what one test has told or let fail is nothing to the next one.
+        self.destination = f"recording {next(_numbers)}"
         self.limits = limits or Limits({"markdown": 2048, "text": 2048}, files=True)
         self._lock = threading.Lock()
         self._messages: list[Message] = []

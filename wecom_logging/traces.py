@@ -201,7 +201,8 @@ def complete(error: dict[str, Any], *, show_source: bool) -> None:
     frames = error.get("frames")
     if isinstance(frames, list):
         error["frames"] = [_complete_frame(frame, show_source) for frame in frames]
-    for part in error.get("exceptions") or ():
+    parts = error.get("exceptions")  # not ours, if the application has rendered it
+    for part in parts if isinstance(parts, list) else ():
         for nested in part if isinstance(part, list) else ():
             if isinstance(nested, dict):
                 complete(nested, show_source=show_source)
