@@ -28,6 +28,9 @@ from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
+#: The page is to show a message within a second, unless the machine is busy with others.
+AT_ONCE = 1.0 if os.getloadavg()[0] < (os.cpu_count() or 1) else 5.0
+
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -118,9 +121,9 @@ def test_a_message_appears_within_a_second_without_reload(page: Page, http: Http
     assert page.one("#empty").is_displayed()
     assert "export WECOM_CORPID=" in page.one("#connect").text
     http.send("payment failed")
-    assert page.wait_for_bubbles(1, seconds=1.0) == ["payment failed"]
+    assert page.wait_for_bubbles(1, seconds=AT_ONCE) == ["payment failed"]
     http.hook("second")
-    assert page.wait_for_bubbles(2, seconds=1.0) == ["second", "payment failed"]
+    assert page.wait_for_bubbles(2, seconds=AT_ONCE) == ["second", "payment failed"]
     assert "14 / 2,048 bytes" in page.all(".facts")[1].text
     page.all("summary.facts")[1].click()
     page.until(lambda: '"touser": "ZhangSan"' in page.all(".message")[1].text)
@@ -138,7 +141,7 @@ def test_what_a_handler_sends_appears_at_once(
     try:
         logger.critical("payment %d failed", 8841)
         http.simulator.wait_for(1)
-        (bubble,) = page.wait_for_bubbles(1, seconds=1.0)
+        (bubble,) = page.wait_for_bubbles(1, seconds=AT_ONCE)
     finally:
         logger.removeHandler(handler)
         handler.close()
