@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -108,7 +109,7 @@ class Active:
 class Faults:
     """The faults that are switched on, in the order in which they were added."""
 
-    def __init__(self, now: Any, touch: Any) -> None:
+    def __init__(self, now: Callable[[], float], touch: Callable[[], None]) -> None:
         self._now = now
         self._touch = touch
         self._lock = threading.Lock()
