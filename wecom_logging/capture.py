@@ -131,7 +131,9 @@ def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[t
         if key not in _STRUCTLOG:
             yield key, value
     for key, value in record.__dict__.items():
-        if key not in _STANDARD and not contrib.claims(record, key, value):
+        if key == "extra" and type(value) is dict:  # what loguru has bound
+            yield from value.items()
+        elif key not in _STANDARD and not contrib.claims(record, key, value):
             yield key, value
 
 
@@ -200,10 +202,10 @@ def complete(event: Event, *, show_source: bool = True) -> Event:
     """Source lines, shown paths, and the exception of a record that has only its text."""
     event["pathname"] = below_root(str(event.get("pathname", "")))
     text = event.get("exception")
-    if text is None and _TRACEBACK in event["event"]:
-        message, _, text = event["event"].partition(_TRACEBACK)
-        text = _TRACEBACK + text
-        event["event"] = message.strip() or text.strip().rpartition("\n")[2]
+    if _TRACEBACK in event["event"]:  # loguru repeats there what is in the record as well
+        message, _, rest = event["event"].partition(_TRACEBACK)
+        event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
+        text = text or _TRACEBACK + rest
     if isinstance(text, str):
         event["exception"] = [traces.from_text(text)]
     for error in event.get("exception") or ():

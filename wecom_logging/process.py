@@ -141,15 +141,30 @@ def _at_exit() -> None:
 def _deliver() -> None:
     """Have everything delivered, within one deadline for all."""
     exiting.begun = True
-    couriers = list(_couriers.values())
-    left = exiting.left(max((c.close_timeout for c in couriers), default=0.0))
     began = time.monotonic()
     try:
-        requests = [(c, c.ask(began + left)) for c in couriers if c.pending()]
-        for courier, request in requests:
-            courier.wait(request)
+        deliver_within(exiting.left(_longest_timeout()))
     finally:
         exiting.waited(time.monotonic() - began)
+
+
+def deliver_pending() -> None:
+    """Have everything delivered while the program goes on, within `close_timeout`.
+
+    For those who know that no hook of an exit will run.
+    """
+    deliver_within(_longest_timeout())
+
+
+def deliver_within(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    requests = [(c, c.ask(deadline)) for c in list(_couriers.values()) if c.pending()]
+    for courier, request in requests:
+        courier.wait(request)
+
+
+def _longest_timeout() -> float:
+    return max((courier.close_timeout for courier in list(_couriers.values())), default=0.0)
 
 
 def declare_lost(courier: Deliverer) -> None:

@@ -6,6 +6,8 @@ import os
 import sys
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
+#: Our own middleware stands between a server and the application.
+_CONTRIB = os.path.join(os.path.dirname(__file__), "contrib") + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 #: Both caches are filled by file names of loaded code, which are few, and emptied all the
@@ -20,7 +22,7 @@ def is_library(filename: str) -> bool:
     known = _libraries.get(filename)
     if known is None:
         known = (
-            filename.startswith((_STDLIB, "<frozen "))
+            filename.startswith((_STDLIB, _CONTRIB, "<frozen "))
             or any(part in filename for part in _PACKAGES)
         )
         _remember(_libraries, filename, known)

@@ -15,7 +15,7 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from wecom_logging import breadcrumbs
+from wecom_logging import breadcrumbs, process
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,14 +38,17 @@ class RequestContextMiddleware:
     The id comes from the header `X-Request-ID` if that holds a plain one, else it is made
     up. The route is looked up when an alert needs it: it is not known before the request is
     routed. All are unbound when the request is over. Never raises by itself.
+
+    When the application shuts down, what is pending is delivered within `close_timeout`:
+    uvicorn ends by a signal to itself, and no exit hook runs.
     """
 
     def __init__(self, app: App) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, _delivering(send))
             return
         breadcrumbs.begin()
         token = _scope.set(scope)
@@ -77,6 +80,15 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
         return {}
     found: Mapping[str, object] = getattr(exc_info[1], _MARK, {})
     return found
+
+
+def _delivering(send: Send) -> Send:
+    async def send_and_deliver(message: MutableMapping[str, Any]) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            process.deliver_pending()  # waits: nothing else is left to be done
+        await send(message)
+
+    return send_and_deliver
 
 
 def _route(scope: Scope) -> str:
