@@ -106,9 +106,9 @@ class TokenCache:
             if not error.unclear:
                 slot.asked_at = before  # it never reached WeCom, so it does not count
             raise
-        lifetime = _seconds(expires_in)
+        lifetime = lifetime_of(expires_in)
         # Counted from before the question: the answer may have been on its way for long.
-        slot.grant = _Grant(token, slot.asked_at + lifetime - min(300.0, lifetime / 10))
+        slot.grant = _Grant(token, slot.asked_at + lifetime - margin_of(lifetime))
         return slot.grant
 
     def _space_out(self, wait: float) -> None:
@@ -156,7 +156,12 @@ TOKENS = TokenCache()
 os.register_at_fork(after_in_child=TOKENS.after_fork)
 
 
-def _seconds(expires_in: object) -> float:
+def margin_of(lifetime: float) -> float:
+    """How many seconds before its end a token is replaced."""
+    return min(300.0, lifetime / 10)
+
+
+def lifetime_of(expires_in: object) -> float:
     """`expires_in` as given, or the normal lifetime where it is no positive number."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, (int, float, str)):
         return LIFETIME

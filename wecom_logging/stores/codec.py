@@ -1,0 +1,118 @@
+"""Records as JSON, and back: what is read is as little trusted as a log line.
+
+Anything may stand in a file or a key by the time it is read. What has not the shape of the
+record it should be is a `ValueError`, never a surprise later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+#: Makes a value of plain data, or raises a `ValueError`.
+Reader = Callable[[Any], Any]
+
+
+def encode(record: object) -> str:
+    """JSON in ASCII: lone surrogates, which no database takes, are escaped."""
+    return json.dumps(record, default=_plain, separators=(",", ":"))
+
+
+def decode(kind: type[T], text: str) -> T:
+    """The record that `encode` has written.
+
+    Raises:
+        ValueError: The text is no JSON, or not that of a `kind`.
+    """
+    try:
+        found: T = reader(kind)(json.loads(text))  # type: ignore[arg-type]
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return found
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+@cache
+def reader(kind: Any) -> Reader:
+    """What checks and builds a value of this type."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _record(kind)
+    if origin in (Union, UnionType):
+        return _optional(reader(next(a for a in arguments if a is not type(None))))
+    if origin is Literal:
+        return lambda value: _checked(value, value in arguments)
+    if origin is dict and arguments[1] is not Any:
+        return _mapping(reader(arguments[1]))
+    if origin in (list, tuple):
+        return _sequence(origin, arguments)
+    return _SCALARS[origin or kind]
+
+
+def _checked(value: Any, good: bool) -> Any:
+    if not good:
+        raise ValueError(f"unexpected {type(value).__name__}")
+    return value
+
+
+def _number(value: Any) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(_checked(value, good))
+
+
+_SCALARS: dict[Any, Reader] = {
+    str: lambda value: _checked(value, isinstance(value, str)),
+    bool: lambda value: _checked(value, isinstance(value, bool)),
+    int: lambda value: _checked(value, isinstance(value, int) and not isinstance(value, bool)),
+    float: _number,
+    dict: lambda value: _checked(value, isinstance(value, dict)),
+}
+
+
+def _optional(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+def _mapping(read: Reader) -> Reader:
+    def make(value: Any) -> Any:
+        return {key: read(each) for key, each in _SCALARS[dict](value).items()}
+
+    return make
+
+
+def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
+    reads = [reader(a) for a in arguments if a is not Ellipsis]
+    fixed = kind is tuple and Ellipsis not in arguments
+
+    def make(value: Any) -> Any:
+        _checked(value, isinstance(value, list) and (not fixed or len(value) == len(reads)))
+        each = reads if fixed else reads * len(value)
+        return kind(read(item) for read, item in zip(each, value, strict=True))
+
+    return make
+
+
+def _record(kind: Any) -> Reader:
+    hints = get_type_hints(kind)
+    reads = {f.name: reader(hints[f.name]) for f in fields(kind)}
+    required = {
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+    }
+
+    def make(value: Any) -> Any:
+        # What a newer version has added is left out; what an older one lacks has defaults.
+        given = {n: reads[n](v) for n, v in _SCALARS[dict](value).items() if n in reads}
+        _checked(value, required <= given.keys())
+        return kind(**given)
+
+    return make
