@@ -248,7 +248,7 @@ class WeComHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record: a fingerprint, a look-up, one atomic step."""
-        if (record.thread or get_ident()) in DELIVERING:
+        if DELIVERING and (record.thread or get_ident()) in DELIVERING:
             return  # what the delivery itself logs would become an alert about an alert
         try:
             key = self._fingerprint(record)
@@ -257,7 +257,7 @@ class WeComHandler(logging.Handler):
                 tally = self._tallies.add(key, record)
         except Exception:  # a RecursionError, a fingerprint's own `__eq__` …
             tally = self._unknown
-        tally.tick()
+        next(tally)
         if tally.asleep:
             try:
                 self._rouse(tally, record)
