@@ -16,6 +16,7 @@ from typing import Any
 
 from wecom_logging.attachment import Attachments
 from wecom_logging.capture import capture, preload
+from wecom_logging.complaints import complain
 from wecom_logging.digest import Event
 from wecom_logging.drain import Processor
 from wecom_logging.errors import ConfigurationError
@@ -55,6 +56,7 @@ def assemble(options: Options, started: float) -> Assembly:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
     _check_abilities(options, sender)
+    _warn_of_plain_http(sender)
     preload()
     msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
     if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
@@ -113,6 +115,16 @@ def _check_abilities(options: Options, sender: Sender) -> None:
         )
     if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
         raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
+
+
+def _warn_of_plain_http(sender: Sender) -> None:
+    if host := getattr(sender, "exposed_to", ""):
+        complain(
+            f"plain http {host}",
+            f"api_base is plain http: whoever sits between here and {host} can read the secret"
+            " and every alert",
+            once=True,
+        )
 
 
 def _sender(options: Options) -> Sender:

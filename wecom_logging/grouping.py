@@ -379,9 +379,9 @@ class Origin:
     def __init__(self, record: logging.LogRecord, key: tuple[Any, ...]) -> None:
         self.key = key
         # A failed task of Celery's stands under its own name (see `contrib.celery`).
-        self.logger = key[0] if len(key) > 3 else record.name
+        self.logger = (key[0] if len(key) > 3 else record.name) or ""  # None: made by hand
         self.level = record.levelno
-        self.pathname = record.pathname
+        self.pathname = record.pathname or ""
         self.function = record.funcName or ""
         self.types: tuple[type, ...] = ()
         self.codes: tuple[CodeType, ...] = ()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import socket
 import sys
@@ -89,13 +88,15 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ
     Raises:
         ConfigurationError: An option is wrong; it names the option, the value and the rule.
     """
-    given = {name: value for name, value in arguments.items() if not _empty(value)}
-    destination = _destination(given, environ)
+    given = {name: _read(value) for name, value in arguments.items() if not _empty(value)}
     found = _Values(given, environ)
+    enabled = found.get("enabled", None, boolean)
+    _check_connection(given)
     return Options(
-        destination=destination,
+        # Off is off: where it is meant to be, the secret often is not at hand.
+        destination={} if enabled is False else _destination(given, environ),
         policy=_policy(found),
-        enabled=found.get("enabled", None, boolean),
+        enabled=enabled,
         app=found.get("app", None, text) or default_app(environ),
         environment=found.get("environment", "", text),
         release=found.get("release", "", text),
@@ -136,6 +137,23 @@ def _policy(found: _Values) -> Policy:
 
 def _empty(value: object) -> bool:
     return value is None or (isinstance(value, (str, list, tuple, dict)) and not value)
+
+
+def _read(value: Any) -> Any:
+    """A list as it is meant: those of dictConfig convert (`ext://…`) what is read by index."""
+    if isinstance(value, (list, tuple)):
+        return [_read(value[i]) for i in range(len(value))]
+    return value
+
+
+def _check_connection(given: Mapping[str, Any]) -> None:
+    """What is wrong is wrong, also where there is no destination that would use it."""
+    names = [name for name in ("api_base", "timeout", "proxies") if name in given]
+    if names:
+        from wecom_logging.senders import options
+
+        for name in names:
+            getattr(options, name)(given[name])
 
 
 class _Values:
@@ -256,7 +274,10 @@ def _complete(
 
 
 def shown(value: object) -> str:
-    written = repr(value)
+    try:
+        written = repr(value)
+    except Exception:
+        written = f"a value of type {type(value).__name__}"
     return written if len(written) <= 80 else written[:79] + "…"
 
 
@@ -328,6 +349,8 @@ def crumbs(value: object, option: str) -> int:
 def level_number(value: object, option: str) -> int:
     """A level's number, as `logging.Handler` takes it."""
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
     except (TypeError, ValueError):
         rule = f"{shown(value)} is not a level like 'ERROR' or 40"
@@ -396,9 +419,15 @@ def functions(value: object, option: str) -> tuple[Callable[..., Any], ...]:
 
 
 def _is_number(value: object) -> bool:
+    # Compared, not asked `isfinite`: that cannot take an int that is too large for a float.
     return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and -_LARGEST <= value <= _LARGEST
     )
+
+
+_LARGEST = sys.float_info.max
 
 
 # -- defaults that the surroundings give ---------------------------------------------------

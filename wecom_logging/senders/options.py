@@ -7,7 +7,6 @@ is never named, and neither is that of an address, which may hold one.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -206,10 +205,13 @@ def _text(value: object, option: str, *, show: bool = True) -> str:
 
 
 def _is_duration(value: object) -> bool:
-    # `not value > 0` would let NaN through.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+    # `not value > 0` would let NaN through; and a socket takes no more.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1e6
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else text[:79] + "…"

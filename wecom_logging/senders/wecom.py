@@ -6,6 +6,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -70,6 +71,13 @@ class WeComSender(ABC):
     @abstractmethod
     def destination(self) -> str:
         """A stable name of where messages go, without a secret in it."""
+
+    @property
+    def exposed_to(self) -> str:
+        """The host that the secret goes to without encryption, "" if there is none."""
+        parts = urlsplit(self._base)
+        host = parts.hostname or ""
+        return host if parts.scheme == "http" and not _is_loopback(host) else ""
 
     @abstractmethod
     def secrets(self) -> tuple[str, ...]:
@@ -201,3 +209,10 @@ def _passwords(addresses: Iterable[str]) -> tuple[str, ...]:
         if password:
             found += (password, unquote(password))
     return tuple(dict.fromkeys(found))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
