@@ -58,3 +58,7 @@ def _print_anything() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -239,9 +239,12 @@ class Film:
         self._await_count()
 
     def _many_kinds(self) -> None:
-        self._title("A bad release", "300 different errors at once")
+        self._title(
+            "A bad release", "300 different errors at once: an overview, the rest in a file"
+        )
         self._perform("many_kinds")
         self._await_count()
+        self._watch(lambda: self.simulator.messages[-1].file is not None, PATIENCE, "the file")
 
     def _end(self) -> None:
         self._title("The end", "one more error, and the program exits")

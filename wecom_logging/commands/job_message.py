@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wecom_logging.commands.history import History
+from wecom_logging.commands.job_labels import JOB_LABELS
 from wecom_logging.options import Options
 from wecom_logging.redaction import redactor
 from wecom_logging.rendering.dialects import Markdown, Pen, Text
-from wecom_logging.rendering.labels import Labels
+from wecom_logging.rendering.labels import LABELS
 from wecom_logging.rendering.moments import Calendar
-from wecom_logging.text import ELLIPSIS, cut_columns, neutralise
+from wecom_logging.text import ELLIPSIS, columns, cut_columns, neutralise
 
 if TYPE_CHECKING:
     from wecom_logging.senders.app import AppSender
@@ -52,14 +53,14 @@ def failure_message(
     """The alert: how it failed, how often by now, and as much of its output as fits."""
     outcome = _redacted(outcome, options, sender)
     page = _Page(options, sender, outcome)
-    how = f"killed by {outcome.killed_by}" if outcome.killed_by else f"exit status {outcome.status}"
-    often = f"{ordinal(history.failures)} failure in a row" if history.failures > 1 else ""
+    how = page.words.ended(outcome.status, outcome.killed_by)
+    often = page.words.in_a_row(history.failures) if history.failures > 1 else ""
     top = [
         page.headline("🔴", _joined(how, often)),
         page.facts(),
         page.dialect.code(page.pen.source(outcome.command, _COMMAND)),
     ]
-    foot = _past(history, page.calendar)
+    foot = page.past(history)
     bottom = [page.dialect.grey(foot)] if foot else []
     return "\n".join([*top, *page.output(outcome.output, [*top, *bottom]), *bottom])
 
@@ -70,14 +71,7 @@ def recovery_message(
     """The all-clear after failures that were told."""
     outcome = _redacted(outcome, options, sender)
     page = _Page(options, sender, outcome)
-    failures = "1 failure" if history.owed == 1 else f"{history.owed:,} failures"
-    return "\n".join([page.headline("🟢", f"works again after {failures}"), page.facts()])
-
-
-def ordinal(number: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
-    ending = "th" if number % 100 in (11, 12, 13) else endings.get(number % 10, "th")
-    return f"{number:,}{ending}"
+    return "\n".join([page.headline("🟢", page.words.works_again(history.owed)), page.facts()])
 
 
 class _Page:
@@ -92,7 +86,8 @@ class _Page:
         self._max_bytes = sender.limits.max_bytes["text" if text else "markdown"]
         self._options = options
         self._outcome = outcome
-        self._labels = Labels()
+        self.words = JOB_LABELS[options.language]
+        self._labels = LABELS[options.language]  # type: ignore[index]
         end = outcome.began + outcome.seconds
         offset = options.timezone is None
         self.calendar = Calendar(end, options.timezone, self._labels, show_offset=offset)
@@ -100,7 +95,7 @@ class _Page:
     def headline(self, marker: str, news: str) -> str:
         """Without markup, and with the news whole: the name is what gives way."""
         name = neutralise(" ".join(filter(None, (self._outcome.name, self._options.environment))))
-        room = max(8, _HEADLINE - len(news) - len(f"{marker}   · "))
+        room = max(8, _HEADLINE - columns(news) - len(f"{marker}   · "))
         return f"{marker} {cut_columns(name, room)} · {news}"
 
     def facts(self) -> str:
@@ -110,13 +105,25 @@ class _Page:
         host = self.pen.name(self._options.host, 100)
         return self.dialect.quote(_joined(host, took, span))
 
+    def past(self, history: History) -> str:
+        """What came before, if it is not the first failure."""
+        if history.failures <= 1:
+            return ""
+        success, untold = history.last_success, history.untold - 1
+        return _joined(
+            self.words.last_success(self.calendar.minute(success))
+            if success
+            else self.words.no_success,
+            self.words.untold(untold) if untold else "",
+        )
+
     def output(self, text: str, others: list[str]) -> list[str]:
         """The last lines of the output that fit beside the other lines."""
         # What a progress bar has overwritten is gone from the terminal as well.
         lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
         said = [self.dialect.quote(self.pen.say(line, _LINE)) for line in lines if line.strip()]
         if not said:
-            return ["", self.dialect.quote("no output")]
+            return ["", self.dialect.quote(self.words.no_output)]
         left = self._max_bytes - sum(len(line.encode()) + 1 for line in (*others, "", _EARLIER))
         shown: list[str] = []
         for line in reversed(said[-_LINES:]):
@@ -126,15 +133,6 @@ class _Page:
             shown.insert(0, line)
         earlier = [self.dialect.quote(ELLIPSIS)] if len(shown) < len(said) else []
         return ["", *earlier, *shown]
-
-
-def _past(history: History, calendar: Calendar) -> str:
-    if history.failures <= 1:
-        return ""
-    success = history.last_success
-    last = f"last success {calendar.minute(success)}" if success else "no success on record"
-    untold = history.untold - 1
-    return _joined(last, f"{untold:,} more since the last message" if untold else "")
 
 
 def _redacted(outcome: Outcome, options: Options, sender: AppSender | WebhookSender) -> Outcome:

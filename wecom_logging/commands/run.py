@@ -152,14 +152,15 @@ def _pump(source: IO[bytes] | None, target: object, tail: Tail) -> threading.Thr
 
 
 def _pass_on(source: IO[bytes], out: IO[bytes] | None, tail: Tail) -> None:
-    while chunk := os.read(source.fileno(), 65536):
-        tail.add(chunk)
-        try:
-            if out is not None:
-                out.write(chunk)
-                out.flush()
-        except (OSError, ValueError):
-            out = None  # nobody listens any more; the command goes on
+    with source:
+        while chunk := os.read(source.fileno(), 65536):
+            tail.add(chunk)
+            try:
+                if out is not None:
+                    out.write(chunk)
+                    out.flush()
+            except (OSError, ValueError):
+                out = None  # nobody listens any more; the command goes on
 
 
 @contextmanager
