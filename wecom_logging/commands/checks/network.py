@@ -41,7 +41,7 @@ def network_steps(base: str, proxies: Mapping[str, str] | None) -> Iterator[Step
         connection.connect()
         yield _tls(connection)
         connection.request("HEAD", "/")
-        yield _clock(connection.getresponse().headers.get("Date"))
+        yield clock_step(connection.getresponse().headers.get("Date"), time.time())
     except ssl.SSLCertVerificationError as error:
         yield failed(
             "TLS",
@@ -118,9 +118,10 @@ def _tls(connection: http.client.HTTPConnection) -> Step:
     return ok("TLS", f"{connection.sock.version()}, certificate until {expires.get('notAfter')}")
 
 
-def _clock(date: str | None) -> Step:
+def clock_step(date: str | None, now: float) -> Step:
+    """Whether this machine agrees with the `Date` of an answer."""
     try:
-        skew = time.time() - parsedate_to_datetime(date or "").timestamp()
+        skew = now - parsedate_to_datetime(date or "").timestamp()
     except ValueError:
         return skipped("clock", "the server does not say what time it is")
     if abs(skew) > SKEW:
