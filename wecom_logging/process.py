@@ -9,7 +9,8 @@ Exit comes in steps, and no single hook sees all of them:
    closes the handlers that are open. What is logged after that is delivered by the
    thread that logs it.
 
-Children of Celery run none of them, but the finalisers of billiard.
+Children of billiard run none of them, but its finalisers; those of a Celery worker not even
+these (see `contrib.celery`).
 """
 
 from __future__ import annotations
@@ -136,6 +137,13 @@ def _at_exit() -> None:
         # Who is open is asked once more, by `logging.shutdown`, if there is time left.
         if courier.closed or not exiting.left(courier.close_timeout):
             declare_lost(courier)
+
+
+def leave(*_: object, **__: object) -> None:
+    """This process is about to end without any exit hook: deliver, and say what is lost."""
+    _at_exit()
+    for courier in list(_couriers.values()):
+        declare_lost(courier)
 
 
 def _deliver() -> None:

@@ -37,11 +37,11 @@ def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 def claims(record: logging.LogRecord, key: str, value: object) -> bool:
     """Whether a key of `extra` is a framework's own, described by `context` in fewer words.
 
-    Django passes on the request, Celery all arguments of the task.
+    Django passes on the request, Celery all arguments of the task, and its name once more.
     """
     if key == "request":
         return is_opaque(type(value))
-    return key == "data" and record.name == celery.TRACE
+    return celery.claims(record, key)
 
 
 def watch_beginnings(begin: Callable[..., None]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from weakref import WeakSet
 
+from wecom_logging import process
+
 #: The logger that tells of failed tasks, all of them from one line.
 TRACE = "celery.app.trace"
 
@@ -30,6 +32,12 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     if record.name == TRACE and isinstance(about, Mapping):
         return {"task": about.get("name"), "task_id": about.get("id")}
     return {}
+
+
+def claims(record: logging.LogRecord, key: str) -> bool:
+    if key == "data":
+        return record.name == TRACE
+    return key in ("task_id", "task_name") and "celery._state" in sys.modules
 
 
 def watch_beginnings(begin: Callable[..., None]) -> None:
@@ -63,7 +71,8 @@ _displaced: list[Any] | None = None
 
 
 def stay(handler: Any) -> None:
-    """Have a handler put back when Celery empties the root logger, as its worker does.
+    """Have a handler put back when Celery empties the root logger, as its worker does, and
+    everything delivered when a worker's child ends.
 
     Does nothing where Celery is not loaded.
     """
@@ -75,6 +84,8 @@ def stay(handler: Any) -> None:
         (signals.celeryd_init, _look),
         (signals.after_setup_logger, _put_back),
         (signals.after_setup_task_logger, _put_on_tasks),
+        # The end of a worker's child is `os._exit`.
+        (signals.worker_process_shutdown, process.leave),
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False, dispatch_uid=f"wecom_logging {receiver.__name__}")
