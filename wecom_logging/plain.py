@@ -58,7 +58,7 @@ class Budget:
         """As much of a text as there is room for; what is missing is said."""
         most = max(0, min(most, self.size))
         taken = text[:most]  # never fewer bytes than characters
-        size = len(taken) if taken.isascii() else len(taken.encode("utf-8", "replace"))
+        size = len(taken) if taken.isascii() else len(taken.encode("utf-8", "surrogatepass"))
         if size > most:
             taken = cut_bytes(taken, most, "")
             size = most
