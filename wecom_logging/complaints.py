@@ -13,6 +13,9 @@ import time
 #: Seconds until the same kind of complaint is made again.
 SELDOM = 3600.0
 
+#: Kinds remembered; some have a name in them that is new each time.
+_MOST = 1000
+
 _said: dict[str, float] = {}
 
 
@@ -28,6 +31,8 @@ def complain(kind: str, text: str, *, once: bool = False) -> None:
     last = _said.get(kind)
     if last is not None and (once or now - last < SELDOM):
         return
+    if len(_said) >= _MOST:
+        _said.clear()
     _said[kind] = now
     # A program under pythonw or a daemon may have none, or a closed one, or a full disk.
     try:
@@ -37,9 +42,14 @@ def complain(kind: str, text: str, *, once: bool = False) -> None:
         pass
 
 
-def withdraw(kind: str) -> None:
-    """What was complained of is mended: the next time it is worth a line at once."""
-    _said.pop(kind, None)
+def withdraw(beginning: str) -> None:
+    """What was complained of is mended: the next time it is worth a line at once.
+
+    Args:
+        beginning: How the kinds begin.
+    """
+    for kind in [kind for kind in list(_said) if kind.startswith(beginning)]:
+        _said.pop(kind, None)
 
 
 # A child says for itself what the parent has said: their stderr may differ.

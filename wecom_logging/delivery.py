@@ -38,6 +38,8 @@ class Delivery:
         self._style = style
         self._extras = extras
         self._books = books
+        #: Shapes whose content was refused before the budget was short.
+        self._refused = 0
 
     def deliver(self, store: Store, claim: Claim) -> bool:
         """One message, and what comes with it.
@@ -56,11 +58,16 @@ class Delivery:
         """One message; plainer ones in its place as long as its content is refused."""
         digest_id = claim.digest.id
         self._hook_into_sender(store, digest_id)
-        for shape in SHAPES:
-            if shape != "full" and not store.renew(digest_id):
+        first = self._refused
+        for refused, shape in enumerate(SHAPES[first:], first):
+            if refused > first and not store.renew(digest_id):
+                self._refused = refused  # the next claim goes on here, and not from the start
                 store.release(digest_id, Failure("content refused, no slot free", pause=1.0))
                 return None
-            message = self._message(claim, shape, company)
+            if claim.body is not None and refused == first:
+                message = message_from(claim.body)
+            else:
+                message = self._message(claim, shape, company)
             store.freeze(digest_id, json.dumps(asdict(message)))
             try:
                 self._sender.send(message)
@@ -75,6 +82,7 @@ class Delivery:
             else:
                 store.settle(digest_id)
                 self._books.add(messages=1)
+                self._refused = 0
                 withdraw(self._trouble)
                 return message
         self._lose(store, claim)
@@ -99,8 +107,6 @@ class Delivery:
             self._sender.on_partial = _tell_partial
 
     def _message(self, claim: Claim, shape: Shape, company: Company) -> Message:
-        if claim.body is not None and shape == "full":
-            return message_from(claim.body)
         try:
             return self._extras.message(claim.digest, shape, company)
         except Exception as error:
@@ -117,9 +123,11 @@ class Delivery:
         failure = Failure(error.text, pause, strict=strict, unclear=error.unclear)
         store.release(claim.digest.id, failure)
         if isinstance(error, (SetupError, TokenError)) or claim.failures >= PATIENCE:
-            complain(self._trouble, f"{error} — everything stays pending, trying again")
+            kind = f"{self._trouble} {getattr(error, 'errcode', type(error).__name__)}"
+            complain(kind, f"{error} — everything stays pending, trying again")
 
     def _lose(self, store: Store, claim: Claim) -> None:
+        self._refused = 0
         store.settle(claim.digest.id, lost=True)
         count = sum(report.count for report in claim.digest.reports)
         complain(
@@ -134,7 +142,7 @@ class Delivery:
 
     @property
     def _trouble(self) -> str:
-        """What counts as the same complaint about this destination."""
+        """How complaints about this destination begin."""
         return f"trouble {self._sender.destination}"
 
 

@@ -43,7 +43,7 @@ def below_root(filename: str) -> str:
 
 
 def _find_below_root(filename: str) -> str:
-    if filename.startswith("<"):
+    if not filename or filename.startswith("<"):
         return filename
     path = os.path.abspath(filename)
     roots = [os.path.abspath(root) + os.sep for root in sys.path if isinstance(root, str)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,9 @@ class MemoryState:
 
 _places: dict[str, Place] = {}
 _stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDictionary()
+#: The latest ones, so that what was told is remembered between the courier of a handler that
+#: is gone and the first error of the one in its place.
+_latest: deque[MemoryStore] = deque(maxlen=16)
 
 
 def shared_store(
@@ -67,6 +71,7 @@ def shared_store(
         place = _places.setdefault(destination, Place())
         store = MemoryStore(place, duplicate_check=duplicate_check)
         store = _stores.setdefault(key, store)
+        _latest.append(store)
     store.configure(policy, rate_limit, max_groups)
     return store
 
@@ -76,6 +81,7 @@ def forget_parent() -> None:
     is pending is the parent's to deliver."""
     _places.clear()
     _stores.clear()
+    _latest.clear()
 
 
 os.register_at_fork(after_in_child=forget_parent)
