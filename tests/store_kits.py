@@ -62,7 +62,13 @@ class SQLiteKit:
 
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> SQLiteStore:
         return SQLiteStore(
-            str(self.path), "robot 1", app, environment, Rules(**rules), wall=lambda: self.now
+            str(self.path),
+            "robot 1",
+            app,
+            environment,
+            Rules(**rules),
+            wall=lambda: self.now,
+            is_alive=lambda source: True,
         )
 
     def advance(self, seconds: float) -> None:

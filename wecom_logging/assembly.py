@@ -26,9 +26,8 @@ from wecom_logging.options import Options
 from wecom_logging.redaction import redactor
 from wecom_logging.rendering import Style
 from wecom_logging.senders.base import Sender
-from wecom_logging.stores.base import Store
-from wecom_logging.stores.memory import shared_store
-
+from wecom_logging.stores.base import Rules, Store
+from wecom_logging.stores.opening import Place, opener, password
 
 #: A message within less could not hold what is never cut: counts, types, places.
 MIN_BYTES = 1024
@@ -75,24 +74,21 @@ def assemble(options: Options, started: float) -> Assembly:
         link=options.link,
     )
 
-    def open_store() -> Store:
-        return shared_store(
-            sender.destination,
-            options.app,
-            options.environment,
-            duplicate_check=sender.limits.duplicate_check,
-            policy=options.policy,
-            rate_limit=options.rate_limit,
-            max_groups=options.max_groups,
-        )
-
+    rules = Rules(
+        options.policy,
+        options.rate_limit,
+        options.max_groups,
+        duplicate_check=sender.limits.duplicate_check,
+    )
+    place = Place(sender, options.app, options.environment, rules)
     mode: Any = options.redact
-    redact = redactor(mode, sender.secrets)
+    hidden = password(options.store)
+    redact = redactor(mode, lambda: (*sender.secrets(), *hidden))
     return Assembly(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
         processors=(*options.processors, redact),
         redact=lambda text: str(redact(None, "", {"": text})[""]),
-        open_store=open_store,
+        open_store=opener(options.store, place),
         style=style,
         sender=sender,
         extras=Extras(

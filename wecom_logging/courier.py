@@ -24,13 +24,16 @@ from wecom_logging.grouping import Tallies, Tally
 from wecom_logging.senders.deadline import deadline
 from wecom_logging.silence import DELIVERING, delivering
 from wecom_logging.stats import Books, Stats
-from wecom_logging.stores.base import Batch, Claim, Store
+from wecom_logging.stores.base import Batch, Claim, Store, StoreError
 
 if TYPE_CHECKING:
     from wecom_logging.assembly import Assembly
 
 #: How long the courier lets the errors of known groups gather, seconds.
 GATHER = 0.05
+
+#: How often the courier of a closed handler looks whether all its errors are told, seconds.
+CLOSED_LOOK = 1.0
 
 #: The longest pause after an error of our own, seconds.
 STUMBLE = 60.0
@@ -39,8 +42,10 @@ STUMBLE = 60.0
 class FlushRequest:
     """Somebody waits until nothing is pending, or until the deadline."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, *, leaving: bool = False) -> None:
         self.deadline = deadline
+        #: The process ends: what is no news may be left to others who share the store.
+        self.leaving = leaving
         self.done = threading.Event()
         #: The first attempt overrides a pause after a failure, later ones keep it.
         self.insists = True
@@ -79,6 +84,10 @@ class Courier:
         self._start_at = 0.0
         self._unheard = False
         self._store: Store | None = None
+        #: Errors of ours that the store keeps for whoever comes to it next.
+        self._kept = 0
+        #: They are no news, and another process is due to look at them.
+        self._handed_over = False
         self._sequence = 0
         self._unmerged: list[Batch] = []
         self._flushes: list[FlushRequest] = []
@@ -123,7 +132,7 @@ class Courier:
 
     def ask(self, deadline: float) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
-        request = FlushRequest(deadline)
+        request = FlushRequest(deadline, leaving=process.exiting.begun)
         self._inbox.put(request)
         if not self._turn.locked() and not self._starting:
             request.has_thread = self._start(insist=True)
@@ -155,11 +164,24 @@ class Courier:
         return self._books.read(self._drain.seen)
 
     def give_up(self) -> int:
-        """At exit: what is pending is lost. Returns how many errors that are."""
+        """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
         pending = self.pending()
-        self._given_up = self._given_up or pending > 0
-        self._books.add(lost=pending)
-        return pending
+        kept = min(pending, self._kept)
+        if kept and not self._handed_over:
+            self._declare_kept(kept)
+        lost = pending - kept
+        self._given_up = self._given_up or lost > 0
+        self._books.add(lost=lost)
+        return lost
+
+    def _declare_kept(self, kept: int) -> None:
+        errors = "error was" if kept == 1 else "errors were"
+        complain(
+            f"kept {id(self)} {kept}",
+            f"{kept:,} {errors} not delivered at exit:"
+            f" {self.last_error or f'not done within {self.close_timeout:g} s'}; the store keeps"
+            " them for the next error, flush or exit of this app",
+        )
 
     # -- the thread --------------------------------------------------------------------
 
@@ -202,6 +224,8 @@ class Courier:
             if self.closed and self._inbox.empty() and not self.pending():
                 process.dismiss(self)
                 return
+            if self.closed:  # others may be telling its errors, and its thread is to end
+                wait = CLOSED_LOOK if wait is None else min(wait, CLOSED_LOOK)
 
     def _serve(self, request: FlushRequest) -> None:
         """Work until one request is done, on the thread that waits for it."""
@@ -228,7 +252,7 @@ class Courier:
             if self._accept(item):
                 self._accept_all()
                 return
-            soon = time.monotonic() + GATHER
+            soon = time.monotonic() + getattr(self._store, "gather", GATHER)
             until = soon if until is None else min(until, soon)
 
     def _accept_all(self) -> None:
@@ -252,6 +276,8 @@ class Courier:
         try:
             with delivering():
                 wait = self._visit()
+        except StoreError:
+            return 0.0  # it has been said, and the next visit goes another way
         except Exception as error:
             self._stumbles += 1
             complain(
@@ -275,7 +301,10 @@ class Courier:
                 self._drain.note_all()
             self._merge(store)
             claim = store.claim(
-                self._source, urgent=bool(self._flushes), insist=self._takes_insistence()
+                self._source,
+                urgent=bool(self._flushes),
+                insist=self._takes_insistence(),
+                leaving=self._leaves(),
             )
             if not isinstance(claim, Claim):
                 break
@@ -299,10 +328,14 @@ class Courier:
             request.insists = False
         return insists
 
+    def _leaves(self) -> bool:
+        return bool(self._flushes) and all(request.leaving for request in self._flushes)
+
     def _answer_flushes(self, wait: float | None) -> float | None:
         if not self._flushes:
             return wait
-        done = not self.pending()
+        self._handed_over = wait is None and self._leaves()
+        done = self._handed_over or not self.pending()
         now = time.monotonic()
         for request in list(self._flushes):
             if done or now >= request.deadline:
@@ -317,6 +350,8 @@ class Courier:
             return
         account = store.account(self._source)
         self._books.write(reported=account.reported, lost=account.lost)
+        if store.durable:
+            self._kept = account.merged - account.reported - account.lost
 
     def _merge(self, store: Store) -> None:
         entries = self._drain.entries()

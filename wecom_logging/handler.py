@@ -59,7 +59,10 @@ class WeComHandler(logging.Handler):
         environment: Like "prod"; shown in the headline.
         release: Version of the program, shown in each message.
         language: Of the labels: "en", "zh".
-        store: Where groups, counts and schedule live: "auto" or "memory", both this process.
+        store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file
+            of this host and user, or memory where no private directory can be had;
+            "memory"; "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…"
+            for many hosts.
         sender: Any object with the `Sender` protocol instead of a destination.
         enabled: True: no destination is an error. False: off and silent. Default: off
             without a destination, and said once.

@@ -12,9 +12,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
+from urllib.parse import urlsplit
 
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
@@ -48,7 +49,7 @@ class Options:
     environment: str
     release: str
     language: str
-    store: str
+    store: str = field(repr=False)  # its URL may hold a password
     host: str
     timezone: tzinfo | None
     rate_limit: RateLimit
@@ -101,7 +102,7 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ
         environment=found.get("environment", "", text),
         release=found.get("release", "", text),
         language=found.get("language", "en", choice("en", "zh")),
-        store=found.get("store", "auto", choice("auto", "memory")),
+        store=_store(found, environ),
         host=found.get("host", None, text) or default_host(environ),
         timezone=found.get("timezone", None, zone),
         rate_limit=found.get("rate_limit", DEFAULT_RATE_LIMIT, rate_limit),
@@ -133,6 +134,17 @@ def _policy(found: _Values) -> Policy:
         forget_after=found.get("forget_after", default.forget_after, positive),
         recovery=found.get("recovery", "auto", choice("auto", "always", "fold", "off")),
     )
+
+
+def _store(found: _Values, environ: Mapping[str, str]) -> str:
+    chosen = found.get("store", None, store)
+    path = environ.get("WECOM_STORE_FILE")
+    if chosen is None and path:
+        from wecom_logging.senders.secret import Secret
+
+        name = "WECOM_STORE_FILE"
+        return Secret.from_file(path, option=name, check=lambda value: store(value, name)).value
+    return chosen or "auto"
 
 
 def _empty(value: object) -> bool:
@@ -302,6 +314,30 @@ def choice(*allowed: str) -> Callable[[Any, str], str]:
         return value
 
     return check
+
+
+def store(value: object, option: str) -> str:
+    """A store's name or URL; not shown where it may hold a password."""
+    if value in ("auto", "memory"):
+        return str(value)
+    if not isinstance(value, str):
+        raise ConfigurationError(option, f"{shown(value)} is not a string")
+    if value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value:
+        return value
+    try:
+        parts = urlsplit(value)
+        good = bool(parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0)
+        good = good and (parts.path.strip("/") or "0").isdecimal()
+    except ValueError:  # the port is no number
+        good = False
+    if not good:
+        raise ConfigurationError(
+            option,
+            f"{'it' if '@' in value else shown(value)} is not one of 'auto', 'memory',"
+            " 'sqlite:///relative', 'sqlite:////absolute', 'redis://host:6379/0',"
+            " 'rediss://user:password@host:6379/0'",
+        )
+    return value
 
 
 def redaction(value: object, option: str) -> bool | str:

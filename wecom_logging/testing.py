@@ -102,6 +102,9 @@ class RecordingSender:
     Usable from any thread. `limits` are those of an application by default.
     """
 
+    #: No other process knows this destination: `store="auto"` is memory for it.
+    only_here = True
+
     def __init__(self, limits: Limits | None = None) -> None:
         #: Each its own: what one test has told or let fail is nothing to the next one.
         self.destination = f"recording {next(_numbers)}"

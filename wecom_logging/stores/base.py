@@ -137,6 +137,9 @@ class Store(Protocol):
     shared between processes may raise `StoreError` from any method.
     """
 
+    #: What is pending in it outlives the process.
+    durable: bool
+
     def merge(self, batch: Batch) -> None:
         """Add what a source has counted, and fix when it is due."""
 

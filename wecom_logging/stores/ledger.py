@@ -8,7 +8,7 @@ is computed by `schedule.py`, and when there is a slot by `ratelimit.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -73,14 +73,23 @@ class State(Protocol):
 class Ledger:
     """The steps of one moment: `now` by the store's clock, `wall` for display.
 
-    `shared` is true where other processes take part: they are reckoned with, and looked at.
+    `shared` is true where other processes take part: they are reckoned with, and looked at;
+    `is_alive` says of a source whether its process may still be there.
     """
 
     def __init__(
-        self, state: State, rules: Rules, now: float, wall: float, *, shared: bool
+        self,
+        state: State,
+        rules: Rules,
+        now: float,
+        wall: float,
+        *,
+        shared: bool,
+        is_alive: Callable[[str], bool] = bool,
     ) -> None:
         self._state, self._rules = state, rules
         self._now, self._wall, self._shared = now, wall, shared
+        self._is_alive = is_alive
         self.tokens = TokenBook(state, now)
 
     # -- what comes in -----------------------------------------------------------------
@@ -426,6 +435,7 @@ class Ledger:
             other.looks_at is not None
             and -DEAD_AFTER <= other.looks_at - self._now <= LOOK
             and not name.startswith(process)
+            and self._is_alive(name)
             for name, other in self._state.sources.items()
         )
 

@@ -93,6 +93,8 @@ class MemoryStore(LocalStore):
     What a process that is killed had not delivered is gone with it. Any thread may call.
     """
 
+    durable = False
+
     def __init__(
         self,
         place: Place | None = None,
@@ -119,6 +121,12 @@ class MemoryStore(LocalStore):
     def _step(self) -> Iterator[Ledger]:
         with self._place.lock:
             yield Ledger(self._state, self._rules, self._clock(), self._wall(), shared=False)
+
+    def hold_back(self, seconds: float) -> None:
+        """Let no message go out for so long that nobody insists on."""
+        with self._place.lock:
+            destination = self._place.destination
+            destination.resume_at = max(destination.resume_at, self._clock() + seconds)
 
     def withdraw(self, source: str) -> tuple[Entry, ...]:
         """Take out everything of a source that is pending, to be merged elsewhere."""

@@ -49,6 +49,17 @@ class DamagedError(StoreError):
     """The file is not a database, or not a whole one."""
 
 
+def is_running(source: str) -> bool:
+    """Whether the process of a source on this host may still be there."""
+    try:
+        os.kill(int(source.split("/")[-2]), 0)
+    except (ProcessLookupError, ValueError, IndexError, OverflowError):
+        return False
+    except OSError:
+        pass  # somebody else's: there it is
+    return True
+
+
 class SQLiteStore(LocalStore):
     """Groups, schedule, budget and token in a file of mode 0600.
 
@@ -61,10 +72,13 @@ class SQLiteStore(LocalStore):
         path: Made, with its directory, if it does not exist.
         wall: The host's clock. Steps back are bridged: the store's own time only grows.
         owned: A damaged file is set aside for a new one, instead of left alone.
+        is_alive: Whether the process of a source may still be there.
 
     Raises:
         StoreError: From every method, if the file cannot be used; nothing was done then.
     """
+
+    durable = True
 
     def __init__(
         self,
@@ -76,9 +90,11 @@ class SQLiteStore(LocalStore):
         *,
         owned: bool = False,
         wall: Callable[[], float] = time.time,
+        is_alive: Callable[[str], bool] = is_running,
     ) -> None:
         super().__init__()
-        self._path, self._owned, self._wall = path, owned, wall
+        self._path, self._owned = path, owned
+        self._wall, self._is_alive = wall, is_alive
         self._rules = rules
         self._scopes = scope(destination), scope(destination, app, environment)
         self._connection: sqlite3.Connection | None = None
@@ -90,7 +106,7 @@ class SQLiteStore(LocalStore):
             wall = self._wall()
             now, ahead = _read_clock(connection, wall)
             state = RowState(connection, *self._scopes)
-            yield Ledger(state, self._rules, now, wall, shared=True)
+            yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
             if state.save(now):
                 connection.execute("INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, ahead))
 
