@@ -29,7 +29,7 @@ MAX_ITEMS = 50
 LEFT_OUT = "…"
 
 #: Requests and responses: their `repr` shows the URL with its query, or the headers.
-_OPAQUE = ("Request", "Response", "HTTPConnection", "WebSocket", "Context")
+_OPAQUE = ("Request", "Response", "HTTPConnection", "WebSocket", "Context", "LocalProxy")
 _FRAMEWORKS = frozenset(
     {
         "aiohttp", "bottle", "celery", "django", "falcon", "fastapi", "flask", "httpx", "ninja",
