@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from types import FrameType
 from typing import Any
 
@@ -54,7 +54,7 @@ def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], Event
     """A processor for structlog chains that never pass through `logging`.
 
     Put it before the renderer. It returns the event dict unchanged, and does nothing for an
-    event whose logger is a `logging.Logger`: that one arrives through the handler.
+    event that comes from or goes to `logging`: that one arrives through the handler.
 
     Args:
         **options: Those of `WeComHandler`.
@@ -64,7 +64,7 @@ def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], Event
 
     def alert(logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
         level = _LEVELS.get(method_name, logging.INFO)
-        if level >= handler.level and not isinstance(logger, logging.Logger):
+        if level >= handler.level and not _passes_logging(logger, event_dict):
             handler.handle(_record(level, event_dict))
         return event_dict
 
@@ -72,15 +72,24 @@ def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], Event
     return alert
 
 
-def _record(level: int, event_dict: EventDict) -> logging.LogRecord:
+def _passes_logging(logger: Any, event_dict: EventDict) -> bool:
+    if isinstance(logger, logging.Logger):
+        return True
+    # In the `foreign_pre_chain` of a `ProcessorFormatter`.
+    return isinstance(event_dict, Mapping) and "_record" in event_dict
+
+
+def _record(level: int, event: EventDict | str | bytes) -> logging.LogRecord:
     frame = _caller()
-    name = event_dict.get("logger") or event_dict.get("logger_name") or "structlog"
+    if isinstance(event, bytes):  # it stands behind a renderer: told all the same
+        event = event.decode("utf-8", "replace")
+    fields: dict[str, Any] = {} if isinstance(event, str) else {**event}
     return logging.LogRecord(
-        str(name),
+        str(fields.get("logger") or fields.get("logger_name") or "structlog"),
         level,
         frame.f_code.co_filename if frame else "",
         frame.f_lineno if frame else 0,
-        dict(event_dict),
+        event if isinstance(event, str) else fields,
         (),
         None,
         func=frame.f_code.co_name if frame else None,

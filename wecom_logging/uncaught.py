@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any
 from weakref import ref
 
+from wecom_logging.grouping import find_error
+
 #: Set on an exception that a handler has counted, so that it is not counted again when
 #: nobody catches it. On the exception, because whatever remembered it would keep its frames,
 #: and all that they hold, alive.
@@ -25,9 +27,9 @@ def marking(fingerprint: Fingerprint) -> Fingerprint:
     """A fingerprint that leaves a mark on the exceptions it sees."""
 
     def marked(record: logging.LogRecord) -> Any:
-        exc_info = record.exc_info
-        if exc_info and exc_info[1] is not None:
-            mark(exc_info[1])
+        error = find_error(record)
+        if error is not None:
+            mark(error)
         return fingerprint(record)
 
     return marked
