@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis_server import RedisServer, running
 from support import Finished, Watched
 
 from wecom_logging import WeComHandler, complaints
@@ -43,6 +44,13 @@ def sim() -> Iterator[Simulator]:
     """A local WeCom of this test's own."""
     with Simulator() as simulator:
         yield simulator
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis for all tests of a session that share it, or a skip."""
+    with running(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

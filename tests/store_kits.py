@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+
+import pytest
 
 from wecom_logging.digest import Event, Identity
 from wecom_logging.stores.base import Batch, Claim, Entry, Rules, Store
 from wecom_logging.stores.memory import MemoryStore, Place
+from wecom_logging.stores.redis import RedisStore
 from wecom_logging.stores.sqlite import SQLiteStore
 
 
@@ -75,15 +76,40 @@ class SQLiteKit:
         self.now += seconds
 
 
-KITS = ("memory", "sqlite")
+class RedisKit:
+    """Stores of a fleet. The clock is the server's, moved by what a test adds to it."""
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        self.url, self.skew = url, 0.0
+
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> RedisStore:
+        return RedisStore(
+            self.url,
+            "robot 1",
+            app,
+            environment,
+            Rules(**rules),
+            wall=lambda: time.time() + self.skew,
+            skew=lambda: self.skew,
+        )
+
+    def advance(self, seconds: float) -> None:
+        self.skew += seconds
 
 
-@contextlib.contextmanager
-def kit(name: str, path: Path) -> Iterator[Kit]:
+KITS = ("memory", "sqlite", "redis")
+
+
+def kit(name: str, path: Path, request: pytest.FixtureRequest) -> Kit:
     if name == "memory":
-        yield MemoryKit()
-    elif name == "sqlite":
-        yield SQLiteKit(path)
+        return MemoryKit()
+    if name == "sqlite":
+        return SQLiteKit(path)
+    server = request.getfixturevalue("redis_server")
+    server.client().flushall()
+    return RedisKit(server.url)
 
 
 class Client:
@@ -145,12 +171,3 @@ def event(text: str) -> Event:
 def told(claim: Claim) -> dict[str, int]:
     """What a message says happened, and how often."""
     return {f"{r.identity.type} {r.state}": r.count for r in claim.digest.reports}
-
-
-def eventually(condition: Any, seconds: float = 10.0) -> Any:
-    """Wait until something holds; returns what it is."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "did not happen in time"
-        time.sleep(0.02)
-    return found

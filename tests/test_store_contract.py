@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +16,8 @@ UNCLEAR = Failure("read timed out", 5.0, unclear=True)
 
 
 @pytest.fixture(params=KITS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kit]:
-    with kit(request.param, tmp_path) as found:
-        yield found
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
+    return kit(request.param, tmp_path, request)
 
 
 @pytest.fixture

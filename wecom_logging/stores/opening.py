@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from wecom_logging.complaints import complain
+from wecom_logging.errors import ConfigurationError
 from wecom_logging.senders.base import Sender
 from wecom_logging.stores.base import Rules, Store
 from wecom_logging.stores.fallback import FallbackStore
@@ -114,7 +115,19 @@ def _file(path: str, place: Place, *, owned: bool = False) -> Callable[[], Store
 
 
 def _redis(url: str, place: Place) -> Callable[[], Store]:
-    raise NotImplementedError
+    try:
+        from wecom_logging.stores.redis import RedisStore, shown
+    except ImportError:
+        raise ConfigurationError(
+            "store", "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"
+        ) from None
+
+    def open_store() -> Store:
+        destination = place.sender.destination
+        store = RedisStore(url, destination, place.app, place.environment, place.rules)
+        return _resilient(store, place, shown(url))
+
+    return open_store
 
 
 def _resilient(store: Store, place: Place, name: str) -> Store:
