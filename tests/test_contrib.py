@@ -268,6 +268,31 @@ def test_asgi_lifespan_and_others_pass_through() -> None:
     assert seen == ["lifespan"]
 
 
+# -- Airflow ---------------------------------------------------------------------------
+
+
+def test_airflow_a_failed_task(capsys: pytest.CaptureFixture[str]) -> None:
+    from wecom_logging.contrib.airflow import on_failure
+
+    class Task:
+        dag_id, task_id, run_id, try_number = "nightly", "load", "scheduled__1", 2
+
+    sender = RecordingSender()
+    tell = on_failure(sender=sender, store="memory")
+    try:
+        raise LookupError("no such file")
+    except LookupError as error:
+        tell({"task_instance": Task(), "exception": error})
+    tell({"task_instance": Task(), "exception": "killed by the scheduler"})
+    first, second = sender.messages
+    assert "LookupError" in first.content
+    assert "nightly.load" in first.content
+    assert "run_id=scheduled__1" in first.content
+    assert "killed by the scheduler" in second.content
+    tell({})
+    assert len(sender.messages) == 3
+
+
 # -- Celery ----------------------------------------------------------------------------
 
 

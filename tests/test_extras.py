@@ -298,6 +298,29 @@ def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) ->
     assert message.mentions == ("@all",)
 
 
+def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) -> None:
+    """On no thread of ours: it would leave a forked child with half a module."""
+    done = run_program(
+        """
+        logging.config.dictConfig(LOGGING)
+        before = set(sys.modules)
+        for i in range(90):
+            log.error("kind", extra={"fingerprint": i})
+        logging.getLogger().handlers[0].flush()
+        print(sorted(set(sys.modules) - before))
+        """,
+        sim,
+        mention="@all",
+        mention_level="ERROR",
+        breadcrumbs=5,
+        show_locals=True,
+        language="zh",
+        link="https://logs/{id}",
+    )
+    assert [message.msgtype for message in sim.messages] == ["markdown", "text", "file"]
+    assert done.out.strip() == "[]"
+
+
 # -- options ---------------------------------------------------------------------------
 
 APP = {"corpid": "ww1", "corpsecret": "s" * 43, "agentid": 7, "touser": "li"}

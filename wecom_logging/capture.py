@@ -16,7 +16,7 @@ from typing import Any
 from structlog.contextvars import get_contextvars
 
 from wecom_logging import contrib, traces
-from wecom_logging.breadcrumbs import recent
+from wecom_logging.breadcrumbs import begin, recent
 from wecom_logging.contrib import django
 from wecom_logging.digest import Event
 from wecom_logging.grouping import find_error, json_event
@@ -81,8 +81,9 @@ def capture(
     if isinstance(stack, str):
         event["stack"] = budget.take(stack)
     _add_context(event, record, fields, budget)
-    if breadcrumbs and (crumbs := recent(breadcrumbs, budget)):
-        event["breadcrumbs"] = crumbs
+    if breadcrumbs:
+        contrib.watch_beginnings(begin)  # of a framework that was not there before
+        event["breadcrumbs"] = recent(breadcrumbs, budget)
     if budget.left_out:
         event["left_out"] = ", ".join(dict.fromkeys(budget.left_out[:MAX_ITEMS]))
     return event

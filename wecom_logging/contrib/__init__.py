@@ -7,6 +7,7 @@ captured. Never taken: bodies, cookies, headers, query values.
     django.py   the record's request, or that of the view that is running
     flask.py    the request context
     asgi.py     `RequestContextMiddleware`, for Starlette, FastAPI and every other ASGI app
+    airflow.py  `on_failure`, a callback: Airflow ignores handlers
     celery.py   the task that is running; the handler's way back after Celery's own set-up
 """
 
