@@ -103,9 +103,9 @@ class RedisStore:
         self._client: Any = None
         self._pid = 0
         self._extra: list[str] = []
-        #: The digest claimed last, and how far the server's clock is ahead of ours.
+        #: The digest claimed last, and when: by the server's clock and by ours.
         self._held: Held | None = None
-        self._ahead = 0.0
+        self._claimed_at = (0.0, 0.0)
 
     # -- steps -------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class RedisStore:
         if answer[0] == "wait":
             return float(answer[1])
         held = _held(dict(zip(answer[3::2], answer[4::2], strict=True)))
-        self._held, self._ahead = held, float(answer[2]) - self._clock()
+        self._held, self._claimed_at = held, (float(answer[2]), self._clock())
         return Claim(held.digest(), held.body, int(answer[1]))
 
     def freeze(self, digest_id: str, body: str) -> None:
@@ -148,7 +148,8 @@ class RedisStore:
 
     def _told(self, held: Held) -> dict[str, dict[str, Any]]:
         """What the tracks of a digest become now that it is told."""
-        now, policy = self._clock() + self._ahead, self._policy
+        theirs, ours = self._claimed_at
+        now, policy = theirs + self._clock() - ours, self._policy
         return {
             part.identity.id: {
                 "told": _after(part.track, part.count, now, policy),

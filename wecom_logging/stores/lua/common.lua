@@ -11,9 +11,10 @@ local samples, sources, looks, heldkey = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local rules = cjson.decode(ARGV[2])
 local LEASE, LOOK = rules.lease, rules.look
 
--- ARGV[1] moves the clock, for tests; everywhere else it is 0.
+-- In whole milliseconds: cjson writes fourteen digits, and what is read has to be what was
+-- written. ARGV[1] moves the clock, for tests; everywhere else it is 0.
 local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000 + tonumber(ARGV[1])
+local now = math.floor((time[1] + tonumber(ARGV[1])) * 1000 + time[2] / 1000) / 1000
 
 -- The first write: where Redis has no memory left, or is a replica, it fails here, before
 -- anything has been changed.

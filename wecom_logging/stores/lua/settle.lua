@@ -18,6 +18,7 @@ local function tell_part(part, count)
     for name, value in pairs(surged and told[part.id].surged or told[part.id].told) do
       group.t[name] = value
     end
+    group.t.told_at = now
   end
   -- An error that came while the message was on its way has begun it anew.
   if part.e and group.n == 0 and not group.t.again then
