@@ -168,7 +168,10 @@ def _place(report: Report) -> str:
 
 
 def _site(report: Report) -> str:
-    return _first_sample(report).site.place or report.identity.logger
+    sample = _first_sample(report)
+    logger = report.identity.logger
+    # Failed tasks are all logged in one place of Celery's, and stand under their names.
+    return logger if sample.context.get("task") == logger else sample.site.place or logger
 
 
 def _first_sample(report: Report) -> Sample:
