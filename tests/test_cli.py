@@ -249,8 +249,7 @@ def test_simulator_prints_where_it_is_and_ends_with_ctrl_c() -> None:
     )  # fmt: skip
     assert process.stdout is not None
     assert "http://127.0.0.1:" in process.stdout.readline()
-    while "Ctrl-C" not in process.stdout.readline():
-        pass
+    assert any("Ctrl-C" in line for line in process.stdout), process.communicate()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
     assert process.returncode == 0

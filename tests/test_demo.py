@@ -51,8 +51,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    while "1. A payment fails" not in process.stdout.readline():
-        pass
+    assert any("1. A payment fails" in line for line in process.stdout), process.communicate()
     shop = _children(process.pid)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
