@@ -66,7 +66,8 @@ def watch() -> Iterator[Callable[..., Watched]]:
         sender = RecordingSender()
         if not {"webhook_key", "corpid", "sender"} & options.keys():
             options["sender"] = sender
-        handler = WeComHandler(level, **{"app": "shop", "host": "web-1", **options})
+        options = {"app": "shop", "host": "web-1", "store": "memory", **options}
+        handler = WeComHandler(level, **options)
         made.append(handler)
         log = logging.Logger("shop")
         log.addHandler(handler)
