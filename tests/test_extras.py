@@ -12,13 +12,17 @@ import pytest
 from support import counted
 
 from wecom_logging import ConfigurationError, WeComHandler
-from wecom_logging.attachment import FILES, INTERVAL, Attachments, file_name
+from wecom_logging.attachment import FILES, INTERVAL, file_name
+from wecom_logging.attachment import wanted as file_wanted
 from wecom_logging.digest import Digest, Identity, Report
-from wecom_logging.mentions import GOING_ON, Mentions
+from wecom_logging.marks import Marks, Turns
+from wecom_logging.mentions import A_DAY, GOING_ON, Mentions
 from wecom_logging.rendering import Rendered, Style
 from wecom_logging.senders.base import Message
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
+from wecom_logging.stores.base import StoreError
+from wecom_logging.stores.memory import MemoryStore
 
 NOW = 1_772_600_000.0
 
@@ -65,6 +69,21 @@ def clock() -> Clock:
     return Clock()
 
 
+class Processes:
+    """Several that share a store; each asks with marks of its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.store = MemoryStore(clock=clock)
+
+    def turns(self) -> Turns:
+        return Turns(Marks("shop"), self.store)
+
+
+@pytest.fixture
+def processes(clock: Clock) -> Processes:
+    return Processes(clock)
+
+
 # -- when there is a file --------------------------------------------------------------
 
 
@@ -78,29 +97,59 @@ def clock() -> Clock:
         (report(state="still"), rendered(hidden=3), True),
     ],
 )
-def test_a_file_follows(found: Report, shown: Rendered, wanted: bool, clock: Clock) -> None:
-    assert Attachments(clock).wanted(digest(found), shown) is wanted
+def test_a_file_follows(found: Report, shown: Rendered, wanted: bool, processes: Processes) -> None:
+    assert file_wanted(digest(found), shown, processes.turns()) is wanted
 
 
-def test_one_file_per_group_and_hour(clock: Clock) -> None:
-    files = Attachments(clock)
-    files.note(digest(), rendered("a"))
-    assert not files.wanted(digest(), rendered("a"))
-    assert files.wanted(digest(report("b")), rendered("b"))
+def has_file(processes: Processes, name: str) -> bool:
+    turns = processes.turns()
+    found = file_wanted(digest(report(name)), rendered(name), turns)
+    if found:
+        turns.keep()
+    else:
+        turns.leave()
+    return found
+
+
+def test_one_file_per_group_and_hour_whoever_sends_it(processes: Processes, clock: Clock) -> None:
+    assert has_file(processes, "a")
+    assert not has_file(processes, "a")
+    assert has_file(processes, "b")
     clock.now += INTERVAL
-    assert files.wanted(digest(), rendered("a"))
+    assert has_file(processes, "a")
 
 
-def test_six_files_an_hour_in_all(clock: Clock) -> None:
-    files = Attachments(clock)
+def test_six_files_an_hour_in_all(processes: Processes, clock: Clock) -> None:
     for name in "abcdef":
-        assert files.wanted(digest(report(name)), rendered(name))
-        files.note(digest(report(name)), rendered(name))
+        assert has_file(processes, name)
         clock.now += 60
     assert FILES == 6
-    assert not files.wanted(digest(report("g")), rendered("g"))
+    assert not has_file(processes, "0")
     clock.now += INTERVAL - 6 * 60
-    assert files.wanted(digest(report("g")), rendered("g"))
+    assert has_file(processes, "0")
+
+
+def test_a_message_that_did_not_go_out_leaves_its_turn(processes: Processes) -> None:
+    turns = processes.turns()
+    assert file_wanted(digest(), rendered("a"), turns)
+    assert not has_file(processes, "a")
+    turns.leave()
+    assert has_file(processes, "a")
+
+
+def test_while_the_store_is_away_a_process_keeps_its_own_marks(clock: Clock) -> None:
+    class Away:
+        def token(self, *args: object, **options: object) -> Any:
+            raise StoreError("away")
+
+        put_token = miss_token = token
+
+    marks, away = Marks("shop", clock), Away()
+    assert marks.take(away, "call")  # type: ignore[arg-type]
+    marks.keep(away, "call", 600)  # type: ignore[arg-type]
+    assert not marks.take(away, "call")  # type: ignore[arg-type]
+    clock.now += 600
+    assert marks.take(away, "call")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -117,8 +166,7 @@ def test_a_file_can_be_found_by_its_name(style: Style, name: str) -> None:
 # -- when somebody is called -----------------------------------------------------------
 
 
-def mentions(clock: Clock, level: int = logging.ERROR) -> Mentions:
-    return Mentions(("zhangsan",), level, clock)
+CALLS = Mentions(("zhangsan",), logging.ERROR)
 
 
 @pytest.mark.parametrize(
@@ -134,27 +182,40 @@ def mentions(clock: Clock, level: int = logging.ERROR) -> Mentions:
         (report(state="still", news=False, since=NOW - GOING_ON), True),
     ],
 )
-def test_somebody_is_called(found: Report, wanted: bool, clock: Clock) -> None:
-    assert mentions(clock).wanted(digest(found)) is wanted
+def test_somebody_is_called(found: Report, wanted: bool, processes: Processes) -> None:
+    assert CALLS.wanted(digest(found), processes.turns()) is wanted
 
 
-def test_at_most_once_in_ten_minutes_and_once_for_what_goes_on(clock: Clock) -> None:
-    calls = mentions(clock)
-    calls.note(digest())
-    clock.now += 599
-    assert not calls.wanted(digest(report("b")))
-    clock.now += 1
-    assert calls.wanted(digest(report("b")))
+def is_called(processes: Processes, found: Digest) -> bool:
+    turns = processes.turns()
+    called = CALLS.wanted(found, turns)
+    if called:
+        turns.keep()
+    else:
+        turns.leave()
+    return called
+
+
+def test_at_most_once_in_ten_minutes_and_once_for_what_goes_on(
+    processes: Processes, clock: Clock
+) -> None:
     going_on = digest(report("c", state="still", news=False, since=NOW - 2000))
-    assert calls.wanted(going_on)
-    calls.note(going_on)
-    clock.now += 10_000
-    assert not calls.wanted(going_on)
+    assert is_called(processes, digest())
+    clock.now += 599
+    assert not is_called(processes, digest(report("b")))
+    assert not is_called(processes, going_on)
+    clock.now += 1
+    assert is_called(processes, going_on)
+    clock.now += 3600
+    assert not is_called(processes, going_on)
+    assert is_called(processes, digest(report("b")))
+    clock.now += A_DAY
+    assert is_called(processes, going_on)
 
 
-def test_the_words_of_a_call_are_inert_and_have_no_count(clock: Clock) -> None:
+def test_the_words_of_a_call_are_inert_and_have_no_count() -> None:
     hostile = replace(report(), identity=Identity("a" * 16, "shop", "error", "<@all>\n# x"))
-    message = mentions(clock).message(digest(hostile), Style("shop", "prod", language="zh"))
+    message = CALLS.message(digest(hostile), Style("shop", "prod", language="zh"))
     assert message.msgtype == "text"
     assert message.mentions == ("zhangsan",)
     assert "详见上一条消息 (m-5c1e)" in message.content

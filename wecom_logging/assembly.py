@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from wecom_logging.attachment import Attachments
 from wecom_logging.capture import capture, preload
 from wecom_logging.complaints import complain
 from wecom_logging.digest import Event
@@ -94,8 +93,8 @@ def assemble(options: Options, started: float) -> Assembly:
         extras=Extras(
             sender,
             style,
-            Attachments() if options.attach else None,
-            Mentions(options.mention, options.mention_level) if options.mention else None,
+            attach=options.attach,
+            mentions=Mentions(options.mention, options.mention_level) if options.mention else None,
         ),
         host=options.host,
         quiet_after=options.policy.quiet_after,

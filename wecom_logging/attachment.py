@@ -1,17 +1,15 @@
 """The file that follows a message: when there is one, and what it is called.
 
-Plain decisions over a digest and what of it was shown; the clock is passed in.
+Plain functions over a digest and what of it was shown.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from collections import deque
-from collections.abc import Callable
 from datetime import datetime
 
 from wecom_logging.digest import Digest
+from wecom_logging.marks import Turns
 from wecom_logging.rendering import Rendered, Style
 
 #: A group has its file once in so many seconds, and all together so many files in them.
@@ -21,35 +19,21 @@ FILES = 6
 #: An overview that leaves kinds out counts as a group of its own.
 _OVERVIEW = "overview"
 
-
-class Attachments:
-    """Which messages of one handler are followed by a file. For one thread at a time."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._sent: deque[float] = deque()
-        self._by_group: dict[str, float] = {}
-
-    def wanted(self, digest: Digest, rendered: Rendered) -> bool:
-        """Whether the file says something that matters and that the message does not."""
-        self._forget(self._clock() - INTERVAL)
-        if len(self._sent) >= FILES:
-            return False
-        return any(group not in self._by_group for group in _reasons(digest, rendered))
-
-    def note(self, digest: Digest, rendered: Rendered) -> None:
-        """A file was sent, or tried: either way it is enough for a while."""
-        now = self._clock()
-        self._sent.append(now)
-        self._by_group.update(dict.fromkeys(_reasons(digest, rendered), now))
-
-    def _forget(self, before: float) -> None:
-        while self._sent and self._sent[0] <= before:
-            self._sent.popleft()
-        self._by_group = {group: at for group, at in self._by_group.items() if at > before}
+#: More groups in one file are not asked for each by itself.
+_MAX_ASKED = 10
 
 
-def _reasons(digest: Digest, rendered: Rendered) -> list[str]:
+def wanted(digest: Digest, rendered: Rendered, turns: Turns) -> bool:
+    """Whether the file says something that matters, that the message does not, and that
+    no file has said in the last hour."""
+    # Two digits of an id: so the marks are few for good. That two groups share them, and
+    # both have a file within an hour, is rare enough.
+    asked = [group[:2] for group in reasons(digest, rendered)[:_MAX_ASKED]]
+    unsaid = [group for group in asked if turns.take(f"file {group}", INTERVAL)]
+    return bool(unsaid) and any(turns.take(f"file no {n}", INTERVAL) for n in range(FILES))
+
+
+def reasons(digest: Digest, rendered: Rendered) -> list[str]:
     """Ids of the groups that need a file: new or CRITICAL ones whose own frames did not fit."""
     cut = frozenset(rendered.frames_left_out)
     found = [

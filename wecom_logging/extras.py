@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from wecom_logging.attachment import Attachments, file_name
+from wecom_logging import attachment
 from wecom_logging.complaints import complain
 from wecom_logging.digest import Digest
 from wecom_logging.errors import WeComError
+from wecom_logging.marks import Marks, Turns
 from wecom_logging.mentions import Mentions
 from wecom_logging.rendering import Rendered, Shape, Style, render, report_text
 from wecom_logging.senders.base import Message, Sender
@@ -28,10 +29,11 @@ class Company:
 
     #: None: it could not be rendered.
     rendered: Rendered | None = None
-    #: Wanted; announced in the message itself, with its slots taken.
-    file: bool = False
+    #: Set if a file shall follow, or somebody be called.
+    file: Turns | None = None
+    call: Turns | None = None
+    #: The file is announced in the message itself, and its slots are taken.
     announced: bool = False
-    call: bool = False
 
 
 class Extras:
@@ -40,21 +42,18 @@ class Extras:
     Args:
         sender: Where they go; its limits say what is possible.
         style: How the report is written.
-        attachments: None: no files.
+        attach: Whether there are files.
         mentions: None: nobody is called.
     """
 
     def __init__(
-        self,
-        sender: Sender,
-        style: Style,
-        attachments: Attachments | None = None,
-        mentions: Mentions | None = None,
+        self, sender: Sender, style: Style, *, attach: bool = True, mentions: Mentions | None = None
     ) -> None:
         self._sender = sender
         self._style = style
-        self._attachments = attachments if sender.limits.files else None
+        self._attach = attach and sender.limits.files
         self._mentions = mentions
+        self._marks = Marks(f"{sender.destination} {style.app} {style.environment}")
 
     def company(self, claim: Claim, store: Store) -> Company:
         """What shall come with a message. Raises what rendering raises.
@@ -62,14 +61,17 @@ class Extras:
         While the destination fails no slots are taken in advance: each attempt would take
         them anew. Nor for a message that is repeated as it is.
         """
-        rendered = render(claim.digest, self._style)
+        digest = claim.digest
+        rendered = render(digest, self._style)
         company = Company(rendered)
-        if self._attachments is not None:
-            company.file = self._attachments.wanted(claim.digest, rendered)
+        if self._attach:
+            turns = Turns(self._marks, store)
+            company.file = _if(attachment.wanted(digest, rendered, turns), turns)
             at_once = not claim.failures and claim.body is None
-            company.announced = company.file and at_once and _take(store)
+            company.announced = company.file is not None and at_once and _take(store)
         if self._mentions is not None:
-            company.call = self._mentions.wanted(claim.digest)
+            turns = Turns(self._marks, store)
+            company.call = _if(self._mentions.wanted(digest, turns), turns)
         return company
 
     def message(self, digest: Digest, shape: Shape, company: Company) -> Message:
@@ -86,16 +88,18 @@ class Extras:
         """The message was not delivered, so nothing follows it."""
         if company.announced:
             _give_back(store)
-        company.announced = False
+        for turns in (company.file, company.call):
+            if turns is not None:
+                turns.leave()
 
     def follow(self, digest: Digest, store: Store, company: Company, message: Message) -> None:
         """`message` was delivered; never raises."""
-        if company.call and self._mentions is not None:
-            self._mentions.note(digest)
+        if company.call is not None:
+            company.call.keep()
             if not message.mentions:
                 _try("the call for somebody", lambda: self._call(digest, store))
-        if company.rendered is not None and company.file and self._attachments is not None:
-            self._attachments.note(digest, company.rendered)
+        if company.file is not None:
+            company.file.keep()  # also if it fails: it was tried, and that is enough for a while
             if company.announced or _take(store):
                 _try("the file with the whole report", lambda: self._send_file(digest))
                 _give_back(store)
@@ -110,8 +114,15 @@ class Extras:
 
     def _send_file(self, digest: Digest) -> None:
         data = report_text(digest, self._style).encode("utf-8", "replace")
-        media_id = self._sender.upload(file_name(digest, self._style), data)
+        media_id = self._sender.upload(attachment.file_name(digest, self._style), data)
         self._sender.send(Message("file", media_id))
+
+
+def _if(wanted: bool, turns: Turns) -> Turns | None:
+    if wanted:
+        return turns
+    turns.leave()
+    return None
 
 
 def _take(store: Store) -> bool:

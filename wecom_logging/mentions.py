@@ -1,15 +1,11 @@
-"""Calling people by name in a robot's group: when, and with which words.
-
-Plain decisions over a digest; the clock is passed in.
-"""
+"""Calling people by name in a robot's group: when, and with which words."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 
 from wecom_logging.digest import Digest, Report
+from wecom_logging.marks import Turns
 from wecom_logging.rendering import Language, Style
 from wecom_logging.senders.base import Message
 from wecom_logging.text import cut_bytes, neutralise
@@ -17,8 +13,9 @@ from wecom_logging.text import cut_bytes, neutralise
 #: People are called at most once in so many seconds.
 INTERVAL = 600.0
 
-#: A group that has gone on for so many seconds is worth a second call.
+#: A group that has gone on for so many seconds is worth a second call, once in a day.
 GOING_ON = 900.0
+A_DAY = 86400.0
 
 _WORDS: dict[Language, tuple[str, str]] = {
     "en": ("see the message above", "still going on"),
@@ -27,36 +24,26 @@ _WORDS: dict[Language, tuple[str, str]] = {
 
 
 class Mentions:
-    """Whom one handler calls, and when it last did. For one thread at a time.
+    """Whom one handler calls.
 
     Args:
         who: User ids, mobile numbers or "@all".
         level: The lowest level, as a number, that is worth a call.
-        clock: Monotonic seconds.
     """
 
-    def __init__(
-        self, who: tuple[str, ...], level: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, who: tuple[str, ...], level: int) -> None:
         self.who = who
         self._level = level
-        self._clock = clock
-        self._last = float("-inf")
-        #: Groups that were called for because they went on: when they had begun.
-        self._going_on: dict[str, float] = {}
 
-    def wanted(self, digest: Digest) -> bool:
-        """Whether a message about this digest calls somebody."""
-        if self._clock() < self._last + INTERVAL:
-            return False
-        return any(self._is_worth(report, digest) for report in digest.reports)
-
-    def note(self, digest: Digest) -> None:
-        """Somebody was called."""
-        self._last = self._clock()
-        begun = {r.identity.id: r.since for r in digest.reports if _goes_on(r, digest)}
-        known = {i: at for i, at in self._going_on.items() if at > digest.now - 86400}
-        self._going_on = {**known, **begun}
+    def wanted(self, digest: Digest, turns: Turns) -> bool:
+        """Whether a message about this digest calls somebody: for a new group, or once for
+        one that goes on; not within ten minutes of the last call."""
+        worth = [report for report in digest.reports if self._is_worth(report, digest)]
+        going_on = [r for r in worth if _goes_on(r, digest)]
+        # Two digits of an id: see `attachment.wanted`.
+        unsaid = [r for r in going_on if turns.take(f"goes on {r.identity.id[:2]}", A_DAY)]
+        is_new = len(worth) > len(going_on)
+        return (is_new or bool(unsaid)) and turns.take("call", INTERVAL)
 
     def message(self, digest: Digest, style: Style) -> Message:
         """A text of its own, for a dialect that cannot call anybody. Without a count: the
@@ -76,9 +63,7 @@ class Mentions:
     def _is_worth(self, report: Report, digest: Digest) -> bool:
         if not report.count or _number(report.identity.level) < self._level:
             return False
-        if _goes_on(report, digest):
-            return self._going_on.get(report.identity.id) != report.since
-        return report.news and report.state in ("new", "again")
+        return _goes_on(report, digest) or (report.news and report.state in ("new", "again"))
 
 
 def _goes_on(report: Report, digest: Digest) -> bool:
