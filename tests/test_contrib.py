@@ -169,6 +169,16 @@ def test_django_what_is_called_sensitive(client: Any) -> None:
     assert all(holds_no_secret(event) for event in events)
 
 
+def test_django_a_query_set_is_not_evaluated(django: Any) -> None:
+    from django.db.models import QuerySet
+
+    class Orders(QuerySet):  # type: ignore[type-arg]
+        def __repr__(self) -> str:
+            raise AssertionError("this would have been a query")
+
+    assert capture(record(orders=Orders()))["orders"] == "<Orders>"
+
+
 # -- Flask -----------------------------------------------------------------------------
 
 

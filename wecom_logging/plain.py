@@ -28,8 +28,11 @@ MAX_ITEMS = 50
 #: What stands for something that there was no time or room for.
 LEFT_OUT = "…"
 
-#: Requests and responses: their `repr` shows the URL with its query, or the headers.
-_OPAQUE = ("Request", "Response", "HTTPConnection", "WebSocket", "Context", "LocalProxy")
+#: Requests and responses, whose `repr` shows the URL with its query, or the headers; and
+#: query sets, whose `repr` asks the database.
+_OPAQUE = (
+    "Request", "Response", "HTTPConnection", "WebSocket", "Context", "LocalProxy", "QuerySet",
+)  # fmt: skip
 _FRAMEWORKS = frozenset(
     {
         "aiohttp", "bottle", "celery", "django", "falcon", "fastapi", "flask", "httpx", "ninja",
