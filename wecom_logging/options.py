@@ -42,7 +42,7 @@ _RUNNERS = (
 class Options:
     """A handler's options, checked. Durations are in seconds."""
 
-    destination: Mapping[str, Any]
+    destination: Mapping[str, Any] = field(repr=False)  # a secret is in it
     policy: Policy
     enabled: bool | None
     app: str
