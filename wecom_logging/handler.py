@@ -251,7 +251,7 @@ class WeComHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record: a fingerprint, a look-up, one atomic step."""
-        if DELIVERING and (record.thread or get_ident()) in DELIVERING:
+        if DELIVERING and (record.thread or get_ident()) in DELIVERING and self._is_here(record):
             return  # what the delivery itself logs would become an alert about an alert
         try:
             key = self._fingerprint(record)
@@ -266,6 +266,10 @@ class WeComHandler(logging.Handler):
                 self._rouse(tally, record)
             except RecursionError:
                 pass  # not even that call fits on the stack; it is counted
+
+    def _is_here(self, record: logging.LogRecord) -> bool:
+        """Not from another process, by a queue or socket: numbers of threads may be the same."""
+        return record.process is None or record.process == self._pid
 
     def _rouse(self, tally: Tally, record: logging.LogRecord) -> None:
         """The first error of a group since the courier has looked: capture it, wake him."""
