@@ -13,7 +13,7 @@ from weakref import ref
 
 import pytest
 
-from wecom_logging import WeComHandler, breadcrumbs
+from wecom_logging import WeComHandler, breadcrumbs, contrib
 from wecom_logging.breadcrumbs import begin, leave, recent
 from wecom_logging.plain import Budget
 from wecom_logging.testing import RecordingSender
@@ -224,6 +224,32 @@ def test_a_request_begins_with_nothing(log: logging.Logger) -> None:
     begin(sender=None, environ={})
     log.info("of this one")
     assert texts() == ["of this one"]
+
+
+def test_each_flask_request_and_celery_task_begins_anew(log: logging.Logger) -> None:
+    flask = pytest.importorskip("flask")
+    celery = pytest.importorskip("celery")
+    app = flask.Flask(__name__)
+    found: list[list[str]] = []
+
+    @app.get("/")
+    def view() -> str:
+        log.info("view")
+        found.append(texts())
+        return "ok"
+
+    tasks = celery.Celery("shop", broker="memory://", set_as_current=False)
+
+    @tasks.task
+    def job() -> None:
+        log.info("task")
+        found.append(texts())
+
+    contrib.watch_beginnings(begin)
+    for _ in range(2):
+        app.test_client().get("/")
+        job.apply()
+    assert found == [["view"], ["task"], ["view"], ["task"]]
 
 
 def test_a_record_below_costs_little(log: logging.Logger, handler: WeComHandler) -> None:

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ from support import counted, eventually
 
 from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.server import Simulator
+
+NEEDED = ("celery", "django", "fastapi", "gunicorn", "loguru", "uvicorn")
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, NEEDED)), reason=f"not all of {', '.join(NEEDED)} are there"
+)
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PASSWORD = "correct-horse-battery-staple"

@@ -22,6 +22,9 @@ from wecom_logging.plain import is_opaque
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]
 
+#: Parts whose beginnings are watched.
+_watched: set[str] = set()
+
 _FINDERS: tuple[Finder, ...] = (celery.context, asgi.context, django.context, flask.context)
 
 
@@ -51,4 +54,7 @@ def watch_beginnings(begin: Callable[..., None]) -> None:
     May be called again at any time, for a framework that has come since.
     """
     for part in (celery, django, flask):
-        part.watch_beginnings(begin)
+        signal = part.beginning()
+        if signal is not None and part.__name__ not in _watched:
+            _watched.add(part.__name__)  # first: a `__del__` may log while `connect` has a lock
+            signal.connect(begin, weak=False)

@@ -1,9 +1,9 @@
 """Alerts about failed Airflow tasks. Airflow ignores handlers; callbacks it does call.
 
-    from wecom_logging.contrib.airflow import on_failure
+from wecom_logging.contrib.airflow import on_failure
 
-    with DAG("nightly", default_args={"on_failure_callback": on_failure(app="airflow")}):
-        ...
+with DAG("nightly", default_args={"on_failure_callback": on_failure(app="airflow")}):
+    ...
 """
 
 from __future__ import annotations

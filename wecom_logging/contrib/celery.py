@@ -40,10 +40,9 @@ def claims(record: logging.LogRecord, key: str) -> bool:
     return key in ("task_id", "task_name") and "celery._state" in sys.modules
 
 
-def watch_beginnings(begin: Callable[..., None]) -> None:
-    signals = sys.modules.get("celery.signals")
-    if signals is not None:
-        signals.task_prerun.connect(begin, weak=False, dispatch_uid="wecom_logging")
+def beginning() -> Any:
+    """The signal that a task begins; None while Celery is not there."""
+    return getattr(sys.modules.get("celery.signals"), "task_prerun", None)
 
 
 def per_task(fingerprint: Fingerprint) -> Fingerprint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import Any
 
@@ -61,10 +61,9 @@ def is_posted(value: object) -> bool:
     return type(value).__name__.endswith(("QueryDict", "MultiDict", "MultiValueDict", "FormData"))
 
 
-def watch_beginnings(begin: Callable[..., None]) -> None:
-    signals = sys.modules.get("django.core.signals")
-    if signals is not None:
-        signals.request_started.connect(begin, weak=False, dispatch_uid="wecom_logging")
+def beginning() -> Any:
+    """The signal that a request begins; None while Django is not there."""
+    return getattr(sys.modules.get("django.core.signals"), "request_started", None)
 
 
 def _request(record: logging.LogRecord) -> Any:

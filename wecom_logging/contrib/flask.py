@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:
@@ -29,7 +30,6 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     }
 
 
-def watch_beginnings(begin: Callable[..., None]) -> None:
-    signals = sys.modules.get("flask.signals")
-    if signals is not None:
-        signals.request_started.connect(begin, weak=False)
+def beginning() -> Any:
+    """The signal that a request begins; None while Flask is not there."""
+    return getattr(sys.modules.get("flask.signals"), "request_started", None)
