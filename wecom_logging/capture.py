@@ -66,9 +66,9 @@ def capture(
     fields = _fields(record)
     event: Event = {
         "event": budget.take(_message(record, fields, formatter)),
-        "level": record.levelname.lower(),
+        "level": str(record.levelname).lower(),
         "logger": record.name,
-        "timestamp": datetime.fromtimestamp(record.created, timezone.utc).isoformat(),
+        "timestamp": _moment(record.created),
         "pathname": record.pathname,
         "module": record.module,
         "func_name": record.funcName,
@@ -87,6 +87,13 @@ def capture(
     if budget.left_out:
         event["left_out"] = ", ".join(dict.fromkeys(budget.left_out[:MAX_ITEMS]))
     return event
+
+
+def _moment(created: Any) -> str:
+    try:
+        return datetime.fromtimestamp(created, timezone.utc).isoformat()
+    except (ArithmeticError, OSError, TypeError, ValueError):  # a record made by hand
+        return datetime.now(timezone.utc).isoformat()
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
