@@ -232,6 +232,14 @@ def in_long_texts(log: logging.Logger, new: Callable[..., str]) -> None:
     log.error("many", extra={f"password{i}": new() for i in range(8)})
 
 
+def in_what_hides(log: logging.Logger, new: Callable[..., str]) -> None:
+    log.error(f"\x1b[36mpassword\x1b[0m=\x1b[35m{new()}\x1b[0m")
+    log.error(f"pass\u200bword={new()}")
+    log.error("coloured", extra={"line": f"\x1b[1mapi_key\x1b[0m: {new()}"})
+    secret = new("sk_live_")
+    log.error(f"charged with {secret[:4]}\u2060{secret[4:]}{'B' * 12}")
+
+
 def in_known_shapes(log: logging.Logger, new: Callable[..., str]) -> None:
     log.error("pushed with " + new("ghp_") + "A" * 24)
     log.error("charged with " + new("sk_live_") + "B" * 12)
@@ -255,6 +263,7 @@ PLACES = [
     in_locals,
     in_breadcrumbs,
     in_long_texts,
+    in_what_hides,
     in_known_shapes,
 ]
 

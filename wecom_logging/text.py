@@ -51,6 +51,11 @@ def strip_ansi(text: str) -> str:
     return _ANSI.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
+def strip_hidden(text: str) -> str:
+    """`text` as it is going to be seen: nothing that hides in it may hide a secret."""
+    return _INVISIBLE.sub("", strip_ansi(text))
+
+
 def _encodable(text: str) -> str:
     """`text` with U+FFFD for lone surrogates, which UTF-8 cannot hold."""
     return _SURROGATE.sub("\ufffd", text)
@@ -71,7 +76,7 @@ def _cap_marks(run: re.Match[str]) -> str:
 
 def _one_visible_line(text: str, newline: str) -> str:
     """All that can be seen of `text`, on one line, in the order in which it stands there."""
-    text = _INVISIBLE.sub("", _encodable(strip_ansi(text))).replace("\u2800", " ")
+    text = strip_hidden(_encodable(text)).replace("\u2800", " ")
     lines = (" ".join(line.split()) for line in text.splitlines())
     text = _MAYBE_MARKS.sub(_cap_marks, newline.join(filter(None, lines)))
     # A leading mark would be drawn on whatever our own markup ends with.

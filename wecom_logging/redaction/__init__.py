@@ -27,6 +27,8 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
+from wecom_logging.text import strip_hidden
+
 from .keys import Rule, mask, rule_for
 from .patterns import redact_text
 
@@ -81,7 +83,7 @@ class _Walk:
 
     def text(self, text: str) -> str:
         if self._own:
-            text = self._own.sub(mask("wecom secret"), text)
+            text = self._own.sub(mask("wecom secret"), strip_hidden(text))
         return redact_text(text, personal_data=self._mode is True) if self._mode else text
 
     def value(self, value: Any, key: object = None) -> Any:

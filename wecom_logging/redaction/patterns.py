@@ -11,12 +11,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wecom_logging.text import strip_hidden
+
 from . import keys, personal
 from .keys import Rule, mask, rule_for
 
 
 def redact_text(text: str, *, personal_data: bool = True) -> str:
-    """`text` without secrets and, unless told otherwise, with personal data shown in part."""
+    """`text` without secrets and, unless told otherwise, with personal data shown in part.
+
+    Also without colours and invisible characters: they would tear a secret from its name.
+    """
+    text = strip_hidden(text)
     low = text.lower()
     for step in _STEPS:
         if any(hint in low for hint in step.hints):
