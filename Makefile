@@ -49,7 +49,7 @@ python-%:
 	    echo "Python $*: no tests for it"; \
 	else \
 	    $(MAKE) --no-print-directory $(VENV)-$*/dev && \
-	    echo "Python $*:" && $(VENV)-$*/bin/python -m pytest -q $(VERSION_TESTS); \
+	    echo "Python $*:" && $(VENV)-$*/bin/python -m pytest -q $(PYTEST) $(VERSION_TESTS); \
 	fi
 
 # Each of these files is a stamp: it is newer than what was installed by its rule.
