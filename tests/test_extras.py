@@ -359,6 +359,20 @@ def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) ->
     assert message.mentions == ("@all",)
 
 
+def test_processes_of_a_host_call_once_in_ten_minutes(sim: Simulator, run_program: Any) -> None:
+    for trouble in ("shop is closed", "warehouse burns"):
+        run_program(
+            f"""
+            logging.config.dictConfig(LOGGING)
+            log.critical({trouble!r})
+            """,
+            sim,
+            mention="@all",
+            app="shop",
+        )
+    assert [message.msgtype for message in sim.messages] == ["markdown", "text", "markdown"]
+
+
 def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) -> None:
     """On no thread of ours: it would leave a forked child with half a module."""
     done = run_program(
