@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from wecom_logging.text import strip_hidden
 
@@ -18,22 +19,49 @@ from .keys import Rule, mask, rule_for
 
 
 def redact_text(text: str, *, personal_data: bool = True) -> str:
+<<<<<<< Updated upstream
     """`text` without secrets and, unless told otherwise, with personal data shown in part.
 
     Also without colours and invisible characters: they would tear a secret from its name.
     """
     text = strip_hidden(text)
     low = text.lower()
+=======
+    """`text` without secrets and, unless told otherwise, with personal data shown in part."""
+    # `any(map(…))`, because a generator takes three times as long: most of what a redaction
+    # costs is looking for hints, in each of the two dozen texts of an event.
+    occurs = text.lower().__contains__
+>>>>>>> Stashed changes
     for step in _STEPS:
-        if any(hint in low for hint in step.hints):
+        if any(map(occurs, step.hints)):
             text = step.apply(text)
-    hints = keys.HINTS + keys.PERSONAL_HINTS if personal_data else keys.HINTS
-    if any(hint in low for hint in hints):
+    if any(map(occurs, _ALL_HINTS if personal_data else keys.HINTS)):
         text = _redact_named(text, personal_data=personal_data)
     for step in _SHAPES:
-        if any(hint in low for hint in step.hints):
+        if any(map(occurs, step.hints)):
             text = step.apply(text)
     return personal.redact_personal(text) if personal_data else text
+
+
+_ALL_HINTS = keys.HINTS + keys.PERSONAL_HINTS
+
+
+class _Pattern:
+    """A regular expression that is compiled when a text first has a hint of it.
+
+    All of them at once would take a quarter of the time that making a handler takes.
+    """
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        self._source = source
+        self._flags = flags
+
+    def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
+        return self._compiled.sub(replacement, text)
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self._source, self._flags)
 
 
 @dataclass(frozen=True)
@@ -41,7 +69,7 @@ class _Step:
     """A pattern that is looked for if one of `hints` (lower case) occurs at all."""
 
     hints: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: _Pattern
     replacement: str | Callable[[re.Match[str]], str]
 
     def apply(self, text: str) -> str:
@@ -59,7 +87,7 @@ def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Step:
     hints = tuple(prefix.replace("\\", "").lower() for prefix in prefixes.split("|"))
     cut_off = rf"(?=\D{{0,99}}\d){body}{{4,}}\Z"
     pattern = rf"(?<![0-9A-Za-z])(?:{prefixes})(?:{body}{{{shortest},}}|{cut_off})"
-    return _Step(hints, re.compile(pattern, re.A), mask(label))
+    return _Step(hints, _Pattern(pattern, re.A), mask(label))
 
 
 _SCHEMES = {"bearer": "bearer token", "basic": "basic credentials", "token": "token"}
@@ -87,7 +115,7 @@ _SHAPES = [
     _shape("jwt", "eyJ", r"[\w-]{5,2000}\.[\w.-]", 1),
     _Step(
         ("bearer", "basic", "token"),
-        re.compile(
+        _Pattern(
             r"\b((?i:Bearer|Basic|Token))([ ]{1,4})"
             # Prose goes on with a word; a token has a digit, an inner capital or is long.
             r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})"
@@ -97,13 +125,13 @@ _SHAPES = [
         lambda found: f"{found[1]}{found[2]}{mask(_SCHEMES[found[1].lower()])}",
     ),
     # A token that was cut off before its first dot is still a token.
-    _Step(("eyj",), re.compile(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A), mask("jwt")),
+    _Step(("eyj",), _Pattern(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A), mask("jwt")),
 ]
 
 _STEPS = [
     _Step(
         ("private key",),
-        re.compile(
+        _Pattern(
             r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
             r"(?s:.*?)"
             r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"
@@ -114,7 +142,7 @@ _STEPS = [
     # is meant, "/". What was cut off before its "@" is known by not being a port.
     _Step(
         ("://",),
-        re.compile(
+        _Pattern(
             r"(?<![\w+.-])([a-zA-Z][\w+.-]{0,40}://[^\s/?#@:\[\]\"'<>]{0,256}:)"
             r"(?!\[redacted)"
             r"(?:[^\s/?#\"'<>]{1,512}@"
@@ -125,17 +153,17 @@ _STEPS = [
     # https://token@host
     _Step(
         ("://",),
-        re.compile(r"(?<![\w+.-])(https?://)[^\s/?#@:\[\]\"'<>]{16,512}@", re.I),
+        _Pattern(r"(?<![\w+.-])(https?://)[^\s/?#@:\[\]\"'<>]{16,512}@", re.I),
         rf"\1{mask('token')}@",
     ),
     _Step(
         ("webhook/send",),
-        re.compile(r"(webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=)[\w-]+", re.I),
+        _Pattern(r"(webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=)[\w-]+", re.I),
         rf"\1{mask('robot key')}",
     ),
     _Step(
         ("key=", "sig=", "signature=", "code=", "ticket=", "sid="),
-        re.compile(
+        _Pattern(
             r"([?&](?:[\w-]{1,20}-)?(?:key|sig|signature|code|ticket|sid)=)[\w%+/=.~-]{16,}", re.I
         ),
         rf"\1{mask('key in url')}",
@@ -143,7 +171,7 @@ _STEPS = [
     # Command lines: the option is glued to its value, or says nothing by its name.
     _Step(
         ("mysql", "mariadb", "sshpass", "redis-cli", "curl"),
-        re.compile(
+        _Pattern(
             r"(\b(?:(?:mysql|mariadb)\w{0,10}\b[^\n:]{0,256}?[\s'\"]-p"
             r"|sshpass\b[^\n]{0,20}?[\s'\"]-p(?:[\s'\",]{1,4})?"
             r"|redis-cli\b[^\n]{0,256}?[\s'\"]-a[\s'\",]{1,4}"
@@ -156,18 +184,18 @@ _STEPS = [
     # A pair of user and password, in requests and in Go's way to name a database.
     _Step(
         ("auth",),
-        re.compile(r"(\bauth ?= ?\(|\bHTTP[A-Z][a-z]{1,9}Auth\()(?!\[redacted)[^()\n]{1,256}"),
+        _Pattern(r"(\bauth ?= ?\(|\bHTTP[A-Z][a-z]{1,9}Auth\()(?!\[redacted)[^()\n]{1,256}"),
         rf"\1{mask('credential')}",
     ),
     _Step(
         ("@tcp(", "@unix("),
-        re.compile(r"((?<![\w.-])[\w.-]{1,64}:)[^\s'\"@\[]{1,128}(?=@(?:tcp|unix)\()"),
+        _Pattern(r"((?<![\w.-])[\w.-]{1,64}:)[^\s'\"@\[]{1,128}(?=@(?:tcp|unix)\()"),
         rf"\1{mask('password')}",
     ),
     # Prose. In English only what has a digit and a letter is taken for a password.
     _Step(
         ("password",),
-        re.compile(
+        _Pattern(
             r"((?i:\bpassword(?: is| was)?) )"
             r"(?=[!-~]{0,64}\d)(?=[!-~]{0,64}[A-Za-z])(?=[!-~]{6})[\w$!#%^+.~-]+(?![\w(/=])"
         ),
@@ -175,12 +203,12 @@ _STEPS = [
     ),
     _Step(
         ("密码", "口令", "密钥", "令牌", "验证码"),
-        re.compile(r"((?:密码|口令|密钥|令牌|验证码)(?:是|为)[ ]?)(?!\[redacted)[!-~]{4,}"),
+        _Pattern(r"((?:密码|口令|密钥|令牌|验证码)(?:是|为)[ ]?)(?!\[redacted)[!-~]{4,}"),
         rf"\1{mask('password')}",
     ),
     _Step(
         ("identified by", "password '"),
-        re.compile(
+        _Pattern(
             r"\b(identified (?:with [\w'\"]{1,40} )?by"
             r"|(?:role|user|with|encrypted) [\w \"]{0,80}?password)"
             r"([ ]{1,4}')(?!\[redacted)(?:[^'\\]|\\.|'')*(?:'|\Z)",
