@@ -19,19 +19,14 @@ from .keys import Rule, mask, rule_for
 
 
 def redact_text(text: str, *, personal_data: bool = True) -> str:
-<<<<<<< Updated upstream
     """`text` without secrets and, unless told otherwise, with personal data shown in part.
 
     Also without colours and invisible characters: they would tear a secret from its name.
     """
     text = strip_hidden(text)
-    low = text.lower()
-=======
-    """`text` without secrets and, unless told otherwise, with personal data shown in part."""
     # `any(map(…))`, because a generator takes three times as long: most of what a redaction
     # costs is looking for hints, in each of the two dozen texts of an event.
     occurs = text.lower().__contains__
->>>>>>> Stashed changes
     for step in _STEPS:
         if any(map(occurs, step.hints)):
             text = step.apply(text)
