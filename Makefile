@@ -12,7 +12,7 @@ VERSION_TESTS := $(wildcard $(patsubst %,tests/test_%.py,exit fork dictconfig gr
 
 INSTALL = -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo simulator test lint other-pythons clean
+.PHONY: help demo simulator test lint lint-rules lint-format lint-types other-pythons clean
 .NOTPARALLEL:
 
 help:
@@ -30,14 +30,20 @@ simulator: $(VENV)/simulator
 # All of it, whatever fails first; pytest comes last, so that its summary is the last line.
 test: $(VENV)/dev
 	@status=0; \
-	$(MAKE) --no-print-directory lint || status=1; \
-	$(MAKE) --no-print-directory other-pythons || status=1; \
+	$(MAKE) --no-print-directory --keep-going lint || status=1; \
+	$(MAKE) --no-print-directory --keep-going other-pythons || status=1; \
 	$(BIN)/python -m pytest $(PYTEST) || status=1; \
 	exit $$status
 
-lint: $(VENV)/dev
+lint: lint-rules lint-format lint-types
+
+lint-rules: $(VENV)/dev
 	$(BIN)/ruff check
+
+lint-format: $(VENV)/dev
 	$(BIN)/ruff format --check wecom_logging tests
+
+lint-types: $(VENV)/dev
 	$(BIN)/mypy
 
 other-pythons: $(VERSIONS:%=python-%)
