@@ -95,6 +95,8 @@ class Courier:
         self._given_up = False
         #: The handler is closed: end the thread when everything is delivered.
         self.closed = False
+        #: It is at the store, or sends: what it has claimed may be the errors of others.
+        self.busy = False
 
     # -- for other threads -------------------------------------------------------------
 
@@ -273,6 +275,7 @@ class Courier:
 
     def _visit_safely(self) -> float | None:
         """A visit that survives our own errors: they are said once and tried again."""
+        self.busy = True
         try:
             with delivering():
                 wait = self._visit()
@@ -286,6 +289,8 @@ class Courier:
                 f" ({where(error)}); please report it",
             )
             return min(STUMBLE, 0.1 * 2.0 ** min(self._stumbles, 10))
+        finally:
+            self.busy = False
         self._stumbles = 0
         return wait
 
@@ -300,6 +305,8 @@ class Courier:
                 self._unheard = False
                 self._drain.note_all()
             self._merge(store)
+            if process.exiting.last_call and not self._flushes:
+                return None  # nobody waits for us any more: it would be left half sent
             claim = store.claim(
                 self._source,
                 urgent=bool(self._flushes),

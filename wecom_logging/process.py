@@ -38,6 +38,7 @@ class Deliverer(Protocol):
 
     close_timeout: float
     closed: bool
+    busy: bool
 
     @property
     def last_error(self) -> str | None: ...
@@ -133,6 +134,7 @@ def _at_thread_exit() -> None:
 def _at_exit() -> None:
     _deliver()
     exiting.last_call = True
+    _deliver()  # what a courier has begun to send meanwhile
     for courier in list(_couriers.values()):
         # Who is open is asked once more, by `logging.shutdown`, if there is time left.
         if courier.closed or not exiting.left(courier.close_timeout):
@@ -166,7 +168,8 @@ def deliver_pending() -> None:
 
 def deliver_within(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    requests = [(c, c.ask(deadline)) for c in list(_couriers.values()) if c.pending()]
+    couriers = [c for c in list(_couriers.values()) if c.pending() or c.busy]
+    requests = [(c, c.ask(deadline)) for c in couriers]
     for courier, request in requests:
         courier.wait(request)
 

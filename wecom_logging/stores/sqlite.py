@@ -219,8 +219,11 @@ def _prepare(path: str) -> None:
 def _set_up(connection: sqlite3.Connection, wall: float) -> None:
     execute = connection.execute
     execute("PRAGMA trusted_schema=OFF")
+    execute("BEGIN")  # both at once: another process may be about to make it ours
     (mark,) = execute("PRAGMA application_id").fetchone()
-    if mark != APPLICATION_ID and execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
+    execute("COMMIT")
+    if mark != APPLICATION_ID and tables:
         raise StoreError("it is another program's database and is left alone")
     if execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
         raise StoreError("its file system cannot share memory between processes")
