@@ -134,6 +134,40 @@ def test_a_destination_that_fails_now_and_then_and_processors_that_drop(watch: W
     assert counted(w.sender.messages) == stats.reported
 
 
+def test_threads_that_meet_at_a_new_kind_wake_the_courier_with_its_sample(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Woken without it, what is muted would be told after all, a CRITICAL without its text."""
+    w = watch()
+    together, shown = threading.Barrier(2), threading.Event()
+    rouse, wake = w.handler._rouse, w.handler._courier.wake
+    samples: list[Any] = []
+
+    class Slow:
+        def __str__(self) -> str:
+            assert shown.wait(20)
+            return "slow"
+
+    def meet(*args: Any) -> None:
+        together.wait(20)
+        rouse(*args)
+
+    def noted(tally: Any, sample: Any) -> bool:
+        samples.append(sample)
+        return wake(tally, sample)
+
+    monkeypatch.setattr(w.handler, "_rouse", meet)
+    monkeypatch.setattr(w.handler._courier, "wake", noted)
+    threads = in_threads(2, lambda number: w.log.critical("failed: %s", Slow()))
+    eventually(lambda: sum(thread.is_alive() for thread in threads) == 1)
+    assert samples == []
+    shown.set()
+    for thread in threads:
+        thread.join()
+    assert [sample["event"] for sample in samples] == ["failed: slow"]
+    assert w.counts() == [2]
+
+
 def test_what_does_not_reach_the_handler_counts_nowhere(watch: Watch) -> None:
     w = watch()
     w.handler.addFilter(lambda record: "private" not in record.getMessage())
@@ -158,6 +192,7 @@ def test_two_handlers_of_one_destination_each_have_their_own_account(watch: Watc
 
 def test_an_account_is_read_without_io(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     w = watch()
+    w.handler._courier._turn.acquire()  # without a thread, which may do all that
     w.log.error("failed")
 
     def no_io(*args: object, **kwargs: object) -> object:
@@ -167,6 +202,7 @@ def test_an_account_is_read_without_io(watch: Watch, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("socket.socket.connect", no_io)
     monkeypatch.setattr("builtins.open", no_io)
     assert w.stats.seen == 1
+    w.handler._courier._turn.release()
 
 
 def test_counting_does_not_take_the_handlers_lock(watch: Watch) -> None:

@@ -212,6 +212,7 @@ class WeComHandler(logging.Handler):
             (grouping.OTHERS[0],), Tally(Origin(_NOBODY, (grouping.OTHERS[0],)))
         )
         self._capturing: set[int] = set()
+        self._rousing: dict[Tally, int] = {}
         self._sampled = (0, 0)
         self._pid = os.getpid()
         self._courier: Courier = Courier(self._assembly, self._tallies)
@@ -278,8 +279,18 @@ class WeComHandler(logging.Handler):
                 self.after_fork()
                 self.emit(record)
                 return
-            tally.asleep = False
-            if not self._courier.wake(tally, self._sample(tally, record)):
+            # Two threads that find it asleep: one captures, and the courier does not hear of
+            # it before there is a sample. By one step that no other thread can split.
+            me = get_ident()
+            if self._rousing.setdefault(tally, me) != me:
+                return
+            try:
+                tally.asleep = False
+                sample = self._sample(tally, record)
+            finally:
+                # Before the wake-up: who finds the entry can rely on one that is yet to come.
+                self._rousing.pop(tally, None)
+            if not self._courier.wake(tally, sample):
                 tally.asleep = True  # no thread is to be had: the next error tries again
         except Exception:
             tally.asleep = True
