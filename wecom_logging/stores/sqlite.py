@@ -104,10 +104,10 @@ class SQLiteStore(LocalStore):
     def _step(self) -> Iterator[Ledger]:
         with self._translated(), self._transaction() as connection:
             wall = self._wall()
-            now, ahead = _read_clock(connection, wall)
+            now, ahead, set_back = _read_clock(connection, wall)
             state = RowState(connection, *self._scopes)
             yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
-            if state.save(now):
+            if state.save(now) or set_back:
                 connection.execute("INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, ahead))
 
     @contextmanager
@@ -234,7 +234,7 @@ def _set_up(connection: sqlite3.Connection, wall: float) -> None:
         execute(f"PRAGMA application_id={APPLICATION_ID}")
         execute(SCHEMA)
         execute(_CLOCK)
-        now, _ = _read_clock(connection, wall)
+        now, *_ = _read_clock(connection, wall)
         execute(FORGET, (now - ABANDONED_AFTER,))
 
 
@@ -252,19 +252,20 @@ def _whole(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _read_clock(connection: sqlite3.Connection, wall: float) -> tuple[float, float]:
-    """The store's time, and how far it is ahead of the wall clock.
+def _read_clock(connection: sqlite3.Connection, wall: float) -> tuple[float, float, bool]:
+    """The store's time, how far it is ahead of the wall clock, and whether that is news.
 
     Where the wall clock has been set back it goes on from where it was: a pause of a
     minute must not last until the clock has caught up.
     """
     row = connection.execute("SELECT last, ahead FROM clock_1").fetchone()
     if row is None or not all(isinstance(each, float) and isfinite(each) for each in row):
-        return wall, 0.0
+        return wall, 0.0, False
     last, ahead = row
-    if wall + ahead < last:
+    set_back = wall + ahead < last
+    if set_back:
         ahead = last - wall
-    return wall + ahead, ahead
+    return wall + ahead, ahead, set_back
 
 
 def _inode(path: str) -> int:
