@@ -351,6 +351,17 @@ def test_markdown_is_followed_by_a_short_text_that_calls(
     assert counted([call]) == 0
 
 
+def test_a_call_that_found_no_slot_is_made_up_for(
+    sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(sim, handlers, mention="@all", rate_limit=((2, 60),))
+    log.critical("the shop is closed")
+    assert handlers[0].flush()
+    assert [message.msgtype for message in sim.messages] == ["markdown"]
+    store = handlers[0]._assembly.open_store()
+    assert Marks(f"{handlers[0]._assembly.sender.destination} shop ").take(store, "call")
+
+
 def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) -> None:
     log = logger_to(sim, handlers, mention="@all", mention_level="ERROR", msgtype="text")
     log.error("the shop is closed")

@@ -95,22 +95,27 @@ class Extras:
     def follow(self, digest: Digest, store: Store, company: Company, message: Message) -> None:
         """`message` was delivered; never raises."""
         if company.call is not None:
-            company.call.keep()
-            if not message.mentions:
-                _try("the call for somebody", lambda: self._call(digest, store))
+            if message.mentions:
+                company.call.keep()
+            else:
+                self._call(digest, store, company.call)
         if company.file is not None:
             company.file.keep()  # also if it fails: it was tried, and that is enough for a while
             if company.announced or _take(store):
                 _try("the file with the whole report", lambda: self._send_file(digest))
                 _give_back(store)
 
-    def _call(self, digest: Digest, store: Store) -> None:
-        if self._mentions is None or not store.take_slot("extra"):
+    def _call(self, digest: Digest, store: Store, turns: Turns) -> None:
+        mentions = self._mentions
+        if mentions is None or not store.take_slot("extra"):
+            turns.leave()  # the next message may find a slot
             return
-        try:
-            self._sender.send(self._mentions.message(digest, self._style))
-        finally:
-            store.give_back()
+        turns.keep()
+        _try(
+            "the call for somebody",
+            lambda: self._sender.send(mentions.message(digest, self._style)),
+        )
+        store.give_back()
 
     def _send_file(self, digest: Digest) -> None:
         data = report_text(digest, self._style).encode("utf-8", "replace")
