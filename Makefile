@@ -12,13 +12,15 @@ VERSION_TESTS := $(wildcard $(patsubst %,tests/test_%.py,exit fork dictconfig gr
 
 INSTALL = -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo simulator test lint lint-rules lint-format lint-types other-pythons clean
+.PHONY: help demo simulator test bench lint lint-rules lint-format lint-types other-pythons clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       see what alerts look like, in half a minute, without WeCom"
 	@echo "make simulator  a local WeCom with an inbox, to test against"
 	@echo "make test       ruff, mypy and the tests, on every Python from 3.10 on that is here"
+	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
+	@echo "                make bench BENCH=--quick: a few minutes)"
 	@echo "make clean      remove what the others have made"
 
 demo: $(VENV)/simulator
@@ -34,6 +36,9 @@ test: $(VENV)/dev
 	$(MAKE) --no-print-directory --keep-going other-pythons || status=1; \
 	$(BIN)/python -m pytest $(PYTEST) || status=1; \
 	exit $$status
+
+bench: $(VENV)/bench
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: lint-rules lint-format lint-types
 
@@ -69,6 +74,11 @@ $(VENV)/simulator: pyproject.toml
 $(VENV)/dev: $(VENV)/simulator
 	@echo "Installing what the tests need ..."
 	@$(BIN)/python $(INSTALL) ".[dev]"
+	@touch $@
+
+$(VENV)/bench: $(VENV)/simulator
+	@echo "Installing the handlers to compare with ..."
+	@$(BIN)/python $(INSTALL) ".[bench]"
 	@touch $@
 
 $(VENV)-%/dev: pyproject.toml
