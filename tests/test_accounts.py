@@ -130,7 +130,8 @@ def test_a_destination_that_fails_now_and_then_and_processors_that_drop(watch: W
     eventually(lambda: w.flush(0.2))
     stats = w.stats
     assert (stats.seen, stats.pending, stats.lost) == (6000, 0, 0)
-    assert stats.muted == 6000 / 50
+    # Of each thread one error may be read between its count and its sample, by a flush.
+    assert 120 - 3 <= stats.muted <= 120
     assert counted(w.sender.messages) == stats.reported
 
 

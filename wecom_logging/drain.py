@@ -81,10 +81,10 @@ class Drain:
         return tally.identity is None
 
     def note_all(self) -> None:
-        """Take note of every tally that has counted, also of those that could not say so:
-        no thread was to be had, or their stack was used up."""
+        """Take note of every tally that has counted and could not say so: no thread was to be
+        had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if tally.value != tally.counted:
+            if tally.asleep and tally.value != tally.counted:
                 self._woken.setdefault(tally, [])
 
     def entries(self) -> tuple[Entry, ...]:
