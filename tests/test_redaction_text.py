@@ -412,9 +412,9 @@ def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
         text = (piece * size)[:size]
         best = float("inf")
         for _ in range(2):
-            began = time.perf_counter()
+            began = time.thread_time()
             redact_text(text)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     assert seconds(32768) < 32 * max(seconds(4096), 1e-3)

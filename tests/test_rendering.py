@@ -153,7 +153,7 @@ def test_order() -> None:
 def test_over_lines_carry_no_count_of_ours() -> None:
     """Duration and total, without a multiplication sign."""
     line = lines(OVER)[3]
-    assert line == "**OVER** EOFError · none for 10 min · 70 in 0 s"
+    assert line == "**OVER** EOFError · none for 10 min · 70 in all"
 
 
 def test_others_are_counted_by_themselves() -> None:
@@ -409,3 +409,20 @@ def test_the_file_is_bounded() -> None:
     assert len(content.encode()) <= 1024 * 1024
     assert content.endswith("more in the list above only\n")
     assert "a59.py f" in content
+
+
+def test_a_group_that_is_over_is_drawn_once_with_its_last_errors() -> None:
+    last = replace(STILL, last=NOW - 660)
+    content = "\n".join(lines(last, replace(last, state="over", count=0)))
+    assert content.count("TypeError") == 2, "headline and block"
+    assert "over: none for 11 min" in content
+    assert "OVER" not in content
+
+
+def test_what_is_over_takes_a_few_lines_only() -> None:
+    over = [
+        replace(OVER, identity=replace(OVER.identity, id=f"{n:016x}", cause="")) for n in range(300)
+    ]
+    content = "\n".join(lines(NEW, *over))
+    assert content.count("**OVER**") == 6
+    assert "294" in content

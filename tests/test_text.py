@@ -257,9 +257,9 @@ def test_time_grows_with_the_text_and_no_faster(function, piece: str) -> None:
         text = (piece * size)[:size]
         best = float("inf")
         for _ in range(4):
-            began = time.perf_counter()
+            began = time.thread_time()
             function(text)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     assert seconds(65536) < 32 * max(seconds(8192), 1e-4)

@@ -311,6 +311,8 @@ def _history(item: Item, page: Page) -> Iterator[str]:
         yield page.labels.lasted(item.total, max(item.last - item.since, 0.0))
     elif item.total > item.count:
         yield page.labels.since(item.total, page.calendar.minute(item.since))
+    if item.ended:
+        yield page.labels.ended(_silent(item, page))
 
 
 def _trend(item: Item, page: Page) -> Iterator[str]:

@@ -18,6 +18,8 @@ class Item:
     """Reports that are drawn together, the one that stands for them first."""
 
     reports: tuple[Report, ...]
+    #: What is told here were the last errors: the groups are over.
+    ended: bool = False
 
     @property
     def lead(self) -> Report:
@@ -123,12 +125,22 @@ def itemise(digest: Digest) -> tuple[list[Item], int]:
     """The items of a digest in the order of drawing, and the errors of "others"."""
     reports = [report for report in digest.reports if not _is_others(report)]
     others = sum(report.count for report in digest.reports if _is_others(report))
+    told = {report.identity.id for report in reports if report.state != "over"}
+    ended = {report.identity.id for report in reports if report.state == "over"} & told
     blocks: dict[object, list[Report]] = {}
     for report in reports:
+        if report.state == "over" and report.identity.id in told:
+            continue  # one group is drawn once, with its last errors
         cause = report.identity.cause
         key = (cause, report.state == "over") if cause else id(report)
         blocks.setdefault(key, []).append(report)
-    items = [Item(tuple(sorted(block, key=_strength))) for block in blocks.values()]
+    items = [
+        Item(
+            tuple(sorted(block, key=_strength)),
+            ended=all(report.identity.id in ended for report in block),
+        )
+        for block in blocks.values()
+    ]
     return sorted(items, key=_rank), others
 
 

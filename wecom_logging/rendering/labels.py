@@ -76,6 +76,10 @@ class Labels:
         """The state, and how long there has been nothing, where that is said apart."""
         return self.states["over"], f"none for {self.duration(seconds)}"
 
+    def ended(self, seconds: float) -> str:
+        """Said of a group whose last errors are told in the same message."""
+        return f"over: none for {self.duration(seconds)}"
+
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} {now}/{self.units[unit]}, before {before}/{self.units[unit]}"
 
@@ -179,6 +183,9 @@ class Chinese(Labels):
 
     def over(self, seconds: float) -> tuple[str, str]:
         return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
+
+    def ended(self, seconds: float) -> str:
+        return self.over(seconds)[0]
 
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} 每{self.units[unit]} {now} 次，之前 {before} 次"

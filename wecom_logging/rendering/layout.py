@@ -15,6 +15,10 @@ from wecom_logging.rendering.page import Page
 _FOR_OTHERS = 0.4
 
 
+#: Groups that are over and have a line each. There may be hundreds, after a bad night.
+_LINES_FOR_OVER = 6
+
+
 @dataclass(frozen=True)
 class Body:
     """The groups of a message: some at length, some in one line, the rest counted."""
@@ -66,7 +70,8 @@ def arrange(page: Page, budget: int, ladder: Sequence[Room]) -> Body:
 def _add_rows(page: Page, blocks: tuple[Block, ...], items: Sequence[Item], budget: int) -> Body:
     """A line for each of the `items`, as far as they fit."""
     body = Body(blocks, (), tuple(items))
-    for index, item in enumerate(items, 1):
+    worth_a_line = sum(not item.over for item in items) + _LINES_FOR_OVER
+    for index, item in enumerate(items[:worth_a_line], 1):
         more = Body(blocks, (*body.rows, row(item, page)), tuple(items[index:]))
         if not more.fits(page, budget):
             break
