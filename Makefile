@@ -84,7 +84,7 @@ $(VENV)/bench: $(VENV)/simulator
 $(VENV)-%/dev: pyproject.toml
 	@echo "Installing into $(@D) ..."
 	@python$* -m venv $(@D)
-	@$(@D)/bin/python $(INSTALL) ".[dev]"
+	@$(@D)/bin/python $(INSTALL) ".[version-tests]"
 	@touch $@
 
 clean:
