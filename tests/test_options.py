@@ -17,8 +17,9 @@ import pytest
 from support import Finished
 
 from wecom_logging import ConfigurationError, WeComHandler
-from wecom_logging.options import Options, default_app, default_host, gather
+from wecom_logging.options import Options, gather
 from wecom_logging.simulator.server import Simulator
+from wecom_logging.surroundings import default_app, default_host
 from wecom_logging.testing import RecordingSender
 
 KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from wecom_logging import grouping
+from wecom_logging.checks import level_number
 from wecom_logging.complaints import complain
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.grouping import Key, Origin, Tallies, Tally
-from wecom_logging.options import Options, gather, level_number, process_start
+from wecom_logging.options import Options, gather
 from wecom_logging.silence import DELIVERING
 from wecom_logging.stats import Stats
+from wecom_logging.surroundings import process_start
 
 if TYPE_CHECKING:
     from wecom_logging.assembly import Assembly

@@ -8,18 +8,34 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
-from urllib.parse import urlsplit
 
+from wecom_logging.checks import (
+    boolean,
+    choice,
+    crumbs,
+    duration,
+    durations,
+    function,
+    functions,
+    level_number,
+    people,
+    positive,
+    positive_integer,
+    rate_limit,
+    redaction,
+    store,
+    text,
+    url_template,
+    zone,
+)
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging.schedule import Policy
+from wecom_logging.surroundings import default_app, default_host
 
 #: Options of the two kinds of destination. An argument of one kind chooses it.
 APPLICATION = ("corpid", "corpsecret", "agentid", "touser", "toparty", "totag")
@@ -27,15 +43,6 @@ ROBOT = ("webhook_key",)
 
 #: What the environment cannot say: objects, and the level, which is logging's own.
 _ARGUMENTS_ONLY = ("sender", "fingerprint", "processors")
-
-#: More earlier records than anybody reads.
-MAX_CRUMBS = 200
-
-#: Programs that run other people's code: their name says nothing about the application.
-_RUNNERS = (
-    "gunicorn", "uwsgi", "celery", "python", "python3", "uvicorn", "hypercorn", "daphne",
-    "flask", "django-admin", "manage", "pytest", "ipython", "__main__", "-c", "-m", "",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -280,225 +287,3 @@ def _complete(
     if not isinstance(secret, Secret):
         check(secret)
     return found
-
-
-# -- checks of single values ---------------------------------------------------------------
-
-
-def shown(value: object) -> str:
-    try:
-        written = repr(value)
-    except Exception:
-        written = f"a value of type {type(value).__name__}"
-    return written if len(written) <= 80 else written[:79] + "…"
-
-
-def text(value: object, option: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(option, f"{shown(value)} is not a string")
-    return value
-
-
-def boolean(value: object, option: str) -> bool:
-    if not isinstance(value, bool):
-        rule = f"{shown(value)} is neither true nor false (in the environment: 1, 0, true, false)"
-        raise ConfigurationError(option, rule)
-    return value
-
-
-def choice(*allowed: str) -> Callable[[Any, str], str]:
-    def check(value: object, option: str) -> str:
-        if not isinstance(value, str) or value not in allowed:
-            among = ", ".join(repr(each) for each in allowed)
-            raise ConfigurationError(option, f"{shown(value)} is not one of {among}")
-        return value
-
-    return check
-
-
-def store(value: object, option: str) -> str:
-    """A store's name or URL; not shown where it may hold a password."""
-    if value in ("auto", "memory"):
-        return str(value)
-    if not isinstance(value, str):
-        raise ConfigurationError(option, f"{shown(value)} is not a string")
-    if value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value:
-        return value
-    try:
-        parts = urlsplit(value)
-        good = bool(parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0)
-        good = good and (parts.path.strip("/") or "0").isdecimal()
-    except ValueError:  # the port is no number
-        good = False
-    if not good:
-        raise ConfigurationError(
-            option,
-            f"{'it' if '@' in value else shown(value)} is not one of 'auto', 'memory',"
-            " 'sqlite:///relative', 'sqlite:////absolute', 'redis://host:6379/0',"
-            " 'rediss://user:password@host:6379/0'",
-        )
-    return value
-
-
-def redaction(value: object, option: str) -> bool | str:
-    if isinstance(value, bool):
-        return value
-    if value == "secrets":
-        return "secrets"
-    raise ConfigurationError(option, f"{shown(value)} is not one of True, 'secrets', False")
-
-
-def duration(value: object, option: str) -> float:
-    if not _is_number(value) or value < 0:  # type: ignore[operator]
-        raise ConfigurationError(option, f"{shown(value)} is not a number of seconds from 0 on")
-    return float(value)  # type: ignore[arg-type]
-
-
-def positive(value: object, option: str) -> float:
-    if not _is_number(value) or value <= 0:  # type: ignore[operator]
-        raise ConfigurationError(option, f"{shown(value)} is not a positive number of seconds")
-    return float(value)  # type: ignore[arg-type]
-
-
-def durations(value: object, option: str) -> tuple[float, ...]:
-    if isinstance(value, (list, tuple)) and value and all(_is_number(v) for v in value):
-        found = tuple(float(v) for v in value)
-        if all(v > 0 for v in found) and list(found) == sorted(found):
-            return found
-    rule = f"{shown(value)} is not a list of positive seconds that do not get shorter"
-    raise ConfigurationError(option, rule)
-
-
-def positive_integer(value: object, option: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(option, f"{shown(value)} is not a whole number from 1 on")
-    return value
-
-
-def crumbs(value: object, option: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_CRUMBS:
-        rule = f"{shown(value)} is not a whole number from 0 to {MAX_CRUMBS}"
-        raise ConfigurationError(option, rule)
-    return value
-
-
-def level_number(value: object, option: str) -> int:
-    """A level's number, as `logging.Handler` takes it."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
-    except (TypeError, ValueError):
-        rule = f"{shown(value)} is not a level like 'ERROR' or 40"
-        raise ConfigurationError(option, rule) from None
-
-
-def people(value: object, option: str) -> tuple[str, ...]:
-    from wecom_logging.senders.options import mentions
-
-    return mentions(value, option)
-
-
-def url_template(value: object, option: str) -> str:
-    from wecom_logging.rendering.links import FIELDS, unknown_fields
-
-    template = text(value, option)
-    if not template.startswith(("http://", "https://")):
-        raise ConfigurationError(option, f"{shown(value)} is not a URL with http or https")
-    if unknown := unknown_fields(template):
-        known = " ".join(f"{{{field}}}" for field in sorted(FIELDS))
-        rule = f"{{{unknown[0]}}} is not one of its fields: {known}"
-        raise ConfigurationError(option, rule)
-    return template
-
-
-def rate_limit(value: object, option: str) -> RateLimit:
-    rule = f"{shown(value)} is not a list of (attempts, seconds), like ((18, 60), (900, 3600))"
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ConfigurationError(option, rule)
-    found = []
-    for pair in value:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ConfigurationError(option, rule)
-        attempts, window = pair
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise ConfigurationError(option, rule)
-        if not _is_number(window) or window <= 0:
-            raise ConfigurationError(option, rule)
-        found.append((attempts, float(window)))
-    return tuple(found)
-
-
-def zone(value: object, option: str) -> tzinfo:
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(text(value, option))
-    except (OSError, ValueError, LookupError):
-        raise ConfigurationError(
-            option, f"{shown(value)} is no zone name like 'Asia/Shanghai' that is known here"
-        ) from None
-
-
-def function(value: object, option: str) -> Callable[..., Any]:
-    if not callable(value):
-        raise ConfigurationError(
-            option, f"{shown(value)} cannot be called; in dictConfig write 'ext://module.function'"
-        )
-    return value
-
-
-def functions(value: object, option: str) -> tuple[Callable[..., Any], ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ConfigurationError(option, f"{shown(value)} is not a list of functions")
-    return tuple(function(each, option) for each in value)
-
-
-def _is_number(value: object) -> bool:
-    # Compared, not asked `isfinite`: that cannot take an int that is too large for a float.
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and -_LARGEST <= value <= _LARGEST
-    )
-
-
-_LARGEST = sys.float_info.max
-
-
-# -- defaults that the surroundings give ---------------------------------------------------
-
-
-def default_app(environ: Mapping[str, str]) -> str:
-    """What this program calls itself, or is called by those who run it."""
-    if name := environ.get("OTEL_SERVICE_NAME"):
-        return name
-    if settings := environ.get("DJANGO_SETTINGS_MODULE"):
-        return settings.split(".")[0]
-    program = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
-    if program not in _RUNNERS and not program.startswith("python"):
-        return program
-    try:
-        return os.path.basename(os.getcwd()) or "python"
-    except OSError:  # the working directory has been deleted
-        return "python"
-
-
-def default_host(environ: Mapping[str, str]) -> str:
-    """The host's name without its domain; of a pod the part that tells it from its siblings."""
-    name = socket.gethostname().split(".")[0]
-    if environ.get("KUBERNETES_SERVICE_HOST"):
-        name = name.rpartition("-")[2]
-    return name or "localhost"
-
-
-def process_start() -> float:
-    """When this process started, seconds since the epoch; now, where nobody can say."""
-    try:
-        with open("/proc/self/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])
-        with open("/proc/uptime", "rb") as file:
-            uptime = float(file.read().split()[0])
-        return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return time.time()
