@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ def require() -> None:
         pytest.skip("needs redis-server (Debian: apt-get install redis-server)")
 
 
+def free_port() -> int:
+    # Below 55535: a cluster listens on this number plus 10,000 as well.
+    for port in range(random.randrange(20000, 50000), 55000):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
+
+
 class RedisServer:
     """Start, stop, kill and start again. What it holds is kept by its append-only file."""
 
@@ -33,13 +45,15 @@ class RedisServer:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.options = options
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
-        self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        for _ in range(3):  # another program may be faster on the port that was free
+            self.port = free_port()
+            self.url = f"redis://127.0.0.1:{self.port}/0"
+            if self.start():
+                return
+        raise AssertionError("redis-server does not start")
 
-    def start(self) -> None:
+    def start(self) -> bool:
         self._process = subprocess.Popen(
             [
                 str(PROGRAM), "--port", str(self.port), "--bind", "127.0.0.1",
@@ -49,7 +63,13 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        eventually(self._answers)
+        until = time.monotonic() + 10.0
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                return False
+            time.sleep(0.02)
+        return True
 
     def _answers(self) -> bool:
         try:
@@ -66,10 +86,10 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
-    def client(self, **options: Any) -> Any:
+    def client(self, *, decode: bool = True) -> Any:
         import redis
 
-        return redis.Redis.from_url(self.url, decode_responses=True, **options)
+        return redis.Redis.from_url(self.url, decode_responses=decode)
 
 
 @contextmanager
@@ -80,12 +100,3 @@ def running(directory: Path, *options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.kill()
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Wait until something holds; returns what it is."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "did not happen in time"
-        time.sleep(0.02)
-    return found

@@ -96,6 +96,8 @@ class Account:
     lost: int = 0
     #: Errors that the store has taken in; what is neither reported nor lost is pending.
     merged: int = 0
+    #: The first batch that it knows of: another one after it was emptied.
+    first: int = 0
 
 
 class Fleet(NamedTuple):

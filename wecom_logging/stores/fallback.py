@@ -71,7 +71,7 @@ class FallbackStore:
         self._fleet: Fleet | None = None
         self._census_at = 0.0
         self._sequence = 0
-        self._account = Reckoning()
+        self._account = Reckoning(name)
         #: May have been merged, or not.
         self._unclear: Batch | None = None
         #: The store's digests that were sent, and what it has not been told about them.
@@ -225,7 +225,7 @@ class FallbackStore:
     def account(self, source: str) -> Account:
         if self._memory is None:
             try:
-                self._account.read(self._primary.account(source), self._name)
+                self._account.read(self._primary.account(source))
             except StoreError as error:
                 self._lose(error)
         alone = Account() if self._memory is None else self._memory.account(source)

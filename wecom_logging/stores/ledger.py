@@ -98,7 +98,7 @@ class Ledger:
         source = self._source(batch.source)
         if batch.sequence <= source.sequence:
             return
-        source.sequence = batch.sequence
+        source.first, source.sequence = source.first or batch.sequence, batch.sequence
         for entry in batch.entries:
             if entry.count < 0:
                 source.merged -= self._cancel(entry, batch.source)
@@ -400,7 +400,7 @@ class Ledger:
         known = self._state.sources.get(source)
         if known is None:
             return Account()
-        return Account(reported=known.reported, lost=known.lost, merged=known.merged)
+        return Account(known.reported, known.lost, known.merged, known.first)
 
     def fleet(self, source: str) -> Fleet:
         names = sorted({*self._state.destination.fleet, source})

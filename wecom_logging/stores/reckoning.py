@@ -9,24 +9,24 @@ from wecom_logging.stores.base import Account, Batch
 class Reckoning:
     """Adds up what a store says, what it has forgotten, and what was told without it.
 
-    Numbers of a store count from when it began to know the courier. A file that was
-    removed, a Redis that was emptied or fell back on an older copy begins anew: what is
-    missing then is `lost`, and said.
+    A file that was removed, or a Redis that was emptied or fell back on an older copy of
+    itself, has forgotten errors: what nobody has told of them is `lost`, and said.
     """
 
-    def __init__(self) -> None:
-        #: Errors that were told, or lost, in earlier lives of the store and without it.
+    def __init__(self, name: str) -> None:
+        self._name = name
+        #: Errors that were told, or lost, by earlier lives of the store and without it.
         self._reported = self._lost = 0
-        #: What the store said when it began anew, and what it said last.
-        self._from = self._last = Account()
+        #: What the store said last.
+        self._last = Account()
         #: Errors that it must have taken in; None: it has to say.
         self._merged: int | None = 0
 
     @property
     def outstanding(self) -> int:
         """Errors that the store has and nobody has told."""
-        last = self._last
-        return (self._merged or last.merged) - last.reported - last.lost
+        merged = self._last.merged if self._merged is None else self._merged
+        return merged - self._last.reported - self._last.lost
 
     def merged(self, batch: Batch) -> None:
         """The store has taken a batch in."""
@@ -47,28 +47,26 @@ class Reckoning:
         self._reported += account.reported
         self._lost += account.lost
 
-    def read(self, account: Account, name: str) -> None:
+    def read(self, there: Account) -> None:
         """What the store says now."""
-        forgotten = self._merged is not None and account.merged < self._merged
-        if forgotten or account.reported < self._last.reported:
-            self._begin_anew(account, name)
-        self._last, self._merged = account, account.merged
+        if there.first != self._last.first and self._last.first:
+            self._forget(self.outstanding - there.merged)
+            self._reported += self._last.reported
+            self._lost += self._last.lost
+        elif self._merged is not None:
+            self._forget(self._merged - there.merged)
+        self._last, self._merged = there, there.merged
 
-    def _begin_anew(self, account: Account, name: str) -> None:
-        last, before = self._last, self._from
-        told = last.reported - before.reported
-        lost = last.lost - before.lost
-        pending = account.merged - account.reported - account.lost
-        was_pending = (self._merged or 0) - last.reported - last.lost
-        gone = was_pending - pending
-        self._reported += told + min(0, gone)
-        self._lost += lost + max(0, gone)
-        self._from = self._last = account
+    def _forget(self, gone: int) -> None:
         if gone > 0:
-            complain(f"emptied {name}", f"{gone:,} errors are lost: {name} has forgotten them")
+            self._lost += gone
+            errors = "error is" if gone == 1 else "errors are"
+            complain(
+                f"emptied {self._name}", f"{gone:,} {errors} lost: {self._name} has forgotten them"
+            )
 
     def total(self, alone: Account) -> Account:
         """The courier's account, with what a memory says that stands in for the store."""
-        reported = self._reported + self._last.reported - self._from.reported + alone.reported
-        lost = self._lost + self._last.lost - self._from.lost + alone.lost
+        reported = self._reported + self._last.reported + alone.reported
+        lost = self._lost + self._last.lost + alone.lost
         return Account(reported, lost, merged=reported + lost + max(0, self.outstanding))

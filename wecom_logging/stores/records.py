@@ -146,6 +146,8 @@ class Desk:
 class Source:
     """What is known of one source."""
 
+    #: Its first batch and its latest one.
+    first: int = 0
     sequence: int = 0
     merged: int = 0
     reported: int = 0

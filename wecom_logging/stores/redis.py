@@ -178,8 +178,7 @@ class RedisStore:
             self._run("slot", self._extra.pop(), "")
 
     def account(self, source: str) -> Account:
-        merged, reported, lost = map(int, self._run("account", source))
-        return Account(reported=reported, lost=lost, merged=merged)
+        return Account(*map(int, self._run("account", source)))
 
     def fleet(self, source: str) -> Fleet:
         rank, size = self._run("fleet", source)

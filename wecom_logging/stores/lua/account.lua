@@ -1,3 +1,8 @@
--- What has become of the errors of a source: merged, reported, lost. ARGV: source.
+-- What has become of the errors of a source: reported, lost, merged, first.
+-- ARGV: source.
 local source = get_source(ARGV[3])
-return {string.format('%.0f', source.m), string.format('%.0f', source.r), string.format('%.0f', source.l)}
+local answer = {}
+for _, number in ipairs({source.r, source.l, source.m, source.f}) do
+  table.insert(answer, string.format('%.0f', number))
+end
+return answer

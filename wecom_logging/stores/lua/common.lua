@@ -157,10 +157,10 @@ local function get_samples(id)
   return text and cjson.decode(text) or {}
 end
 
--- A source is {q = its last batch, m = merged, r = reported, l = lost, s = seen}.
+-- A source is {f = its first batch, q = its last one, m = merged, r = reported, l = lost, s = seen}.
 local function get_source(name)
   local text = redis.call('HGET', sources, name)
-  return text and cjson.decode(text) or {q = 0, m = 0, r = 0, l = 0, s = now}
+  return text and cjson.decode(text) or {f = 0, q = 0, m = 0, r = 0, l = 0, s = now}
 end
 
 local function put_source(name, source)

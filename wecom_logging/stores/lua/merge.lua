@@ -5,6 +5,7 @@ local source = get_source(name)
 if sequence <= source.q then
   return finish(0)
 end
+if source.f == 0 then source.f = sequence end
 source.q, source.s = sequence, now
 local desk, looked_through = read(deskkey), false
 
