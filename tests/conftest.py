@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,11 @@ from support import Finished, Watched
 from wecom_logging import WeComHandler, complaints
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
+
+# A shell ignores Ctrl-C for what it starts in the background, and children inherit that;
+# a handler they do not. Tests of Ctrl-C would wait for good.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

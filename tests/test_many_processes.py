@@ -50,10 +50,7 @@ STORM = """
 
 
 def test_eight_processes_are_one_voice(sim: Simulator, start: Start) -> None:
-    workers = [
-        start(STORM, n)
-        for n in range(8)
-    ]
+    workers = [start(STORM, n) for n in range(8)]
     for worker in workers:
         worker.hear()
     for worker in workers:
@@ -127,9 +124,9 @@ def test_a_host_that_went_down_in_an_outage_tells_one_overview(
         workers = [
             start(
                 f'[log.error("kind {n}") for _ in range(10)]; say(logged=1); time.sleep(60)',
-                        n,
+                n,
                 kind="robot",
-                    )
+            )
             for n in range(3)
         ]
         for worker in workers:
@@ -177,9 +174,7 @@ def test_apps_and_environments_on_one_robot_never_mix(sim: Simulator, start: Sta
     workers = []
     for app, environment, count in (("shop", "prod", 1), ("shop", "staging", 2), ("till", "", 3)):
         body = f'say(r=1); listen(); [log.error("it failed") for _ in range({count})]'
-        workers.append(
-            start(body, kind="robot", app=app, environment=environment)
-        )
+        workers.append(start(body, kind="robot", app=app, environment=environment))
     for worker in workers:
         worker.hear()
         worker.go_on()
@@ -208,7 +203,7 @@ def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -
     """What is no news is left to a sibling that looks, and told by nobody else meanwhile."""
     options = {"kind": "robot", "repeat_intervals": [6, 60]}
     sibling = start(
-        IT + 'it(); handler.flush(9); it(); say(r=1); listen(); account()',
+        IT + "it(); handler.flush(9); it(); say(r=1); listen(); account()",
         **options,
     )
     sibling.hear()
@@ -224,9 +219,7 @@ def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -
     sibling.finish()
 
 
-def test_no_planted_password_is_in_any_file(
-    sim: Simulator, start: Start, tmp_path: Path
-) -> None:
+def test_no_planted_password_is_in_any_file(sim: Simulator, start: Start, tmp_path: Path) -> None:
     worker = start(
         """
         try:

@@ -54,9 +54,7 @@ def test_a_fleet_that_is_killed_and_restarted_tells_what_it_merged(
     def start() -> Worker:
         nonlocal made
         made += 1
-        return Worker(
-            STORM, sim, made % 4, state=tmp_path / f"host-{made % 4}", store=redis_url
-        )
+        return Worker(STORM, sim, made % 4, state=tmp_path / f"host-{made % 4}", store=redis_url)
 
     workers = [start() for _ in range(8)]
     for worker in workers:

@@ -71,9 +71,7 @@ class Courier:
             show_source=assembly.style.show_source,
             quiet_after=assembly.quiet_after,
         )
-        self._delivery = Delivery(
-            assembly.sender, assembly.style, assembly.extras, self._books
-        )
+        self._delivery = Delivery(assembly.sender, assembly.style, assembly.extras, self._books)
         self._source = f"{assembly.host}/{os.getpid()}/{os.urandom(4).hex()}"
         self.close_timeout = assembly.close_timeout
         # SimpleQueue, because its `put` is re-entrant: a `__del__` that logs may run in the

@@ -21,9 +21,8 @@ def is_library(filename: str) -> bool:
     """Whether a code object's file belongs to the interpreter or an installed package."""
     known = _libraries.get(filename)
     if known is None:
-        known = (
-            filename.startswith((_STDLIB, _CONTRIB, "<frozen "))
-            or any(part in filename for part in _PACKAGES)
+        known = filename.startswith((_STDLIB, _CONTRIB, "<frozen ")) or any(
+            part in filename for part in _PACKAGES
         )
         _remember(_libraries, filename, known)
     return known

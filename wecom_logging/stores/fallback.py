@@ -107,9 +107,7 @@ class FallbackStore:
             self._return(source)
         if self._memory is None:
             try:
-                answer = self._primary.claim(
-                    source, urgent=urgent, insist=insist, leaving=leaving
-                )
+                answer = self._primary.claim(source, urgent=urgent, insist=insist, leaving=leaving)
                 self._count_fleet(source)
             except StoreError as error:
                 self._lose(error)

@@ -251,9 +251,7 @@ class Ledger:
                 continue
             samples = state.samples.pop(group.identity.id, [])
             track = replace(group.track)
-            parts.append(
-                Part(group.identity, track, group.pending, samples, group.doubtful, end)
-            )
+            parts.append(Part(group.identity, track, group.pending, samples, group.doubtful, end))
             group.out += group.count
             group.pending, group.doubtful = {}, 0
         state.desk.agenda.collected()
