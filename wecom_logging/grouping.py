@@ -24,6 +24,7 @@ from wecom_logging.source import below_root, is_library
 #: How much of a message that arrives already rendered is looked at, and how much of a text
 #: that may hold a traceback or be JSON. A log line of 10 MB costs no more than that.
 HEAD, TAIL = 400, 200
+WHOLE = HEAD + TAIL
 MAX_TEXT = 65536
 
 #: Exceptions looked at along a chain. A chain can be a loop.
@@ -237,7 +238,7 @@ def _own_frame(tb: TracebackType | None) -> TracebackType | None:
 
 def template_of(message: str) -> Hashable:
     """What stays the same in a message that arrives already rendered."""
-    if len(message) > HEAD + TAIL:
+    if len(message) > WHOLE:
         return _structure(message) or mask(message)
     template = _constants.get(message)
     if template is None:
@@ -275,7 +276,7 @@ def _remember(cache: dict[Any, str], key: str | bytes, template: str) -> None:
 
 def mask(message: str) -> str:
     """Numbers, hex, UUIDs, IPs and quoted parts become a placeholder."""
-    if len(message) > HEAD + TAIL:
+    if len(message) > WHOLE:
         message = f"{message[:HEAD]} … {message[-TAIL:]}"
     if "\x1b" in message:
         message = _ANSI.sub("", message)
