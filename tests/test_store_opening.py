@@ -60,6 +60,14 @@ def test_without_a_state_directory_it_is_the_home_then_a_temporary_one(
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_files_of_destinations_that_are_gone_are_removed(tmp_path: Path) -> None:
+    for name, days in (("old.db", 91), ("old.db-wal", 95), ("used.db", 200), ("used.db-wal", 1)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1e9, 1e9 - days * 86400))
+    location.sweep(str(tmp_path), 1e9)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["used.db", "used.db-wal"]
+
+
 @pytest.mark.parametrize("trap", ["link", "file", "remote"])
 def test_without_a_private_directory_it_is_memory_and_nothing_is_said(
     tmp_path: Path,

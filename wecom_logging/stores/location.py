@@ -14,6 +14,10 @@ _REMOTE = (
 )  # fmt: skip
 
 
+#: A file that no process has written for so long, seconds, is of no use to anybody.
+UNUSED_FOR = 90 * 86400.0
+
+
 def candidates(environ: Mapping[str, str]) -> Iterator[str]:
     """Directories that may hold the file, the best first. Touches nothing.
 
@@ -53,6 +57,26 @@ def _is_private(path: str) -> bool:
         return os.access(path, os.W_OK | os.X_OK)
     except OSError:
         return False
+
+
+def sweep(directory: str, now: float) -> None:
+    """Remove files of destinations that nobody has used for long: a file is small, but every
+    simulator on a port of its own is a destination."""
+    used: dict[str, float] = {}
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            name = entry.name.partition(".db")[0]
+            try:
+                used[name] = max(used.get(name, 0.0), entry.stat().st_mtime)
+            except OSError:
+                used[name] = now  # somebody is at work on it
+    for name, at in used.items():
+        if now - at > UNUSED_FOR:
+            for suffix in (".db-wal", ".db-shm", ".db", ".db.damaged"):
+                try:
+                    os.unlink(os.path.join(directory, name + suffix))
+                except OSError:
+                    pass
 
 
 def is_remote(path: str, mounts: str = "/proc/self/mountinfo") -> bool:

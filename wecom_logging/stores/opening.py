@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -89,6 +90,7 @@ def _automatic(place: Place, environ: Mapping[str, str]) -> Callable[[], Store]:
         directory = location.private_directory(directories)
         if directory is None:
             return _memory(place)
+        location.sweep(directory, time.time())
         return _file(os.path.join(directory, name), place, owned=True)()
 
     return open_store
