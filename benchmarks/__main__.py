@@ -1,0 +1,323 @@
+"""python -m benchmarks: measure, and write the tables and plots.
+
+Each peer runs each case in a process of its own. Peers take turns, the round after the
+first in another order, so that a slow minute of the machine meets none of them alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, report, workload
+from benchmarks.peers import NULL, load, missing, names
+from benchmarks.sink import Sink
+
+RESULTS = Path(__file__).parent / "results"
+OURS = "wecom"
+Result = dict[str, Any]
+
+#: Environment of the workers: nothing of the developer's own, no proxy; byte code is kept,
+#: since an import that compiles is no import that anybody meets twice.
+ENVIRONMENT = {
+    key: value
+    for key, value in os.environ.items()
+    if "proxy" not in key.lower()
+    and not key.startswith(("WECOM_", "OTEL_", "SENTRY_", "PYTHONDONTWRITE"))
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    rounds: int
+    seconds: float
+    storm: int
+    storm_batches: int
+    kinds: int
+    latencies: int
+    growth: tuple[int, ...]
+    groups: tuple[int, ...]
+
+
+FULL = Scale(3, 0.4, 100_000, 10, 20, 40, (1, 2, 4, 8, 16), (1, 10, 100, 1000, 10_000))
+QUICK = Scale(1, 0.25, 12_000, 4, 20, 20, (1, 4, 16), (1, 100, 10_000))
+
+
+class Worker:
+    """A process that measures one case."""
+
+    def __init__(self, measure: str, peer: str, url: str, **arguments: object) -> None:
+        text = json.dumps({"measure": measure, "peer": peer, "url": url, **arguments})
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", text],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=ENVIRONMENT,
+        )
+
+    def first(self, patience: float = 30.0) -> Result:
+        """The first thing that it reports."""
+        assert self.process.stdout is not None
+        end = threading.Timer(patience, self.process.kill)
+        end.start()
+        line = self.process.stdout.readline()
+        end.cancel()
+        if line:
+            return json.loads(line)  # type: ignore[no-any-return]
+        blocked = self.process.wait() == -signal.SIGKILL
+        return {"failed": f"calls not back after {patience:g} s" if blocked else self._why()}
+
+    def results(self, patience: float = 60.0) -> list[Result]:
+        try:
+            output, _ = self.process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return [{"failed": f"not done after {patience:g} s"}]
+        return [json.loads(line) for line in output.splitlines()] or [{"failed": self._why()}]
+
+    def _why(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"exit status {self.process.wait()}"
+
+
+def run(measure: str, peer: str, url: str, **arguments: object) -> list[Result]:
+    return Worker(measure, peer, url, **arguments).results()
+
+
+# -- the cases -----------------------------------------------------------------------------
+
+
+def calls(peers: list[str], scale: Scale) -> Result:
+    found: Result = {case: {peer: [] for peer in peers} for case in workload.CASES}
+    for peer in in_turns(peers, scale.rounds):
+        for case, rows in found.items():
+            with Sink() as sink:
+                rows[peer] += run("calls", peer, sink.url, case=case, seconds=scale.seconds)
+    return {case: {p: merged(r) for p, r in rows.items()} for case, rows in found.items()}
+
+
+def first(peers: list[str], scale: Scale) -> Result:
+    found: Result = {"plain": {}, "deep": {}}
+    for peer in peers:
+        with Sink() as sink:
+            for result in run("first", peer, sink.url, kinds=scale.kinds):
+                found["deep" if result.pop("deep", False) else "plain"][peer] = result
+    return found
+
+
+def storm(peers: list[str], scale: Scale) -> Result:
+    found: Result = {}
+    for peer in peers:
+        with Sink() as sink:
+            results = run(
+                "storm",
+                peer,
+                sink.url,
+                threads=4,
+                errors=scale.storm,
+                batches=scale.storm_batches,
+            )
+            row = {key: value for result in results for key, value in result.items()}
+            seen = sink.seen()
+            counts = getattr(load(peer), "TELLS_COUNTS", False)
+            row["arrived"] = seen["told" if counts else "orders"]
+            found[peer] = {**row, "requests": seen["requests"], "bytes": seen["size"]}
+    return found
+
+
+def down(peers: list[str], scale: Scale) -> Result:
+    found: Result = {}
+    for peer in [peer for peer in peers if peer != NULL]:
+        found[peer] = {"refused": _down(peer, _closed_port(), scale)}
+        with Sink("hang") as sink:
+            found[peer]["hanging"] = _down(peer, sink.url, scale)
+    return found
+
+
+def _down(peer: str, url: str, scale: Scale) -> Result:
+    worker = Worker("down", peer, url, seconds=4.0, errors=scale.storm)
+    row = worker.first(patience=15.0)
+    if "ended" in row:
+        try:
+            worker.process.wait(row["ended"] + 12 - time.monotonic())
+            row["exit"] = time.monotonic() - row["ended"]
+        except subprocess.TimeoutExpired:
+            row["exit"] = None
+    worker.process.kill()
+    return row
+
+
+def _closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def killed(peers: list[str], scale: Scale) -> Result:
+    """SIGKILL 200 ms after the last of 1,000 errors; what arrives after the next start."""
+    found: Result = {}
+    for peer in [peer for peer in peers if peer != NULL]:
+        with tempfile.TemporaryDirectory() as state, Sink() as sink:
+            ENVIRONMENT["BENCH_STATE"] = state
+            worker = Worker("killed", peer, sink.url, errors=1000)
+            row = worker.first()
+            time.sleep(0.2)
+            worker.process.kill()
+            worker.process.wait()
+            if "logged" in row:
+                run("restarted", peer, sink.url)
+                seen = sink.seen()
+                counts = getattr(load(peer), "TELLS_COUNTS", False)
+                # One of ours is the error that the second process has logged.
+                row["arrived"] = max(0, seen["told"] - 1) if counts else seen["orders"]
+            found[peer] = row
+            del ENVIRONMENT["BENCH_STATE"]
+    return found
+
+
+def latency(peers: list[str], scale: Scale) -> Result:
+    found: Result = {}
+    for peer in [peer for peer in peers if peer != NULL]:
+        slow = peer in ("logstash_async", "opentelemetry")
+        with Sink() as sink:
+            (row,) = run(
+                "latency",
+                peer,
+                sink.url,
+                errors=min(scale.latencies, 8) if slow else scale.latencies,
+                pause=1.5 if slow else 0.08,
+            )
+            began = sink.seen()["began"]
+        if "logged" in row:
+            row = {"us": row["us"], "ms": _delays(row["logged"], began)}
+        found[peer] = row
+    return found
+
+
+def _delays(logged: list[int], began: list[int]) -> list[float]:
+    """From each error to the first request after it, in ms; the first of a process is left out.
+
+    Errors that share their request with a later one, as when a peer waits for company,
+    count from themselves to that request.
+    """
+    return [
+        (next(at for at in began if at > error) - error) / 1e6
+        for error in logged[1:]
+        if began and began[-1] > error
+    ]
+
+
+def imports(peers: list[str], scale: Scale) -> Result:
+    found: Result = {peer: {} for peer in peers}
+    for measure in ("imports", "construct"):
+        for peer in in_turns(peers, scale.rounds + 2):
+            with Sink() as sink:
+                found[peer].setdefault(measure, []).append(run(measure, peer, sink.url)[0])
+    return {p: {m: merged(r) for m, r in rows.items()} for p, rows in found.items()}
+
+
+def growth(peers: list[str], scale: Scale) -> Result:
+    found: Result = {"groups": {}, "threads": {}, "processes": {}}
+    with Sink() as sink:
+        for number in scale.groups:
+            found["groups"][number] = run(
+                "groups", OURS, sink.url, number=number, seconds=2 * scale.seconds
+            )[0]
+        for number in scale.growth:
+            errors = max(scale.storm // 2, 1000 * number)
+            found["threads"][number] = run("threads", OURS, sink.url, number=number, errors=errors)[
+                0
+            ]
+            found["processes"][number] = _processes(number, sink.url, scale)
+    return found
+
+
+def _processes(number: int, url: str, scale: Scale) -> Result:
+    workers = [Worker("process", OURS, url, seconds=3 * scale.seconds) for _ in range(number)]
+    time.sleep(0.5 + 0.2 * number)  # until all of them stand ready
+    for worker in workers:
+        assert worker.process.stdin is not None
+        worker.process.stdin.write("\n")
+        worker.process.stdin.flush()
+    return merged([worker.first() for worker in workers], kill=workers)
+
+
+# -- how it is run -------------------------------------------------------------------------
+
+
+def in_turns(peers: list[str], rounds: int) -> Iterator[str]:
+    for number in range(rounds):
+        cut = number * len(peers) // rounds
+        yield from peers[cut:] + peers[:cut]
+
+
+def merged(rows: list[Result], kill: Iterable[Worker] = ()) -> Result:
+    """The medians of several rounds, and how far the ratio went."""
+    for worker in kill:
+        worker.process.kill()
+        worker.process.wait()
+    good = [row for row in rows if "failed" not in row]
+    if not good:
+        return rows[0]
+    row: Result = {key: statistics.median(r[key] for r in good) for key in good[0]}
+    if "ratio" in row:
+        row["spread"] = [min(r["ratio"] for r in good), max(r["ratio"] for r in good)]
+    return row
+
+
+CASES = {
+    case.__name__: case for case in (calls, first, storm, down, killed, latency, imports, growth)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="coarser, in a few minutes")
+    parser.add_argument("--cases", default=",".join(CASES), help="default: %(default)s")
+    parser.add_argument("--peers", default=",".join(names()), help="default: %(default)s")
+    parser.add_argument("--out", type=Path, help="where to write, without a suffix")
+    options = parser.parse_args()
+
+    scale = QUICK if options.quick else FULL
+    peers = [NULL, *(peer for peer in options.peers.split(",") if peer != NULL)]
+    absent = {peer: missing(load(peer)) for peer in peers if missing(load(peer))}
+    for peer, packages in absent.items():
+        print(f"left out: {peer}, because {', '.join(packages)} is not installed")
+    peers = [peer for peer in peers if peer not in absent]
+
+    began = time.monotonic()
+    results: Result = {"machine": machine.describe(), "quick": options.quick, "cases": {}}
+    for name in options.cases.split(","):
+        print(f"[{time.monotonic() - began:4.0f} s] {name} …", flush=True)
+        results["cases"][name] = CASES[name](peers, scale)
+    results["machine"]["took"] = f"{time.monotonic() - began:.0f} s"
+    # Keys become strings, as they will be for whoever reads the file.
+    results = json.loads(json.dumps(results))
+
+    out = options.out or RESULTS / ("quick" if options.quick else machine.name())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    report.beside(out, ".json").write_text(json.dumps(results, indent=1) + "\n")
+    report.write(results, out)
+    print(f"[{time.monotonic() - began:4.0f} s] written: {report.beside(out, '.md')}")
+
+
+if __name__ == "__main__":
+    main()

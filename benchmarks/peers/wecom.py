@@ -1,0 +1,17 @@
+"""Ours, with its state in memory."""
+
+import logging
+
+NAME = "wecom-logging"
+PACKAGES = ("wecom_logging",)
+IMPORT = "import wecom_logging"
+TELLS_COUNTS = True
+
+KEY = "00000000-0000-0000-0000-000000000000"
+
+
+def handler(url: str, **options: object) -> logging.Handler:
+    from wecom_logging import WeComHandler
+
+    chosen = {"store": "memory", **options}
+    return WeComHandler(webhook_key=KEY, api_base=url, **chosen)  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+"""From results to tables in markdown, ratios first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plots
+from benchmarks.peers import load
+
+Row = dict[str, Any]
+
+TITLES = {
+    "storm": "one call site",
+    "sites": "1,000 call sites",
+    "exception": "`logger.exception`, 12 frames",
+    "fstring": "f-string, each different",
+    "structlog": "structlog event",
+    "constant": "constant message",
+}
+
+
+def write(results: Row, out: Path) -> None:
+    """Write `out.md` and the plots beside it."""
+    cases = results["cases"]
+    machine = results["machine"]
+    parts = [
+        "# Results" + (" of a quick run" if results["quick"] else ""),
+        "\n".join(f"- {name}: {value}" for name, value in machine.items()),
+        "`×` is the ratio to a NullHandler that was timed in turns with the peer, in the same"
+        " process. Trust it; the microseconds follow the machine, which others share.",
+    ]
+    for name, section in SECTIONS.items():
+        if name in cases:
+            parts.append(section(cases[name]))
+    for title, picture in plots.draw(cases, out):
+        parts.append(f"![{title}]({picture.name})")
+    beside(out, ".md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def beside(out: Path, ending: str) -> Path:
+    """Not `with_suffix`, for which `python3.11` ends in a suffix already."""
+    return out.with_name(out.name + ending)
+
+
+def _calls(cases: Row) -> str:
+    head = ["", *(TITLES[case] for case in cases)]
+    peers = list(next(iter(cases.values())))
+    ratios = _table(head, ([_name(p), *(_ratio(cases[c].get(p)) for c in cases)] for p in peers))
+    times = _table(head, ([_name(p), *(_times(cases[c].get(p)) for c in cases)] for p in peers))
+    return (
+        "## One call, on the thread that logs\n\n"
+        f"× NullHandler (in brackets: lowest and highest round); p99 × its p99.\n\n{ratios}\n\n"
+        f"Microseconds, median and p99.\n\n{times}"
+    )
+
+
+def _ratio(row: Row | None) -> str:
+    if row is None or "failed" in row:
+        return _failed(row)
+    low, high = (_short(each) for each in row.get("spread", (row["ratio"],) * 2))
+    spread = f" [{low}–{high}]" if low != high else ""
+    return f"**{_short(row['ratio'])}**{spread}; {_short(row['p99'] / row['null_p99'])}"
+
+
+def _times(row: Row | None) -> str:
+    if row is None or "failed" in row:
+        return _failed(row)
+    return f"{_short(row['us'])} / {_short(row['p99'])}"
+
+
+def _first(cases: Row) -> str:
+    head = ["", "plain, in a row", "deep, in a row", "plain, after a pause", "deep, after a pause"]
+    rows = [
+        [_name(peer), *(_us(cases[c].get(peer), pause) for pause in ("0.0", "0.05") for c in cases)]
+        for peer in cases["plain"]
+    ]
+    return (
+        "## The first error of a new kind\n\n"
+        "Microseconds, median; in brackets a NullHandler's beside it. After a pause of 50 ms"
+        " everything is cold, the NullHandler too.\n\n" + _table(head, rows)
+    )
+
+
+def _us(row: Row | None, pause: str) -> str:
+    if row is None or "failed" in row:
+        return _failed(row)
+    return f"{_short(row[f'peer {pause}'])} ({_short(row[f'null {pause}'])})"
+
+
+def _storm(rows: Row) -> str:
+    head = [
+        "", "× NullHandler", "µs per call", "logged", "arrived", "requests", "MB sent",
+        "memory, MB", "flush and close, s",
+    ]  # fmt: skip
+    return "## A storm from 4 threads\n\n" + _table(
+        head, ([_name(p), *_storm_cells(row)] for p, row in rows.items())
+    )
+
+
+def _storm_cells(row: Row) -> list[str]:
+    if "ratio" not in row:
+        return [_failed(row), *[""] * 7]
+    return [
+        f"**{_short(row['ratio'])}**",
+        _short(row["us"]),
+        f"{row['sent']:,}",
+        f"{row['arrived']:,}",
+        f"{row['requests']:,}",
+        _short(row["bytes"] / 1e6),
+        _short(row["grown"] / 2**20),
+        _short(row["flush"]) if "flush" in row else "> 10",
+    ]
+
+
+def _down(rows: Row) -> str:
+    kinds = {"refused": "refuses", "hanging": "hangs"}
+    head = [""]
+    for what in kinds.values():
+        head += [f"{what}: × NullHandler", "calls", "memory, MB", "exit, s"]
+    body = ([_name(p), *(c for k in kinds for c in _down_cells(row[k]))] for p, row in rows.items())
+    return "## Destination down\n\n" + _table(head, body)
+
+
+def _down_cells(row: Row) -> list[str]:
+    if "ratio" not in row:
+        return [_failed(row), "", "", ""]
+    ended = _short(row["exit"]) if row.get("exit") is not None else "> 12"
+    return [
+        f"**{_short(row['ratio'])}**",
+        f"{row['calls']:,}",
+        _short(row["grown"] / 2**20),
+        ended,
+    ]
+
+
+def _killed(rows: Row) -> str:
+    return "## SIGKILL 200 ms after the last of 1,000 errors\n\n" + _table(
+        ["", "arrived by the next start"],
+        (
+            [_name(p), f"{row['arrived']:,}" if "arrived" in row else _failed(row)]
+            for p, row in rows.items()
+        ),
+    )
+
+
+def _latency(rows: Row) -> str:
+    head = ["", "p50, ms", "p99, ms", "errors", "that call itself, µs"]
+    return "## From `logger.error` to the first byte of the request, isolated errors\n\n" + _table(
+        head, ([_name(p), *_latency_cells(row)] for p, row in rows.items())
+    )
+
+
+def _latency_cells(row: Row) -> list[str]:
+    if not row.get("ms"):
+        return [_failed(row), "", "", ""]
+    times = sorted(row["ms"])
+    p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
+    return [f"**{_short(p50)}**", _short(p99), str(len(times)), _short(row["us"])]
+
+
+def _imports(rows: Row) -> str:
+    head = ["", "import, ms", "MB", "making a handler, ms", "MB"]
+    return (
+        "## Import, and a handler\n\n"
+        "Import: in a fresh process that has `logging.config`, `typing` and `dataclasses`."
+        " A handler: in one that has requests and structlog as well.\n\n"
+        + _table(head, ([_name(p), *_import_cells(row)] for p, row in rows.items()))
+    )
+
+
+def _import_cells(row: Row) -> list[str]:
+    cells = []
+    for measure in ("imports", "construct"):
+        found = row[measure]
+        if "failed" in found:
+            cells += [_failed(found), ""]
+        else:
+            cells += [f"**{_short(found['took'] * 1000)}**", _short(found["grown"] / 2**20)]
+    return cells
+
+
+def _growth(kinds: Row) -> str:
+    tables = [
+        _table([kind, *rows], [["× NullHandler", *(_growth_cell(row) for row in rows.values())]])
+        for kind, rows in kinds.items()
+    ]
+    return "## Ours, as things grow\n\n" + "\n\n".join(tables)
+
+
+def _growth_cell(row: Row) -> str:
+    return f"**{_short(row['ratio'])}**" if "ratio" in row else _failed(row)
+
+
+SECTIONS: dict[str, Callable[[Row], str]] = {
+    "calls": _calls,
+    "first": _first,
+    "storm": _storm,
+    "down": _down,
+    "killed": _killed,
+    "latency": _latency,
+    "imports": _imports,
+    "growth": _growth,
+}
+
+
+def _name(peer: str) -> str:
+    return str(load(peer).NAME)
+
+
+def _failed(row: Row | None) -> str:
+    return f"— ({row['failed']})" if row and "failed" in row else "—"
+
+
+def _short(number: float) -> str:
+    """Three digits, which is all that these figures are good for."""
+    if number >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.2f}" if number < 10 else f"{number:.1f}"
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
