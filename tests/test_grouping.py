@@ -6,12 +6,13 @@ import gc
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import Watched, balanced, eventually
 
-from wecom_logging import grouping
+from wecom_logging import grouping, source
 from wecom_logging.grouping import Origin, Tallies, Tally, fingerprint, identify, mask
 
 Watch = Callable[..., Watched]
@@ -228,6 +229,28 @@ def test_max_groups_are_told_apart_and_the_rest_are_others() -> None:
     assert len(tallies.known) <= 3 + 2
 
 
+def test_varying_messages_beyond_max_groups_are_others_too() -> None:
+    tallies = Tallies(3)
+    for line in range(20):
+        for _ in range(grouping.MAX_VARIANTS + 2):
+            each = record("always the same", lineno=line)
+            key = fingerprint(each)
+            if key not in tallies.known:
+                tallies.add(key, each)
+    assert len(tallies.known) <= 3 + 2
+
+
+def test_a_call_site_is_not_varying_because_there_was_no_room() -> None:
+    tallies = Tallies(1)
+    tallies.add(("a group",), record("x"))
+    for _ in range(grouping.MAX_VARIANTS + 2):
+        each = record("always the same")
+        crowd = tallies.add(fingerprint(each), each)
+    tallies.make_room([("a group",)])
+    assert tallies.add(fingerprint(each), each) is not crowd
+    assert fingerprint(each) in tallies.known
+
+
 def test_critical_errors_beyond_max_groups_stay_apart() -> None:
     tallies = Tallies(1)
     levels = (40, 40, 50, 50)
@@ -242,6 +265,22 @@ def test_a_call_site_with_ever_new_texts_becomes_one_group() -> None:
     found = [record(f"cannot open {chr(97 + i // 26) + chr(97 + i % 26)}") for i in range(50)]
     seen = {id(tallies.add(fingerprint(each), each)) for each in found}
     assert len(seen) == grouping.MAX_VARIANTS + 1
+
+
+def test_a_working_directory_that_is_gone_takes_nothing_from_an_alert(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may outlive the directory of its release; relative paths lead nowhere then."""
+    gone = tmp_path / "release"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.syspath_prepend("")
+    gone.rmdir()
+    source._relative.clear()
+    w = watch()
+    w.log.error("payment %d failed", 8841)
+    assert "payment 8841 failed" in w.told()
+    assert "test_grouping.py" in w.told()
 
 
 # -- as people see it ----------------------------------------------------------------------

@@ -346,17 +346,20 @@ class Tallies:
 
     def _crowd(self, key: Key, record: logging.LogRecord) -> Key | None:
         """The key of the crowd in which this one disappears, if it does."""
-        if len(key) == 5 and isinstance(key[4], str) and not _from_structlog(record):
-            site = key[:4]
-            variants = self._variants.get(site, 0)
-            if variants >= MAX_VARIANTS:
-                return (*site, VARYING)
-            if len(self._variants) > _MAX_TEMPLATES * 10:
-                self._variants.clear()
-            self._variants[site] = variants + 1
+        crowd: Key | None = None
+        site = key[:4]
+        varies = len(key) == 5 and isinstance(key[4], str) and not _from_structlog(record)
+        if varies and self._variants.get(site, 0) >= MAX_VARIANTS:
+            crowd = (*site, VARYING)
+            if crowd in self.known:
+                return crowd
         if len(self.known) - sum(key in self.known for key in _CROWDS) >= self.max_groups:
             return _CROWDS[record.levelno >= logging.CRITICAL]
-        return None
+        if varies and crowd is None:
+            if len(self._variants) > _MAX_TEMPLATES * 10:
+                self._variants.clear()
+            self._variants[site] = self._variants.get(site, 0) + 1
+        return crowd
 
     def make_room(self, silent: list[Key]) -> list[Tally]:
         """Take tallies out of the table. They stay readable until nobody counts on them."""

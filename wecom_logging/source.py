@@ -44,11 +44,18 @@ def below_root(filename: str) -> str:
 def _find_below_root(filename: str) -> str:
     if not filename or filename.startswith("<"):
         return filename
-    path = os.path.abspath(filename)
-    roots = [os.path.abspath(root) + os.sep for root in sys.path if isinstance(root, str)]
+    path = _absolute(filename)
+    roots = [_absolute(root) + os.sep for root in sys.path if isinstance(root, str)]
     root = max((r for r in roots if path.startswith(r) and r != os.sep), key=len, default="")
     below = path[len(root) :] if root else os.sep.join(path.split(os.sep)[-2:])
     return below.replace(os.sep, "/")
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except OSError:  # the working directory has been deleted, as that of an old release
+        return path
 
 
 def _remember(cache: dict[str, bool] | dict[str, str], key: str, value: bool | str) -> None:
