@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import logging
+import sys
 import threading
 import timeit
 from collections.abc import Iterator
@@ -99,6 +101,19 @@ def test_a_filter_is_asked_about_them_too(log: logging.Logger, handler: WeComHan
     log.info("GET /health")
     log.info("GET /pay")
     assert texts() == ["GET /pay"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="since Python 3.12")
+def test_what_a_filter_returns_is_what_is_kept(log: logging.Logger, handler: WeComHandler) -> None:
+    def without_name(record: logging.LogRecord) -> Any:
+        record = copy.copy(record)
+        record.msg = record.msg.replace("Smith", "***")
+        return record
+
+    handler.addFilter(without_name)
+    log.info("Smith logs in")
+    log.error("Smith fails")
+    assert texts() == ["*** logs in", "*** fails"]
 
 
 def test_two_handlers_leave_one_crumb(log: logging.Logger) -> None:

@@ -109,6 +109,26 @@ def test_a_fork_that_pythons_hooks_do_not_see(
     assert counted(sim.messages) == 2, done.err
 
 
+def test_a_child_of_such_a_fork_exits_without_waiting_for_the_parents_errors(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        import ctypes
+        log.error("parent")
+        time.sleep(0.5)     # the courier waits for company
+        pid = ctypes.PyDLL(None).fork()
+        if not pid:
+            sys.exit(0)
+        began = time.monotonic()
+        assert os.waitpid(pid, 0)[1] == 0
+        assert time.monotonic() - began < 2.0
+        """
+    done = run_program(_program(body), sim, group_wait=3.0, store="memory")
+    assert done.returncode == 0, done.err
+    assert "not delivered" not in done.err
+    assert counted(sim.messages) == 1, done.err
+
+
 def test_a_child_opens_its_own_connection_and_keeps_the_token(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:

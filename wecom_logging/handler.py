@@ -241,11 +241,16 @@ class WeComHandler(logging.Handler):
 
     def _handle_and_remember(self, record: logging.LogRecord) -> bool:
         """`handle` where breadcrumbs are on: also records below the alert level are kept."""
-        if record.levelno >= self.alert_level:
-            if not type(self).handle(self, record):
-                return False
-        elif record.levelno < self.level or (self.filters and not self.filter(record)):
+        if record.levelno < self.level:
             return False
+        if self.filters:
+            passed = self.filter(record)
+            if not passed:
+                return False
+            if isinstance(passed, logging.LogRecord):  # since 3.12
+                record = passed
+        if record.levelno >= self.alert_level:
+            self.emit(record)
         try:
             self._leave(record, self._options.breadcrumbs)
         except Exception:
@@ -278,7 +283,9 @@ class WeComHandler(logging.Handler):
         """The first error of a group since the courier has looked: capture it, wake him."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
-                self.after_fork()
+                from wecom_logging import process
+
+                process.notice_fork()
                 self.emit(record)
                 return
             # Two threads that find it asleep: one captures, and the courier does not hear of

@@ -3,8 +3,9 @@
 Exit comes in steps, and no single hook sees all of them:
 
 1. `threading._register_atexit`: when main has returned, before other threads are waited
-   for. The only hook that a child of `multiprocessing` runs.
-2. `atexit`: after threads that outlive main. From step 1 on Python 3.12 starts no thread.
+   for. The only hook that a child of `multiprocessing` runs, and used for that: anywhere
+   else such threads may go on for days. From here on Python 3.12 starts no thread.
+2. `atexit`: after threads that outlive main.
 3. `logging.shutdown`, which is `atexit` as well but registered before ours: flushes and
    closes the handlers that are open. What is logged after that is delivered by the
    thread that logs it.
@@ -23,6 +24,7 @@ import time
 from typing import Any, Protocol
 from weakref import ref
 
+from wecom_logging import silence
 from wecom_logging.complaints import complain
 
 
@@ -79,6 +81,7 @@ _couriers: dict[int, Deliverer] = {}
 _handlers: dict[int, ref[Forkable]] = {}
 _hooked = False
 _billiard_pid = 0
+_pid = os.getpid()
 
 
 def enrol(handler: Forkable) -> None:
@@ -124,11 +127,12 @@ def _hook_billiard() -> None:
 
 
 def _at_thread_exit() -> None:
-    _deliver()
     process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        for courier in list(_couriers.values()):  # this was the only hook that it runs
-            declare_lost(courier)
+    if process is None or process.parent_process() is None:
+        return  # `atexit` is yet to come
+    _deliver()
+    for courier in list(_couriers.values()):
+        declare_lost(courier)
 
 
 def _at_exit() -> None:
@@ -150,6 +154,7 @@ def leave(*_: object, **__: object) -> None:
 
 def _deliver() -> None:
     """Have everything delivered, within one deadline for all."""
+    notice_fork()
     exiting.begun = True
     began = time.monotonic()
     try:
@@ -187,8 +192,17 @@ def declare_lost(courier: Deliverer) -> None:
         complain(f"exit {id(courier)} {lost}", f"{lost:,} {errors} not delivered at exit: {reason}")
 
 
+def notice_fork() -> None:
+    """Start anew in a child that Python's own hooks have not seen being forked (uWSGI)."""
+    if os.getpid() != _pid:
+        silence.after_fork()
+        _after_fork()
+
+
 def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
+    global _pid
+    _pid = os.getpid()
     exiting.reset()
     _couriers.clear()
     for reference in list(_handlers.values()):
