@@ -144,6 +144,33 @@ def test_many_threads_flush_at_once(watch: Watch) -> None:
     assert len(w.sender.messages) == 1
 
 
+def test_a_flush_in_a_storm_is_one_message(watch: Watch) -> None:
+    class Network(RecordingSender):
+        def send(self, message: Message) -> None:
+            time.sleep(0.02)
+            super().send(message)
+
+    w = watch(group_wait=60.0, sender=Network())
+    over = threading.Event()
+
+    def storm() -> None:
+        while not over.is_set():
+            w.log.error("failed")
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    eventually(lambda: w.stats.seen > 10)
+    before = w.stats.seen
+    began = time.monotonic()
+    w.flush(3.0)
+    over.set()
+    thread.join()
+    assert time.monotonic() - began < 2.0
+    assert w.stats.reported >= before
+    assert len(w.sender.messages) <= 2, "what it brings later is for the schedule"
+
+
 def test_a_processor_that_flushes_does_not_wait_for_itself(watch: Watch) -> None:
     answers: list[bool] = []
 
@@ -190,6 +217,27 @@ def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
     assert refused == 1
     assert w.flush()
     assert w.stats.reported == counted(w.sender.messages) == logged
+
+
+def test_many_new_groups_at_once_start_one_thread(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = watch(group_wait=60.0)
+    asked: list[Callable[..., object]] = []
+    start = _thread.start_new_thread
+
+    def take_note(run: Callable[..., object], arguments: object) -> int:
+        asked.append(run)
+        return 1
+
+    monkeypatch.setattr(_thread, "start_new_thread", take_note)
+    for i in range(20):
+        w.log.error("failed", extra={"fingerprint": i})
+    monkeypatch.undo()
+    assert len(asked) == 1, "it has not come to its first step yet"
+    start(asked[0], ())
+    assert w.flush()
+    assert w.stats.reported == 20
 
 
 def test_without_any_thread_nothing_piles_up_and_flush_delivers(

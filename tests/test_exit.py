@@ -75,16 +75,38 @@ def test_the_last_error_is_delivered_however_the_program_ends(
     assert "Exception ignored" not in done.err
 
 
-@pytest.mark.parametrize("attached", [True, False])
+AGAIN = "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [("", 1), (AGAIN, 1), (AGAIN + 'log.error("goes on"); logging.root.handlers[0].flush()\n', 2)],
+    ids=["open", "closed", "closed and gone on"],
+)
 def test_errors_of_atexit_functions_registered_before_ours(
-    attached: bool, sim: Simulator, run_program: Callable[..., Finished]
+    more: str, expected: int, sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
-    again = "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})\n"
-    body = 'atexit.register(lambda: log.error("once"))\n' + CONFIGURE
-    if not attached:
-        body += again
+    body = 'atexit.register(lambda: log.error("once"))\n' + CONFIGURE + more
     done = run_program(body, sim)
-    assert counted(sim.messages) == 1, done.err
+    assert counted(sim.messages) == expected, done.err
+
+
+def test_a_thread_that_outlives_main_leaves_the_exit_its_whole_time(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    """The destination was down when main returned, and is well when the process ends."""
+    sim.faults.add(Fault("errcode", errcode=93000, times=1))
+    body = """
+        def late():
+            threading.main_thread().join()
+            time.sleep(1.5)
+            log.error("twice")
+        threading.Thread(target=late).start()
+        log.critical("once")
+        """
+    done = run_program(CONFIGURE + _body(body), sim, close_timeout=1.0)
+    assert counted(sim.messages) == 2, done.err
+    assert "not delivered" not in done.err
 
 
 def test_errors_before_and_in_atexit_are_all_counted(

@@ -40,10 +40,13 @@ STUMBLE = 60.0
 
 
 class FlushRequest:
-    """Somebody waits until nothing is pending, or until the deadline."""
+    """Somebody waits until what was pending is told, or until the deadline."""
 
-    def __init__(self, deadline: float, *, leaving: bool = False) -> None:
+    def __init__(self, deadline: float, seen: int, *, leaving: bool = False) -> None:
         self.deadline = deadline
+        #: Errors counted when it was asked: they are to be told. What a storm brings later is
+        #: for the schedule, or a flush in a storm would spend the whole budget.
+        self.seen = seen
         #: The process ends: what is no news may be left to others who share the store.
         self.leaving = leaving
         self.done = threading.Event()
@@ -93,6 +96,8 @@ class Courier:
         self._given_up = False
         #: The handler is closed: end the thread when everything is delivered.
         self.closed = False
+        #: It has been closed, so no later step of the exit asks the handler.
+        self._was_closed = False
         #: It is at the store, or sends: what it has claimed may be the errors of others.
         self.busy = False
 
@@ -107,7 +112,7 @@ class Courier:
 
         Returns whether there is a thread to take note of it.
         """
-        if process.exiting.last_call and self.closed:
+        if process.exiting.last_call and self._was_closed:
             self._inbox.put((tally, sample))
             self.finish()  # nobody else will, not even at exit: this is after it
             return True
@@ -126,13 +131,13 @@ class Courier:
 
     def close(self) -> None:
         """End the thread as soon as everything is delivered."""
-        self.closed = True
+        self.closed = self._was_closed = True
         if self._turn.locked():
             self._inbox.put(None)
 
     def ask(self, deadline: float) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
-        request = FlushRequest(deadline, leaving=process.exiting.begun)
+        request = FlushRequest(deadline, self._drain.seen(), leaving=process.exiting.begun)
         self._inbox.put(request)
         if not self._turn.locked() and not self._starting:
             request.has_thread = self._start(insist=True)
@@ -191,6 +196,8 @@ class Courier:
         `threading.Thread.start` waits for the new thread's first step, which takes tens of
         milliseconds beside busy threads: this is somebody's hot loop.
         """
+        if self._starting:
+            return True  # it has not come to its first step, and will find what is left for it
         now = time.monotonic()
         if now < self._start_at and not insist:
             return False
@@ -307,7 +314,7 @@ class Courier:
                 return None  # nobody waits for us any more: it would be left half sent
             claim = store.claim(
                 self._source,
-                urgent=bool(self._flushes),
+                urgent=self._is_awaited(),
                 insist=self._takes_insistence(),
                 leaving=self._leaves(),
             )
@@ -320,7 +327,12 @@ class Courier:
             return None  # declared lost: to tell it now would be to tell it twice
         self._balance(store)
         self._drain.make_room()
-        return self._answer_flushes(claim)
+        if not self._flushes:
+            return claim
+        self._handed_over = claim is None and self._leaves()
+        self._answer_flushes()
+        waits = [request.deadline - time.monotonic() for request in self._flushes]
+        return min([*waits, *([] if claim is None else [claim])], default=None)
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -336,18 +348,20 @@ class Courier:
     def _leaves(self) -> bool:
         return bool(self._flushes) and all(request.leaving for request in self._flushes)
 
-    def _answer_flushes(self, wait: float | None) -> float | None:
-        if not self._flushes:
-            return wait
-        self._handed_over = wait is None and self._leaves()
-        done = self._handed_over or not self.pending()
-        now = time.monotonic()
+    def _is_awaited(self) -> bool:
+        """Whether somebody waits for errors that have not been told."""
+        return bool(self._flushes) and max(r.seen for r in self._flushes) > self._told()
+
+    def _told(self) -> int:
+        stats = self.stats()
+        return stats.seen - stats.pending
+
+    def _answer_flushes(self) -> None:
+        told, now = self._told(), time.monotonic()
         for request in list(self._flushes):
-            if done or now >= request.deadline:
+            if self._handed_over or told >= request.seen or now >= request.deadline:
                 self._flushes.remove(request)
                 request.done.set()
-        waits = [request.deadline - now for request in self._flushes]
-        return min([*waits, *([] if wait is None else [wait])], default=None)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
