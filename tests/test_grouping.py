@@ -267,6 +267,13 @@ def test_a_call_site_with_ever_new_texts_becomes_one_group() -> None:
     assert len(seen) == grouping.MAX_VARIANTS + 1
 
 
+def test_of_a_huge_template_little_is_kept() -> None:
+    found, other = (record("x" * 1_000_000 + end, 1) for end in ("a %s", "b %s"))
+    one = identify(Origin(found, fingerprint(found)))
+    assert len(one.template) == grouping.HEAD
+    assert one.id != identify(Origin(other, fingerprint(other))).id
+
+
 def test_a_working_directory_that_is_gone_takes_nothing_from_an_alert(
     watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -423,7 +423,7 @@ def identify(origin: Origin) -> Identity:
     if isinstance(template, tuple):
         return _text_identity(origin, level, site, template)
     text = template if isinstance(template, str) else getattr(template, "__qualname__", "")
-    return _identity(origin, level, (*site, text), text)
+    return _identity(origin, level, (*site, text), text[:HEAD])
 
 
 def others(level: int) -> Identity:
