@@ -143,3 +143,25 @@ def test_a_child_opens_its_own_connection_and_keeps_the_token(
     done = run_program(_program(body), sim, kind="app")
     assert counted(sim.messages) == 3, done.err
     assert len(sim.calls("gettoken")) == 1
+
+
+def test_a_fork_that_is_not_seen_while_the_courier_sends(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    sim.faults.add("slow", "webhook/send", delay=1.0, times=1)
+    body = """
+        import ctypes
+        log.critical("parent")
+        while not handler._courier.busy: pass
+        time.sleep(0.2)   # the request is on its way, and locks are held
+        libc = ctypes.PyDLL(None)
+        pid = libc.fork()
+        if not pid:
+            log.critical("child")
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        """
+    done = run_program(_program(body), sim, store="memory")
+    assert done.returncode == 0, done.err
+    assert "not delivered" not in done.err
+    assert counted(sim.messages) == 2, done.err

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wecom_logging.attach import install, structlog_processor
     from wecom_logging.errors import (
         ApiError,
         BusyError,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from wecom_logging.senders.app import AppSender
     from wecom_logging.senders.base import Limits, Message, Sender
     from wecom_logging.senders.webhook import WebhookSender
+    from wecom_logging.shortcuts import install, structlog_processor
     from wecom_logging.stats import Stats
 
 __all__ = [
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "wecom_logging.attach": ("install", "structlog_processor"),
+    "wecom_logging.shortcuts": ("install", "structlog_processor"),
     "wecom_logging.stats": ("Stats",),
     "wecom_logging.handler": ("WeComHandler",),
     "wecom_logging.scripts": ("alerts", "watch_loop"),

@@ -6,9 +6,10 @@ constructors, the courier and exit only; `emit` never writes.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+
+from wecom_logging import forks
 
 #: Seconds until the same kind of complaint is made again.
 SELDOM = 3600.0
@@ -53,4 +54,4 @@ def withdraw(beginning: str) -> None:
 
 
 # A child says for itself what the parent has said: their stderr may differ.
-os.register_at_fork(after_in_child=_said.clear)
+forks.in_child(_said.clear)

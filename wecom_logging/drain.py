@@ -151,7 +151,7 @@ class Drain:
                 yield event
 
     def _process(self, sample: Event) -> Event:
-        logger = logging.getLogger(str(sample.get("logger") or "root"))
+        logger = _logger(str(sample.get("logger") or "root"))
         safe = {key: sample[key] for key in _SAFE if key in sample}
         event: Any = sample
         for processor in (self._complete, *self._processors):
@@ -220,3 +220,12 @@ class Drain:
             self._by_group[group_id] = rest
         else:
             self._by_group.pop(group_id, None)
+
+
+def _logger(name: str) -> logging.Logger:
+    """The logger of that name if there is one: names that records bring along from elsewhere
+    must not become loggers that live for ever."""
+    known = logging.root.manager.loggerDict.get(name)
+    if name == "root":
+        return logging.root
+    return known if isinstance(known, logging.Logger) else logging.Logger(name)

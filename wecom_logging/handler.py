@@ -10,7 +10,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from wecom_logging import grouping
+from wecom_logging import forks, grouping
 from wecom_logging.checks import level_number
 from wecom_logging.complaints import complain
 from wecom_logging.errors import ConfigurationError
@@ -283,9 +283,7 @@ class WeComHandler(logging.Handler):
         """The first error of a group since the courier has looked: capture it, wake him."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
-                from wecom_logging import process
-
-                process.notice_fork()
+                forks.notice()
                 self.emit(record)
                 return
             # Two threads that find it asleep: one captures, and the courier does not hear of

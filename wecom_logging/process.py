@@ -24,7 +24,7 @@ import time
 from typing import Any, Protocol
 from weakref import ref
 
-from wecom_logging import silence
+from wecom_logging import forks
 from wecom_logging.complaints import complain
 
 
@@ -81,7 +81,6 @@ _couriers: dict[int, Deliverer] = {}
 _handlers: dict[int, ref[Forkable]] = {}
 _hooked = False
 _billiard_pid = 0
-_pid = os.getpid()
 
 
 def enrol(handler: Forkable) -> None:
@@ -154,7 +153,7 @@ def leave(*_: object, **__: object) -> None:
 
 def _deliver() -> None:
     """Have everything delivered, within one deadline for all."""
-    notice_fork()
+    forks.notice()
     exiting.begun = True
     began = time.monotonic()
     try:
@@ -192,17 +191,8 @@ def declare_lost(courier: Deliverer) -> None:
         complain(f"exit {id(courier)} {lost}", f"{lost:,} {errors} not delivered at exit: {reason}")
 
 
-def notice_fork() -> None:
-    """Start anew in a child that Python's own hooks have not seen being forked (uWSGI)."""
-    if os.getpid() != _pid:
-        silence.after_fork()
-        _after_fork()
-
-
 def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
-    global _pid
-    _pid = os.getpid()
     exiting.reset()
     _couriers.clear()
     for reference in list(_handlers.values()):
@@ -211,4 +201,4 @@ def _after_fork() -> None:
             handler.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+forks.in_child(_after_fork)

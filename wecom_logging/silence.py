@@ -9,11 +9,12 @@ stay as they are for everybody else.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import Logger, LogRecord, getLogger
 from threading import get_ident
+
+from wecom_logging import forks
 
 #: Identities of the threads that are inside a delivery right now.
 DELIVERING: set[int] = set()
@@ -70,4 +71,4 @@ def after_fork() -> None:
     DELIVERING.intersection_update({get_ident()})
 
 
-os.register_at_fork(after_in_child=after_fork)
+forks.in_child(after_fork)

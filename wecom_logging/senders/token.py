@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+from wecom_logging import forks
 from wecom_logging.errors import TransportError
 from wecom_logging.senders.deadline import remaining
 
@@ -153,7 +154,7 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 #: The tokens of this process, used by every `AppSender` that is not given another source.
 TOKENS = TokenCache()
 
-os.register_at_fork(after_in_child=TOKENS.after_fork)
+forks.in_child(TOKENS.after_fork)
 
 
 def margin_of(lifetime: float) -> float:

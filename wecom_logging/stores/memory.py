@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from wecom_logging import forks
 from wecom_logging.digest import Event
 from wecom_logging.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging.schedule import Policy
@@ -84,7 +84,7 @@ def forget_parent() -> None:
     _latest.clear()
 
 
-os.register_at_fork(after_in_child=forget_parent)
+forks.in_child(forget_parent)
 
 
 class MemoryStore(LocalStore):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from math import isfinite
 from weakref import finalize
 
+from wecom_logging import forks
 from wecom_logging.stores.base import Rules, StoreError
 from wecom_logging.stores.ledger import Ledger
 from wecom_logging.stores.local import LocalStore
@@ -312,8 +313,5 @@ def _leave_to_parent() -> None:
     _working = threading.Lock()
 
 
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_leave_to_parent,
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
+forks.in_child(_leave_to_parent)
