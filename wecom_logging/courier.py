@@ -8,6 +8,7 @@ can be started any more does the thread that exits do its work.
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import threading
 import time
@@ -34,6 +35,9 @@ GATHER = 0.05
 
 #: How often the courier of a closed handler looks whether all its errors are told, seconds.
 CLOSED_LOOK = 1.0
+
+#: What an exit needs to write down what became of the last attempt, seconds.
+TO_WRITE_DOWN = 0.15
 
 #: The longest pause after an error of our own, seconds.
 STUMBLE = 60.0
@@ -163,6 +167,11 @@ class Courier:
     def pending(self) -> int:
         """Errors that have not been told."""
         return self.stats().pending
+
+    def owes(self) -> bool:
+        """Whether a flush has something to look for: errors of ours, or a store in which
+        others may have left theirs, who cannot tell them any more."""
+        return self.pending() > 0 or (self._store is not None and self._store.durable)
 
     def stats(self) -> Stats:
         """The account, in one consistent reading."""
@@ -304,6 +313,7 @@ class Courier:
     def _visit(self) -> float | None:
         """Bring in what was counted, deliver what is due; returns when to come again."""
         store = self._opened()
+        claim: Claim | float | None
         while not self._given_up:
             self._accept_all()
             if self._flushes or self._unheard:
@@ -312,6 +322,9 @@ class Courier:
             self._merge(store)
             if process.exiting.last_call and not self._flushes:
                 return None  # nobody waits for us any more: it would be left half sent
+            if time.monotonic() >= self._last_moment():
+                claim = TO_WRITE_DOWN
+                break
             claim = store.claim(
                 self._source,
                 urgent=self._is_awaited(),
@@ -320,7 +333,9 @@ class Courier:
             )
             if not isinstance(claim, Claim):
                 break
-            if self._delivery.deliver(store, claim):
+            with deadline(self._last_moment()):
+                delivered = self._delivery.deliver(store, claim)
+            if delivered:
                 self._drain.want_samples(r.identity.id for r in claim.digest.reports)
             self._balance(store)
         else:
@@ -340,7 +355,8 @@ class Courier:
         return self._store
 
     def _takes_insistence(self) -> bool:
-        insists = any(request.insists for request in self._flushes)
+        told = self._told()
+        insists = any(r.insists and (r.seen > told or not r.leaving) for r in self._flushes)
         for request in self._flushes:
             request.insists = False
         return insists
@@ -348,9 +364,20 @@ class Courier:
     def _leaves(self) -> bool:
         return bool(self._flushes) and all(request.leaving for request in self._flushes)
 
+    def _last_moment(self) -> float:
+        """Until when an attempt may take. One that outlived the process would leave its lease
+        behind, and every other process waiting for that."""
+        if not self._leaves():
+            return math.inf
+        return max(request.deadline for request in self._flushes) - TO_WRITE_DOWN
+
     def _is_awaited(self) -> bool:
-        """Whether somebody waits for errors that have not been told."""
-        return bool(self._flushes) and max(r.seen for r in self._flushes) > self._told()
+        """Whether somebody waits for errors that have not been told.
+
+        The first look of a flush is for everybody's; who leaves waits for its own only.
+        """
+        told = self._told()
+        return any(r.seen > told or (r.insists and not r.leaving) for r in self._flushes)
 
     def _told(self) -> int:
         stats = self.stats()

@@ -356,7 +356,7 @@ class WeComHandler(logging.Handler):
         from wecom_logging import process
 
         courier = self._courier
-        if not courier.pending():
+        if not courier.owes():
             return True
         if owns_logging_lock():
             courier.nudge()

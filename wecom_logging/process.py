@@ -47,6 +47,8 @@ class Deliverer(Protocol):
 
     def pending(self) -> int: ...
 
+    def owes(self) -> bool: ...
+
     def ask(self, deadline: float) -> Any: ...
 
     def wait(self, request: Any) -> bool: ...
@@ -172,7 +174,7 @@ def deliver_pending() -> None:
 
 def deliver_within(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    couriers = [c for c in list(_couriers.values()) if c.pending() or c.busy]
+    couriers = [c for c in list(_couriers.values()) if c.owes() or c.busy]
     requests = [(c, c.ask(deadline)) for c in couriers]
     for courier, request in requests:
         courier.wait(request)
