@@ -209,3 +209,16 @@ def _body(text: str) -> str:
     import textwrap
 
     return textwrap.dedent(text)
+
+
+@pytest.mark.parametrize("fault", ["status", "hang"])
+def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
+    fault: str, sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    sim.faults.add(fault, delay=5)
+    body = CONFIGURE + 'log.error("again")\n'
+    for _ in range(2):
+        assert "not delivered at exit" in run_program(body, sim, kind="app", close_timeout=1).err
+    sim.faults.clear()
+    done = run_program(body, sim, kind="app", close_timeout=15)
+    assert counted(sim.messages) == 3, done.err

@@ -165,3 +165,21 @@ def test_a_fork_that_is_not_seen_while_the_courier_sends(
     assert done.returncode == 0, done.err
     assert "not delivered" not in done.err
     assert counted(sim.messages) == 2, done.err
+
+
+def test_a_flush_tells_what_a_killed_child_had_left_in_the_store(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        log.error("parent"); assert handler.flush()
+        child = os.fork()
+        if not child:
+            log.error("child")
+            while handler._courier.busy or not handler._courier._kept: time.sleep(0.005)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert handler.flush()
+        """
+    done = run_program(_program(body), sim)
+    assert done.returncode == 0, done.err
+    assert counted(sim.messages) == 2, done.err
