@@ -99,16 +99,22 @@ def _(**_):
 """
 )
 
-#: Sends so many tasks of each kind as a line says, and answers with a line.
+#: Sends so many tasks of each kind as a line says, and answers with a line. Tasks are moved to
+#: the broker as whole files: a worker that finds one half written ends.
 PRODUCER = """
 import sys
 import celery_app
 
+staged = celery_app.broker / "staged"
+staged.mkdir()
+celery_app.app.conf.broker_transport_options["data_folder_out"] = str(staged)
 for line in sys.stdin:
     for _ in range(int(line)):
         celery_app.pay.delay(8841, "")
         celery_app.refund.delay(8842, "")
         celery_app.stock.delay()
+    for path in staged.iterdir():
+        path.rename(celery_app.broker / "messages" / path.name)
     print(flush=True)
 """
 
@@ -142,7 +148,7 @@ class Scene:
             "WECOM_STORE": f"sqlite:///{self.directory / 'alerts.db'}",
             # The first kill comes before the first message, all others long before the
             # second: nobody is killed who has a message in hand (that is tested elsewhere).
-            "WECOM_GROUP_WAIT": "4",
+            "WECOM_GROUP_WAIT": "2",
             "WECOM_GROUP_INTERVAL": "300",
             "WECOM_REPEAT_INTERVALS": "300",
             "WECOM_CLOSE_TIMEOUT": "20",
