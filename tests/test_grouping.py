@@ -13,7 +13,8 @@ import pytest
 from support import Watched, balanced, eventually
 
 from wecom_logging import grouping, source
-from wecom_logging.grouping import Origin, Tallies, Tally, fingerprint, identify, mask
+from wecom_logging.grouping import Origin, Tallies, Tally, fingerprint, mask
+from wecom_logging.identity import identify
 
 Watch = Callable[..., Watched]
 

@@ -115,7 +115,12 @@ def test_the_constructor_touches_no_network_no_file_no_thread(
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("the constructor has done something")
 
-    for name in ("socket.socket", "socket.getaddrinfo", "_thread.start_new_thread", "os.mkdir"):
+    for name in (
+        "socket.socket.connect",
+        "socket.getaddrinfo",
+        "_thread.start_new_thread",
+        "os.mkdir",
+    ):
         monkeypatch.setattr(name, refuse)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     robot = WeComHandler(webhook_key="k")

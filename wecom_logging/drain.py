@@ -18,7 +18,8 @@ from wecom_logging.capture import complete
 from wecom_logging.complaints import complain
 from wecom_logging.delivery import where
 from wecom_logging.digest import Event, Identity
-from wecom_logging.grouping import Key, Tallies, Tally, identify, others
+from wecom_logging.grouping import Key, Tallies, Tally
+from wecom_logging.identity import identify, others
 from wecom_logging.stats import Books
 from wecom_logging.stores.base import Entry
 

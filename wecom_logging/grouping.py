@@ -13,13 +13,12 @@ import os
 import re
 import sys
 from collections.abc import Hashable
-from hashlib import blake2b
 from itertools import count
 from types import CodeType, TracebackType
 from typing import Any
 
 from wecom_logging.digest import Identity
-from wecom_logging.source import below_root, is_library
+from wecom_logging.source import is_library
 
 #: How much of a message that arrives already rendered is looked at, and how much of a text
 #: that may hold a traceback or be JSON. A log line of 10 MB costs no more than that.
@@ -38,7 +37,7 @@ VARYING = "varying messages"
 #: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
 Key = tuple[Any, ...]
 OTHERS = ("others", "others-critical")
-_CROWDS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
+CROWDS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 
 _MASKS = re.compile(
@@ -279,11 +278,11 @@ def mask(message: str) -> str:
     if len(message) > WHOLE:
         message = f"{message[:HEAD]} … {message[-TAIL:]}"
     if "\x1b" in message:
-        message = _ANSI.sub("", message)
+        message = ANSI.sub("", message)
     return _MASKS.sub("*", message)
 
 
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def json_event(message: str) -> dict[str, Any] | None:
@@ -353,8 +352,8 @@ class Tallies:
             crowd = (*site, VARYING)
             if crowd in self.known:
                 return crowd
-        if len(self.known) - sum(key in self.known for key in _CROWDS) >= self.max_groups:
-            return _CROWDS[record.levelno >= logging.CRITICAL]
+        if len(self.known) - sum(key in self.known for key in CROWDS) >= self.max_groups:
+            return CROWDS[record.levelno >= logging.CRITICAL]
         if varies and crowd is None:
             if len(self._variants) > _MAX_TEMPLATES * 10:
                 self._variants.clear()
@@ -405,105 +404,3 @@ def _codes(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, .
         tb = tb.tb_next
     inner = tb.tb_frame.f_code
     return (inner,) if own is None or own is tb else (inner, own.tb_frame.f_code)
-
-
-def identify(origin: Origin) -> Identity:
-    """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
-    if origin.key in _CROWDS:
-        return others(origin.level)
-    level = level_name(origin.level)
-    if len(origin.key) == 3:
-        chosen = _written(origin.key[2])
-        parts = (EXPLICIT, str(origin.key[1]), chosen)
-        return _identity(origin, level, parts, chosen[:HEAD])
-    if origin.types:
-        return _exception_identity(origin, level)
-    site = (origin.logger, level, below_root(origin.pathname), origin.function)
-    template = origin.key[-1]
-    if isinstance(template, tuple):
-        return _text_identity(origin, level, site, template)
-    text = template if isinstance(template, str) else getattr(template, "__qualname__", "")
-    return _identity(origin, level, (*site, text), text[:HEAD])
-
-
-def others(level: int) -> Identity:
-    """The group of what is not told apart; CRITICAL has one of its own."""
-    critical = level >= logging.CRITICAL
-    return Identity(OTHERS[critical], "", "critical" if critical else "error")
-
-
-def level_name(level: int) -> str:
-    """What a level is called in an identity: the usual ones by their own names, whatever
-    `addLevelName` makes of them for a console (colours, translations)."""
-    if level >= logging.CRITICAL:
-        return "critical"
-    return _LEVELS.get(level) or _ANSI.sub("", logging.getLevelName(level)).lower()
-
-
-_LEVELS = {
-    logging.ERROR: "error",
-    logging.WARNING: "warning",
-    logging.INFO: "info",
-    logging.DEBUG: "debug",
-}
-
-
-def _written(chosen: object) -> str:
-    """A fingerprint of the application's own, as it is: two that differ are two groups."""
-    return chosen if isinstance(chosen, str) else _ADDRESS.sub(" at *", repr(chosen))
-
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-
-
-def _identity(
-    origin: Origin, level: str, parts: tuple[str, ...], template: str, **more: str
-) -> Identity:
-    more.setdefault("place", _spoken(below_root(origin.pathname), origin.function))
-    return Identity(id=_digest(parts), logger=origin.logger, level=level, template=template, **more)
-
-
-def _exception_identity(origin: Origin, level: str) -> Identity:
-    names = [f"{t.__module__}.{t.__qualname__}" for t in origin.types]
-    places = [_spoken(below_root(c.co_filename), _qualname(c)) for c in origin.codes]
-    site = (origin.logger, level, below_root(origin.pathname), origin.function)
-    shown = places[-1] if places else _spoken(site[2], site[3])
-    return _identity(
-        origin,
-        level,
-        (*site, *names, *places),
-        "",
-        type=origin.types[0].__name__,
-        place=shown,
-        cause=_digest((*names, *places[:1])),
-    )
-
-
-def _text_identity(
-    origin: Origin, level: str, site: tuple[str, ...], template: tuple[Any, ...]
-) -> Identity:
-    type_name, inner, own = template
-    places = [_spoken(below_root(f[0]), f[2]) for f in (inner, own) if f is not None]
-    return _identity(
-        origin,
-        level,
-        (*site, type_name, *places),
-        "",
-        type=type_name,
-        place=places[-1],
-        cause=_digest((type_name, places[0])),
-    )
-
-
-def _qualname(code: CodeType) -> str:
-    name: str = getattr(code, "co_qualname", code.co_name)  # co_qualname: since 3.11
-    return name.replace("<locals>.", "")
-
-
-def _spoken(path: str, function: str) -> str:
-    return f"{path} {function}".strip()
-
-
-def _digest(parts: tuple[str, ...]) -> str:
-    text = "\x00".join(parts).encode("utf-8", "surrogatepass")
-    return blake2b(text, digest_size=8).hexdigest()
