@@ -99,7 +99,7 @@ def test_threads_of_closed_handlers_end(
             logging.config.dictConfig(LOGGING)
             log.error("x")
         logging.getLogger().handlers[0].flush()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while len(sys._current_frames()) > 2 and time.monotonic() < deadline: time.sleep(0.01)
         print(len(sys._current_frames()))
         """

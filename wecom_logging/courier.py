@@ -39,6 +39,9 @@ CLOSED_LOOK = 1.0
 #: What an exit needs to write down what became of the last attempt, seconds.
 TO_WRITE_DOWN = 0.15
 
+#: How often a courier whose handler is closed looks whether it can end, seconds.
+UNTIL_CLOSED = 5.0
+
 #: The longest pause after an error of our own, seconds.
 STUMBLE = 60.0
 
@@ -169,9 +172,9 @@ class Courier:
         return self.stats().pending
 
     def owes(self) -> bool:
-        """Whether a flush has something to look for: errors of ours, or a store in which
-        others may have left theirs, who cannot tell them any more."""
-        return self.pending() > 0 or (self._store is not None and self._store.durable)
+        """Whether a flush has something to wait or look for: errors of ours, a file on its
+        way, or a store in which others may have left errors that they cannot tell any more."""
+        return self.pending() > 0 or self.busy or (self._store is not None and self._store.durable)
 
     def stats(self) -> Stats:
         """The account, in one consistent reading."""
@@ -237,6 +240,8 @@ class Courier:
         while True:
             self._listen(wait)
             wait = self._visit_safely()
+            if self.closed and wait is not None:
+                wait = min(wait, UNTIL_CLOSED)  # others may have told what it waits for
             if self.closed and self._inbox.empty() and not self.pending():
                 process.dismiss(self)
                 return

@@ -360,7 +360,7 @@ class WeComHandler(logging.Handler):
             return True
         if owns_logging_lock():
             courier.nudge()
-            return False
+            return not courier.pending()
         began = time.monotonic()
         if process.exiting.begun:
             timeout = process.exiting.left(timeout)

@@ -40,7 +40,6 @@ class Deliverer(Protocol):
 
     close_timeout: float
     closed: bool
-    busy: bool
 
     @property
     def last_error(self) -> str | None: ...
@@ -174,7 +173,7 @@ def deliver_pending() -> None:
 
 def deliver_within(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    couriers = [c for c in list(_couriers.values()) if c.owes() or c.busy]
+    couriers = [c for c in list(_couriers.values()) if c.owes()]
     requests = [(c, c.ask(deadline)) for c in couriers]
     for courier, request in requests:
         courier.wait(request)
