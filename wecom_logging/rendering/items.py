@@ -95,6 +95,11 @@ class Item:
         """Where it broke and how it got there, innermost place first, each once."""
         return trace(self.lead, self.sample)
 
+    @cached_property
+    def has_locals(self) -> bool:
+        """Whether local variables were captured, because the user asked for them."""
+        return any(frame.locals for failure in self.sample.chain for frame in failure.frames)
+
     @property
     def varying(self) -> bool:
         """Whether this is a call site with too many messages to tell them apart."""

@@ -39,7 +39,8 @@ class Body:
         """Ids of the groups that are shown without all of their own frames."""
         for index, item in enumerate(page.items[: len(self.blocks) + len(self.rows)]):
             at_length = index < len(self.blocks)
-            if self.blocks[index].frames_left_out if at_length else len(item.trace) > 1:
+            cut = self.blocks[index].frames_left_out if at_length else len(item.trace) > 1
+            if cut or item.has_locals:  # which only the file has room for
                 yield from (report.identity.id for report in item.reports)
 
     def fits(self, page: Page, budget: int) -> bool:
