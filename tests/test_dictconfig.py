@@ -103,6 +103,7 @@ def test_threads_of_closed_handlers_end(
         while len(sys._current_frames()) > 2 and time.monotonic() < deadline: time.sleep(0.01)
         print(len(sys._current_frames()))
         """
-    done = run_program(textwrap.dedent(body), sim, rate_limit=[[1000, 60]])
+    # A thread stays as long as its errors wait for their pause: a short one.
+    done = run_program(textwrap.dedent(body), sim, rate_limit=[[1000, 60]], repeat_intervals=[0.5])
     assert int(done.out) <= 2, "main and the courier of the handler that is open"
     assert counted(sim.messages) == 10
