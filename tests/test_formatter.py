@@ -68,7 +68,8 @@ def test_a_plain_one(configure: Any, sender: RecordingSender) -> None:
         except LookupError:
             logging.getLogger("formatted").exception("order %d failed", order, stack_info=True)
     assert handler.flush()
-    (message,) = sender.messages
+    message, file = sender.messages
+    assert file.msgtype == "file", "the local variables"
     assert "ERROR formatted pid=" in message.content
     assert ":: order 7 failed" in message.content
     assert "Traceback" not in message.content
@@ -92,7 +93,8 @@ def test_structlogs(configure: Any, sender: RecordingSender) -> None:
         except LookupError:
             log.exception("order failed", order=order, password="hunter2-hunter2")
     assert handler.flush()
-    (message,) = sender.messages
+    message, file = sender.messages
+    assert file.msgtype == "file", "the local variables"
     assert "order failed" in message.content
     assert "Traceback" not in message.content
     assert "hunter2" not in message.content
