@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wecom_logging.redaction import redact_value, redactor
+from wecom_logging.redaction import redact_text, redact_value, redactor
 
 FAKE = "Zq9-fake"
 
@@ -253,3 +253,16 @@ def test_what_is_imported_is_the_standard_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+_PIECES = ["a", " ", "password", "=", "pass", "\x9b", "\x1b[", "\u200b", "\u3164", "\b", "\n",
+           '"', "\\", "hunter2", "138", "00138000", "token: ", "密", "码：", "x" * 8, "sk-",
+           "A1" * 12, "://u:", "@h", "Bearer ", "\ud800"]  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join), max_size=5))
+def test_many_texts_at_once_are_redacted_like_each_alone(texts: list[str]) -> None:
+    """Hints are looked for in all texts of an event together: none may hide another's."""
+    redact = redactor(True, ())
+    together = redact(None, "", {f"_{i}": text for i, text in enumerate(texts)})
+    assert list(together.values()) == [redact_text(text) for text in texts]

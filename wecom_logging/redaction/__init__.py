@@ -30,7 +30,7 @@ from urllib.parse import quote, quote_plus
 from wecom_logging.text import strip_hidden
 
 from .keys import Rule, mask, rule_for
-from .patterns import redact_text
+from .patterns import Steps, redact_text
 
 __all__ = ["Mode", "Processor", "mask", "redact_text", "redact_value", "redactor"]
 
@@ -55,7 +55,7 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        walk = _Walk(mode, _pattern(tuple(sorted(set(secrets)))))
+        walk = _Walk(mode, _pattern(tuple(sorted(set(secrets)))), _texts(event_dict))
         return {walk.text(str(key)): walk.value(value, key) for key, value in event_dict.items()}
 
     return redact
@@ -70,21 +70,39 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    return _Walk(True if personal_data else "secrets", None).value(value, key)
+    return _Walk(True if personal_data else "secrets", None, _texts(value)).value(value, key)
+
+
+def _texts(value: Any) -> str | None:
+    """All texts in plain JSON data, to look for hints in; None for anything else."""
+    try:
+        texts = json.dumps(value, ensure_ascii=False, check_circular=True)
+    except Exception:  # not plain, too deep, or a loop
+        return None
+    # A control character has been written out, so that it cannot be taken away again; and a
+    # terminal sequence that one text begins would reach into the next.
+    return None if _CONTROLS.search(texts) else strip_hidden(texts)
+
+
+_CONTROLS = re.compile(r"\\(?:u00|[bf])|\x9b")
 
 
 class _Walk:
     """One way through nested data. It remembers where it is, for data that hold themselves."""
 
-    def __init__(self, mode: Mode, own: re.Pattern[str] | None) -> None:
+    def __init__(self, mode: Mode, own: re.Pattern[str] | None, texts: str | None) -> None:
         self._mode = mode
         self._own = own
+        self._steps = Steps(texts, personal_data=mode is True)
         self._inside: set[int] = set()
 
     def text(self, text: str) -> str:
+        if not (self._own or self._mode):
+            return text
+        text = strip_hidden(text)
         if self._own:
-            text = self._own.sub(mask("wecom secret"), strip_hidden(text))
-        return redact_text(text, personal_data=self._mode is True) if self._mode else text
+            text = self._own.sub(mask("wecom secret"), text)
+        return self._steps.take(text) if self._mode else text
 
     def value(self, value: Any, key: object = None) -> Any:
         rule = self._rule(key)

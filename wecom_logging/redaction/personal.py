@@ -26,6 +26,14 @@ _MOBILE = re.compile(
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
+_NUMBER = re.compile(r"\d(?:[ -]?\d){10}", re.ASCII)
+
+
+def may_occur(text: str) -> bool:
+    """Whether there is a number in it that is long enough for any of them."""
+    return _NUMBER.search(text) is not None
+
+
 def redact_personal(text: str) -> str:
     """`text` with identity cards, bank cards and mobile numbers shown in part."""
     text = _IDENTITY_CARD.sub(_identity_card, text)
