@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from wecom_logging.capture import capture, preload
 from wecom_logging.complaints import complain
@@ -32,15 +31,14 @@ from wecom_logging.stores.opening import Place, opener, password
 MIN_BYTES = 1024
 
 
-@dataclass(frozen=True)
-class Assembly:
+class Assembly(NamedTuple):
     """What a handler and its courier work with."""
 
     #: On the thread that logs: an event for a record.
     capture: Callable[[logging.LogRecord, logging.Formatter | None], Event]
     #: The user's processors, then the redaction.
     processors: tuple[Processor, ...]
-    redact: Callable[[str], str]
+    redact: Processor
     open_store: Callable[[], Store]
     style: Style
     sender: Sender
@@ -86,7 +84,7 @@ def assemble(options: Options, started: float) -> Assembly:
     return Assembly(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
         processors=(*options.processors, redact),
-        redact=lambda text: str(redact(None, "", {"": text})[""]),
+        redact=redact,
         open_store=opener(options.store, place),
         style=style,
         sender=sender,

@@ -360,7 +360,7 @@ class Courier:
         return self._store
 
     def _takes_insistence(self) -> bool:
-        told = self._told()
+        told = self._books.settled
         insists = any(r.insists and (r.seen > told or not r.leaving) for r in self._flushes)
         for request in self._flushes:
             request.insists = False
@@ -381,15 +381,11 @@ class Courier:
 
         The first look of a flush is for everybody's; who leaves waits for its own only.
         """
-        told = self._told()
+        told = self._books.settled
         return any(r.seen > told or (r.insists and not r.leaving) for r in self._flushes)
 
-    def _told(self) -> int:
-        stats = self.stats()
-        return stats.seen - stats.pending
-
     def _answer_flushes(self) -> None:
-        told, now = self._told(), time.monotonic()
+        told, now = self._books.settled, time.monotonic()
         for request in list(self._flushes):
             if self._handed_over or told >= request.seen or now >= request.deadline:
                 self._flushes.remove(request)

@@ -36,7 +36,7 @@ class Drain:
     Args:
         tallies: The table that the handler counts in.
         processors: Those of the user, then the redaction.
-        redact: For what is kept of a group besides its samples.
+        redact: The last of them, for what is kept of a group besides its samples.
         show_source: Whether samples get source lines.
         quiet_after: Seconds without errors after which a tally may make room for others.
     """
@@ -47,7 +47,7 @@ class Drain:
         books: Books,
         *,
         processors: tuple[Processor, ...],
-        redact: Callable[[str], str],
+        redact: Processor,
         show_source: bool,
         quiet_after: float,
     ) -> None:
@@ -127,12 +127,8 @@ class Drain:
     def _identified(self, tally: Tally) -> Identity:
         try:
             found = identify(tally.origin)
-            return replace(
-                found,
-                logger=self._redact(found.logger),
-                type=self._redact(found.type),
-                template=self._redact(found.template),
-            )
+            texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            return replace(found, **self._redact(None, "", texts))
         except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
             # an error that has no name is counted all the same
             complain(

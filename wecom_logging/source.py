@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
@@ -45,10 +46,18 @@ def _find_below_root(filename: str) -> str:
     if not filename or filename.startswith("<"):
         return filename
     path = _absolute(filename)
-    roots = [_absolute(root) + os.sep for root in sys.path if isinstance(root, str)]
-    root = max((r for r in roots if path.startswith(r) and r != os.sep), key=len, default="")
+    roots = _roots(tuple(root for root in sys.path if isinstance(root, str)), _absolute(""))
+    root = next(filter(path.startswith, roots), "")
     below = path[len(root) :] if root else os.sep.join(path.split(os.sep)[-2:])
     return below.replace(os.sep, "/")
+
+
+@lru_cache(maxsize=1)
+def _roots(paths: tuple[str, ...], directory: str) -> tuple[str, ...]:
+    """Import roots as absolute paths, the longest first; `directory` is the one of relative
+    ones. Remembered, because making them absolute takes longer than all else here."""
+    roots = {_absolute(path) + os.sep for path in paths} - {os.sep}
+    return tuple(sorted(roots, key=len, reverse=True))
 
 
 def _absolute(path: str) -> str:

@@ -42,6 +42,12 @@ class Books:
     def last_error(self) -> str | None:
         return self._entries.last_error
 
+    @property
+    def settled(self) -> int:
+        """Errors that nobody has to tell any more."""
+        entries = self._entries
+        return entries.reported + entries.muted + entries.lost
+
     def add(self, **counts: int) -> None:
         """Add to some of the counts."""
         with self._writing:
