@@ -37,7 +37,7 @@ AGAIN = report("3333", "ValueError", "c.py f", state="again", count=50)
 STILL = report("4444", "TypeError", "d.py f", state="still", count=9)
 SURGE = replace(STILL, news=True)
 OVER = report("5555", "EOFError", "e.py f", state="over", count=0, total=70, last=NOW - 600)
-OTHERS = replace(NEW, identity=replace(NEW.identity, id="others", type="", place=""), count=40)
+OTHERS = replace(NEW, identity=NEW.identity._replace(id="others", type="", place=""), count=40)
 
 
 def lines(*reports: Report, style: Style = STYLE, **more: Any) -> list[str]:
@@ -72,8 +72,8 @@ def test_late_messages_are_white() -> None:
     """After an outage, or when a process before this one left the errors behind."""
     assert lines(NEW, outage=Outage(NOW - 60, "refused"))[0].startswith("⚪")
     old = replace(NEW, last=NOW - 300)
-    assert lines(old, style=replace(STYLE, started=NOW - 10))[0].startswith("⚪")
-    assert lines(old, style=replace(STYLE, started=NOW - 400))[0].startswith("🔴")
+    assert lines(old, style=STYLE._replace(started=NOW - 10))[0].startswith("⚪")
+    assert lines(old, style=STYLE._replace(started=NOW - 400))[0].startswith("🔴")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_late_messages_are_white() -> None:
 def test_first_line_is_cut(app: str, kind: str, expected: str) -> None:
     """The last part goes first, then the app, never the count."""
     many = report("1111", kind, "a.py f", count=1234567)
-    line = lines(many, style=replace(STYLE, app=app))[0]
+    line = lines(many, style=STYLE._replace(app=app))[0]
     assert columns(line) <= 64
     assert line == expected
 
@@ -104,20 +104,20 @@ def test_a_long_kind_keeps_the_number_of_kinds() -> None:
     ("style", "expected"),
     [
         (STYLE, "> web-1 · 14:03:25–14:03:26 +08"),
-        (replace(STYLE, show_offset=False), "> web-1 · 14:03:25–14:03:26"),
-        (replace(STYLE, release="2.3"), "> web-1 · release 2.3 · 14:03:25–14:03:26 +08"),
+        (STYLE._replace(show_offset=False), "> web-1 · 14:03:25–14:03:26"),
+        (STYLE._replace(release="2.3"), "> web-1 · release 2.3 · 14:03:25–14:03:26 +08"),
         (
-            replace(STYLE, release="2.3", started=NOW - 40),
+            STYLE._replace(release="2.3", started=NOW - 40),
             "> web-1 · release 2.3 (up 40 s) · 14:03:25–14:03:26 +08",
         ),
         (
-            replace(STYLE, release="2.3", started=NOW - HOUR),
+            STYLE._replace(release="2.3", started=NOW - HOUR),
             "> web-1 · release 2.3 · 14:03:25–14:03:26 +08",
         ),
-        (replace(STYLE, started=NOW - 840), "> web-1 · up 14 min · 14:03:25–14:03:26 +08"),
-        (replace(STYLE, timezone=timezone.utc), "> web-1 · 06:03:25–06:03:26 UTC"),
+        (STYLE._replace(started=NOW - 840), "> web-1 · up 14 min · 14:03:25–14:03:26 +08"),
+        (STYLE._replace(timezone=timezone.utc), "> web-1 · 06:03:25–06:03:26 UTC"),
         (
-            replace(STYLE, timezone=timezone(-timedelta(hours=3, minutes=30))),
+            STYLE._replace(timezone=timezone(-timedelta(hours=3, minutes=30))),
             "> web-1 · 02:33:25–02:33:26 -03:30",
         ),
     ],
@@ -215,7 +215,7 @@ def test_the_place_of_the_identity_gets_the_line_of_the_sample() -> None:
 def test_no_source_if_not_wanted() -> None:
     """`show_source=False` keeps code out of messages."""
     known = report("1111", "ConnectTimeout", "pay/gateway.py post", samples=(TIMEOUT,))
-    assert "session.post" not in "\n".join(lines(known, style=replace(STYLE, show_source=False)))
+    assert "session.post" not in "\n".join(lines(known, style=STYLE._replace(show_source=False)))
 
 
 def test_without_an_exception() -> None:
@@ -375,8 +375,8 @@ def test_a_link_with_all_fields() -> None:
     """Times are milliseconds, with a minute of margin at both ends."""
     sample = event("m", error("OSError", "no"), request_id="r1", trace_id="t1")
     known = report("1111", "OSError", "a.py f", samples=(sample,), first=NOW - 5)
-    style = replace(
-        STYLE, link="https://l/{id}/{logger}/{type}/{request_id}/{trace_id}/{from}-{to}"
+    style = STYLE._replace(
+        link="https://l/{id}/{logger}/{type}/{request_id}/{trace_id}/{from}-{to}"
     )
     url = f"https://l/{'1111' * 4}/pay.views/OSError/r1/t1/1772604141000-1772604266000"
     assert f"[logs]({url})" in "\n".join(lines(known, style=style))
@@ -421,7 +421,7 @@ def test_a_group_that_is_over_is_drawn_once_with_its_last_errors() -> None:
 
 def test_what_is_over_takes_a_few_lines_only() -> None:
     over = [
-        replace(OVER, identity=replace(OVER.identity, id=f"{n:016x}", cause="")) for n in range(300)
+        replace(OVER, identity=OVER.identity._replace(id=f"{n:016x}", cause="")) for n in range(300)
     ]
     content = "\n".join(lines(NEW, *over))
     assert content.count("**OVER**") == 6

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -33,7 +32,7 @@ cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 @pytest.mark.parametrize("msgtype", LIMITS)
 def test_message(case: Callable[[], Digest], msgtype: MsgType, language: Language) -> None:
     """Every case in every dialect and language."""
-    style = replace(STYLE, msgtype=msgtype, max_bytes=LIMITS[msgtype], language=language)
+    style = STYLE._replace(msgtype=msgtype, max_bytes=LIMITS[msgtype], language=language)
     rendered = render(case(), style, file_follows=case.__name__ == "crowded")
     check(rendered, case(), style, "full")
     compare(f"{case.__name__}.{msgtype}.{language}", rendered.message.content)
@@ -53,7 +52,7 @@ def test_plainer(case: Callable[[], Digest], shape: Shape) -> None:
 def test_file(name: str, language: Language) -> None:
     """The attached file."""
     case = next(case for case in CASES if case.__name__ == name)
-    compare(f"{name}.file.{language}", report_text(case(), replace(STYLE, language=language)))
+    compare(f"{name}.file.{language}", report_text(case(), STYLE._replace(language=language)))
 
 
 def compare(name: str, content: str) -> None:

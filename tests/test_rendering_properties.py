@@ -210,7 +210,7 @@ def test_hostile_text_in_every_place(hostile: str, msgtype: Any, shape: Shape) -
         "5c1e" * 4,
         tuple(
             Report(
-                identity=replace(identity, id=f"{n:016x}"),
+                identity=identity._replace(id=f"{n:016x}"),
                 state="new",
                 count=n + 1,
                 doubtful=1,
@@ -322,7 +322,7 @@ def check_markup(content: str, msgtype: str) -> None:
 def check_shown(content: str, rendered: Rendered, digest: Digest, shape: Shape) -> None:
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
-        digest = replace(digest, reports=tuple(replace(r, samples=()) for r in digest.reports))
+        digest = digest._replace(reports=tuple(replace(r, samples=()) for r in digest.reports))
     shown = itemise(digest)[0]
     left_out = rendered.kinds_left_out
     while left_out:

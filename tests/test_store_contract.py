@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -177,7 +176,7 @@ def test_the_first_sample_stays_and_the_latest(client: Client) -> None:
 def test_texts_come_out_as_they_went_in(client: Client) -> None:
     hostile = 'lone \ud800 surrogate, \x00, "quotes", 数据库 💥 [link](http://x) {"a": [1.5, null]}'
     sample = {"event": hostile, "deep": {"list": [1, 2.5, None, True, {"x": []}], "none": {}}}
-    entry = Entry(replace(identity("A"), type=hostile), 1, (sample,))
+    entry = Entry(identity("A")._replace(type=hostile), 1, (sample,))
     client.store.merge(Batch(client.source, 1, (entry,)))
     (report,) = client.claim(urgent=True).digest.reports
     assert report.identity.type == hostile

@@ -264,5 +264,5 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
 def test_without_what_was_told_counts_can_be_negative() -> None:
     entries = (Entry(identity("A"), 5, (event("a"),), doubtful=5), Entry(identity("B"), 2))
     gone = (Entry(identity("A"), 3), Entry(identity("B"), 2), Entry(identity("C"), 4))
-    left = {entry.identity.id: (entry.count, entry.doubtful) for entry in without(entries, gone)}
+    left = {entry.identity.id: (entry.errors, entry.doubtful) for entry in without(entries, gone)}
     assert left == {"A": (2, 2), "C": (-4, 0)}

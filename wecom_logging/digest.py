@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
@@ -11,8 +11,7 @@ Event = dict[str, Any]
 State = Literal["new", "again", "still", "over"]
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """What makes a group this group: stable across processes and releases, already redacted."""
 
     #: Sixteen hexadecimal digits. The first four are shown, as in `#7f3a`.
@@ -64,8 +63,7 @@ class Report:
     first: float = 0.0
 
 
-@dataclass(frozen=True)
-class Outage:
+class Outage(NamedTuple):
     """Why this digest comes late."""
 
     #: When the first attempt failed, seconds since the epoch.
@@ -74,8 +72,7 @@ class Outage:
     reason: str
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(NamedTuple):
     """The groups that one message will report."""
 
     #: Names the lease in the store; the message's own id is `m-` and its first four digits.

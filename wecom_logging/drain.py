@@ -9,7 +9,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from structlog import DropEvent
@@ -128,7 +127,7 @@ class Drain:
         try:
             found = identify(tally.origin)
             texts = {"logger": found.logger, "type": found.type, "template": found.template}
-            return replace(found, **self._redact(None, "", texts))
+            return found._replace(**self._redact(None, "", texts))
         except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
             # an error that has no name is counted all the same
             complain(

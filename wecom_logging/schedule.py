@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wecom_logging.errors import (
     BusyError,
@@ -40,8 +40,7 @@ BLOCKS = (65.0, 300.0, 900.0, 3600.0)
 UNCLEAR_FOR = 3.5 * 3600
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """The options of the schedule; the defaults are the handler's."""
 
     group_wait: float = 1.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from . import personal
 
@@ -20,8 +20,7 @@ def mask(label: str) -> str:
     return f"[redacted: {label}]"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What a name says about its value."""
 
     label: str

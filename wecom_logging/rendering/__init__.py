@@ -69,16 +69,16 @@ def _plainer(style: Style, shape: Shape) -> Style:
     if shape == "full":
         return style
     if shape == "short":
-        return replace(style, max_bytes=style.max_bytes // 2)
+        return style._replace(max_bytes=style.max_bytes // 2)
     max_bytes = min(style.max_bytes, _TEXT_BYTES) // 2
-    return replace(style, msgtype="text", max_bytes=max_bytes, link=None)
+    return style._replace(msgtype="text", max_bytes=max_bytes, link=None)
 
 
 def _without_logged_text(digest: Digest) -> Digest:
     """Only what the program's own code says: types, places, names of loggers, counts."""
-    outage = digest.outage and replace(digest.outage, reason="")
-    return replace(digest, reports=tuple(map(_anonymous, digest.reports)), outage=outage)
+    outage = digest.outage and digest.outage._replace(reason="")
+    return digest._replace(reports=tuple(map(_anonymous, digest.reports)), outage=outage)
 
 
 def _anonymous(report: Report) -> Report:
-    return replace(report, identity=replace(report.identity, template=""), samples=())
+    return replace(report, identity=report.identity._replace(template=""), samples=())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wecom_logging import text
 from wecom_logging.rendering import links
@@ -15,8 +15,7 @@ from wecom_logging.rendering.page import Page
 from wecom_logging.rendering.sample import Failure, Frame
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(NamedTuple):
     """How much of a group is drawn. Texts in bytes, all else in pieces."""
 
     text: int
@@ -56,8 +55,7 @@ _IDS = ("request_id", "trace_id", "user_id")
 _REQUEST = frozenset({"method", "path", "task"})
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A group that was drawn."""
 
     text: str
@@ -79,7 +77,7 @@ def row(item: Item, page: Page) -> Row:
     return Row(
         state=_state(item, page),
         kind=_kind(item, pen, pen.say(title(item, page), _ROW_TITLE)),
-        count=_count(item),
+        times=_count(item),
         extent=_extent(item, page),
         history=" · ".join(filter(None, _history(item, page))),
         place=pen.place(item.places(1)[0][1], _PLACE),
@@ -115,7 +113,7 @@ class _Artist:
             Row(
                 state=_state(item, page),
                 kind=_kind(item, self.pen, self._split_title()[0]),
-                count=_count(item),
+                times=_count(item),
                 extent=_extent(item, page),
                 history=" · ".join(filter(None, [*_trend(item, page), *_history(item, page)])),
             )

@@ -6,21 +6,20 @@ Whatever is handed to a form is inert already (see `Pen`); the forms add our own
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wecom_logging import text
 from wecom_logging.senders.base import MsgType
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A group in one line."""
 
     state: str
     #: Level, if it has to be said, and type or message.
     kind: str
     #: `×12`; "" for a group that is over.
-    count: str
+    times: str
     #: `in 60 places`, for a block.
     extent: str
     #: Trend and total, since when.
@@ -72,7 +71,7 @@ class Markdown:
 
     def _row(self, row: Row) -> str:
         place = row.place and self.code(row.place)
-        count = row.count and self.strong(row.count)
+        count = row.times and self.strong(row.times)
         words = _words(self.strong(row.state), row.kind, count, row.extent, place)
         return " · ".join(filter(None, (words, row.history)))
 
@@ -118,7 +117,7 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        words = _words("###", row.state, row.kind, row.count, row.extent)
+        words = _words("###", row.state, row.kind, row.times, row.extent)
         return " · ".join(filter(None, (words, row.history)))
 
     def trace(self, lines: Sequence[tuple[str, str]]) -> list[str]:
@@ -136,7 +135,7 @@ class MarkdownV2(Markdown):
         return head + [self._cells(row) for row in rows]
 
     def _cells(self, row: Row) -> str:
-        count = " · ".join(filter(None, (_words(row.count, row.extent), row.history)))
+        count = " · ".join(filter(None, (_words(row.times, row.extent), row.history)))
         return _cells((row.state, row.kind, count, row.place and self.code(row.place)))
 
 

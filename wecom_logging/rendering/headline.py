@@ -20,7 +20,7 @@ _FRESH = 3600.0
 
 def headline(page: Page) -> str:
     """Line 1, without markup. What is cut is the last part, then the app, never the count."""
-    count = page.labels.errors(page.count)
+    count = page.labels.errors(page.errors)
     start = f"{_marker(page)} {'CRITICAL ' if _critical(page) else ''}"
     room = _WIDTH - columns(f"{start} · {count}")
     subject, more = _subject(page)
@@ -67,7 +67,7 @@ def _marker(page: Page) -> str:
         return "⚪"
     if _critical(page) or any(map(_is_news, page.digest.reports)):
         return "🔴"
-    return "🟠" if page.count or page.digest.lost else "🟢"
+    return "🟠" if page.errors or page.digest.lost else "🟢"
 
 
 def _critical(page: Page) -> bool:

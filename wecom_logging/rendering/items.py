@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wecom_logging.digest import Digest, Report, State
@@ -13,13 +12,17 @@ from wecom_logging.rendering.sample import Frame, Sample, read
 _STATES: tuple[State, ...] = ("new", "again", "still", "over")
 
 
-@dataclass(frozen=True)
 class Item:
-    """Reports that are drawn together, the one that stands for them first."""
+    """Reports that are drawn together, the one that stands for them first.
 
-    reports: tuple[Report, ...]
-    #: What is told here were the last errors: the groups are over.
-    ended: bool = False
+    Args:
+        reports: At least one.
+        ended: What is told here were the last errors: the groups are over.
+    """
+
+    def __init__(self, reports: tuple[Report, ...], *, ended: bool = False) -> None:
+        self.reports = reports
+        self.ended = ended
 
     @property
     def lead(self) -> Report:
@@ -166,7 +169,7 @@ def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
     for places in traces:
         for index, (frame, times) in enumerate(places):
             if _same_file(frame.path, path) and _same_function(frame.name, name):
-                return [(replace(frame, path=path, name=name), times), *places[index + 1 :]]
+                return [(frame._replace(path=path, name=name), times), *places[index + 1 :]]
     return [(Frame(path, name=name), 1)]
 
 

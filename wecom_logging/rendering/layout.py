@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wecom_logging.rendering.blocks import Block, Room, draw, row
 from wecom_logging.rendering.dialects import Row
@@ -19,8 +19,7 @@ _FOR_OTHERS = 0.4
 _LINES_FOR_OVER = 6
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """The groups of a message: some at length, some in one line, the rest counted."""
 
     blocks: tuple[Block, ...]

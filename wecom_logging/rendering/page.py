@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from wecom_logging.digest import Digest, Report
 from wecom_logging.rendering.dialects import DIALECTS, Markdown
@@ -15,8 +16,7 @@ from wecom_logging.rendering.style import Style
 _LATE = 120.0
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A digest, sorted for drawing, and the means to draw it."""
 
     digest: Digest
@@ -47,7 +47,7 @@ class Page:
         )
 
     @property
-    def count(self) -> int:
+    def errors(self) -> int:
         """N: what this message newly reports."""
         return sum(report.count for report in self.digest.reports)
 
@@ -60,9 +60,9 @@ class Page:
 
 
 def _with_sane_times(digest: Digest) -> Digest:
-    outage = digest.outage and replace(digest.outage, since=sane(digest.outage.since))
+    outage = digest.outage and digest.outage._replace(since=sane(digest.outage.since))
     reports = tuple(_with_sane_time(report) for report in digest.reports)
-    return replace(digest, now=sane(digest.now), outage=outage, reports=reports)
+    return digest._replace(now=sane(digest.now), outage=outage, reports=reports)
 
 
 def _with_sane_time(report: Report) -> Report:

@@ -50,7 +50,7 @@ def report_text(digest: Digest, style: Style) -> str:
 def _overview(page: Page) -> Iterator[str]:
     labels, style, digest = page.labels, page.style, page.digest
     sender = " ".join(filter(None, (style.app, style.environment)))
-    facts = [sender, labels.errors(page.count), digest.message_id, page.calendar.full(digest.now)]
+    facts = [sender, labels.errors(page.errors), digest.message_id, page.calendar.full(digest.now)]
     yield visible(" · ".join(filter(None, facts)))
     if style.release:
         yield visible(labels.release(style.release))

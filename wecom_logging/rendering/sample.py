@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
@@ -36,8 +37,7 @@ OWN_KEYS = frozenset(
 _MAX_DEPTH = 8
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One place in a traceback; `line` is 0 and texts are empty where nothing is known."""
 
     path: str = ""
@@ -53,8 +53,7 @@ class Frame:
         return place(self.path, self.line, self.name)
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """One exception of a chain."""
 
     type: str
@@ -101,8 +100,7 @@ class Failure:
         return Counter(leaf.type for leaf in self.leaves()).most_common()
 
 
-@dataclass(frozen=True)
-class Crumb:
+class Crumb(NamedTuple):
     """An earlier record of the same request, task or thread."""
 
     time: str
@@ -111,8 +109,7 @@ class Crumb:
     message: str
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One captured event."""
 
     message: str = ""
@@ -126,7 +123,7 @@ class Sample:
     #: The exception, then what it came from.
     chain: tuple[Failure, ...] = ()
     stack: str = ""
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = MappingProxyType({})
     crumbs: tuple[Crumb, ...] = ()
     #: What there was no time or room to capture.
     left_out: str = ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from wecom_logging.senders.base import Message, MsgType
 
@@ -15,8 +14,7 @@ Language = Literal["en", "zh"]
 Shape = Literal["full", "short", "text", "bare"]
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(NamedTuple):
     """The options of the sending process that decide how a message looks."""
 
     app: str
@@ -37,8 +35,7 @@ class Style:
     link: str | None = None
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A message, and what of the digest did not get into it."""
 
     message: Message

@@ -10,7 +10,6 @@ No method takes a time: every store has one clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from wecom_logging.digest import Digest, Event, Identity
@@ -50,31 +49,28 @@ class StoreError(Exception):
         self.unclear = unclear
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """The options that a store goes by: those of the handler that asks."""
 
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     rate_limit: RateLimit = DEFAULT_RATE_LIMIT
     max_groups: int = 1000
     #: The destination recognises a byte-identical repetition.
     duplicate_check: bool = False
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What one source has to say about one group."""
 
     identity: Identity
     #: Negative: so many errors that were merged before have been told elsewhere.
-    count: int
+    errors: int
     samples: tuple[Event, ...] = ()
     #: How many of them a message of unknown fate may have told already.
     doubtful: int = 0
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What one source has counted since its last batch."""
 
     #: `host/pid/nonce`: one handler in one process.
@@ -84,12 +80,11 @@ class Batch:
     entries: tuple[Entry, ...]
 
     @property
-    def count(self) -> int:
-        return sum(entry.count for entry in self.entries)
+    def errors(self) -> int:
+        return sum(entry.errors for entry in self.entries)
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """What has become of the errors of one source."""
 
     reported: int = 0
@@ -107,8 +102,7 @@ class Fleet(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A digest under a lease, with a slot of the rate limit for its first attempt."""
 
     digest: Digest
@@ -118,8 +112,7 @@ class Claim:
     failures: int = 0
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a digest comes back, and what follows from it."""
 
     #: What went wrong, without secrets; the reader is told after the outage.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
+from inspect import Parameter, signature
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -22,7 +23,7 @@ Reader = Callable[[Any], Any]
 
 def encode(record: object) -> str:
     """JSON in ASCII: lone surrogates, which no database takes, are escaped."""
-    return json.dumps(record, default=_plain, separators=(",", ":"))
+    return json.dumps(_named(record), default=_plain, separators=(",", ":"))
 
 
 def decode(kind: type[T], text: str) -> T:
@@ -39,14 +40,19 @@ def decode(kind: type[T], text: str) -> T:
 
 
 def _plain(record: Any) -> dict[str, Any]:
-    return {f.name: getattr(record, f.name) for f in fields(record)}
+    return {name: _named(value) for name, value in vars(record).items()}
+
+
+def _named(value: Any) -> Any:
+    """A `NamedTuple` with its names, of which JSON would know nothing."""
+    return value._asdict() if hasattr(value, "_asdict") else value
 
 
 @cache
 def reader(kind: Any) -> Reader:
     """What checks and builds a value of this type."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
+    if is_dataclass(kind) or hasattr(kind, "_asdict"):
         return _record(kind)
     if origin in (Union, UnionType):
         return _optional(reader(next(a for a in arguments if a is not type(None))))
@@ -103,11 +109,9 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
 
 
 def _record(kind: Any) -> Reader:
-    hints = get_type_hints(kind)
-    reads = {f.name: reader(hints[f.name]) for f in fields(kind)}
-    required = {
-        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
-    }
+    hints, parameters = get_type_hints(kind), signature(kind).parameters
+    reads = {name: reader(hints[name]) for name in parameters}
+    required = {name for name, p in parameters.items() if p.default is Parameter.empty}
 
     def make(value: Any) -> Any:
         # What a newer version has added is left out; what an older one lacks has defaults.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from wecom_logging.complaints import complain
@@ -88,7 +87,7 @@ class FallbackStore:
     def merge(self, batch: Batch) -> None:
         # Numbered here: what was counted in memory comes in between.
         self._sequence += 1
-        batch = replace(batch, sequence=self._sequence)
+        batch = batch._replace(sequence=self._sequence)
         if self._memory is None:
             try:
                 self._primary.merge(batch)
@@ -281,7 +280,7 @@ def without(entries: tuple[Entry, ...], told: tuple[Entry, ...]) -> tuple[Entry,
     left = {entry.identity.id: entry for entry in entries}
     for entry in told:
         have = left.get(entry.identity.id, Entry(entry.identity, 0))
-        count = have.count - entry.count
-        doubtful = min(have.doubtful, max(0, count))
-        left[entry.identity.id] = replace(have, count=count, doubtful=doubtful)
-    return tuple(entry for entry in left.values() if entry.count)
+        errors = have.errors - entry.errors
+        doubtful = min(have.doubtful, max(0, errors))
+        left[entry.identity.id] = have._replace(errors=errors, doubtful=doubtful)
+    return tuple(entry for entry in left.values() if entry.errors)

@@ -100,10 +100,10 @@ class Ledger:
             return
         source.first, source.sequence = source.first or batch.sequence, batch.sequence
         for entry in batch.entries:
-            if entry.count < 0:
+            if entry.errors < 0:
                 source.merged -= self._cancel(entry, batch.source)
             else:
-                source.merged += entry.count
+                source.merged += entry.errors
                 self._add(entry, batch.source)
 
     def _add(self, entry: Entry, source: str) -> None:
@@ -112,8 +112,8 @@ class Ledger:
         group = state.groups.get(entry.identity.id)
         if group is None or schedule.is_forgotten(group.track, group.untold, now):
             group = self._new_group(entry.identity, wait)
-        schedule.arrive(group.track, entry.count, group.untold, now, wait)
-        group.pending[source] = group.pending.get(source, 0) + entry.count
+        schedule.arrive(group.track, entry.errors, group.untold, now, wait)
+        group.pending[source] = group.pending.get(source, 0) + entry.errors
         group.doubtful += entry.doubtful
         if entry.samples:
             before = state.samples.get(group.identity.id, [])
@@ -147,7 +147,7 @@ class Ledger:
     def _cancel(self, entry: Entry, source: str) -> int:
         """Errors that have been told elsewhere; returns how many were still pending."""
         group = self._state.groups.get(entry.identity.id)
-        taken = min(-entry.count, group.pending.get(source, 0)) if group else 0
+        taken = min(-entry.errors, group.pending.get(source, 0)) if group else 0
         if group and taken:
             group.pending[source] -= taken
             group.pending = {s: n for s, n in group.pending.items() if n}

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from wecom_logging.complaints import complain
@@ -18,8 +18,7 @@ from wecom_logging.stores.memory import shared_store
 from wecom_logging.stores.tokens import SharedTokens
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Whose store it is, and by which options it goes."""
 
     sender: Sender

@@ -30,14 +30,14 @@ class Reckoning:
 
     def merged(self, batch: Batch) -> None:
         """The store has taken a batch in."""
-        if any(entry.count < 0 for entry in batch.entries):
+        if any(entry.errors < 0 for entry in batch.entries):
             self._merged = None  # it takes back only what is still pending
         elif self._merged is not None:
-            self._merged += batch.count
+            self._merged += batch.errors
 
     def took_in(self, there: Account, unclear: Batch) -> bool:
         """Whether a batch has arrived of which nobody knew."""
-        arrived = self._merged is not None and there.merged >= self._merged + unclear.count
+        arrived = self._merged is not None and there.merged >= self._merged + unclear.errors
         if arrived:
             self._merged = there.merged
         return arrived

@@ -205,7 +205,7 @@ class RedisStore:
         wait = schedule.wait_for_company(self._policy, critical=entry.identity.critical)
         return {
             **self._group(entry.identity, wait),
-            "count": entry.count,
+            "count": entry.errors,
             "doubtful": entry.doubtful,
             "samples": [encode(sample) for sample in entry.samples],
             "others": self._group(others(entry.identity), wait),
