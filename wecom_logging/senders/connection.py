@@ -15,6 +15,7 @@ import time
 from threading import local
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 
 from wecom_logging.senders.deadline import remaining
@@ -40,6 +41,26 @@ progress = _Progress()
 
 class Adapter(HTTPAdapter):
     """Has urllib3 use our connections, to the API as to a proxy."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._latest: tuple[str, Any] = ("", None)
+        super().__init__(*args, **kwargs)
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The pool of a host. Proxy and certificates stay what they were at its first call,
+        so it is not looked for again, which takes requests 0.1 ms."""
+        origin = "/".join((request.url or "").split("/", 3)[:3])
+        known, pool = self._latest
+        if known != origin:
+            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+            self._latest = (origin, pool)
+        return pool
+
+    def close(self) -> None:
+        self._latest = ("", None)
+        super().close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

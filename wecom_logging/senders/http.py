@@ -12,7 +12,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -170,13 +172,21 @@ def _request(
     """
     request = requests.PreparedRequest()
     request.prepare_method("GET" if body is None and files is None else "POST")
-    query = {k: v.value if isinstance(v, Secret) else v for k, v in params.items()}
-    request.prepare_url(url, query)
+    query = urlencode({k: v.value if isinstance(v, Secret) else v for k, v in params.items()})
+    request.url = f"{_checked(url)}?{query}" if query else _checked(url)
     request.prepare_headers(_HEADERS)
     if body is not None:
         request.headers["Content-Type"] = "application/json"
     request.prepare_body(body, files)
     return request
+
+
+@lru_cache(maxsize=16)
+def _checked(url: str) -> str:
+    """A URL as requests wants it (host in IDNA, path quoted), which takes it 0.15 ms."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url or url
 
 
 def _adapter() -> Adapter:
