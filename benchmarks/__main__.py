@@ -7,6 +7,7 @@ first in another order, so that a slow minute of the machine meets none of them 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, report, workload
+from benchmarks import machine, redis_server, report, workload
 from benchmarks.peers import NULL, load, missing, names
 from benchmarks.sink import Sink
 
@@ -113,6 +114,18 @@ def calls(peers: list[str], scale: Scale) -> Result:
             with Sink() as sink:
                 rows[peer] += run("calls", peer, sink.url, case=case, seconds=scale.seconds)
     return {case: {p: merged(r) for p, r in rows.items()} for case, rows in found.items()}
+
+
+def breadcrumbs(peers: list[str], scale: Scale) -> Result:
+    """Only ours can keep them."""
+    found: Result = {peer: {} for peer in peers if peer.startswith(OURS)}
+    for peer in in_turns(list(found), scale.rounds):
+        for case in report.BREADCRUMBS:
+            with Sink() as sink:
+                found[peer].setdefault(case, []).extend(
+                    run("breadcrumbs", peer, sink.url, case=case, seconds=scale.seconds)
+                )
+    return {peer: {c: merged(r) for c, r in rows.items()} for peer, rows in found.items()}
 
 
 def first(peers: list[str], scale: Scale) -> Result:
@@ -284,7 +297,8 @@ def merged(rows: list[Result], kill: Iterable[Worker] = ()) -> Result:
 
 
 CASES = {
-    case.__name__: case for case in (calls, first, storm, down, killed, latency, imports, growth)
+    case.__name__: case
+    for case in (calls, breadcrumbs, first, storm, down, killed, latency, imports, growth)
 }
 
 
@@ -296,27 +310,44 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to write, without a suffix")
     options = parser.parse_args()
 
-    scale = QUICK if options.quick else FULL
     peers = [NULL, *(peer for peer in options.peers.split(",") if peer != NULL)]
-    absent = {peer: missing(load(peer)) for peer in peers if missing(load(peer))}
-    for peer, packages in absent.items():
-        print(f"left out: {peer}, because {', '.join(packages)} is not installed")
-    peers = [peer for peer in peers if peer not in absent]
-
-    began = time.monotonic()
-    results: Result = {"machine": machine.describe(), "quick": options.quick, "cases": {}}
-    for name in options.cases.split(","):
-        print(f"[{time.monotonic() - began:4.0f} s] {name} …", flush=True)
-        results["cases"][name] = CASES[name](peers, scale)
-    results["machine"]["took"] = f"{time.monotonic() - began:.0f} s"
-    # Keys become strings, as they will be for whoever reads the file.
-    results = json.loads(json.dumps(results))
+    with contextlib.ExitStack() as servers:
+        peers = [peer for peer in peers if _is_there(peer, servers)]
+        results = measured(options.cases.split(","), peers, quick=options.quick)
 
     out = options.out or RESULTS / ("quick" if options.quick else machine.name())
     out.parent.mkdir(parents=True, exist_ok=True)
     report.beside(out, ".json").write_text(json.dumps(results, indent=1) + "\n")
     report.write(results, out)
-    print(f"[{time.monotonic() - began:4.0f} s] written: {report.beside(out, '.md')}")
+    print(f"written: {report.beside(out, '.md')}")
+
+
+def measured(cases: list[str], peers: list[str], *, quick: bool) -> Result:
+    began = time.monotonic()
+    results: Result = {"machine": machine.describe(), "quick": quick, "cases": {}}
+    for name in cases:
+        print(f"[{time.monotonic() - began:4.0f} s] {name} …", flush=True)
+        results["cases"][name] = CASES[name](peers, QUICK if quick else FULL)
+    results["machine"]["took"] = f"{time.monotonic() - began:.0f} s"
+    # Keys become strings, as they will be for whoever reads the file.
+    return json.loads(json.dumps(results))  # type: ignore[no-any-return]
+
+
+def _is_there(peer: str, servers: contextlib.ExitStack) -> bool:
+    """Whether a peer can be measured here; if not, says why. Starts the server it needs."""
+    absent = missing(load(peer))
+    why = f"{', '.join(absent)} is not installed" if absent else ""
+    if peer == "wecom_redis" and not absent:
+        named = os.environ.get("BENCH_REDIS")
+        address = named or servers.enter_context(redis_server.running())
+        if not address:
+            why = "there is no redis-server, and BENCH_REDIS names none"
+        elif not redis_server.answers(address):
+            why = f"{'BENCH_REDIS' if named else 'its redis-server'} does not answer"
+        ENVIRONMENT["BENCH_REDIS"] = address
+    if why:
+        print(f"left out: {peer}, because {why}")
+    return not why
 
 
 if __name__ == "__main__":

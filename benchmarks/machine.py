@@ -12,6 +12,7 @@ DISTRIBUTIONS = (
     "wecom-logging",
     "requests",
     "structlog",
+    "redis",
     "sentry-sdk",
     "opentelemetry-sdk",
     "python-logstash-async",

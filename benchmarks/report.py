@@ -20,6 +20,12 @@ TITLES = {
     "constant": "constant message",
 }
 
+BREADCRUMBS = {
+    "info": "INFO: kept, no alert",
+    "task": "the same in an asyncio task",
+    "error": "ERROR of a known kind: counted and kept",
+}
+
 
 def write(results: Row, out: Path) -> None:
     """Write `out.md` and the plots beside it."""
@@ -68,6 +74,17 @@ def _times(row: Row | None) -> str:
     if row is None or "failed" in row:
         return _failed(row)
     return f"{_short(row['us'])} / {_short(row['p99'])}"
+
+
+def _breadcrumbs(rows: Row) -> str:
+    head = ["", *BREADCRUMBS.values()]
+    ratios = _table(
+        head, ([_name(p), *(_ratio(row.get(c)) for c in BREADCRUMBS)] for p, row in rows.items())
+    )
+    return (
+        "## One call with `breadcrumbs=20`\n\n"
+        f"× a NullHandler of the same level; p99 × its p99.\n\n{ratios}"
+    )
 
 
 def _first(cases: Row) -> str:
@@ -195,6 +212,7 @@ def _growth_cell(row: Row) -> str:
 
 SECTIONS: dict[str, Callable[[Row], str]] = {
     "calls": _calls,
+    "breadcrumbs": _breadcrumbs,
     "first": _first,
     "storm": _storm,
     "down": _down,

@@ -7,6 +7,7 @@ of neighbouring batches.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import logging
@@ -99,6 +100,22 @@ def calls(peer: str, url: str, case: str, seconds: float) -> None:
     gc.collect()
     report(**in_turns(null, ours, case, seconds))
     os._exit(0)  # what is still queued is another case
+
+
+def breadcrumbs(peer: str, url: str, case: str, seconds: float) -> None:
+    """Ours, keeping the last 20 records from INFO on, beside a NullHandler of the same level."""
+    null = Shop(logger_with(logging.NullHandler(logging.INFO), "null"))
+    ours = Shop(logger_with(handler_of(peer, url, breadcrumbs=20), "peer"))
+    gc.collect()
+
+    async def in_a_task() -> Result:
+        return in_turns(null, ours, "breadcrumb", seconds)
+
+    if case == "task":
+        report(**asyncio.run(in_a_task()))
+    else:
+        report(**in_turns(null, ours, "storm" if case == "error" else "breadcrumb", seconds))
+    os._exit(0)
 
 
 def first(peer: str, url: str, kinds: int) -> None:

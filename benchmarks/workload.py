@@ -24,6 +24,12 @@ def storm(n):
         logger.error("payment %s failed", order(i))
         took(clock() - began)
 
+def breadcrumb(n):
+    for i in range(n):
+        began = clock()
+        logger.info("payment %s accepted", order(i))
+        took(clock() - began)
+
 def constant(n):
     for _ in range(n):
         began = clock()

@@ -13,5 +13,5 @@ KEY = "00000000-0000-0000-0000-000000000000"
 def handler(url: str, **options: object) -> logging.Handler:
     from wecom_logging import WeComHandler
 
-    chosen = {"store": "memory", **options}
-    return WeComHandler(webhook_key=KEY, api_base=url, **chosen)  # type: ignore[arg-type]
+    chosen = {"store": "memory", "webhook_key": KEY, **options}
+    return WeComHandler(api_base=url, **chosen)  # type: ignore[arg-type]
