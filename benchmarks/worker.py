@@ -289,13 +289,15 @@ def construct(peer: str, url: str) -> None:
 def groups(peer: str, url: str, number: int, seconds: float) -> None:
     """So many kinds of errors in turn."""
     options: Result = {"max_groups": 2 * number} if peer.startswith("wecom") else {}
+    handler = handler_of(peer, url, **options)
     pair = [
         Shop(logger_with(logging.NullHandler(), "null")),
-        Shop(logger_with(handler_of(peer, url, **options), "peer")),
+        Shop(logger_with(handler, "peer")),
     ]
     made = [shop._in_turn([shop.site(i) for i in range(number)]) for shop in pair]
     for log in made:
         log(number)
+    handler.flush()  # from here on all of them are known, in the background as well
     for shop, log in zip(pair, made, strict=True):
         shop.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]
     report(**in_turns(*pair, "groups", seconds))
