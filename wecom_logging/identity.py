@@ -6,11 +6,11 @@ On the courier's thread, once for each tally.
 from __future__ import annotations
 
 import logging
-import re
 from hashlib import blake2b
 from types import CodeType
 from typing import Any
 
+from wecom_logging import lazy
 from wecom_logging.digest import Identity
 from wecom_logging.grouping import ANSI, CROWDS, EXPLICIT, HEAD, OTHERS, Origin
 from wecom_logging.source import below_root
@@ -59,10 +59,10 @@ _LEVELS = {
 
 def _written(chosen: object) -> str:
     """A fingerprint of the application's own, as it is: two that differ are two groups."""
-    return chosen if isinstance(chosen, str) else _ADDRESS.sub(" at *", repr(chosen))
+    return chosen if isinstance(chosen, str) else _ADDRESS().sub(" at *", repr(chosen))
 
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS = lazy.regex(r" at 0x[0-9a-fA-F]+")
 
 
 def _identity(

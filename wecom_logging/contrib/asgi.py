@@ -15,7 +15,7 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from wecom_logging import breadcrumbs, process
+from wecom_logging import breadcrumbs, lazy, process
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,7 +27,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _MARK = "__wecom_logging_context__"
 
 _ID_HEADER = b"x-request-id"
-_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_REQUEST_ID = lazy.regex(r"[\w.:-]{1,64}", re.ASCII)
 
 _scope: ContextVar[Scope | None] = ContextVar("wecom_logging_scope", default=None)
 
@@ -101,7 +101,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope.get("headers", ()):
         if name.lower() == _ID_HEADER:
             text: str = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(text):
+            if _REQUEST_ID().fullmatch(text):
                 return text
     return uuid.uuid4().hex[:16]
 

@@ -7,10 +7,11 @@ speaks about passwords without being one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
+
+from wecom_logging import lazy
 
 from . import personal
 
@@ -60,7 +61,7 @@ _NOUNS = {
     "sessid": "session id",
     "sessionkey": "session id",
 }  # fmt: skip
-_NOUN = re.compile(rf"({'|'.join(_NOUNS)})s?$")
+_NOUN = lazy.regex(rf"({'|'.join(_NOUNS)})s?$")
 
 # Secret at the end of a name.
 _ENDS = {
@@ -148,8 +149,8 @@ _PERSONAL = {
 _PERSONAL_NAMES = {name: rule for rule, names in _PERSONAL.items() for name in names}
 _PERSONAL_CHINESE = tuple(name for name in _PERSONAL_NAMES if not name.isascii())
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
-_ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_WORDS = lazy.regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
+_ESCAPED = lazy.regex(r"\\+u([0-9a-fA-F]{4})")
 
 #: What a name that matters contains, in lower case: a quick look before the words.
 HINTS = (
@@ -176,8 +177,8 @@ def rule_for(key: str, *, personal_data: bool = True) -> Rule | None:
 
 
 def _words(key: str) -> list[str]:
-    key = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), key)
-    words = [word.lower() for word in _WORDS.findall(key)]
+    key = _ESCAPED().sub(lambda code: chr(int(code[1], 16)), key)
+    words = [word.lower() for word in _WORDS().findall(key)]
     while words and words[-1].isdigit():
         words.pop()
     return words
@@ -193,7 +194,7 @@ def _secret(words: list[str]) -> str | None:
             return label
     if last not in _ABOUT:
         for word in words:
-            noun = _NOUN.search(word)
+            noun = _NOUN().search(word)
             if noun:
                 return _NOUNS[noun[1]]
     if last in _ENDS or last.endswith("token"):

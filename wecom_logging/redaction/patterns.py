@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
+from wecom_logging import lazy
 from wecom_logging.text import strip_hidden
 
 from . import keys, personal
@@ -65,34 +65,15 @@ class Steps:
 _ALL_HINTS = keys.HINTS + keys.PERSONAL_HINTS
 
 
-class _Pattern:
-    """A regular expression that is compiled when a text first has a hint of it.
-
-    All of them at once would take a quarter of the time that making a handler takes.
-    """
-
-    def __init__(self, source: str, flags: int = 0) -> None:
-        self._source = source
-        self._flags = flags
-
-    def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
-        return self._compiled.sub(replacement, text)
-
-    @cached_property
-    def _compiled(self) -> re.Pattern[str]:
-        return re.compile(self._source, self._flags)
-
-
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """A pattern that is looked for if one of `hints` (lower case) occurs at all."""
 
     hints: tuple[str, ...]
-    pattern: _Pattern
+    pattern: Callable[[], re.Pattern[str]]
     replacement: str | Callable[[re.Match[str]], str]
 
     def apply(self, text: str) -> str:
-        return self.pattern.sub(self.replacement, text)
+        return self.pattern().sub(self.replacement, text)
 
 
 # --- by shape ------------------------------------------------------------------------
@@ -106,7 +87,7 @@ def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Step:
     hints = tuple(prefix.replace("\\", "").lower() for prefix in prefixes.split("|"))
     cut_off = rf"(?=\D{{0,99}}\d){body}{{4,}}\Z"
     pattern = rf"(?<![0-9A-Za-z])(?:{prefixes})(?:{body}{{{shortest},}}|{cut_off})"
-    return _Step(hints, _Pattern(pattern, re.A), mask(label))
+    return _Step(hints, lazy.regex(pattern, re.A), mask(label))
 
 
 _SCHEMES = {"bearer": "bearer token", "basic": "basic credentials", "token": "token"}
@@ -134,7 +115,7 @@ _SHAPES = [
     _shape("jwt", "eyJ", r"[\w-]{5,2000}\.[\w.-]", 1),
     _Step(
         ("bearer", "basic", "token"),
-        _Pattern(
+        lazy.regex(
             r"\b((?i:Bearer|Basic|Token))([ ]{1,4})"
             # Prose goes on with a word; a token has a digit, an inner capital or is long.
             r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})"
@@ -144,13 +125,13 @@ _SHAPES = [
         lambda found: f"{found[1]}{found[2]}{mask(_SCHEMES[found[1].lower()])}",
     ),
     # A token that was cut off before its first dot is still a token.
-    _Step(("eyj",), _Pattern(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A), mask("jwt")),
+    _Step(("eyj",), lazy.regex(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A), mask("jwt")),
 ]
 
 _STEPS = [
     _Step(
         ("private key",),
-        _Pattern(
+        lazy.regex(
             r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
             r"(?s:.*?)"
             r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"
@@ -161,7 +142,7 @@ _STEPS = [
     # is meant, "/". What was cut off before its "@" is known by not being a port.
     _Step(
         ("://",),
-        _Pattern(
+        lazy.regex(
             r"(?<![\w+.-])([a-zA-Z][\w+.-]{0,40}://[^\s/?#@:\[\]\"'<>]{0,256}:)"
             r"(?!\[redacted)"
             r"(?:[^\s/?#\"'<>]{1,512}@"
@@ -172,17 +153,17 @@ _STEPS = [
     # https://token@host
     _Step(
         ("://",),
-        _Pattern(r"(?<![\w+.-])(https?://)[^\s/?#@:\[\]\"'<>]{16,512}@", re.I),
+        lazy.regex(r"(?<![\w+.-])(https?://)[^\s/?#@:\[\]\"'<>]{16,512}@", re.I),
         rf"\1{mask('token')}@",
     ),
     _Step(
         ("webhook/send",),
-        _Pattern(r"(webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=)[\w-]+", re.I),
+        lazy.regex(r"(webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=)[\w-]+", re.I),
         rf"\1{mask('robot key')}",
     ),
     _Step(
         ("key=", "sig=", "signature=", "code=", "ticket=", "sid="),
-        _Pattern(
+        lazy.regex(
             r"([?&](?:[\w-]{1,20}-)?(?:key|sig|signature|code|ticket|sid)=)[\w%+/=.~-]{16,}", re.I
         ),
         rf"\1{mask('key in url')}",
@@ -190,7 +171,7 @@ _STEPS = [
     # Command lines: the option is glued to its value, or says nothing by its name.
     _Step(
         ("mysql", "mariadb", "sshpass", "redis-cli", "curl"),
-        _Pattern(
+        lazy.regex(
             r"(\b(?:(?:mysql|mariadb)\w{0,10}\b[^\n:]{0,256}?[\s'\"]-p"
             r"|sshpass\b[^\n]{0,20}?[\s'\"]-p(?:[\s'\",]{1,4})?"
             r"|redis-cli\b[^\n]{0,256}?[\s'\"]-a[\s'\",]{1,4}"
@@ -203,18 +184,18 @@ _STEPS = [
     # A pair of user and password, in requests and in Go's way to name a database.
     _Step(
         ("auth",),
-        _Pattern(r"(\bauth ?= ?\(|\bHTTP[A-Z][a-z]{1,9}Auth\()(?!\[redacted)[^()\n]{1,256}"),
+        lazy.regex(r"(\bauth ?= ?\(|\bHTTP[A-Z][a-z]{1,9}Auth\()(?!\[redacted)[^()\n]{1,256}"),
         rf"\1{mask('credential')}",
     ),
     _Step(
         ("@tcp(", "@unix("),
-        _Pattern(r"((?<![\w.-])[\w.-]{1,64}:)[^\s'\"@\[]{1,128}(?=@(?:tcp|unix)\()"),
+        lazy.regex(r"((?<![\w.-])[\w.-]{1,64}:)[^\s'\"@\[]{1,128}(?=@(?:tcp|unix)\()"),
         rf"\1{mask('password')}",
     ),
     # Prose. In English only what has a digit and a letter is taken for a password.
     _Step(
         ("password",),
-        _Pattern(
+        lazy.regex(
             r"((?i:\bpassword(?: is| was)?) )"
             r"(?=[!-~]{0,64}\d)(?=[!-~]{0,64}[A-Za-z])(?=[!-~]{6})[\w$!#%^+.~-]+(?![\w(/=])"
         ),
@@ -222,12 +203,12 @@ _STEPS = [
     ),
     _Step(
         ("密码", "口令", "密钥", "令牌", "验证码"),
-        _Pattern(r"((?:密码|口令|密钥|令牌|验证码)(?:是|为)[ ]?)(?!\[redacted)[!-~]{4,}"),
+        lazy.regex(r"((?:密码|口令|密钥|令牌|验证码)(?:是|为)[ ]?)(?!\[redacted)[!-~]{4,}"),
         rf"\1{mask('password')}",
     ),
     _Step(
         ("identified by", "password '"),
-        _Pattern(
+        lazy.regex(
             r"\b(identified (?:with [\w'\"]{1,40} )?by"
             r"|(?:role|user|with|encrypted) [\w \"]{0,80}?password)"
             r"([ ]{1,4}')(?!\[redacted)(?:[^'\\]|\\.|'')*(?:'|\Z)",
@@ -242,7 +223,7 @@ _STEPS = [
 # A name with its separator, in any notation: `key=value`, "key": "value", `Key: value`,
 # escaped JSON, `key => value`, `key: str = value`, and on a command line `--key value`.
 # Names are found at their beginning only, so that no text is read twice.
-_NAME = re.compile(
+_NAME = lazy.regex(
     r"""
     (?<![\w-]) (?: (?<!\\) | (?!\\|u[0-9a-fA-F]{4}) ) (?P<dashes>-+)?
     (?P<name>(?:\w|\\{1,8}u[0-9a-fA-F]{4})(?:[\w-]|\\{1,8}u[0-9a-fA-F]{4})*)
@@ -261,22 +242,22 @@ _NAME = re.compile(
 )
 # More notations, which need their end as well to be told from ordinary text: pairs,
 # elements of XML, {"name": …, "value": …}, and what pydantic says about a field.
-_PAIR = re.compile(
+_PAIR = lazy.regex(
     r"""([(\[]\ {0,2}b?\\{0,4}(?P<quote>["'])(?P<name>[\w-]{1,64})\\{0,4}(?P=quote),\s{0,4}
         b?\\{0,4}(?P<quote2>["']))(?P<value>(?:(?!(?P=quote2))[^\\\n]|\\.)*)
         (?P<end>(?P=quote2)\s{0,4}[)\]]|\Z)""",
     re.VERBOSE,
 )
-_ELEMENT = re.compile(
+_ELEMENT = lazy.regex(
     r"(<(?:\w{1,20}:)?(?P<name>[A-Za-z_][\w.-]{0,63})(?:\s[^<>]{0,256})?>(?:<!\[CDATA\[)?)"
     r"(?P<value>[^<>\]\s][^<>\]]*)(?P<end></|\]\]>|\Z)"
 )
-_NAME_VALUE = re.compile(
+_NAME_VALUE = lazy.regex(
     r"""(["']name["']:\s?["'](?P<name>[\w-]{1,64})["'],\s?["']value["']:\s?(?P<quote>["']))
         (?P<value>(?:(?!(?P=quote))[^\\\n]|\\.)*)(?P<end>)""",
     re.VERBOSE,
 )
-_FIELD = re.compile(
+_FIELD = lazy.regex(
     r"^((?P<name>[\w.]{1,128})\n {2}[^\n]{0,256}?input_value=)"
     r"(?P<value>[^\n]*?)(?P<end>, input_type=|$)",
     re.MULTILINE,
@@ -284,20 +265,20 @@ _FIELD = re.compile(
 _NOTATIONS = ((",", _PAIR), ("<", _ELEMENT), ("value", _NAME_VALUE), ("input_value=", _FIELD))
 
 # Values. The end of a quoted one is also the end of its line or of the text.
-_QUOTED = re.compile(
+_QUOTED = lazy.regex(
     r"""(?P<open>[bBfFrRuU]{0,2}(?P<quote>\"{3}|'{3}|["']))
         (?P<inside>(?:\\.|[^\\\n]|\\)*?)
         (?P<close>(?P=quote)|(?=\n)|\Z)""",
     re.VERBOSE,
 )
-_ESCAPED = re.compile(
+_ESCAPED = lazy.regex(
     r"""(?P<open>(?P<quote>\\{1,8}["']))
         (?P<inside>[^\n]*?)
         (?P<close>(?<!\\)(?P=quote)|(?=\n)|\Z)""",
     re.VERBOSE,
 )
 # Without quotes: up to a space, or a delimiter that is one and not part of a password.
-_BARE = re.compile(
+_BARE = lazy.regex(
     r"""(?:\[redacted:[^\]\n]{1,40}\]
         | [^\s&;,'"\\<，。；、！？”’）】」》]
         | <(?!/)
@@ -308,19 +289,19 @@ _BARE = re.compile(
     re.VERBOSE,
 )
 # Authorization and cookies have spaces in them: all of the line, or of the quoted string.
-_LINE = re.compile(
+_LINE = lazy.regex(
     r"""(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}(?:"|$))*""", re.MULTILINE
 )
 _LINES = frozenset({"authorization", "cookie"})
-_CALL = re.compile(r"(?:[A-Za-z_][\w.]{0,80})?[(\[{]")
-_EMPTY_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\(\)(?!\w)")
-_BRACKET = re.compile(
+_CALL = lazy.regex(r"(?:[A-Za-z_][\w.]{0,80})?[(\[{]")
+_EMPTY_CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}\(\)(?!\w)")
+_BRACKET = lazy.regex(
     r"""\"(?:\\.|[^"\\\n])*(?:"|\\?$)|'(?:\\.|[^'\\\n])*(?:'|\\?$)|[(\[{]|[)\]}]""", re.MULTILINE
 )
-_MASKED = re.compile(r"\[redacted: [^\]\n]{1,40}\]")
+_MASKED = lazy.regex(r"\[redacted: [^\]\n]{1,40}\]")
 
 # What stands behind a name without being its value: nothing, a type, a placeholder, prose.
-_NO_SECRET = re.compile(
+_NO_SECRET = lazy.regex(
     r"""(?:
         none | null | nil | true | false | undefined | nan | str | int | bytes | bool | string
         | optional | any | object | type | field | value | required | missing | invalid | expired
@@ -337,7 +318,7 @@ _NO_SECRET = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 # `InvalidToken: padding` and `unexpected token: EOF` name a failure and then describe it.
-_FAULT = re.compile(
+_FAULT = lazy.regex(
     r"(?:invalid|expired|missing|wrong|incorrect|bad|unexpected|unknown|illegal)[ _-]?"
     r"[A-Za-z]+: [A-Za-z]+(?![\w-])",
     re.IGNORECASE,
@@ -348,13 +329,13 @@ _LONGEST_FAULT = len("unexpected ")
 def _redact_named(text: str, *, personal_data: bool) -> str:
     def between(match: re.Match[str]) -> str:
         rule = rule_for(match["name"], personal_data=personal_data)
-        if not rule or _NO_SECRET.fullmatch(match["value"]):
+        if not rule or _NO_SECRET().fullmatch(match["value"]):
             return match[0]
         return match[1] + _masked(rule, match["value"]) + match["end"]
 
     for hint, notation in _NOTATIONS:
         if hint in text:
-            text = notation.sub(between, text)
+            text = notation().sub(between, text)
     pieces: list[str] = []
     done = 0
     for start, end, instead in _named_values(text, personal_data):
@@ -367,7 +348,7 @@ def _named_values(text: str, personal_data: bool) -> list[tuple[int, int, str]]:
     """Where values stand behind a telling name, and what to put there instead."""
     found = []
     position = 0
-    while match := _NAME.search(text, position):
+    while match := _NAME().search(text, position):
         position = match.end()
         rule = _rule_at(text, match, personal_data)
         if rule:
@@ -392,22 +373,22 @@ def _rule_at(text: str, match: re.Match[str], personal_data: bool) -> Rule | Non
 
 def _is_failure(text: str, start: int) -> bool:
     """Whether the name at `start` is part of an error's name, or the end of a URL's path."""
-    fault = _FAULT.search(text, max(start - _LONGEST_FAULT, 0), start + 200)
+    fault = _FAULT().search(text, max(start - _LONGEST_FAULT, 0), start + 200)
     return text[start - 1 : start] == "/" or bool(fault and fault.start() <= start < fault.end())
 
 
 def _value(text: str, start: int, rule: Rule) -> tuple[int, int]:
     """Where the value that begins at `start` has its inside; an empty span for no value."""
     nothing = (start, start)
-    quoted = _QUOTED.match(text, start) or _ESCAPED.match(text, start)
+    quoted = _QUOTED().match(text, start) or _ESCAPED().match(text, start)
     if quoted:
         return quoted.span("inside")
-    if any(pattern.match(text, start) for pattern in (_MASKED, _NO_SECRET, _EMPTY_CALL)):
+    if any(pattern().match(text, start) for pattern in (_MASKED, _NO_SECRET, _EMPTY_CALL)):
         return nothing
-    bare = (_LINE if rule.label in _LINES else _BARE).match(text, start)
+    bare = (_LINE if rule.label in _LINES else _BARE)().match(text, start)
     if not bare or not bare[0]:
         return nothing
-    call = _CALL.match(text, start)
+    call = _CALL().match(text, start)
     if call and rule.secret:
         return start, max(_closing(text, call.end() - 1), bare.end())
     value = bare[0].rstrip(" ,.)}>" if "[redacted: " in bare[0] else " ,.)]}>")
@@ -418,7 +399,7 @@ def _value(text: str, start: int, rule: Rule) -> tuple[int, int]:
 
 def _masked(rule: Rule, value: str) -> str:
     """`value` according to `rule`; nothing to hide in what is empty or masked already."""
-    if not value or _MASKED.fullmatch(value) or not value.strip("*"):
+    if not value or _MASKED().fullmatch(value) or not value.strip("*"):
         return value
     return rule.apply(value)
 
@@ -426,7 +407,7 @@ def _masked(rule: Rule, value: str) -> str:
 def _closing(text: str, start: int) -> int:
     """Where the bracket that opens at `start` is closed; the end of the text if it is not."""
     depth = 0
-    for bracket in _BRACKET.finditer(text, start):
+    for bracket in _BRACKET().finditer(text, start):
         if bracket[0] in "([{":
             depth += 1
         elif bracket[0] in ")]}":

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from wecom_logging import lazy
+
 # Not within a longer number or an identifier, whether it has dashes and dots or not.
 _BEFORE = r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.-])"
 _AFTER = r"(?![0-9A-Za-z_]|[.-][0-9A-Za-z])"
 _QUANTITY = r"(?! ?(?:[kKmMgG]?i?[bB]|bytes|rows|ns|us|µs|ms)\b)"
 
-_IDENTITY_CARD = re.compile(
+_IDENTITY_CARD = lazy.regex(
     _BEFORE + r"[1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[0-9Xx]" + _AFTER, re.ASCII
 )
-_BANK_CARD = re.compile(_BEFORE + r"62\d{2}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?" + _AFTER, re.ASCII)
-_MOBILE = re.compile(
+_BANK_CARD = lazy.regex(_BEFORE + r"62\d{2}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?" + _AFTER, re.ASCII)
+_MOBILE = lazy.regex(
     _BEFORE + r"((?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})" + _AFTER + _QUANTITY,
     re.ASCII,
 )
@@ -26,19 +28,19 @@ _MOBILE = re.compile(
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
-_NUMBER = re.compile(r"\d(?:[ -]?\d){10}", re.ASCII)
+_NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
 
 
 def may_occur(text: str) -> bool:
     """Whether there is a number in it that is long enough for any of them."""
-    return _NUMBER.search(text) is not None
+    return _NUMBER().search(text) is not None
 
 
 def redact_personal(text: str) -> str:
     """`text` with identity cards, bank cards and mobile numbers shown in part."""
-    text = _IDENTITY_CARD.sub(_identity_card, text)
-    text = _BANK_CARD.sub(_bank_card, text)
-    return _MOBILE.sub(r"\1****\2", text)
+    text = _IDENTITY_CARD().sub(_identity_card, text)
+    text = _BANK_CARD().sub(_bank_card, text)
+    return _MOBILE().sub(r"\1****\2", text)
 
 
 def ends(value: str, start: int, end: int) -> str:

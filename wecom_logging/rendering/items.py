@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from wecom_logging.digest import Digest, Report, State
 from wecom_logging.grouping import OTHERS, VARYING
+from wecom_logging.lazy import cached
 from wecom_logging.rendering.sample import Frame, Sample, read
 
 _STATES: tuple[State, ...] = ("new", "again", "still", "over")
@@ -33,7 +33,7 @@ class Item:
         """Whether one cause explains several groups."""
         return len(self.reports) > 1
 
-    @cached_property
+    @cached
     def state(self) -> State:
         """The one that most deserves to be told."""
         return min((report.state for report in self.reports), key=_STATES.index)
@@ -42,63 +42,63 @@ class Item:
     def over(self) -> bool:
         return self.state == "over"
 
-    @cached_property
+    @cached
     def critical(self) -> bool:
         return any(report.identity.critical for report in self.reports)
 
-    @cached_property
+    @cached
     def count(self) -> int:
         return _count(self.reports)
 
-    @cached_property
+    @cached
     def total(self) -> int:
         return sum(report.total for report in self.reports)
 
-    @cached_property
+    @cached
     def since(self) -> float:
         return min(report.since for report in self.reports)
 
-    @cached_property
+    @cached
     def last(self) -> float:
         return max(report.last for report in self.reports)
 
-    @cached_property
+    @cached
     def hosts(self) -> tuple[str, ...]:
         return hosts_of(self.reports)
 
-    @cached_property
+    @cached
     def sample(self) -> Sample:
         """The first event that was captured: the nearest to the cause."""
         samples = (sample for report in self.reports for sample in report.samples)
         return read(next(samples, None))
 
-    @cached_property
+    @cached
     def level(self) -> str:
         """The level, if it is not the usual one."""
         level = "critical" if self.critical else self.lead.identity.level
         return "" if level == "error" else level.upper()
 
-    @cached_property
+    @cached
     def type(self) -> str:
         """Type of the exception; "" without one."""
         return self.lead.identity.type or next((one.type for one in self.sample.chain), "")
 
-    @cached_property
+    @cached
     def message(self) -> str:
         """What was logged, or the template if no event was captured."""
         return self.sample.message.strip() or self.lead.identity.template.strip()
 
-    @cached_property
+    @cached
     def value(self) -> str:
         """What the exception itself says; "" without one."""
         return next((failure.value.strip() for failure in self.sample.chain), "")
 
-    @cached_property
+    @cached
     def trace(self) -> list[tuple[Frame, int]]:
         """Where it broke and how it got there, innermost place first, each once."""
         return trace(self.lead, self.sample)
 
-    @cached_property
+    @cached
     def has_locals(self) -> bool:
         """Whether local variables were captured, because the user asked for them."""
         return any(frame.locals for failure in self.sample.chain for frame in failure.frames)
@@ -108,12 +108,12 @@ class Item:
         """Whether this is a call site with too many messages to tell them apart."""
         return not self.type and self.lead.identity.template == VARYING
 
-    @cached_property
+    @cached
     def same_place(self) -> bool:
         """Whether it broke in one place, however many groups there are."""
         return len({report.identity.place for report in self.reports}) == 1
 
-    @cached_property
+    @cached
     def spots(self) -> list[list[Report]]:
         """The reports by place: where it broke or, if that is one place, where it was logged."""
         if self.same_place:

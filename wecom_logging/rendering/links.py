@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from urllib.parse import quote
+
+from wecom_logging import lazy
 
 #: What a template may refer to: `{from}` and `{to}` are milliseconds since the epoch.
 FIELDS = frozenset({"id", "logger", "type", "request_id", "trace_id", "from", "to"})
@@ -16,15 +17,15 @@ MARGIN = 60.0
 MAX_BYTES = 600
 
 # Only names in braces are fields: a URL may have braces of its own (`{"datasource":…}`).
-_FIELD = re.compile(r"\{(\w+)\}")
+_FIELD = lazy.regex(r"\{(\w+)\}")
 
 # What would end the link early, in markdown's brackets or as bare text.
-_UNSAFE = re.compile(r"[^!#$%&'+,./0-9:;=?@A-Z\[\]_a-z~-]")
+_UNSAFE = lazy.regex(r"[^!#$%&'+,./0-9:;=?@A-Z\[\]_a-z~-]")
 
 
 def unknown_fields(template: str) -> tuple[str, ...]:
     """The fields of `template` that cannot be filled in."""
-    return tuple(sorted({name for name in _FIELD.findall(template) if name not in FIELDS}))
+    return tuple(sorted({name for name in _FIELD().findall(template) if name not in FIELDS}))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -34,8 +35,10 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     value becomes empty.
     """
     # A value beyond the limit makes the link too long, however much of it is encoded.
-    filled = _FIELD.sub(lambda field: _encode(values.get(field[1], "")[: MAX_BYTES + 1]), template)
-    url = _UNSAFE.sub(lambda char: _encode(char[0]), filled)
+    filled = _FIELD().sub(
+        lambda field: _encode(values.get(field[1], "")[: MAX_BYTES + 1]), template
+    )
+    url = _UNSAFE().sub(lambda char: _encode(char[0]), filled)
     return url if len(url) <= MAX_BYTES else ""
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from wecom_logging import lazy
 from wecom_logging.errors import (
     ApiError,
     BusyError,
@@ -182,8 +183,8 @@ _GETTOKEN: dict[int, Meaning] = {
 
 # The tail of errmsg: `, hint: [1234], from ip: 1.2.3.4, more info at https://…`. The hint
 # stays: WeCom's support asks for it.
-_TAIL = re.compile(r",?\s*(from ip:|more info at).*", re.DOTALL)
-_FROM_IP = re.compile(r"from ip:\s*([0-9A-Fa-f:.]*[0-9A-Fa-f])")
+_TAIL = lazy.regex(r",?\s*(from ip:|more info at).*", re.DOTALL)
+_FROM_IP = lazy.regex(r"from ip:\s*([0-9A-Fa-f:.]*[0-9A-Fa-f])")
 
 
 def refusal(errcode: int, errmsg: str, call: Call = "send") -> ApiError:
@@ -196,10 +197,10 @@ def refusal(errcode: int, errmsg: str, call: Call = "send") -> ApiError:
         call: What was called.
     """
     meaning = _meaning(errcode, call)
-    address = _FROM_IP.search(errmsg)
+    address = _FROM_IP().search(errmsg)
     ip = address.group(1) if address else "this machine's public address"
     error = meaning.error(
-        errcode, one_line(_TAIL.sub("", errmsg)), meaning.advice.replace("{ip}", ip)
+        errcode, one_line(_TAIL().sub("", errmsg)), meaning.advice.replace("{ip}", ip)
     )
     if isinstance(error, RateLimitedError) and call == "gettoken":
         error.retry_after = 300.0

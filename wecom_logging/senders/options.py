@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from wecom_logging import lazy
 from wecom_logging.errors import ConfigurationError
 
 #: The public service (WeCom API document 90664 names no other host).
@@ -24,11 +25,11 @@ TIMEOUT = (3.0, 8.0)
 RECIPIENTS = {"touser": 1000, "toparty": 100, "totag": 100}
 
 #: 1 to 64 bytes of these characters (WeCom API document 90195).
-_USER_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
-_NUMBER = re.compile(r"[0-9]{1,10}")
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
-_PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)*/?")
+_USER_ID = lazy.regex(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+_NUMBER = lazy.regex(r"[0-9]{1,10}")
+_WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
+_HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
 
 
 def api_base(value: object, option: str = "api_base") -> str:
@@ -36,7 +37,7 @@ def api_base(value: object, option: str = "api_base") -> str:
     parts = _split(value, option)
     if parts.query or parts.fragment:
         raise ConfigurationError(option, "ends at the path: no `?…` and no `#…`")
-    if not _PATH.fullmatch(parts.path):
+    if not _PATH().fullmatch(parts.path):
         raise ConfigurationError(option, f"{parts.path!r} is no path prefix like '/wecom'")
     prefix = parts.path.rstrip("/").removesuffix("/cgi-bin").rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower()}{prefix}"
@@ -68,7 +69,7 @@ def webhook(value: object, option: str = "webhook_key") -> tuple[str, str | None
 def secret(value: object, option: str) -> str:
     """A corp secret or robot key: one word."""
     text = _text(value, option, show=False)
-    if not _WORD.fullmatch(text):
+    if not _WORD().fullmatch(text):
         raise ConfigurationError(
             option,
             "is one word of letters, digits, '-', '_' and '.'"
@@ -79,7 +80,7 @@ def secret(value: object, option: str) -> str:
 
 def corpid(value: object, option: str = "corpid") -> str:
     text = _text(value, option)
-    if not _WORD.fullmatch(text):
+    if not _WORD().fullmatch(text):
         raise ConfigurationError(option, f"{_shown(text)} is no corp id like 'ww0123456789abcdef'")
     return text
 
@@ -87,7 +88,7 @@ def corpid(value: object, option: str = "corpid") -> str:
 def agentid(value: object, option: str = "agentid") -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**10:
         return value
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and _NUMBER().fullmatch(value):
         return int(value)
     raise ConfigurationError(option, f"{_shown(value)} is neither a whole number nor digits")
 
@@ -106,7 +107,7 @@ def recipients(value: object, option: str) -> str:
         return "@all"
     shape = _USER_ID if option == "touser" else _NUMBER
     for name in names:
-        if not shape.fullmatch(name):
+        if not shape().fullmatch(name):
             kind = "a user id" if option == "touser" else "the number of a party or tag"
             rule = f"{_shown(name)} is not {kind}; several are written 'a|b' or as a list"
             raise ConfigurationError(option, rule)
@@ -120,7 +121,7 @@ def mentions(value: object, option: str = "mentions") -> tuple[str, ...]:
     """People to call by name: user ids, mobile numbers, "@all"."""
     names = _names(value, option)
     for name in names:
-        if name != "@all" and not is_mobile(name) and not _USER_ID.fullmatch(name):
+        if name != "@all" and not is_mobile(name) and not _USER_ID().fullmatch(name):
             rule = f"{_shown(name)} is neither a user id nor a mobile number nor '@all'"
             raise ConfigurationError(option, rule)
     return tuple(names)
@@ -166,7 +167,7 @@ def _split(value: object, option: str) -> SplitResult:
     if "@" in parts.netloc:
         raise ConfigurationError(option, "holds no user name or password")
     host = re.sub(r":[0-9]*$", "", parts.netloc)
-    if not _HOST.fullmatch(host):
+    if not _HOST().fullmatch(host):
         rule = "names a host in ASCII, like 'qyapi.weixin.qq.com' or '127.0.0.1:8000'"
         raise ConfigurationError(option, rule)
     return parts
