@@ -247,7 +247,7 @@ def test_a_call_site_is_not_varying_because_there_was_no_room() -> None:
     for _ in range(grouping.MAX_VARIANTS + 2):
         each = record("always the same")
         crowd = tallies.add(fingerprint(each), each)
-    tallies.make_room([("a group",)])
+    del tallies.known[("a group",)]
     assert tallies.add(fingerprint(each), each) is not crowd
     assert fingerprint(each) in tallies.known
 

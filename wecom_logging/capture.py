@@ -68,7 +68,7 @@ def capture(
         "event": budget.take(_message(record, fields, formatter)),
         "level": str(record.levelname).lower(),
         "logger": record.name,
-        "timestamp": _moment(record.created),
+        "timestamp": record.created,
         "pathname": record.pathname,
         "module": record.module,
         "func_name": record.funcName,
@@ -87,13 +87,6 @@ def capture(
     if budget.left_out:
         event["left_out"] = ", ".join(dict.fromkeys(budget.left_out[:MAX_ITEMS]))
     return event
-
-
-def _moment(created: Any) -> str:
-    try:
-        return datetime.fromtimestamp(created, timezone.utc).isoformat()
-    except (ArithmeticError, OSError, TypeError, ValueError):  # a record made by hand
-        return datetime.now(timezone.utc).isoformat()
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
@@ -138,10 +131,12 @@ def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[t
     for key, value in fields.items():
         if key not in _STRUCTLOG:
             yield key, value
-    for key, value in record.__dict__.items():
+    # A list first: of the twenty keys of a record most often none is left.
+    for key in [key for key in record.__dict__ if key not in _STANDARD]:
+        value = record.__dict__[key]
         if key == "extra" and type(value) is dict:  # what loguru has bound
             yield from value.items()
-        elif key not in _STANDARD and not contrib.claims(record, key, value):
+        elif not contrib.claims(record, key, value):
             yield key, value
 
 
@@ -151,8 +146,9 @@ def _add_context(
     """Context flat beside our own keys, where ours win and the other gets an underscore."""
     for key, value in contrib.context(record):
         event.setdefault(key, plain(value, budget))
-    ours = frozenset(event)
-    for key, value in list(_context(record, fields)):
+    found = list(_context(record, fields))
+    ours = frozenset(event) if found else ()
+    for key, value in found:
         key = str(key)
         if key in _REPEATED or (key in ours and _same(event[key], value)):
             continue
@@ -207,7 +203,8 @@ def _add_exception(
 
 
 def complete(event: Event, *, show_source: bool = True) -> Event:
-    """Source lines, shown paths, and the exception of a record that has only its text."""
+    """Source lines, shown paths and times, the exception of a record that has only its text."""
+    event["timestamp"] = _moment(event["timestamp"])
     event["pathname"] = below_root(str(event.get("pathname", "")))
     text = event.get("exception")
     if _TRACEBACK in event["event"]:  # loguru repeats there what is in the record as well
@@ -220,6 +217,13 @@ def complete(event: Event, *, show_source: bool = True) -> Event:
         if isinstance(error, dict):
             traces.complete(error, show_source=show_source)
     return event
+
+
+def _moment(created: Any) -> str:
+    try:
+        return datetime.fromtimestamp(created, timezone.utc).isoformat()
+    except (ArithmeticError, OSError, TypeError, ValueError):  # a record made by hand
+        return datetime.now(timezone.utc).isoformat()
 
 
 def preload() -> None:

@@ -148,11 +148,12 @@ class Drain:
 
     def _process(self, sample: Event) -> Event:
         logger = _logger(str(sample.get("logger") or "root"))
-        safe = {key: sample[key] for key in _SAFE if key in sample}
+        level = str(sample.get("level", "error"))
+        safe: Event = {}
         event: Any = sample
         for processor in (self._complete, *self._processors):
             try:
-                event = processor(logger, str(safe.get("level", "error")), event)
+                event = processor(logger, level, event)
                 if not isinstance(event, dict):
                     raise TypeError(f"returned {type(event).__name__} instead of the event dict")
             except DropEvent:
@@ -165,6 +166,8 @@ class Drain:
                     " told without their texts",
                 )
                 return {**safe, "event": ""}
+            # As our own first step leaves it: what others put in may be anything.
+            safe = safe or {key: event[key] for key in _SAFE if key in event}
         found: Event = event
         return found
 

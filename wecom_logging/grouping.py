@@ -352,7 +352,7 @@ class Tallies:
             crowd = (*site, VARYING)
             if crowd in self.known:
                 return crowd
-        if len(self.known) - sum(key in self.known for key in CROWDS) >= self.max_groups:
+        if len(self.known) >= self.max_groups and self._is_full():
             return CROWDS[record.levelno >= logging.CRITICAL]
         if varies and crowd is None:
             if len(self._variants) > _MAX_TEMPLATES * 10:
@@ -360,9 +360,8 @@ class Tallies:
             self._variants[site] = self._variants.get(site, 0) + 1
         return crowd
 
-    def make_room(self, silent: list[Key]) -> list[Tally]:
-        """Take tallies out of the table. They stay readable until nobody counts on them."""
-        return [tally for key in silent if (tally := self.known.pop(key, None)) is not None]
+    def _is_full(self) -> bool:
+        return len(self.known) - sum(key in self.known for key in CROWDS) >= self.max_groups
 
 
 def _from_structlog(record: logging.LogRecord) -> bool:
@@ -399,8 +398,9 @@ def _codes(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, .
     tb = record.exc_info[2] if record.exc_info else error.__traceback__
     if tb is None:
         return ()
-    own = _own_frame(tb)
-    while tb.tb_next is not None:
-        tb = tb.tb_next
-    inner = tb.tb_frame.f_code
-    return (inner,) if own is None or own is tb else (inner, own.tb_frame.f_code)
+    last = tb
+    while (following := last.tb_next) is not None:
+        last = following
+    inner = last.tb_frame.f_code
+    own = _own_frame(tb) if is_library(inner.co_filename) else None
+    return (inner,) if own is None else (inner, own.tb_frame.f_code)

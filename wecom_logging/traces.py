@@ -10,7 +10,8 @@ import linecache
 import traceback
 from collections import deque
 from collections.abc import Iterator
-from types import FrameType, FunctionType, ModuleType, TracebackType
+from operator import attrgetter
+from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from wecom_logging.contrib import django
@@ -39,6 +40,9 @@ _MASK = "[redacted: sensitive variable]"
 
 #: Definitions and imports say nothing about what went wrong.
 _DEFINITIONS = (ModuleType, FunctionType, type)
+
+#: What a function is called; with its class since Python 3.11.
+_qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co_name")
 
 #: File, line, name; the local variables, where they are wanted.
 Place = tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]
@@ -121,9 +125,7 @@ def walk(tb: TracebackType | None, budget: Budget, first: int, last: int) -> lis
     depth = 0
     while tb is not None:
         code = tb.tb_frame.f_code
-        (head if depth < first else tail).append(
-            (code.co_filename, tb.tb_lineno, getattr(code, "co_qualname", code.co_name))
-        )
+        (head if depth < first else tail).append((code.co_filename, tb.tb_lineno, _qualname(code)))
         depth += 1
         tb = tb.tb_next
     budget.size -= _FRAME_BYTES * (len(head) + len(tail))
