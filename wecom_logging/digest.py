@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
@@ -33,9 +33,12 @@ class Identity(NamedTuple):
         return self.level == "critical"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """One group's part of a digest. Times are seconds since the epoch, for display."""
+    """One group's part of a digest. Times are seconds since the epoch, for display.
+
+    Without a `repr`, because of the samples.
+    """
 
     identity: Identity
     state: State
@@ -58,7 +61,7 @@ class Report:
     #: Names of the hosts it happened on.
     hosts: tuple[str, ...]
     #: Up to five captured events, oldest first.
-    samples: tuple[Event, ...] = field(default=(), repr=False)
+    samples: tuple[Event, ...] = ()
     #: When the first of `count` happened; 0 if that is not known.
     first: float = 0.0
 

@@ -23,7 +23,7 @@ from wecom_logging.stores.base import Claim, Store
 _REQUESTS_OF_A_FILE = 2
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Company:
     """What one digest's message is going to be followed by."""
 

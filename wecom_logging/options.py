@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
@@ -45,18 +45,21 @@ ROBOT = ("webhook_key",)
 _ARGUMENTS_ONLY = ("sender", "fingerprint", "processors")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Options:
-    """A handler's options, checked. Durations are in seconds."""
+    """A handler's options, checked. Durations are in seconds.
 
-    destination: Mapping[str, Any] = field(repr=False)  # a secret is in it
+    Neither a `repr` nor a tuple that somebody might take apart: there are secrets in it.
+    """
+
+    destination: Mapping[str, Any]  # a secret is in it
     policy: Policy
     enabled: bool | None
     app: str
     environment: str
     release: str
     language: str
-    store: str = field(repr=False)  # its URL may hold a password
+    store: str  # its URL may hold a password
     host: str
     timezone: tzinfo | None
     rate_limit: RateLimit

@@ -21,7 +21,7 @@ RateLimit = tuple[tuple[int, float], ...]
 DEFAULT_RATE_LIMIT: RateLimit = ((18, 60.0), (900, 3600.0))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Slot:
     """One attempt. It comes back a window after its *answer*: WeCom counts a request at
     some moment between the two, and nobody can say at which."""

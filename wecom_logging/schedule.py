@@ -51,7 +51,7 @@ class Policy(NamedTuple):
     recovery: str = "auto"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Track:
     """What a store remembers of a group for the schedule.
 

@@ -8,7 +8,7 @@ from wecom_logging import schedule
 from wecom_logging.schedule import Track
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Agenda:
     """A bound for `schedule.due_at` over all groups: never later than the truth.
 

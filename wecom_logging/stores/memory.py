@@ -31,7 +31,7 @@ class Place:
         self.tokens: dict[str, Token] = {}
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class MemoryState:
     """The state of one app and environment."""
 

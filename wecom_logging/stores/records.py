@@ -1,7 +1,8 @@
 """What a ledger writes down: groups, digests, sources, a destination's state, tokens.
 
 Plain values that JSON can hold. Times are readings of the store's clock, unless they are
-marked as for display.
+marked as for display. Nobody compares or prints them, and what is not generated does not
+delay the first handler.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from wecom_logging.stores.agenda import Agenda
 from wecom_logging.stores.base import MAX_SAMPLES, Failure
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Group:
     """One group: who it is, what the schedule remembers, what has not been told.
 
@@ -46,7 +47,7 @@ def kept(samples: list[Event]) -> list[Event]:
     return [samples[0], *samples[1 - MAX_SAMPLES :]]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Part:
     """What a digest has taken out of one group, with the group as it was."""
 
@@ -95,7 +96,7 @@ def ends(track: Track, pending: int, out: int, now: float) -> bool:
     return not pending or (track.told > 0 and not track.again)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Held:
     """A digest that somebody has claimed, or whose answer was unclear."""
 
@@ -126,7 +127,7 @@ class Held:
         return Digest(self.id, tuple(reports), self.wall, outage=self.outage, lost=self.lost)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Desk:
     """What an app and environment has to keep in mind."""
 
@@ -142,7 +143,7 @@ class Desk:
     full_until: float = 0.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Source:
     """What is known of one source."""
 
@@ -157,7 +158,7 @@ class Source:
     looks_at: float | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Destination:
     """What all apps at one destination share: slots, back-off, unclear digests."""
 
@@ -186,7 +187,7 @@ class Destination:
         self.resume_at, self.strict = now + failure.pause, failure.strict
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Token:
     """The access token of some credentials, and who is fetching one."""
 
