@@ -164,9 +164,9 @@ _GROUPS: tuple[tuple[type[ApiError], str, Iterable[int]], ...] = (
     ),
 )
 
-TABLE: dict[int, Meaning] = {
-    code: Meaning(error, advice) for error, advice, codes in _GROUPS for code in codes
-}
+TABLE: dict[int, Meaning] = {}
+for _error, _advice, _codes in _GROUPS:
+    TABLE.update(dict.fromkeys(_codes, Meaning(_error, _advice)))
 
 _GETTOKEN: dict[int, Meaning] = {
     40001: Meaning(
