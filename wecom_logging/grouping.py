@@ -345,23 +345,22 @@ class Tallies:
 
     def _crowd(self, key: Key, record: logging.LogRecord) -> Key | None:
         """The key of the crowd in which this one disappears, if it does."""
+        # Beyond `max_groups` this runs for every error of a kind that is not known.
         crowd: Key | None = None
-        site = key[:4]
-        varies = len(key) == 5 and isinstance(key[4], str) and not _from_structlog(record)
-        if varies and self._variants.get(site, 0) >= MAX_VARIANTS:
-            crowd = (*site, VARYING)
+        varies = len(key) == 5 and isinstance(key[4], str)
+        variants = self._variants.get(key[:4], 0) if varies else 0
+        if variants >= MAX_VARIANTS:
+            crowd = (*key[:4], VARYING)
             if crowd in self.known:
                 return crowd
-        if len(self.known) >= self.max_groups and self._is_full():
+        beyond = len(self.known) - self.max_groups
+        if beyond >= 0 and beyond >= (CROWDS[0] in self.known) + (CROWDS[1] in self.known):
             return CROWDS[record.levelno >= logging.CRITICAL]
-        if varies and crowd is None:
+        if varies and crowd is None and not _from_structlog(record):
             if len(self._variants) > _MAX_TEMPLATES * 10:
                 self._variants.clear()
-            self._variants[site] = self._variants.get(site, 0) + 1
+            self._variants[key[:4]] = variants + 1
         return crowd
-
-    def _is_full(self) -> bool:
-        return len(self.known) - sum(key in self.known for key in CROWDS) >= self.max_groups
 
 
 def _from_structlog(record: logging.LogRecord) -> bool:
