@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wecom_logging import schedule
 from wecom_logging.schedule import Track
@@ -10,10 +10,12 @@ from wecom_logging.schedule import Track
 
 @dataclass(eq=False, repr=False)
 class Agenda:
-    """A bound for `schedule.due_at` over all groups: never later than the truth.
+    """What is pending, and a bound for `schedule.due_at` over all groups: never later than
+    the truth.
 
-    Whoever only looks whether something is due reads four numbers, not a thousand groups.
-    When the bound is reached all groups are looked through, and it is made exact again.
+    Whoever looks whether something is due, or takes what is pending, reads this and not a
+    thousand groups. These are looked through when one that was told may be over, and then
+    the bound is made exact again.
     """
 
     #: When a CRITICAL, and when other news, has waited for company.
@@ -23,6 +25,10 @@ class Agenda:
     pause: float | None = None
     #: When the first group is over whose end is worth a message.
     over: float | None = None
+    #: Errors that are pending, by group.
+    counts: dict[str, int] = field(default_factory=dict)
+    #: From when on all groups have to be looked through.
+    look_at: float = 0.0
 
     @property
     def pending(self) -> bool:
@@ -33,20 +39,32 @@ class Agenda:
     def has_news(self) -> bool:
         return self.critical is not None or self.news is not None
 
-    def note(self, track: Track, pending: int) -> None:
-        """A group has changed."""
-        if pending and track.news and track.critical:
-            self.critical = _earlier(self.critical, track.due)
-        elif pending and track.news:
-            self.news = _earlier(self.news, track.due)
-        elif pending:
+    def note(self, group_id: str, track: Track, pending: int, *, tells_ends: bool) -> None:
+        """A group has changed; `tells_ends`: any message may say that a group is over."""
+        if not pending:
+            self.counts.pop(group_id, None)
+            if track.told_at is not None and not track.over_told:
+                self._note_end(track, tells_ends=tells_ends)
+            return
+        self.counts[group_id] = pending
+        if not track.news:
             self.pause = _earlier(self.pause, track.pause)
-        elif track.loud and not track.over_told:
-            self.over = _earlier(self.over, schedule.over_at(track))
+        elif track.critical:
+            self.critical = _earlier(self.critical, track.due)
+        else:
+            self.news = _earlier(self.news, track.due)
+
+    def _note_end(self, track: Track, *, tells_ends: bool) -> None:
+        over_at = schedule.over_at(track)
+        if track.loud:
+            self.over = _earlier(self.over, over_at)
+        if track.loud or tells_ends:
+            self.look_at = min(self.look_at, over_at)
 
     def collected(self) -> None:
         """A digest has taken everything that was pending."""
         self.critical = self.news = self.pause = None
+        self.counts = {}
 
     def due_at(self, news_gate: float, last_message: float) -> float | None:
         """When something may be due; as `schedule.due_at`, over all groups."""

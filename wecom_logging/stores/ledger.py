@@ -52,6 +52,9 @@ LATE_AFTER = 30.0
 PRESENCE = 60.0
 CROWDED = 1.0
 
+#: How often all groups are looked through, if there is no other reason, seconds.
+LOOK_THROUGH = 3600.0
+
 
 class State(Protocol):
     """What a ledger writes into. What is changed in it is kept."""
@@ -118,7 +121,7 @@ class Ledger:
         if entry.samples:
             before = state.samples.get(group.identity.id, [])
             state.samples[group.identity.id] = kept([*before, *entry.samples])
-        state.desk.agenda.note(group.track, group.count)
+        self._note(group)
 
     def _new_group(self, identity: Identity, wait: float) -> Group:
         groups = self._state.groups
@@ -152,6 +155,7 @@ class Ledger:
             group.pending[source] -= taken
             group.pending = {s: n for s, n in group.pending.items() if n}
             group.track.total -= taken
+            self._state.desk.agenda.look_at = self._now  # what it says was due may be gone
         return taken
 
     def withdraw(self, source: str) -> tuple[Entry, ...]:
@@ -168,9 +172,7 @@ class Ledger:
                 doubtful = min(count, group.doubtful)
                 group.doubtful -= doubtful
                 found.append(Entry(group.identity, count, samples, doubtful))
-        state.desk.agenda.collected()
-        for group in state.groups.values():
-            state.desk.agenda.note(group.track, group.count)
+        self._look_through()
         return tuple(found)
 
     # -- what goes out -----------------------------------------------------------------
@@ -222,13 +224,25 @@ class Ledger:
         if urgent and desk.agenda.pending:
             return self._now
         bound = desk.agenda.due_at(desk.news_gate, desk.last_message)
-        if bound is None or bound > self._now:
+        if bound is None or bound > self._now or self._now < desk.agenda.look_at:
             return bound
-        self._sweep()
-        desk.agenda = Agenda()
-        for group in self._state.groups.values():
-            desk.agenda.note(group.track, group.count)
+        self._look_through()
         return desk.agenda.due_at(desk.news_gate, desk.last_message)
+
+    def _look_through(self) -> None:
+        """All groups: those that are forgotten go, and the agenda becomes exact."""
+        self._sweep()
+        self._state.desk.agenda = Agenda(look_at=self._now + LOOK_THROUGH)
+        for group in self._state.groups.values():
+            self._note(group)
+
+    def _note(self, group: Group) -> None:
+        self._state.desk.agenda.note(
+            group.identity.id,
+            group.track,
+            group.count,
+            tells_ends=self._rules.policy.recovery != "off",
+        )
 
     def _allowed_at(self, *, urgent: bool, insist: bool) -> float:
         """When the back-off and the budget permit an attempt."""
@@ -243,8 +257,9 @@ class Ledger:
 
     def _collect(self, slot: str) -> Held:
         state, now, parts = self._state, self._now, []
-        for group in state.groups.values():
-            end = self._rules.policy.recovery != "off" and ends(
+        tells_ends = self._rules.policy.recovery != "off"
+        for group in self._concerned():
+            end = (tells_ends or group.track.loud) and ends(
                 group.track, group.count, group.out, now
             )
             if not (group.pending or end):
@@ -258,6 +273,15 @@ class Ledger:
         digest_id = os.urandom(4).hex()
         lost = state.desk.lost
         return Held(digest_id, parts, now, self._wall, slot, outage=self._outage(), lost=lost)
+
+    def _concerned(self) -> list[Group]:
+        """The groups of which a message may have something to say, the oldest first."""
+        groups, agenda = self._state.groups, self._state.desk.agenda
+        if self._now < agenda.look_at:
+            found = [groups[group_id] for group_id in agenda.counts if group_id in groups]
+        else:
+            found = list(groups.values())
+        return sorted(found, key=lambda group: (group.track.first_seen, group.identity.id))
 
     def _outage(self) -> Outage | None:
         since = self._state.destination.failing_since
@@ -308,7 +332,7 @@ class Ledger:
         # An error that came while the message was on its way has begun it anew.
         if part.ends and not group.pending and not group.track.again:
             schedule.tell_over(group.track)
-        self._state.desk.agenda.note(group.track, group.count)
+        self._note(group)
 
     def _book(self, part: Part, *, lost: bool) -> None:
         for name, count in part.pending.items():
@@ -361,7 +385,7 @@ class Ledger:
         group.doubtful += part.count if doubtful else part.doubtful
         if samples := kept([*part.samples, *state.samples.get(group_id, [])]):
             state.samples[group_id] = samples
-        state.desk.agenda.note(group.track, group.count)
+        self._note(group)
 
     def _held(self, digest_id: str) -> Held | None:
         held = self._state.desk.held

@@ -38,7 +38,7 @@ from wecom_logging.stores.base import (
     StoreError,
 )
 from wecom_logging.stores.codec import encode, reader
-from wecom_logging.stores.ledger import CROWDED, LATE_AFTER, others
+from wecom_logging.stores.ledger import CROWDED, LATE_AFTER, LOOK_THROUGH, others
 from wecom_logging.stores.records import Held, Part
 from wecom_logging.stores.rows import scope
 
@@ -287,6 +287,7 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "source_for": SOURCE_FOR,
         "late_after": LATE_AFTER,
         "crowded": CROWDED,
+        "look_through": LOOK_THROUGH,
         "spacing": SPACING,
         "ttl": int(policy.forget_after) + KEPT,
     }

@@ -56,6 +56,7 @@ end
 -- Groups and sources that are forgotten go; the agenda becomes exact.
 local function look_through()
   desk.critical, desk.news, desk.pause, desk.over = nil, nil, nil, nil
+  desk.look_at = now + rules.look_through
   for_groups(function(id, group)
     if is_forgotten(group.t, group.n + group.o) then
       drop_group(id)
@@ -75,7 +76,7 @@ end
 local function when_due()
   if urgent and has_pending() then return now end
   local at = due_at(desk)
-  if not at or at > now then return at end
+  if not at or at > now or now < (desk.look_at or 0) then return at end
   look_through()
   return due_at(desk)
 end
@@ -89,7 +90,8 @@ end
 
 local function ends(group)
   local track = group.t
-  if rules.recovery == 'off' or track.over_told or not known(track.told_at) then return false end
+  if rules.recovery == 'off' and not track.loud then return false end
+  if track.over_told or not known(track.told_at) then return false end
   if group.o > 0 or now < over_at(track) then return false end
   return group.n == 0 or (track.told > 0 and not track.again)
 end
@@ -106,9 +108,18 @@ local function pending_by_group()
   return found
 end
 
+-- The groups of which a message may have something to say.
+local function for_concerned(by_group, each)
+  if now >= (desk.look_at or 0) then return for_groups(each) end
+  for id in pairs(by_group) do
+    local group = get_group(id)
+    if group then each(id, group) end
+  end
+end
+
 local function collect()
   local parts, by_group = {}, pending_by_group()
-  for_groups(function(id, group)
+  for_concerned(by_group, function(id, group)
     local finished = ends(group)
     if group.n == 0 and not finished then return end
     table.insert(parts, {

@@ -94,7 +94,9 @@ end
 
 -- agenda.py -----------------------------------------------------------------------------
 
-local DESK = {'critical', 'news', 'pause', 'over', 'news_gate', 'last_message', 'lost', 'full_until'}
+local DESK = {
+  'critical', 'news', 'pause', 'over', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
+}
 
 local function note(desk, track, count)
   if count > 0 and track.news and track.critical then
@@ -103,8 +105,12 @@ local function note(desk, track, count)
     desk.news = earlier(desk.news, track.due)
   elseif count > 0 then
     desk.pause = earlier(desk.pause, track.pause)
-  elseif track.loud and not track.over_told then
-    desk.over = earlier(desk.over, over_at(track))
+  elseif known(track.told_at) and not track.over_told then
+    local at = over_at(track)
+    if track.loud then desk.over = earlier(desk.over, at) end
+    if track.loud or rules.recovery ~= 'off' then
+      desk.look_at = math.min(desk.look_at or 0, at)
+    end
   end
 end
 

@@ -7,7 +7,7 @@ if sequence <= source.q then
 end
 if source.f == 0 then source.f = sequence end
 source.q, source.s = sequence, now
-local desk, looked_through = read(deskkey), false
+local desk = read(deskkey)
 
 -- Groups that are over go, longest silent first; if none is, there are "others".
 local function make_room(entry)
@@ -73,6 +73,7 @@ local function cancel(entry)
   end
   group.n, group.t.total = group.n - taken, group.t.total - taken
   put_group(entry.id, group)
+  desk.look_at = now -- what it says was due may be gone
   source.m = source.m - taken
 end
 
