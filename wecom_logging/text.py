@@ -240,11 +240,13 @@ def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
 
 def columns(text: str) -> int:
     """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
-    return sum(_widths(text))
+    return len(text) if _is_narrow(text) else sum(_widths(text))
 
 
 def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
     """As much of the start of `text` as fits into `max_columns`, `ellipsis` included."""
+    if _is_narrow(text) and len(text) <= max_columns:
+        return text
     room = max_columns - columns(ellipsis)
     end = used = 0
     for index, width in enumerate(_widths(text)):
@@ -254,6 +256,10 @@ def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
         if used > max_columns:
             return _start(text, end) + ellipsis if room >= 0 else ""
     return text
+
+
+def _is_narrow(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _readable(data: bytes) -> str:

@@ -39,13 +39,11 @@ class Steps:
     """
 
     def __init__(self, texts: str | None, *, personal_data: bool) -> None:
-        names = _ALL_HINTS if personal_data else keys.HINTS
-        # `filter` and `map`, because a generator takes three times as long.
-        occurs = texts.lower().__contains__ if texts is not None else bool
+        found = _HINTS if texts is None else frozenset(filter(texts.lower().__contains__, _HINTS))
         self._personal_data = personal_data
-        self._before = [step for step in _STEPS if any(map(occurs, step.hints))]
-        self._names = tuple(filter(occurs, names))
-        self._after = [step for step in _SHAPES if any(map(occurs, step.hints))]
+        self._before = [step for step in _STEPS if not found.isdisjoint(step.hints)]
+        self._names = tuple(found.intersection(_ALL_NAMES if personal_data else keys.HINTS))
+        self._after = [step for step in _SHAPES if not found.isdisjoint(step.hints)]
         self._numbers = personal_data and (texts is None or personal.may_occur(texts))
 
     def take(self, text: str) -> str:
@@ -62,7 +60,7 @@ class Steps:
         return personal.redact_personal(text) if self._numbers else text
 
 
-_ALL_HINTS = keys.HINTS + keys.PERSONAL_HINTS
+_ALL_NAMES = keys.HINTS + keys.PERSONAL_HINTS
 
 
 class _Step(NamedTuple):
@@ -217,6 +215,8 @@ _STEPS = [
         rf"\1\2{mask('password')}'",
     ),
 ]
+
+_HINTS = frozenset(_ALL_NAMES).union(*(step.hints for step in (*_STEPS, *_SHAPES)))
 
 # --- by name -------------------------------------------------------------------------
 

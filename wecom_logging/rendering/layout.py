@@ -56,15 +56,12 @@ def arrange(page: Page, budget: int, ladder: Sequence[Room]) -> Body:
 
     Fits into `budget` bytes, whatever the digest holds: what finds no place is counted.
     """
-    body = _add_rows(page, (), page.items, budget)
-    if not page.items:
-        return body
     others = _add_rows(page, (), page.items[1:], int(budget * _FOR_OTHERS))
     left = budget - size(others.text(page)) - len("\n\n")
-    for block in _richest_first(page.items[0], page, ladder):
+    for block in _richest_first(page.items[0], page, ladder) if page.items else ():
         if size(block.text) <= left:
             return _enrich(page, _add_rows(page, (block,), page.items[1:], budget), budget, ladder)
-    return body
+    return _add_rows(page, (), page.items, budget)
 
 
 def _add_rows(page: Page, blocks: tuple[Block, ...], items: Sequence[Item], budget: int) -> Body:
