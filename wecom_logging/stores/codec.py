@@ -23,7 +23,7 @@ Reader = Callable[[Any], Any]
 
 def encode(record: object) -> str:
     """JSON in ASCII: lone surrogates, which no database takes, are escaped."""
-    return json.dumps(_named(record), default=_plain, separators=(",", ":"))
+    return _ENCODER.encode(_named(record))
 
 
 def decode(kind: type[T], text: str) -> T:
@@ -46,6 +46,9 @@ def _plain(record: Any) -> dict[str, Any]:
 def _named(value: Any) -> Any:
     """A `NamedTuple` with its names, of which JSON would know nothing."""
     return value._asdict() if hasattr(value, "_asdict") else value
+
+
+_ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"))
 
 
 @cache
@@ -72,6 +75,8 @@ def _checked(value: Any, good: bool) -> Any:
 
 
 def _number(value: Any) -> float:
+    if type(value) is float and value - value == 0.0:  # neither infinite nor NaN
+        return value
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(_checked(value, good))
 
@@ -111,11 +116,17 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
 def _record(kind: Any) -> Reader:
     hints, parameters = get_type_hints(kind), signature(kind).parameters
     reads = {name: reader(hints[name]) for name in parameters}
+    # Most fields are what they should be, and are taken without a call.
+    types = {name: hints[name] if hints[name] in (str, bool, int) else None for name in parameters}
     required = {name for name, p in parameters.items() if p.default is Parameter.empty}
 
     def make(value: Any) -> Any:
         # What a newer version has added is left out; what an older one lacks has defaults.
-        given = {n: reads[n](v) for n, v in _SCALARS[dict](value).items() if n in reads}
+        given = {
+            n: v if types[n] is type(v) else reads[n](v)
+            for n, v in _SCALARS[dict](value).items()
+            if n in reads
+        }
         _checked(value, required <= given.keys())
         return kind(**given)
 
