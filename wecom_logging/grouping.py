@@ -126,12 +126,16 @@ def fingerprint(record: logging.LogRecord) -> Key:
         elif record.exc_text:
             what = _text_exception(record.exc_text)
         else:
-            what = template_of(message)
+            # A call less for most; what is long is not even hashed.
+            what = (len(message) <= WHOLE and _constants.get(message)) or template_of(message)
     elif isinstance(message, dict):
         if "exc_info" in message or "fingerprint" in message or "exception" in message:
             return _of_object(record, message)
         event = message.get("event")
-        what = template_of(event) if isinstance(event, str) else type(message)
+        if isinstance(event, str):
+            what = (len(event) <= WHOLE and _constants.get(event)) or template_of(event)
+        else:
+            what = type(message)
     else:
         return _of_object(record, message)
     return (record.name, record.levelno, record.pathname, record.lineno, what)
