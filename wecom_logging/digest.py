@@ -33,7 +33,7 @@ class Identity(NamedTuple):
         return self.level == "critical"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Report:
     """One group's part of a digest. Times are seconds since the epoch, for display.
 

@@ -45,7 +45,7 @@ ROBOT = ("webhook_key",)
 _ARGUMENTS_ONLY = ("sender", "fingerprint", "processors")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Options:
     """A handler's options, checked. Durations are in seconds.
 
