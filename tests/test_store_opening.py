@@ -152,7 +152,8 @@ def test_a_redis_password_is_a_secret() -> None:
     assert "p@ss word" in password("redis://me:p%40ss%20word@h/0")
     handler = WeComHandler(webhook_key=KEY, store="redis://me:topsecret@h:1/0")
     assert "topsecret" not in repr(handler) + repr(handler._options)
-    assert "topsecret" not in handler._courier._drain._redact("redis://me:topsecret@h failed")
+    text = {"event": "redis://me:topsecret@h failed"}
+    assert "topsecret" not in handler._courier._drain._redact(None, "", text)["event"]
     handler.close()
 
 
