@@ -6,8 +6,7 @@ Pure functions over the slots that have been taken, with the time passed in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 #: Who asks. "message" is any due message; "critical" a message with a new CRITICAL;
 #: "flush" has somebody waiting for it (`flush()` or exit); "extra" is a file or a mention.
@@ -21,8 +20,7 @@ RateLimit = tuple[tuple[int, float], ...]
 DEFAULT_RATE_LIMIT: RateLimit = ((18, 60.0), (900, 3600.0))
 
 
-@dataclass(eq=False, repr=False)
-class Slot:
+class Slot(NamedTuple):
     """One attempt. It comes back a window after its *answer*: WeCom counts a request at
     some moment between the two, and nobody can say at which."""
 

@@ -23,7 +23,7 @@ Reader = Callable[[Any], Any]
 
 def encode(record: object) -> str:
     """JSON in ASCII: lone surrogates, which no database takes, are escaped."""
-    return _ENCODER.encode(_named(record))
+    return _ENCODER.encode(record)
 
 
 def decode(kind: type[T], text: str) -> T:
@@ -39,24 +39,18 @@ def decode(kind: type[T], text: str) -> T:
     return found
 
 
-def _plain(record: Any) -> dict[str, Any]:
-    return {name: _named(value) for name, value in vars(record).items()}
-
-
-def _named(value: Any) -> Any:
-    """A `NamedTuple` with its names, of which JSON would know nothing."""
-    return value._asdict() if hasattr(value, "_asdict") else value
-
-
-_ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"))
+# A dataclass as its fields by name; a named tuple is a list without our doing.
+_ENCODER = json.JSONEncoder(default=vars, separators=(",", ":"))
 
 
 @cache
 def reader(kind: Any) -> Reader:
     """What checks and builds a value of this type."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind) or hasattr(kind, "_asdict"):
+    if is_dataclass(kind):
         return _record(kind)
+    if hasattr(kind, "_fields"):
+        return _row(kind)
     if origin in (Union, UnionType):
         return _optional(reader(next(a for a in arguments if a is not type(None))))
     if origin is Literal:
@@ -129,5 +123,18 @@ def _record(kind: Any) -> Reader:
         }
         _checked(value, required <= given.keys())
         return kind(**given)
+
+    return make
+
+
+def _row(kind: Any) -> Reader:
+    """A named tuple, which is a list in JSON."""
+    reads = [reader(hint) for hint in get_type_hints(kind).values()]
+    least = len(reads) - len(kind._field_defaults)
+
+    def make(value: Any) -> Any:
+        # As above: a newer version may have added some, an older one lack them.
+        _checked(value, isinstance(value, list) and len(value) >= least)
+        return kind(*[read(each) for read, each in zip(reads, value, strict=False)])
 
     return make

@@ -472,8 +472,8 @@ class Ledger:
     def _free_at(self, purpose: Purpose) -> float:
         slots, limit, now = self._state.destination.slots, self._rules.rate_limit, self._now
         for slot_id, slot in list(slots.items()):
-            if slot.answered is None and slot.taken + LEASE <= now:
-                slot.answered = slot.taken + LEASE  # who took it is gone
+            if slot.answered is None and slot.taken + LEASE <= now:  # who took it is gone
+                slot = slots[slot_id] = slot._replace(answered=slot.taken + LEASE)
             if expired(slot, limit, now):
                 del slots[slot_id]
         return free_at(list(slots.values()), limit, now, purpose)
@@ -484,9 +484,10 @@ class Ledger:
         return slot_id
 
     def _answered(self, slot_id: str, at: float | None = None) -> None:
-        slot = self._state.destination.slots.get(slot_id)
+        slots = self._state.destination.slots
+        slot = slots.get(slot_id)
         if slot is not None and slot.answered is None:
-            slot.answered = self._now if at is None else at
+            slots[slot_id] = slot._replace(answered=self._now if at is None else at)
 
 
 def others(identity: Identity) -> Identity:
