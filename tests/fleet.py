@@ -28,6 +28,10 @@ def account():
     stats = handler.stats()
     say(seen=stats.seen, reported=stats.reported, pending=stats.pending, lost=stats.lost)
 
+def merge():  # until the store has all that was logged
+    while handler._courier.busy or handler.stats().pending > handler._courier._kept:
+        time.sleep(0.005)
+
 def listen():  # until somebody writes a line
     return sys.stdin.readline().strip()
 """

@@ -15,7 +15,7 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import Watched, balanced, counted, eventually
+from support import PATIENCE, Watched, balanced, counted, eventually
 
 from wecom_logging import Limits, Message, WeComHandler
 from wecom_logging.errors import (
@@ -127,6 +127,7 @@ def test_a_flush_that_fails_says_so_and_keeps_everything(watch: Watch) -> None:
     w.sender.fail(TransportError("no route"), times=100)
     w.log.error("failed")
     assert not w.flush(0.2)
+    eventually(lambda: w.stats.failures)
     assert (w.stats.pending, w.stats.reported) == (1, 0)
     assert w.stats.last_error == "no route"
 
@@ -147,7 +148,7 @@ def test_many_threads_flush_at_once(watch: Watch) -> None:
 def test_a_flush_in_a_storm_is_one_message(watch: Watch) -> None:
     class Network(RecordingSender):
         def send(self, message: Message) -> None:
-            time.sleep(0.02)
+            time.sleep(0.02)  # as long as a request takes
             super().send(message)
 
     w = watch(group_wait=60.0, sender=Network())
@@ -163,10 +164,10 @@ def test_a_flush_in_a_storm_is_one_message(watch: Watch) -> None:
     eventually(lambda: w.stats.seen > 10)
     before = w.stats.seen
     began = time.monotonic()
-    w.flush(3.0)
+    w.flush()
     over.set()
     thread.join()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < PATIENCE / 2, "it waits for what the storm brings"
     assert w.stats.reported >= before
     assert len(w.sender.messages) <= 2, "what it brings later is for the schedule"
 
@@ -396,8 +397,9 @@ def test_a_block_is_waited_out_even_by_flush(watch: Watch) -> None:
     w = watch()
     w.sender.fail(RateLimitedError(45009, "api freq out of limit"))
     w.log.error("failed")
-    assert not w.flush(0.3)
-    assert not w.flush(0.3)
+    eventually(lambda: w.stats.failures)
+    for _ in range(2):
+        assert not w.flush(0.3)
     assert w.stats.failures == 1
 
 
@@ -448,15 +450,16 @@ def test_each_trouble_is_said_once_and_again_after_it_was_mended(
 ) -> None:
     w = watch()
     w.log.error("failed")
-    for error in (SetupError(40013, "invalid corpid"), SetupError(60020, "not allow"), None):
-        w.sender.fail(error, times=2) if error else None
-        for _ in range(2 if error else 1):
-            assert w.flush(0.1) is (error is None)
+    for error in (SetupError(40013, "invalid corpid"), SetupError(60020, "not allow")):
+        w.sender.fail(error, times=2)
+    eventually(lambda: w.flush(0.1))  # each flush insists once
+    assert w.stats.failures == 4
     err = capsys.readouterr().err
     assert (err.count("40013"), err.count("60020")) == (1, 1)
     w.sender.fail(SetupError(40013, "invalid corpid"))
     w.log.error("failed")
     assert not w.flush(0.1)
+    eventually(lambda: w.stats.failures == 5 and not w.handler._courier.busy)
     assert capsys.readouterr().err.count("40013") == 1
 
 
@@ -621,4 +624,4 @@ def test_a_tally_that_has_gone_is_still_counted_with() -> None:
     assert held not in known.values()
     next(held)
     assert rig.handler.stats().pending == 1
-    rig.courier.give_up()
+    rig.courier.give_up("the test is over")

@@ -39,9 +39,9 @@ def test_twenty_times_while_eight_threads_log(
             began = time.monotonic()
             logging.config.dictConfig(LOGGING)
             slowest = max(slowest, time.monotonic() - began)
-            time.sleep(0.02)
+            time.sleep(0.02)  # some errors between two configurations
         stop.set(); [t.join() for t in threads]
-        for h in made: assert h.flush(10), h.stats()
+        for h in made: assert h.flush(20), h.stats()
         stats = [h.stats() for h in made]
         # Between two configurations root has no handler, and nobody counts what is logged.
         print(sum(s.reported for s in stats), sum(s.seen for s in stats), f"{slowest:.2f}")
@@ -58,7 +58,7 @@ def test_twenty_times_while_eight_threads_log(
 def test_close_and_flush_inside_dictconfig_do_not_wait_for_a_hanging_destination(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
-    sim.faults.add(Fault("hang", delay=3, times=1))
+    sim.faults.add(Fault("hang", delay=20, times=1))
     body = """
         logging.config.dictConfig(LOGGING)
         old = logging.getLogger().handlers[0]
@@ -69,8 +69,8 @@ def test_close_and_flush_inside_dictconfig_do_not_wait_for_a_hanging_destination
         logging.basicConfig(force=True)
         print(f"{time.monotonic() - began:.2f}")
         """
-    done = run_program(textwrap.dedent(body), sim, timeout=[1, 1])
-    assert float(done.out) < 1.0, done
+    done = run_program(textwrap.dedent(body), sim, timeout=[3, 3], close_timeout=20)
+    assert float(done.out) < 2.5, done
     assert counted(sim.messages) == 1, done.err
 
 

@@ -99,12 +99,12 @@ def test_a_thread_that_outlives_main_leaves_the_exit_its_whole_time(
     body = """
         def late():
             threading.main_thread().join()
-            time.sleep(1.5)
+            time.sleep(2.5)  # longer than an exit may take
             log.error("twice")
         threading.Thread(target=late).start()
         log.critical("once")
         """
-    done = run_program(CONFIGURE + _body(body), sim, close_timeout=1.0)
+    done = run_program(CONFIGURE + _body(body), sim, close_timeout=2.0)
     assert counted(sim.messages) == 2, done.err
     assert "not delivered" not in done.err
 
@@ -127,7 +127,7 @@ def test_a_hanging_destination_costs_exit_no_more_than_the_deadline_and_is_decla
     body = """
         second = logging.getLogger("second")
         from wecom_logging import WeComHandler
-        second.addHandler(WeComHandler(close_timeout=1.0, webhook_key="another-key-of-that-robot"))
+        second.addHandler(WeComHandler(close_timeout=3.0, webhook_key="another-key-of-that-robot"))
         second.error("second"); log.error("first"); log.error("first")
         began = time.monotonic()
         atexit.register(lambda: print(began))
@@ -137,18 +137,18 @@ def test_a_hanging_destination_costs_exit_no_more_than_the_deadline_and_is_decla
                 write(1, f"{now() - began:.2f}\\n".encode())
         keep = Last()
         """
-    done = run_program(CONFIGURE + _body(body), sim, close_timeout=1.0)
+    done = run_program(CONFIGURE + _body(body), sim, close_timeout=3.0)
     assert "errors were not delivered at exit" in done.err
     assert done.err.count("not delivered at exit") == 2
     seconds = float(done.out.split()[-1])
-    assert seconds < 1.0 + 1.0, done  # the figure itself is in benchmarks; here: no two waits
+    assert seconds < 3.0 + 2.5, done  # the figure itself is in benchmarks; here: no two waits
 
 
 def test_a_destination_that_refuses_is_declared_with_its_reason(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
     sim.faults.add(Fault("errcode", errcode=93000))
-    done = run_program(CONFIGURE + 'log.error("once")\n', sim, close_timeout=0.5)
+    done = run_program(CONFIGURE + 'log.error("once")\n', sim, close_timeout=2.0)
     assert "93000" in done.err
     assert "1 error was not delivered at exit" in done.err
     assert sim.env("robot")["WECOM_WEBHOOK_KEY"] not in done.err

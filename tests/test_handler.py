@@ -289,7 +289,7 @@ def test_logging_shutdown_delivers(watch: Watch) -> None:
 
 
 def test_others_log_on_while_one_thread_closes(watch: Watch) -> None:
-    w = watch(close_timeout=0.5, group_wait=60.0)
+    w = watch(close_timeout=2.0, group_wait=60.0)
     w.sender.fail(TransportError("no route"), times=100)
     w.log.error("failed")
     closing = threading.Thread(target=logging.shutdown, args=([weakref.ref(w.handler)],))
@@ -299,4 +299,4 @@ def test_others_log_on_while_one_thread_closes(watch: Watch) -> None:
         began = time.monotonic()
         w.log.error("failed")
         slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 0.4, "nobody waits for whoever closes"
+    assert slowest < 1.5, "nobody waits for whoever closes"

@@ -264,7 +264,7 @@ def test_one_slow_repr_is_waited_for_and_what_comes_after_it_is_left_out(watch: 
     w = watch()
     began = time.monotonic()
     w.log.error("failed", extra={f"key{i}": Slow() for i in range(20)})
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
     assert w.counts() == [1]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fleet import Worker, at_most, files_below
-from support import counted, eventually, headlines
+from support import PATIENCE, counted, eventually, headlines
 
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -77,13 +77,11 @@ def test_what_a_killed_process_had_merged_is_told_by_the_next_start(
     worker = start(
         """
         for n in range(1000): log.error("lost order")
-        say(logged=1)
-        time.sleep(60)
+        merge(); say(logged=1); listen()
         """,
         group_wait=30,
     )
     worker.hear()
-    time.sleep(0.2)
     worker.kill()
     assert sim.messages == []
     after = start('log.error("another error")')
@@ -99,7 +97,7 @@ def test_a_process_killed_while_it_sends_is_inherited_and_told_once(
         """
         from wecom_logging.stores import ledger
         ledger.LEASE = 2.0
-        log.error("once"); say(logged=1); time.sleep(60)
+        log.error("once"); say(logged=1); listen()
         """
     )
     first.hear()
@@ -120,18 +118,15 @@ def test_a_process_killed_while_it_sends_is_inherited_and_told_once(
 def test_a_host_that_went_down_in_an_outage_tells_one_overview(
     sim: Simulator, start: Start
 ) -> None:
+    body = """
+        for _ in range(10): log.error(f"kind {NUMBER}")
+        while not handler.stats().failures: handler.flush(0.1)
+        merge(); say(failed=1); listen()
+    """
     with sim.down():
-        workers = [
-            start(
-                f'[log.error("kind {n}") for _ in range(10)]; say(logged=1); time.sleep(60)',
-                n,
-                kind="robot",
-            )
-            for n in range(3)
-        ]
+        workers = [start(body, n, kind="robot") for n in range(3)]
         for worker in workers:
             worker.hear()
-        time.sleep(1.5)
         for worker in workers:
             worker.kill()
     after = start('log.error("up again")', kind="robot")
@@ -189,9 +184,9 @@ def test_apps_and_environments_on_one_robot_never_mix(sim: Simulator, start: Sta
 def test_a_cron_script_that_fails_once_is_told_at_its_exit(sim: Simulator, start: Start) -> None:
     for run in range(2):
         began = time.monotonic()
-        start('log.error("nightly job failed")', kind="robot").finish()
+        start('log.error("nightly job failed")', kind="robot", close_timeout=30).finish()
         assert counted(sim.messages) == run + 1
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENCE, "it waits for its turn"
 
 
 IT = """
@@ -208,11 +203,9 @@ def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -
     )
     sibling.hear()
     recycled = start(IT + "[it() for _ in range(5)]", **options)
-    began = time.monotonic()
     assert recycled.finish() == ""
     assert counted(sim.messages) <= 2
     eventually(lambda: counted(sim.messages) == 7)
-    assert time.monotonic() - began < 10
     sibling.go_on()
     sibling_account = sibling.hear()
     assert sibling_account["reported"] + sibling_account["pending"] == 2
@@ -228,7 +221,7 @@ def test_no_planted_password_is_in_any_file(sim: Simulator, start: Start, tmp_pa
             log.exception("cannot log in", extra={"password": "hunter2-planted"})
         handler.flush(9)
         log.error("again with Authorization: Bearer hunter2-planted-token-0123456789")
-        time.sleep(0.3); say(logged=1); listen()
+        merge(); say(logged=1); listen()
         """,
         group_wait=30,
     )
@@ -254,8 +247,8 @@ def test_forked_children_leave_the_parents_connection_alone(sim: Simulator, star
         def fail():
             while not stop.is_set():
                 log.error("in the parent"); time.sleep(0.001)
-        thread = threading.Thread(target=fail); thread.start()
-        time.sleep(0.2)
+        thread = threading.Thread(target=fail, daemon=True); thread.start()
+        while not handler.stats().reported: handler.flush(0.1)
         children = []
         for n in range(8):
             pid = os.fork()
@@ -263,7 +256,7 @@ def test_forked_children_leave_the_parents_connection_alone(sim: Simulator, star
                 stop.set()
                 log.error("in a child")
                 sys.exit(0 if handler.flush(20) else 1)  # with all finalisers
-            children.append(pid); time.sleep(0.05)
+            children.append(pid); time.sleep(0.05)  # one after the other, in the storm
         codes = [os.waitpid(pid, 0)[1] for pid in children]
         stop.set(); thread.join()
         assert handler.flush(20)

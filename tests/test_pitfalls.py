@@ -39,13 +39,13 @@ def test_nobody_who_logs_waits_for_the_destination(
 ) -> None:
     """One request a record, inline: python-telegram-handler#28, nb_log, dingtalk-log-handler."""
     sim.faults.add(fault)
-    w = watch(**pointing_at(sim), timeout=[2, 0.3], group_wait=0.0)
+    w = watch(**pointing_at(sim), timeout=[3, 3], group_wait=0.0)
     slowest = 0.0
     for i in range(2000):
         began = time.perf_counter()
         w.log.critical("failed", extra={"fingerprint": i % 30})
         slowest = max(slowest, time.perf_counter() - began)
-    assert slowest < 0.3
+    assert slowest < 1.5, "half of how long an answer is waited for"
     assert w.stats.pending == 2000
     sim.faults.clear()
     eventually(lambda: w.flush(0.3))

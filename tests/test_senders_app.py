@@ -61,7 +61,7 @@ def make(stub: Stub) -> Iterator[Callable[..., AppSender]]:
     made: list[AppSender] = []
 
     def make(secret: str | Secret = "corp-s3cret", **changes: Any) -> AppSender:
-        given = {"touser": "zhangsan|lisi", "api_base": stub.url, "timeout": (1, 1), **changes}
+        given = {"touser": "zhangsan|lisi", "api_base": stub.url, "timeout": (10, 10), **changes}
         made.append(AppSender("ww1", secret, 1000002, **given))
         return made[-1]
 
@@ -247,7 +247,7 @@ def test_sixteen_threads_one_gettoken(stub: Stub, make: Callable[..., AppSender]
     together = threading.Barrier(16)
 
     def send() -> None:
-        together.wait(5)
+        together.wait(20)
         sender.text("x")
 
     threads = [threading.Thread(target=send) for _ in range(16)]

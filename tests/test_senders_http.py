@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from stub_server import Answer, Request, Stub, errcode, fine, raw, serving
+from support import PATIENCE
 
 from wecom_logging.errors import DeliveryError, TransportError
 from wecom_logging.senders import connection
@@ -43,7 +44,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def robot(stub: Stub) -> Iterator[WebhookSender]:
-    sender = WebhookSender(KEY, api_base=stub.url, timeout=(1, 1))
+    sender = WebhookSender(KEY, api_base=stub.url, timeout=(10, 10))
     yield sender
     sender.close()
 
@@ -151,7 +152,7 @@ def test_an_unknown_name_is_not_unclear(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_tls_that_fails_is_not_unclear(stub: Stub) -> None:
     """The server speaks no TLS, so nothing of the request has left."""
-    sender = WebhookSender(KEY, api_base=stub.url.replace("http:", "https:"), timeout=1)
+    sender = WebhookSender(KEY, api_base=stub.url.replace("http:", "https:"), timeout=10)
     error = failure(lambda: sender.text("x"))
     assert not error.unclear
     assert stub.requests == []
@@ -170,7 +171,7 @@ def test_a_proxy_that_is_not_there_is_not_unclear(scheme: str) -> None:
 def test_a_proxy_that_refuses_the_tunnel_is_not_unclear() -> None:
     with serving() as proxy:
         sender = WebhookSender(
-            KEY, api_base="https://wecom.invalid", proxies={"https": proxy.url}, timeout=1
+            KEY, api_base="https://wecom.invalid", proxies={"https": proxy.url}, timeout=10
         )
         error = failure(lambda: sender.text("x"))
     assert not error.unclear
@@ -180,7 +181,7 @@ def test_a_proxy_that_refuses_the_tunnel_is_not_unclear() -> None:
 def test_a_proxy_carries_plain_http_and_its_loss_is_unclear() -> None:
     with serving() as proxy:
         sender = WebhookSender(
-            KEY, api_base="http://wecom.invalid", proxies={"http": proxy.url}, timeout=1
+            KEY, api_base="http://wecom.invalid", proxies={"http": proxy.url}, timeout=10
         )
         sender.text("x")
         proxy.answer = lambda request, sock: None
@@ -192,7 +193,7 @@ def test_a_proxy_carries_plain_http_and_its_loss_is_unclear() -> None:
 def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//me:s3cret%40pass@"))
-        sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=1)
+        sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=10)
         sender.text("x")
         sender.close()
     assert len(proxy.requests) == 1
@@ -232,7 +233,7 @@ def test_an_answer_that_drips_is_given_up(stub: Stub, before: bytes) -> None:
     with deadline(start + 0.4):
         error = failure(lambda: sender.text("x"))
     assert error.unclear
-    assert 0.3 < time.monotonic() - start < 0.8
+    assert 0.3 < time.monotonic() - start < 3
 
 
 def test_a_call_has_its_own_deadline(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,16 +242,16 @@ def test_a_call_has_its_own_deadline(stub: Stub, monkeypatch: pytest.MonkeyPatch
     sender = WebhookSender(KEY, api_base=stub.url, timeout=(0.1, 0.2))
     start = time.monotonic()
     assert failure(lambda: sender.text("x")).unclear
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < 3
 
 
 def test_no_answer_within_the_read_timeout_is_unclear(stub: Stub) -> None:
     leave = threading.Event()
-    stub.answer = lambda request, sock: leave.wait(5) and None
+    stub.answer = lambda request, sock: leave.wait(20) and None
     sender = WebhookSender(KEY, api_base=stub.url, timeout=(1, 0.1))
     start = time.monotonic()
     assert failure(lambda: sender.text("x")).unclear
-    assert time.monotonic() - start < 0.6
+    assert time.monotonic() - start < 5
     leave.set()
 
 
@@ -264,12 +265,12 @@ def test_all_addresses_of_a_host_share_the_deadline(monkeypatch: pytest.MonkeyPa
             filler.connect_ex(deaf.getsockname())
         ten = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", deaf.getsockname())] * 10
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: ten)
-        sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=(0.2, 1))
+        sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=(0.4, 1))
         start = time.monotonic()
         with deadline(start + 0.5):
             error = failure(lambda: sender.text("x"))
         assert not error.unclear
-        assert 0.3 < time.monotonic() - start < 0.9
+        assert 0.3 < time.monotonic() - start < 3
 
 
 def test_a_second_address_is_tried(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +278,7 @@ def test_a_second_address_is_tried(stub: Stub, monkeypatch: pytest.MonkeyPatch) 
         (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in (1, stub.port)
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: both)
-    sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=1)
+    sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=10)
     sender.text("x")
     sender.close()
 
@@ -315,7 +316,7 @@ def test_a_connection_that_the_server_closed_is_noticed(stub: Stub, robot: Webho
     stub.answer = raw(page("200 OK", FINE), "webhook/send")
     for _ in range(3):
         robot.text("x")
-        assert stub.closed.acquire(timeout=5)
+        assert stub.closed.acquire(timeout=PATIENCE)
     assert len({request.peer for request in stub.requests}) == 3
 
 
@@ -365,7 +366,7 @@ def test_writing_a_large_file_may_take_longer_than_connecting() -> None:
         thread = threading.Thread(target=answer_late, args=(listener,))
         thread.start()
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        sender = WebhookSender(KEY, api_base=base, timeout=(0.1, 1))
+        sender = WebhookSender(KEY, api_base=base, timeout=(0.1, 10))
         try:
             assert sender.upload("big.bin", b"x" * 8_000_000) == "MEDIA"
         finally:
@@ -415,7 +416,7 @@ def test_no_secret_is_shown_anywhere(
     monkeypatch.setattr(root, "level", logging.DEBUG)
     monkeypatch.setattr(root, "handlers", [handler])
     logging.getLogger("urllib3")._cache.clear()  # type: ignore[attr-defined]
-    sender = AppSender("ww1", "corp-s3cret", 7, "a", api_base=stub.url, timeout=1)
+    sender = AppSender("ww1", "corp-s3cret", 7, "a", api_base=stub.url, timeout=10)
     sender._tokens = Patient()
     shown = [repr(sender), sender.destination, sender.token_key]
     calls = (

@@ -33,7 +33,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def robot(stub: Stub) -> Iterator[WebhookSender]:
-    sender = WebhookSender(KEY, api_base=stub.url, timeout=1)
+    sender = WebhookSender(KEY, api_base=stub.url, timeout=10)
     yield sender
     sender.close()
 

@@ -55,7 +55,7 @@ def test_no_secret_is_written_anywhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(token, "SPACING", 0.0)
-    w = watch(**pointing_at(sim, kind), timeout=[2, 0.3], group_wait=0.0)
+    w = watch(**pointing_at(sim, kind), timeout=[3, 1], group_wait=0.0)
     if fault is not None:
         sim.faults.add(fault)
     w.log.error("failed")

@@ -178,17 +178,17 @@ def test_sixteen_threads_one_fetch() -> None:
 
     def fetch() -> tuple[str, object]:
         calls.append(1)
-        go.wait(5)
+        go.wait(20)
         return "token", 7200
 
     def ask() -> None:
-        everybody.wait(5)
+        everybody.wait(20)
         tokens.append(cache.get("key", fetch))
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
         thread.start()
-    everybody.wait(5)
+    everybody.wait(20)
     go.set()
     for thread in threads:
         thread.join()
@@ -203,12 +203,12 @@ def test_waiting_for_another_threads_fetch_keeps_to_the_deadline() -> None:
 
     def hangs() -> tuple[str, object]:
         inside.set()
-        leave.wait(10)
+        leave.wait(20)
         return "late", 7200
 
     thread = threading.Thread(target=cache.get, args=("key", hangs))
     thread.start()
-    inside.wait(5)
+    inside.wait(20)
     try:
         for wait in (lambda: cache.get("key", Fetch()), lambda: cache.invalidate("key", "x")):
             with deadline(time.monotonic() + 0.05), pytest.raises(TransportError) as caught:
@@ -229,12 +229,12 @@ def test_a_child_keeps_the_token_and_not_the_lock() -> None:
 
     def fetch() -> tuple[str, object]:
         inside.set()
-        leave.wait(10)
+        leave.wait(20)
         return "parents", 7200
 
     thread = threading.Thread(target=cache.get, args=("key", fetch))
     thread.start()
-    inside.wait(5)
+    inside.wait(20)
 
     def child() -> bool:
         known = cache.get("known", Fetch())
