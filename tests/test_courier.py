@@ -624,4 +624,4 @@ def test_a_tally_that_has_gone_is_still_counted_with() -> None:
     assert held not in known.values()
     next(held)
     assert rig.handler.stats().pending == 1
-    rig.courier.give_up("the test is over")
+    rig.courier.give_up()

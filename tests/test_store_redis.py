@@ -48,7 +48,7 @@ def watched(sim: Simulator) -> Iterator[Callable[..., WeComHandler]]:
 
     yield make
     for handler in made:
-        handler._courier.give_up("the test is over")
+        handler._courier.give_up()
         handler.close()
 
 
