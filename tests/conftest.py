@@ -82,7 +82,7 @@ def watch() -> Iterator[Callable[..., Watched]]:
     yield make
     for handler in made:
         if handler.enabled:
-            handler._courier.give_up()
+            handler._courier.give_up("the test is over")
         handler.close()
 
 

@@ -199,7 +199,7 @@ def test_an_account_is_read_without_io(watch: Watch, monkeypatch: pytest.MonkeyP
     def no_io(*args: object, **kwargs: object) -> object:
         raise AssertionError("stats() has asked somebody")
 
-    monkeypatch.setattr(w.handler._courier, "_open_store", no_io)
+    monkeypatch.setattr(w.handler._courier.errand, "_open_store", no_io)
     monkeypatch.setattr("socket.socket.connect", no_io)
     monkeypatch.setattr("builtins.open", no_io)
     assert w.stats.seen == 1

@@ -497,7 +497,7 @@ class Rig:
         self.handler = WeComHandler(sender=self.sender, app="shop", max_groups=max_groups)
         self.courier = self.handler._courier
         self.courier._turn.acquire()  # nobody starts a thread
-        self.courier._store = MemoryStore(
+        self.courier.errand.store = MemoryStore(
             Place(),
             duplicate_check=duplicate_check,
             max_groups=max_groups,
@@ -515,7 +515,7 @@ class Rig:
             self.courier.ask(time.monotonic())
         self.courier._accept_all()
         with delivering():
-            self.courier._visit()
+            self.courier.errand.run(self.courier._flushes, self.courier._accept_all)
 
 
 class Flaky(RecordingSender):
@@ -619,9 +619,9 @@ def test_a_tally_that_has_gone_is_still_counted_with() -> None:
     rig.visit(urgent=True)
     known = rig.handler._known
     held = next(tally for tally in known.values() if tally.value)
-    rig.courier._drain._quiet_after = -1.0
+    rig.courier.errand._drain._quiet_after = -1.0
     rig.visit()
     assert held not in known.values()
     next(held)
     assert rig.handler.stats().pending == 1
-    rig.courier.give_up()
+    rig.courier.give_up("the test is over")

@@ -176,7 +176,7 @@ def test_a_flush_tells_what_a_killed_child_had_left_in_the_store(
         child = os.fork()
         if not child:
             log.error("child")
-            while handler._courier.busy or not handler._courier._kept: time.sleep(0.005)
+            while handler._courier.busy or not handler._courier.errand.kept: time.sleep(0.005)
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(child, 0)
         assert handler.flush()

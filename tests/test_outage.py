@@ -107,7 +107,7 @@ def test_the_overview_says_that_it_is_late(watch: Watch) -> None:
     courier = w.handler._courier
     policy = Policy(group_wait=0.0)
     store = MemoryStore(Place(), policy=policy, clock=lambda: now, wall=lambda: now)
-    courier._open_store = lambda: store
+    courier.errand._open_store = lambda: store
     w.sender.fail(TransportError("no route to host"), times=3)
     w.log.error("failed")
     eventually(lambda: w.stats.failures == 1)

@@ -52,7 +52,7 @@ class Deliverer(Protocol):
 
     def wait(self, request: Any) -> bool: ...
 
-    def give_up(self) -> int: ...
+    def give_up(self, reason: str) -> int: ...
 
 
 class _Exit:
@@ -185,10 +185,10 @@ def _longest_timeout() -> float:
 
 def declare_lost(courier: Deliverer) -> None:
     """Say on stderr, and in its account, what a courier could not deliver before the exit."""
-    lost = courier.give_up()
+    reason = courier.last_error or f"not done within {courier.close_timeout:g} s"
+    lost = courier.give_up(reason)
     if lost:
         errors = "error was" if lost == 1 else "errors were"
-        reason = courier.last_error or f"not done within {courier.close_timeout:g} s"
         complain(f"exit {id(courier)} {lost}", f"{lost:,} {errors} not delivered at exit: {reason}")
 
 
