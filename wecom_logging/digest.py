@@ -33,6 +33,15 @@ class Identity(NamedTuple):
         return self.level == "critical"
 
 
+#: Ids of what is not told apart: errors beyond `max_groups`. CRITICAL ones stay apart.
+OTHERS = ("others", "others-critical")
+
+
+def others(*, critical: bool) -> Identity:
+    """The group of what is not told apart."""
+    return Identity(OTHERS[critical], "", "critical" if critical else "error")
+
+
 @dataclass(frozen=True, repr=False)
 class Report:
     """One group's part of a digest. Times are seconds since the epoch, for display.

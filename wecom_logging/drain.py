@@ -16,9 +16,9 @@ from structlog import DropEvent
 from wecom_logging.capture import complete
 from wecom_logging.complaints import complain
 from wecom_logging.delivery import where
-from wecom_logging.digest import Event, Identity
+from wecom_logging.digest import Event, Identity, others
 from wecom_logging.grouping import Key, Tallies, Tally
-from wecom_logging.identity import identify, others
+from wecom_logging.identity import identify
 from wecom_logging.stats import Books
 from wecom_logging.stores.base import Entry
 
@@ -134,7 +134,7 @@ class Drain:
                 f"identity {type(error).__name__}",
                 f"a kind of error cannot be told apart, it counts as others ({where(error)})",
             )
-            return others(tally.origin.level)
+            return others(critical=tally.origin.level >= logging.CRITICAL)
 
     def _processed(self, tally: Tally, samples: Iterable[Event]) -> Iterable[Event]:
         for sample in samples:

@@ -17,7 +17,7 @@ from itertools import count
 from types import CodeType, TracebackType
 from typing import Any
 
-from wecom_logging.digest import Identity
+from wecom_logging.digest import OTHERS, Identity
 from wecom_logging.source import is_library
 
 #: How much of a message that arrives already rendered is looked at, and how much of a text
@@ -36,7 +36,6 @@ VARYING = "varying messages"
 #: Logger, level and call site, then what is known of the error: five or six parts. Three
 #: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
 Key = tuple[Any, ...]
-OTHERS = ("others", "others-critical")
 CROWDS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 

@@ -211,7 +211,7 @@ class WeComHandler(logging.Handler):
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
         self._unknown = self._tallies.known.setdefault(
-            (grouping.OTHERS[0],), Tally(Origin(_NOBODY, (grouping.OTHERS[0],)))
+            grouping.CROWDS[0], Tally(Origin(_NOBODY, grouping.CROWDS[0]))
         )
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}

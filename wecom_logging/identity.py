@@ -11,15 +11,15 @@ from types import CodeType
 from typing import Any
 
 from wecom_logging import lazy
-from wecom_logging.digest import Identity
-from wecom_logging.grouping import ANSI, CROWDS, EXPLICIT, HEAD, OTHERS, Origin
+from wecom_logging.digest import Identity, others
+from wecom_logging.grouping import ANSI, CROWDS, EXPLICIT, HEAD, Origin
 from wecom_logging.source import below_root
 
 
 def identify(origin: Origin) -> Identity:
     """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
     if origin.key in CROWDS:
-        return others(origin.level)
+        return others(critical=origin.level >= logging.CRITICAL)
     level = level_name(origin.level)
     if len(origin.key) == 3:
         chosen = _written(origin.key[2])
@@ -33,12 +33,6 @@ def identify(origin: Origin) -> Identity:
         return _text_identity(origin, level, site, template)
     text = template if isinstance(template, str) else getattr(template, "__qualname__", "")
     return _identity(origin, level, (*site, text), text[:HEAD])
-
-
-def others(level: int) -> Identity:
-    """The group of what is not told apart; CRITICAL has one of its own."""
-    critical = level >= logging.CRITICAL
-    return Identity(OTHERS[critical], "", "critical" if critical else "error")
 
 
 def level_name(level: int) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wecom_logging.digest import Digest, Report, State
-from wecom_logging.grouping import OTHERS, VARYING
+from wecom_logging.digest import OTHERS, Digest, Report, State
+from wecom_logging.grouping import VARYING
 from wecom_logging.lazy import cached
 from wecom_logging.rendering.sample import Frame, Sample, read
 

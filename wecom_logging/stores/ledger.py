@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from wecom_logging import schedule
-from wecom_logging.digest import Event, Identity, Outage
+from wecom_logging.digest import Event, Identity, Outage, others
 from wecom_logging.ratelimit import Purpose, Slot, expired, free_at
 from wecom_logging.stores.agenda import Agenda
 from wecom_logging.stores.base import (
@@ -138,11 +138,11 @@ class Ledger:
         """Groups that are over go, longest silent first; if none is, there are "others"."""
         desk, groups = self._state.desk, self._state.groups
         if self._now < desk.full_until:
-            return others(identity)
+            return others(critical=identity.critical)
         over = [g for g in groups.values() if schedule.is_over(g.track, g.untold, self._now)]
         if not over:
             desk.full_until = self._now + CROWDED
-            return others(identity)
+            return others(critical=identity.critical)
         oldest = min(over, key=lambda g: (not g.track.over_told, g.track.last_seen))
         del groups[oldest.identity.id]
         return identity
@@ -488,10 +488,3 @@ class Ledger:
         slot = slots.get(slot_id)
         if slot is not None and slot.answered is None:
             slots[slot_id] = slot._replace(answered=self._now if at is None else at)
-
-
-def others(identity: Identity) -> Identity:
-    """The group of what is beyond `max_groups`; CRITICAL has one of its own."""
-    if identity.critical:
-        return Identity("others-critical", "", "critical")
-    return Identity("others", "", "error")

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging import schedule
-from wecom_logging.digest import Identity, Outage
+from wecom_logging.digest import Identity, Outage, others
 from wecom_logging.ratelimit import Purpose
 from wecom_logging.schedule import Policy, Track
 from wecom_logging.senders.token import SPACING
@@ -38,7 +38,7 @@ from wecom_logging.stores.base import (
     StoreError,
 )
 from wecom_logging.stores.codec import encode, reader
-from wecom_logging.stores.ledger import CROWDED, LATE_AFTER, LOOK_THROUGH, others
+from wecom_logging.stores.ledger import CROWDED, LATE_AFTER, LOOK_THROUGH
 from wecom_logging.stores.records import Held, Part
 from wecom_logging.stores.rows import scope
 
@@ -208,7 +208,7 @@ class RedisStore:
             "count": entry.errors,
             "doubtful": entry.doubtful,
             "samples": [encode(sample) for sample in entry.samples],
-            "others": self._group(others(entry.identity), wait),
+            "others": self._group(others(critical=entry.identity.critical), wait),
         }
 
     def _group(self, identity: Identity, wait: float) -> dict[str, Any]:
