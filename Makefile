@@ -5,7 +5,6 @@ PYTHON ?= python3
 PYTEST ?= -n 2 --dist loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
-AGAIN = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 # Where the version of Python matters most, the tests also run on the others that are here.
 VERSIONS := 3.10 3.12 3.13
@@ -31,13 +30,11 @@ simulator: $(VENV)/simulator
 	@$(BIN)/wecom-logging simulator
 
 # All of it, whatever fails first; pytest comes last, so that its summary is the last line.
-# What fails beside other tests gets a second run by itself: real servers, browsers and
-# processes share the machine, and a test that fails twice has found something.
 test: $(VENV)/dev
 	@status=0; \
 	$(MAKE) --no-print-directory --keep-going lint || status=1; \
 	$(MAKE) --no-print-directory --keep-going other-pythons || status=1; \
-	$(BIN)/python -m pytest $(PYTEST) || $(AGAIN) || status=1; \
+	$(BIN)/python -m pytest $(PYTEST) || status=1; \
 	exit $$status
 
 bench: $(VENV)/bench
@@ -63,9 +60,7 @@ python-%:
 	    echo "Python $*: no tests for it"; \
 	else \
 	    $(MAKE) --no-print-directory $(VENV)-$*/dev && \
-	    echo "Python $*:" && { $(VENV)-$*/bin/python -m pytest -q $(PYTEST) $(VERSION_TESTS) || \
-	      $(VENV)-$*/bin/python -m pytest -q --last-failed --last-failed-no-failures none \
-	          $(VERSION_TESTS); }; \
+	    echo "Python $*:" && $(VENV)-$*/bin/python -m pytest -q $(PYTEST) $(VERSION_TESTS); \
 	fi
 
 # Each of these files is a stamp: it is newer than what was installed by its rule.
