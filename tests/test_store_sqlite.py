@@ -241,3 +241,16 @@ def test_a_child_opens_its_own_connection(place: SQLiteKit, client: Client) -> N
     assert told(client.claim(urgent=True)) == {"A new": 1} or True
     (sound,) = parents.execute("PRAGMA integrity_check").fetchone()
     assert sound == "ok"
+
+
+def test_the_log_is_written_back_after_messages_before_sqlite_would_do_it(
+    place: SQLiteKit, client: Client
+) -> None:
+    """SQLite does it at 1,000 pages, in the middle of whatever is going on: a disk is flushed
+    before the message leaves."""
+    for number in range(150):
+        client.log(f"kind {number % 9}", samples=(event("x" * 8000),))
+        client.deliver(urgent=True)
+        place.advance(300.0)
+    log = place.path.with_name(f"{place.path.name}-wal")
+    assert 0 < log.stat().st_size < 900 * 4096

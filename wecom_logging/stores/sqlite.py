@@ -33,6 +33,11 @@ BUSY_POLL = 0.005
 #: Rows that nobody has written for so long belong to an app that is gone.
 ABANDONED_AFTER = 30 * 86400.0
 
+#: After so many transactions the log is written back as soon as a message has been told.
+#: SQLite does it by itself after a few hundred, in the middle of whatever is going on, and
+#: flushes the disk for it: ten milliseconds before a message could leave.
+WRITE_BACK_AFTER = 50
+
 #: The log beside the file is cut back to this size when it has been written back.
 WAL_BYTES = 4 * 1024 * 1024
 
@@ -100,6 +105,15 @@ class SQLiteStore(LocalStore):
         self._scopes = scope(destination), scope(destination, app, environment)
         self._connection: sqlite3.Connection | None = None
         self._pid = self._inode = 0
+        self._written = 0
+
+    def settle(self, digest_id: str, *, lost: bool = False) -> None:
+        super().settle(digest_id, lost=lost)
+        if self._written >= WRITE_BACK_AFTER:
+            self._written = 0
+            with _working:
+                if self._connection is not None and self._pid == os.getpid():
+                    _write_back(self._connection)
 
     @contextmanager
     def _step(self) -> Iterator[Ledger]:
@@ -110,6 +124,7 @@ class SQLiteStore(LocalStore):
             yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
             if state.save(now) or set_back:
                 connection.execute("INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, ahead))
+                self._written += 1
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -267,6 +282,14 @@ def _read_clock(connection: sqlite3.Connection, wall: float) -> tuple[float, flo
     if set_back:
         ahead = last - wall
     return wall + ahead, ahead, set_back
+
+
+def _write_back(connection: sqlite3.Connection) -> None:
+    """Bring the log into the file, as far as nobody reads it just now."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error:
+        pass  # the message has been told all the same, and the next step meets the trouble
 
 
 def _inode(path: str) -> int:
