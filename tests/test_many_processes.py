@@ -212,6 +212,28 @@ def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -
     sibling.finish()
 
 
+def test_the_last_to_leave_tells_what_was_left_to_it(sim: Simulator, start: Start) -> None:
+    """One sees that the other's error is pending; the other leaves it; then it leaves too."""
+    body = """
+    while word := listen():
+        if word == "fail": log.error("it failed"); merge()
+        if word == "flush": handler.flush(20)
+        if word == "look":
+            handler._courier.nudge()
+            while handler._courier._inbox.qsize() or handler._courier.busy: time.sleep(0.005)
+        say(done=word)
+    """
+    last, first = start(body, kind="robot"), start(body, kind="robot")
+    for worker, word in ((last, "fail"), (last, "flush"), (first, "fail"), (last, "look")):
+        worker.go_on(word)
+        worker.hear()
+    assert counted(sim.messages) == 1
+    for worker in (first, last):
+        worker.go_on("")
+        assert worker.finish() == ""
+    assert counted(sim.messages) == 2
+
+
 def test_no_planted_password_is_in_any_file(sim: Simulator, start: Start, tmp_path: Path) -> None:
     worker = start(
         """

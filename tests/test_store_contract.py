@@ -539,6 +539,18 @@ def test_an_exit_leaves_what_is_no_news_to_a_courier_that_will_look(place: Kit) 
     assert told(there.claim()) == {"A still": 3}
 
 
+def test_who_was_left_something_tells_it_at_its_own_exit(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("nobody else looks at a memory store")
+    here, there = Client(place, "web/1/x"), Client(place, "web/2/x")
+    there.log("A")
+    there.deliver()
+    here.log("A", 3)
+    assert there.wait() is not None, "it is due to look"
+    assert here.wait(urgent=True, leaving=True) is None, "so it is left to it"
+    assert told(there.claim(leaving=True)) == {"A still": 3}, "which has nothing of its own"
+
+
 def test_an_exit_tells_news_itself(place: Kit) -> None:
     here, there = Client(place, "web/1/x"), Client(place, "web/2/x")
     here.log("A")

@@ -185,7 +185,9 @@ class Ledger:
         if leaving and self._shared and self._may_leave(source):
             answer: Claim | float | None = None
         else:
-            answer = self._claim(urgent=urgent, insist=insist)
+            # One that was due to look may have been left the errors of others who have ended.
+            relied_on = leaving and self._source(source).looks_at is not None
+            answer = self._claim(urgent=urgent or relied_on, insist=insist or relied_on)
         wait = LEASE if isinstance(answer, Claim) else answer
         looks = wait is not None and not leaving
         self._source(source).looks_at = self._now + wait if looks and wait is not None else None

@@ -168,7 +168,12 @@ end
 
 recover()
 be_present()
-local answer = leaving and may_leave() and {'none'} or claim()
+local left = leaving and may_leave()
+if leaving and not left and redis.call('ZSCORE', looks, source) then
+  -- One that was due to look may have been left the errors of others who have ended.
+  urgent, insist = true, true
+end
+local answer = left and {'none'} or claim()
 write(deskkey, desk, DESK)
 if leaving or answer[1] == 'none' then
   redis.call('ZREM', looks, source)
