@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from unicodedata import category, east_asian_width
 
 ELLIPSIS = "…"
@@ -238,8 +239,13 @@ def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     return _start(text, head) + ellipsis + text[_boundary(text, tail, 1) :]
 
 
+@lru_cache(maxsize=128)
 def columns(text: str) -> int:
-    """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
+    """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width.
+
+    Remembered, because headlines begin alike, and looking at each character takes longer
+    than most of what is done with a text.
+    """
     return len(text) if _is_narrow(text) else sum(_widths(text))
 
 

@@ -66,11 +66,10 @@ def _with_sane_times(digest: Digest) -> Digest:
 
 
 def _with_sane_time(report: Report) -> Report:
+    times = (report.first, report.since, report.last, report.span, report.before[1])
+    first, since, last, span, before = map(sane, times)
+    if (first, since, last, span, before) == times:
+        return report
     return replace(
-        report,
-        first=sane(report.first),
-        since=sane(report.since),
-        last=sane(report.last),
-        span=sane(report.span),
-        before=(report.before[0], sane(report.before[1])),
+        report, first=first, since=since, last=last, span=span, before=(report.before[0], before)
     )
