@@ -120,6 +120,9 @@ def several_kinds() -> Digest:
             since=NOW - 12,
             hosts=("web-3",),
             samples=(sync,),
+            earlier=7,
+            earliest=NOW - 5.5 * 3600,
+            last_before=NOW - 4.7 * 3600,
         ),
         *(
             report(

@@ -129,6 +129,9 @@ def reports(draw: st.DrawFn) -> Report:
         news=draw(st.booleans()),
         hosts=tuple(draw(st.lists(texts, max_size=3))),
         samples=tuple(draw(st.lists(events, max_size=2))),
+        earlier=draw(counts),
+        earliest=draw(moments),
+        last_before=draw(moments),
     )
 
 

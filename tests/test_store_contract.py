@@ -523,6 +523,20 @@ def test_groups_that_are_over_make_room_longest_silent_first(place: Kit) -> None
     assert told(client.deliver()) == {"older than new again": 1}
 
 
+def test_what_comes_again_says_how_often_and_when_it_came_before(place: Kit) -> None:
+    client = Client(place)
+    for count in (3, 4):
+        client.log("A", count)
+        (report,) = (r for r in client.deliver().digest.reports if r.state != "over")
+        assert report.earlier == (0 if count == 3 else 3)
+        place.advance(2000)
+    client.log("A", 5)
+    (report,) = (r for r in client.deliver().digest.reports if r.state == "again")
+    assert (report.total, report.earlier) == (5, 7)
+    assert report.last - report.last_before == near(2000)
+    assert report.last - report.earliest >= 4000
+
+
 # -- who is there --------------------------------------------------------------------------
 
 

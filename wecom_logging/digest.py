@@ -73,6 +73,10 @@ class Report:
     samples: tuple[Event, ...] = ()
     #: When the first of `count` happened; 0 if that is not known.
     first: float = 0.0
+    #: Errors before `since`, and when the first and the last of them happened.
+    earlier: int = 0
+    earliest: float = 0.0
+    last_before: float = 0.0
 
 
 class Outage(NamedTuple):

@@ -69,6 +69,9 @@ class Track:
     critical: bool = False
     #: Errors since `since`.
     total: int = 0
+    #: Errors before that, and when the last of them came (0: none).
+    earlier: int = 0
+    last_before: float = 0.0
     #: Its pending errors disturb somebody's sleep sooner than a pause would allow.
     news: bool = True
     #: It had been over before its pending errors came.
@@ -126,6 +129,7 @@ def over_at(track: Track) -> float:
 def arrive(track: Track, count: int, pending: int, now: float, wait: float) -> None:
     """`count` errors come to a group that has `pending` already."""
     if is_over(track, pending, now):
+        track.earlier, track.last_before = track.earlier + track.total, track.last_seen
         track.since, track.total, track.told = now, 0, 0
         track.again, track.over_told, track.loud = True, False, False
         if track.critical:

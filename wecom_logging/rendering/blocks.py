@@ -303,10 +303,16 @@ def _extent(item: Item, page: Page) -> str:
 
 
 def _history(item: Item, page: Page) -> Iterator[str]:
-    """How many in all, since when."""
+    """How many in all, since when; and when the last ones were, if they come again."""
     if item.over:
         yield page.labels.over(_silent(item, page))[1]
         yield page.labels.lasted(item.total, max(item.last - item.since, 0.0))
+    elif item.state == "again" and item.earlier:
+        yield page.labels.again(
+            page.calendar.minute(max(report.last_before for report in item.earlier)),
+            item.total + sum(report.earlier for report in item.earlier),
+            page.calendar.minute(min(report.earliest for report in item.earlier)),
+        )
     elif item.total > item.count:
         yield page.labels.since(item.total, page.calendar.minute(item.since))
     if item.ended:

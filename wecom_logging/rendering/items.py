@@ -59,6 +59,11 @@ class Item:
         return min(report.since for report in self.reports)
 
     @cached
+    def earlier(self) -> list[Report]:
+        """The reports that have been told before, and had been over."""
+        return [r for r in self.reports if r.state == "again" and r.earlier]
+
+    @cached
     def last(self) -> float:
         return max(report.last for report in self.reports)
 

@@ -69,6 +69,9 @@ class Labels:
     def since(self, total: int, time: str) -> str:
         return f"{total:,} since {time}"
 
+    def again(self, last: str, total: int, first: str) -> str:
+        return f"last {last}, {total:,} since {first}"
+
     def lasted(self, total: int, seconds: float) -> str:
         return f"{total:,} in {self.duration(seconds)}" if seconds >= 1 else f"{total:,} in all"
 
@@ -176,6 +179,9 @@ class Chinese(Labels):
 
     def since(self, total: int, time: str) -> str:
         return f"{time} 起共 {total:,} 次"
+
+    def again(self, last: str, total: int, first: str) -> str:
+        return f"上次 {last}，{first} 起共 {total:,} 次"
 
     def lasted(self, total: int, seconds: float) -> str:
         lasted = f"历时 {self.duration(seconds)}，" if seconds >= 1 else ""

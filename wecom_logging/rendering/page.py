@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wecom_logging.digest import Digest, Report
 from wecom_logging.rendering.dialects import DIALECTS, Markdown
@@ -66,10 +66,11 @@ def _with_sane_times(digest: Digest) -> Digest:
 
 
 def _with_sane_time(report: Report) -> Report:
-    times = (report.first, report.since, report.last, report.span, report.before[1])
-    first, since, last, span, before = map(sane, times)
-    if (first, since, last, span, before) == times:
+    times: dict[str, Any] = {name: sane(getattr(report, name)) for name in _TIMES}
+    times["before"] = (report.before[0], sane(report.before[1]))
+    if all(getattr(report, name) == value for name, value in times.items()):
         return report
-    return replace(
-        report, first=first, since=since, last=last, span=span, before=(report.before[0], before)
-    )
+    return replace(report, **times)
+
+
+_TIMES = ("first", "since", "last", "span", "earliest", "last_before")

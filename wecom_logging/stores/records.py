@@ -85,6 +85,9 @@ class Part:
             news=track.news,
             hosts=tuple(sorted({source.split("/", 1)[0] for source in self.pending})),
             samples=tuple(self.samples),
+            earlier=track.earlier,
+            earliest=wall - (now - track.first_seen),
+            last_before=wall - (now - track.last_before),
         )
 
 

@@ -57,7 +57,9 @@ _SHARED = ("dest", "slots", "unclear", "fleet", "seen")
 _OWN = ("desk", "groups", "identities", "pending", "samples", "sources", "looks", "held")
 
 #: What `schedule.arrive` writes, and `schedule.tell` does not.
-_ARRIVAL = ("last_seen", "since", "total", "due", "pending_since", "over_told")
+_ARRIVAL = (
+    "last_seen", "since", "total", "earlier", "last_before", "due", "pending_since", "over_told",
+)  # fmt: skip
 
 _STEPS = ("merge", "claim", "freeze", "renew", "settle", "release", "slot", "account", "fleet")
 _LUA = Path(__file__).with_name("lua")

@@ -74,6 +74,7 @@ end
 
 local function arrive(track, count, untold, wait)
   if is_over(track, untold) then
+    track.earlier, track.last_before = track.earlier + track.total, track.last_seen
     track.since, track.total, track.told = now, 0, 0
     track.again, track.over_told, track.loud = true, false, false
     if track.critical then
