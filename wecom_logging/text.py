@@ -55,7 +55,7 @@ def strip_ansi(text: str) -> str:
 def strip_hidden(text: str) -> str:
     """`text` as it is going to be seen: nothing that hides in it may hide a secret."""
     if text.isascii() and text.isprintable():
-        return text
+        return str.__str__(text)  # a subclass may say something else when it is formatted
     return _INVISIBLE.sub("", strip_ansi(text))
 
 
@@ -142,7 +142,7 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
         table: Whether the text will be in a cell of a table, where `|` is markup.
     """
     if _PLAIN.fullmatch(text):
-        return text
+        return str.__str__(text)
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = _without_line_markup(_ESCAPE.sub("∖", text))
     text = _EMPHASIS_END.sub(lambda run: "ˍ" * len(run[0]), text)
@@ -157,7 +157,7 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
     backslash at the end is changed all the same: not every parser is sure about it.
     """
     if _PLAIN.fullmatch(text):
-        return text
+        return str.__str__(text)
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = text[:-1] + "∖" if text.endswith("\\") else text
     return text.replace("|", "¦") if table else text

@@ -55,8 +55,8 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        walk = _Walk(mode, _pattern(tuple(sorted(set(secrets)))), _texts(event_dict))
-        return {walk.text(str(key)): walk.value(value, key) for key, value in event_dict.items()}
+        walk = _Walk(mode, _pattern(tuple(sorted(set(secrets)))), event_dict)
+        return {walk.text(_text(key)): walk.value(value, key) for key, value in event_dict.items()}
 
     return redact
 
@@ -70,7 +70,7 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    return _Walk(True if personal_data else "secrets", None, _texts(value)).value(value, key)
+    return _Walk(True if personal_data else "secrets", None, value).value(value, key)
 
 
 def _texts(value: Any) -> str | None:
@@ -90,10 +90,12 @@ _CONTROLS = re.compile(r"\\(?:u00|[bf])|\x9b")
 class _Walk:
     """One way through nested data. It remembers where it is, for data that hold themselves."""
 
-    def __init__(self, mode: Mode, own: re.Pattern[str] | None, texts: str | None) -> None:
+    def __init__(self, mode: Mode, own: re.Pattern[str] | None, whole: Any) -> None:
         self._mode = mode
         self._own = own
-        self._steps = Steps(texts, personal_data=mode is True)
+        if mode:
+            self._steps = Steps(_texts(whole), personal_data=mode is True)
+            self._note_kind(whole)
         self._inside: set[int] = set()
 
     def text(self, text: str) -> str:
@@ -105,6 +107,7 @@ class _Walk:
         return self._steps.take(text) if self._mode else text
 
     def value(self, value: Any, key: object = None) -> Any:
+        value = _without_class(value)
         rule = self._rule(key)
         if rule and not _is_empty(value):
             if rule.secret:
@@ -134,6 +137,7 @@ class _Walk:
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:
             return "…"
         self._inside.add(id(value))
+        self._note_kind(value)
         try:
             if isinstance(value, Mapping):
                 return self._mapping(value)
@@ -143,6 +147,12 @@ class _Walk:
             return self.text(_text(value))
         finally:
             self._inside.discard(id(value))
+
+    def _note_kind(self, value: Any) -> None:
+        """What JSON writes of a class that is not its own may be less than what it shows:
+        an empty dict, where Flask's `request.values` has everybody's. Look at all of it."""
+        if self._mode and isinstance(value, _CONTAINERS) and type(value) not in _CONTAINERS:
+            self._steps = Steps(None, personal_data=self._mode is True)
 
     def _mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
         shown = {self.text(_text(key)): self.value(item, key) for key, item in value.items()}
@@ -163,7 +173,22 @@ class _Walk:
         return shown
 
 
+_CONTAINERS = (dict, list, tuple)
+
+
+def _without_class(value: Any) -> Any:
+    """A text or number as JSON has it: a subclass may show something else than it holds."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__pos__(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__pos__(value)
+    return value
+
+
 def _text(value: object) -> str:
+    value = _without_class(value)
     if isinstance(value, str):
         return value
     if isinstance(value, (bytes, bytearray)):

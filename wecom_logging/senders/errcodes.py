@@ -164,9 +164,11 @@ _GROUPS: tuple[tuple[type[ApiError], str, Iterable[int]], ...] = (
     ),
 )
 
-TABLE: dict[int, Meaning] = {}
-for _error, _advice, _codes in _GROUPS:
-    TABLE.update(dict.fromkeys(_codes, Meaning(_error, _advice)))
+TABLE: dict[int, Meaning] = {
+    code: meaning
+    for meaning, codes in [(Meaning(error, advice), codes) for error, advice, codes in _GROUPS]
+    for code in codes
+}
 
 _GETTOKEN: dict[int, Meaning] = {
     40001: Meaning(

@@ -39,12 +39,12 @@ class Agenda:
     def has_news(self) -> bool:
         return self.critical is not None or self.news is not None
 
-    def note(self, group_id: str, track: Track, pending: int, *, tells_ends: bool) -> None:
-        """A group has changed; `tells_ends`: any message may say that a group is over."""
+    def note(self, group_id: str, track: Track, pending: int) -> None:
+        """A group has changed."""
         if not pending:
             self.counts.pop(group_id, None)
             if track.told_at is not None and not track.over_told:
-                self._note_end(track, tells_ends=tells_ends)
+                self._note_end(track)
             return
         self.counts[group_id] = pending
         if not track.news:
@@ -54,12 +54,11 @@ class Agenda:
         else:
             self.news = _earlier(self.news, track.due)
 
-    def _note_end(self, track: Track, *, tells_ends: bool) -> None:
+    def _note_end(self, track: Track) -> None:
         over_at = schedule.over_at(track)
+        self.look_at = min(self.look_at, over_at)
         if track.loud:
             self.over = _earlier(self.over, over_at)
-        if track.loud or tells_ends:
-            self.look_at = min(self.look_at, over_at)
 
     def collected(self) -> None:
         """A digest has taken everything that was pending."""

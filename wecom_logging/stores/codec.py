@@ -71,8 +71,11 @@ def _checked(value: Any, good: bool) -> Any:
 def _number(value: Any) -> float:
     if type(value) is float and value - value == 0.0:  # neither infinite nor NaN
         return value
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return float(_checked(value, good))
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    try:
+        return float(_checked(value, good and math.isfinite(value)))
+    except OverflowError:
+        raise ValueError("a number of hundreds of digits") from None
 
 
 _SCALARS: dict[Any, Reader] = {

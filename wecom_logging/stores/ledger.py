@@ -186,7 +186,11 @@ class Ledger:
             answer: Claim | float | None = None
         else:
             # One that was due to look may have been left the errors of others who have ended.
-            relied_on = leaving and self._source(source).looks_at is not None
+            relied_on = (
+                leaving
+                and self._source(source).looks_at is not None
+                and not (self._shared and self._somebody_else_looks(source))
+            )
             answer = self._claim(urgent=urgent or relied_on, insist=insist or relied_on)
         wait = LEASE if isinstance(answer, Claim) else answer
         looks = wait is not None and not leaving
@@ -208,10 +212,12 @@ class Ledger:
         if at > now:
             busy = self._shared and (desk.agenda.pending or held is not None)
             return min(at - now, LOOK) if busy else at - now
-        slot = self._take()
         if held is None:
-            held = desk.held = self._collect(slot)
-        held.slot, held.lease_until = slot, now + LEASE
+            held = self._collect()
+            if not held.parts:
+                return None
+            desk.held = held
+        held.slot, held.lease_until = self._take(), now + LEASE
         return Claim(held.digest(), held.body, destination.failures)
 
     def _wait(self, until: float, *, urgent: bool) -> float:
@@ -223,13 +229,23 @@ class Ledger:
     def _due(self, *, urgent: bool) -> float | None:
         """When something is due, exactly if that is now."""
         desk = self._state.desk
+        bound = desk.agenda.due_at(desk.news_gate, desk.last_message)
+        if not (urgent and desk.agenda.pending) and (bound is None or bound > self._now):
+            return bound
+        self._make_exact()
         if urgent and desk.agenda.pending:
             return self._now
-        bound = desk.agenda.due_at(desk.news_gate, desk.last_message)
-        if bound is None or bound > self._now or self._now < desk.agenda.look_at:
-            return bound
-        self._look_through()
         return desk.agenda.due_at(desk.news_gate, desk.last_message)
+
+    def _make_exact(self) -> None:
+        """What a group was noted for may be told, taken back or forgotten since."""
+        if self._knows_all_concerned():
+            concerned = self._concerned()
+            self._state.desk.agenda.collected()
+            for group in concerned:
+                self._note(group)
+        else:
+            self._look_through()
 
     def _look_through(self) -> None:
         """All groups: those that are forgotten go, and the agenda becomes exact."""
@@ -239,12 +255,7 @@ class Ledger:
             self._note(group)
 
     def _note(self, group: Group) -> None:
-        self._state.desk.agenda.note(
-            group.identity.id,
-            group.track,
-            group.count,
-            tells_ends=self._rules.policy.recovery != "off",
-        )
+        self._state.desk.agenda.note(group.identity.id, group.track, group.count)
 
     def _allowed_at(self, *, urgent: bool, insist: bool) -> float:
         """When the back-off and the budget permit an attempt."""
@@ -257,7 +268,7 @@ class Ledger:
             return at
         return max(at, destination.resume_at)
 
-    def _collect(self, slot: str) -> Held:
+    def _collect(self) -> Held:
         state, now, parts = self._state, self._now, []
         tells_ends = self._rules.policy.recovery != "off"
         for group in self._concerned():
@@ -274,16 +285,20 @@ class Ledger:
         state.desk.agenda.collected()
         digest_id = os.urandom(4).hex()
         lost = state.desk.lost
-        return Held(digest_id, parts, now, self._wall, slot, outage=self._outage(), lost=lost)
+        return Held(digest_id, parts, now, self._wall, outage=self._outage(), lost=lost)
 
     def _concerned(self) -> list[Group]:
         """The groups of which a message may have something to say, the oldest first."""
         groups, agenda = self._state.groups, self._state.desk.agenda
-        if self._now < agenda.look_at:
+        if self._knows_all_concerned():
             found = [groups[group_id] for group_id in agenda.counts if group_id in groups]
         else:
             found = list(groups.values())
         return sorted(found, key=lambda group: (group.track.first_seen, group.identity.id))
+
+    def _knows_all_concerned(self) -> bool:
+        """Whether they are in the agenda; not if it speaks of a time that cannot be."""
+        return self._now < self._state.desk.agenda.look_at <= self._now + LOOK_THROUGH
 
     def _outage(self) -> Outage | None:
         since = self._state.destination.failing_since

@@ -108,7 +108,7 @@ class Held:
     #: When it was collected, by the store's clock and for display.
     now: float
     wall: float
-    slot: str
+    slot: str = ""
     #: None: nobody has it.
     lease_until: float | None = None
     outage: Outage | None = None

@@ -44,7 +44,7 @@ from wecom_logging.stores.rows import scope
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: Redis keep to their own keys.
-PREFIX = "wecom-logging:1"
+PREFIX = "wecom-logging:2"
 
 #: How long to wait for a connection, and for an answer, seconds.
 TIMEOUTS = (2.0, 3.0)
@@ -133,9 +133,38 @@ class RedisStore:
             return None
         if answer[0] == "wait":
             return float(answer[1])
-        held = _held(dict(zip(answer[3::2], answer[4::2], strict=True)))
+        try:
+            held = self._read(dict(zip(answer[3::2], answer[4::2], strict=True)))
+        except (ValueError, TypeError, KeyError):
+            raise StoreError("it holds a digest that cannot be read") from None
         self._held, self._claimed_at = held, (float(answer[2]), self._clock())
         return Claim(held.digest(), held.body, int(answer[1]))
+
+    def _read(self, fields: dict[str, str]) -> Held:
+        """A digest out of the hash that holds it."""
+        now, wall = float(fields["now"]), float(fields["wall"])
+        outage = None
+        if "outage_since" in fields:
+            outage = Outage(wall - (now - float(fields["outage_since"])), fields["reason"])
+        return Held(
+            fields["id"],
+            [self._part(part, now) for part in json.loads(fields["parts"])],
+            now,
+            wall,
+            fields["slot"],
+            outage=outage,
+            lost=int(float(fields["lost"])),
+            body=fields.get("body"),
+        )
+
+    def _part(self, part: dict[str, Any], now: float) -> Part:
+        try:
+            return _part(part)
+        except (ValueError, TypeError, KeyError):
+            # Its errors are told all the same; nothing else of it can be trusted.
+            identity = Identity(str(part["id"]), "", "error")
+            track = schedule.begin(now, 0.0, self._policy, critical=False)
+            return Part(identity, track, reader(dict[str, int])(part["p"] or {}), [])
 
     def freeze(self, digest_id: str, body: str) -> None:
         self._run("freeze", digest_id, body)
@@ -304,25 +333,6 @@ def _after(track: Track, count: int, now: float, policy: Policy) -> dict[str, An
 
 def _new_id() -> str:
     return os.urandom(4).hex()
-
-
-def _held(fields: dict[str, str]) -> Held:
-    """A digest out of the hash that holds it. What is no such digest is a `ValueError`."""
-    parts = [_part(part) for part in json.loads(fields["parts"])]
-    now, wall = float(fields["now"]), float(fields["wall"])
-    outage = None
-    if "outage_since" in fields:
-        outage = Outage(wall - (now - float(fields["outage_since"])), fields["reason"])
-    return Held(
-        fields["id"],
-        parts,
-        now,
-        wall,
-        fields["slot"],
-        outage=outage,
-        lost=int(float(fields["lost"])),
-        body=fields.get("body"),
-    )
 
 
 def _part(part: dict[str, Any]) -> Part:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: file keep to their own tables.
-TABLE = "documents_1"
+TABLE = "documents_2"
 SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS {TABLE} (scope TEXT NOT NULL, kind TEXT NOT NULL,"
     " id TEXT NOT NULL, body TEXT NOT NULL, written REAL NOT NULL,"

@@ -53,6 +53,30 @@ local function may_leave()
   return not has_news() and somebody_else_looks()
 end
 
+-- Whether all groups of which a message may have something to say have pending errors; not
+-- if the agenda speaks of a time that cannot be.
+local function knows_all_concerned()
+  local at = desk.look_at or 0
+  return now < at and at <= now + rules.look_through
+end
+
+local function ids_with_pending()
+  local ids = {}
+  for _, field in ipairs(redis.call('HKEYS', pending)) do
+    ids[string.sub(field, 1, string.find(field, '|', 1, true) - 1)] = true
+  end
+  return ids
+end
+
+-- The groups of which a message may have something to say.
+local function for_concerned(ids, each)
+  if not knows_all_concerned() then return for_groups(each) end
+  for id in pairs(ids) do
+    local group = get_group(id)
+    if group then each(id, group) end
+  end
+end
+
 -- Groups and sources that are forgotten go; the agenda becomes exact.
 local function look_through()
   desk.critical, desk.news, desk.pause, desk.over = nil, nil, nil, nil
@@ -73,11 +97,18 @@ local function look_through()
   redis.call('ZREMRANGEBYSCORE', looks, '-inf', string.format('%.6f', now - rules.fleet_for))
 end
 
+-- What a group was noted for may be told, taken back or forgotten since.
+local function make_exact()
+  if not knows_all_concerned() then return look_through() end
+  desk.critical, desk.news, desk.pause = nil, nil, nil
+  for_concerned(ids_with_pending(), function(_, group) note(desk, group.t, group.n) end)
+end
+
 local function when_due()
-  if urgent and has_pending() then return now end
   local at = due_at(desk)
-  if not at or at > now or now < (desk.look_at or 0) then return at end
-  look_through()
+  if not (urgent and has_pending()) and (not at or at > now) then return at end
+  make_exact()
+  if urgent and has_pending() then return now end
   return due_at(desk)
 end
 
@@ -108,15 +139,7 @@ local function pending_by_group()
   return found
 end
 
--- The groups of which a message may have something to say.
-local function for_concerned(by_group, each)
-  if now >= (desk.look_at or 0) then return for_groups(each) end
-  for id in pairs(by_group) do
-    local group = get_group(id)
-    if group then each(id, group) end
-  end
-end
-
+-- Answers whether there was anything.
 local function collect()
   local parts, by_group = {}, pending_by_group()
   for_concerned(by_group, function(id, group)
@@ -134,11 +157,13 @@ local function collect()
     return a.t.first_seen < b.t.first_seen or (a.t.first_seen == b.t.first_seen and a.id < b.id)
   end)
   desk.critical, desk.news, desk.pause = nil, nil, nil
-  redis.call('HSET', heldkey, 'id', new_id, 'parts', #parts > 0 and cjson.encode(parts) or '[]',
+  if #parts == 0 then return false end
+  redis.call('HSET', heldkey, 'id', new_id, 'parts', cjson.encode(parts),
     'now', now, 'wall', wall, 'lost', desk.lost or 0)
   if state.failing_since and now - state.failing_since >= rules.late_after then
     redis.call('HSET', heldkey, 'outage_since', state.failing_since, 'reason', state.reason)
   end
+  return true
 end
 
 local function wait_for(at)
@@ -158,8 +183,8 @@ local function claim()
     local busy = id or has_pending()
     return {'wait', busy and math.min(at - now, LOOK) or at - now}
   end
+  if not (id or collect()) then return {'none'} end
   take(slot)
-  if not id then collect() end
   redis.call('HSET', heldkey, 'slot', slot, 'lease_until', now + LEASE)
   local answer = {'claim', tostring(state.failures or 0), string.format('%.6f', now)}
   for _, each in ipairs(redis.call('HGETALL', heldkey)) do table.insert(answer, each) end
@@ -169,7 +194,7 @@ end
 recover()
 be_present()
 local left = leaving and may_leave()
-if leaving and not left and redis.call('ZSCORE', looks, source) then
+if leaving and not left and redis.call('ZSCORE', looks, source) and not somebody_else_looks() then
   -- One that was due to look may have been left the errors of others who have ended.
   urgent, insist = true, true
 end

@@ -74,7 +74,7 @@ end
 
 local function arrive(track, count, untold, wait)
   if is_over(track, untold) then
-    track.earlier, track.last_before = track.earlier + track.total, track.last_seen
+    track.earlier, track.last_before = (track.earlier or 0) + track.total, track.last_seen
     track.since, track.total, track.told = now, 0, 0
     track.again, track.over_told, track.loud = true, false, false
     if track.critical then
@@ -108,10 +108,8 @@ local function note(desk, track, count)
     desk.pause = earlier(desk.pause, track.pause)
   elseif known(track.told_at) and not track.over_told then
     local at = over_at(track)
+    desk.look_at = math.min(desk.look_at or 0, at)
     if track.loud then desk.over = earlier(desk.over, at) end
-    if track.loud or rules.recovery ~= 'off' then
-      desk.look_at = math.min(desk.look_at or 0, at)
-    end
   end
 end
 
