@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import OrderedDict, namedtuple
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -253,6 +254,44 @@ def test_what_is_imported_is_the_standard_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+class Values(dict[str, str]):
+    """As Flask's `request.values`: nothing in the dict itself."""
+
+    def items(self) -> Any:
+        return {"note": "call 13812345678", "auth": "Bearer abc123def456ghi789"}.items()
+
+
+class Loud(str):
+    """A text that says something else when it is formatted."""
+
+    def __str__(self) -> str:
+        return "password=hunter2"
+
+    def __format__(self, spec: str) -> str:
+        return "password=hunter2"
+
+
+class Number(int):
+    def __repr__(self) -> str:
+        return "password=hunter2"
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize("value", [Values(), {"form": Values()}, [Values()], (Values(),)])
+def test_what_json_would_not_write_is_redacted_all_the_same(value: Any) -> None:
+    for shown in (redact_value(value), redactor(True, ())(None, "", {"a": "x", "b": value})):
+        assert "abc123def456" not in repr(shown)
+        assert "13812345678" not in repr(shown)
+
+
+def test_classes_of_the_users_own_do_not_outlive_the_redaction() -> None:
+    event = {Loud("key"): Loud("fine"), "n": Number(7), "phone": Number(13812345678)}
+    shown = redactor(True, ())(None, "", event)
+    assert shown == {"key": "fine", "n": 7, "phone": "138****5678"}
+    assert "hunter2" not in f"{shown}{''.join(map(format, shown.values()))}"
 
 
 _PIECES = ["a", " ", "password", "=", "pass", "\x9b", "\x1b[", "\u200b", "\u3164", "\b", "\n",

@@ -537,6 +537,53 @@ def test_what_comes_again_says_how_often_and_when_it_came_before(place: Kit) -> 
     assert report.last - report.earliest >= 4000
 
 
+@pytest.mark.parametrize("level", ["error", "critical"])
+def test_what_comes_while_its_group_is_being_told_waits_for_the_pause(
+    place: Kit, level: str
+) -> None:
+    here, there = Client(place, "web-1/1/x"), Client(place, "web-2/2/x")
+    here.log("A", 3, level=level)
+    place.advance(1)
+    claim = here.claim()
+    there.log("A", 5, level=level)
+    here.store.settle(claim.digest.id)
+    waited, claim = here.until_due()
+    assert waited == near(60)
+    assert told(claim) == {"A still": 5}
+
+
+def test_a_surge_before_the_interval_waits_for_it(place: Kit) -> None:
+    client = Client(place, policy=Policy(group_interval=300.0))
+    client.log("A", 3)
+    client.deliver()
+    client.log("A", 2)
+    place.advance(20)
+    client.log("A", 5000)
+    waited, claim = client.until_due()
+    assert waited == near(280)
+    assert told(claim) == {"A still": 5002}
+
+
+def test_nothing_is_claimed_when_all_has_been_taken_back(place: Kit) -> None:
+    client = Client(place)
+    client.log("A", 3)
+    client.log("A", -3)
+    for how in ({"leaving": True}, {"urgent": True}, {}):
+        assert not isinstance(client.store.claim(client.source, **how), Claim), how
+
+
+def test_whoever_settles_an_end_is_told_by_those_who_tell_ends(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("the options of the latest handler hold in memory")
+    quiet = Client(place, "web-1/1/x", policy=Policy(recovery="off"))
+    quiet.log("A", 3)
+    quiet.deliver()
+    place.advance(700)
+    other = Client(place, "web-2/2/x")
+    other.log("B")
+    assert told(other.deliver()) == {"B new": 1, "A over": 0}
+
+
 # -- who is there --------------------------------------------------------------------------
 
 
@@ -563,6 +610,21 @@ def test_who_was_left_something_tells_it_at_its_own_exit(place: Kit) -> None:
     assert there.wait() is not None, "it is due to look"
     assert here.wait(urgent=True, leaving=True) is None, "so it is left to it"
     assert told(there.claim(leaving=True)) == {"A still": 3}, "which has nothing of its own"
+
+
+def test_who_leaves_sends_nothing_that_another_is_going_to_send(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("nobody else looks at a memory store")
+    stays = Client(place, "web/1/x")
+    leave = [Client(place, f"web/{n}/x") for n in range(2, 5)]
+    stays.log("A")
+    stays.deliver()
+    stays.log("B")
+    assert stays.wait() is not None, "B waits for the interval"
+    for client in leave:
+        client.wait()
+    for client in leave:
+        assert client.wait(leaving=True) is not None, "it is news, so it is not left; nor sent now"
 
 
 def test_an_exit_tells_news_itself(place: Kit) -> None:

@@ -14,6 +14,8 @@ from store_kits import Client, SQLiteKit, event, told
 
 from wecom_logging.stores import sqlite
 from wecom_logging.stores.base import StoreError
+from wecom_logging.stores.codec import decode
+from wecom_logging.stores.records import Token
 from wecom_logging.stores.rows import TABLE
 
 
@@ -225,6 +227,24 @@ def test_what_an_app_left_that_is_gone_is_swept(place: SQLiteKit) -> None:
     kept = other.execute(f"SELECT body FROM {TABLE}").fetchall()
     other.close()
     assert not any("long ago" in body for (body,) in kept)
+
+
+def test_an_agenda_that_speaks_of_a_time_that_cannot_be_is_not_believed(
+    place: SQLiteKit, client: Client
+) -> None:
+    client.log("A", 3)
+    other = sqlite3.connect(place.path)
+    body = '{"agenda": {"news": 0, "look_at": 1e300}}'
+    other.execute(f"UPDATE {TABLE} SET body=? WHERE kind='desk'", (body,))
+    other.commit()
+    other.close()
+    assert told(client.until_due()[1]) == {"A new": 3}
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e999", "NaN", "true", "null", '"7"'])
+def test_a_number_that_is_none_is_no_record(number: str) -> None:
+    with pytest.raises(ValueError, match="unexpected|digits"):
+        decode(Token, f'{{"refresh_at": {number}}}')
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
