@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis_server import RedisServer, running
-from store_kits import Client, RedisKit, event, told
+from store_kits import Client, RedisKit, event, identity, told
 from support import counted, eventually
 
 from wecom_logging import WeComHandler
@@ -304,3 +304,17 @@ def test_threads_and_clients_at_once_lose_nothing(redis_server: RedisServer) -> 
     for thread in threads:
         thread.join()
     assert sum(told(Client(place).claim(urgent=True)).values()) == 800
+
+
+def test_a_group_that_cannot_be_read_is_told_by_its_count(redis_server: RedisServer) -> None:
+    there = redis_server.client()
+    there.flushall()
+    client = Client(RedisKit(redis_server.url))
+    client.log("A", 3)
+    client.log("B", 2)
+    (identities,) = (key for key in there.scan_iter() if key.endswith(":identities"))
+    there.hset(identities, identity("A").id, "{}")
+    claim = client.until_due()[1]
+    assert sorted(report.count for report in claim.digest.reports) == [2, 3]
+    client.store.settle(claim.digest.id)
+    assert client.store.account(client.source).reported == 5
