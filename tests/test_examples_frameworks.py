@@ -122,8 +122,9 @@ def requests_of(sim: Simulator) -> bytes:
 
 
 def check_payment(sim: Simulator, example: str) -> None:
-    content = told(sim, "TimeoutError").content
-    assert "bank did not answer for order 8841" in content
+    # A broker that is a directory may hand out the tasks in another order.
+    content = told(sim, "bank did not answer for order 8841").content
+    assert "TimeoutError" in content
     assert f"{example}.py" in content
     assert "charge" in content
     assert PASSWORD.encode() not in requests_of(sim)
