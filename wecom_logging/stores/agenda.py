@@ -13,9 +13,9 @@ class Agenda:
     """What is pending, and a bound for `schedule.due_at` over all groups: never later than
     the truth.
 
-    Whoever looks whether something is due, or takes what is pending, reads this and not a
-    thousand groups. These are looked through when one that was told may be over, and then
-    the bound is made exact again.
+    Whoever looks whether something is due reads this and not a thousand groups. When the
+    bound is reached, the groups with pending errors are looked at, and all groups where one
+    that was told may be over: then it is exact.
     """
 
     #: When a CRITICAL, and when other news, has waited for company.
