@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -582,6 +583,21 @@ def test_whoever_settles_an_end_is_told_by_those_who_tell_ends(place: Kit) -> No
     other = Client(place, "web-2/2/x")
     other.log("B")
     assert told(other.deliver()) == {"B new": 1, "A over": 0}
+
+
+def test_threads_and_clients_at_once_lose_nothing(place: Kit) -> None:
+    def work(number: int) -> None:
+        client = Client(place, f"web/{number}/x")
+        for _ in range(100):
+            client.log("A")
+            client.log(f"B{number}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(told(Client(place).claim(urgent=True)).values()) == 800
 
 
 # -- who is there --------------------------------------------------------------------------

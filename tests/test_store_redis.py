@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -286,24 +285,6 @@ def test_an_emptied_redis_is_declared(
     stats = handler.stats()
     assert (stats.seen, stats.reported, stats.lost) == (2, 1, 1)
     assert "1 error is lost" in capfd.readouterr().err
-
-
-def test_threads_and_clients_at_once_lose_nothing(redis_server: RedisServer) -> None:
-    redis_server.client().flushall()
-    place = RedisKit(redis_server.url)
-
-    def work(number: int) -> None:
-        client = Client(place, f"web/{number}/x")
-        for _ in range(100):
-            client.log("A")
-            client.log(f"B{number}")
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(told(Client(place).claim(urgent=True)).values()) == 800
 
 
 def test_a_group_that_cannot_be_read_is_told_by_its_count(redis_server: RedisServer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import threading
 import time
 from pathlib import Path
 
@@ -59,21 +58,6 @@ def test_it_survives_its_process(place: SQLiteKit, client: Client) -> None:
     client.store.close()  # type: ignore[attr-defined]
     claim = Client(place, "web/2/y").claim(urgent=True)
     assert told(claim) == {"A new": 3}
-
-
-def test_threads_and_connections_at_once_lose_nothing(place: SQLiteKit) -> None:
-    def work(number: int) -> None:
-        client = Client(place, f"web/{number}/x")
-        for _ in range(50):
-            client.log("A")
-            client.log(f"B{number}")
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(told(Client(place).claim(urgent=True)).values()) == 400
 
 
 def test_a_clock_that_is_set_back_does_not_stop_it(place: SQLiteKit, client: Client) -> None:

@@ -12,19 +12,11 @@ from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
-from wecom_logging.errors import ConfigurationError
+from wecom_logging.errors import ConfigurationError, shown
 from wecom_logging.ratelimit import RateLimit
 
 #: More earlier records than anybody reads.
 MAX_CRUMBS = 200
-
-
-def shown(value: object) -> str:
-    try:
-        written = repr(value)
-    except Exception:
-        written = f"a value of type {type(value).__name__}"
-    return written if len(written) <= 80 else written[:79] + "…"
 
 
 def text(value: object, option: str) -> str:

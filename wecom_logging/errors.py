@@ -103,3 +103,12 @@ def _rebuild(
     error.args = args
     error.__dict__.update(state)
     return error
+
+
+def shown(value: object) -> str:
+    """A value as an error names it: short, whatever its `repr` does."""
+    try:
+        written = repr(value)
+    except Exception:
+        written = f"a value of type {type(value).__name__}"
+    return written if len(written) <= 80 else written[:79] + "…"

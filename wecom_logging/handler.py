@@ -199,7 +199,7 @@ class WeComHandler(logging.Handler):
         self._leave = breadcrumbs.leave
         contrib.watch_beginnings(breadcrumbs.begin)
         # Chosen here, so that it costs nothing where it is off.
-        self.handle = self._handle_and_remember  # type: ignore[method-assign]
+        self.emit = self._emit_and_remember  # type: ignore[method-assign]
         self.setLevel(self.alert_level)
 
     def _begin(self) -> None:
@@ -239,24 +239,6 @@ class WeComHandler(logging.Handler):
         self.emit(record)
         return True
 
-    def _handle_and_remember(self, record: logging.LogRecord) -> bool:
-        """`handle` where breadcrumbs are on: also records below the alert level are kept."""
-        if record.levelno < self.level:
-            return False
-        if self.filters:
-            passed = self.filter(record)
-            if not passed:
-                return False
-            if isinstance(passed, logging.LogRecord):  # since 3.12
-                record = passed
-        if record.levelno >= self.alert_level:
-            self.emit(record)
-        try:
-            self._leave(record, self._options.breadcrumbs)
-        except Exception:
-            pass  # the stack is used up; what matters has been counted
-        return True
-
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record: a fingerprint, a look-up, one atomic step."""
         if DELIVERING and (record.thread or get_ident()) in DELIVERING and self._is_here(record):
@@ -275,6 +257,15 @@ class WeComHandler(logging.Handler):
             except RecursionError:
                 pass  # not even that call fits on the stack; it is counted
 
+    def _emit_and_remember(self, record: logging.LogRecord) -> None:
+        """`emit` where breadcrumbs are on: also records below the alert level come here."""
+        if record.levelno >= self.alert_level:
+            type(self).emit(self, record)
+        try:
+            self._leave(record, self._options.breadcrumbs)
+        except Exception:
+            pass  # the stack is used up; what matters has been counted
+
     def _is_here(self, record: logging.LogRecord) -> bool:
         """Not from another process, by a queue or socket: numbers of threads may be the same."""
         return record.process is None or record.process == self._pid
@@ -284,7 +275,7 @@ class WeComHandler(logging.Handler):
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
                 forks.notice()
-                self.emit(record)
+                type(self).emit(self, record)
                 return
             # Two threads that find it asleep: one captures, and the courier does not hear of
             # it before there is a sample. By one step that no other thread can split.

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wecom_logging import schedule
 from wecom_logging.digest import Event, Identity, Outage, others
-from wecom_logging.ratelimit import Purpose, Slot, expired, free_at
+from wecom_logging.ratelimit import Purpose
 from wecom_logging.stores.agenda import Agenda
 from wecom_logging.stores.base import (
     DEAD_AFTER,
@@ -42,6 +42,7 @@ from wecom_logging.stores.records import (
     ends,
     kept,
 )
+from wecom_logging.stores.slots import SlotBook
 from wecom_logging.stores.tokens import TokenBook
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
@@ -217,7 +218,7 @@ class Ledger:
             if not held.parts:
                 return None
             desk.held = held
-        held.slot, held.lease_until = self._take(), now + LEASE
+        held.slot, held.lease_until = self._slots.take(), now + LEASE
         return Claim(held.digest(), held.body, destination.failures)
 
     def _wait(self, until: float, *, urgent: bool) -> float:
@@ -263,7 +264,7 @@ class Ledger:
         purpose: Purpose = "flush" if urgent else "message"
         if not urgent and self._state.desk.agenda.critical is not None:
             purpose = "critical"
-        at = self._free_at(purpose)
+        at = self._slots.free_at(purpose)
         if insist and not destination.strict:
             return at
         return max(at, destination.resume_at)
@@ -316,10 +317,10 @@ class Ledger:
         held = self._held(digest_id)
         if held is None:
             return False
-        self._answered(held.slot)
-        if self._free_at("flush") > self._now:
+        self._slots.answered(held.slot)
+        if self._slots.free_at("flush") > self._now:
             return False
-        held.slot, held.lease_until = self._take(), self._now + LEASE
+        held.slot, held.lease_until = self._slots.take(), self._now + LEASE
         return True
 
     def settle(self, digest_id: str, *, lost: bool = False) -> None:
@@ -328,7 +329,7 @@ class Ledger:
             return
         state, now, desk = self._state, self._now, self._state.desk
         desk.held = None
-        self._answered(held.slot)
+        self._slots.answered(held.slot)
         state.destination.unclear.pop(held.id, None)
         state.destination.succeeded()
         desk.lost = desk.lost + held.count if lost else 0
@@ -363,7 +364,7 @@ class Ledger:
         held = self._held(digest_id)
         if held is None or held.lease_until is None:
             return
-        self._answered(held.slot)
+        self._slots.answered(held.slot)
         self._state.destination.failed(failure, self._now)
         self._put_away(held, unclear=failure.unclear)
 
@@ -412,7 +413,7 @@ class Ledger:
         """A lease that has run out, and unclear messages that are too old to repeat."""
         held, now = self._state.desk.held, self._now
         if held is not None and held.lease_until is not None and held.lease_until <= now:
-            self._answered(held.slot, held.lease_until)
+            self._slots.answered(held.slot, held.lease_until)
             self._put_away(held, unclear=held.body is not None)
         elif held is not None and held.lease_until is None:
             self._put_away(held, unclear=False)
@@ -480,28 +481,13 @@ class Ledger:
 
     # -- slots -------------------------------------------------------------------------
 
+    @property
+    def _slots(self) -> SlotBook:
+        return SlotBook(self._state.destination.slots, self._rules.rate_limit, self._now)
+
     def take_slot(self, purpose: Purpose) -> str | None:
-        return self._take() if self._free_at(purpose) <= self._now else None
+        slots = self._slots
+        return slots.take() if slots.free_at(purpose) <= self._now else None
 
     def give_back(self, slot: str) -> None:
-        self._answered(slot)
-
-    def _free_at(self, purpose: Purpose) -> float:
-        slots, limit, now = self._state.destination.slots, self._rules.rate_limit, self._now
-        for slot_id, slot in list(slots.items()):
-            if slot.answered is None and slot.taken + LEASE <= now:  # who took it is gone
-                slot = slots[slot_id] = slot._replace(answered=slot.taken + LEASE)
-            if expired(slot, limit, now):
-                del slots[slot_id]
-        return free_at(list(slots.values()), limit, now, purpose)
-
-    def _take(self) -> str:
-        slot_id = os.urandom(4).hex()
-        self._state.destination.slots[slot_id] = Slot(self._now)
-        return slot_id
-
-    def _answered(self, slot_id: str, at: float | None = None) -> None:
-        slots = self._state.destination.slots
-        slot = slots.get(slot_id)
-        if slot is not None and slot.answered is None:
-            slots[slot_id] = slot._replace(answered=self._now if at is None else at)
+        self._slots.answered(slot)
