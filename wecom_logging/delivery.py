@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from threading import get_ident
 
 from wecom_logging.complaints import complain, withdraw
 from wecom_logging.errors import (
@@ -22,6 +24,7 @@ from wecom_logging.schedule import pause_after
 from wecom_logging.senders.base import Message, Sender
 from wecom_logging.stats import Books
 from wecom_logging.stores.base import Claim, Failure, Store
+from wecom_logging.stores.tokens import SharedTokens
 
 #: Each is for when the one before it was refused for its content.
 SHAPES: tuple[Shape, ...] = ("full", "short", "text", "bare")
@@ -46,18 +49,18 @@ class Delivery:
 
         Returns whether it was delivered. Errors of the sender end here.
         """
-        company = self._company(store, claim)
-        message = self._send(store, claim, company)
-        if message is None:
-            self._extras.cancel(store, company)
-            return False
-        self._extras.follow(claim.digest, store, company, message)
-        return True
+        with _hooked(self._sender, store, claim.digest.id):
+            company = self._company(store, claim)
+            message = self._send(store, claim, company)
+            if message is None:
+                self._extras.cancel(store, company)
+                return False
+            self._extras.follow(claim.digest, store, company, message)
+            return True
 
     def _send(self, store: Store, claim: Claim, company: Company) -> Message | None:
         """One message; plainer ones in its place as long as its content is refused."""
         digest_id = claim.digest.id
-        self._hook_into_sender(store, digest_id)
         first = self._refused
         for refused, shape in enumerate(SHAPES[first:], first):
             if refused > first and not store.renew(digest_id):
@@ -93,18 +96,6 @@ class Delivery:
             return self._extras.company(claim, store)
         except Exception:
             return Company()  # `_message` meets the same trouble, and says it
-
-    def _hook_into_sender(self, store: Store, digest_id: str) -> None:
-        """A second attempt inside the sender, with a new token, costs a slot as well."""
-
-        def before_resend() -> None:
-            if not store.renew(digest_id):
-                raise RateLimitedError(45009, "no slot free for another attempt")
-
-        if hasattr(self._sender, "before_resend"):
-            self._sender.before_resend = before_resend
-        if hasattr(self._sender, "on_partial"):
-            self._sender.on_partial = _tell_partial
 
     def _message(self, claim: Claim, shape: Shape, company: Company) -> Message:
         try:
@@ -144,6 +135,35 @@ class Delivery:
     def _trouble(self) -> str:
         """How complaints about this destination begin."""
         return f"trouble {self._sender.destination}"
+
+
+@contextmanager
+def _hooked(sender: Sender, store: Store, digest_id: str) -> Iterator[None]:
+    """A sender that works for the store, for as long as one delivery takes.
+
+    It is the user's, who may send with it by itself: afterwards, and on another thread
+    meanwhile.
+    """
+    courier = get_ident()
+
+    def before_resend() -> None:
+        """A second attempt inside the sender, with a new token, costs a slot as well."""
+        if get_ident() == courier and not store.renew(digest_id):
+            raise RateLimitedError(45009, "no slot free for another attempt")
+
+    hooks: dict[str, object] = {"before_resend": before_resend, "on_partial": _tell_partial}
+    before = {name: getattr(sender, name) for name in hooks if hasattr(sender, name)}
+    use_tokens = getattr(sender, "use_tokens", None) if store.durable else None
+    tokens = use_tokens and use_tokens(SharedTokens(store))
+    try:
+        for name in before:
+            setattr(sender, name, hooks[name])
+        yield
+    finally:
+        for name, hook in before.items():
+            setattr(sender, name, hook)
+        if use_tokens:
+            use_tokens(tokens)
 
 
 def _tell_partial(partial: Mapping[str, Iterable[str]]) -> None:
