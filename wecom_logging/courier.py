@@ -91,15 +91,22 @@ class Courier:
         if not self._turn.locked():
             self._start()
 
+    def end(self, tally: Tally) -> None:
+        """The group of a tally is over: a job works again."""
+        self.errand.end(tally)
+        self.wake(tally, None)
+
     def close(self) -> None:
         """End the thread as soon as everything is delivered."""
         self.closed = self._was_closed = True
         if self._turn.locked():
             self._inbox.put(None)
 
-    def ask(self, deadline: float) -> FlushRequest:
+    def ask(self, deadline: float, *, job_done: bool = False) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
-        request = FlushRequest(deadline, self.errand.seen(), leaving=process.exiting.begun)
+        request = FlushRequest(
+            deadline, self.errand.seen(), leaving=process.exiting.begun, job_done=job_done
+        )
         self._inbox.put(request)
         if not self._turn.locked() and not self._starting:
             request.has_thread = self._start(insist=True)

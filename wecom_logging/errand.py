@@ -59,7 +59,8 @@ class Errand:
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
-        #: They are no news, and another process is due to look at them.
+        #: They are no news, and another process is due to look at them; or not due yet, and
+        #: of a job that is done.
         self._handed_over = False
         self._given_up = False
 
@@ -80,7 +81,10 @@ class Errand:
     def owes(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        return self.stats().pending > 0 or (self.store is not None and self.store.durable)
+        if self._handed_over:
+            return False
+        told = self.stats().pending == 0 and not self._drain.endings
+        return not told or (self.store is not None and self.store.durable)
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -97,6 +101,10 @@ class Errand:
         self._given_up = self._given_up or lost > 0
         self._books.add(lost=lost)
         return lost
+
+    def end(self, tally: Tally) -> None:
+        """The group of a tally is over after the errors that it has counted so far."""
+        self._drain.endings[tally] = tally.value
 
     # -- for who holds the turn --------------------------------------------------------
 
@@ -139,6 +147,7 @@ class Errand:
             claim = store.claim(
                 self._source,
                 urgent=flushes.are_awaited(self._books.settled),
+                news_only=store.durable and flushes.news_only,
                 insist=flushes.take_insistence(self._books.settled),
                 leaving=flushes.leaving,
             )
@@ -151,7 +160,9 @@ class Errand:
         self._drain.make_room()
         if not flushes:
             return claim
-        self._handed_over = claim is None and flushes.leaving
+        self._handed_over = (claim is None and flushes.leaving) or (
+            store.durable and flushes.news_only and flushes.in_vain(claim)
+        )
         flushes.answer(self._books.settled, handed_over=self._handed_over)
         waits = (flushes.patience(), claim)
         return min((wait for wait in waits if wait is not None), default=None)
@@ -164,6 +175,7 @@ class Errand:
     def _merge(self, store: Store) -> None:
         entries = self._drain.entries()
         if entries:
+            self._handed_over = False
             self._sequence += 1
             self._unmerged.append(Batch(self._source, self._sequence, entries))
         while self._unmerged:

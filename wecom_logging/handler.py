@@ -162,8 +162,16 @@ class WeComHandler(logging.Handler):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "level", "__class__")}
         # Everything that can fail comes before `Handler.__init__`: a half-made handler is
         # called again by `logging.shutdown`, after the message that mattered.
-        options = gather(arguments)
-        number = level_number(level, "level")
+        self._set_up(gather(arguments), level_number(level, "level"))
+
+    @classmethod
+    def of(cls, options: Options, level: int = logging.ERROR) -> WeComHandler:
+        """A handler with options that were gathered elsewhere. For our commands alone."""
+        handler = cls.__new__(cls)
+        handler._set_up(options, level)
+        return handler
+
+    def _set_up(self, options: Options, number: int) -> None:
         assembly = _assembly(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
@@ -343,7 +351,14 @@ class WeComHandler(logging.Handler):
             return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
-    def _flush(self, timeout: float) -> bool:
+    def end_job(self, record: logging.LogRecord) -> None:
+        """The group of a record is over, which is told if a failure was. For `jobs` alone."""
+        key = self._fingerprint(record)
+        tally = self._known.get(key) or self._tallies.add(key, record)
+        if tally.origin.key == key:  # and not beyond `max_groups`
+            self._courier.end(tally)
+
+    def _flush(self, timeout: float, *, job_done: bool = False) -> bool:
         from wecom_logging import process
 
         courier = self._courier
@@ -355,7 +370,7 @@ class WeComHandler(logging.Handler):
         began = time.monotonic()
         if process.exiting.begun:
             timeout = process.exiting.left(timeout)
-        delivered = courier.wait(courier.ask(began + timeout))
+        delivered = courier.wait(courier.ask(began + timeout, job_done=job_done))
         if process.exiting.begun:
             process.exiting.waited(time.monotonic() - began)
         return delivered
@@ -366,10 +381,18 @@ class WeComHandler(logging.Handler):
         A handler that is closed and still attached goes on as if it had not been: uvicorn
         and Celery close handlers that they did not make.
         """
+        self._close()
+
+    def close_after_job(self) -> None:
+        """As `close`; what is not due yet is left to the next one who comes to a store that
+        keeps it. For `jobs` alone."""
+        self._close(job_done=True)
+
+    def _close(self, *, job_done: bool = False) -> None:
         if self.enabled:
             from wecom_logging import process
 
-            delivered = self._flush(self._options.close_timeout)
+            delivered = self._flush(self._options.close_timeout, job_done=job_done)
             self._courier.close()
             if not delivered and process.exiting.begun and not owns_logging_lock():
                 process.declare_lost(self._courier)

@@ -26,21 +26,24 @@ class Room(NamedTuple):
     context: int = 0
     crumbs: int = 0
     link: bool = True
+    output: int = 1
 
 
 #: From everything down to the least that is more than one line.
 LADDER = (
-    Room(text=1200, source=240, callers=2, causes=4, places=8, context=12, crumbs=5),
-    Room(text=600, source=200, callers=2, causes=3, places=6, context=8, crumbs=3),
-    Room(text=360, source=160, callers=2, causes=3, places=5, context=6, crumbs=2),
-    Room(text=240, source=120, callers=2, causes=2, places=4, context=5),
-    Room(text=160, source=100, callers=1, causes=2, places=3, context=3),
-    Room(text=100, source=80, context=1),
+    Room(text=1200, source=240, callers=2, causes=4, places=8, context=12, crumbs=5, output=20),
+    Room(text=600, source=200, callers=2, causes=3, places=6, context=8, crumbs=3, output=20),
+    Room(text=360, source=160, callers=2, causes=3, places=5, context=6, crumbs=2, output=14),
+    Room(text=240, source=120, callers=2, causes=2, places=4, context=5, output=10),
+    Room(text=160, source=100, callers=1, causes=2, places=3, context=3, output=6),
+    Room(text=100, source=80, context=1, output=3),
     Room(text=80, link=False),
 )
 
 #: Bytes of names: whole for all but absurd ones.
 _TYPE, _PLACE, _VALUE = 64, 96, 80
+#: Bytes of one line of a command's output.
+_OUTPUT = 300
 #: A message takes the place of the type up to here; it goes on in the next line.
 _TITLE = 120
 _ROW_TITLE = 60
@@ -103,6 +106,7 @@ class _Artist:
         yield from map(self.dialect.quote, self._reasons())
         yield from self.dialect.trace(list(self._trace()))
         yield from map(self.dialect.quote, self._crumbs())
+        yield from map(self.dialect.quote, self._output())
         yield self._facts()
 
     # -- what, and how often ---------------------------------------------------------
@@ -228,6 +232,14 @@ class _Artist:
             words = " ".join(filter(None, (time, crumb.level.upper(), crumb.message)))
             yield self.pen.say(words, self.room.text // 3)
 
+    def _output(self) -> Iterator[str]:
+        lines = self.item.sample.output
+        if len(lines) > self.room.output:
+            self.pen.shortened = True
+            yield text.ELLIPSIS
+        for line in lines[-self.room.output :]:
+            yield self.pen.say(line, min(_OUTPUT, self.room.text))
+
     def _facts(self) -> str:
         facts = [*self._context(), self._hosts(), self._left_out()]
         if not self.item.type:
@@ -280,6 +292,8 @@ class _Artist:
 
 
 def _state(item: Item, page: Page) -> str:
+    if item.works_again:
+        return page.labels.states["over"]
     return page.labels.over(_silent(item, page))[0] if item.over else page.labels.states[item.state]
 
 
@@ -304,6 +318,9 @@ def _extent(item: Item, page: Page) -> str:
 
 def _history(item: Item, page: Page) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
+    if item.works_again:
+        yield page.labels.works_again(item.total, max(page.digest.now - item.since, 0.0))
+        return
     if item.over:
         yield page.labels.over(_silent(item, page))[1]
         yield page.labels.lasted(item.total, max(item.last - item.since, 0.0))

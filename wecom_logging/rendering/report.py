@@ -95,6 +95,7 @@ def _group(item: Item, report: Report, page: Page) -> Iterator[str]:
         yield from _section(page.labels.traceback, _chain(sample.chain, page))
         yield from _section(page.labels.stack, sample.stack.splitlines())
         yield from _section(page.labels.before, _crumbs(sample, page))
+        yield from _section(page.labels.output, sample.output)
 
 
 def _facts(report: Report, page: Page) -> Iterator[str]:
