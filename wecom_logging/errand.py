@@ -62,6 +62,8 @@ class Errand:
         #: They are no news, and another process is due to look at them; or not due yet, and
         #: of a job that is done.
         self._handed_over = False
+        #: They are a job's that is done: no exit has to look again.
+        self._job_done = False
         self._given_up = False
 
     # -- for any thread ----------------------------------------------------------------
@@ -81,10 +83,13 @@ class Errand:
     def owes(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        if self._handed_over:
-            return False
-        told = self.stats().pending == 0 and not self._drain.endings
-        return not told or (self.store is not None and self.store.durable)
+        pending = self.stats().pending
+        if self._drain.endings or pending > self.kept:
+            return True
+        return not self._job_done and (pending > 0 or self._is_durable())
+
+    def _is_durable(self) -> bool:
+        return self.store is not None and self.store.durable
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -160,9 +165,8 @@ class Errand:
         self._drain.make_room()
         if not flushes:
             return claim
-        self._handed_over = (claim is None and flushes.leaving) or (
-            store.durable and flushes.news_only and flushes.in_vain(claim)
-        )
+        self._job_done = store.durable and flushes.news_only and flushes.in_vain(claim)
+        self._handed_over = self._job_done or (claim is None and flushes.leaving)
         flushes.answer(self._books.settled, handed_over=self._handed_over)
         waits = (flushes.patience(), claim)
         return min((wait for wait in waits if wait is not None), default=None)
@@ -175,7 +179,6 @@ class Errand:
     def _merge(self, store: Store) -> None:
         entries = self._drain.entries()
         if entries:
-            self._handed_over = False
             self._sequence += 1
             self._unmerged.append(Batch(self._source, self._sequence, entries))
         while self._unmerged:
