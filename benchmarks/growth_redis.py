@@ -16,15 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from growth_plot import Series, plot
-from redis_server import RedisServer, running
-from store_kits import event, identity
 
-from wecom_logging.stores.base import Batch, Claim, Entry, Rules
-from wecom_logging.stores.fallback import FallbackStore
-from wecom_logging.stores.redis import RedisStore
+from tests.helpers.redis_server import RedisServer, running
+from tests.helpers.store_kits import event, identity
+from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules
+from wecom_logging._stores.redis import RedisStore
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = (1, 10, 100, 1000)

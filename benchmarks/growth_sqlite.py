@@ -15,14 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from growth_plot import Series, plot
-from store_kits import identity
 
-from wecom_logging.stores.base import Batch, Claim, Entry, Rules
-from wecom_logging.stores.fallback import FallbackStore
-from wecom_logging.stores.sqlite import SQLiteStore
+from tests.helpers.store_kits import identity
+from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules
+from wecom_logging._stores.sqlite import SQLiteStore
 
 PROCESSES = (1, 2, 4, 8, 16, 32)
 

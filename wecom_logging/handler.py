@@ -10,21 +10,22 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from wecom_logging import forks, grouping
-from wecom_logging.checks import level_number
-from wecom_logging.complaints import complain
+from wecom_logging._capture import grouping
+from wecom_logging._capture.grouping import Key, Origin, Tallies, Tally
+from wecom_logging._config.defaults import process_start
+from wecom_logging._config.options import Options, gather
+from wecom_logging._config.validators import level_number
+from wecom_logging._runtime import fork
+from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging.errors import ConfigurationError
-from wecom_logging.grouping import Key, Origin, Tallies, Tally
-from wecom_logging.options import Options, gather
-from wecom_logging.silence import DELIVERING
 from wecom_logging.stats import Stats
-from wecom_logging.surroundings import process_start
 
 if TYPE_CHECKING:
-    from wecom_logging.assembly import Assembly
-    from wecom_logging.courier import Courier
-    from wecom_logging.digest import Event
-    from wecom_logging.senders.base import Sender
+    from wecom_logging._model.digest import Event
+    from wecom_logging._senders.protocol import Sender
+    from wecom_logging._worker.components import Assembly
+    from wecom_logging._worker.worker import Courier
 
 #: Samples: one a second for each group, so many a second in all.
 SAMPLE_INTERVAL = 1.0
@@ -187,11 +188,11 @@ class WeComHandler(logging.Handler):
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
         self._begin()
-        from wecom_logging import process
+        from wecom_logging._runtime import shutdown
 
-        process.enrol(self)
+        shutdown.enrol(self)
         if options.uncaught:
-            from wecom_logging import uncaught as hooks
+            from wecom_logging._capture import uncaught as hooks
 
             self._fingerprint = hooks.marking(self._fingerprint)
             hooks.report_to(self)
@@ -202,7 +203,8 @@ class WeComHandler(logging.Handler):
         celery.stay(self)
 
     def _lay_breadcrumbs(self) -> None:
-        from wecom_logging import breadcrumbs, contrib
+        from wecom_logging import contrib
+        from wecom_logging._capture import breadcrumbs
 
         self._leave = breadcrumbs.leave
         contrib.watch_beginnings(breadcrumbs.begin)
@@ -212,7 +214,7 @@ class WeComHandler(logging.Handler):
 
     def _begin(self) -> None:
         """An empty account and a courier of this process."""
-        from wecom_logging.courier import Courier
+        from wecom_logging._worker.worker import Courier
 
         self._tallies = Tallies(self._options.max_groups)
         self._known: dict[Key, Tally] = self._tallies.known
@@ -282,7 +284,7 @@ class WeComHandler(logging.Handler):
         """The first error of a group since the courier has looked: capture it, wake him."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
-                forks.notice()
+                fork.notice()
                 type(self).emit(self, record)
                 return
             # Two threads that find it asleep: one captures, and the courier does not hear of
@@ -359,7 +361,7 @@ class WeComHandler(logging.Handler):
             self._courier.end(tally)
 
     def _flush(self, timeout: float, *, job_done: bool = False) -> bool:
-        from wecom_logging import process
+        from wecom_logging._runtime import shutdown
 
         courier = self._courier
         if not courier.owes():
@@ -368,11 +370,11 @@ class WeComHandler(logging.Handler):
             courier.nudge()
             return not courier.pending()
         began = time.monotonic()
-        if process.exiting.begun:
-            timeout = process.exiting.left(timeout)
+        if shutdown.exiting.begun:
+            timeout = shutdown.exiting.left(timeout)
         delivered = courier.wait(courier.ask(began + timeout, job_done=job_done))
-        if process.exiting.begun:
-            process.exiting.waited(time.monotonic() - began)
+        if shutdown.exiting.begun:
+            shutdown.exiting.waited(time.monotonic() - began)
         return delivered
 
     def close(self) -> None:
@@ -390,12 +392,12 @@ class WeComHandler(logging.Handler):
 
     def _close(self, *, job_done: bool = False) -> None:
         if self.enabled:
-            from wecom_logging import process
+            from wecom_logging._runtime import shutdown
 
             delivered = self._flush(self._options.close_timeout, job_done=job_done)
             self._courier.close()
-            if not delivered and process.exiting.begun and not owns_logging_lock():
-                process.declare_lost(self._courier)
+            if not delivered and shutdown.exiting.begun and not owns_logging_lock():
+                shutdown.declare_lost(self._courier)
         super().close()
 
     def stats(self) -> Stats:
@@ -446,7 +448,7 @@ def _assembly(options: Options) -> Assembly | None:
             once=True,
         )
         return None
-    from wecom_logging.assembly import assemble
+    from wecom_logging._worker.components import assemble
 
     return assemble(options, process_start())
 

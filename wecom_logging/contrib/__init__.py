@@ -16,8 +16,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
+from wecom_logging._model.serialize import is_opaque
 from wecom_logging.contrib import asgi, celery, django, flask
-from wecom_logging.plain import is_opaque
 
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]

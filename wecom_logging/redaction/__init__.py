@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
-from wecom_logging.text import strip_hidden
+from wecom_logging._model.text import strip_hidden
 
 from .keys import Rule, mask, rule_for
 from .patterns import Steps, redact_text

@@ -1,0 +1,116 @@
+"""The store of one host: a SQLite file that all processes of a user share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import isfinite
+
+from wecom_logging._stores.documents import FORGET, SCHEMA, RowState, scope
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.ledger_store import LocalStore
+from wecom_logging._stores.protocol import Rules
+from wecom_logging._stores.sqlite_file import SQLiteFile, shared_file
+
+#: Rows that nobody has written for so long belong to an app that is gone.
+ABANDONED_AFTER = 30 * 86400.0
+
+_CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
+
+
+def is_running(source: str) -> bool:
+    """Whether the process of a source on this host may still be there."""
+    try:
+        os.kill(int(source.split("/")[-2]), 0)
+    except (ProcessLookupError, ValueError, IndexError, OverflowError):
+        return False
+    except OSError:
+        pass  # somebody else's: there it is
+    return True
+
+
+class SQLiteStore(LocalStore):
+    """Groups, schedule, budget and token in a file of mode 0600.
+
+    What was merged survives the process, and a power cut but for the last seconds. Each
+    courier has one; all of a process on one file share its connection. Bounded by
+    `max_groups` and by what is swept: forgotten groups, silent sources, apps that are gone.
+
+    Args:
+        path: Made, with its directory, if it does not exist.
+        wall: The host's clock. Steps back are bridged: the store's own time only grows.
+        owned: A damaged file is set aside for a new one, instead of left alone.
+        is_alive: Whether the process of a source may still be there.
+
+    Raises:
+        StoreError: From every method, if the file cannot be used; nothing was done then.
+    """
+
+    durable = True
+
+    def __init__(
+        self,
+        path: str,
+        destination: str,
+        app: str,
+        environment: str,
+        rules: Rules,
+        *,
+        owned: bool = False,
+        wall: Callable[[], float] = time.time,
+        is_alive: Callable[[str], bool] = is_running,
+    ) -> None:
+        super().__init__()
+        self._path, self._owned = path, owned
+        self._wall, self._is_alive = wall, is_alive
+        self._rules = rules
+        self._scopes = scope(destination), scope(destination, app, environment)
+        self._shared_file: SQLiteFile | None = None
+
+    @property
+    def file(self) -> SQLiteFile:
+        """The file, which it has a part in from its first step on."""
+        if self._shared_file is None:
+            self._shared_file = shared_file(self._path)
+        return self._shared_file
+
+    def settle(self, digest_id: str, *, lost: bool = False) -> None:
+        super().settle(digest_id, lost=lost)
+        self.file.write_back()
+
+    @contextmanager
+    def _step(self) -> Iterator[Ledger]:
+        file = self.file
+        with file.transaction(self._make_tables, owned=self._owned) as connection:
+            wall = self._wall()
+            now, ahead, set_back = _read_clock(connection, wall)
+            state = RowState(connection, *self._scopes)
+            yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
+            if state.save(now) or set_back:
+                connection.execute("INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, ahead))
+                file.wrote()
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        connection.execute(SCHEMA)
+        connection.execute(_CLOCK)
+        now, *_ = _read_clock(connection, self._wall())
+        connection.execute(FORGET, (now - ABANDONED_AFTER,))
+
+
+def _read_clock(connection: sqlite3.Connection, wall: float) -> tuple[float, float, bool]:
+    """The store's time, how far it is ahead of the wall clock, and whether that is news.
+
+    Where the wall clock has been set back it goes on from where it was: a pause of a
+    minute must not last until the clock has caught up.
+    """
+    row = connection.execute("SELECT last, ahead FROM clock_1").fetchone()
+    if row is None or not all(isinstance(each, float) and isfinite(each) for each in row):
+        return wall, 0.0, False
+    last, ahead = row
+    set_back = wall + ahead < last
+    if set_back:
+        ahead = last - wall
+    return wall + ahead, ahead, set_back
