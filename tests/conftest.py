@@ -83,7 +83,7 @@ def watch() -> Iterator[Callable[..., Watched]]:
     yield make
     for handler in made:
         if handler.enabled:
-            handler._courier.give_up("the test is over")
+            handler._worker.give_up("the test is over")
         handler.close()
 
 

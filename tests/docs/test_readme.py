@@ -16,7 +16,7 @@ import pytest
 
 from tests.helpers.support import counted
 from wecom_logging import WeComHandler
-from wecom_logging._config.options import gather
+from wecom_logging._config.options import read_options
 from wecom_logging.simulator import Simulator
 from wecom_logging.simulator.server import _greeting
 from wecom_logging.testing import RecordingSender
@@ -168,7 +168,7 @@ def test_every_option_is_in_the_table(name: str) -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_defaults_in_the_table(name: str) -> None:
     """The numbers are those of the code."""
-    found = gather({"sender": RecordingSender()}, {})
+    found = read_options({"sender": RecordingSender()}, {})
     table = options_table(name)
     policy = found.policy
     for option in ("group_wait", "group_interval"):

@@ -29,7 +29,7 @@ def account():
     say(seen=stats.seen, reported=stats.reported, pending=stats.pending, lost=stats.lost)
 
 def merge():  # until the store has all that was logged
-    while handler._courier.busy or handler.stats().pending > handler._courier.errand.kept:
+    while handler._worker.busy or handler.stats().pending > handler._worker.cycle.kept:
         time.sleep(0.005)
 
 def listen():  # until somebody writes a line

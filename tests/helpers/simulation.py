@@ -60,16 +60,16 @@ def play(
     policy: Policy | None = None,
     rate_limit: RateLimit = DEFAULT_RATE_LIMIT,
     latency: float = 0.2,
-    drain: float = 0.05,
+    collector: float = 0.05,
 ) -> Outcome:
     """Log `errors`, deliver whatever is due, until nothing is due any more.
 
-    An error is merged `drain` seconds after it was logged, as by a courier; a message
+    An error is merged `collector` seconds after it was logged, as by a worker; a message
     takes `latency` seconds.
     """
     now = 0.0
     store = MemoryStore(policy=policy, rate_limit=rate_limit, clock=lambda: now, wall=lambda: now)
-    queue = [(at + drain, kind, n, level) for at, kind, n, level in errors]
+    queue = [(at + collector, kind, n, level) for at, kind, n, level in errors]
     heapq.heapify(queue)
     outcome = Outcome()
     sequence = 0

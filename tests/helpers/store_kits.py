@@ -113,7 +113,7 @@ def kit(name: str, path: Path, request: pytest.FixtureRequest) -> Kit:
 
 
 class Client:
-    """One courier of the tests: numbers its batches, and delivers."""
+    """One worker of the tests: numbers its batches, and delivers."""
 
     def __init__(self, kit: Kit, source: str = "web-1/1/a", **options: Any) -> None:
         self.kit, self.source = kit, source

@@ -104,5 +104,5 @@ def test_threads_of_closed_handlers_end(
         """
     # A thread stays as long as its errors wait for their pause: a short one.
     done = run_program(textwrap.dedent(body), sim, rate_limit=[[1000, 60]], repeat_intervals=[0.5])
-    assert int(done.out) <= 2, "main and the courier of the handler that is open"
+    assert int(done.out) <= 2, "main and the worker of the handler that is open"
     assert counted(sim.messages) == 10

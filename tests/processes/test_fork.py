@@ -114,8 +114,8 @@ def test_a_child_of_such_a_fork_exits_without_waiting_for_the_parents_errors(
     body = """
         import ctypes
         log.error("parent")
-        courier = handler._courier   # until it waits for company
-        while not courier._turn.locked() or courier._inbox.qsize() or courier.busy: pass
+        worker = handler._worker   # until it waits for company
+        while not worker._run_lock.locked() or worker._inbox.qsize() or worker.busy: pass
         pid = ctypes.PyDLL(None).fork()
         if not pid:
             sys.exit(0)
@@ -152,7 +152,7 @@ def test_a_fork_that_is_not_seen_while_the_courier_sends(
     body = """
         import ctypes
         log.critical("parent")
-        while not handler._courier.busy: pass
+        while not handler._worker.busy: pass
         time.sleep(0.2)   # the request is on its way, and locks are held
         libc = ctypes.PyDLL(None)
         pid = libc.fork()
@@ -175,7 +175,7 @@ def test_a_flush_tells_what_a_killed_child_had_left_in_the_store(
         child = os.fork()
         if not child:
             log.error("child")
-            while handler._courier.busy or not handler._courier.errand.kept: time.sleep(0.005)
+            while handler._worker.busy or not handler._worker.cycle.kept: time.sleep(0.005)
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(child, 0)
         assert handler.flush()

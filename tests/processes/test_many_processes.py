@@ -219,8 +219,8 @@ def test_the_last_to_leave_tells_what_was_left_to_it(sim: Simulator, start: Star
         if word == "fail": log.error("it failed"); merge()
         if word == "flush": handler.flush(20)
         if word == "look":
-            handler._courier.nudge()
-            while handler._courier._inbox.qsize() or handler._courier.busy: time.sleep(0.005)
+            handler._worker.wake()
+            while handler._worker._inbox.qsize() or handler._worker.busy: time.sleep(0.005)
         say(done=word)
     """
     last, first = start(body, kind="robot"), start(body, kind="robot")

@@ -118,7 +118,7 @@ def test_a_fleet_whose_redis_dies_goes_on_and_comes_back(
     it(); handler.flush(20); say(told=1)
     for _ in range(40): it(); time.sleep(0.05)  # an outage of seconds
     say(logged=41); listen()
-    while handler._courier.errand.store._memory is not None: it(); time.sleep(0.1)
+    while handler._worker.cycle.store._memory is not None: it(); time.sleep(0.1)
     for _ in range(3): it(); handler.flush(20)
     account()
     """

@@ -15,7 +15,7 @@ from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
 from wecom_logging._rendering.dialects import Pen
-from wecom_logging._rendering.sections import itemise
+from wecom_logging._rendering.sections import sections_of
 
 NOW = 1772603006.0
 ZONE = timezone(timedelta(hours=8))
@@ -179,7 +179,7 @@ def test_the_file_can_always_be_written(digest: Digest, style: Style) -> None:
     content = report_text(digest, style)
     content.encode()
     assert all(line.isprintable() for line in content.split("\n"))
-    for item in itemise(digest)[0]:
+    for item in sections_of(digest)[0]:
         for report in item.reports:
             assert f"#{report.identity.id[:4]}" in content
 
@@ -326,7 +326,7 @@ def check_shown(content: str, rendered: Rendered, digest: Digest, shape: Shape) 
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
         digest = digest._replace(reports=tuple(replace(r, samples=()) for r in digest.reports))
-    shown = itemise(digest)[0]
+    shown = sections_of(digest)[0]
     left_out = rendered.kinds_left_out
     while left_out:
         left_out -= len(shown.pop().reports)

@@ -26,7 +26,7 @@ from wecom_logging._rendering import Style, render, report_text
 from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.links import fill, unknown_fields
 from wecom_logging._rendering.sample import Sample, read
-from wecom_logging._rendering.times import Calendar, per_unit
+from wecom_logging._rendering.times import TimeFormatter, per_unit
 
 ZONE = timezone(timedelta(hours=8))
 STYLE = Style("shop", "prod", timezone=ZONE)
@@ -139,7 +139,7 @@ def test_second_line(style: Style, expected: str) -> None:
 )
 def test_spans(start: float, end: float, expected: str) -> None:
     """The date only if it is not today."""
-    assert Calendar(NOW, ZONE, LABELS["en"]).span(start, end) == expected
+    assert TimeFormatter(NOW, ZONE, LABELS["en"]).span(start, end) == expected
 
 
 def test_order() -> None:

@@ -73,7 +73,7 @@ class Incident:
 
 
 def visit(client: Client, outcome: str, frozen: bool, *, urgent: bool) -> object:
-    """Claim and end it so; what a reader or courier sees of it."""
+    """Claim and end it so; what a reader or worker sees of it."""
     claim = client.store.claim(client.source, urgent=urgent)
     if not isinstance(claim, Claim):
         return "later" if claim is not None else "never"

@@ -1,4 +1,4 @@
-"""Degrade and return: what a courier does while its store cannot be reached, and after."""
+"""Degrade and return: what a worker does while its store cannot be reached, and after."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Clock:
 
 
 class Place:
-    """A kit of one courier behind a shaky store, as `Client` wants it."""
+    """A kit of one worker behind a shaky store, as `Client` wants it."""
 
     shared = True
 

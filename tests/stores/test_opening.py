@@ -21,7 +21,7 @@ KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
 
 def opened(**options: object) -> object:
     handler = WeComHandler(webhook_key=KEY, app="shop", **options)
-    store = handler._courier.errand._opened()
+    store = handler._worker.cycle._opened()
     handler.close()
     return store
 
@@ -43,7 +43,7 @@ def test_automatic_is_a_file_below_the_state_directory(tmp_path: Path) -> None:
     assert KEY not in str(path)
     assert Path(primary(opened())._path) == path
     other = WeComHandler(webhook_key=KEY, api_base="https://wecom.example", app="shop")
-    assert primary(other._courier.errand._opened())._path != str(path)
+    assert primary(other._worker.cycle._opened())._path != str(path)
 
 
 def test_without_a_state_directory_it_is_the_home_then_a_temporary_one(
@@ -163,7 +163,7 @@ def test_a_redis_password_is_a_secret() -> None:
     handler = WeComHandler(webhook_key=KEY, store="redis://me:topsecret@h:1/0")
     assert "topsecret" not in repr(handler) + repr(handler._options)
     text = {"event": "redis://me:topsecret@h failed"}
-    assert "topsecret" not in handler._courier.errand._drain._redact(None, "", text)["event"]
+    assert "topsecret" not in handler._worker.cycle._collector._redact(None, "", text)["event"]
     handler.close()
 
 

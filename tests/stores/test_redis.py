@@ -47,7 +47,7 @@ def watched(sim: Simulator) -> Iterator[Callable[..., WeComHandler]]:
 
     yield make
     for handler in made:
-        handler._courier.give_up("the test is over")
+        handler._worker.give_up("the test is over")
         handler.close()
 
 
@@ -242,7 +242,7 @@ def test_nobody_who_logs_is_slowed_and_everything_is_told_once(
 
     def is_back() -> bool:
         log_to(handler)
-        return handler.flush(5) and handler._courier.errand.store._memory is None
+        return handler.flush(5) and handler._worker.cycle.store._memory is None
 
     eventually(is_back)
     log_to(handler)

@@ -18,7 +18,7 @@ import pytest
 from wecom_logging import WeComHandler, contrib
 from wecom_logging._capture import breadcrumbs
 from wecom_logging._capture.breadcrumbs import begin, leave, recent
-from wecom_logging._model.serialize import Budget
+from wecom_logging._model.serialize import CaptureLimits
 from wecom_logging.testing import RecordingSender
 
 
@@ -44,7 +44,7 @@ def log(handler: WeComHandler) -> logging.Logger:
 
 
 def texts(number: int = 10) -> list[str]:
-    return [crumb["event"] for crumb in recent(number, Budget())]
+    return [crumb["event"] for crumb in recent(number, CaptureLimits())]
 
 
 # -- the handler -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
-from wecom_logging._capture.grouping import Origin, Tallies, Tally, fingerprint, mask
+from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint, mask
 from wecom_logging._capture.identity import identify
 
 Watch = Callable[..., Watched]
@@ -34,7 +34,7 @@ def caught(raising: Callable[[], object]) -> Any:
 
 
 def group_id(found: logging.LogRecord) -> str:
-    return identify(Origin(found, fingerprint(found))).id
+    return identify(GroupSeed(found, fingerprint(found))).id
 
 
 # -- the fingerprint -----------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_a_place_in_a_library_is_told_apart_by_who_called_it() -> None:
 
     one, other = (record("bad", exc_info=caught(f)) for f in (parse_price, parse_stock))
     assert fingerprint(one) != fingerprint(other)
-    ours = [identify(Origin(r, fingerprint(r))) for r in (one, other)]
+    ours = [identify(GroupSeed(r, fingerprint(r))) for r in (one, other)]
     assert [identity.place.split()[-1].split(".")[-1] for identity in ours] == [
         "parse_price",
         "parse_stock",
@@ -147,7 +147,7 @@ def test_a_place_in_a_library_is_told_apart_by_who_called_it() -> None:
 def test_an_identity_knows_no_line_and_no_absolute_path() -> None:
     moved = {"pathname": "/opt/release-2/shop/pay.py", "lineno": 99}
     assert group_id(record("failed")) == group_id(record("failed", **moved))
-    identity = identify(Origin(found := record("failed"), fingerprint(found)))
+    identity = identify(GroupSeed(found := record("failed"), fingerprint(found)))
     assert "/srv" not in repr(identity)
 
 
@@ -165,7 +165,7 @@ def test_a_level_by_another_name_is_the_same_level(
 ) -> None:
     monkeypatch.setitem(logging._levelToName, level, renamed)
     found = record("failed", levelno=level)
-    assert identify(Origin(found, fingerprint(found))).level == expected
+    assert identify(GroupSeed(found, fingerprint(found))).level == expected
 
 
 def test_a_traceback_that_is_only_text_gives_type_and_place() -> None:
@@ -175,7 +175,7 @@ def test_a_traceback_that_is_only_text_gives_type_and_place() -> None:
         "pay.errors.Refused: card 4111\n"
     )
     found = record(text)
-    identity = identify(Origin(found, fingerprint(found)))
+    identity = identify(GroupSeed(found, fingerprint(found)))
     assert identity.type == "Refused"
     assert identity.place.endswith("pay.py post")
 
@@ -214,7 +214,7 @@ def test_a_mask_is_bounded_and_hides_numbers(message: str) -> None:
 
 
 def test_reading_a_tally_does_not_count() -> None:
-    tally = Tally(Origin(record("x"), ("x",)))
+    tally = Tally(GroupSeed(record("x"), ("x",)))
     assert [tally.value, tally.value] == [0, 0]
     next(tally)
     next(tally)
@@ -270,9 +270,9 @@ def test_a_call_site_with_ever_new_texts_becomes_one_group() -> None:
 
 def test_of_a_huge_template_little_is_kept() -> None:
     found, other = (record("x" * 1_000_000 + end, 1) for end in ("a %s", "b %s"))
-    one = identify(Origin(found, fingerprint(found)))
+    one = identify(GroupSeed(found, fingerprint(found)))
     assert len(one.template) == grouping.HEAD
-    assert one.id != identify(Origin(other, fingerprint(other))).id
+    assert one.id != identify(GroupSeed(other, fingerprint(other))).id
 
 
 def test_a_working_directory_that_is_gone_takes_nothing_from_an_alert(

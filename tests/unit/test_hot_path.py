@@ -110,14 +110,14 @@ def bytecodes(call: Callable[[], object]) -> Counter[str]:
 
 
 def measure(case: Callable[[int], dict[str, Any]]) -> Counter[str]:
-    """Bytecodes for an error of a group that is known and that the courier knows of."""
+    """Bytecodes for an error of a group that is known and that the worker knows of."""
     handler = WeComHandler(sender=Nowhere(), store="memory")
     try:
         for i in range(10):
             handler.handle(record(case(i)))
         assert handler.flush(PATIENCE)
         for tally in handler._tallies.known.values():
-            tally.asleep = False  # as between two visits of the courier, who now has no reason
+            tally.needs_wakeup = False  # as between two visits of the worker, who now has no reason
         new = record(case(10))
         # The middle of several: a collection in between may run somebody's finaliser, and
         # 3.12 traces the first call of a process without its bytecodes.
@@ -125,7 +125,7 @@ def measure(case: Callable[[int], dict[str, Any]]) -> Counter[str]:
         return sorted(counts, key=Counter.total)[2]
     finally:
         for tally in handler._tallies.known.values():
-            tally.asleep = True
+            tally.needs_wakeup = True
         handler.close()
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.helpers.support import Finished
 from wecom_logging import ConfigurationError, WeComHandler
 from wecom_logging._config.defaults import default_app, default_host
-from wecom_logging._config.options import Options, gather
+from wecom_logging._config.options import Options, read_options
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -185,7 +185,7 @@ def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) ->
     ],
 )
 def test_recipients_as_people_write_them(options: dict[str, Any], sent_to: object) -> None:
-    assert WeComHandler(**options)._assembly.sender._to == sent_to  # type: ignore[attr-defined]
+    assert WeComHandler(**options)._components.sender._to == sent_to  # type: ignore[attr-defined]
 
 
 def test_a_whole_url_brings_its_own_api_base() -> None:
@@ -265,7 +265,7 @@ POLICY: dict[str, tuple[str, object]] = {
 
 
 def from_environment(**variables: str) -> Options:
-    return gather({}, {f"WECOM_{name.upper()}": value for name, value in variables.items()})
+    return read_options({}, {f"WECOM_{name.upper()}": value for name, value in variables.items()})
 
 
 @pytest.mark.parametrize("option", VARIABLES)
@@ -300,25 +300,25 @@ def test_a_zone_of_the_environment() -> None:
 )
 def test_a_wrong_variable_is_named(variable: str, written: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        gather({}, {variable: written})
+        read_options({}, {variable: written})
     assert refused.value.option == variable
     assert written.strip("[]") in refused.value.rule
 
 
 def test_an_argument_wins_and_the_variable_is_not_even_read() -> None:
     environ = {"WECOM_GROUP_WAIT": "soon", "WECOM_APP": "theirs", "WECOM_WEBHOOK_KEY": "a b"}
-    options = gather({"group_wait": 2, "app": "ours", "webhook_key": KEY}, environ)
+    options = read_options({"group_wait": 2, "app": "ours", "webhook_key": KEY}, environ)
     assert (options.policy.group_wait, options.app) == (2.0, "ours")
     assert options.destination["webhook_key"] == KEY
 
 
 @pytest.mark.parametrize("variable", ["LEVEL", "SENDER", "FINGERPRINT", "PROCESSORS"])
 def test_objects_do_not_come_from_the_environment(variable: str) -> None:
-    assert gather({}, {f"WECOM_{variable}": "os.system"}) == gather({}, {})
+    assert read_options({}, {f"WECOM_{variable}": "os.system"}) == read_options({}, {})
 
 
 def test_an_empty_variable_is_no_value() -> None:
-    assert gather({}, {f"WECOM_{name.upper()}": "" for name in (*VARIABLES, *APP)}).kind == ""
+    assert read_options({}, {f"WECOM_{name.upper()}": "" for name in (*VARIABLES, *APP)}).kind == ""
 
 
 @pytest.mark.parametrize(
@@ -331,13 +331,13 @@ def test_an_empty_variable_is_no_value() -> None:
     ],
 )
 def test_the_destination_of_the_environment(environ: dict[str, str], kind: str) -> None:
-    assert gather({}, environ).kind == kind
+    assert read_options({}, environ).kind == kind
 
 
 def test_both_kinds_in_the_environment_are_an_error_that_names_both() -> None:
     both = {"WECOM_WEBHOOK_KEY": KEY, "WECOM_CORPID": "ww1"}
     with pytest.raises(ConfigurationError) as refused:
-        gather({}, both)
+        read_options({}, both)
     assert "WECOM_WEBHOOK_KEY" in str(refused.value)
     assert "WECOM_CORPID" in str(refused.value)
     assert KEY not in str(refused.value)
@@ -350,7 +350,7 @@ def test_an_argument_chooses_the_kind_and_the_environment_completes_it(
     argument: dict[str, str], kind: str
 ) -> None:
     environ = {f"WECOM_{k.upper()}": str(v) for k, v in {**APP, **ROBOT}.items()}
-    options = gather(argument, environ)
+    options = read_options(argument, environ)
     assert options.kind == kind
     assert "touser" in options.destination or kind == "robot"
 
@@ -358,7 +358,7 @@ def test_an_argument_chooses_the_kind_and_the_environment_completes_it(
 def test_recipients_are_one_choice() -> None:
     """A tag in the settings is not sent to the users of the environment as well."""
     environ = {f"WECOM_{k.upper()}": str(v) for k, v in APP.items()}
-    assert "touser" not in gather({"totag": 7}, environ).destination
+    assert "touser" not in read_options({"totag": 7}, environ).destination
 
 
 @pytest.mark.parametrize("kind", ["robot", "app"])
@@ -386,14 +386,14 @@ def test_a_secret_file_that_is_missing_empty_or_wrong(content: str | None, tmp_p
         path.write_text(content)
     arguments = {k: v for k, v in APP.items() if k != "corpsecret"}
     with pytest.raises(ConfigurationError) as refused:
-        gather(arguments, {"WECOM_CORPSECRET_FILE": str(path)})
+        read_options(arguments, {"WECOM_CORPSECRET_FILE": str(path)})
     assert refused.value.option == "WECOM_CORPSECRET_FILE"
 
 
 def test_a_secret_twice_is_an_error() -> None:
     environ = {"WECOM_WEBHOOK_KEY": KEY, "WECOM_WEBHOOK_KEY_FILE": "/run/secrets/key"}
     with pytest.raises(ConfigurationError) as refused:
-        gather({}, environ)
+        read_options({}, environ)
     assert "WECOM_WEBHOOK_KEY_FILE" in str(refused.value)
     assert KEY not in str(refused.value)
 

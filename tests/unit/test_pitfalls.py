@@ -23,7 +23,7 @@ import pytest
 from tests.helpers.support import Watched, balanced, counted, eventually, pointing_at
 from wecom_logging._capture import code_location, grouping
 from wecom_logging._runtime import diagnostics
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging.errors import SetupError
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -131,7 +131,7 @@ def test_what_is_remembered_between_records_is_bounded(watch: Watch) -> None:
 
 def test_complaints_of_ever_new_kinds_are_bounded(capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(5000):
-        complain(f"lost {i}", "a line")
+        warn_rarely(f"lost {i}", "a line")
     assert len(diagnostics._said) <= 1000
     assert capsys.readouterr().err.count("a line") == 5000
 
@@ -146,7 +146,7 @@ def test_while_nobody_answers_memory_does_not_grow_with_errors(
     eventually(lambda: sim.calls())
     for _ in range(50_000):
         w.log.error("failed")
-    assert w.handler._courier._inbox.qsize() < 100
+    assert w.handler._worker._inbox.qsize() < 100
     sim.faults.clear()
     eventually(lambda: w.flush(0.5))
     assert w.stats.reported == 50_001

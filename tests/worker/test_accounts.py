@@ -141,7 +141,7 @@ def test_threads_that_meet_at_a_new_kind_wake_the_courier_with_its_sample(
     """Woken without it, what is muted would be told after all, a CRITICAL without its text."""
     w = watch()
     together, shown = threading.Barrier(2), threading.Event()
-    rouse, wake = w.handler._rouse, w.handler._courier.wake
+    rouse, wake = w.handler._notify_worker, w.handler._worker.notify
     samples: list[Any] = []
 
     class Slow:
@@ -157,8 +157,8 @@ def test_threads_that_meet_at_a_new_kind_wake_the_courier_with_its_sample(
         samples.append(sample)
         return wake(tally, sample)
 
-    monkeypatch.setattr(w.handler, "_rouse", meet)
-    monkeypatch.setattr(w.handler._courier, "wake", noted)
+    monkeypatch.setattr(w.handler, "_notify_worker", meet)
+    monkeypatch.setattr(w.handler._worker, "notify", noted)
     threads = in_threads(2, lambda number: w.log.critical("failed: %s", Slow()))
     eventually(lambda: sum(thread.is_alive() for thread in threads) == 1)
     assert samples == []
@@ -193,17 +193,17 @@ def test_two_handlers_of_one_destination_each_have_their_own_account(watch: Watc
 
 def test_an_account_is_read_without_io(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     w = watch()
-    w.handler._courier._turn.acquire()  # without a thread, which may do all that
+    w.handler._worker._run_lock.acquire()  # without a thread, which may do all that
     w.log.error("failed")
 
     def no_io(*args: object, **kwargs: object) -> object:
         raise AssertionError("stats() has asked somebody")
 
-    monkeypatch.setattr(w.handler._courier.errand, "_open_store", no_io)
+    monkeypatch.setattr(w.handler._worker.cycle, "_open_store", no_io)
     monkeypatch.setattr("socket.socket.connect", no_io)
     monkeypatch.setattr("builtins.open", no_io)
     assert w.stats.seen == 1
-    w.handler._courier._turn.release()
+    w.handler._worker._run_lock.release()
 
 
 def test_counting_does_not_take_the_handlers_lock(watch: Watch) -> None:

@@ -74,7 +74,7 @@ def delivers(w: Watched, sim: Simulator, kind: str) -> None:
     w.log.error("payment %d failed", 1)
     w.log.error("payment %d failed", 2)
     w.log.error("order %d failed", 3)
-    eventually(lambda: w.flush(0.15))  # each flush insists once
+    eventually(lambda: w.flush(0.15))  # each flush overrides_backoff once
     assert (w.stats.reported, w.stats.lost, w.stats.seen) == (3, 0, 3)
     assert balanced(w.stats)
     assert len(attempts(sim, kind)) <= 10, "no storm of requests"

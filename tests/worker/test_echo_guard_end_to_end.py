@@ -64,7 +64,7 @@ def test_no_secret_is_written_anywhere(
     sim.faults.clear()
     w.log.error("failed again")
     eventually(lambda: w.flush(0.2))
-    sender = w.handler._assembly.sender
+    sender = w.handler._components.sender
     known = {secret for secret in sender.secrets() if secret}
     assert len(known) >= (2 if kind == "app" else 1), "the token is one of them"
     output = capsys.readouterr()
@@ -142,7 +142,7 @@ def test_what_a_sender_logs_is_no_alert(watch: Watch, monkeypatch: pytest.Monkey
 
 
 def test_records_of_another_process_are_not_taken_for_the_couriers(watch: Watch) -> None:
-    """A worker's thread may have the same number as the courier's, by way of a queue."""
+    """A worker's thread may have the same number as the worker's, by way of a queue."""
     w = watch(group_wait=0.0)
     sending, go_on = threading.Event(), threading.Event()
     send = w.sender.send

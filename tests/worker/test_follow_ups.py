@@ -19,7 +19,7 @@ from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import StoreError
 from wecom_logging._worker.attachment import FILES, INTERVAL, file_name
 from wecom_logging._worker.attachment import wanted as file_wanted
-from wecom_logging._worker.cooldowns import Marks, Turns
+from wecom_logging._worker.cooldowns import Cooldowns, CooldownSet
 from wecom_logging._worker.mentions import A_DAY, GOING_ON, Mentions
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -70,13 +70,13 @@ def clock() -> Clock:
 
 
 class Processes:
-    """Several that share a store; each asks with marks of its own."""
+    """Several that share a store; each asks with cooldowns of its own."""
 
     def __init__(self, clock: Clock) -> None:
         self.store = MemoryStore(clock=clock)
 
-    def turns(self) -> Turns:
-        return Turns(Marks("shop"), self.store)
+    def cooldowns(self) -> CooldownSet:
+        return CooldownSet(Cooldowns("shop"), self.store)
 
 
 @pytest.fixture
@@ -98,16 +98,16 @@ def processes(clock: Clock) -> Processes:
     ],
 )
 def test_a_file_follows(found: Report, shown: Rendered, wanted: bool, processes: Processes) -> None:
-    assert file_wanted(digest(found), shown, processes.turns()) is wanted
+    assert file_wanted(digest(found), shown, processes.cooldowns()) is wanted
 
 
 def has_file(processes: Processes, name: str) -> bool:
-    turns = processes.turns()
-    found = file_wanted(digest(report(name)), rendered(name), turns)
+    cooldowns = processes.cooldowns()
+    found = file_wanted(digest(report(name)), rendered(name), cooldowns)
     if found:
-        turns.keep()
+        cooldowns.keep()
     else:
-        turns.leave()
+        cooldowns.leave()
     return found
 
 
@@ -130,10 +130,10 @@ def test_six_files_an_hour_in_all(processes: Processes, clock: Clock) -> None:
 
 
 def test_a_message_that_did_not_go_out_leaves_its_turn(processes: Processes) -> None:
-    turns = processes.turns()
-    assert file_wanted(digest(), rendered("a"), turns)
+    cooldowns = processes.cooldowns()
+    assert file_wanted(digest(), rendered("a"), cooldowns)
     assert not has_file(processes, "a")
-    turns.leave()
+    cooldowns.leave()
     assert has_file(processes, "a")
 
 
@@ -144,12 +144,12 @@ def test_while_the_store_is_away_a_process_keeps_its_own_marks(clock: Clock) -> 
 
         put_token = miss_token = token
 
-    marks, away = Marks("shop", clock), Away()
-    assert marks.take(away, "call")  # type: ignore[arg-type]
-    marks.keep(away, "call", 600)  # type: ignore[arg-type]
-    assert not marks.take(away, "call")  # type: ignore[arg-type]
+    cooldowns, away = Cooldowns("shop", clock), Away()
+    assert cooldowns.take(away, "call")  # type: ignore[arg-type]
+    cooldowns.keep(away, "call", 600)  # type: ignore[arg-type]
+    assert not cooldowns.take(away, "call")  # type: ignore[arg-type]
     clock.now += 600
-    assert marks.take(away, "call")  # type: ignore[arg-type]
+    assert cooldowns.take(away, "call")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -183,16 +183,16 @@ CALLS = Mentions(("zhangsan",), logging.ERROR)
     ],
 )
 def test_somebody_is_called(found: Report, wanted: bool, processes: Processes) -> None:
-    assert CALLS.wanted(digest(found), processes.turns()) is wanted
+    assert CALLS.wanted(digest(found), processes.cooldowns()) is wanted
 
 
 def is_called(processes: Processes, found: Digest) -> bool:
-    turns = processes.turns()
-    called = CALLS.wanted(found, turns)
+    cooldowns = processes.cooldowns()
+    called = CALLS.wanted(found, cooldowns)
     if called:
-        turns.keep()
+        cooldowns.keep()
     else:
-        turns.leave()
+        cooldowns.leave()
     return called
 
 
@@ -358,8 +358,8 @@ def test_a_call_that_found_no_slot_is_made_up_for(
     log.critical("the shop is closed")
     assert handlers[0].flush()
     assert [message.msgtype for message in sim.messages] == ["markdown"]
-    store = handlers[0]._assembly.open_store()
-    assert Marks(f"{handlers[0]._assembly.sender.destination} shop ").take(store, "call")
+    store = handlers[0]._components.open_store()
+    assert Cooldowns(f"{handlers[0]._components.sender.destination} shop ").take(store, "call")
 
 
 def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) -> None:

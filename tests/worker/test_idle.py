@@ -133,15 +133,15 @@ def test_when_all_is_told_and_over_nobody_wakes_up(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     w = watch(group_wait=0.0, group_interval=0.0, quiet_after=0.2, repeat_intervals=[0.1])
-    courier = w.handler._courier
+    worker = w.handler._worker
     waits: list[float | None] = []
-    listen = courier._listen
+    listen = worker._listen
 
     def noting(timeout: float | None) -> None:
         waits.append(timeout)
         listen(timeout)
 
-    monkeypatch.setattr(courier, "_listen", noting)
+    monkeypatch.setattr(worker, "_listen", noting)
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 1)
     w.log.error("failed")
@@ -159,17 +159,17 @@ def test_between_two_messages_there_is_one_timer(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     w = watch(group_wait=0.0, repeat_intervals=[3600.0])
-    courier = w.handler._courier
+    worker = w.handler._worker
     waits: list[float | None] = []
-    listen = courier._listen
-    monkeypatch.setattr(courier, "_listen", lambda t: (waits.append(t), listen(t))[1])
+    listen = worker._listen
+    monkeypatch.setattr(worker, "_listen", lambda t: (waits.append(t), listen(t))[1])
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 1)
     w.log.error("failed")
     eventually(lambda: waits and waits[-1] is not None and waits[-1] > 3500)
     for _ in range(1000):
         w.log.error("failed")
-    eventually(lambda: w.handler._courier._inbox.empty())
+    eventually(lambda: w.handler._worker._inbox.empty())
     assert len(waits) < 20, "a thousand errors are not a thousand wake-ups"
 
 

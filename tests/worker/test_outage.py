@@ -36,7 +36,7 @@ def storm(w: Watched, kinds: int, each: int) -> int:
 
 def has_failed(w: Watched) -> None:
     """Wait until an attempt has failed, and nobody is at another one."""
-    eventually(lambda: w.stats.failures and not w.handler._courier.busy)
+    eventually(lambda: w.stats.failures and not w.handler._worker.busy)
 
 
 @pytest.mark.parametrize("kind", ["robot", "app"])
@@ -104,10 +104,10 @@ def test_the_overview_says_that_it_is_late(watch: Watch) -> None:
     """Five hours without a connection, on a clock that is moved by hand."""
     now = 0.0
     w = watch(**QUICK)
-    courier = w.handler._courier
+    worker = w.handler._worker
     policy = Policy(group_wait=0.0)
     store = MemoryStore(Place(), policy=policy, clock=lambda: now, wall=lambda: now)
-    courier.errand._open_store = lambda: store
+    worker.cycle._open_store = lambda: store
     w.sender.fail(TransportError("no route to host"), times=3)
     w.log.error("failed")
     eventually(lambda: w.stats.failures == 1)

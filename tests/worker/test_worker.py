@@ -1,4 +1,4 @@
-"""The courier: thread, wake-ups, processors, flush, failures; with a sender that records."""
+"""The worker: thread, wake-ups, processors, flush, failures; with a sender that records."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_errors_of_a_known_kind_wait_for_their_pause(watch: Watch) -> None:
     eventually(lambda: w.stats.reported == 1)
     for _ in range(5):
         w.log.error("failed")
-    eventually(lambda: w.handler._courier._inbox.empty())
+    eventually(lambda: w.handler._worker._inbox.empty())
     assert w.stats.pending == 5
     assert w.flush()
     assert counted(w.sender.messages) == 6
@@ -86,7 +86,7 @@ def test_a_handler_made_anew_goes_on_where_the_old_one_was(watch: Watch) -> None
     assert old.flush()
     old.close()
     new = watch(sender=sender)
-    gone = weakref.ref(old._courier)
+    gone = weakref.ref(old._worker)
     del old
     eventually(lambda: gc.collect() * 0 or gone() is None)
     new.log.error("failed", extra={"fingerprint": "x"})
@@ -100,7 +100,7 @@ def test_nothing_pending_is_flushed_at_once_without_a_thread(watch: Watch) -> No
     w = watch()
     before = threading.active_count()
     assert w.flush(0)
-    assert not w.handler._courier._turn.locked()
+    assert not w.handler._worker._run_lock.locked()
     assert threading.active_count() == before
 
 
@@ -117,7 +117,7 @@ def test_a_pause_may_be_longer_than_any_wait(seconds: float, watch: Watch) -> No
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 1)
     w.log.error("failed")
-    eventually(lambda: w.handler._courier._inbox.empty())
+    eventually(lambda: w.handler._worker._inbox.empty())
     assert w.flush()
     assert w.stats.reported == 2
 
@@ -251,7 +251,7 @@ def test_without_any_thread_nothing_piles_up_and_flush_delivers(
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
     for _ in range(5000):
         w.log.error("failed")
-    assert w.handler._courier._inbox.qsize() < 100
+    assert w.handler._worker._inbox.qsize() < 100
     assert w.flush()
     assert w.stats.reported == counted(w.sender.messages) == 5000
 
@@ -452,14 +452,14 @@ def test_each_trouble_is_said_once_and_again_after_it_was_mended(
     w.log.error("failed")
     for error in (SetupError(40013, "invalid corpid"), SetupError(60020, "not allow")):
         w.sender.fail(error, times=2)
-    eventually(lambda: w.flush(0.1))  # each flush insists once
+    eventually(lambda: w.flush(0.1))  # each flush overrides_backoff once
     assert w.stats.failures == 4
     err = capsys.readouterr().err
     assert (err.count("40013"), err.count("60020")) == (1, 1)
     w.sender.fail(SetupError(40013, "invalid corpid"))
     w.log.error("failed")
     assert not w.flush(0.1)
-    eventually(lambda: w.stats.failures == 5 and not w.handler._courier.busy)
+    eventually(lambda: w.stats.failures == 5 and not w.handler._worker.busy)
     assert capsys.readouterr().err.count("40013") == 1
 
 
@@ -489,15 +489,15 @@ def test_an_error_of_our_own_is_said_and_survived(
 
 
 class Rig:
-    """A handler whose courier has no thread and a clock that is moved by hand."""
+    """A handler whose worker has no thread and a clock that is moved by hand."""
 
     def __init__(self, *, duplicate_check: bool, max_groups: int = 5) -> None:
         self.now = 0.0
         self.sender = Flaky(duplicate_check)
         self.handler = WeComHandler(sender=self.sender, app="shop", max_groups=max_groups)
-        self.courier = self.handler._courier
-        self.courier._turn.acquire()  # nobody starts a thread
-        self.courier.errand.store = MemoryStore(
+        self.worker = self.handler._worker
+        self.worker._run_lock.acquire()  # nobody starts a thread
+        self.worker.cycle.store = MemoryStore(
             Place(),
             duplicate_check=duplicate_check,
             max_groups=max_groups,
@@ -510,12 +510,12 @@ class Rig:
         self.handler.handle(logging.makeLogRecord(record))
 
     def visit(self, *, urgent: bool = False) -> None:
-        """What the courier's thread does when it is woken, or asked to flush."""
+        """What the worker's thread does when it is woken, or asked to flush."""
         if urgent:
-            self.courier.ask(time.monotonic())
-        self.courier._accept_all()
+            self.worker.request_flush(time.monotonic())
+        self.worker._accept_all()
         with delivering():
-            self.courier.errand.run(self.courier._flushes, self.courier._accept_all)
+            self.worker.cycle.run(self.worker._flushes, self.worker._accept_all)
 
 
 class Flaky(RecordingSender):
@@ -619,9 +619,9 @@ def test_a_tally_that_has_gone_is_still_counted_with() -> None:
     rig.visit(urgent=True)
     known = rig.handler._known
     held = next(tally for tally in known.values() if tally.value)
-    rig.courier.errand._drain._quiet_after = -1.0
+    rig.worker.cycle._collector._quiet_after = -1.0
     rig.visit()
     assert held not in known.values()
     next(held)
     assert rig.handler.stats().pending == 1
-    rig.courier.give_up("the test is over")
+    rig.worker.give_up("the test is over")

@@ -19,7 +19,7 @@ from threading import get_ident
 from typing import Any
 from weakref import ref
 
-from wecom_logging._model.serialize import Budget, shown
+from wecom_logging._model.serialize import CaptureLimits, safe_text
 
 #: Bytes of one crumb's text.
 _MAX_BYTES = 500
@@ -53,17 +53,17 @@ def leave(record: logging.LogRecord, size: int) -> None:
     crumbs.append((created, record.levelname, record.name, record.msg, record.args))
 
 
-def recent(number: int, budget: Budget) -> list[dict[str, str]]:
+def recent(number: int, limits: CaptureLimits) -> list[dict[str, str]]:
     """The last crumbs of the calling thread or task, oldest first, as text."""
     ring = _ring.get()
     if ring is None or not _is_mine(ring.owner):
         return []
     found: list[dict[str, str]] = []
     for crumb in reversed(list(ring.crumbs)[-number:]):  # the latest ones, if time runs out
-        if budget.spent():
-            budget.left_out.append("breadcrumbs")
+        if limits.spent():
+            limits.left_out.append("breadcrumbs")
             break
-        found.append(_described(crumb, budget))
+        found.append(_described(crumb, limits))
     return found[::-1]
 
 
@@ -98,13 +98,13 @@ def _begin_anew(inherited: Ring | None, size: int) -> Ring:
     return ring
 
 
-def _described(crumb: Crumb, budget: Budget) -> dict[str, str]:
+def _described(crumb: Crumb, limits: CaptureLimits) -> dict[str, str]:
     created, level, logger, message, args = crumb
     return {
         "timestamp": datetime.fromtimestamp(created, timezone.utc).isoformat(),
         "level": level.lower(),
         "logger": logger,
-        "event": budget.take(_text(message, args), _MAX_BYTES),
+        "event": limits.take(_text(message, args), _MAX_BYTES),
     }
 
 
@@ -115,4 +115,4 @@ def _text(message: object, args: Any) -> str:
         text = message if type(message) is str else str(message)
         return text % args if args else text
     except Exception as error:
-        return f"{shown(message)} [{type(error).__name__} in formatting]"
+        return f"{safe_text(message)} [{type(error).__name__} in formatting]"

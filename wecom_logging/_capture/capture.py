@@ -2,7 +2,7 @@
 
 `capture` runs in the line that logs and takes only what cannot wait: texts of objects that
 may change, context of this thread, the frames of the traceback as file, line and name.
-`complete` runs on the courier's thread and adds what can be looked up later.
+`complete` runs on the worker's thread and adds what can be looked up later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
 from wecom_logging._capture.grouping import find_error, json_event
 from wecom_logging._model.digest import Event
-from wecom_logging._model.serialize import MAX_ITEMS, Budget, plain, shown
+from wecom_logging._model.serialize import MAX_ITEMS, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
 _TRACEBACK = "Traceback (most recent call last)"
@@ -63,10 +63,10 @@ def capture(
         show_locals: Whether to capture local variables.
         breadcrumbs: How many earlier records of this thread, task or request to add.
     """
-    budget = Budget()
+    limits = CaptureLimits()
     fields = _fields(record)
     event: Event = {
-        "event": budget.take(_message(record, fields, formatter)),
+        "event": limits.take(_message(record, fields, formatter)),
         "level": str(record.levelname).lower(),
         "logger": record.name,
         "timestamp": record.created,
@@ -77,16 +77,16 @@ def capture(
         "process": record.process,
         "thread_name": record.threadName,
     }
-    _add_exception(event, record, fields, budget, show_locals=show_locals)
+    _add_exception(event, record, fields, limits, show_locals=show_locals)
     stack = record.stack_info or fields.get("stack") or fields.get("stack_info")
     if isinstance(stack, str):
-        event["stack"] = budget.take(stack)
-    _add_context(event, record, fields, budget)
+        event["stack"] = limits.take(stack)
+    _add_context(event, record, fields, limits)
     if breadcrumbs:
         contrib.watch_beginnings(begin)  # of a framework that was not there before
-        event["breadcrumbs"] = recent(breadcrumbs, budget)
-    if budget.left_out:
-        event["left_out"] = ", ".join(dict.fromkeys(budget.left_out[:MAX_ITEMS]))
+        event["breadcrumbs"] = recent(breadcrumbs, limits)
+    if limits.left_out:
+        event["left_out"] = ", ".join(dict.fromkeys(limits.left_out[:MAX_ITEMS]))
     return event
 
 
@@ -110,8 +110,8 @@ def _message(
             return str(fields["event"])
         return record.getMessage()
     except Exception as error:
-        args = shown(record.args)
-        return f"{shown(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
+        args = safe_text(record.args)
+        return f"{safe_text(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
@@ -137,16 +137,16 @@ def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[t
         value = record.__dict__[key]
         if key == "extra" and type(value) is dict:  # what loguru has bound
             yield from value.items()
-        elif not contrib.claims(record, key, value):
+        elif not contrib.recognises(record, key, value):
             yield key, value
 
 
 def _add_context(
-    event: Event, record: logging.LogRecord, fields: Mapping[str, Any], budget: Budget
+    event: Event, record: logging.LogRecord, fields: Mapping[str, Any], limits: CaptureLimits
 ) -> None:
     """Context flat beside our own keys, where ours win and the other gets an underscore."""
     for key, value in contrib.context(record):
-        event.setdefault(key, plain(value, budget))
+        event.setdefault(key, plain(value, limits))
     found = list(_context(record, fields))
     ours = frozenset(event) if found else ()
     for key, value in found:
@@ -155,21 +155,21 @@ def _add_context(
             continue
         if key in ours:
             key += "_"
-        if budget.spent():
-            budget.left_out.append(key)
+        if limits.spent():
+            limits.left_out.append(key)
         elif django.is_posted(value):
-            event[key] = _posted(value, record, budget)
+            event[key] = _posted(value, record, limits)
         else:
-            event[key] = plain(value, budget)
+            event[key] = plain(value, limits)
 
 
 def _same(known: object, value: object) -> bool:
     return type(value) in (str, int) and known == value
 
 
-def _posted(value: object, record: logging.LogRecord, budget: Budget) -> Any:
+def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> Any:
     """A form that somebody has put into `extra`, without what the view calls sensitive."""
-    form = plain(value, budget)
+    form = plain(value, limits)
     names = django.sensitive_parameters(record)
     if not isinstance(form, dict):
         return form
@@ -186,21 +186,21 @@ def _add_exception(
     event: Event,
     record: logging.LogRecord,
     fields: Mapping[str, Any],
-    budget: Budget,
+    limits: CaptureLimits,
     *,
     show_locals: bool,
 ) -> None:
     error = find_error(record)
     rendered = record.exc_text or fields.get("exception")
     if error is not None:
-        event["exception"] = exceptions.errors(error, budget, show_locals=show_locals)
+        event["exception"] = exceptions.errors(error, limits, show_locals=show_locals)
     elif isinstance(rendered, list):
-        event["exception"] = plain(rendered, budget)
+        event["exception"] = plain(rendered, limits)
     elif isinstance(rendered, str):
-        event["exception"] = budget.take(rendered)
+        event["exception"] = limits.take(rendered)
 
 
-# -- on the courier's thread ---------------------------------------------------------------
+# -- on the worker's thread ---------------------------------------------------------------
 
 
 def complete(event: Event, *, show_source: bool = True) -> Event:
@@ -228,5 +228,5 @@ def _moment(created: Any) -> str:
 
 
 def preload() -> None:
-    """Have imported now what would be imported on the courier's thread."""
+    """Have imported now what would be imported on the worker's thread."""
     exceptions.preload()

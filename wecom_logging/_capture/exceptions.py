@@ -1,7 +1,7 @@
 """Exceptions as plain data, in the shape of `structlog.tracebacks.ExceptionDictTransformer`.
 
 `errors` runs in the line that logs and walks tracebacks to file, line and name only;
-`complete` looks up source lines later, on the courier's thread.
+`complete` looks up source lines later, on the worker's thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from wecom_logging._capture.code_location import below_root, is_library
 from wecom_logging._capture.grouping import EXCEPTION_GROUPS, chain, text_traceback
-from wecom_logging._model.serialize import Budget, plain, shown
+from wecom_logging._model.serialize import CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
 #: Frames kept of a long traceback, at its start and at its end; and of a cause's.
@@ -45,37 +45,37 @@ _DEFINITIONS = (ModuleType, FunctionType, type)
 _qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co_name")
 
 #: File, line, name; the local variables, where they are wanted.
-Place = tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]
+FrameSite = tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]
 
 
 def errors(
-    error: BaseException, budget: Budget, *, show_locals: bool = False, nesting: int = 0
+    error: BaseException, limits: CaptureLimits, *, show_locals: bool = False, nesting: int = 0
 ) -> list[dict[str, Any]]:
     """An exception, then what it came from. A chain may be a loop, and so may a group."""
     found: list[dict[str, Any]] = []
     links = chain(error)
     for i, one in enumerate(links):
-        if i and budget.spent():
-            budget.left_out.append(f"cause {type(one).__name__}")
+        if i and limits.spent():
+            limits.left_out.append(f"cause {type(one).__name__}")
             break
-        described = _describe(one, budget, nesting)
+        described = _describe(one, limits, nesting)
         described["is_cause"] = i > 0 and links[i - 1].__cause__ is one
-        described["frames"] = walk(one.__traceback__, budget, *(CAUSE_FRAMES if i else FRAMES))
+        described["frames"] = walk(one.__traceback__, limits, *(CAUSE_FRAMES if i else FRAMES))
         if show_locals:
-            _add_locals(described["frames"], one.__traceback__, budget)
+            _add_locals(described["frames"], one.__traceback__, limits)
         found.append(described)
     return found
 
 
-def _describe(error: BaseException, budget: Budget, nesting: int) -> dict[str, Any]:
+def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
     is_group = isinstance(error, EXCEPTION_GROUPS)
     return {
         "exc_type": type(error).__name__,
-        "exc_value": budget.take(_str(error)),
-        "exc_notes": list(_notes(error, budget)),
-        "syntax_error": _syntax_error(error, budget) if isinstance(error, SyntaxError) else None,
+        "exc_value": limits.take(_str(error)),
+        "exc_notes": list(_notes(error, limits)),
+        "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
         "is_group": is_group,
-        "exceptions": _parts(error, budget, nesting) if is_group else [],
+        "exceptions": _parts(error, limits, nesting) if is_group else [],
     }
 
 
@@ -86,49 +86,49 @@ def _str(error: BaseException) -> str:
         return f"<{type(error).__name__}: str raised {type(other).__name__}>"
 
 
-def _notes(error: BaseException, budget: Budget) -> Iterator[str]:
+def _notes(error: BaseException, limits: CaptureLimits) -> Iterator[str]:
     notes = getattr(error, "__notes__", None)
     for note in notes[:MAX_NOTES] if isinstance(notes, list) else ():
-        if budget.spent():
-            budget.left_out.append("notes")
+        if limits.spent():
+            limits.left_out.append("notes")
             return
-        yield budget.take(shown(note))
+        yield limits.take(safe_text(note))
 
 
-def _parts(error: BaseException, budget: Budget, nesting: int) -> list[list[dict[str, Any]]]:
+def _parts(error: BaseException, limits: CaptureLimits, nesting: int) -> list[list[dict[str, Any]]]:
     """The first parts of a group whole, of the rest their types: they are counted."""
     parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     found = []
     for i, part in enumerate(parts[:ALL_PARTS]):
-        if i < WHOLE_PARTS and nesting < MAX_NESTING and not budget.spent():
-            found.append(errors(part, budget, nesting=nesting + 1))
+        if i < WHOLE_PARTS and nesting < MAX_NESTING and not limits.spent():
+            found.append(errors(part, limits, nesting=nesting + 1))
         else:
             found.append([{"exc_type": type(part).__name__, "exc_value": "", "frames": []}])
     return found
 
 
-def _syntax_error(error: SyntaxError, budget: Budget) -> dict[str, Any]:
+def _syntax_error(error: SyntaxError, limits: CaptureLimits) -> dict[str, Any]:
     """Where the parser stopped. Its attributes may hold anything: a program can set them."""
     return {
         "offset": error.offset if isinstance(error.offset, int) else 0,
         "filename": below_root(error.filename) if isinstance(error.filename, str) else "?",
-        "line": budget.take(error.text, 500) if isinstance(error.text, str) else "",
+        "line": limits.take(error.text, 500) if isinstance(error.text, str) else "",
         "lineno": error.lineno if isinstance(error.lineno, int) else 0,
-        "msg": budget.take(shown(error.msg), 500),
+        "msg": limits.take(safe_text(error.msg), 500),
     }
 
 
-def walk(tb: TracebackType | None, budget: Budget, first: int, last: int) -> list[Place]:
+def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int) -> list[FrameSite]:
     """File, line and name of each frame, outermost first; of a very deep one both ends."""
-    head: list[Place] = []
-    tail: deque[Place] = deque(maxlen=last)
+    head: list[FrameSite] = []
+    tail: deque[FrameSite] = deque(maxlen=last)
     depth = 0
     while tb is not None:
         code = tb.tb_frame.f_code
         (head if depth < first else tail).append((code.co_filename, tb.tb_lineno, _qualname(code)))
         depth += 1
         tb = tb.tb_next
-    budget.size -= _FRAME_BYTES * (len(head) + len(tail))
+    limits.size -= _FRAME_BYTES * (len(head) + len(tail))
     skipped = depth - len(head) - len(tail)
     if skipped:
         head.append(("", -1, f"Skipped frames: {skipped}"))
@@ -138,7 +138,7 @@ def walk(tb: TracebackType | None, budget: Budget, first: int, last: int) -> lis
 # -- local variables -----------------------------------------------------------------------
 
 
-def _add_locals(places: list[Place], tb: TracebackType | None, budget: Budget) -> None:
+def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
     """Of the innermost frames that are the application's own; the innermost one first,
     because time and room may run out. Not beyond the place where frames were skipped."""
     frames = deque(_frames_of(tb), maxlen=len(places))
@@ -149,10 +149,10 @@ def _add_locals(places: list[Place], tb: TracebackType | None, budget: Budget) -
             return
         if frame.f_code.co_filename != filename or is_library(filename):
             continue
-        if own == LOCAL_FRAMES or budget.spent():
+        if own == LOCAL_FRAMES or limits.spent():
             return
         own += 1
-        places[-i] = (*places[-i][:3], _locals(frame, budget))
+        places[-i] = (*places[-i][:3], _locals(frame, limits))
 
 
 def _frames_of(tb: TracebackType | None) -> Iterator[FrameType]:
@@ -161,25 +161,25 @@ def _frames_of(tb: TracebackType | None) -> Iterator[FrameType]:
         tb = tb.tb_next
 
 
-def _locals(frame: FrameType, budget: Budget) -> dict[str, Any]:
+def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
     sensitive = django.sensitive_variables(frame)
     found: dict[str, Any] = {}
     for name, value in list(frame.f_locals.items()):
         if name.startswith("__") or issubclass(type(value), _DEFINITIONS):
             continue
-        if len(found) == MAX_LOCALS or budget.spent():
-            budget.left_out.append("locals")
+        if len(found) == MAX_LOCALS or limits.spent():
+            limits.left_out.append("locals")
             break
         if name in sensitive or django.ALL in sensitive:
             found[name] = _MASK
         elif django.is_posted(value):
             found[name] = f"<{type(value).__name__}>"
         else:
-            found[name] = plain(value, budget, depth=2, most=LOCAL_BYTES)
+            found[name] = plain(value, limits, depth=2, most=LOCAL_BYTES)
     return found
 
 
-# -- on the courier's thread ---------------------------------------------------------------
+# -- on the worker's thread ---------------------------------------------------------------
 
 
 def from_text(text: str) -> dict[str, Any]:
@@ -235,6 +235,6 @@ def _source_line(filename: str, lineno: int) -> str:
 
 
 def preload() -> None:
-    """Have `linecache` import now what it would import on the courier's thread (3.13)."""
+    """Have `linecache` import now what it would import on the worker's thread (3.13)."""
     traceback.extract_stack(limit=1)
     linecache.getline(__file__, 1)

@@ -1,6 +1,6 @@
 """Which errors are the same error: the fingerprint of a record, and its tally.
 
-Everything above `Origin` runs in the line that logs, for every record: it reads what is
+Everything above `GroupSeed` runs in the line that logs, for every record: it reads what is
 there, runs no code of the application, and remembers what can be remembered.
 """
 
@@ -36,7 +36,7 @@ VARYING = "varying messages"
 #: Logger, level and call site, then what is known of the error: five or six parts. Three
 #: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
 Key = tuple[Any, ...]
-CROWDS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
+OVERFLOW: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 
 
@@ -81,23 +81,23 @@ class Tally(count):  # type: ignore[type-arg]
     """The counter of one kind of error in one handler; `next` counts one.
 
     It only ever grows, by a step that no other thread can split: one call into C. The
-    courier reads it and keeps the difference; a reader that reset it would lose errors.
+    worker reads it and keeps the difference; a reader that reset it would lose errors.
     It is an `itertools.count` and does not hold one, because each object less that a call
     has to fetch from memory is 1 % of a call where many kinds of errors take turns.
     """
 
-    __slots__ = ("asleep", "counted", "identity", "muted", "origin", "sample_at")
+    __slots__ = ("counted", "identity", "muted", "needs_wakeup", "origin", "sample_at")
 
-    def __new__(cls, origin: Origin) -> Tally:
+    def __new__(cls, origin: GroupSeed) -> Tally:
         return super().__new__(cls)  # type: ignore[return-value]
 
-    def __init__(self, origin: Origin) -> None:
-        #: The courier does not know of any error later than those he has read.
-        self.asleep = True
+    def __init__(self, origin: GroupSeed) -> None:
+        #: The worker does not know of any error later than those it has read.
+        self.needs_wakeup = True
         #: Monotonic time from which on the next error is captured.
         self.sample_at = 0.0
         self.origin = origin
-        #: Below: the courier's alone.
+        #: Below: the worker's alone.
         self.counted = 0
         self.muted = False
         self.identity: Identity | None = None
@@ -351,7 +351,7 @@ class Tallies:
             if (tally := self.known.get(key)) is not None:
                 return tally
         # setdefault: two threads may meet here, and one of the two tallies would be lost.
-        return self.known.setdefault(key, Tally(Origin(record, key)))
+        return self.known.setdefault(key, Tally(GroupSeed(record, key)))
 
     def _crowd(self, key: Key, record: logging.LogRecord) -> Key | None:
         """The key of the crowd in which this one disappears, if it does."""
@@ -364,8 +364,8 @@ class Tallies:
             if crowd in self.known:
                 return crowd
         beyond = len(self.known) - self.max_groups
-        if beyond >= 0 and beyond >= (CROWDS[0] in self.known) + (CROWDS[1] in self.known):
-            return CROWDS[record.levelno >= logging.CRITICAL]
+        if beyond >= 0 and beyond >= (OVERFLOW[0] in self.known) + (OVERFLOW[1] in self.known):
+            return OVERFLOW[record.levelno >= logging.CRITICAL]
         if varies and crowd is None and not _from_structlog(record):
             if len(self._variants) > _MAX_TEMPLATES * 10:
                 self._variants.clear()
@@ -382,7 +382,7 @@ def _from_structlog(record: logging.LogRecord) -> bool:
 _STRUCTLOG = os.path.join("structlog", "_base.py")
 
 
-class Origin:
+class GroupSeed:
     """Where a group comes from: noted in the line that logs, made an `Identity` later."""
 
     __slots__ = ("codes", "function", "key", "level", "logger", "pathname", "types")

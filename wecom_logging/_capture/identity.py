@@ -1,6 +1,6 @@
 """What a group is known by outside this process: in stores, in messages, across releases.
 
-On the courier's thread, once for each tally.
+On the worker's thread, once for each tally.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from types import CodeType
 from typing import Any
 
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.grouping import ANSI, CROWDS, EXPLICIT, HEAD, Job, Origin
+from wecom_logging._capture.grouping import ANSI, EXPLICIT, HEAD, OVERFLOW, GroupSeed, Job
 from wecom_logging._model.digest import Identity, others
 from wecom_logging._runtime import lazy
 
 
-def identify(origin: Origin) -> Identity:
+def identify(origin: GroupSeed) -> Identity:
     """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
-    if origin.key in CROWDS:
+    if origin.key in OVERFLOW:
         return others(critical=origin.level >= logging.CRITICAL)
     level = level_name(origin.level)
     if len(origin.key) == 3 and isinstance(origin.key[2], Job):
@@ -63,13 +63,13 @@ _ADDRESS = lazy.regex(r" at 0x[0-9a-fA-F]+")
 
 
 def _identity(
-    origin: Origin, level: str, parts: tuple[str, ...], template: str, **more: Any
+    origin: GroupSeed, level: str, parts: tuple[str, ...], template: str, **more: Any
 ) -> Identity:
     more.setdefault("place", _spoken(below_root(origin.pathname), origin.function))
     return Identity(id=_digest(parts), logger=origin.logger, level=level, template=template, **more)
 
 
-def _exception_identity(origin: Origin, level: str) -> Identity:
+def _exception_identity(origin: GroupSeed, level: str) -> Identity:
     names = [f"{t.__module__}.{t.__qualname__}" for t in origin.types]
     places = [_spoken(below_root(c.co_filename), _qualname(c)) for c in origin.codes]
     site = (origin.logger, level, below_root(origin.pathname), origin.function)
@@ -86,7 +86,7 @@ def _exception_identity(origin: Origin, level: str) -> Identity:
 
 
 def _text_identity(
-    origin: Origin, level: str, site: tuple[str, ...], template: tuple[Any, ...]
+    origin: GroupSeed, level: str, site: tuple[str, ...], template: tuple[Any, ...]
 ) -> Identity:
     type_name, inner, own = template
     places = [_spoken(below_root(f[0]), f[2]) for f in (inner, own) if f is not None]

@@ -115,7 +115,7 @@ def _handler_steps(handler: WeComHandler) -> Iterator[Step]:
         fix = "Give it a destination, or enabled=True to insist on one."
         yield failed("configuration", f"the handler {handler.get_name()!r} is off", fix)
         return
-    sender = handler._assembly.sender
+    sender = handler._components.sender
     yield ok("configuration", f"{handler.get_name()!r} sends to {sender.destination}")
     if isinstance(sender, WeComSender):
         yield from _destination_steps(sender)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
-from wecom_logging._config.options import Options, gather
+from wecom_logging._config.options import Options, read_options
 from wecom_logging.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _unquoted(value: str) -> str:
 
 def options(environ: Mapping[str, str]) -> Options:
     """The handler's options as the environment has them; a destination is among them."""
-    found = gather({}, environ)
+    found = read_options({}, environ)
     if not found.kind:
         raise CommandError(NOWHERE)
     return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from wecom_logging._capture.grouping import Job
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.destination import add_env_file, environment, options, sender
-from wecom_logging._config.options import gather
+from wecom_logging._config.options import read_options
 from wecom_logging.errors import WeComError
 from wecom_logging.handler import WeComHandler
 from wecom_logging.jobs.command import execute, tell
@@ -71,7 +71,7 @@ def _handler(args: argparse.Namespace, app: str) -> WeComHandler | None:
             "app": environ.get("WECOM_APP") or app,
             "sender": sender(environ, args.to),
         }
-        return WeComHandler.of(gather(given, environ))
+        return WeComHandler.of(read_options(given, environ))
     except (CommandError, WeComError) as error:
         print(f"wecom-logging: {error}; the command runs without alerts", file=sys.stderr)
         return None

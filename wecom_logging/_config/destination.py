@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wecom_logging._runtime import lazy
-from wecom_logging.errors import ConfigurationError, shown
+from wecom_logging.errors import ConfigurationError, display
 
 #: The public service (WeCom API document 90664 names no other host).
 API_BASE = "https://qyapi.weixin.qq.com"
@@ -81,7 +81,7 @@ def secret(value: object, option: str) -> str:
 def corpid(value: object, option: str = "corpid") -> str:
     text = _text(value, option)
     if not _WORD().fullmatch(text):
-        raise ConfigurationError(option, f"{shown(text)} is no corp id like 'ww0123456789abcdef'")
+        raise ConfigurationError(option, f"{display(text)} is no corp id like 'ww0123456789abcdef'")
     return text
 
 
@@ -90,7 +90,7 @@ def agentid(value: object, option: str = "agentid") -> int:
         return value
     if isinstance(value, str) and _NUMBER().fullmatch(value):
         return int(value)
-    raise ConfigurationError(option, f"{shown(value)} is neither a whole number nor digits")
+    raise ConfigurationError(option, f"{display(value)} is neither a whole number nor digits")
 
 
 def recipients(value: object, option: str) -> str:
@@ -109,7 +109,7 @@ def recipients(value: object, option: str) -> str:
     for name in names:
         if not shape().fullmatch(name):
             kind = "a user id" if option == "touser" else "the number of a party or tag"
-            rule = f"{shown(name)} is not {kind}; several are written 'a|b' or as a list"
+            rule = f"{display(name)} is not {kind}; several are written 'a|b' or as a list"
             raise ConfigurationError(option, rule)
     most = RECIPIENTS[option]
     if len(names) > most:
@@ -122,7 +122,7 @@ def mentions(value: object, option: str = "mentions") -> tuple[str, ...]:
     names = _names(value, option)
     for name in names:
         if name != "@all" and not is_mobile(name) and not _USER_ID().fullmatch(name):
-            rule = f"{shown(name)} is neither a user id nor a mobile number nor '@all'"
+            rule = f"{display(name)} is neither a user id nor a mobile number nor '@all'"
             raise ConfigurationError(option, rule)
     return tuple(names)
 
@@ -137,7 +137,7 @@ def timeout(value: object, option: str = "timeout") -> tuple[float, float]:
     pair: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value, value]
     if len(pair) == 2 and all(_is_duration(seconds) for seconds in pair):
         return float(pair[0]), float(pair[1])
-    rule = f"{shown(value)} is neither a positive number of seconds nor a pair of them"
+    rule = f"{display(value)} is neither a positive number of seconds nor a pair of them"
     raise ConfigurationError(option, rule)
 
 
@@ -190,7 +190,7 @@ def _name(item: object, option: str) -> str:
     if isinstance(item, int) and not isinstance(item, bool) and option in ("toparty", "totag"):
         return str(item)
     if not isinstance(item, str):
-        raise ConfigurationError(option, f"{shown(item)} is not a string")
+        raise ConfigurationError(option, f"{display(item)} is not a string")
     if not item.strip():
         raise ConfigurationError(option, "has an empty name in it")
     return item.strip()
@@ -198,7 +198,7 @@ def _name(item: object, option: str) -> str:
 
 def _text(value: object, option: str, *, show: bool = True) -> str:
     if not isinstance(value, str):
-        what = shown(value) if show else type(value).__name__
+        what = display(value) if show else type(value).__name__
         raise ConfigurationError(option, f"is a string, not {what}")
     if not value:
         raise ConfigurationError(option, "is empty")

@@ -89,7 +89,7 @@ class Options:
         return "application" if "corpid" in self.destination else ""
 
 
-def gather(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Options:
+def read_options(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Options:
     """Check the options of a handler.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wecom_logging._model.ratelimit import RateLimit
-from wecom_logging.errors import ConfigurationError, shown
+from wecom_logging.errors import ConfigurationError, display
 
 #: More earlier records than anybody reads.
 MAX_CRUMBS = 200
@@ -21,13 +21,13 @@ MAX_CRUMBS = 200
 
 def text(value: object, option: str) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(option, f"{shown(value)} is not a string")
+        raise ConfigurationError(option, f"{display(value)} is not a string")
     return value
 
 
 def boolean(value: object, option: str) -> bool:
     if not isinstance(value, bool):
-        rule = f"{shown(value)} is neither true nor false (in the environment: 1, 0, true, false)"
+        rule = f"{display(value)} is neither true nor false (in the environment: 1, 0, true, false)"
         raise ConfigurationError(option, rule)
     return value
 
@@ -36,7 +36,7 @@ def choice(*allowed: str) -> Callable[[Any, str], str]:
     def check(value: object, option: str) -> str:
         if not isinstance(value, str) or value not in allowed:
             among = ", ".join(repr(each) for each in allowed)
-            raise ConfigurationError(option, f"{shown(value)} is not one of {among}")
+            raise ConfigurationError(option, f"{display(value)} is not one of {among}")
         return value
 
     return check
@@ -47,7 +47,7 @@ def store(value: object, option: str) -> str:
     if value in ("auto", "memory"):
         return str(value)
     if not isinstance(value, str):
-        raise ConfigurationError(option, f"{shown(value)} is not a string")
+        raise ConfigurationError(option, f"{display(value)} is not a string")
     if value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value:
         return value
     try:
@@ -59,7 +59,7 @@ def store(value: object, option: str) -> str:
     if not good:
         raise ConfigurationError(
             option,
-            f"{'it' if '@' in value else shown(value)} is not one of 'auto', 'memory',"
+            f"{'it' if '@' in value else display(value)} is not one of 'auto', 'memory',"
             " 'sqlite:///relative', 'sqlite:////absolute', 'redis://host:6379/0',"
             " 'rediss://user:password@host:6379/0'",
         )
@@ -71,18 +71,18 @@ def redaction(value: object, option: str) -> bool | str:
         return value
     if value == "secrets":
         return "secrets"
-    raise ConfigurationError(option, f"{shown(value)} is not one of True, 'secrets', False")
+    raise ConfigurationError(option, f"{display(value)} is not one of True, 'secrets', False")
 
 
 def duration(value: object, option: str) -> float:
     if not _is_number(value) or value < 0:  # type: ignore[operator]
-        raise ConfigurationError(option, f"{shown(value)} is not a number of seconds from 0 on")
+        raise ConfigurationError(option, f"{display(value)} is not a number of seconds from 0 on")
     return float(value)  # type: ignore[arg-type]
 
 
 def positive(value: object, option: str) -> float:
     if not _is_number(value) or value <= 0:  # type: ignore[operator]
-        raise ConfigurationError(option, f"{shown(value)} is not a positive number of seconds")
+        raise ConfigurationError(option, f"{display(value)} is not a positive number of seconds")
     return float(value)  # type: ignore[arg-type]
 
 
@@ -91,19 +91,19 @@ def durations(value: object, option: str) -> tuple[float, ...]:
         found = tuple(float(v) for v in value)
         if all(v > 0 for v in found) and list(found) == sorted(found):
             return found
-    rule = f"{shown(value)} is not a list of positive seconds that do not get shorter"
+    rule = f"{display(value)} is not a list of positive seconds that do not get shorter"
     raise ConfigurationError(option, rule)
 
 
 def positive_integer(value: object, option: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(option, f"{shown(value)} is not a whole number from 1 on")
+        raise ConfigurationError(option, f"{display(value)} is not a whole number from 1 on")
     return value
 
 
 def crumbs(value: object, option: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_CRUMBS:
-        rule = f"{shown(value)} is not a whole number from 0 to {MAX_CRUMBS}"
+        rule = f"{display(value)} is not a whole number from 0 to {MAX_CRUMBS}"
         raise ConfigurationError(option, rule)
     return value
 
@@ -115,7 +115,7 @@ def level_number(value: object, option: str) -> int:
             raise TypeError
         return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
     except (TypeError, ValueError):
-        rule = f"{shown(value)} is not a level like 'ERROR' or 40"
+        rule = f"{display(value)} is not a level like 'ERROR' or 40"
         raise ConfigurationError(option, rule) from None
 
 
@@ -130,7 +130,7 @@ def url_template(value: object, option: str) -> str:
 
     template = text(value, option)
     if not template.startswith(("http://", "https://")):
-        raise ConfigurationError(option, f"{shown(value)} is not a URL with http or https")
+        raise ConfigurationError(option, f"{display(value)} is not a URL with http or https")
     if unknown := unknown_fields(template):
         known = " ".join(f"{{{field}}}" for field in sorted(FIELDS))
         rule = f"{{{unknown[0]}}} is not one of its fields: {known}"
@@ -139,7 +139,7 @@ def url_template(value: object, option: str) -> str:
 
 
 def rate_limit(value: object, option: str) -> RateLimit:
-    rule = f"{shown(value)} is not a list of (attempts, seconds), like ((18, 60), (900, 3600))"
+    rule = f"{display(value)} is not a list of (attempts, seconds), like ((18, 60), (900, 3600))"
     if not isinstance(value, (list, tuple)) or not value:
         raise ConfigurationError(option, rule)
     found = []
@@ -162,21 +162,22 @@ def zone(value: object, option: str) -> tzinfo:
         return ZoneInfo(text(value, option))
     except (OSError, ValueError, LookupError):
         raise ConfigurationError(
-            option, f"{shown(value)} is no zone name like 'Asia/Shanghai' that is known here"
+            option, f"{display(value)} is no zone name like 'Asia/Shanghai' that is known here"
         ) from None
 
 
 def function(value: object, option: str) -> Callable[..., Any]:
     if not callable(value):
         raise ConfigurationError(
-            option, f"{shown(value)} cannot be called; in dictConfig write 'ext://module.function'"
+            option,
+            f"{display(value)} cannot be called; in dictConfig write 'ext://module.function'",
         )
     return value
 
 
 def functions(value: object, option: str) -> tuple[Callable[..., Any], ...]:
     if not isinstance(value, (list, tuple)):
-        raise ConfigurationError(option, f"{shown(value)} is not a list of functions")
+        raise ConfigurationError(option, f"{display(value)} is not a list of functions")
     return tuple(function(each, option) for each in value)
 
 

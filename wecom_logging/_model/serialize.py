@@ -45,7 +45,7 @@ _FRAMEWORKS = frozenset(
 _SPOKEN = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "ipaddress"})
 
 
-class Budget:
+class CaptureLimits:
     """What is left of the text and the time that one event may take."""
 
     def __init__(self, size: int = MAX_TEXT, seconds: float = MAX_SECONDS) -> None:
@@ -69,7 +69,7 @@ class Budget:
         return taken if len(taken) == len(text) else f"{taken}… ({len(text):,} characters)"
 
 
-def plain(value: object, budget: Budget, depth: int = 0, most: int = MAX_VALUE) -> Any:
+def plain(value: object, limits: CaptureLimits, depth: int = 0, most: int = MAX_VALUE) -> Any:
     """A value as JSON has it: bounded, a copy, and without the value's own classes.
 
     The kind of a value is asked of its type, never of the value: a lazy proxy would go and
@@ -81,32 +81,35 @@ def plain(value: object, budget: Budget, depth: int = 0, most: int = MAX_VALUE) 
     if kind is int:
         return value if value.bit_length() <= 128 else f"int of {value.bit_length():,} bits"  # type: ignore[attr-defined]
     if issubclass(kind, str):
-        return budget.take(str.__str__(value), most)
-    if budget.spent():
+        return limits.take(str.__str__(value), most)
+    if limits.spent():
         return LEFT_OUT
     if depth < MAX_DEPTH:
         try:
             if issubclass(kind, Mapping):
-                return _mapping(value, budget, depth, most)  # type: ignore[arg-type]
+                return _mapping(value, limits, depth, most)  # type: ignore[arg-type]
             if issubclass(kind, (list, tuple, set, frozenset)):
-                return _items(value, budget, depth, most)  # type: ignore[arg-type]
+                return _items(value, limits, depth, most)  # type: ignore[arg-type]
         except Exception:
             pass  # it changes under our hands, or is a strange mapping: its `repr` will do
-    return budget.take(shown(value), most)
+    return limits.take(safe_text(value), most)
 
 
-def _mapping(value: Mapping[Any, Any], budget: Budget, depth: int, most: int) -> dict[str, Any]:
+def _mapping(
+    value: Mapping[Any, Any], limits: CaptureLimits, depth: int, most: int
+) -> dict[str, Any]:
     items = list(islice(value.items(), MAX_ITEMS))
     return {
-        budget.take(shown(key), 200): plain(item, budget, depth + 1, most) for key, item in items
+        limits.take(safe_text(key), 200): plain(item, limits, depth + 1, most)
+        for key, item in items
     }
 
 
-def _items(value: Iterable[Any], budget: Budget, depth: int, most: int) -> list[Any]:
-    return [plain(item, budget, depth + 1, most) for item in list(islice(value, MAX_ITEMS))]
+def _items(value: Iterable[Any], limits: CaptureLimits, depth: int, most: int) -> list[Any]:
+    return [plain(item, limits, depth + 1, most) for item in list(islice(value, MAX_ITEMS))]
 
 
-def shown(value: object) -> str:
+def safe_text(value: object) -> str:
     """`repr` for objects that may not be able to, and for those that say too much."""
     kind = type(value)
     try:

@@ -1,6 +1,6 @@
 """From a `Digest` to a `Message`: what somebody reads on a phone at three in the morning.
 
-    items       which groups are drawn as one, and in which order
+    sections       which groups are drawn as one, and in which order
     sample      what a captured event says, read with suspicion
     headline    line 1 and line 2
     blocks      one group, at length or in a line
@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wecom_logging._model.digest import Digest, Report
-from wecom_logging._rendering.blocks import LADDER
-from wecom_logging._rendering.context import Page
+from wecom_logging._rendering.blocks import DETAIL_LEVELS
+from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import arrange, size
@@ -45,24 +45,24 @@ def render(
         file_follows: Whether a file with the whole report comes after it.
     """
     style = _plainer(style, shape)
-    page = Page.of(_without_logged_text(digest) if shape == "bare" else digest, style)
+    context = RenderContext.of(_without_logged_text(digest) if shape == "bare" else digest, style)
     pen = Pen()
-    head = "\n".join([headline(page), *facts(page, pen)])
-    foot = page.dialect.grey(_foot(page, file_follows))
-    budget = style.max_bytes - size(f"{head}\n\n\n{foot}")
-    body = arrange(page, budget, () if shape == "bare" else LADDER)
-    content = "\n\n".join(filter(None, (head, body.text(page)))) + f"\n{foot}"
+    head = "\n".join([headline(context), *facts(context, pen)])
+    foot = context.dialect.grey(_foot(context, file_follows))
+    max_bytes = style.max_bytes - size(f"{head}\n\n\n{foot}")
+    body = arrange(context, max_bytes, () if shape == "bare" else DETAIL_LEVELS)
+    content = "\n\n".join(filter(None, (head, body.text(context)))) + f"\n{foot}"
     return Rendered(
         Message(style.msgtype, content),
-        kinds_left_out=sum(len(item.reports) for item in body.hidden),
-        frames_left_out=tuple(body.frames_left_out(page)),
+        kinds_left_out=sum(len(section.reports) for section in body.hidden),
+        frames_left_out=tuple(body.frames_left_out(context)),
         shortened=pen.shortened or any(block.shortened for block in body.blocks),
     )
 
 
-def _foot(page: Page, file_follows: bool) -> str:
-    file = page.labels.file_follows if file_follows else ""
-    return " · ".join(filter(None, (file, Pen().name(page.digest.message_id, 16))))
+def _foot(context: RenderContext, file_follows: bool) -> str:
+    file = context.labels.file_follows if file_follows else ""
+    return " · ".join(filter(None, (file, Pen().name(context.digest.message_id, 16))))
 
 
 def _plainer(style: Style, shape: Shape) -> Style:

@@ -8,41 +8,41 @@ from typing import Any, NamedTuple
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.labels import LABELS, Labels
-from wecom_logging._rendering.sections import Item, hosts_of, itemise
+from wecom_logging._rendering.sections import Section, hosts_of, sections_of
 from wecom_logging._rendering.style import Style
-from wecom_logging._rendering.times import Calendar, sane
+from wecom_logging._rendering.times import TimeFormatter, sane
 
 #: A message that comes this much later than its errors is late, if its process is new.
 _LATE = 120.0
 
 
-class Page(NamedTuple):
+class RenderContext(NamedTuple):
     """A digest, sorted for drawing, and the means to draw it."""
 
     digest: Digest
     style: Style
-    items: tuple[Item, ...]
+    sections: tuple[Section, ...]
     #: Errors of the kinds beyond `max_groups`.
     others: int
     labels: Labels
     dialect: Markdown
-    calendar: Calendar
+    times: TimeFormatter
     hosts: tuple[str, ...]
 
     @classmethod
-    def of(cls, digest: Digest, style: Style) -> Page:
+    def of(cls, digest: Digest, style: Style) -> RenderContext:
         digest = _with_sane_times(digest)
-        items, others = itemise(digest)
+        sections, others = sections_of(digest)
         labels = LABELS[style.language]
-        calendar = Calendar(digest.now, style.timezone, labels, show_offset=style.show_offset)
+        times = TimeFormatter(digest.now, style.timezone, labels, show_offset=style.show_offset)
         return cls(
             digest,
             style,
-            tuple(items),
+            tuple(sections),
             others,
             labels,
             DIALECTS[style.msgtype],
-            calendar,
+            times,
             hosts_of(digest.reports),
         )
 

@@ -103,7 +103,7 @@ class Text(Markdown):
 class MarkdownV2(Markdown):
     """What robots understand since 2025: headings, lists, fenced code and tables, no colour.
 
-    Every line is a block of its own (heading, list item, fence, row), because nobody says
+    Every line is a block of its own (heading, list section, fence, row), because nobody says
     whether a line break inside of a paragraph is kept.
     """
 

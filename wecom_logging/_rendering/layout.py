@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from wecom_logging._rendering.blocks import Block, Room, draw, row
-from wecom_logging._rendering.context import Page
+from wecom_logging._rendering.blocks import Block, DetailLevel, draw, row
+from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Row
-from wecom_logging._rendering.sections import Item
+from wecom_logging._rendering.sections import Section
 
-#: The part of the room that the first group leaves to the lines of the others, if they
+#: The part of the detail that the first group leaves to the lines of the others, if they
 #: need so much.
 _FOR_OTHERS = 0.4
 
@@ -24,26 +24,26 @@ class Body(NamedTuple):
 
     blocks: tuple[Block, ...]
     rows: tuple[Row, ...]
-    hidden: tuple[Item, ...]
+    hidden: tuple[Section, ...]
 
-    def text(self, page: Page) -> str:
-        lines = page.dialect.rows(self.rows, page.labels.columns)
-        if counted := " · ".join(_overflow(self.hidden, page)):
+    def text(self, context: RenderContext) -> str:
+        lines = context.dialect.rows(self.rows, context.labels.columns)
+        if counted := " · ".join(_overflow(self.hidden, context)):
             # Right after a table, a line would be its next row.
-            lines.append(f"\n{counted}" if page.dialect.tables and lines else counted)
+            lines.append(f"\n{counted}" if context.dialect.tables and lines else counted)
         parts = [block.text for block in self.blocks]
         return "\n\n".join([*parts, "\n".join(lines)] if lines else parts)
 
-    def frames_left_out(self, page: Page) -> Iterator[str]:
+    def frames_left_out(self, context: RenderContext) -> Iterator[str]:
         """Ids of the groups that are shown without all of their own frames."""
-        for index, item in enumerate(page.items[: len(self.blocks) + len(self.rows)]):
+        for index, section in enumerate(context.sections[: len(self.blocks) + len(self.rows)]):
             at_length = index < len(self.blocks)
-            cut = self.blocks[index].frames_left_out if at_length else len(item.trace) > 1
-            if cut or item.has_locals:  # which only the file has room for
-                yield from (report.identity.id for report in item.reports)
+            cut = self.blocks[index].frames_left_out if at_length else len(section.trace) > 1
+            if cut or section.has_locals:  # which only the file has detail for
+                yield from (report.identity.id for report in section.reports)
 
-    def fits(self, page: Page, budget: int) -> bool:
-        return size(self.text(page)) <= budget
+    def fits(self, context: RenderContext, max_bytes: int) -> bool:
+        return size(self.text(context)) <= max_bytes
 
 
 def size(text: str) -> int:
@@ -51,38 +51,47 @@ def size(text: str) -> int:
     return len(text.encode())
 
 
-def arrange(page: Page, budget: int, ladder: Sequence[Room]) -> Body:
-    """The first group as rich as it fits, the others as lines, and richer if room is left.
+def arrange(context: RenderContext, max_bytes: int, levels: Sequence[DetailLevel]) -> Body:
+    """The first group as rich as it fits, the others as lines, and richer if detail is left.
 
-    Fits into `budget` bytes, whatever the digest holds: what finds no place is counted.
+    Fits into `max_bytes` bytes, whatever the digest holds: what finds no place is counted.
     """
-    others = _add_rows(page, (), page.items[1:], int(budget * _FOR_OTHERS))
-    left = budget - size(others.text(page)) - len("\n\n")
-    for block in _richest_first(page.items[0], page, ladder) if page.items else ():
+    others = _add_rows(context, (), context.sections[1:], int(max_bytes * _FOR_OTHERS))
+    left = max_bytes - size(others.text(context)) - len("\n\n")
+    for block in _richest_first(context.sections[0], context, levels) if context.sections else ():
         if size(block.text) <= left:
-            return _enrich(page, _add_rows(page, (block,), page.items[1:], budget), budget, ladder)
-    return _add_rows(page, (), page.items, budget)
+            return _enrich(
+                context,
+                _add_rows(context, (block,), context.sections[1:], max_bytes),
+                max_bytes,
+                levels,
+            )
+    return _add_rows(context, (), context.sections, max_bytes)
 
 
-def _add_rows(page: Page, blocks: tuple[Block, ...], items: Sequence[Item], budget: int) -> Body:
-    """A line for each of the `items`, as far as they fit."""
-    body = Body(blocks, (), tuple(items))
-    worth_a_line = sum(not item.over for item in items) + _LINES_FOR_OVER
-    for index, item in enumerate(items[:worth_a_line], 1):
-        more = Body(blocks, (*body.rows, row(item, page)), tuple(items[index:]))
-        if not more.fits(page, budget):
+def _add_rows(
+    context: RenderContext, blocks: tuple[Block, ...], sections: Sequence[Section], max_bytes: int
+) -> Body:
+    """A line for each of the `sections`, as far as they fit."""
+    body = Body(blocks, (), tuple(sections))
+    worth_a_line = sum(not section.over for section in sections) + _LINES_FOR_OVER
+    for index, section in enumerate(sections[:worth_a_line], 1):
+        more = Body(blocks, (*body.rows, row(section, context)), tuple(sections[index:]))
+        if not more.fits(context, max_bytes):
             break
         body = more
     return body
 
 
-def _enrich(page: Page, body: Body, budget: int, ladder: Sequence[Room]) -> Body:
+def _enrich(
+    context: RenderContext, body: Body, max_bytes: int, levels: Sequence[DetailLevel]
+) -> Body:
     """Draw more groups at length, in their order, as long as none is hidden for it."""
     while body.rows and not body.hidden:
-        item = page.items[len(body.blocks)]
-        for block in _richest_first(item, page, ladder):
+        section = context.sections[len(body.blocks)]
+        for block in _richest_first(section, context, levels):
             richer = Body((*body.blocks, block), body.rows[1:], ())
-            if richer.fits(page, budget):
+            if richer.fits(context, max_bytes):
                 body = richer
                 break
         else:
@@ -90,16 +99,18 @@ def _enrich(page: Page, body: Body, budget: int, ladder: Sequence[Room]) -> Body
     return body
 
 
-def _richest_first(item: Item, page: Page, ladder: Sequence[Room]) -> Iterator[Block]:
-    return (draw(item, page, room) for room in ladder)
+def _richest_first(
+    section: Section, context: RenderContext, levels: Sequence[DetailLevel]
+) -> Iterator[Block]:
+    return (draw(section, context, detail) for detail in levels)
 
 
-def _overflow(hidden: Sequence[Item], page: Page) -> Iterator[str]:
+def _overflow(hidden: Sequence[Section], context: RenderContext) -> Iterator[str]:
     """What is only counted, so that all the counts of a message still add up."""
-    told = [item for item in hidden if item.count]
+    told = [section for section in hidden if section.count]
     if told:
-        yield page.labels.more_kinds(len(told), sum(item.count for item in told))
+        yield context.labels.more_kinds(len(told), sum(section.count for section in told))
     if len(hidden) > len(told):
-        yield page.labels.more_over(len(hidden) - len(told))
-    if page.others:
-        yield f"{page.labels.others} ×{page.others:,}"
+        yield context.labels.more_over(len(hidden) - len(told))
+    if context.others:
+        yield f"{context.labels.others} ×{context.others:,}"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import strip_ansi
-from wecom_logging._rendering.context import Page
+from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.headline import title
-from wecom_logging._rendering.sample import Failure, Frame, Sample, read
-from wecom_logging._rendering.sections import Item
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
+from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
 
 #: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
@@ -30,15 +30,15 @@ def report_text(digest: Digest, style: Style) -> str:
 
     A digest beyond `MAX_BYTES` has its last groups in the list only, and says so.
     """
-    page = Page.of(digest, style)
-    overview = "\n".join(_overview(page))
+    context = RenderContext.of(digest, style)
+    overview = "\n".join(_overview(context))
     parts, room = [overview], MAX_BYTES - len(overview.encode()) - 200
-    reports = [(item, report) for item in page.items for report in item.reports]
-    for index, (item, report) in enumerate(reports):
-        part = "\n".join(_group(item, report, page))
+    reports = [(section, report) for section in context.sections for report in section.reports]
+    for index, (section, report) in enumerate(reports):
+        part = "\n".join(_group(section, report, context))
         room -= len(part.encode()) + 2
         if room < 0:
-            parts.append(page.labels.not_described(len(reports) - index))
+            parts.append(context.labels.not_described(len(reports) - index))
             break
         parts.append(part)
     return "\n\n".join(parts) + "\n"
@@ -47,32 +47,37 @@ def report_text(digest: Digest, style: Style) -> str:
 # -- the list of everything ------------------------------------------------------------
 
 
-def _overview(page: Page) -> Iterator[str]:
-    labels, style, digest = page.labels, page.style, page.digest
+def _overview(context: RenderContext) -> Iterator[str]:
+    labels, style, digest = context.labels, context.style, context.digest
     sender = " ".join(filter(None, (style.app, style.environment)))
-    facts = [sender, labels.errors(page.errors), digest.message_id, page.calendar.full(digest.now)]
+    facts = [
+        sender,
+        labels.errors(context.errors),
+        digest.message_id,
+        context.times.full(digest.now),
+    ]
     yield visible(" · ".join(filter(None, facts)))
     if style.release:
         yield visible(labels.release(style.release))
-    if page.hosts:
-        yield visible(labels.comma.join(page.hosts))
+    if context.hosts:
+        yield visible(labels.comma.join(context.hosts))
     yield ""
-    for item in page.items:
-        for report in item.reports:
-            yield _line(item, report, page)
-    if page.others:
-        yield f"{labels.others} ×{page.others:,}"
+    for section in context.sections:
+        for report in section.reports:
+            yield _line(section, report, context)
+    if context.others:
+        yield f"{labels.others} ×{context.others:,}"
 
 
-def _line(item: Item, report: Report, page: Page) -> str:
-    one = Item((report,))
-    count = f"×{report.count:,}" if report.count or not item.over else ""
+def _line(section: Section, report: Report, context: RenderContext) -> str:
+    one = Section((report,))
+    count = f"×{report.count:,}" if report.count or not section.over else ""
     words = (
         f"#{report.identity.id[:4]}",
-        page.labels.states[report.state],
+        context.labels.states[report.state],
         one.level,
         count,
-        _short(title(one, page)),
+        _short(title(one, context)),
         one.places(1)[0][1],
     )
     return visible("  ".join(filter(None, words)))
@@ -85,26 +90,26 @@ def _short(words: str) -> str:
 # -- one group -------------------------------------------------------------------------
 
 
-def _group(item: Item, report: Report, page: Page) -> Iterator[str]:
+def _group(section: Section, report: Report, context: RenderContext) -> Iterator[str]:
     samples = [read(sample) for sample in report.samples[:5]]
     yield _RULE
-    yield _line(item, report, page)
-    yield visible(" · ".join(_facts(report, page)))
-    yield from _section(page.labels.seen, _seen(samples, page))
+    yield _line(section, report, context)
+    yield visible(" · ".join(_facts(report, context)))
+    yield from _section(context.labels.seen, _seen(samples, context))
     for sample in samples[:1]:
-        yield from _section(page.labels.traceback, _chain(sample.chain, page))
-        yield from _section(page.labels.stack, sample.stack.splitlines())
-        yield from _section(page.labels.before, _crumbs(sample, page))
-        yield from _section(page.labels.output, sample.output)
+        yield from _section(context.labels.traceback, _chain(sample.chain, context))
+        yield from _section(context.labels.stack, sample.stack.splitlines())
+        yield from _section(context.labels.before, _crumbs(sample, context))
+        yield from _section(context.labels.output, sample.output)
 
 
-def _facts(report: Report, page: Page) -> Iterator[str]:
-    yield page.labels.since(report.total, page.calendar.full(report.since))
-    yield page.labels.last(page.calendar.full(report.last))
+def _facts(report: Report, context: RenderContext) -> Iterator[str]:
+    yield context.labels.since(report.total, context.times.full(report.since))
+    yield context.labels.last(context.times.full(report.last))
     if report.identity.logger:
         yield report.identity.logger
     if report.hosts:
-        yield page.labels.comma.join(report.hosts)
+        yield context.labels.comma.join(report.hosts)
 
 
 def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
@@ -114,10 +119,10 @@ def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
         yield from ("", name, *found)
 
 
-def _seen(samples: Sequence[Sample], page: Page) -> Iterator[str]:
+def _seen(samples: Sequence[Sample], context: RenderContext) -> Iterator[str]:
     """The messages, each once, with the context of its first appearance."""
     for sample in {sample.message: sample for sample in reversed(samples)}.values():
-        yield page.calendar.second(sample.timestamp)
+        yield context.times.second(sample.timestamp)
         yield from (f"  {line}" for line in sample.message.splitlines())
         yield from _context(sample)
 
@@ -130,41 +135,41 @@ def _context(sample: Sample) -> Iterator[str]:
         yield f"    {key} = {value}"
 
 
-def _crumbs(sample: Sample, page: Page) -> Iterator[str]:
+def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:
     for crumb in sample.crumbs:
-        time = page.calendar.second(crumb.time)
+        time = context.times.second(crumb.time)
         yield " ".join(filter(None, (time, crumb.level.upper(), crumb.logger, crumb.message)))
 
 
 # -- the traceback ---------------------------------------------------------------------
 
 
-def _chain(chain: Sequence[Failure], page: Page) -> Iterator[str]:
+def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[str]:
     for index, failure in enumerate(chain):
         if index:
             yield ""
-            yield page.labels.link_of(is_cause=failure.is_cause).rstrip()
-        yield from _failure(failure, page)
+            yield context.labels.link_of(is_cause=failure.is_cause).rstrip()
+        yield from _failure(failure, context)
 
 
-def _failure(failure: Failure, page: Page) -> Iterator[str]:
+def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
     value = failure.value.splitlines() or [""]
     yield ": ".join(filter(None, (failure.type, value[0])))
     yield from value[1:]
     for note in failure.notes:
-        yield f"{page.labels.note}{note}"
+        yield f"{context.labels.note}{note}"
     if failure.syntax:
         yield from _frame(failure.syntax)
-    yield from _frames(failure.frames, page)
+    yield from _frames(failure.frames, context)
     for number, part in enumerate(failure.parts[:_PARTS], 1):
         yield f"  [{number}/{len(failure.parts)}]"
-        yield from (f"  {line}" for line in _chain(part, page))
+        yield from (f"  {line}" for line in _chain(part, context))
     if len(failure.parts) > _PARTS:
-        types = (page.labels.part(name, n) for name, n in failure.part_types())
-        yield f"  … {page.labels.comma.join(types)}"
+        types = (context.labels.part(name, n) for name, n in failure.part_types())
+        yield f"  … {context.labels.comma.join(types)}"
 
 
-def _frames(frames: Sequence[Frame], page: Page) -> Iterator[str]:
+def _frames(frames: Sequence[Frame], context: RenderContext) -> Iterator[str]:
     """All frames, the most recent call last; a recursion is written out a few times only."""
     times: Counter[str] = Counter()
     skipped = 0
@@ -174,11 +179,11 @@ def _frames(frames: Sequence[Frame], page: Page) -> Iterator[str]:
             skipped += 1
             continue
         if skipped:
-            yield f"  … {page.labels.like_these(skipped)}"
+            yield f"  … {context.labels.like_these(skipped)}"
             skipped = 0
         yield from _frame(frame)
     if skipped:
-        yield f"  … {page.labels.like_these(skipped)}"
+        yield f"  … {context.labels.like_these(skipped)}"
 
 
 def _frame(frame: Frame) -> Iterator[str]:

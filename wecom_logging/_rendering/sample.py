@@ -54,7 +54,7 @@ class Frame(NamedTuple):
         return place(self.path, self.line, self.name)
 
 
-class Failure(NamedTuple):
+class ExceptionView(NamedTuple):
     """One exception of a chain."""
 
     type: str
@@ -67,7 +67,7 @@ class Failure(NamedTuple):
     #: Where the parser stopped, for a `SyntaxError`.
     syntax: Frame | None = None
     #: The chains of the parts of an exception group.
-    parts: tuple[tuple[Failure, ...], ...] = ()
+    parts: tuple[tuple[ExceptionView, ...], ...] = ()
 
     @property
     def places(self) -> list[tuple[Frame, int]]:
@@ -88,7 +88,7 @@ class Failure(NamedTuple):
         """Whether frames are missing from the middle of a very deep traceback."""
         return any(frame.name and not frame.path for frame in self.frames)
 
-    def leaves(self) -> Iterator[Failure]:
+    def leaves(self) -> Iterator[ExceptionView]:
         """The parts of a group that are no groups themselves."""
         for chain in self.parts:
             if chain[0].parts:
@@ -122,7 +122,7 @@ class Sample(NamedTuple):
     #: Where it was logged.
     site: Frame = Frame()
     #: The exception, then what it came from.
-    chain: tuple[Failure, ...] = ()
+    chain: tuple[ExceptionView, ...] = ()
     stack: str = ""
     context: Mapping[str, str] = MappingProxyType({})
     crumbs: tuple[Crumb, ...] = ()
@@ -193,7 +193,7 @@ def _as_number(value: object) -> int:
 def _dicts(value: object) -> list[Mapping[str, object]]:
     if not isinstance(value, (list, tuple)):
         return []
-    return [item for item in value if isinstance(item, Mapping)]
+    return [section for section in value if isinstance(section, Mapping)]
 
 
 def _context(event: Mapping[object, object]) -> dict[str, str]:
@@ -213,17 +213,17 @@ def _crumb(raw: Mapping[str, object]) -> Crumb:
     )
 
 
-def _chain(raw: object, depth: int) -> tuple[Failure, ...]:
+def _chain(raw: object, depth: int) -> tuple[ExceptionView, ...]:
     if isinstance(raw, Mapping):  # the parts of a group, in structlog's intermediate form
         raw = raw.get("stacks")
-    return tuple(_failure(item, depth) for item in _dicts(raw))
+    return tuple(_failure(section, depth) for section in _dicts(raw))
 
 
-def _failure(raw: Mapping[str, object], depth: int) -> Failure:
+def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
     notes = raw.get("exc_notes")
     parts = raw.get("exceptions") if depth else None
     chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
-    return Failure(
+    return ExceptionView(
         type=as_text(raw.get("exc_type")),
         value=as_text(raw.get("exc_value")),
         is_cause=raw.get("is_cause") is True,

@@ -12,7 +12,7 @@ from wecom_logging._runtime.lazy import cached
 _STATES: tuple[State, ...] = ("new", "again", "still", "over")
 
 
-class Item:
+class Section:
     """Reports that are drawn together, the one that stands for them first.
 
     Args:
@@ -139,8 +139,8 @@ class Item:
         return [(_count(spot), name(spot[0])) for spot in self.spots[:limit]]
 
 
-def itemise(digest: Digest) -> tuple[list[Item], int]:
-    """The items of a digest in the order of drawing, and the errors of "others"."""
+def sections_of(digest: Digest) -> tuple[list[Section], int]:
+    """The sections of a digest in the order of drawing, and the errors of "others"."""
     reports = [report for report in digest.reports if not _is_others(report)]
     others = sum(report.count for report in digest.reports if _is_others(report))
     told = {report.identity.id for report in reports if report.state != "over"}
@@ -152,14 +152,14 @@ def itemise(digest: Digest) -> tuple[list[Item], int]:
         cause = report.identity.cause
         key = (cause, report.state == "over") if cause else id(report)
         blocks.setdefault(key, []).append(report)
-    items = [
-        Item(
+    sections = [
+        Section(
             tuple(sorted(block, key=_strength)),
             ended=all(report.identity.id in ended for report in block),
         )
         for block in blocks.values()
     ]
-    return sorted(items, key=_rank), others
+    return sorted(sections, key=_rank), others
 
 
 def hosts_of(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -224,10 +224,10 @@ def _strength(report: Report) -> tuple[bool, int, int]:
     return not report.identity.critical, _STATES.index(report.state), -report.count
 
 
-def _rank(item: Item) -> tuple[bool, bool, bool, int]:
+def _rank(section: Section) -> tuple[bool, bool, bool, int]:
     return (
-        item.over,
-        not item.critical,
-        item.state != "new",
-        -max(item.count, item.total * item.over),
+        section.over,
+        not section.critical,
+        section.state != "new",
+        -max(section.count, section.total * section.over),
     )

@@ -16,7 +16,7 @@ def sane(seconds: float) -> float:
     return min(max(seconds, _EARLIEST), _LATEST) if seconds == seconds else _EARLIEST
 
 
-class Calendar:
+class TimeFormatter:
     """Writes seconds since the epoch as of `now`, in one zone and one language."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """What we have to say about ourselves: a line on stderr, each kind seldom.
 
 Never through logging: an alert about the alerting would be told by what is broken. From
-constructors, the courier and exit only; `emit` never writes.
+constructors, the worker and exit only; `emit` never writes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST = 1000
 _said: dict[str, float] = {}
 
 
-def complain(kind: str, text: str, *, once: bool = False) -> None:
+def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
     """Write a line on stderr, unless the same kind has been written lately.
 
     Args:
@@ -43,7 +43,7 @@ def complain(kind: str, text: str, *, once: bool = False) -> None:
         pass
 
 
-def withdraw(beginning: str) -> None:
+def reset(beginning: str) -> None:
     """What was complained of is mended: the next time it is worth a line at once.
 
     Args:

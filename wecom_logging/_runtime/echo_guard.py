@@ -36,7 +36,7 @@ class _NotWhileDelivering:
 _FILTER = _NotWhileDelivering()
 
 
-def hush(*names: str) -> None:
+def suppress(*names: str) -> None:
     """Keep the loggers of these names quiet on threads that deliver.
 
     Each logger is named by itself: a filter does not see the records of child loggers.
@@ -66,7 +66,7 @@ def delivering() -> Iterator[None]:
 def after_fork() -> None:
     """Forget, in a forked child, the threads that only the parent has.
 
-    The child's new threads may get their identities, and would be taken for couriers.
+    The child's new threads may get their identities, and would be taken for workers.
     """
     DELIVERING.intersection_update({get_ident()})
 

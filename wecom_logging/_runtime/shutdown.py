@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from weakref import ref
 
 from wecom_logging._runtime import fork
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 
 
 class Forkable(Protocol):
@@ -36,7 +36,7 @@ class Forkable(Protocol):
 
 
 class Deliverer(Protocol):
-    """What an exit has to know of a courier."""
+    """What an exit has to know of a worker."""
 
     close_timeout: float
     closed: bool
@@ -46,9 +46,9 @@ class Deliverer(Protocol):
 
     def pending(self) -> int: ...
 
-    def owes(self) -> bool: ...
+    def has_work(self) -> bool: ...
 
-    def ask(self, deadline: float) -> Any: ...
+    def request_flush(self, deadline: float) -> Any: ...
 
     def wait(self, request: Any) -> bool: ...
 
@@ -78,28 +78,28 @@ class _Exit:
 exiting = _Exit()
 
 #: Couriers that have started, by id. Strong: a handler may be gone before its errors are.
-_couriers: dict[int, Deliverer] = {}
+_workers: dict[int, Deliverer] = {}
 _handlers: dict[int, ref[Forkable]] = {}
 _hooked = False
 _billiard_pid = 0
 
 
-def enrol(handler: Forkable) -> None:
+def register_handler(handler: Forkable) -> None:
     """Have a handler start anew in forked children, and set the hooks of the exit."""
     key = id(handler)
     _handlers[key] = ref(handler, lambda _: _handlers.pop(key, None))
     _set_hooks()
 
 
-def enlist(courier: Deliverer) -> None:
-    """Deliver for this courier at exit. Called where a thread is started: see billiard."""
-    _couriers[id(courier)] = courier
+def register_worker(worker: Deliverer) -> None:
+    """Deliver for this worker at exit. Called where a thread is started: see billiard."""
+    _workers[id(worker)] = worker
     _hook_billiard()
 
 
-def dismiss(courier: Deliverer) -> None:
-    """The courier's handler is closed and everything delivered."""
-    _couriers.pop(id(courier), None)
+def unregister_worker(worker: Deliverer) -> None:
+    """The worker's handler is closed and everything delivered."""
+    _workers.pop(id(worker), None)
 
 
 def _set_hooks() -> None:
@@ -131,25 +131,25 @@ def _at_thread_exit() -> None:
     if process is None or process.parent_process() is None:
         return  # `atexit` is yet to come
     _deliver()
-    for courier in list(_couriers.values()):
-        declare_lost(courier)
+    for worker in list(_workers.values()):
+        declare_lost(worker)
 
 
 def _at_exit() -> None:
     _deliver()
     exiting.last_call = True
-    _deliver()  # what a courier has begun to send meanwhile
-    for courier in list(_couriers.values()):
+    _deliver()  # what a worker has begun to send meanwhile
+    for worker in list(_workers.values()):
         # Who is open is asked once more, by `logging.shutdown`, if there is time left.
-        if courier.closed or not exiting.left(courier.close_timeout):
-            declare_lost(courier)
+        if worker.closed or not exiting.left(worker.close_timeout):
+            declare_lost(worker)
 
 
 def leave(*_: object, **__: object) -> None:
     """This process is about to end without any exit hook: deliver, and say what is lost."""
     _at_exit()
-    for courier in list(_couriers.values()):
-        declare_lost(courier)
+    for worker in list(_workers.values()):
+        declare_lost(worker)
 
 
 def _deliver() -> None:
@@ -173,29 +173,31 @@ def deliver_pending() -> None:
 
 def deliver_within(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    couriers = [c for c in list(_couriers.values()) if c.owes()]
-    requests = [(c, c.ask(deadline)) for c in couriers]
-    for courier, request in requests:
-        courier.wait(request)
+    workers = [c for c in list(_workers.values()) if c.has_work()]
+    requests = [(c, c.request_flush(deadline)) for c in workers]
+    for worker, request in requests:
+        worker.wait(request)
 
 
 def _longest_timeout() -> float:
-    return max((courier.close_timeout for courier in list(_couriers.values())), default=0.0)
+    return max((worker.close_timeout for worker in list(_workers.values())), default=0.0)
 
 
-def declare_lost(courier: Deliverer) -> None:
-    """Say on stderr, and in its account, what a courier could not deliver before the exit."""
-    reason = courier.last_error or f"not done within {courier.close_timeout:g} s"
-    lost = courier.give_up(reason)
+def declare_lost(worker: Deliverer) -> None:
+    """Say on stderr, and in its account, what a worker could not deliver before the exit."""
+    reason = worker.last_error or f"not done within {worker.close_timeout:g} s"
+    lost = worker.give_up(reason)
     if lost:
         errors = "error was" if lost == 1 else "errors were"
-        complain(f"exit {id(courier)} {lost}", f"{lost:,} {errors} not delivered at exit: {reason}")
+        warn_rarely(
+            f"exit {id(worker)} {lost}", f"{lost:,} {errors} not delivered at exit: {reason}"
+        )
 
 
 def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
     exiting.reset()
-    _couriers.clear()
+    _workers.clear()
     for reference in list(_handlers.values()):
         handler = reference()
         if handler is not None:

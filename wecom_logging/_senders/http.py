@@ -20,7 +20,7 @@ import requests
 
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.deadline import deadline, remaining
-from wecom_logging._runtime.echo_guard import hush
+from wecom_logging._runtime.echo_guard import suppress
 from wecom_logging._senders.connection import Adapter, progress
 from wecom_logging._senders.foreign import one_line
 from wecom_logging.errors import TransportError
@@ -37,7 +37,7 @@ Files = Mapping[str, "tuple[str, bytes, str]"]
 #: Why there is no answer, and whether the request may have been carried out all the same.
 Trouble = tuple[str, bool]
 
-hush(
+suppress(
     "requests",
     "charset_normalizer",
     *("urllib3" + name for name in ("", ".connection", ".connectionpool", ".poolmanager")),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import shared_store
@@ -31,7 +31,7 @@ def opener(
 ) -> Callable[[], Store]:
     """Import what the store needs, in the constructor; returns what opens it later.
 
-    What is returned is called by each courier, on its own thread, with its first visit. It
+    What is returned is called by each worker, on its own thread, with its first visit. It
     does not wait for a network, and fails never: a store that cannot be reached is a
     matter for `FallbackStore`.
 
@@ -70,7 +70,7 @@ def _automatic(place: Place, environ: Mapping[str, str]) -> Callable[[], Store]:
     if getattr(place.sender, "only_here", False):
         return lambda: _memory(place)
     if environ.get("KUBERNETES_SERVICE_HOST"):
-        complain(
+        warn_rarely(
             "kubernetes",
             "in Kubernetes without store='redis://…' every pod alerts for itself"
             " (store='memory' says that this is meant)",

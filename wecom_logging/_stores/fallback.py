@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from wecom_logging._model.ratelimit import Purpose
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     Account,
@@ -38,12 +38,12 @@ GATHER, GATHER_EACH = 0.05, 0.001
 
 
 class FallbackStore:
-    """One courier's way to a shared store.
+    """One worker's way to a shared store.
 
-    While the store cannot be reached the courier works with a memory of its own, within
+    While the store cannot be reached the worker works with a memory of its own, within
     its share of the rate limit. What was counted meanwhile and not told is merged when the
     store is back; a batch of which nobody knew whether it had arrived is reckoned with. A
-    store that was emptied, or went back in time, leaves the account of this courier whole:
+    store that was emptied, or went back in time, leaves the account of this worker whole:
     what is gone with it is `lost`, and said.
 
     Raises:
@@ -79,7 +79,7 @@ class FallbackStore:
 
     @property
     def gather(self) -> float:
-        """How long a courier lets the errors of known groups gather, seconds."""
+        """How long a worker lets the errors of known groups gather, seconds."""
         return max(GATHER, GATHER_EACH * self._fleet.size) if self._fleet else GATHER
 
     # -- what comes in, what goes out --------------------------------------------------
@@ -195,7 +195,7 @@ class FallbackStore:
         self._tries = 0
         self._retry_later()
         self._alone  # noqa: B018  from now on
-        complain(
+        warn_rarely(
             f"store {self._name}",
             f"{self._name} cannot be used ({error}); until it can, this process counts and"
             " alerts for itself",

@@ -240,7 +240,7 @@ class Ledger:
         return Claim(held.digest(), held.body, destination.failures)
 
     def _wait(self, until: float, *, urgent: bool) -> float:
-        """How long to wait for another courier. In the same process its end is soon known."""
+        """How long to wait for another worker. In the same process its end is soon known."""
         if urgent or not self._shared:
             return POLL
         return min(LOOK, max(POLL, until - self._now))

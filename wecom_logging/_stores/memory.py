@@ -45,7 +45,7 @@ class MemoryState:
 
 _places: dict[str, Place] = {}
 _stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDictionary()
-#: The latest ones, so that what was told is remembered between the courier of a handler that
+#: The latest ones, so that what was told is remembered between the worker of a handler that
 #: is gone and the first error of the one in its place.
 _latest: deque[MemoryStore] = deque(maxlen=16)
 

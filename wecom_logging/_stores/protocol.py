@@ -1,7 +1,7 @@
 """What a store is: the `Store` protocol, and the values that go in and out of it.
 
 A store serves one app and environment at one destination. Groups, counts, digests and the
-list of couriers belong to that app and environment; slots of the rate limit and back-off
+list of workers belong to that app and environment; slots of the rate limit and back-off
 belong to the destination, and tokens to their credentials: all stores in one place share
 them.
 
@@ -19,12 +19,12 @@ from wecom_logging._model.schedule import Policy
 #: How long a digest belongs to who claimed it, seconds. Longer than any attempt can take.
 LEASE = 30.0
 
-#: How often a courier looks at a shared store that holds something, seconds, and how late
+#: How often a worker looks at a shared store that holds something, seconds, and how late
 #: it may be before it is taken for dead.
 LOOK = 30.0
 DEAD_AFTER = 10.0
 
-#: How soon to ask again for what another courier is about to finish, seconds.
+#: How soon to ask again for what another worker is about to finish, seconds.
 POLL = 0.1
 
 #: Samples kept of a group until a message tells of it.
@@ -130,7 +130,7 @@ class Failure(NamedTuple):
 class Store(Protocol):
     """Where groups, counts, schedule, budget and token live.
 
-    Called by couriers only, from one thread at a time for each of them. A store that is
+    Called by workers only, from one thread at a time for each of them. A store that is
     shared between processes may raise `StoreError` from any method.
     """
 
@@ -156,7 +156,7 @@ class Store(Protocol):
         everything pending due; with `news_only` it does if there is news among it. `insist`
         overrides a pause after a failure, unless that is strict. An unclear message comes
         before all else. `leaving`, with `urgent`: the process ends, and None also means that
-        what is pending, none of it news, is left to a courier of another process that is due
+        what is pending, none of it news, is left to a worker of another process that is due
         to look.
         """
 

@@ -1,8 +1,8 @@
-"""One courier's account, kept whole across what happens to its store."""
+"""One worker's account, kept whole across what happens to its store."""
 
 from __future__ import annotations
 
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.protocol import Account, Batch
 
 
@@ -61,12 +61,12 @@ class Reckoning:
         if gone > 0:
             self._lost += gone
             errors = "error is" if gone == 1 else "errors are"
-            complain(
+            warn_rarely(
                 f"emptied {self._name}", f"{gone:,} {errors} lost: {self._name} has forgotten them"
             )
 
     def total(self, alone: Account) -> Account:
-        """The courier's account, with what a memory says that stands in for the store."""
+        """The worker's account, with what a memory says that stands in for the store."""
         reported = self._reported + self._last.reported + alone.reported
         lost = self._lost + self._last.lost + alone.lost
         return Account(reported, lost, merged=reported + lost + max(0, self.outstanding))

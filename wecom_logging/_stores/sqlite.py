@@ -36,7 +36,7 @@ class SQLiteStore(LocalStore):
     """Groups, schedule, budget and token in a file of mode 0600.
 
     What was merged survives the process, and a power cut but for the last seconds. Each
-    courier has one; all of a process on one file share its connection. Bounded by
+    worker has one; all of a process on one file share its connection. Bounded by
     `max_groups` and by what is swept: forgotten groups, silent sources, apps that are gone.
 
     Args:

@@ -66,7 +66,7 @@ class SharedTokens:
     """A sender's token source: one `gettoken` for all processes that share the store.
 
     One process fetches while the others wait for it. Where the store cannot be reached,
-    the tokens of this process serve. Called on the courier's thread.
+    the tokens of this process serve. Called on the worker's thread.
     """
 
     def __init__(self, store: Store) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style
-from wecom_logging._worker.cooldowns import Turns
+from wecom_logging._worker.cooldowns import CooldownSet
 
 #: A group has its file once in so many seconds, and all together so many files in them.
 INTERVAL = 3600.0
@@ -23,14 +23,14 @@ _OVERVIEW = "overview"
 _MAX_ASKED = 10
 
 
-def wanted(digest: Digest, rendered: Rendered, turns: Turns) -> bool:
+def wanted(digest: Digest, rendered: Rendered, cooldowns: CooldownSet) -> bool:
     """Whether the file says something that matters, that the message does not, and that
     no file has said in the last hour."""
-    # Two digits of an id: so the marks are few for good. That two groups share them, and
+    # Two digits of an id: so the cooldowns are few for good. That two groups share them, and
     # both have a file within an hour, is rare enough.
     asked = [group[:2] for group in reasons(digest, rendered)[:_MAX_ASKED]]
-    unsaid = [group for group in asked if turns.take(f"file {group}", INTERVAL)]
-    return bool(unsaid) and any(turns.take(f"file no {n}", INTERVAL) for n in range(FILES))
+    unsaid = [group for group in asked if cooldowns.take(f"file {group}", INTERVAL)]
+    return bool(unsaid) and any(cooldowns.take(f"file no {n}", INTERVAL) for n in range(FILES))
 
 
 def reasons(digest: Digest, rendered: Rendered) -> list[str]:

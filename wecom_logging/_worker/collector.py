@@ -1,6 +1,6 @@
-"""From tallies to entries: what was counted since the courier looked last.
+"""From tallies to entries: what was counted since the worker looked last.
 
-On the courier's thread, except for `seen`.
+On the worker's thread, except for `seen`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from wecom_logging._capture.capture import complete
 from wecom_logging._capture.grouping import Key, Tallies, Tally
 from wecom_logging._capture.identity import identify
 from wecom_logging._model.digest import Event, Identity, others
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
-from wecom_logging.stats import Books
+from wecom_logging.stats import StatsRecorder
 
 #: What is left of an event when a redaction or processor has failed: nothing that the
 #: application wrote.
@@ -29,7 +29,7 @@ _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lin
 Processor = Callable[[Any, str, Event], Any]
 
 
-class Drain:
+class Collector:
     """Reads the tallies of one handler, and runs the processors on their samples.
 
     Args:
@@ -43,7 +43,7 @@ class Drain:
     def __init__(
         self,
         tallies: Tallies,
-        books: Books,
+        recorder: StatsRecorder,
         *,
         processors: tuple[Processor, ...],
         redact: Processor,
@@ -51,7 +51,7 @@ class Drain:
         quiet_after: float,
     ) -> None:
         self._tallies = tallies
-        self._books = books
+        self._recorder = recorder
         self._processors = processors
         self._redact = redact
         self._show_source = show_source
@@ -86,7 +86,7 @@ class Drain:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if tally.asleep and (tally.value != tally.counted or tally in self.endings):
+            if tally.needs_wakeup and (tally.value != tally.counted or tally in self.endings):
                 self._woken.setdefault(tally, [])
 
     def entries(self) -> tuple[Entry, ...]:
@@ -104,8 +104,8 @@ class Drain:
     # -- one tally ---------------------------------------------------------------------
 
     def _read(self, tally: Tally, samples: list[Event]) -> Entry | None:
-        # In this order: who counts after the value was read finds the tally asleep.
-        tally.asleep = True
+        # In this order: who counts after the value was read finds that the tally needs a wake-up.
+        tally.needs_wakeup = True
         value = tally.value
         count = value - tally.counted
         tally.counted = value
@@ -115,7 +115,7 @@ class Drain:
         # Errors that it has counted since are those of a group that is not over.
         over = self.endings.pop(tally, None) == value
         if count and tally.muted:
-            self._books.add(muted=count)
+            self._recorder.add(muted=count)
             count = 0
         return Entry(identity, count, kept, over=over) if count or over else None
 
@@ -132,7 +132,7 @@ class Drain:
             return found._replace(**self._redact(None, "", texts))
         except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
             # an error that has no name is counted all the same
-            complain(
+            warn_rarely(
                 f"identity {type(error).__name__}",
                 f"a kind of error cannot be told apart, it counts as others ({where(error)})",
             )
@@ -162,7 +162,7 @@ class Drain:
                 raise
             except Exception as error:
                 name = getattr(processor, "__qualname__", type(processor).__qualname__)
-                complain(
+                warn_rarely(
                     f"processor {name}",
                     f"processor {name} failed with {type(error).__name__}; its events are"
                     " told without their texts",
@@ -193,7 +193,7 @@ class Drain:
     def _retire(self, key: Key) -> None:
         self._read_at.pop(key, None)
         tally = self._tallies.known.get(key)
-        if tally is not None and tally.asleep:
+        if tally is not None and tally.needs_wakeup:
             counted, leaving = self._retired
             self._retired = (counted, (*leaving, tally))
             del self._tallies.known[key]
@@ -207,7 +207,7 @@ class Drain:
             id(tally): tally.counted
             for tally in leaving
             # Held by the tuple, by the loop and by the call itself.
-            if sys.getrefcount(tally) <= 3 and tally.asleep and tally.value == tally.counted
+            if sys.getrefcount(tally) <= 3 and tally.needs_wakeup and tally.value == tally.counted
         }
         rest = tuple(tally for tally in leaving if id(tally) not in gone)
         self._retired = (counted + sum(gone.values()), rest)

@@ -17,12 +17,12 @@ from wecom_logging._capture.capture import capture, preload
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._rendering import Style
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import Place, opener, password
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging._worker.collector import Processor
-from wecom_logging._worker.follow_ups import Extras
+from wecom_logging._worker.follow_ups import FollowUps
 from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.redaction import redactor
@@ -31,8 +31,8 @@ from wecom_logging.redaction import redactor
 MIN_BYTES = 1024
 
 
-class Assembly(NamedTuple):
-    """What a handler and its courier work with."""
+class Components(NamedTuple):
+    """What a handler and its worker work with."""
 
     #: On the thread that logs: an event for a record.
     capture: Callable[[logging.LogRecord, logging.Formatter | None], Event]
@@ -42,13 +42,13 @@ class Assembly(NamedTuple):
     open_store: Callable[[], Store]
     style: Style
     sender: Sender
-    extras: Extras
+    follow_ups: FollowUps
     host: str
     quiet_after: float
     close_timeout: float
 
 
-def assemble(options: Options, started: float) -> Assembly:
+def make_components(options: Options, started: float) -> Components:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
     _check_abilities(options, sender)
@@ -81,14 +81,14 @@ def assemble(options: Options, started: float) -> Assembly:
     mode: Any = options.redact
     hidden = password(options.store)
     redact = redactor(mode, lambda: (*sender.secrets(), *hidden))
-    return Assembly(
+    return Components(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
         processors=(*options.processors, redact),
         redact=redact,
         open_store=opener(options.store, place),
         style=style,
         sender=sender,
-        extras=Extras(
+        follow_ups=FollowUps(
             sender,
             style,
             attach=options.attach,
@@ -112,7 +112,7 @@ def _check_abilities(options: Options, sender: Sender) -> None:
 
 def _warn_of_plain_http(sender: Sender) -> None:
     if host := getattr(sender, "exposed_to", ""):
-        complain(
+        warn_rarely(
             f"plain http {host}",
             f"api_base is plain http: whoever sits between here and {host} can read the secret"
             " and every alert",

@@ -14,8 +14,8 @@ from wecom_logging._stores.protocol import Store, StoreError
 _KEPT = "kept"
 
 
-class Marks:
-    """The marks of one app at one destination. For one thread at a time.
+class Cooldowns:
+    """The cooldowns of one app at one destination. For one thread at a time.
 
     While the store cannot be reached, those of this handler hold.
 
@@ -57,25 +57,25 @@ class Marks:
         return f"mark {self._name} {key}"
 
 
-class Turns:
-    """Marks that are taken together, and kept or left together."""
+class CooldownSet:
+    """Cooldowns that are taken together, and kept or left together."""
 
-    def __init__(self, marks: Marks, store: Store) -> None:
-        self._marks = marks
+    def __init__(self, cooldowns: Cooldowns, store: Store) -> None:
+        self._cooldowns = cooldowns
         self._store = store
         self._taken: dict[str, float] = {}
 
     def take(self, key: str, seconds: float) -> bool:
-        if not self._marks.take(self._store, key):
+        if not self._cooldowns.take(self._store, key):
             return False
         self._taken[key] = seconds
         return True
 
     def keep(self) -> None:
         for key, seconds in self._taken.items():
-            self._marks.keep(self._store, key, seconds)
+            self._cooldowns.keep(self._store, key, seconds)
 
     def leave(self) -> None:
         for key in self._taken:
-            self._marks.leave(self._store, key)
+            self._cooldowns.leave(self._store, key)
         self._taken.clear()

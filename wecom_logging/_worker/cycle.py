@@ -1,4 +1,4 @@
-"""A courier's errand: from the tallies to the store, and from the store to the destination.
+"""A worker's cycle: from the tallies to the store, and from the store to the destination.
 
 It brings in what one handler has counted, takes what is due, has it delivered, and writes
 into the handler's account what has become of its errors, whoever has told them.
@@ -15,43 +15,45 @@ from wecom_logging._capture.grouping import Tallies, Tally
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime import shutdown
 from wecom_logging._runtime.deadline import deadline
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.protocol import Batch, Claim, Store
-from wecom_logging._worker.collector import Drain
+from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
-from wecom_logging.stats import Books, Stats
+from wecom_logging.stats import Stats, StatsRecorder
 
 if TYPE_CHECKING:
-    from wecom_logging._worker.components import Assembly
+    from wecom_logging._worker.components import Components
 
-#: How long a courier lets the errors of known groups gather, seconds.
+#: How long a worker lets the errors of known groups gather, seconds.
 GATHER = 0.05
 
 #: What an exit needs to write down what became of the last attempt, seconds.
 TO_WRITE_DOWN = 0.15
 
 
-class Errand:
+class DeliveryCycle:
     """What one handler has to tell, and how far that has come.
 
-    `stats`, `seen`, `owes` and `give_up` are for any thread; all else is for the one that
-    holds the courier's turn.
+    `stats`, `seen`, `has_work` and `give_up` are for any thread; all else is for the one that
+    holds the worker's turn.
     """
 
-    def __init__(self, assembly: Assembly, tallies: Tallies) -> None:
-        self._open_store = assembly.open_store
-        self._books = Books()
-        self._drain = Drain(
+    def __init__(self, components: Components, tallies: Tallies) -> None:
+        self._open_store = components.open_store
+        self._recorder = StatsRecorder()
+        self._collector = Collector(
             tallies,
-            self._books,
-            processors=assembly.processors,
-            redact=assembly.redact,
-            show_source=assembly.style.show_source,
-            quiet_after=assembly.quiet_after,
+            self._recorder,
+            processors=components.processors,
+            redact=components.redact,
+            show_source=components.style.show_source,
+            quiet_after=components.quiet_after,
         )
-        self._delivery = Delivery(assembly.sender, assembly.style, assembly.extras, self._books)
-        self._source = f"{assembly.host}/{os.getpid()}/{os.urandom(4).hex()}"
+        self._delivery = Delivery(
+            components.sender, components.style, components.follow_ups, self._recorder
+        )
+        self._source = f"{components.host}/{os.getpid()}/{os.urandom(4).hex()}"
         self.store: Store | None = None
         self._sequence = 0
         self._unmerged: list[Batch] = []
@@ -70,21 +72,21 @@ class Errand:
 
     @property
     def last_error(self) -> str | None:
-        return self._books.last_error
+        return self._recorder.last_error
 
     def stats(self) -> Stats:
         """The account, in one consistent reading."""
-        return self._books.read(self._drain.seen)
+        return self._recorder.read(self._collector.seen)
 
     def seen(self) -> int:
         """All errors ever counted."""
-        return self._drain.seen()
+        return self._collector.seen()
 
-    def owes(self) -> bool:
+    def has_work(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
         pending = self.stats().pending
-        if self._drain.endings or pending > self.kept:
+        if self._collector.endings or pending > self.kept:
             return True
         return not self._job_done and (pending > 0 or self._is_durable())
 
@@ -97,19 +99,19 @@ class Errand:
         kept = min(pending, self.kept)
         if kept and not self._handed_over:
             errors = "error was" if kept == 1 else "errors were"
-            complain(
+            warn_rarely(
                 f"kept {id(self)} {kept}",
                 f"{kept:,} {errors} not delivered at exit: {reason}; the store keeps them for"
                 " the next error, flush or exit of this app",
             )
         lost = pending - kept
         self._given_up = self._given_up or lost > 0
-        self._books.add(lost=lost)
+        self._recorder.add(lost=lost)
         return lost
 
     def end(self, tally: Tally) -> None:
         """The group of a tally is over after the errors that it has counted so far."""
-        self._drain.endings[tally] = tally.value
+        self._collector.endings[tally] = tally.value
 
     # -- for who holds the turn --------------------------------------------------------
 
@@ -121,7 +123,7 @@ class Errand:
 
     def note(self, tally: Tally, sample: Event | None) -> bool:
         """Take note of a tally that has counted; returns whether it is a new one."""
-        return self._drain.note(tally, sample)
+        return self._collector.note(tally, sample)
 
     def run(self, flushes: Flushes, take_in: Callable[[], None]) -> float | None:
         """Bring in what was counted, deliver what is due; returns when to come again.
@@ -139,7 +141,7 @@ class Errand:
             take_in()
             if flushes or self.overlooked:
                 self.overlooked = False
-                self._drain.note_all()
+                self._collector.note_all()
             self._merge(store)
             if shutdown.exiting.last_call and not flushes:
                 return None  # nobody waits for us any more: it would be left half sent
@@ -151,9 +153,9 @@ class Errand:
                 break
             claim = store.claim(
                 self._source,
-                urgent=flushes.are_awaited(self._books.settled),
+                urgent=flushes.has_waiters(self._recorder.settled),
                 news_only=store.durable and flushes.news_only,
-                insist=flushes.take_insistence(self._books.settled),
+                insist=flushes.take_override(self._recorder.settled),
                 leaving=flushes.leaving,
             )
             if not isinstance(claim, Claim):
@@ -162,13 +164,13 @@ class Errand:
         else:
             return None  # declared lost: to tell it now would be to tell it twice
         self._balance(store)
-        self._drain.make_room()
+        self._collector.make_room()
         if not flushes:
             return claim
         self._job_done = store.durable and flushes.news_only and flushes.in_vain(claim)
         self._handed_over = self._job_done or (claim is None and flushes.leaving)
-        flushes.answer(self._books.settled, handed_over=self._handed_over)
-        waits = (flushes.patience(), claim)
+        flushes.answer(self._recorder.settled, handed_over=self._handed_over)
+        waits = (flushes.next_deadline(), claim)
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _opened(self) -> Store:
@@ -177,7 +179,7 @@ class Errand:
         return self.store
 
     def _merge(self, store: Store) -> None:
-        entries = self._drain.entries()
+        entries = self._collector.entries()
         if entries:
             self._sequence += 1
             self._unmerged.append(Batch(self._source, self._sequence, entries))
@@ -189,7 +191,7 @@ class Errand:
         with deadline(last_moment):
             delivered = self._delivery.deliver(store, claim)
         if delivered:
-            self._drain.want_samples(r.identity.id for r in claim.digest.reports)
+            self._collector.want_samples(r.identity.id for r in claim.digest.reports)
         self._balance(store)
 
     def _balance(self, store: Store) -> None:
@@ -197,6 +199,6 @@ class Errand:
         if self._given_up:
             return
         account = store.account(self._source)
-        self._books.write(reported=account.reported, lost=account.lost)
+        self._recorder.write(reported=account.reported, lost=account.lost)
         if store.durable:
             self.kept = account.merged - account.reported - account.lost

@@ -1,4 +1,4 @@
-"""One digest: rendered, sent, and settled or released. On the courier's thread."""
+"""One digest: rendered, sent, and settled or released. On the worker's thread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from threading import get_ident
 
 from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Shape, Style, render
-from wecom_logging._runtime.diagnostics import complain, withdraw
+from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import Claim, Failure, Store
 from wecom_logging._stores.token_lease import SharedTokens
-from wecom_logging._worker.follow_ups import Company, Extras
+from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging.errors import (
     ContentError,
     DeliveryError,
@@ -24,7 +24,7 @@ from wecom_logging.errors import (
     SetupError,
     TokenError,
 )
-from wecom_logging.stats import Books
+from wecom_logging.stats import StatsRecorder
 
 #: Each is for when the one before it was refused for its content.
 SHAPES: tuple[Shape, ...] = ("full", "short", "text", "bare")
@@ -36,11 +36,13 @@ PATIENCE = 3
 class Delivery:
     """Brings digests to one destination."""
 
-    def __init__(self, sender: Sender, style: Style, extras: Extras, books: Books) -> None:
+    def __init__(
+        self, sender: Sender, style: Style, follow_ups: FollowUps, recorder: StatsRecorder
+    ) -> None:
         self._sender = sender
         self._style = style
-        self._extras = extras
-        self._books = books
+        self._follow_ups = follow_ups
+        self._recorder = recorder
         #: Shapes whose content was refused before the budget was short.
         self._refused = 0
 
@@ -50,15 +52,15 @@ class Delivery:
         Returns whether it was delivered. Errors of the sender end here.
         """
         with _hooked(self._sender, store, claim.digest.id):
-            company = self._company(store, claim)
-            message = self._send(store, claim, company)
+            plan = self._plan(store, claim)
+            message = self._send(store, claim, plan)
             if message is None:
-                self._extras.cancel(store, company)
+                self._follow_ups.cancel(store, plan)
                 return False
-            self._extras.follow(claim.digest, store, company, message)
+            self._follow_ups.follow(claim.digest, store, plan, message)
             return True
 
-    def _send(self, store: Store, claim: Claim, company: Company) -> Message | None:
+    def _send(self, store: Store, claim: Claim, plan: FollowUpPlan) -> Message | None:
         """One message; plainer ones in its place as long as its content is refused."""
         digest_id = claim.digest.id
         first = self._refused
@@ -70,7 +72,7 @@ class Delivery:
             if claim.body is not None and refused == first:
                 message = message_from(claim.body)
             else:
-                message = self._message(claim, shape, company)
+                message = self._message(claim, shape, plan)
             store.freeze(digest_id, json.dumps(asdict(message)))
             try:
                 self._sender.send(message)
@@ -84,24 +86,24 @@ class Delivery:
                 return None
             else:
                 store.settle(digest_id)
-                self._books.add(messages=1)
+                self._recorder.add(messages=1)
                 self._refused = 0
-                withdraw(self._trouble)
+                reset(self._trouble)
                 return message
         self._lose(store, claim)
         return None
 
-    def _company(self, store: Store, claim: Claim) -> Company:
+    def _plan(self, store: Store, claim: Claim) -> FollowUpPlan:
         try:
-            return self._extras.company(claim, store)
+            return self._follow_ups.plan(claim, store)
         except Exception:
-            return Company()  # `_message` meets the same trouble, and says it
+            return FollowUpPlan()  # `_message` meets the same trouble, and says it
 
-    def _message(self, claim: Claim, shape: Shape, company: Company) -> Message:
+    def _message(self, claim: Claim, shape: Shape, plan: FollowUpPlan) -> Message:
         try:
-            return self._extras.message(claim.digest, shape, company)
+            return self._follow_ups.message(claim.digest, shape, plan)
         except Exception as error:
-            complain(
+            warn_rarely(
                 f"render {type(error).__name__}",
                 f"a message could not be rendered ({where(error)}); sent as counts only",
             )
@@ -115,21 +117,21 @@ class Delivery:
         store.release(claim.digest.id, failure)
         if isinstance(error, (SetupError, TokenError)) or claim.failures >= PATIENCE:
             kind = f"{self._trouble} {getattr(error, 'errcode', type(error).__name__)}"
-            complain(kind, f"{error} — everything stays pending, trying again")
+            warn_rarely(kind, f"{error} — everything stays pending, trying again")
 
     def _lose(self, store: Store, claim: Claim) -> None:
         self._refused = 0
         store.settle(claim.digest.id, lost=True)
         count = sum(report.count for report in claim.digest.reports)
-        complain(
+        warn_rarely(
             f"lost {claim.digest.id}",
             f"{count:,} errors are lost: WeCom refuses the content in every form"
-            f" ({self._books.last_error})",
+            f" ({self._recorder.last_error})",
         )
 
     def _note(self, error: DeliveryError) -> None:
-        self._books.add(failures=1)
-        self._books.write(last_error=str(error))
+        self._recorder.add(failures=1)
+        self._recorder.write(last_error=str(error))
 
     @property
     def _trouble(self) -> str:
@@ -144,11 +146,11 @@ def _hooked(sender: Sender, store: Store, digest_id: str) -> Iterator[None]:
     It is the user's, who may send with it by itself: afterwards, and on another thread
     meanwhile.
     """
-    courier = get_ident()
+    worker = get_ident()
 
     def before_resend() -> None:
         """A second attempt inside the sender, with a new token, costs a slot as well."""
-        if get_ident() == courier and not store.renew(digest_id):
+        if get_ident() == worker and not store.renew(digest_id):
             raise RateLimitedError(45009, "no slot free for another attempt")
 
     hooks: dict[str, object] = {"before_resend": before_resend, "on_partial": _tell_partial}
@@ -169,7 +171,7 @@ def _hooked(sender: Sender, store: Store, digest_id: str) -> Iterator[None]:
 def _tell_partial(partial: Mapping[str, Iterable[str]]) -> None:
     """Delivered, but not to all: said once for each set of names."""
     names = "; ".join(f"{field}: {', '.join(sorted(who))}" for field, who in partial.items())
-    complain(f"partial {names}", f"delivered, but not to everybody ({names})", once=True)
+    warn_rarely(f"partial {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
 def _foreign(error: Exception) -> DeliveryError:

@@ -24,13 +24,13 @@ class FlushRequest:
         self.job_done = job_done
         self.done = threading.Event()
         #: The first attempt overrides a pause after a failure, later ones keep it.
-        self.insists = True
+        self.overrides_backoff = True
         #: False: no thread can be started any more, who waits has to do the work.
         self.has_thread = True
 
 
 class Flushes:
-    """The requests that one courier has not answered yet. `told` is how many of the errors
+    """The requests that one worker has not answered yet. `told` is how many of the errors
     that its handler has ever counted nobody has to tell any more."""
 
     def __init__(self) -> None:
@@ -54,19 +54,21 @@ class Flushes:
             return math.inf
         return max(request.deadline for request in self._requests)
 
-    def are_awaited(self, told: int) -> bool:
+    def has_waiters(self, told: int) -> bool:
         """Whether somebody waits for errors that have not been told.
 
         The first look of a flush is for everybody's; who leaves waits for its own only.
         """
-        return any(r.seen > told or (r.insists and not r.leaving) for r in self._requests)
+        return any(r.seen > told or (r.overrides_backoff and not r.leaving) for r in self._requests)
 
-    def take_insistence(self, told: int) -> bool:
+    def take_override(self, told: int) -> bool:
         """Whether a pause after a failure is to be overridden: once for each request."""
-        insists = any(r.insists and (r.seen > told or not r.leaving) for r in self._requests)
+        overrides_backoff = any(
+            r.overrides_backoff and (r.seen > told or not r.leaving) for r in self._requests
+        )
         for request in self._requests:
-            request.insists = False
-        return insists
+            request.overrides_backoff = False
+        return overrides_backoff
 
     @property
     def news_only(self) -> bool:
@@ -86,7 +88,7 @@ class Flushes:
                 self._requests.remove(request)
                 request.done.set()
 
-    def patience(self) -> float | None:
+    def next_deadline(self) -> float | None:
         """Seconds until the first of them has no more time; None if nobody waits."""
         now = time.monotonic()
         return min((request.deadline - now for request in self._requests), default=None)

@@ -1,6 +1,6 @@
 """What comes with a message: the file with the whole report, and a call for somebody.
 
-Both are extras: they take a slot of the rate limit for each request, never from its second
+Both are follow_ups: they take a slot of the rate limit for each request, never from its second
 half, and when one fails the message has been delivered all the same.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
-from wecom_logging._runtime.diagnostics import complain
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import Claim, Store
 from wecom_logging._worker import attachment
-from wecom_logging._worker.cooldowns import Marks, Turns
+from wecom_logging._worker.cooldowns import Cooldowns, CooldownSet
 from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import WeComError
 
@@ -24,20 +24,20 @@ _REQUESTS_OF_A_FILE = 2
 
 
 @dataclass(eq=False, repr=False)
-class Company:
+class FollowUpPlan:
     """What one digest's message is going to be followed by."""
 
     #: None: it could not be rendered.
     rendered: Rendered | None = None
     #: Set if a file shall follow, or somebody be called.
-    file: Turns | None = None
-    call: Turns | None = None
+    file: CooldownSet | None = None
+    call: CooldownSet | None = None
     #: The file is announced in the message itself, and its slots are taken.
     announced: bool = False
 
 
-class Extras:
-    """Decides and sends the extras of one handler. For one thread at a time.
+class FollowUps:
+    """Decides and sends the follow_ups of one handler. For one thread at a time.
 
     Args:
         sender: Where they go; its limits say what is possible.
@@ -53,9 +53,9 @@ class Extras:
         self._style = style
         self._attach = attach and sender.limits.files
         self._mentions = mentions
-        self._marks = Marks(f"{sender.destination} {style.app} {style.environment}")
+        self._cooldowns = Cooldowns(f"{sender.destination} {style.app} {style.environment}")
 
-    def company(self, claim: Claim, store: Store) -> Company:
+    def plan(self, claim: Claim, store: Store) -> FollowUpPlan:
         """What shall come with a message. Raises what rendering raises.
 
         While the destination fails no slots are taken in advance: each attempt would take
@@ -63,54 +63,54 @@ class Extras:
         """
         digest = claim.digest
         rendered = render(digest, self._style)
-        company = Company(rendered)
+        plan = FollowUpPlan(rendered)
         if self._attach:
-            turns = Turns(self._marks, store)
-            company.file = _if(attachment.wanted(digest, rendered, turns), turns)
+            cooldowns = CooldownSet(self._cooldowns, store)
+            plan.file = _if(attachment.wanted(digest, rendered, cooldowns), cooldowns)
             at_once = not claim.failures and claim.body is None
-            company.announced = company.file is not None and at_once and _take(store)
+            plan.announced = plan.file is not None and at_once and _take(store)
         if self._mentions is not None:
-            turns = Turns(self._marks, store)
-            company.call = _if(self._mentions.wanted(digest, turns), turns)
-        return company
+            cooldowns = CooldownSet(self._cooldowns, store)
+            plan.call = _if(self._mentions.wanted(digest, cooldowns), cooldowns)
+        return plan
 
-    def message(self, digest: Digest, shape: Shape, company: Company) -> Message:
+    def message(self, digest: Digest, shape: Shape, plan: FollowUpPlan) -> Message:
         """The message itself; it calls people where its dialect can."""
-        rendered = company.rendered
-        if rendered is None or shape != "full" or company.announced:
-            rendered = render(digest, self._style, shape=shape, file_follows=company.announced)
+        rendered = plan.rendered
+        if rendered is None or shape != "full" or plan.announced:
+            rendered = render(digest, self._style, shape=shape, file_follows=plan.announced)
         message = rendered.message
-        if company.call and self._mentions is not None and message.msgtype == "text":
+        if plan.call and self._mentions is not None and message.msgtype == "text":
             return replace(message, mentions=self._mentions.who)
         return message
 
-    def cancel(self, store: Store, company: Company) -> None:
+    def cancel(self, store: Store, plan: FollowUpPlan) -> None:
         """The message was not delivered, so nothing follows it."""
-        if company.announced:
+        if plan.announced:
             _give_back(store)
-        for turns in (company.file, company.call):
-            if turns is not None:
-                turns.leave()
+        for cooldowns in (plan.file, plan.call):
+            if cooldowns is not None:
+                cooldowns.leave()
 
-    def follow(self, digest: Digest, store: Store, company: Company, message: Message) -> None:
+    def follow(self, digest: Digest, store: Store, plan: FollowUpPlan, message: Message) -> None:
         """`message` was delivered; never raises."""
-        if company.call is not None:
+        if plan.call is not None:
             if message.mentions:
-                company.call.keep()
+                plan.call.keep()
             else:
-                self._call(digest, store, company.call)
-        if company.file is not None:
-            company.file.keep()  # also if it fails: it was tried, and that is enough for a while
-            if company.announced or _take(store):
+                self._call(digest, store, plan.call)
+        if plan.file is not None:
+            plan.file.keep()  # also if it fails: it was tried, and that is enough for a while
+            if plan.announced or _take(store):
                 _try("the file with the whole report", lambda: self._send_file(digest))
                 _give_back(store)
 
-    def _call(self, digest: Digest, store: Store, turns: Turns) -> None:
+    def _call(self, digest: Digest, store: Store, cooldowns: CooldownSet) -> None:
         mentions = self._mentions
         if mentions is None or not store.take_slot("extra"):
-            turns.leave()  # the next message may find a slot
+            cooldowns.leave()  # the next message may find a slot
             return
-        turns.keep()
+        cooldowns.keep()
         _try(
             "the call for somebody",
             lambda: self._sender.send(mentions.message(digest, self._style)),
@@ -123,10 +123,10 @@ class Extras:
         self._sender.send(Message("file", media_id))
 
 
-def _if(wanted: bool, turns: Turns) -> Turns | None:
+def _if(wanted: bool, cooldowns: CooldownSet) -> CooldownSet | None:
     if wanted:
-        return turns
-    turns.leave()
+        return cooldowns
+    cooldowns.leave()
     return None
 
 
@@ -151,4 +151,4 @@ def _try(what: str, act: Callable[[], None]) -> None:
     except Exception as error:
         # Only the errors of this package have texts without secrets.
         reason = str(error) if isinstance(error, WeComError) else type(error).__name__
-        complain(f"extra {what}", f"{what} could not be sent: {reason}")
+        warn_rarely(f"extra {what}", f"{what} could not be sent: {reason}")

@@ -8,7 +8,7 @@ from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import cut_bytes, neutralise
 from wecom_logging._rendering import Language, Style
 from wecom_logging._senders.protocol import Message
-from wecom_logging._worker.cooldowns import Turns
+from wecom_logging._worker.cooldowns import CooldownSet
 
 #: People are called at most once in so many seconds.
 INTERVAL = 600.0
@@ -35,15 +35,15 @@ class Mentions:
         self.who = who
         self._level = level
 
-    def wanted(self, digest: Digest, turns: Turns) -> bool:
+    def wanted(self, digest: Digest, cooldowns: CooldownSet) -> bool:
         """Whether a message about this digest calls somebody: for a new group, or once for
         one that goes on; not within ten minutes of the last call."""
         worth = [report for report in digest.reports if self._is_worth(report, digest)]
         going_on = [r for r in worth if _goes_on(r, digest)]
         # Two digits of an id: see `attachment.wanted`.
-        unsaid = [r for r in going_on if turns.take(f"goes on {r.identity.id[:2]}", A_DAY)]
+        unsaid = [r for r in going_on if cooldowns.take(f"goes on {r.identity.id[:2]}", A_DAY)]
         is_new = len(worth) > len(going_on)
-        return (is_new or bool(unsaid)) and turns.take("call", INTERVAL)
+        return (is_new or bool(unsaid)) and cooldowns.take("call", INTERVAL)
 
     def message(self, digest: Digest, style: Style) -> Message:
         """A text of its own, for a dialect that cannot call anybody. Without a count: the

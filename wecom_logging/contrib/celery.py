@@ -34,7 +34,7 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     return {}
 
 
-def claims(record: logging.LogRecord, key: str) -> bool:
+def recognises(record: logging.LogRecord, key: str) -> bool:
     if key == "data":
         return record.name == TRACE
     return key in ("task_id", "task_name") and "celery._state" in sys.modules

@@ -1,6 +1,6 @@
 """Takes secrets out of events, and shows personal data in part.
 
-A handler runs `redactor(...)` as its last processor, on the courier's thread, before
+A handler runs `redactor(...)` as its last processor, on the worker's thread, before
 anything is stored or sent. What is found by the name of a key (`password`, `X-Api-Key`,
 `数据库密码`) or by its shape (bearer tokens, private keys, passwords in URLs, keys of
 providers) becomes `[redacted: password]`, which says what it was.
