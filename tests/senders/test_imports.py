@@ -74,7 +74,7 @@ def test_the_light_modules_import_no_requests() -> None:
     names = [
         "_senders.protocol",
         "_runtime.deadline",
-        "_config.environment",
+        "_config.option",
         "_senders.errcodes",
         "_config.destination",
         "_model.secret",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wecom_logging._config import destination
+from wecom_logging._config import validators
 from wecom_logging._senders.application import AppSender
 from wecom_logging._senders.robot import WebhookSender
 from wecom_logging.errors import ConfigurationError
@@ -43,7 +43,7 @@ def app(**changes: Any) -> AppSender:
     ],
 )
 def test_api_base(value: str, base: str) -> None:
-    assert destination.api_base(value) == base
+    assert validators.api_base(value) == base
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_api_base_of_another_shape(value: object) -> None:
     ],
 )
 def test_webhook(value: str, base: str | None) -> None:
-    assert destination.webhook(value) == (KEY, base)
+    assert validators.webhook(value) == (KEY, base)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_corpid_of_another_shape(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [0, 1000002, "1000002", "0"])
 def test_agentid(value: int | str) -> None:
-    assert destination.agentid(value) == int(value)
+    assert validators.agentid(value) == int(value)
 
 
 @pytest.mark.parametrize("value", [None, True, -1, 1.0, "", "one", "-1", " 1", "1_0", "٣", 10**10])
@@ -156,7 +156,7 @@ def test_agentid_of_another_shape(value: Any) -> None:
     ],
 )
 def test_recipients(option: str, value: object, names: str | None) -> None:
-    result = destination.recipients(value, option)
+    result = validators.recipients(value, option)
     assert names is None or result == names
 
 
@@ -200,7 +200,7 @@ def test_one_recipient_is_required_and_all_stands_alone() -> None:
     [(5, (5.0, 5.0)), (0.5, (0.5, 0.5)), ((3, 8), (3.0, 8.0)), ([1.5, 2], (1.5, 2.0))],
 )
 def test_timeout(value: object, pair: tuple[float, float]) -> None:
-    assert destination.timeout(value) == pair
+    assert validators.timeout(value) == pair
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_proxies_of_another_shape_are_refused_without_showing_them(value: Any) -
 @pytest.mark.parametrize("value", ["张三", "", ["a b"], [1], {"a": 1}])
 def test_mentions_of_another_shape(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^mentions: "):
-        destination.mentions(value or [""])
+        validators.people(value or [""])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_mentions_of_another_shape(value: Any) -> None:
      ("zhangsan", False), ("12345678901", False), ("@all", False)],
 )  # fmt: skip
 def test_what_is_a_mobile_number(name: str, mobile: bool) -> None:
-    assert destination.is_mobile(name) is mobile
+    assert validators.is_mobile(name) is mobile
 
 
 def test_the_values_of_dictconfig() -> None:

@@ -1,19 +1,32 @@
-"""The handler's options: from arguments and environment to checked values.
+"""The options of a handler, in one table: names, checks, defaults, environment, meaning.
 
-This is the one place that reads the environment for a handler.
+`Options` is the table and, once it is filled by `read_options`, what a handler goes by. The
+constructor's signature and docstring and the tables of the README are held to it by a test.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import tzinfo
 from typing import Any
 
+from wecom_logging._config import destination
 from wecom_logging._config.defaults import default_app, default_host
+from wecom_logging._config.option import (
+    Option,
+    as_boolean,
+    as_integer,
+    as_json,
+    as_level,
+    as_names,
+    as_number,
+    as_numbers,
+    as_text,
+    variable,
+)
 from wecom_logging._config.validators import (
     boolean,
     choice,
@@ -35,14 +48,21 @@ from wecom_logging._config.validators import (
 )
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
-from wecom_logging.errors import ConfigurationError
+from wecom_logging._model.secret import Secret
 
-#: Options of the two kinds of destination. An argument of one kind chooses it.
-APPLICATION = ("corpid", "corpsecret", "agentid", "touser", "toparty", "totag")
-ROBOT = ("webhook_key",)
+_POLICY = Policy()
 
-#: What the environment cannot say: objects, and the level, which is logging's own.
-_ARGUMENTS_ONLY = ("sender", "fingerprint", "processors")
+
+def _option(
+    doc: str,
+    check: Callable[[Any, str], Any],
+    default: Any = None,
+    read: Callable[[str], object] | None = as_text,
+    *,
+    find: Callable[[Mapping[str, str]], Any] | None = None,
+    secret: bool = False,
+) -> Any:
+    return field(metadata={"option": Option(doc, check, default, read, find, secret)})
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,32 +72,159 @@ class Options:
     Neither a `repr` nor a tuple that somebody might take apart: there are secrets in it.
     """
 
-    destination: Mapping[str, Any]  # a secret is in it
-    policy: Policy
-    enabled: bool | None
-    app: str
-    environment: str
-    release: str
-    language: str
-    store: str  # its URL may hold a password
-    host: str
-    timezone: tzinfo | None
-    rate_limit: RateLimit
-    max_groups: int
-    fingerprint: Callable[..., Any] | None
-    processors: tuple[Callable[..., Any], ...]
-    redact: bool | str
-    uncaught: bool
-    show_source: bool
-    show_locals: bool
-    msgtype: str
-    link: str | None
-    attach: bool
-    mention: tuple[str, ...]
-    mention_level: int
-    breadcrumbs: int
-    breadcrumb_level: int
-    close_timeout: float
+    #: The arguments of a sender, as `destination.choose` finds them; a secret is in it.
+    destination: Mapping[str, Any]
+
+    app: str = _option(
+        "Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the package"
+        " of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.",
+        text,
+        find=default_app,
+    )
+    environment: str = _option('Like "prod"; shown in the headline.', text, "")
+    release: str = _option("Version of the program, shown in each message.", text, "")
+    language: str = _option('Of the labels: "en", "zh".', choice("en", "zh"), "en")
+    store: str = _option(
+        'Where groups, counts, schedule, budget and token live. "auto": a SQLite file of this'
+        ' host and user, or memory where no private directory can be had; "memory";'
+        ' "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…" for many hosts.',
+        store,
+        "auto",
+        secret=True,  # its URL may hold a password
+    )
+    sender: Any = _option(
+        "Any object with the `Sender` protocol instead of a destination.",
+        lambda value, option: value,
+        read=None,
+    )
+    enabled: bool | None = _option(
+        "True: no destination is an error. False: off and silent. Default: off without a"
+        " destination, and said once.",
+        boolean,
+        read=as_boolean,
+    )
+    host: str = _option("Name of this host in messages.", text, find=default_host)
+    timezone: tzinfo | None = _option(
+        "Zone name for the times in messages; default: the local zone.", zone
+    )
+    group_wait: float = _option(
+        "How long the first news waits for company, 1.0. CRITICAL does not wait.",
+        duration,
+        _POLICY.group_wait,
+        as_number,
+    )
+    group_interval: float = _option(
+        "Shortest time between two messages with news, 15.0. Not for CRITICAL.",
+        duration,
+        _POLICY.group_interval,
+        as_number,
+    )
+    repeat_intervals: tuple[float, ...] = _option(
+        "Pauses between messages about what goes on, (60, 300, 900, 3600).",
+        durations,
+        _POLICY.repeat_intervals,
+        as_numbers,
+    )
+    quiet_after: float = _option(
+        "Without errors for so long a group is over, 600.",
+        positive,
+        _POLICY.quiet_after,
+        as_number,
+    )
+    forget_after: float = _option(
+        f"Without errors for so long a group is forgotten, {_POLICY.forget_after:.0f}.",
+        positive,
+        _POLICY.forget_after,
+        as_number,
+    )
+    recovery: str = _option(
+        'Telling that groups are over: "auto", "always", "fold", "off".',
+        choice("auto", "always", "fold", "off"),
+        _POLICY.recovery,
+    )
+    rate_limit: RateLimit = _option(
+        "(attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a minute from a"
+        " robot (document 91770), 30 a minute and 1000 an hour from an application to a member"
+        " (document 90312), and drops the rest in silence.",
+        rate_limit,
+        DEFAULT_RATE_LIMIT,
+        as_json,
+    )
+    max_groups: int = _option(
+        'Groups told apart at once, 1000; what is beyond is counted as "others".',
+        positive_integer,
+        1000,
+        as_integer,
+    )
+    fingerprint: Callable[..., Any] | None = _option(
+        "Called with each record; returns what tells groups apart.", function, read=None
+    )
+    processors: tuple[Callable[..., Any], ...] = _option(
+        "structlog processors, run on each captured event before the redaction.",
+        functions,
+        (),
+        read=None,
+    )
+    redact: bool | str = _option(
+        'True: secrets and personal data; "secrets"; False.', redaction, True, as_boolean
+    )
+    uncaught: bool = _option(
+        "Also report uncaught exceptions of the program and its threads.",
+        boolean,
+        False,
+        as_boolean,
+    )
+    show_source: bool = _option("Show source lines.", boolean, True, as_boolean)
+    show_locals: bool = _option(
+        "Show local variables of the application's own frames; redacted.",
+        boolean,
+        False,
+        as_boolean,
+    )
+    msgtype: str = _option(
+        '"markdown", or "text" for people who read inside WeChat; robots also "markdown_v2".',
+        choice("markdown", "text", "markdown_v2"),
+        "markdown",
+    )
+    link: str | None = _option(
+        "URL template shown with a group; its fields are {id}, {logger}, {type}, {request_id},"
+        " {trace_id}, {from} and {to}, the last two in epoch milliseconds.",
+        url_template,
+    )
+    attach: bool = _option(
+        "Send the whole report as a file with a new or CRITICAL group whose own frames did not"
+        " fit, or when kinds were left out; six an hour at most.",
+        boolean,
+        True,
+        as_boolean,
+    )
+    mention: tuple[str, ...] = _option(
+        'Robots only: user ids, mobile numbers or "@all" to call for a new group, and once more'
+        " for one that has gone on for 15 minutes.",
+        people,
+        (),
+        as_names,
+    )
+    mention_level: int = _option(
+        "The lowest level that is worth a call, CRITICAL.",
+        level_number,
+        logging.CRITICAL,
+        as_level,
+    )
+    breadcrumbs: int = _option(
+        "How many earlier records of the same request, task or thread to show with an error, 0."
+        " The loggers must let them through. `level` and `setLevel` stay the level of alerts"
+        " (`alert_level`); the level that logging sees becomes the lower one of both.",
+        crumbs,
+        0,
+        as_integer,
+    )
+    breadcrumb_level: int = _option(
+        "The lowest level of these, INFO.", level_number, logging.INFO, as_level
+    )
+    close_timeout: float = _option(
+        "How long flush, close and exit may take to deliver, 5.0.", duration, 5.0, as_number
+    )
 
     @property
     def kind(self) -> str:
@@ -87,6 +234,18 @@ class Options:
         if "webhook_key" in self.destination:
             return "robot"
         return "application" if "corpid" in self.destination else ""
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(**{name: getattr(self, name) for name in Policy._fields})
+
+
+_OWN: dict[str, Option] = {
+    each.name: each.metadata["option"] for each in fields(Options) if "option" in each.metadata
+}
+
+#: All options but `level`, which is logging's own.
+OPTIONS = {**destination.DESTINATION, **destination.CONNECTION, **_OWN}
 
 
 def read_options(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Options:
@@ -99,204 +258,33 @@ def read_options(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.e
     Raises:
         ConfigurationError: An option is wrong; it names the option, the value and the rule.
     """
-    given = {name: _read(value) for name, value in arguments.items() if not _empty(value)}
-    found = _Values(given, environ)
-    enabled = found.get("enabled", None, boolean)
-    _check_connection(given)
-    return Options(
-        # Off is off: where it is meant to be, the secret often is not at hand.
-        destination={} if enabled is False else _destination(given, environ),
-        policy=_policy(found),
-        enabled=enabled,
-        app=found.get("app", None, text) or default_app(environ),
-        environment=found.get("environment", "", text),
-        release=found.get("release", "", text),
-        language=found.get("language", "en", choice("en", "zh")),
-        store=_store(found, environ),
-        host=found.get("host", None, text) or default_host(environ),
-        timezone=found.get("timezone", None, zone),
-        rate_limit=found.get("rate_limit", DEFAULT_RATE_LIMIT, rate_limit),
-        max_groups=found.get("max_groups", 1000, positive_integer),
-        fingerprint=found.get("fingerprint", None, function),
-        processors=found.get("processors", (), functions),
-        redact=found.get("redact", True, redaction),
-        uncaught=found.get("uncaught", False, boolean),
-        show_source=found.get("show_source", True, boolean),
-        show_locals=found.get("show_locals", False, boolean),
-        msgtype=found.get("msgtype", "markdown", choice("markdown", "text", "markdown_v2")),
-        link=found.get("link", None, url_template),
-        attach=found.get("attach", True, boolean),
-        mention=found.get("mention", (), people),
-        mention_level=found.get("mention_level", logging.CRITICAL, level_number),
-        breadcrumbs=found.get("breadcrumbs", 0, crumbs),
-        breadcrumb_level=found.get("breadcrumb_level", logging.INFO, level_number),
-        close_timeout=found.get("close_timeout", 5.0, duration),
-    )
+    given = {name: _plain(value) for name, value in arguments.items() if not _empty(value)}
+    found = {name: _value(name, option, given, environ) for name, option in _OWN.items()}
+    destination.check_connection(given)
+    # Off is off: where it is meant to be, the secret often is not at hand.
+    off = found["enabled"] is False
+    return Options(destination={} if off else destination.choose(given, environ), **found)
 
 
-def _policy(found: _Values) -> Policy:
-    default = Policy()
-    return Policy(
-        group_wait=found.get("group_wait", default.group_wait, duration),
-        group_interval=found.get("group_interval", default.group_interval, duration),
-        repeat_intervals=found.get("repeat_intervals", default.repeat_intervals, durations),
-        quiet_after=found.get("quiet_after", default.quiet_after, positive),
-        forget_after=found.get("forget_after", default.forget_after, positive),
-        recovery=found.get("recovery", "auto", choice("auto", "always", "fold", "off")),
-    )
-
-
-def _store(found: _Values, environ: Mapping[str, str]) -> str:
-    chosen = found.get("store", None, store)
-    name = "WECOM_STORE_FILE"
-    path = environ.get(name)
-    if path and not found.is_given("store"):
-        from wecom_logging._model.secret import Secret
-
-        if chosen is not None:
-            raise ConfigurationError(name, "and WECOM_STORE are both set: give one of them")
-        return Secret.from_file(path, option=name, check=lambda value: store(value, name)).value
-    return chosen or "auto"
+def _value(name: str, option: Option, given: Mapping[str, Any], environ: Mapping[str, str]) -> Any:
+    """The argument, then the environment, then the default."""
+    value: Any = None
+    if name in given:
+        value = option.check(given[name], name)
+    elif (written := option.of_environment(name, environ)) is not None:
+        in_file = isinstance(written, Secret)  # checked when it was read
+        value = written.value if in_file else option.check(written, variable(name))
+    if value is None:
+        return option.find(environ) if option.find else option.default
+    return value
 
 
 def _empty(value: object) -> bool:
     return value is None or (isinstance(value, (str, list, tuple, dict)) and not value)
 
 
-def _read(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """A list as it is meant: those of dictConfig convert (`ext://…`) what is read by index."""
     if isinstance(value, (list, tuple)):
-        return [_read(value[i]) for i in range(len(value))]
+        return [_plain(value[i]) for i in range(len(value))]
     return value
-
-
-def _check_connection(given: Mapping[str, Any]) -> None:
-    """What is wrong is wrong, also where there is no destination that would use it."""
-    names = [name for name in ("api_base", "timeout", "proxies") if name in given]
-    if names:
-        from wecom_logging._config import destination
-
-        for name in names:
-            getattr(destination, name)(given[name])
-
-
-class _Values:
-    """Looks an option up: the argument, then the environment, then the default."""
-
-    def __init__(self, given: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self._given = given
-        self._environ = environ
-
-    def is_given(self, option: str) -> bool:
-        """Whether it is an argument, which wins over whatever the environment says."""
-        return option in self._given
-
-    def get(self, option: str, default: Any, check: Callable[[Any, str], Any]) -> Any:
-        if option in self._given:
-            return check(self._given[option], option)
-        name = f"WECOM_{option.upper()}"
-        written = self._environ.get(name, "")
-        if not written or option in _ARGUMENTS_ONLY:
-            return default
-        return check(_from_environment(written, check), name)
-
-
-def _from_environment(written: str, check: Callable[[Any, str], Any]) -> object:
-    """What a variable says, as far as it can be read; the check says if it is wrong."""
-    if check in (boolean, redaction):
-        return {"1": True, "true": True, "0": False, "false": False}.get(written.lower(), written)
-    try:
-        if check is rate_limit:
-            return json.loads(written)
-        if check is durations:
-            return [float(part) for part in written.split(",")]
-        if check in (duration, positive):
-            return float(written)
-        if check in (positive_integer, crumbs):
-            return int(written)
-        if check is level_number and written.isdecimal():
-            return int(written)
-        if check is people:
-            return [name.strip() for name in written.split(",")]
-    except ValueError:
-        pass
-    return written
-
-
-# -- destination ---------------------------------------------------------------------------
-
-
-def _destination(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The destination's own arguments; {} if there is none.
-
-    Arguments choose the kind of destination, the environment only completes that kind.
-    """
-    kinds = {
-        "sender": [name for name in ("sender",) if name in given],
-        "webhook_key": [name for name in ROBOT if name in given],
-        "corpid": [name for name in APPLICATION if name in given],
-    }
-    chosen = [names for names in kinds.values() if names]
-    if len(chosen) > 1:
-        first, second = chosen[0][0], chosen[1][0]
-        raise ConfigurationError(
-            second, f"names a second destination beside {first}: use a handler for each"
-        )
-    if "sender" in given:
-        return {"sender": given["sender"]}
-    kind: tuple[str, ...] = ()
-    if not chosen:
-        kind = _kind_in(environ)
-    elif chosen[0][0] in ROBOT:
-        kind = ROBOT
-    else:
-        kind = APPLICATION
-    return _complete(kind, given, environ) if kind else {}
-
-
-def _kind_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    robot = _variables(("webhook_key",), environ)
-    application = _variables(("corpid", "corpsecret", "agentid"), environ)
-    if robot and application:
-        raise ConfigurationError(
-            robot[0], f"is set and {application[0]} as well: keep one kind of destination"
-        )
-    return ROBOT if robot else APPLICATION if application else ()
-
-
-def _variables(names: Sequence[str], environ: Mapping[str, str]) -> list[str]:
-    candidates = [f"WECOM_{name.upper()}{suffix}" for name in names for suffix in ("", "_FILE")]
-    return [name for name in candidates if environ.get(name)]
-
-
-def _complete(
-    kind: tuple[str, ...], given: Mapping[str, Any], environ: Mapping[str, str]
-) -> dict[str, Any]:
-    from wecom_logging._config import destination, environment
-    from wecom_logging._model.secret import Secret
-
-    name = "webhook_key" if kind is ROBOT else "corpsecret"
-    check = (
-        destination.webhook
-        if kind is ROBOT
-        else lambda value: destination.secret(value, "corpsecret")
-    )
-    # What is given as an argument must not be read, and so not be wrong, in the environment.
-    unset = {
-        variable: value
-        for variable, value in environ.items()
-        if not any(variable in (f"WECOM_{n.upper()}", f"WECOM_{n.upper()}_FILE") for n in given)
-    }
-    found = environment.arguments(unset, tuple(n for n in kind if n != name), name, check)
-    named = ("touser", "toparty", "totag")
-    if any(n in given for n in named):  # recipients are one choice, not three
-        found = {k: v for k, v in found.items() if k not in named}
-    found.update({k: given[k] for k in (*kind, "api_base", "timeout", "proxies") if k in given})
-    missing = [n for n in ("corpid", "corpsecret", "agentid") if n in kind and n not in found]
-    if missing:
-        have = next(n for n in kind if n in found)
-        raise ConfigurationError(missing[0], f"is missing: with {have} an application needs it")
-    secret = found[name]
-    if not isinstance(secret, Secret):
-        check(secret)
-    return found

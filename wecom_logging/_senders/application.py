@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from wecom_logging._config import destination
-from wecom_logging._config.environment import arguments, made, variable
+from wecom_logging._config import validators
+from wecom_logging._config.destination import APPLICATION, arguments, made
+from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.access_token import TOKENS, TokenSource
@@ -73,17 +74,15 @@ class AppSender(WeComSender):
         toparty: object = None,
         totag: object = None,
         *,
-        api_base: str = destination.API_BASE,
-        timeout: object = destination.TIMEOUT,
+        api_base: str = validators.API_BASE,
+        timeout: object = validators.TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        self._corpid = destination.corpid(corpid)
-        self._corpsecret = Secret.of(
-            corpsecret, lambda text: destination.secret(text, "corpsecret")
-        )
-        self._agentid = destination.agentid(agentid)
+        self._corpid = validators.corpid(corpid)
+        self._corpsecret = Secret.of(corpsecret, lambda text: validators.secret(text, "corpsecret"))
+        self._agentid = validators.agentid(agentid)
         to = {"touser": touser, "toparty": toparty, "totag": totag}
-        named = {name: destination.recipients(value, name) for name, value in to.items()}
+        named = {name: validators.recipients(value, name) for name, value in to.items()}
         self._to = {name: names for name, names in named.items() if names}
         if not self._to:
             raise ConfigurationError("touser", "name a recipient: touser, toparty or totag")
@@ -107,10 +106,7 @@ class AppSender(WeComSender):
         Raises:
             ConfigurationError: One is missing or has a value that cannot work.
         """
-        names = ("corpid", "agentid", "touser", "toparty", "totag")
-        found = arguments(
-            environ, names, "corpsecret", lambda text: destination.secret(text, "corpsecret")
-        )
+        found = arguments(environ, APPLICATION)
         for name in ("corpid", "corpsecret", "agentid"):
             if name not in found:
                 raise ConfigurationError(variable(name), "is not set")
@@ -153,7 +149,7 @@ class AppSender(WeComSender):
 
     def __repr__(self) -> str:
         to = ", ".join(f"{name}={names!r}" for name, names in self._to.items())
-        base = "" if self._base == destination.API_BASE else f", api_base={self._base!r}"
+        base = "" if self._base == validators.API_BASE else f", api_base={self._base!r}"
         return f"AppSender({self._corpid!r}, '***', {self._agentid}, {to}{base})"
 
     def _send(self, message: Message) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
-from wecom_logging._config import destination
+from wecom_logging._config import validators
 from wecom_logging._model.secret import scrub
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.errcodes import Call, refusal, unsent
@@ -36,10 +36,10 @@ class WeComSender(ABC):
     before_resend: Callable[[], None] | None = None
 
     def __init__(self, api_base: object, timeout: object, proxies: object) -> None:
-        self._base = destination.api_base(api_base)
-        checked = destination.proxies(proxies)
+        self._base = validators.api_base(api_base)
+        checked = validators.proxies(proxies)
         self._proxy_passwords = _passwords((checked or getproxies()).values())
-        self._http = Http(destination.timeout(timeout), checked, self._scrub)
+        self._http = Http(validators.timeout(timeout), checked, self._scrub)
 
     # --- for scripts ----------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class WeComSender(ABC):
             mentions: Robots only: user ids, mobile numbers or "@all" to call.
         """
         names = mentions if isinstance(mentions, str) else list(mentions)
-        self.send(Message("text", text, destination.mentions(names)))
+        self.send(Message("text", text, validators.people(names)))
 
     def file(self, name: str, data: bytes) -> None:
         """Upload a file and send it, see `markdown`."""

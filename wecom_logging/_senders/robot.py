@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from wecom_logging._config import destination
-from wecom_logging._config.environment import arguments, made, variable
+from wecom_logging._config import validators
+from wecom_logging._config.destination import ROBOT, arguments, made
+from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
 from wecom_logging._senders.base import WeComSender, json_bytes
 from wecom_logging._senders.errcodes import Call
@@ -55,15 +56,15 @@ class WebhookSender(WeComSender):
         self,
         key: str | Secret,
         *,
-        api_base: str = destination.API_BASE,
-        timeout: object = destination.TIMEOUT,
+        api_base: str = validators.API_BASE,
+        timeout: object = validators.TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        self._given = Secret.of(key, destination.webhook)
+        self._given = Secret.of(key, validators.webhook)
         super().__init__(api_base, timeout, proxies)
         before = self._base
         self._read_key()
-        if before not in (destination.API_BASE, self._base):
+        if before not in (validators.API_BASE, self._base):
             rule = f"is {before!r}, but webhook_key is a URL of another host"
             raise ConfigurationError("api_base", rule)
         # Of the first key for good: the rate limit and the back-off belong to this name.
@@ -80,7 +81,7 @@ class WebhookSender(WeComSender):
         Raises:
             ConfigurationError: The key is missing, or a value cannot work.
         """
-        found = arguments(environ, (), "webhook_key", destination.webhook)
+        found = arguments(environ, ROBOT)
         if "webhook_key" not in found:
             raise ConfigurationError(variable("webhook_key"), "is not set")
         return made(cls, {"key": found.pop("webhook_key"), **found})
@@ -90,11 +91,11 @@ class WebhookSender(WeComSender):
         return self._destination
 
     def secrets(self) -> tuple[str, ...]:
-        keys = (destination.webhook(value)[0] for value in self._given.known)
+        keys = (validators.webhook(value)[0] for value in self._given.known)
         return (*keys, *self._given.known, *self._proxy_passwords)
 
     def __repr__(self) -> str:
-        base = "" if self._base == destination.API_BASE else f", api_base={self._base!r}"
+        base = "" if self._base == validators.API_BASE else f", api_base={self._base!r}"
         return f"WebhookSender('***'{base})"
 
     def _send(self, message: Message) -> None:
@@ -129,15 +130,15 @@ class WebhookSender(WeComSender):
         )
 
     def _read_key(self) -> None:
-        key, base = destination.webhook(self._given.value)
+        key, base = validators.webhook(self._given.value)
         self._key, self._base = Secret(key), base or self._base
 
 
 def _body(message: Message) -> bytes:
     field = "media_id" if message.msgtype == "file" else "content"
     content: dict[str, object] = {field: message.content}
-    mobiles = [name for name in message.mentions if destination.is_mobile(name)]
-    users = [name for name in message.mentions if not destination.is_mobile(name)]
+    mobiles = [name for name in message.mentions if validators.is_mobile(name)]
+    users = [name for name in message.mentions if not validators.is_mobile(name)]
     if users:
         content["mentioned_list"] = users
     if mobiles:

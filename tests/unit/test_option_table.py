@@ -1,0 +1,77 @@
+"""One table of options: signature, docstring and both READMEs say what it says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wecom_logging import WeComHandler
+from wecom_logging._config.options import OPTIONS, Options, read_options
+
+ROOT = Path(__file__).parents[2]
+
+#: Logging's own, and so in the signature and not in the table.
+LEVEL = "level"
+
+
+def documented() -> dict[str, str]:
+    """What the docstring of the handler says of each argument."""
+    section = re.search(r"Args:\n(.*?)\n\n", inspect.getdoc(WeComHandler) or "", re.S)
+    assert section is not None
+    entries = re.findall(r"^ {4}(\w+): (.*?)(?=\n {4}\w|\Z)", section[1], re.S | re.M)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
+def rows(readme: str) -> dict[str, str]:
+    """The options in a README's tables, and the cell with their defaults."""
+    found = {}
+    for line in (ROOT / readme).read_text("utf-8").splitlines():
+        if line.startswith("| `"):
+            names, default = line.split(" | ")[:2]
+            for name in re.findall(r"`([a-z_]+)`", names):
+                found[name] = default
+    return found
+
+
+def test_the_constructor_takes_what_is_in_the_table() -> None:
+    arguments = set(inspect.signature(WeComHandler).parameters) - {LEVEL}
+    assert arguments == set(OPTIONS)
+
+
+def test_the_docstring_says_what_the_table_says() -> None:
+    found = documented()
+    found.pop(LEVEL)
+    assert found == {name: option.doc for name, option in OPTIONS.items()}
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readme_has_every_option_with_its_default(readme: str) -> None:
+    found = rows(readme)
+    assert set(found) >= {LEVEL, *OPTIONS}
+    for name, option in OPTIONS.items():
+        if isinstance(option.default, (int, float)) and not isinstance(option.default, bool):
+            written = re.sub("[,、]", " ", found[name]).replace("`", "").split()
+            level = {50: '"CRITICAL"', 20: '"INFO"'}.get(int(option.default), "")
+            assert f"{option.default:g}" in written or level in written, name
+
+
+def test_what_is_not_set_has_the_default_of_the_table() -> None:
+    options = read_options({}, {})
+    for name, option in OPTIONS.items():
+        if hasattr(options, name) and option.find is None:
+            assert getattr(options, name) == option.default, name
+
+
+def test_every_option_is_read_from_the_environment_unless_it_cannot_be() -> None:
+    unreadable = {name for name, option in OPTIONS.items() if option.read is None}
+    assert unreadable == {"sender", "fingerprint", "processors"}
+
+
+def test_options_show_no_secret() -> None:
+    options: Any = read_options({"webhook_key": "0123456789-secret-key"}, {})
+    assert isinstance(options, Options)
+    assert "secret-key" not in repr(options)
