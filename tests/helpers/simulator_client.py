@@ -8,7 +8,9 @@ from typing import Any
 import requests
 
 from wecom_logging.simulator import Clock, Simulator, SimulatorConfig
+from wecom_logging.simulator.app_calls import APP_CALLS
 from wecom_logging.simulator.media import Upload
+from wecom_logging.simulator.robot_calls import ROBOT_CALLS
 from wecom_logging.simulator.world import Request, World
 
 IP = "192.0.2.1"
@@ -19,7 +21,7 @@ class Direct:
 
     def __init__(self, config: SimulatorConfig | None = None) -> None:
         self.clock = Clock(start=1_800_000_000.0, frozen=True)
-        self.world = World(config or SimulatorConfig(), self.clock)
+        self.world = World(config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS})
 
     def call(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from typing import TYPE_CHECKING
 
 from wecom_logging.simulator.budgets import HOUR, Daily, Window
 from wecom_logging.simulator.config import App
@@ -13,9 +12,7 @@ from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.inbox import Fate, Message
 from wecom_logging.simulator.media import MEDIA_LIFE, MIB, TYPES, MediaFile, Upload, check_upload
 from wecom_logging.simulator.recipients import Recipients, resolve
-
-if TYPE_CHECKING:
-    from wecom_logging.simulator.world import Body, Operation, Request, World
+from wecom_logging.simulator.world import Body, Operation, Request, World
 
 WARNING = "ok. Warning: wrong json format. "
 

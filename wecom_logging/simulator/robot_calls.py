@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wecom_logging.simulator.app_calls import WARNING, stored
 from wecom_logging.simulator.config import Robot
 from wecom_logging.simulator.content import Rules, check_content
 from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.media import MIB, check_upload
-
-if TYPE_CHECKING:
-    from wecom_logging.simulator.world import Body, Operation, Request, World
+from wecom_logging.simulator.world import Body, Operation, Request, World
 
 
 def webhook_send(world: World, request: Request) -> Body:

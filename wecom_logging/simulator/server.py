@@ -13,12 +13,14 @@ from flask import Flask, Response, request
 
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.simulator.api import create_api
+from wecom_logging.simulator.app_calls import APP_CALLS
 from wecom_logging.simulator.clock import Clock
 from wecom_logging.simulator.config import SimulatorConfig
 from wecom_logging.simulator.control import create_control
 from wecom_logging.simulator.faults import Faults
 from wecom_logging.simulator.inbox import Call, Message
 from wecom_logging.simulator.page import create_page
+from wecom_logging.simulator.robot_calls import ROBOT_CALLS
 from wecom_logging.simulator.wire import Server
 from wecom_logging.simulator.world import World
 from wecom_logging.testing import Inbox
@@ -51,7 +53,7 @@ class Simulator:
     ) -> None:
         self.port = port
         self.clock = clock or Clock()
-        self.world = World(config or SimulatorConfig(), self.clock)
+        self.world = World(config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS})
         self.faults = Faults(self.clock.now, self.world.inbox.touch)
         #: Set while it is not running: whoever streams or waits gives up.
         self.stopping = threading.Event()

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 from wecom_logging.simulator import lenient
-from wecom_logging.simulator.app_calls import APP_CALLS
 from wecom_logging.simulator.budgets import HOUR, MINUTE, Counter, Daily, Gate, Quota, Window
 from wecom_logging.simulator.clock import Clock
 from wecom_logging.simulator.config import App, Robot, SimulatorConfig
@@ -21,7 +20,6 @@ from wecom_logging.simulator.duplicates import Duplicates
 from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.inbox import Inbox
 from wecom_logging.simulator.media import Media, MediaFile, Upload
-from wecom_logging.simulator.robot_calls import ROBOT_CALLS
 from wecom_logging.simulator.tokens import Token, Tokens
 
 #: Bytes of a request's JSON.
@@ -59,8 +57,10 @@ class Request:
 class World:
     """Corporation, tokens, budgets, files and inbox. All of it under one lock."""
 
-    def __init__(self, config: SimulatorConfig, clock: Clock) -> None:
-        self.operations: dict[str, Operation] = {**APP_CALLS, **ROBOT_CALLS}
+    def __init__(
+        self, config: SimulatorConfig, clock: Clock, operations: Mapping[str, Operation]
+    ) -> None:
+        self.operations = operations
         self.clock = clock
         self.changed = threading.Condition(threading.RLock())
         self.config = config
