@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, redis_server, report, workload
+from benchmarks import machine, report, workload
 from benchmarks.peers import NULL, load, missing, names
 from benchmarks.sink import Sink
+from tests.helpers import redis_server
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "wecom"
@@ -333,16 +334,35 @@ def measured(cases: list[str], peers: list[str], *, quick: bool) -> Result:
     return json.loads(json.dumps(results))  # type: ignore[no-any-return]
 
 
+def _own_redis(servers: contextlib.ExitStack) -> str:
+    """The URL of a server that keeps nothing on disk; empty where none is installed."""
+    if redis_server.PROGRAM is None:
+        return ""
+    directory = Path(servers.enter_context(tempfile.TemporaryDirectory()))
+    options = ("--appendonly", "no", "--appendfsync", "no")
+    return servers.enter_context(redis_server.running(directory, *options)).url
+
+
+def _answers(url: str) -> bool:
+    import redis
+
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3) as client:
+            return bool(client.ping())
+    except (redis.RedisError, ValueError):
+        return False
+
+
 def _is_there(peer: str, servers: contextlib.ExitStack) -> bool:
     """Whether a peer can be measured here; if not, says why. Starts the server it needs."""
     absent = missing(load(peer))
     why = f"{', '.join(absent)} is not installed" if absent else ""
     if peer == "wecom_redis" and not absent:
         named = os.environ.get("BENCH_REDIS")
-        address = named or servers.enter_context(redis_server.running())
+        address = named or _own_redis(servers)
         if not address:
             why = "there is no redis-server, and BENCH_REDIS names none"
-        elif not redis_server.answers(address):
+        elif not _answers(address):
             why = f"{'BENCH_REDIS' if named else 'its redis-server'} does not answer"
         ENVIRONMENT["BENCH_REDIS"] = address
     if why:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.redis_server import RedisServer, running
-from tests.helpers.support import Finished, Watched
+from tests.helpers.redis_server import PROGRAM, RedisServer, running
+from tests.helpers.support import Finished, Watched, missing
 from wecom_logging import WeComHandler
 from wecom_logging._runtime import diagnostics
 from wecom_logging.simulator.server import Simulator
@@ -56,6 +56,8 @@ def sim() -> Iterator[Simulator]:
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A real Redis for all tests of a session that share it, or a skip."""
+    if PROGRAM is None:
+        missing("redis-server", "redis-server")
     with running(tmp_path_factory.mktemp("redis")) as server:
         yield server
 

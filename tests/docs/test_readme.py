@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.support import counted
+from tests.helpers.support import counted, missing
 from wecom_logging import WeComHandler
 from wecom_logging._config.options import read_options
 from wecom_logging.simulator import Simulator
@@ -81,7 +81,7 @@ def test_programs(source: str, sim: Simulator, tmp_path: Path) -> None:
     """Each Python block, run as it stands there, brings an alert."""
     for package in ("flask", "fastapi", "structlog"):
         if f"from {package}" in source and not find_spec(package):
-            pytest.skip(f"{package} is not installed")
+            missing(package)
     done = _run(_complete(source), sim, tmp_path)
     assert sim.messages, done.stderr
     allowed = 1 if "raise RuntimeError" in source else 0

@@ -1,8 +1,7 @@
-"""A real Redis of the tests' own: on a free port of loopback, in a directory of its own."""
+"""A real Redis for tests and benchmarks: on a free port of loopback, in a directory of its own."""
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
@@ -14,17 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PROGRAM = shutil.which("redis-server")
-
-
-def require() -> None:
-    """Skip where there is no server to be had; fail where there has to be one."""
-    if PROGRAM is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("redis-server is missing: apt-get install redis-server")
-        pytest.skip("needs redis-server (Debian: apt-get install redis-server)")
 
 
 def free_port() -> int:
@@ -94,7 +83,7 @@ class RedisServer:
 
 @contextmanager
 def running(directory: Path, *options: str) -> Iterator[RedisServer]:
-    require()
+    """A server that keeps its data, unless the options say otherwise."""
     server = RedisServer(directory, *options)
     try:
         yield server

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
+
+import pytest
 
 from wecom_logging import Stats, WeComHandler
 from wecom_logging.simulator.server import Simulator
@@ -19,6 +22,14 @@ class Told(Protocol):
 
     @property
     def content(self) -> str: ...
+
+
+def missing(what: str, package: str = "") -> NoReturn:
+    """Something that a test needs is not here: a failure in CI, elsewhere a skip."""
+    why = f"needs {what}" + (f" (Debian: apt-get install {package})" if package else "")
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why, allow_module_level=True)
 
 
 #: Seconds that a condition may take on a loaded machine before the test has failed.

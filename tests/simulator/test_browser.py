@@ -10,23 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.helpers.simulator_client import Http
+from tests.helpers.support import missing
 from wecom_logging import WeComHandler
 from wecom_logging.simulator import Simulator
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (BROWSER and DRIVER) and not os.environ.get("CI"):
-    pytest.skip("needs chromium and its driver", allow_module_level=True)
-if not os.environ.get("CI"):
-    pytest.importorskip("selenium", reason="needs selenium")
-
-from selenium import webdriver  # noqa: E402
-from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
-from selenium.webdriver.chrome.options import Options  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+if not (BROWSER and DRIVER):
+    missing("a browser and its driver", "chromium chromium-driver")
 
 #: The page is to show a message within a second, unless the machine is busy with others.
 AT_ONCE = 1.0 if os.getloadavg()[0] < (os.cpu_count() or 1) else 5.0

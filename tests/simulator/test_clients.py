@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import socket
 import subprocess
@@ -14,10 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from tests.helpers.support import missing
 from wecom_logging.simulator import Simulator
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager")
-MISSING = not os.environ.get("CI")
 
 CONFIG = """
 global:
@@ -47,9 +46,8 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def alertmanager(simulator: Simulator, tmp_path: Path) -> Iterator[str]:
     """The address of an Alertmanager that sends to the simulator."""
-    if ALERTMANAGER is None and MISSING:
-        pytest.skip("needs prometheus-alertmanager")
-    assert ALERTMANAGER is not None, "prometheus-alertmanager is missing"
+    if ALERTMANAGER is None:
+        missing("Alertmanager", "prometheus-alertmanager")
     env = simulator.env()
     config = tmp_path / "alertmanager.yml"
     config.write_text(
@@ -95,9 +93,10 @@ def test_an_alert_of_alertmanager_arrives(simulator: Simulator, alertmanager: st
 @pytest.fixture
 def wechatpy(simulator: Simulator) -> Any:
     """wechatpy's client of WeCom, the most used one in Python, pointed at the simulator."""
-    if MISSING:
-        pytest.importorskip("wechatpy", reason="needs wechatpy[cryptography]")
-    from wechatpy.enterprise import WeChatClient
+    try:
+        from wechatpy.enterprise import WeChatClient
+    except ImportError:
+        missing("wechatpy[cryptography]")
 
     class Client(WeChatClient):  # type: ignore[misc]
         API_BASE_URL = f"{simulator.url}/cgi-bin/"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.redis_server import RedisServer, running
+from tests.helpers.redis_server import RedisServer, free_port, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
-from tests.helpers.support import counted, eventually
+from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
 from wecom_logging._stores.protocol import Rules, StoreError
 from wecom_logging._stores.redis import TIMEOUTS, RedisStore, shown
@@ -163,9 +163,7 @@ def test_tls(tmp_path: Path) -> None:
             check=True, capture_output=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs openssl")
-    from tests.helpers.redis_server import free_port
-
+        missing("openssl", "openssl")
     port = free_port()
     options = ("--tls-port", str(port), "--tls-cert-file", str(certificate),
                "--tls-key-file", str(key), "--tls-auth-clients", "no")  # fmt: skip
