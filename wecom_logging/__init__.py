@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from wecom_logging.jobs.alert import alerts, watch_loop
     from wecom_logging.stats import Stats
 
+#: The one place that says it; the build reads it here.
+__version__ = "0.2.0.dev0"
+
 __all__ = [
     "ApiError",
     "AppSender",
@@ -52,6 +55,7 @@ __all__ = [
     "WeComError",
     "WeComHandler",
     "WebhookSender",
+    "__version__",
     "alerts",
     "install",
     "structlog_processor",

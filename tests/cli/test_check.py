@@ -307,7 +307,7 @@ def _program(tmp_path: Path, sim: Simulator, source: str, *arguments: str) -> tu
     """Run `check` in a directory with a program of its own."""
     (tmp_path / "shop_settings.py").write_text(source)
     done = subprocess.run(
-        [sys.executable, "-m", "wecom_logging._cli.main", "check", *arguments],
+        [sys.executable, "-m", "wecom_logging", "check", *arguments],
         cwd=tmp_path, env={**os.environ, **sim.env("app")}, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import webbrowser
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import wecom_logging
 from wecom_logging._cli import demo, simulator
 from wecom_logging._cli.main import main
 from wecom_logging._cli.terminal import Terminal, wants_colour
@@ -244,7 +246,7 @@ def test_env_file_that_is_none(cli: Cli, tmp_path: Path, content: bytes) -> None
 def test_simulator_prints_where_it_is_and_ends_with_ctrl_c() -> None:
     """Address and export lines first; one line at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "wecom_logging._cli.main", "simulator", "--port", "0"],
+        [sys.executable, "-m", "wecom_logging", "simulator", "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -343,3 +345,11 @@ def test_colours_only_where_they_are_wanted(environ: dict[str, str], wanted: boo
     os.close(reader)
     with open(os.devnull, "w") as file:
         assert not wants_colour(file, {})
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"wecom-logging {wecom_logging.__version__}\n"
+    assert version("wecom-logging") == wecom_logging.__version__

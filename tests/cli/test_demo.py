@@ -18,7 +18,7 @@ from wecom_logging._cli.demo import account, count
 from wecom_logging._cli.terminal import Terminal
 from wecom_logging.simulator import Simulator
 
-COMMAND = [sys.executable, "-m", "wecom_logging._cli.main", "demo"]
+COMMAND = [sys.executable, "-m", "wecom_logging", "demo"]
 
 
 @pytest.mark.xdist_group("heavy")

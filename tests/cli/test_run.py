@@ -155,7 +155,7 @@ def test_each_run_is_a_process(sim: Simulator, tmp_path: Path) -> None:
 def _start(sim: Simulator, script: str, tmp_path: Path) -> subprocess.Popen[str]:
     environ = {**os.environ, **sim.env("app"), "XDG_STATE_HOME": str(tmp_path)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "wecom_logging._cli.main", "run", *sh(script)],
+        [sys.executable, "-m", "wecom_logging", "run", *sh(script)],
         env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip

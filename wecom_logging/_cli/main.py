@@ -1,4 +1,4 @@
-"""`wecom-logging`: the front of the command line. Each command is a module of `commands`."""
+"""`wecom-logging`: the front of the command line. Each command is a module beside this one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from wecom_logging import __version__
 from wecom_logging._cli import CommandError, check, demo, run, send, simulator
 from wecom_logging.errors import ConfigurationError, WeComError
 
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (check, send, run, demo, simulator):
         command.register(commands)
@@ -59,6 +61,3 @@ def _print_anything() -> None:
         if reconfigure is not None:
             reconfigure(errors="replace")
 
-
-if __name__ == "__main__":
-    sys.exit(main())
