@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -280,6 +282,15 @@ def test_asgi_lifespan_and_others_pass_through() -> None:
 
 
 # -- Airflow ---------------------------------------------------------------------------
+
+
+def test_airflow_is_still_found_where_it_was() -> None:
+    from wecom_logging.jobs import airflow
+
+    sys.modules.pop("wecom_logging.contrib.airflow", None)
+    with pytest.warns(DeprecationWarning, match=r"wecom_logging\.jobs\.airflow"):
+        old = importlib.import_module("wecom_logging.contrib.airflow")
+    assert old.on_failure is airflow.on_failure
 
 
 def test_airflow_a_failed_task(capsys: pytest.CaptureFixture[str]) -> None:
