@@ -60,7 +60,8 @@ class WeComHandler(logging.Handler):
         app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
             package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.
-        release: Version of the program, shown in each message.
+        release: Version of the program, shown in each message. Default: `SENTRY_RELEASE`,
+            `GIT_SHA`, `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.
         language: Of the labels: "en", "zh".
         store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file
             of this host and user, or memory where no private directory can be had;

@@ -17,7 +17,7 @@ import pytest
 
 from tests.helpers.support import Finished
 from wecom_logging import ConfigurationError, WeComHandler
-from wecom_logging._config.defaults import default_app, default_host
+from wecom_logging._config.defaults import default_app, default_host, default_release
 from wecom_logging._config.options import Options, read_options
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
@@ -518,6 +518,8 @@ def test_a_program_without_stderr_is_no_reason_to_fail(monkeypatch: pytest.Monke
         ({}, "/usr/lib/python3.11/site-packages/celery/__main__.py", "shop-directory"),
         ({}, "-c", "shop-directory"),
         ({}, "", "shop-directory"),
+        ({"DJANGO_SETTINGS_MODULE": "config.settings"}, "manage.py", "shop-directory"),
+        ({}, "/srv/shop/app.py", "shop-directory"),
     ],
 )
 def test_the_name_of_the_program(
@@ -531,6 +533,30 @@ def test_the_name_of_the_program(
     monkeypatch.chdir(tmp_path / "shop-directory")
     monkeypatch.setattr(sys, "argv", [program])
     assert default_app(environ) == expected
+
+
+def test_a_directory_whose_name_says_nothing_is_not_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "payments" / "src" / "backend"
+    directory.mkdir(parents=True)
+    monkeypatch.chdir(directory)
+    assert default_app({"DJANGO_SETTINGS_MODULE": "core.settings"}) == "payments"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ""),
+        ({"SENTRY_RELEASE": "shop@2.3.1", "GIT_SHA": "0b1e5d2"}, "shop@2.3.1"),
+        ({"GIT_SHA": "0b1e5d2"}, "0b1e5d2"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,service.version=2.3%2C1"}, "2.3,1"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=shop"}, ""),
+    ],
+)
+def test_the_release_that_somebody_else_has_named(environ: dict[str, str], expected: str) -> None:
+    assert default_release(environ) == expected
+    assert read_options({}, environ).release == expected
 
 
 @pytest.mark.parametrize(

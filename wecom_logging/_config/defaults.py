@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 #: Programs that run other people's code: their name says nothing about the application.
 _RUNNERS = (
@@ -14,20 +15,45 @@ _RUNNERS = (
     "flask", "django-admin", "manage", "pytest", "ipython", "__main__", "-c", "-m", "",
 )  # fmt: skip
 
+#: Names that many programs have for the same part of them: the directory above says more.
+_ANYBODYS = (
+    "config", "conf", "core", "settings", "backend", "server", "project", "app", "src", "main",
+    "api", "web", "code", "workspace",
+)  # fmt: skip
+
 
 def default_app(environ: Mapping[str, str]) -> str:
     """What this program calls itself, or is called by those who run it."""
     if name := environ.get("OTEL_SERVICE_NAME"):
         return name
-    if settings := environ.get("DJANGO_SETTINGS_MODULE"):
-        return settings.split(".")[0]
+    if package := environ.get("DJANGO_SETTINGS_MODULE", "").split(".")[0]:
+        return _directory(package) if package in _ANYBODYS else package
     program = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
-    if program not in _RUNNERS and not program.startswith("python"):
-        return program
+    if program in _RUNNERS or program.startswith("python"):
+        return _directory("python")
+    return _directory(program) if program in _ANYBODYS else program
+
+
+def _directory(otherwise: str) -> str:
+    """The innermost directory that we are in whose name says something."""
     try:
-        return os.path.basename(os.getcwd()) or "python"
+        names = os.getcwd().split(os.sep)
     except OSError:  # the working directory has been deleted
-        return "python"
+        return otherwise
+    telling = (name for name in reversed(names) if name and name.lower() not in _ANYBODYS)
+    return next(telling, otherwise)
+
+
+def default_release(environ: Mapping[str, str]) -> str:
+    """The version of the program, where those who deploy it have said it for others."""
+    for name in ("SENTRY_RELEASE", "GIT_SHA"):
+        if release := environ.get(name):
+            return release
+    for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == "service.version" and value.strip():
+            return unquote(value.strip())
+    return ""
 
 
 def default_host(environ: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from datetime import tzinfo
 from typing import Any
 
 from wecom_logging._config import destination
-from wecom_logging._config.defaults import default_app, default_host
+from wecom_logging._config.defaults import default_app, default_host, default_release
 from wecom_logging._config.option import (
     Option,
     as_boolean,
@@ -82,7 +82,12 @@ class Options:
         find=default_app,
     )
     environment: str = _option('Like "prod"; shown in the headline.', text, "")
-    release: str = _option("Version of the program, shown in each message.", text, "")
+    release: str = _option(
+        "Version of the program, shown in each message. Default: `SENTRY_RELEASE`, `GIT_SHA`,"
+        " `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.",
+        text,
+        find=default_release,
+    )
     language: str = _option('Of the labels: "en", "zh".', choice("en", "zh"), "en")
     store: str = _option(
         'Where groups, counts, schedule, budget and token live. "auto": a SQLite file of this'
