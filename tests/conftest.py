@@ -32,7 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No state of the developer's own, no settings of their shell, no memory of complaints."""
     for name in list(os.environ):
-        if name.startswith("WECOM_") or name in ("OTEL_SERVICE_NAME", "DJANGO_SETTINGS_MODULE"):
+        if name.startswith(("WECOM_", "OTEL_", "SENTRY_", "GIT_", "DJANGO_SETTINGS_MODULE")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     diagnostics._said.clear()

@@ -415,6 +415,16 @@ class WeComHandler(logging.Handler):
                 after_fork()
             self._begin()
 
+    @property
+    def app(self) -> str:
+        """What messages call the program."""
+        return self._options.app
+
+    @property
+    def environment(self) -> str:
+        """Where it runs, as messages say it; "" if nobody has said."""
+        return self._options.environment
+
     def __repr__(self) -> str:
         name = self._components.sender.destination if self.enabled else "off"
         return f"<{type(self).__name__} {name} ({logging.getLevelName(self.level)})>"

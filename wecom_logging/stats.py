@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -26,6 +27,8 @@ class Stats:
     failures: int = 0
     #: What the last failed attempt said, without secrets.
     last_error: str | None = None
+    #: When this handler last delivered a message, seconds since the epoch.
+    last_success: float | None = None
 
 
 class StatsRecorder:
@@ -53,6 +56,8 @@ class StatsRecorder:
         with self._writing:
             now = self._entries
             grown: dict[str, Any] = {name: getattr(now, name) + n for name, n in counts.items()}
+            if counts.get("messages"):
+                grown["last_success"] = time.time()
             self._entries = replace(now, **grown)
 
     def write(self, **values: Any) -> None:

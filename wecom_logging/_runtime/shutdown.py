@@ -91,6 +91,11 @@ def register_handler(handler: Forkable) -> None:
     _set_hooks()
 
 
+def handlers() -> list[Forkable]:
+    """The handlers of this process that are on and have not been dropped."""
+    return [handler for each in list(_handlers.values()) if (handler := each()) is not None]
+
+
 def register_worker(worker: Deliverer) -> None:
     """Deliver for this worker at exit. Called where a thread is started: see billiard."""
     _workers[id(worker)] = worker
@@ -198,10 +203,8 @@ def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
     exiting.reset()
     _workers.clear()
-    for reference in list(_handlers.values()):
-        handler = reference()
-        if handler is not None:
-            handler.after_fork()
+    for handler in handlers():
+        handler.after_fork()
 
 
 fork.in_child(_after_fork)
