@@ -143,7 +143,7 @@ def test_each_run_is_a_process(sim: Simulator, tmp_path: Path) -> None:
     environ = {**os.environ, **sim.env("app"), "XDG_STATE_HOME": str(tmp_path)}
     for script in ("exit 1", "exit 1", "exit 0"):
         done = subprocess.run(
-            [sys.executable, "-m", "wecom_logging._cli.main", "run", "--name", "job", *sh(script)],
+            [sys.executable, "-m", "wecom_logging", "run", "--name", "job", *sh(script)],
             env=environ, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert (done.stdout, done.stderr) == ("", "")
