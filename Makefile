@@ -2,24 +2,19 @@
 # they install below this directory.
 
 PYTHON ?= python3
-PYTEST ?= -n 2 --dist loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Where the version of Python matters most, the tests also run on the others that are here.
-VERSIONS := 3.10 3.12 3.13
-VERSION_TESTS := $(wildcard tests/processes/test_exit.py tests/processes/test_fork.py \
-    tests/processes/test_dictconfig.py tests/unit/test_grouping.py tests/unit/test_capture.py)
-
-INSTALL = -m pip install --quiet --disable-pip-version-check --editable
-
-.PHONY: help demo simulator test bench lint lint-rules lint-format lint-types other-pythons clean
+.PHONY: help demo simulator test dev lint bench clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       see what alerts look like, in half a minute, without WeCom"
 	@echo "make simulator  a local WeCom with an inbox, to test against"
 	@echo "make test       ruff, mypy and the tests, on every Python from 3.10 on that is here"
+	@echo "make dev        a .venv to work in: .venv/bin/pytest tests/unit -k name"
+	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
 	@echo "make clean      remove what the others have made"
@@ -30,63 +25,43 @@ demo: $(VENV)/simulator
 simulator: $(VENV)/simulator
 	@$(BIN)/wecom-logging simulator
 
-# All of it, whatever fails first; pytest comes last, so that its summary is the last line.
-test: $(VENV)/dev
-	@status=0; \
-	$(MAKE) --no-print-directory --keep-going lint || status=1; \
-	$(MAKE) --no-print-directory --keep-going other-pythons || status=1; \
-	$(BIN)/python -m pytest $(PYTEST) || status=1; \
-	exit $$status
+test: $(VENV)/nox
+	@$(BIN)/nox $(NOX)
+
+lint: $(VENV)/nox
+	@$(BIN)/nox -s lint
+
+dev: $(VENV)/dev
 
 bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks $(BENCH)
-
-lint: lint-rules lint-format lint-types
-
-lint-rules: $(VENV)/dev
-	$(BIN)/ruff check
-
-lint-format: $(VENV)/dev
-	$(BIN)/ruff format --check wecom_logging tests
-
-lint-types: $(VENV)/dev
-	$(BIN)/mypy
-
-other-pythons: $(VERSIONS:%=python-%)
-
-python-%:
-	@if ! python$* -c "" 2>/dev/null; then \
-	    echo "Python $*: not here, skipped"; \
-	elif [ -z "$(VERSION_TESTS)" ]; then \
-	    echo "Python $*: no tests for it"; \
-	else \
-	    $(MAKE) --no-print-directory $(VENV)-$*/dev && \
-	    echo "Python $*:" && $(VENV)-$*/bin/python -m pytest -q $(PYTEST) $(VERSION_TESTS); \
-	fi
 
 # Each of these files is a stamp: it is newer than what was installed by its rule.
 $(VENV)/simulator: pyproject.toml
 	@$(PYTHON) -c "import sys; sys.version_info < (3, 10) and sys.exit(\"Python 3.10 or newer is needed: make PYTHON=python3.x\")"
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(INSTALL) ".[simulator]"
+	@$(PIP) --editable ".[simulator]"
 	@touch $@
 
-$(VENV)/dev: $(VENV)/simulator
+$(VENV)/nox: $(VENV)/simulator
+	@$(PIP) nox
+	@touch $@
+
+# Groups of dependencies are known to pip since 25.1.
+$(VENV)/pip: $(VENV)/simulator
+	@$(PIP) --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/dev: $(VENV)/pip $(VENV)/nox
 	@echo "Installing what the tests need ..."
-	@$(BIN)/python $(INSTALL) ".[dev]"
+	@$(PIP) --editable ".[redis,simulator]" --group test --group lint
 	@touch $@
 
-$(VENV)/bench: $(VENV)/simulator
+$(VENV)/bench: $(VENV)/pip
 	@echo "Installing the handlers to compare with ..."
-	@$(BIN)/python $(INSTALL) ".[bench]"
-	@touch $@
-
-$(VENV)-%/dev: pyproject.toml
-	@echo "Installing into $(@D) ..."
-	@python$* -m venv $(@D)
-	@$(@D)/bin/python $(INSTALL) ".[version-tests]"
+	@$(PIP) --editable ".[redis,simulator]" --group bench
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-3.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .nox .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -12,10 +12,12 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "wecom_logging"
+_SPEC = find_spec("wecom_logging")
+assert _SPEC is not None and _SPEC.origin is not None
+PACKAGE = Path(_SPEC.origin).parent
 PICTURE = Path(__file__).with_name("architecture.svg")
 
 #: Boxes in the order of a record's path, a row each. What is below is for all of them, and
@@ -40,7 +42,7 @@ def modules() -> dict[str, Path]:
     """The modules of the package by name."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

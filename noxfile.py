@@ -1,0 +1,122 @@
+"""What `make test` runs: the checks, then the suite on every Python that is here.
+
+The oldest and the newest one run all of it, from the built wheel, with the source out of the
+way: the oldest with the lowest versions that `pyproject.toml` claims, the newest with the
+newest. The others run what depends on the version of Python.
+
+    nox                       all of it
+    nox -s suite-3.13 -- -k exit
+    nox -s lint
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.options.reuse_existing_virtualenvs = True
+nox.options.stop_on_first_error = False
+nox.options.sessions = ["lint", "package", "versions", "suite"]
+nox.options.default_venv_backend = "venv"
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+#: What tests read beside the package.
+SUITE = (
+    "tests", "examples", "benchmarks", "docs", "pyproject.toml", "Makefile", "README.md",
+    "README.zh-CN.md", "CHANGELOG.md",
+)  # fmt: skip
+
+#: Where the version of Python matters most.
+VERSION_TESTS = (
+    "tests/processes/test_exit.py",
+    "tests/processes/test_fork.py",
+    "tests/processes/test_dictconfig.py",
+    "tests/unit/test_grouping.py",
+    "tests/unit/test_capture.py",
+)
+
+PARALLEL = ("-n", "2", "--dist", "loadgroup")
+
+
+def _is_here(version: str) -> bool:
+    # Asked, not only looked for: pyenv has a name for each version, and some that do not run.
+    program = shutil.which(f"python{version}")
+    return program is not None and not subprocess.run([program, "-c", ""], check=False).returncode
+
+
+HERE = [
+    version for version in nox.project.python_versions(PROJECT) if _is_here(version)
+]
+ENDS = sorted({HERE[0], HERE[-1]}, key=HERE.index) if HERE else []
+BETWEEN = [version for version in HERE if version not in ENDS]
+
+
+@nox.session(python=HERE[-1:] or None)
+def lint(session: nox.Session) -> None:
+    """Rules, format and types."""
+    session.install("-e", ".[redis,simulator]", *_group("lint"), *_group("test"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check", "wecom_logging", "tests")
+    session.run("mypy")
+
+
+@nox.session(python=HERE[-1:] or None)
+def package(session: nox.Session) -> None:
+    """What would be published, as an index would check it."""
+    session.install("build", "twine")
+    _build(session)
+    session.run("twine", "check", "--strict", *map(str, _dist(session).iterdir()))
+
+
+@nox.session(python=ENDS)
+def suite(session: nox.Session) -> None:
+    """All tests, from the wheel."""
+    lowest = session.python == HERE[0] and len(HERE) > 1
+    constraints = ("-c", "tests/lowest.txt") if lowest else ()
+    session.install("build")
+    wheel = _build(session)
+    session.install(f"{wheel}[redis,simulator]", *_group("test"), *constraints)
+    session.install("--force-reinstall", "--no-deps", str(wheel))  # the version is the same
+    _copy_suite(session)
+    session.run("python", "-m", "pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(python=BETWEEN)
+def versions(session: nox.Session) -> None:
+    """What depends on the version of Python."""
+    session.install("-e", ".[redis,simulator]", *_group("test"))
+    session.run("python", "-m", "pytest", "-q", *PARALLEL, *VERSION_TESTS, *session.posargs)
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def _dist(session: nox.Session) -> Path:
+    return Path(session.create_tmp()) / "dist"
+
+
+def _build(session: nox.Session) -> Path:
+    """The wheel, made from the source distribution."""
+    shutil.rmtree(_dist(session), ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(_dist(session)), silent=True)
+    return next(_dist(session).glob("*.whl"))
+
+
+def _copy_suite(session: nox.Session) -> None:
+    """Leave the source: what is tested is what was installed."""
+    copy = Path(session.create_tmp()) / "suite"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for name in SUITE:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / name)
+    session.chdir(copy)
