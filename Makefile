@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 
 # Where the version of Python matters most, the tests also run on the others that are here.
 VERSIONS := 3.10 3.12 3.13
-VERSION_TESTS := $(wildcard $(patsubst %,tests/test_%.py,exit fork dictconfig grouping capture))
+VERSION_TESTS := $(wildcard tests/processes/test_exit.py tests/processes/test_fork.py \
+    tests/processes/test_dictconfig.py tests/unit/test_grouping.py tests/unit/test_capture.py)
 
 INSTALL = -m pip install --quiet --disable-pip-version-check --editable
 

@@ -3,7 +3,7 @@
     python benchmarks/growth_redis.py [--seconds 5] [--out growth_redis.svg]
 
 Starts a redis-server of its own on a free port of loopback. Every process is a real one
-with its own connection, doing what a courier does in a storm: merge five groups, claim,
+with its own connection, doing what a worker does in a storm: merge five groups, claim,
 ask for its account, gather, again.
 """
 
@@ -16,23 +16,23 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from growth_plot import Series, plot
-from redis_server import RedisServer, running
-from store_kits import event, identity
 
-from wecom_logging.stores.base import Batch, Claim, Entry, Rules
-from wecom_logging.stores.fallback import FallbackStore
-from wecom_logging.stores.redis import RedisStore
+from tests.helpers.redis_server import RedisServer, running
+from tests.helpers.store_kits import event, identity
+from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules
+from wecom_logging._stores.redis import RedisStore
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = (1, 10, 100, 1000)
 SAMPLE = event("x" * 2000)
 
 
-def courier(url: str, number: int, seconds: float) -> None:
-    """A courier in a storm."""
+def worker(url: str, number: int, seconds: float) -> None:
+    """A worker in a storm."""
     rules = Rules()
     store = FallbackStore(RedisStore(url, "robot", "shop", "prod", rules), rules, "redis")
     source = f"web-{number // 8}/{number}/x"
@@ -58,7 +58,7 @@ def storm(server: RedisServer, processes: int, seconds: float) -> tuple[float, f
     for number in range(processes):
         child = os.fork()
         if not child:
-            courier(server.url, number, seconds)
+            worker(server.url, number, seconds)
             os._exit(0)
         children.append(child)
     for child in children:

@@ -2,7 +2,7 @@
 
     python benchmarks/growth_sqlite.py [--seconds 5] [--out growth_sqlite.svg]
 
-Every process is a real one with its own connection, doing what a courier does in a storm:
+Every process is a real one with its own connection, doing what a worker does in a storm:
 merge five groups, claim, ask for its account, gather for 50 ms, again.
 """
 
@@ -15,20 +15,20 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from growth_plot import Series, plot
-from store_kits import identity
 
-from wecom_logging.stores.base import Batch, Claim, Entry, Rules
-from wecom_logging.stores.fallback import FallbackStore
-from wecom_logging.stores.sqlite import SQLiteStore
+from tests.helpers.store_kits import identity
+from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules
+from wecom_logging._stores.sqlite import SQLiteStore
 
 PROCESSES = (1, 2, 4, 8, 16, 32)
 
 
-def courier(path: str, number: int, seconds: float) -> list[float]:
-    """A courier in a storm; returns how long each visit took."""
+def worker(path: str, number: int, seconds: float) -> list[float]:
+    """A worker in a storm; returns how long each visit took."""
     rules = Rules()
     store = FallbackStore(SQLiteStore(path, "robot", "shop", "prod", rules), rules, "sqlite")
     source = f"web/{number}/x"
@@ -52,7 +52,7 @@ def storm(path: str, processes: int, seconds: float) -> list[float]:
     for number in range(processes):
         reading, writing = os.pipe()
         if not os.fork():
-            took = courier(path, number, seconds)
+            took = worker(path, number, seconds)
             os.write(writing, " ".join(f"{each:.5f}" for each in took).encode())
             os._exit(0)
         os.close(writing)

@@ -15,11 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fleet import Worker, at_most
-from support import counted
-
+from tests.helpers.fleet import Worker, at_most
+from tests.helpers.support import counted
 from wecom_logging.simulator.server import Simulator
 
 PROCESSES = 8

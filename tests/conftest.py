@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis_server import RedisServer, running
-from support import Finished, Watched
 
-from wecom_logging import WeComHandler, complaints
+from tests.helpers.redis_server import RedisServer, running
+from tests.helpers.support import Finished, Watched
+from wecom_logging import WeComHandler
+from wecom_logging._runtime import diagnostics
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -34,7 +35,7 @@ def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         if name.startswith("WECOM_") or name in ("OTEL_SERVICE_NAME", "DJANGO_SETTINGS_MODULE"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    complaints._said.clear()
+    diagnostics._said.clear()
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     yield
@@ -82,7 +83,7 @@ def watch() -> Iterator[Callable[..., Watched]]:
     yield make
     for handler in made:
         if handler.enabled:
-            handler._courier.give_up("the test is over")
+            handler._worker.give_up("the test is over")
         handler.close()
 
 

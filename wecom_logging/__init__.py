@@ -14,6 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wecom_logging._senders.application import AppSender
+    from wecom_logging._senders.protocol import Limits, Message, Sender
+    from wecom_logging._senders.robot import WebhookSender
     from wecom_logging.errors import (
         ApiError,
         BusyError,
@@ -27,11 +30,8 @@ if TYPE_CHECKING:
         WeComError,
     )
     from wecom_logging.handler import WeComHandler
-    from wecom_logging.scripts import alerts, watch_loop
-    from wecom_logging.senders.app import AppSender
-    from wecom_logging.senders.base import Limits, Message, Sender
-    from wecom_logging.senders.webhook import WebhookSender
-    from wecom_logging.shortcuts import install, structlog_processor
+    from wecom_logging.install import install, structlog_processor
+    from wecom_logging.jobs.alert import alerts, watch_loop
     from wecom_logging.stats import Stats
 
 __all__ = [
@@ -59,13 +59,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "wecom_logging.shortcuts": ("install", "structlog_processor"),
+    "wecom_logging.install": ("install", "structlog_processor"),
     "wecom_logging.stats": ("Stats",),
     "wecom_logging.handler": ("WeComHandler",),
-    "wecom_logging.scripts": ("alerts", "watch_loop"),
-    "wecom_logging.senders.app": ("AppSender",),
-    "wecom_logging.senders.base": ("Limits", "Message", "Sender"),
-    "wecom_logging.senders.webhook": ("WebhookSender",),
+    "wecom_logging.jobs.alert": ("alerts", "watch_loop"),
+    "wecom_logging._senders.application": ("AppSender",),
+    "wecom_logging._senders.protocol": ("Limits", "Message", "Sender"),
+    "wecom_logging._senders.robot": ("WebhookSender",),
 }
 
 
@@ -75,10 +75,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    homes = [home for home, names in _HOMES.items() if name in names]
-    value = getattr(import_module(homes[0] if homes else "wecom_logging.errors"), name)
-    globals()[name] = value
-    return value
+    home = next((home for home, names in _HOMES.items() if name in names), "wecom_logging.errors")
+    module = import_module(home)
+    # All of them at once: with its first import the module `install` has taken that name.
+    globals().update({each: getattr(module, each) for each in _HOMES.get(home, (name,))})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

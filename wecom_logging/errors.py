@@ -105,7 +105,7 @@ def _rebuild(
     return error
 
 
-def shown(value: object) -> str:
+def display(value: object) -> str:
     """A value as an error names it: short, whatever its `repr` does."""
     try:
         written = repr(value)

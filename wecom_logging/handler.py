@@ -1,4 +1,4 @@
-"""`WeComHandler`: counts each error in the line that logs it, and leaves the rest to a courier."""
+"""`WeComHandler`: counts each error in the line that logs it, and leaves the rest to a worker."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from wecom_logging import forks, grouping
-from wecom_logging.checks import level_number
-from wecom_logging.complaints import complain
+from wecom_logging._capture import grouping
+from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
+from wecom_logging._config.defaults import process_start
+from wecom_logging._config.options import Options, read_options
+from wecom_logging._config.validators import level_number
+from wecom_logging._runtime import fork
+from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging.errors import ConfigurationError
-from wecom_logging.grouping import Key, Origin, Tallies, Tally
-from wecom_logging.options import Options, gather
-from wecom_logging.silence import DELIVERING
 from wecom_logging.stats import Stats
-from wecom_logging.surroundings import process_start
 
 if TYPE_CHECKING:
-    from wecom_logging.assembly import Assembly
-    from wecom_logging.courier import Courier
-    from wecom_logging.digest import Event
-    from wecom_logging.senders.base import Sender
+    from wecom_logging._model.digest import Event
+    from wecom_logging._senders.protocol import Sender
+    from wecom_logging._worker.components import Components
+    from wecom_logging._worker.worker import Worker
 
 #: Samples: one a second for each group, so many a second in all.
 SAMPLE_INTERVAL = 1.0
@@ -162,28 +163,28 @@ class WeComHandler(logging.Handler):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "level", "__class__")}
         # Everything that can fail comes before `Handler.__init__`: a half-made handler is
         # called again by `logging.shutdown`, after the message that mattered.
-        options = gather(arguments)
+        options = read_options(arguments)
         number = level_number(level, "level")
-        assembly = _assembly(options)
+        components = _components(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
-        self.enabled = assembly is not None
+        self.enabled = components is not None
         self._options = options
         #: The lowest level that is told.
         self.alert_level = number
-        if assembly is None:
+        if components is None:
             self.handle = _ignore  # type: ignore[method-assign]
             return
-        self._assembly: Assembly = assembly
+        self._components: Components = components
         self._fingerprint: Callable[[logging.LogRecord], Any] = grouping.fingerprint
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
         self._begin()
-        from wecom_logging import process
+        from wecom_logging._runtime import shutdown
 
-        process.enrol(self)
+        shutdown.register_handler(self)
         if options.uncaught:
-            from wecom_logging import uncaught as hooks
+            from wecom_logging._capture import uncaught as hooks
 
             self._fingerprint = hooks.marking(self._fingerprint)
             hooks.report_to(self)
@@ -194,7 +195,8 @@ class WeComHandler(logging.Handler):
         celery.stay(self)
 
     def _lay_breadcrumbs(self) -> None:
-        from wecom_logging import breadcrumbs, contrib
+        from wecom_logging import contrib
+        from wecom_logging._capture import breadcrumbs
 
         self._leave = breadcrumbs.leave
         contrib.watch_beginnings(breadcrumbs.begin)
@@ -203,23 +205,23 @@ class WeComHandler(logging.Handler):
         self.setLevel(self.alert_level)
 
     def _begin(self) -> None:
-        """An empty account and a courier of this process."""
-        from wecom_logging.courier import Courier
+        """An empty account and a worker of this process."""
+        from wecom_logging._worker.worker import Worker
 
         self._tallies = Tallies(self._options.max_groups)
         self._known: dict[Key, Tally] = self._tallies.known
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
         self._unknown = self._tallies.known.setdefault(
-            grouping.CROWDS[0], Tally(Origin(_NOBODY, grouping.CROWDS[0]))
+            grouping.OVERFLOW[0], Tally(GroupSeed(_NOBODY, grouping.OVERFLOW[0]))
         )
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}
         self._sampled = (0, 0)
         self._pid = os.getpid()
-        self._courier: Courier = Courier(self._assembly, self._tallies)
+        self._worker: Worker = Worker(self._components, self._tallies)
         # A handler that is dropped without `close` has its errors delivered all the same.
-        finalize(self, self._courier.close).atexit = False
+        finalize(self, self._worker.close).atexit = False
 
     # -- the line that logs ------------------------------------------------------------
 
@@ -251,9 +253,9 @@ class WeComHandler(logging.Handler):
         except Exception:  # a RecursionError, a fingerprint's own `__eq__` …
             tally = self._unknown
         next(tally)
-        if tally.asleep:
+        if tally.needs_wakeup:
             try:
-                self._rouse(tally, record)
+                self._notify_worker(tally, record)
             except RecursionError:
                 pass  # not even that call fits on the stack; it is counted
 
@@ -270,30 +272,30 @@ class WeComHandler(logging.Handler):
         """Not from another process, by a queue or socket: numbers of threads may be the same."""
         return record.process is None or record.process == self._pid
 
-    def _rouse(self, tally: Tally, record: logging.LogRecord) -> None:
-        """The first error of a group since the courier has looked: capture it, wake him."""
+    def _notify_worker(self, tally: Tally, record: logging.LogRecord) -> None:
+        """The first error of a group since the worker has looked: capture it, wake him."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
-                forks.notice()
+                fork.notice()
                 type(self).emit(self, record)
                 return
-            # Two threads that find it asleep: one captures, and the courier does not hear of
+            # Two threads that find it needs_wakeup: one captures, and the worker does not hear of
             # it before there is a sample. By one step that no other thread can split.
             me = get_ident()
             if self._rousing.setdefault(tally, me) != me:
                 return
             try:
-                tally.asleep = False
+                tally.needs_wakeup = False
                 sample = self._sample(tally, record)
             finally:
                 # Before the wake-up: who finds the entry can rely on one that is yet to come.
                 self._rousing.pop(tally, None)
-            if not self._courier.wake(tally, sample):
-                tally.asleep = True  # no thread is to be had: the next error tries again
+            if not self._worker.notify(tally, sample):
+                tally.needs_wakeup = True  # no thread is to be had: the next error tries again
         except Exception:
-            tally.asleep = True
+            tally.needs_wakeup = True
         except BaseException:  # of a signal handler, as Ctrl-C: it goes on
-            tally.asleep = True
+            tally.needs_wakeup = True
             raise
 
     def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
@@ -309,7 +311,7 @@ class WeComHandler(logging.Handler):
         tally.sample_at = now + SAMPLE_INTERVAL
         self._capturing.add(thread)
         try:
-            return self._assembly.capture(record, self.formatter)
+            return self._components.capture(record, self.formatter)
         except Exception:
             return None  # told without texts
         finally:
@@ -344,20 +346,20 @@ class WeComHandler(logging.Handler):
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
     def _flush(self, timeout: float) -> bool:
-        from wecom_logging import process
+        from wecom_logging._runtime import shutdown
 
-        courier = self._courier
-        if not courier.owes():
+        worker = self._worker
+        if not worker.has_work():
             return True
         if owns_logging_lock():
-            courier.nudge()
-            return not courier.pending()
+            worker.wake()
+            return not worker.pending()
         began = time.monotonic()
-        if process.exiting.begun:
-            timeout = process.exiting.left(timeout)
-        delivered = courier.wait(courier.ask(began + timeout))
-        if process.exiting.begun:
-            process.exiting.waited(time.monotonic() - began)
+        if shutdown.exiting.begun:
+            timeout = shutdown.exiting.left(timeout)
+        delivered = worker.wait(worker.request_flush(began + timeout))
+        if shutdown.exiting.begun:
+            shutdown.exiting.waited(time.monotonic() - began)
         return delivered
 
     def close(self) -> None:
@@ -367,37 +369,37 @@ class WeComHandler(logging.Handler):
         and Celery close handlers that they did not make.
         """
         if self.enabled:
-            from wecom_logging import process
+            from wecom_logging._runtime import shutdown
 
             delivered = self._flush(self._options.close_timeout)
-            self._courier.close()
-            if not delivered and process.exiting.begun and not owns_logging_lock():
-                process.declare_lost(self._courier)
+            self._worker.close()
+            if not delivered and shutdown.exiting.begun and not owns_logging_lock():
+                shutdown.declare_lost(self._worker)
         super().close()
 
     def stats(self) -> Stats:
         """This handler's account, in one consistent reading, without I/O."""
         if not self.enabled:
             return Stats()
-        return self._courier.stats()
+        return self._worker.stats()
 
     def after_fork(self) -> None:
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
-            after_fork = getattr(self._assembly.sender, "after_fork", None)
+            after_fork = getattr(self._components.sender, "after_fork", None)
             if after_fork is not None:
                 after_fork()
             self._begin()
 
     def __repr__(self) -> str:
-        name = self._assembly.sender.destination if self.enabled else "off"
+        name = self._components.sender.destination if self.enabled else "off"
         return f"<{type(self).__name__} {name} ({logging.getLevelName(self.level)})>"
 
 
 def owns_logging_lock() -> bool:
     """Whether this thread is inside `dictConfig`, `basicConfig(force=True)` and the like.
 
-    They flush and close handlers while they hold logging's module lock, which the courier
+    They flush and close handlers while they hold logging's module lock, which the worker
     needs whenever its HTTP library logs: who waited there would wait for good.
     """
     lock = getattr(logging, "_lock", None)
@@ -405,8 +407,8 @@ def owns_logging_lock() -> bool:
     return True if is_owned is None else bool(is_owned())
 
 
-def _assembly(options: Options) -> Assembly | None:
-    """What the courier needs; None if the handler is off. Imports all that it will use."""
+def _components(options: Options) -> Components | None:
+    """What the worker needs; None if the handler is off. Imports all that it will use."""
     if options.enabled is False:
         return None
     if not options.kind:
@@ -416,16 +418,16 @@ def _assembly(options: Options) -> Assembly | None:
                 "True, but there is no destination: set webhook_key, or corpid, corpsecret"
                 " and agentid",
             )
-        complain(
+        warn_rarely(
             "off",
             "no destination (webhook_key, or corpid, corpsecret and agentid), so no alerts;"
             " enabled=False says that this is meant",
             once=True,
         )
         return None
-    from wecom_logging.assembly import assemble
+    from wecom_logging._worker.components import make_components
 
-    return assemble(options, process_start())
+    return make_components(options, process_start())
 
 
 def _chosen(choose: Callable[[logging.LogRecord], Hashable]) -> Callable[[logging.LogRecord], Any]:

@@ -28,8 +28,8 @@ class Stats:
     last_error: str | None = None
 
 
-class Books:
-    """What the courier writes into the account.
+class StatsRecorder:
+    """What the worker writes into the account.
 
     Replaced as a whole, so that a reader needs no lock and never sees half a change.
     """
@@ -61,7 +61,7 @@ class Books:
             self._entries = replace(self._entries, **values)
 
     def read(self, count_seen: Any) -> Stats:
-        """The account; `count_seen()` is asked after the books are read, so that an error
+        """The account; `count_seen()` is asked after the recorder are read, so that an error
         counted in between is pending and never negative."""
         entries = self._entries
         seen = count_seen()

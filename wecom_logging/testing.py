@@ -23,8 +23,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging.errors import DeliveryError
-from wecom_logging.senders.base import Limits, Message
 
 __all__ = ["Inbox", "RecordingSender"]
 

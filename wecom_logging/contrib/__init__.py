@@ -16,8 +16,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
+from wecom_logging._model.serialize import is_opaque
 from wecom_logging.contrib import asgi, celery, django, flask
-from wecom_logging.plain import is_opaque
 
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]
@@ -38,14 +38,14 @@ def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
         yield from ((key, value) for key, value in found.items() if value not in (None, ""))
 
 
-def claims(record: logging.LogRecord, key: str, value: object) -> bool:
+def recognises(record: logging.LogRecord, key: str, value: object) -> bool:
     """Whether a key of `extra` is a framework's own, described by `context` in fewer words.
 
     Django passes on the request, Celery all arguments of the task, and its name once more.
     """
     if key == "request":
         return is_opaque(type(value))
-    return celery.claims(record, key)
+    return celery.recognises(record, key)
 
 
 def watch_beginnings(begin: Callable[..., None]) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from wecom_logging import breadcrumbs, lazy, process
+from wecom_logging._capture import breadcrumbs
+from wecom_logging._runtime import lazy, shutdown
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -85,7 +86,7 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
 def _delivering(send: Send) -> Send:
     async def send_and_deliver(message: MutableMapping[str, Any]) -> None:
         if message["type"].startswith("lifespan.shutdown."):
-            process.deliver_pending()  # waits: nothing else is left to be done
+            shutdown.deliver_pending()  # waits: nothing else is left to be done
         await send(message)
 
     return send_and_deliver

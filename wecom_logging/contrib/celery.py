@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from weakref import WeakSet
 
-from wecom_logging import process
+from wecom_logging._runtime import shutdown
 
 #: The logger that tells of failed tasks, all of them from one line.
 TRACE = "celery.app.trace"
@@ -34,7 +34,7 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     return {}
 
 
-def claims(record: logging.LogRecord, key: str) -> bool:
+def recognises(record: logging.LogRecord, key: str) -> bool:
     if key == "data":
         return record.name == TRACE
     return key in ("task_id", "task_name") and "celery._state" in sys.modules
@@ -84,7 +84,7 @@ def stay(handler: Any) -> None:
         (signals.after_setup_logger, _put_back),
         (signals.after_setup_task_logger, _put_on_tasks),
         # The end of a worker's child is `os._exit`.
-        (signals.worker_process_shutdown, process.leave),
+        (signals.worker_process_shutdown, shutdown.leave),
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False, dispatch_uid=f"wecom_logging {receiver.__name__}")

@@ -1,6 +1,6 @@
 """Takes secrets out of events, and shows personal data in part.
 
-A handler runs `redactor(...)` as its last processor, on the courier's thread, before
+A handler runs `redactor(...)` as its last processor, on the worker's thread, before
 anything is stored or sent. What is found by the name of a key (`password`, `X-Api-Key`,
 `数据库密码`) or by its shape (bearer tokens, private keys, passwords in URLs, keys of
 providers) becomes `[redacted: password]`, which says what it was.
@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
-from wecom_logging.text import strip_hidden
+from wecom_logging._model.text import strip_hidden
 
 from .keys import Rule, mask, rule_for
 from .patterns import Steps, redact_text

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from wecom_logging import lazy
+from wecom_logging._runtime import lazy
 
 from . import personal
 

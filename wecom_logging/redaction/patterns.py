@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from wecom_logging import lazy
-from wecom_logging.text import strip_hidden
+from wecom_logging._model.text import strip_hidden
+from wecom_logging._runtime import lazy
 
 from . import keys, personal
 from .keys import Rule, mask, rule_for

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from wecom_logging import lazy
+from wecom_logging._runtime import lazy
 
 # Not within a longer number or an identifier, whether it has dashes and dots or not.
 _BEFORE = r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.-])"

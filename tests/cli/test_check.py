@@ -1,0 +1,376 @@
+"""`wecom-logging check`: each thing that can be wrong is named, with what to do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wecom_logging import WeComHandler
+from wecom_logging._cli.checks.network import clock_step
+from wecom_logging._cli.checks.routing import obstacle
+from wecom_logging._cli.main import main
+from wecom_logging.simulator import Simulator
+from wecom_logging.testing import RecordingSender
+
+Check = Callable[..., "tuple[int, dict[str, dict[str, Any]]]"]
+
+
+@pytest.fixture
+def app(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    for name, value in sim.env("app").items():
+        monkeypatch.setenv(name, value)
+    return sim
+
+
+@pytest.fixture
+def check(capsys: pytest.CaptureFixture[str]) -> Check:
+    """`check --json ARGUMENTS`; returns the exit status and the last step of each name."""
+
+    def call(*arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
+        status = main(["check", "--json", *arguments])
+        data = json.loads(capsys.readouterr().out)
+        assert data["ok"] is (status == 0)
+        return status, {step["name"]: step for step in data["steps"]}
+
+    return call
+
+
+# -- the destination -----------------------------------------------------------------------
+
+
+def test_all_is_well(check: Check, app: Simulator) -> None:
+    """Every step has its tick, and one test message arrives."""
+    status, steps = check()
+    assert status == 0
+    assert [name for name, step in steps.items() if step["status"] == "ok"] == [
+        "configuration", "DNS", "clock", "access token", "application", "trusted IP",
+        "recipients", "test message", "what happens next",
+    ]  # fmt: skip
+    assert "'Alerts'" in steps["application"]["text"]
+    assert "told in 60 s" in steps["what happens next"]["text"]
+    assert len(app.messages) == 1
+
+
+def test_for_people(app: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json: a mark before each step, what to do below it."""
+    app.change_app(trusted_ips=())
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert "✔ access token: " in out
+    assert "✘ trusted IP: WeCom refused with errcode 60020" in out
+    assert "    → Add 127.0.0.1 to 企业可信IP" in out
+    assert "\x1b" not in out
+
+
+def test_no_send(check: Check, app: Simulator) -> None:
+    """Nobody is disturbed."""
+    status, steps = check("--no-send")
+    assert (status, steps["test message"]["status"]) == (0, "skipped")
+    assert not app.messages
+
+
+def test_robot(check: Check, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A robot has no more to ask than whether a message arrives."""
+    for name, value in sim.env("robot").items():
+        monkeypatch.setenv(name, value)
+    assert check()[1]["robot"]["status"] == "ok"
+    assert check("--no-send")[1]["robot"]["status"] == "skipped"
+    sim.change_robot(errcode=93000)
+    status, steps = check()
+    assert (status, steps["robot"]["status"]) == (1, "failed")
+    assert "Webhook" in steps["robot"]["fix"]
+
+
+def test_values_and_where_they_come_from(check: Check, app: Simulator, tmp_path: Path) -> None:
+    """Secrets by their last four characters, and a name that is nearly one."""
+    file = tmp_path / "env"
+    file.write_text("WECOM_CORPSECERT=x\nWECOM_TOUSER=LiSi\nWECOM_PROXIES=\n")
+    secret = app.world.config.app.secret
+    _, steps = check("--no-send", "--env-file", str(file))
+    assert steps["configuration"]["status"] == "warning"
+    assert steps["configuration"]["fix"] == "is WECOM_CORPSECRET meant?"
+    assert steps["recipients"]["text"] == "touser LiSi"
+    assert secret not in json.dumps(steps)
+
+
+def test_sources_are_shown(app: Simulator, tmp_path: Path, capsys: Any) -> None:
+    """The file comes before the environment."""
+    file = tmp_path / "env"
+    file.write_text("WECOM_TOUSER=LiSi\n")
+    main(["check", "--no-send", "--env-file", str(file)])
+    out = capsys.readouterr().out
+    assert "WECOM_TOUSER = 'LiSi'  (from the env file)" in out
+    assert "WECOM_CORPSECRET = …0001  (from the environment)" in out
+
+
+def test_secret_in_a_file(check: Check, app: Simulator, tmp_path: Path, monkeypatch: Any) -> None:
+    """A path is no secret."""
+    (tmp_path / "secret").write_text(app.world.config.app.secret)
+    monkeypatch.delenv("WECOM_CORPSECRET")
+    monkeypatch.setenv("WECOM_CORPSECRET_FILE", str(tmp_path / "secret"))
+    status, steps = check("--no-send")
+    assert status == 0
+    assert str(tmp_path) in json.dumps(steps)
+
+
+def test_no_destination(check: Check) -> None:
+    """The variables that are missing."""
+    status, steps = check()
+    assert status == 1
+    assert "WECOM_WEBHOOK_KEY" in steps["configuration"]["text"]
+
+
+def _wrong_secret(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_CORPSECRET", "another-secret-altogether")
+
+
+def _wrong_agent(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_AGENTID", "7")
+
+
+def _untrusted(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.change_app(trusted_ips=("10.0.0.1",))
+
+
+def _unknown_user(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_TOUSER", "Nobody")
+
+
+def _partly_unknown(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_TOUSER", "ZhangSan,Nobody")
+
+
+def _invisible(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.configure(parties={}, tags={})
+    app.change_app(visible=("LiSi",))
+
+
+def _wrong_host(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_API_BASE", "https://no-such-host.invalid")
+
+
+def _not_there(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.stop()
+
+
+def _no_tls(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_API_BASE", app.url.replace("http:", "https:"))
+
+
+def _dead_proxy(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_PROXIES", '{"http": "http://user:s3cr3t@127.0.0.1:9"}')
+
+
+def _bad_option(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_GROUP_WAIT", "soon")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "step", "fix"),
+    [
+        (_wrong_secret, "access token", "copy Secret from 应用管理"),
+        (_wrong_agent, "application", "Copy agentid"),
+        (_untrusted, "trusted IP", "Add 127.0.0.1 to 企业可信IP"),
+        (_unknown_user, "test message", "可见范围"),
+        (_partly_unknown, "test message", "可见范围"),
+        (_invisible, "recipients", "可见范围"),
+        (_wrong_host, "DNS", "WECOM_API_BASE"),
+        (_not_there, "connection", "firewall"),
+        (_no_tls, "connection", "firewall"),
+        (_dead_proxy, "proxy", "NO_PROXY"),
+        (_bad_option, "configuration", ""),
+    ],
+)
+def test_what_is_wrong_is_named(
+    check: Check,
+    app: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    break_it: Callable[[Simulator, pytest.MonkeyPatch], None],
+    step: str,
+    fix: str,
+) -> None:
+    """The step that fails, the fix in a sentence, and no secret in either."""
+    break_it(app, monkeypatch)
+    status, steps = check()
+    assert status == 1
+    assert steps[step]["status"] == "failed"
+    assert fix in steps[step]["fix"]
+    assert "s3cr3t" not in json.dumps(steps)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "said"),
+    [(0, "ok", "agrees"), (-59, "ok", "agrees"), (600, "warning", "600 s ahead"),
+     (-7200, "warning", "7,200 s behind")],
+)  # fmt: skip
+def test_a_clock(seconds: float, status: str, said: str) -> None:
+    """By how much it is wrong, and which way."""
+    step = clock_step("Wed, 04 Mar 2026 06:03:11 GMT", 1772604191 + seconds)
+    assert step.status == status
+    assert said in step.text
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday"])
+def test_a_server_without_a_clock(date: str | None) -> None:
+    """Nothing to compare with is no failure."""
+    assert clock_step(date, 0.0).status == "skipped"
+
+
+# -- the way of an error inside a program --------------------------------------------------
+
+
+@pytest.fixture
+def logger() -> Any:
+    """A logger below a parent with a handler of ours, apart from root."""
+    parent = logging.Logger("shop")
+    parent.manager = logging.Manager(logging.RootLogger("WARNING"))
+    child = logging.Logger("shop.db")
+    child.manager, child.parent = parent.manager, parent
+    handler = WeComHandler(sender=RecordingSender(), store="memory")
+    handler.set_name("wecom")
+    parent.addHandler(handler)
+    yield child
+    handler.close()
+
+
+def _nothing(logger: logging.Logger) -> None:
+    pass
+
+
+def _disabled(logger: logging.Logger) -> None:
+    logger.disabled = True
+
+
+def _level(logger: logging.Logger) -> None:
+    logger.setLevel("CRITICAL")
+
+
+def _filtered(logger: logging.Logger) -> None:
+    logger.addFilter(lambda record: False)
+
+
+def _propagate(logger: logging.Logger) -> None:
+    logger.propagate = False
+
+
+def _handler_level(logger: logging.Logger) -> None:
+    assert logger.parent
+    logger.parent.handlers[0].setLevel("CRITICAL")
+
+
+def _handler_filter(logger: logging.Logger) -> None:
+    assert logger.parent
+    logger.parent.handlers[0].addFilter(lambda record: False)
+
+
+def _no_handler(logger: logging.Logger) -> None:
+    assert logger.parent
+    logger.parent.removeHandler(logger.parent.handlers[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "cause", "line"),
+    [
+        (_nothing, "", ""),
+        (_disabled, "disables it", '"disable_existing_loggers": False'),
+        (_level, "its level is CRITICAL", '"shop.db": {"level": "INFO"}'),
+        (_filtered, "a filter of the logger", '"filters"'),
+        (_propagate, "end at 'shop.db'", '"shop.db": {"propagate": True}'),
+        (_handler_level, "the level of the handler 'wecom' is CRITICAL", '"level": "ERROR"'),
+        (_handler_filter, "a filter of the handler 'wecom'", '"filters"'),
+        (_no_handler, "no WeComHandler", '"root"'),
+    ],
+)
+def test_what_stops_an_error(
+    logger: logging.Logger, change: Callable[[logging.Logger], None], cause: str, line: str
+) -> None:
+    """What is in its way, and the one line to add."""
+    handlers = list(logger.parent.handlers) if logger.parent else []
+    change(logger)
+    found = obstacle(logger)
+    assert cause in found[0]
+    assert line in found[1]
+    assert bool(found[0]) is bool(cause)
+    for handler in handlers:
+        handler.close()
+
+
+def _program(tmp_path: Path, sim: Simulator, source: str, *arguments: str) -> tuple[int, str]:
+    """Run `check` in a directory with a program of its own."""
+    (tmp_path / "shop_settings.py").write_text(source)
+    done = subprocess.run(
+        [sys.executable, "-m", "wecom_logging._cli.main", "check", *arguments],
+        cwd=tmp_path, env={**os.environ, **sim.env("app")}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.returncode, done.stdout
+
+
+LOGGING = """
+LOGGING = {
+    "version": 1, "disable_existing_loggers": False,
+    "handlers": {"wecom": {"class": "wecom_logging.WeComHandler", "level": "ERROR"}},
+    "loggers": {"uvicorn": {"propagate": True}, "gunicorn.error": {"propagate": True}},
+    "root": {"handlers": ["wecom"], "level": "INFO"},
+}
+"""
+
+
+def test_an_applications_own_configuration(tmp_path: Path, sim: Simulator) -> None:
+    """It is loaded, and a test error goes all the way."""
+    status, out = _program(tmp_path, sim, LOGGING, "--app", "shop_settings:LOGGING")
+    assert status == 0, out
+    assert "✔ root: errors reach the handler" in out
+    assert "✔ test errors: delivered" in out
+    assert any("a test error through root" in message.content for message in sim.messages)
+
+
+def test_an_applications_own_configuration_without_sending(tmp_path: Path, sim: Simulator) -> None:
+    """The way is looked at, not taken."""
+    status, out = _program(tmp_path, sim, LOGGING, "--app", "shop_settings:LOGGING", "--no-send")
+    assert status == 0, out
+    assert not sim.messages
+
+
+def test_a_structlog_that_does_not_log(tmp_path: Path, sim: Simulator) -> None:
+    """`PrintLogger` writes to stdout; one processor is the line to add."""
+    source = "import structlog\nstructlog.configure(processors=[structlog.dev.ConsoleRenderer()])\n"
+    status, out = _program(tmp_path, sim, source + LOGGING, "--app", "shop_settings", "--no-send")
+    assert status == 1
+    assert "structlog_processor() before the renderer" in out
+
+
+@pytest.mark.parametrize(
+    ("source", "spec", "said"),
+    [
+        ("", "no_such_module:LOGGING", "No module named 'no_such_module'"),
+        ("", "shop_settings:LOGGING", "has no attribute 'LOGGING'"),
+        ("1/0", "shop_settings:LOGGING", "ZeroDivisionError"),
+        ("LOGGING = {'version': 1}", "shop_settings:LOGGING", "no logger has a WeComHandler"),
+        (LOGGING.replace('"ERROR"', '"ERROR", "group_wait": -1'), "shop_settings", "group_wait"),
+        (LOGGING.replace('"ERROR"', '"ERROR", "enabled": False'), "shop_settings", "is off"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(
+    tmp_path: Path, sim: Simulator, source: str, spec: str, said: str
+) -> None:
+    """One line that names it."""
+    status, out = _program(tmp_path, sim, source, "--app", spec, "--no-send")
+    assert status == 1
+    assert said in out
+
+
+def test_django_without_django(tmp_path: Path, sim: Simulator) -> None:
+    """Neither settings nor Django: a line, not a traceback."""
+    status, out = _program(tmp_path, sim, "", "--django")
+    assert status == 1
+    assert "--django" in out

@@ -1,0 +1,173 @@
+"""The three stores, each with a clock that is moved by hand, for the tests of their contract."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from wecom_logging._model.digest import Event, Identity
+from wecom_logging._stores.memory import MemoryStore, Place
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules, Store
+from wecom_logging._stores.redis import RedisStore
+from wecom_logging._stores.sqlite import SQLiteStore
+
+
+class Kit(Protocol):
+    """Opens stores in one place, and moves their clock."""
+
+    shared: bool
+
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> Store: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+class MemoryKit:
+    """Stores of one process at one destination."""
+
+    shared = False
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._place = Place()
+        self._stores: dict[tuple[str, str], MemoryStore] = {}
+
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> Store:
+        store = self._stores.get((app, environment))
+        if store is None:
+            duplicate_check = rules.pop("duplicate_check", False)
+            store = self._stores[app, environment] = MemoryStore(
+                self._place,
+                duplicate_check=duplicate_check,
+                clock=lambda: self.now,
+                wall=lambda: self.now,
+                **rules,
+            )
+        return store
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class SQLiteKit:
+    """Stores of one host, each with its own connection to one file."""
+
+    shared = True
+
+    def __init__(self, path: Path) -> None:
+        self.now = 1_700_000_000.0
+        self.path = path / "state" / "store.db"
+
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> SQLiteStore:
+        return SQLiteStore(
+            str(self.path),
+            "robot 1",
+            app,
+            environment,
+            Rules(**rules),
+            wall=lambda: self.now,
+            is_alive=lambda source: True,
+        )
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class RedisKit:
+    """Stores of a fleet. The clock is the server's, moved by what a test adds to it."""
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        self.url, self.skew = url, 0.0
+
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> RedisStore:
+        return RedisStore(
+            self.url,
+            "robot 1",
+            app,
+            environment,
+            Rules(**rules),
+            wall=lambda: time.time() + self.skew,
+            skew=lambda: self.skew,
+        )
+
+    def advance(self, seconds: float) -> None:
+        self.skew += seconds
+
+
+KITS = ("memory", "sqlite", "redis")
+
+
+def kit(name: str, path: Path, request: pytest.FixtureRequest) -> Kit:
+    if name == "memory":
+        return MemoryKit()
+    if name == "sqlite":
+        return SQLiteKit(path)
+    server = request.getfixturevalue("redis_server")
+    server.client().flushall()
+    return RedisKit(server.url)
+
+
+class Client:
+    """One worker of the tests: numbers its batches, and delivers."""
+
+    def __init__(self, kit: Kit, source: str = "web-1/1/a", **options: Any) -> None:
+        self.kit, self.source = kit, source
+        self.store = kit.open(**options)
+        self._sequence = 0
+
+    def log(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
+        """Merge `count` errors of a kind."""
+        level = more.pop("level", "error")
+        self._sequence += 1
+        entry = Entry(identity(kind, level), count, **more)
+        batch = Batch(self.source, self._sequence, (entry,))
+        self.store.merge(batch)
+        return batch
+
+    def claim(self, **how: bool) -> Claim:
+        """Claim what has to be due by now."""
+        claim = self.store.claim(self.source, **how)
+        assert isinstance(claim, Claim), f"nothing to claim for {claim} s"
+        return claim
+
+    def wait(self, **how: bool) -> float | None:
+        """How long it has to wait, now that nothing can be claimed."""
+        wait = self.store.claim(self.source, **how)
+        assert not isinstance(wait, Claim), f"claimed {told(wait)}"
+        return wait
+
+    def until_due(self, **how: bool) -> tuple[float, Claim]:
+        """Wait as the store says until there is a claim; returns the seconds, and it."""
+        waited = 0.0
+        while True:
+            answer = self.store.claim(self.source, **how)
+            if isinstance(answer, Claim):
+                return waited, answer
+            assert answer is not None, "nothing will be due"
+            self.kit.advance(answer)
+            waited += answer
+
+    def deliver(self, **how: bool) -> Claim:
+        """Send what is due, now or after the store's wait."""
+        _, claim = self.until_due(**how)
+        self.store.freeze(claim.digest.id, "body")
+        self.store.settle(claim.digest.id)
+        return claim
+
+
+def identity(kind: str, level: str = "error") -> Identity:
+    return Identity(id=kind, logger="shop", level=level, type=kind, place=f"shop.py {kind}")
+
+
+def event(text: str) -> Event:
+    return {"event": text, "level": "error"}
+
+
+def told(claim: Claim) -> dict[str, int]:
+    """What a message says happened, and how often."""
+    return {f"{r.identity.type} {r.state}": r.count for r in claim.digest.reports}

@@ -1,0 +1,152 @@
+"""`alerts` and `watch_loop`: what nobody watches is told all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+import pytest
+
+import wecom_logging
+from tests.helpers.support import eventually
+from wecom_logging.simulator.server import Simulator
+
+
+def run_job(sim: Simulator, error: BaseException | None = None) -> None:
+    env = sim.env("robot")
+    with wecom_logging.alerts(
+        "nightly import", webhook_key=env["WECOM_WEBHOOK_KEY"], api_base=env["WECOM_API_BASE"]
+    ):
+        if error is not None:
+            raise error
+
+
+def test_a_failed_job_is_told_before_the_block_is_left(sim: Simulator) -> None:
+    with pytest.raises(LookupError):
+        run_job(sim, LookupError("no such file"))
+    (message,) = sim.messages
+    assert "LookupError" in message.content
+    assert "nightly import failed" in message.content
+    assert "test_alerts.py" in message.content
+
+
+def test_works_again_after_three_failures_is_said_once(sim: Simulator) -> None:
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            run_job(sim, LookupError("no such file"))
+    sim.clear()
+    run_job(sim)
+    run_job(sim)
+    (message,) = sim.messages
+    assert message.msgtype == "text"
+    assert message.content.endswith("nightly import works again after 3 failures")
+
+
+def test_a_recovery_that_could_not_be_told_is_told_after_the_next_run(
+    sim: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(LookupError):
+        run_job(sim, LookupError("no such file"))
+    with sim.down():
+        run_job(sim)
+    assert "next time" in capsys.readouterr().err
+    run_job(sim)
+    assert "after 1 failure" in sim.messages[-1].content
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [(SystemExit(0), 0), (SystemExit(None), 0), (SystemExit(3), 1), (KeyboardInterrupt(), 0)],
+)
+def test_only_failures_are_told(sim: Simulator, ending: BaseException, told: int) -> None:
+    with pytest.raises(type(ending)):
+        run_job(sim, ending)
+    assert len(sim.messages) == told
+
+
+def test_without_options_the_root_loggers_handler_is_used(sim: Simulator) -> None:
+    env = sim.env("robot")
+    handler = wecom_logging.install(
+        webhook_key=env["WECOM_WEBHOOK_KEY"], api_base=env["WECOM_API_BASE"]
+    )
+
+    @wecom_logging.alerts("clean-up")
+    def job() -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        job()
+    assert handler.flush()
+    assert handler.stats().reported == 1
+
+
+def test_an_exception_that_was_told_is_not_told_again_when_nobody_catches_it(
+    sim: Simulator, run_program
+) -> None:
+    done = run_program(
+        """
+        import wecom_logging
+        wecom_logging.install()
+        with wecom_logging.alerts("nightly import"):
+            raise LookupError("no such file")
+        """,
+        sim,
+    )
+    assert done.returncode == 1
+    assert "LookupError" in done.err
+    (message,) = sim.messages
+    assert "· 1 error ·" in message.content
+
+
+def test_where_nothing_can_be_remembered_the_job_runs(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)
+    with pytest.raises(LookupError):
+        run_job(sim, LookupError("no such file"))
+    run_job(sim)
+    assert len(sim.messages) == 1
+
+
+def test_a_lost_task_is_one_clean_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise ValueError("in the background")
+
+    async def main() -> None:
+        wecom_logging.watch_loop()
+        task = asyncio.create_task(fail(), name="refresh")
+        while not task.done():
+            await asyncio.sleep(0)
+        del task
+
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        asyncio.run(main())
+        eventually(lambda: caplog.records)
+    (record,) = caplog.records
+    assert record.getMessage() == "Task exception was never retrieved"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "in the background"
+    assert record.__dict__["task_name"] == "refresh"
+
+
+def test_the_loops_own_handler_is_still_called() -> None:
+    seen = []
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: seen.append(context["message"]))
+    wecom_logging.watch_loop(loop, logging.getLogger("quiet"))
+    loop.call_exception_handler({"message": "odd"})
+    loop.close()
+    assert seen == ["odd"]
+
+
+def test_importing_the_package_imports_no_framework() -> None:
+    import subprocess
+
+    code = (
+        "import sys, wecom_logging.handler, wecom_logging.contrib.django\n"
+        "print([m for m in ('django', 'flask', 'celery', 'starlette') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

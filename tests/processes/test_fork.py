@@ -1,0 +1,185 @@
+"""Promise 8: a forked child delivers its own errors; the parent's stay the parent's."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+
+from tests.helpers.support import Finished, counted
+from wecom_logging.simulator.faults import Fault
+from wecom_logging.simulator.server import Simulator
+
+CONFIGURE = "logging.config.dictConfig(LOGGING)\nhandler = logging.getLogger().handlers[0]\n"
+
+
+def _program(body: str) -> str:
+    return CONFIGURE + textwrap.dedent(body)
+
+
+def test_fork_while_threads_log_and_the_courier_sends(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    sim.faults.add(Fault("slow", call="webhook/send", delay=0.2, times=3))
+    body = """
+        stop = threading.Event()
+        counts = []
+        def work():
+            n = 0
+            while not stop.is_set():
+                log.error("busy %d", n); n += 1
+                time.sleep(0.0005)
+            counts.append(n)
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        [t.start() for t in threads]
+        while not handler.stats().seen: pass
+        children = []
+        for i in range(5):
+            pid = os.fork()
+            if not pid:
+                import requests
+                assert handler.stats().seen == 0, handler.stats()
+                requests.Session().close()
+                log.error("child %d", i)
+                assert handler.stats().seen == 1
+                assert handler.flush(20), handler.stats()
+                os._exit(0)
+            children.append(pid)
+            time.sleep(0.3)  # forks all over the time that the first requests take
+        failed = [os.waitpid(pid, 0)[1] for pid in children]
+        stop.set(); [t.join() for t in threads]
+        assert handler.stats().seen == sum(counts), (handler.stats(), counts)
+        assert not any(failed), failed
+        print(sum(counts) + len(children))
+        """
+    done = run_program(_program(body), sim, rate_limit=[[1000, 60]])
+    assert done.returncode == 0, done.err
+    assert counted(sim.messages) == int(done.out), done.err
+
+
+def test_pending_of_the_parent_is_told_once(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        for i in range(7): log.error("parent %d", i)
+        pid = os.fork()
+        if not pid:
+            sys.exit(0)     # an ordinary exit: the child's hooks run, with nothing to tell
+        os.waitpid(pid, 0)
+        """
+    done = run_program(_program(body), sim, group_wait=3.0)
+    assert counted(sim.messages) == 7, done.err
+    assert len(sim.messages) == 1
+
+
+def test_a_child_of_a_child_exits_normally(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        log.error("parent")
+        if not os.fork():
+            log.error("child")
+            if not os.fork():
+                log.error("grandchild")
+                sys.exit(0)
+            os.wait()
+            sys.exit(0)
+        os.wait()
+        """
+    done = run_program(_program(body), sim)
+    assert counted(sim.messages) == 3, done.err
+
+
+def test_a_fork_that_pythons_hooks_do_not_see(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        import ctypes
+        log.error("parent"); handler.flush()
+        libc = ctypes.PyDLL(None)   # keeps the GIL, as a server written in C does
+        pid = libc.fork()
+        if not pid:
+            log.error("child")
+            ok = handler.flush(20) and handler.stats().seen == 1
+            os._exit(0 if ok else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        """
+    done = run_program(_program(body), sim)
+    assert done.returncode == 0, done.err
+    assert counted(sim.messages) == 2, done.err
+
+
+def test_a_child_of_such_a_fork_exits_without_waiting_for_the_parents_errors(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        import ctypes
+        log.error("parent")
+        worker = handler._worker   # until it waits for company
+        while not worker._run_lock.locked() or worker._inbox.qsize() or worker.busy: pass
+        pid = ctypes.PyDLL(None).fork()
+        if not pid:
+            sys.exit(0)
+        began = time.monotonic()
+        assert os.waitpid(pid, 0)[1] == 0
+        assert time.monotonic() - began < 15, "close_timeout: it has waited"
+        """
+    done = run_program(_program(body), sim, group_wait=3.0, store="memory", close_timeout=20)
+    assert done.returncode == 0, done.err
+    assert "not delivered" not in done.err
+    assert counted(sim.messages) == 1, done.err
+
+
+def test_a_child_opens_its_own_connection_and_keeps_the_token(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        log.error("parent"); assert handler.flush()
+        if not os.fork():
+            log.error("child"); assert handler.flush()
+            os._exit(0)
+        os.wait()
+        log.error("parent again"); assert handler.flush()
+        """
+    done = run_program(_program(body), sim, kind="app")
+    assert counted(sim.messages) == 3, done.err
+    assert len(sim.calls("gettoken")) == 1
+
+
+def test_a_fork_that_is_not_seen_while_the_courier_sends(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    sim.faults.add("slow", "webhook/send", delay=1.0, times=1)
+    body = """
+        import ctypes
+        log.critical("parent")
+        while not handler._worker.busy: pass
+        time.sleep(0.2)   # the request is on its way, and locks are held
+        libc = ctypes.PyDLL(None)
+        pid = libc.fork()
+        if not pid:
+            log.critical("child")
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        """
+    done = run_program(_program(body), sim, store="memory")
+    assert done.returncode == 0, done.err
+    assert "not delivered" not in done.err
+    assert counted(sim.messages) == 2, done.err
+
+
+def test_a_flush_tells_what_a_killed_child_had_left_in_the_store(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        log.error("parent"); assert handler.flush()
+        child = os.fork()
+        if not child:
+            log.error("child")
+            while handler._worker.busy or not handler._worker.cycle.kept: time.sleep(0.005)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert handler.flush()
+        """
+    done = run_program(_program(body), sim)
+    assert done.returncode == 0, done.err
+    assert counted(sim.messages) == 2, done.err

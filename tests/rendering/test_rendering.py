@@ -1,0 +1,428 @@
+"""What a message says, rule by rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+from typing import Any
+
+import pytest
+
+from tests.helpers.rendering_cases import (
+    HOUR,
+    MINUTE,
+    NOW,
+    TIMEOUT,
+    digest,
+    error,
+    event,
+    frame,
+    library,
+    report,
+)
+from wecom_logging._model.digest import Digest, Outage, Report
+from wecom_logging._model.text import columns
+from wecom_logging._rendering import Style, render, report_text
+from wecom_logging._rendering.labels import LABELS
+from wecom_logging._rendering.links import fill, unknown_fields
+from wecom_logging._rendering.sample import Sample, read
+from wecom_logging._rendering.times import TimeFormatter, per_unit
+
+ZONE = timezone(timedelta(hours=8))
+STYLE = Style("shop", "prod", timezone=ZONE)
+
+NEW = report("1111", "KeyError", "a.py f", count=3)
+CRITICAL = report("2222", "OSError", "b.py f", level="critical", count=1)
+AGAIN = report("3333", "ValueError", "c.py f", state="again", count=50)
+STILL = report("4444", "TypeError", "d.py f", state="still", count=9)
+SURGE = replace(STILL, news=True)
+OVER = report("5555", "EOFError", "e.py f", state="over", count=0, total=70, last=NOW - 600)
+OTHERS = replace(NEW, identity=NEW.identity._replace(id="others", type="", place=""), count=40)
+
+
+def lines(*reports: Report, style: Style = STYLE, **more: Any) -> list[str]:
+    return render(digest(*reports, **more), style).message.content.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([NEW], "🔴 shop prod · 3 errors · KeyError"),
+        ([CRITICAL], "🔴 CRITICAL shop prod · 1 error · OSError"),
+        ([AGAIN, NEW], "🔴 shop prod · 53 errors · KeyError +1 kind"),
+        ([AGAIN, STILL], "🟠 shop prod · 59 errors · ValueError +1 kind"),
+        ([AGAIN, STILL, OVER], "🟠 shop prod · 59 errors · ValueError +1 kind"),
+        ([SURGE], "🔴 shop prod · 9 errors · TypeError"),
+        ([OVER], "🟢 shop prod · 0 errors · OVER EOFError"),
+        ([OVER, replace(OVER)], "🟢 shop prod · 0 errors · OVER EOFError +1 kind"),
+        ([OTHERS], "🔴 shop prod · 40 errors · others"),
+        (
+            [replace(CRITICAL, state="over", count=0, news=False)],
+            "🟢 shop prod · 0 errors · OVER OSError",
+        ),
+        ([], "🟢 shop prod · 0 errors"),
+    ],
+)
+def test_first_line(reports: list[Report], expected: str) -> None:
+    """Marker, CRITICAL, app, count, first kind, how many more."""
+    assert lines(*reports)[0] == expected
+
+
+def test_late_messages_are_white() -> None:
+    """After an outage, or when a process before this one left the errors behind."""
+    assert lines(NEW, outage=Outage(NOW - 60, "refused"))[0].startswith("⚪")
+    old = replace(NEW, last=NOW - 300)
+    assert lines(old, style=STYLE._replace(started=NOW - 10))[0].startswith("⚪")
+    assert lines(old, style=STYLE._replace(started=NOW - 400))[0].startswith("🔴")
+
+
+@pytest.mark.parametrize(
+    ("app", "kind", "expected"),
+    [
+        ("shop", "K" * 80, f"🔴 shop prod · 1,234,567 errors · {'K' * 29}…"),
+        ("a" * 70, "KeyError", f"🔴 {'a' * 25}… prod · 1,234,567 errors · KeyError"),
+        ("支付" * 20, "KeyError", f"🔴 {'支付' * 6}… prod · 1,234,567 errors · KeyError"),
+    ],
+)
+def test_first_line_is_cut(app: str, kind: str, expected: str) -> None:
+    """The last part goes first, then the app, never the count."""
+    many = report("1111", kind, "a.py f", count=1234567)
+    line = lines(many, style=STYLE._replace(app=app))[0]
+    assert columns(line) <= 64
+    assert line == expected
+
+
+def test_a_long_kind_keeps_the_number_of_kinds() -> None:
+    """How many kinds there are says more than the end of a name."""
+    long = report("1111", "K" * 80, "a.py f", count=12)
+    line = lines(long, STILL)[0]
+    assert line.endswith("K… +1 kind")
+    assert columns(line) == 64
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        (STYLE, "> web-1 · 14:03:25–14:03:26 +08"),
+        (STYLE._replace(show_offset=False), "> web-1 · 14:03:25–14:03:26"),
+        (STYLE._replace(release="2.3"), "> web-1 · release 2.3 · 14:03:25–14:03:26 +08"),
+        (
+            STYLE._replace(release="2.3", started=NOW - 40),
+            "> web-1 · release 2.3 (up 40 s) · 14:03:25–14:03:26 +08",
+        ),
+        (
+            STYLE._replace(release="2.3", started=NOW - HOUR),
+            "> web-1 · release 2.3 · 14:03:25–14:03:26 +08",
+        ),
+        (STYLE._replace(started=NOW - 840), "> web-1 · up 14 min · 14:03:25–14:03:26 +08"),
+        (STYLE._replace(timezone=timezone.utc), "> web-1 · 06:03:25–06:03:26 UTC"),
+        (
+            STYLE._replace(timezone=timezone(-timedelta(hours=3, minutes=30))),
+            "> web-1 · 02:33:25–02:33:26 -03:30",
+        ),
+    ],
+)
+def test_second_line(style: Style, expected: str) -> None:
+    """Host, release, uptime in the first hour, from and to."""
+    assert lines(NEW, style=style)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (NOW, NOW, "14:03:26 +08"),
+        (NOW - 2 * 86400, NOW - 2 * 86400 + 60, "2 Mar 14:03:26–14:04:26 +08"),
+        (NOW - 15 * HOUR, NOW, "3 Mar 23:03:26 – 14:03:26 +08"),
+        (NOW - 400 * 86400, NOW - 400 * 86400, "28 Jan 2025 14:03:26 +08"),
+        (float("nan"), float("inf"), "1 Jan 1970 08:00:00 – 8 Mar 9892 20:26:40 +08"),
+    ],
+)
+def test_spans(start: float, end: float, expected: str) -> None:
+    """The date only if it is not today."""
+    assert TimeFormatter(NOW, ZONE, LABELS["en"]).span(start, end) == expected
+
+
+def test_order() -> None:
+    """CRITICAL, new, again and still by count, over."""
+    content = "\n".join(lines(OVER, STILL, AGAIN, NEW, CRITICAL))
+    types = ("OSError", "KeyError", "ValueError", "TypeError", "EOFError")
+    places = [content.index(f" {name}", content.index("\n\n")) for name in types]
+    assert places == sorted(places)
+
+
+def test_over_lines_carry_no_count_of_ours() -> None:
+    """Duration and total, without a multiplication sign."""
+    line = lines(OVER)[3]
+    assert line == "**OVER** EOFError · none for 10 min · 70 in all"
+
+
+def test_others_are_counted_by_themselves() -> None:
+    """What is beyond `max_groups` has no type and no place."""
+    assert "others ×40" in lines(NEW, OTHERS)
+
+
+def test_what_else_there_is_to_say() -> None:
+    """Doubtful counts, an outage, a loss: each in a line of its own."""
+    doubtful = replace(NEW, doubtful=2)
+    found = lines(doubtful, outage=Outage(NOW - 600, "timed out"), lost=7)
+    assert found[2:5] == [
+        "> of these, 2 may have been told before",
+        "> late: WeCom could not be reached since 13:53 (timed out)",
+        "> 7 errors lost before anybody could be told",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "value", "shown"),
+    [
+        ("pay failed", "no route", ["pay failed", "> no route"]),
+        ("no route", "no route", ["no route"]),
+        ("pay failed: no route", "no route", ["pay failed: no route"]),
+        ("", "no route", ["> no route"]),
+        ("no route", "to bank: no route", ["> to bank: no route"]),
+        ("pay failed", "", ["pay failed"]),
+        ("OSError", "no route", ["> no route"]),
+    ],
+)
+def test_nothing_is_said_twice(message: str, value: str, shown: list[str]) -> None:
+    """The logged message and the exception's own are often the same."""
+    failed = report("1111", "OSError", samples=(event(message, error("OSError", value)),))
+    found = lines(failed)
+    place = next(i for i, line in enumerate(found) if line.startswith("`"))
+    assert found[4:place] == shown
+
+
+def test_own_frames_first() -> None:
+    """Where it broke in the application, and at most two callers."""
+    frames = [frame(f"a{n}.py", n, "f", f"step({n})") for n in range(1, 6)]
+    failure = error("OSError", "no", *frames, library("lib/x.py", 9, "g"))
+    rendered = render(digest(report("1111", "OSError", samples=(event("m", failure),))), STYLE)
+    trace = [line for line in rendered.message.content.split("\n") if "`" in line]
+    assert trace == ["`a5.py:5 f`", "`step(5)`", "← `a4.py:4 f`", "← `a3.py:3 f`"]
+    assert rendered.frames_left_out == ("1111" * 4,)
+    assert rendered.cut
+
+
+def test_the_place_of_the_identity_gets_the_line_of_the_sample() -> None:
+    """Its spelling is kept: qualified name, path below the import root."""
+    failure = error("OSError", "no", frame("/srv/app/pay/gateway.py", 41, "post"))
+    known = report("1111", "OSError", "pay/gateway.py Gateway.post", samples=(event("m", failure),))
+    assert "`pay/gateway.py:41 Gateway.post`" in lines(known)
+    other = report("1111", "OSError", "pay/other.py Other.post", samples=(event("m", failure),))
+    assert "`pay/other.py Other.post`" in lines(other)
+
+
+def test_no_source_if_not_wanted() -> None:
+    """`show_source=False` keeps code out of messages."""
+    known = report("1111", "ConnectTimeout", "pay/gateway.py post", samples=(TIMEOUT,))
+    assert "session.post" not in "\n".join(lines(known, style=STYLE._replace(show_source=False)))
+
+
+def test_without_an_exception() -> None:
+    """The message takes the place of the type, the logger is shown."""
+    sample = event("stock is negative: -3")
+    known = report("1111", "", "pay/views.py charge", logger="shop.stock", samples=(sample,))
+    found = lines(known)
+    assert found[0].endswith("· stock is negative: -3")
+    assert found[3] == "**NEW** stock is negative: -3 **×1**"
+    assert found[4] == "`pay/views.py:92 charge`"
+    assert "shop.stock" in found[5]
+
+
+def test_one_cause_is_one_block() -> None:
+    """Its count is the sum, its places carry none of ours."""
+    reports = [
+        report(f"{n}111", "OSError", f"v{n}.py get", cause="c", count=n) for n in range(1, 5)
+    ]
+    found = lines(*reports)
+    assert found[0] == "🔴 shop prod · 10 errors · OSError"
+    assert found[3:8] == [
+        "**NEW** OSError **×10** in 4 places",
+        "4 `v4.py get`",
+        "3 `v3.py get`",
+        "2 `v2.py get`",
+        "1 `v1.py get`",
+    ]
+
+
+def test_a_block_in_one_place_lists_where_it_was_logged() -> None:
+    """If all broke in the same place, callers tell them apart."""
+    failure = error("OSError", "no", frame("db.py", 5, "connect"))
+    reports = [
+        report(
+            f"{n}111",
+            "OSError",
+            "db.py connect",
+            cause="c",
+            count=n,
+            samples=(event("m", failure, pathname=f"v{n}.py", lineno=n, func_name="get"),),
+        )
+        for n in (1, 2)
+    ]
+    found = lines(*reports)
+    assert [line for line in found if "`" in line] == [
+        "`db.py:5 connect`",
+        "2 `v2.py:2 get`",
+        "1 `v1.py:1 get`",
+    ]
+
+
+def test_groups_that_are_over_are_a_block_of_their_own() -> None:
+    """What goes on and what is over are two things to say, whatever the cause."""
+    both = [
+        report("1111", "OSError", "a.py f", cause="c"),
+        replace(report("2222", "OSError", "b.py f", cause="c"), state="over", count=0),
+    ]
+    found = "\n".join(lines(*both))
+    assert "**NEW** OSError **×1**" in found
+    assert "**OVER** OSError" in found
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        (3.0, 1.5, ("180", "90", 1)),
+        (0.05, 0.01, ("3", "0.6", 1)),
+        (0.001, 0.0005, ("3.6", "1.8", 2)),
+        (50.0, 0.0001, ("3,000", "0.0", 1)),
+    ],
+)
+def test_rates(now: float, before: float, expected: tuple[str, str, int]) -> None:
+    """Per minute, or per hour if both are rare."""
+    assert per_unit(now, before) == expected
+
+
+def test_going_on() -> None:
+    """Trend, and the total since when."""
+    going = replace(STILL, total=1532, since=NOW - 5 * MINUTE, span=60.0, before=(2, 60.0))
+    assert "**STILL** TypeError **×9** · ↑ 9/min, before 2/min · 1,532 since 13:58" in lines(going)
+
+
+@pytest.mark.parametrize("shape", ["full", "short", "text", "bare"])
+def test_shapes_hold_their_bytes(shape: Any) -> None:
+    """Each step is plainer; the last one holds nothing that was logged."""
+    known = report("7f3a", "ConnectTimeout", "pay/gateway.py post", samples=(TIMEOUT,))
+    message = render(digest(known), STYLE, shape=shape).message
+    assert len(message.content.encode()) <= (2048 if shape == "full" else 1024)
+    assert message.msgtype == ("markdown" if shape in ("full", "short") else "text")
+    assert ("gateway timeout" in message.content) == (shape != "bare")
+    assert "pay/gateway.py" in message.content
+
+
+def test_the_bare_shape_does_not_look_at_samples() -> None:
+    """It is what is left when nothing else can be rendered."""
+
+    class Trap(dict[str, Any]):
+        def get(self, *args: object) -> Any:
+            raise AssertionError
+
+    known = report("7f3a", "OSError", "a.py f", samples=(Trap(),))
+    assert "OSError ×1 a.py f" in render(digest(known), STYLE, shape="bare").message.content
+
+
+def test_file_follows() -> None:
+    """The reader is told where the rest is."""
+    content = render(digest(NEW), STYLE, file_follows=True).message.content
+    assert content.endswith('<font color="comment">whole report in the file below · m-5c1e</font>')
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        "text",
+        7,
+        [],
+        {},
+        {"event": None, "exception": "Traceback", "lineno": "x"},
+        {"exception": [None, 3, {"frames": [None, {"lineno": 1e9, "locals": []}]}]},
+        {"exception": [{"exceptions": [[], None, [{}]], "exc_notes": 3, "syntax_error": "x"}]},
+        {"event": {"a": float("inf")}, "breadcrumbs": {"a": 1}, 5: 6},
+        {"n": 10**5000, "deep": None},
+    ],
+)
+def test_odd_events(raw: Any) -> None:
+    """What comes out of a store is as little trusted as a log line."""
+    assert isinstance(read(raw), Sample)
+    known = report("1111", "OSError", "a.py f", samples=(raw,))
+    assert "**NEW** OSError **×1**" in lines(known)
+
+
+def test_a_value_nested_without_end() -> None:
+    """Deeper than JSON goes."""
+    nested: list[Any] = []
+    for _ in range(100000):
+        nested = [nested]
+    assert read({"deep": nested}).context == {"deep": "?"}
+
+
+# -- links -----------------------------------------------------------------------------
+
+
+def test_link_values_are_encoded() -> None:
+    """No value can leave its place in the URL, nor the link its brackets."""
+    url = fill('https://l/?q={request_id}&x={"a":1}', {"request_id": "a b)&c=(d 付"})
+    assert url == "https://l/?q=a%20b%29%26c%3D%28d%20%E4%BB%98&x=%7B%22a%22:1%7D"
+
+
+def test_unknown_fields_of_a_link() -> None:
+    """For the check of the option."""
+    assert unknown_fields("https://l/{id}/{from}/{to}/{logger}{type}{request_id}{trace_id}") == ()
+    assert unknown_fields("https://l/{user}?{id}&{level}") == ("level", "user")
+
+
+def test_a_link_with_all_fields() -> None:
+    """Times are milliseconds, with a minute of margin at both ends."""
+    sample = event("m", error("OSError", "no"), request_id="r1", trace_id="t1")
+    known = report("1111", "OSError", "a.py f", samples=(sample,), first=NOW - 5)
+    style = STYLE._replace(
+        link="https://l/{id}/{logger}/{type}/{request_id}/{trace_id}/{from}-{to}"
+    )
+    url = f"https://l/{'1111' * 4}/pay.views/OSError/r1/t1/1772604141000-1772604266000"
+    assert f"[logs]({url})" in "\n".join(lines(known, style=style))
+
+
+def test_a_link_that_became_too_long_is_left_out() -> None:
+    """Half a link leads nowhere."""
+    assert fill("https://l/{type}", {"type": "x" * 100000}) == ""
+
+
+# -- the file --------------------------------------------------------------------------
+
+
+def test_the_file_holds_what_did_not_fit() -> None:
+    """All groups, all distinct messages, all frames."""
+    samples = tuple(event(f"order {n} failed", *TIMEOUT["exception"]) for n in (1, 2, 2))
+    many = [report("7f3a", "ConnectTimeout", "pay/gateway.py post", samples=samples)]
+    many += [report(f"{n:04x}", f"Kind{n}Error", "a.py f") for n in range(200)]
+    content = report_text(digest(*many), STYLE)
+    assert content.count("order 1 failed") == content.count("order 2 failed") == 1
+    assert "requests/sessions.py:637 post" in content
+    assert all(f"Kind{n}Error" in content for n in range(200))
+
+
+def test_the_file_is_bounded() -> None:
+    """What does not fit is in the list, and the end says so."""
+    big = event("x" * 60000, error("OSError", "y" * 60000))
+    many = tuple(report(f"{n:04x}", "OSError", f"a{n}.py f", samples=(big,)) for n in range(60))
+    content = report_text(Digest("5c1e" * 4, many, NOW), STYLE)
+    assert len(content.encode()) <= 1024 * 1024
+    assert content.endswith("more in the list above only\n")
+    assert "a59.py f" in content
+
+
+def test_a_group_that_is_over_is_drawn_once_with_its_last_errors() -> None:
+    last = replace(STILL, last=NOW - 660)
+    content = "\n".join(lines(last, replace(last, state="over", count=0)))
+    assert content.count("TypeError") == 2, "headline and block"
+    assert "over: none for 11 min" in content
+    assert "OVER" not in content
+
+
+def test_what_is_over_takes_a_few_lines_only() -> None:
+    over = [
+        replace(OVER, identity=OVER.identity._replace(id=f"{n:016x}", cause="")) for n in range(300)
+    ]
+    content = "\n".join(lines(NEW, *over))
+    assert content.count("**OVER**") == 6
+    assert "294" in content

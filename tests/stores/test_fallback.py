@@ -1,0 +1,268 @@
+"""Degrade and return: what a worker does while its store cannot be reached, and after."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.helpers.store_kits import Client, event, identity, told
+from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
+from wecom_logging._stores.fallback import FallbackStore, without
+from wecom_logging._stores.memory import MemoryStore
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Failure, Fleet, Rules, StoreError
+from wecom_logging._stores.split_limit import share, until_turn
+
+RULES = Rules()
+
+
+class Shaky:
+    """A store that can be cut off: before a step is done, or after it (then nobody knows)."""
+
+    durable = True
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.cut = clock, ""
+        self.steps = 0
+        self.empty()
+
+    def empty(self) -> None:
+        self.inner = MemoryStore(clock=self.clock, wall=self.clock, max_groups=1000)
+
+    def __getattr__(self, name: str) -> Any:
+        step = getattr(self.inner, name)
+
+        def run(*arguments: Any, **options: Any) -> Any:
+            self.steps += 1
+            if self.cut == "before":
+                raise StoreError("connection refused")
+            answer = step(*arguments, **options)
+            if self.cut == "after":
+                raise StoreError("timed out", unclear=True)
+            return answer
+
+        return run
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Place:
+    """A kit of one worker behind a shaky store, as `Client` wants it."""
+
+    shared = True
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.shaky = Shaky(self.clock)
+
+    def open(self, **options: Any) -> FallbackStore:
+        return FallbackStore(
+            self.shaky,  # type: ignore[arg-type]
+            RULES,
+            "the store",
+            clock=self.clock,
+            wall=self.clock,
+        )
+
+    def advance(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+
+@pytest.fixture
+def place() -> Place:
+    random.seed(1)
+    return Place()
+
+
+@pytest.fixture
+def client(place: Place) -> Client:
+    client = Client(place)
+    client.store._fleet = Fleet(0, 1)  # type: ignore[attr-defined]
+    return client
+
+
+def settled(client: Client) -> tuple[int, int]:
+    account = client.store.account(client.source)
+    return account.reported, account.lost
+
+
+def back(place: Place) -> None:
+    """It can be reached again, and is tried with the next visit."""
+    place.shaky.cut = ""
+    place.advance(90)
+
+
+def test_while_it_is_away_the_process_alerts_for_itself(
+    place: Place, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.shaky.cut = "before"
+    for _ in range(3):
+        client.log("A", 2)
+    assert told(client.deliver()) == {"A new": 6}
+    assert settled(client) == (6, 0)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_was_not_told_is_merged_when_it_is_back(place: Place, client: Client) -> None:
+    client.log("A", 1)
+    place.shaky.cut = "before"
+    client.log("A", 2)
+    client.log("B", 3, samples=(event("text"),))
+    back(place)
+    claim = client.claim(urgent=True)
+    assert told(claim) == {"A new": 3, "B new": 3}
+    assert [s["event"] for r in claim.digest.reports for s in r.samples] == ["text"]
+    client.store.settle(claim.digest.id)
+    assert settled(client) == (6, 0)
+
+
+@pytest.mark.parametrize("told_alone", [False, True])
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_batch_of_which_nobody_knew_is_counted_once(
+    place: Place, client: Client, cut: str, told_alone: bool
+) -> None:
+    client.log("A", 1)
+    client.deliver()
+    place.shaky.cut = cut
+    client.log("A", 5)
+    place.shaky.cut = "before"
+    client.log("A", 7)
+    if told_alone:
+        assert told(client.deliver(urgent=True)) == {"A new": 12}
+    back(place)
+    client.log("A", 1)
+    claim = client.claim(urgent=True)
+    assert sum(told(claim).values()) == (1 if told_alone else 13)
+    client.store.settle(claim.digest.id)
+    assert settled(client) == (14, 0)
+
+
+def test_a_settlement_that_did_not_get_through_is_made_good(place: Place, client: Client) -> None:
+    client.log("A", 4)
+    claim = client.claim(urgent=True)
+    client.store.freeze(claim.digest.id, "body")
+    place.shaky.cut = "before"
+    client.store.settle(claim.digest.id)
+    assert settled(client) == (0, 0)
+    place.shaky.cut = ""
+    place.advance(5)  # before the lease ends
+    client.store.claim(client.source)
+    assert settled(client) == (4, 0)
+
+
+def test_nothing_is_sent_that_could_not_be_frozen(place: Place, client: Client) -> None:
+    client.log("A")
+    claim = client.claim(urgent=True)
+    place.shaky.cut = "before"
+    with pytest.raises(StoreError):
+        client.store.freeze(claim.digest.id, "body")
+    assert not client.store.renew(claim.digest.id)
+    client.store.release(claim.digest.id, Failure("nothing sent", 1.0))
+
+
+def test_a_message_claimed_alone_is_settled_alone_although_the_store_is_back(
+    place: Place, client: Client
+) -> None:
+    place.shaky.cut = "before"
+    client.log("A", 4)
+    _, claim = client.until_due()
+    place.shaky.cut = ""
+    client.store.freeze(claim.digest.id, "body")
+    client.store.settle(claim.digest.id)
+    back(place)
+    assert settled(client) == (4, 0)
+    assert client.store.claim(client.source) is None
+
+
+def test_an_emptied_store_is_noticed_and_its_loss_declared(
+    place: Place, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.log("A", 2)
+    client.deliver()
+    client.log("A", 3)
+    assert settled(client) == (2, 0)
+    place.shaky.empty()
+    client.log("A", 4)
+    assert settled(client) == (2, 3)
+    assert "3 errors are lost" in capsys.readouterr().err
+    client.deliver()
+    assert settled(client) == (6, 3)
+
+
+def test_it_is_tried_again_ever_more_seldom_and_not_without_need(
+    place: Place, client: Client
+) -> None:
+    place.shaky.cut = "before"
+    client.log("A")
+    client.deliver()
+    assert client.store.claim(client.source) is None, "all is told: nothing to bring it"
+    client.log("A")
+    steps = place.shaky.steps
+    for _ in range(600):
+        client.store.claim(client.source)
+        place.advance(1)
+    assert 10 <= place.shaky.steps - steps <= 25
+
+
+def test_tokens_are_not_waited_for_while_it_is_away(place: Place, client: Client) -> None:
+    place.shaky.cut = "before"
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            client.store.token("key")
+    assert place.shaky.steps == 1
+
+
+def test_a_big_fleet_comes_more_seldom(client: Client) -> None:
+    assert client.store.gather == 0.05
+    client.store._fleet = Fleet(3, 2000)  # type: ignore[attr-defined]
+    assert client.store.gather == 2.0
+
+
+# -- the share of the budget ---------------------------------------------------------------
+
+
+def test_shares_of_a_small_fleet_need_no_turns() -> None:
+    assert share(DEFAULT_RATE_LIMIT, 1) == DEFAULT_RATE_LIMIT
+    assert share(DEFAULT_RATE_LIMIT, 4) == ((2, 60.0), (112, 3600.0))
+    assert until_turn(DEFAULT_RATE_LIMIT, Fleet(3, 4), 12345.6) == 0.0
+
+
+@pytest.mark.parametrize("size", [2, 9, 10, 50, 200])
+def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
+    """Each tells as soon and as often as it may, for an hour; nobody knows of the others."""
+    clocks, sent = Clock(), []
+    stores = []
+    for rank in range(size):
+        shaky = Shaky(clocks)
+        shaky.cut = "before"
+        store = FallbackStore(shaky, RULES, "x", clock=clocks, wall=clocks)  # type: ignore[arg-type]
+        store._fleet = Fleet(rank, size)
+        store.merge(Batch("s", 1, (Entry(identity("A", "critical"), 1),)))
+        stores.append(store)
+    step = 0.25 if size < 100 else 1.0
+    for tick in range(int(600 / step)):
+        clocks.now = 1000.0 + tick * step
+        for number, store in enumerate(stores):
+            claim = store.claim("s")
+            if isinstance(claim, Claim):
+                sent.append(clocks.now)
+                store.settle(claim.digest.id)
+                kind = f"{number} {clocks.now}"
+                store.merge(Batch("s", 1, (Entry(identity(kind, "critical"), 1),)))
+    assert sent[0] - 1000.0 < 10.0, "the first of them speaks within seconds"
+    for i, at in enumerate(sent):
+        assert sum(at <= other < at + 60.0 for other in sent[i:]) <= 18
+
+
+def test_without_what_was_told_counts_can_be_negative() -> None:
+    entries = (Entry(identity("A"), 5, (event("a"),), doubtful=5), Entry(identity("B"), 2))
+    gone = (Entry(identity("A"), 3), Entry(identity("B"), 2), Entry(identity("C"), 4))
+    left = {entry.identity.id: (entry.errors, entry.doubtful) for entry in without(entries, gone)}
+    assert left == {"A": (2, 2), "C": (-4, 0)}

@@ -1,0 +1,260 @@
+"""The file: who may read it, what is done about one that cannot be used, and its bounds."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.store_kits import Client, SQLiteKit, event, told
+from wecom_logging._stores import sqlite
+from wecom_logging._stores.codec import decode
+from wecom_logging._stores.documents import TABLE
+from wecom_logging._stores.protocol import StoreError
+from wecom_logging._stores.records import Token
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> SQLiteKit:
+    return SQLiteKit(tmp_path)
+
+
+@pytest.fixture
+def client(place: SQLiteKit) -> Client:
+    return Client(place)
+
+
+def test_no_file_is_made_before_the_first_step(place: SQLiteKit) -> None:
+    client = Client(place)
+    assert not place.path.exists()
+    client.log("A")
+    assert place.path.exists()
+
+
+def test_only_its_owner_may_read_it(place: SQLiteKit, client: Client) -> None:
+    before = os.umask(0)
+    try:
+        client.log("A")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.path.parent.stat().st_mode) == 0o700
+    for path in place.path.parent.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(place: SQLiteKit) -> None:
+    place.path.parent.mkdir(parents=True)
+    place.path.touch(0o644)
+    Client(place).log("A")
+    assert stat.S_IMODE(place.path.stat().st_mode) == 0o600
+
+
+def test_it_survives_its_process(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3, samples=(event("text"),))
+    client.store.close()  # type: ignore[attr-defined]
+    claim = Client(place, "web/2/y").claim(urgent=True)
+    assert told(claim) == {"A new": 3}
+
+
+def test_a_clock_that_is_set_back_does_not_stop_it(place: SQLiteKit, client: Client) -> None:
+    client.log("A")
+    client.deliver()
+    client.log("A")
+    place.now -= 86400
+    waited, claim = client.until_due()
+    assert waited == pytest.approx(60, abs=1)
+    client.store.settle(claim.digest.id)
+    place.now += 86400
+    client.log("A")
+    assert client.until_due()[0] == pytest.approx(0, abs=1)  # the day has passed after all
+
+
+@pytest.mark.parametrize("content", [b"no database" * 99, b"SQLite format 3\x00" + b"x" * 9000])
+@pytest.mark.parametrize("owned", [True, False])
+def test_a_damaged_file_is_set_aside_or_left_alone(
+    place: SQLiteKit, content: bytes, owned: bool
+) -> None:
+    place.path.parent.mkdir(parents=True)
+    place.path.write_bytes(content)
+    client = Client(place)
+    client.store._owned = owned  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match="set aside" if owned else "left alone"):
+        client.log("A")
+    if owned:
+        assert place.path.with_suffix(".db.damaged").read_bytes() == content
+        client.log("A")
+        assert told(client.claim(urgent=True)) == {"A new": 1}
+    else:
+        assert place.path.read_bytes() == content
+
+
+def test_a_page_that_was_overwritten_is_found(place: SQLiteKit, client: Client) -> None:
+    for n in range(40):
+        client.log(f"kind {n}", samples=(event("x" * 3000),))
+    client.store.close()  # type: ignore[attr-defined]
+    with place.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(200_000))
+    again = Client(place, "web/2/x")
+    again.store._owned = True  # type: ignore[attr-defined]
+    with pytest.raises(StoreError):
+        again.claim(urgent=True)
+    again.log("A")
+
+
+def test_another_programs_database_is_left_alone(place: SQLiteKit, client: Client) -> None:
+    place.path.parent.mkdir(parents=True)
+    other = sqlite3.connect(place.path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.commit()
+    other.close()
+    before = place.path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        client.log("A")
+    assert place.path.read_bytes() == before
+
+
+def test_a_directory_in_its_place_and_a_path_that_cannot_be(tmp_path: Path) -> None:
+    place = SQLiteKit(tmp_path)
+    place.path.mkdir(parents=True)
+    with pytest.raises(StoreError):
+        Client(place).log("A")
+    (tmp_path / "file").touch()
+    place.path = tmp_path / "file" / "store.db"
+    with pytest.raises(StoreError):
+        Client(place).log("A")
+
+
+def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3)
+    connection = client.store._connection  # type: ignore[attr-defined]
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages + 2}")
+    with pytest.raises(StoreError, match="full"):
+        client.log("B", samples=(event("x" * 60_000),))
+    connection.execute("PRAGMA max_page_count=100000")
+    assert told(client.claim(urgent=True)) == {"A new": 3}
+
+
+def test_a_file_that_may_only_be_read(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3)
+    client.store._connection.execute("PRAGMA query_only=ON")  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match="readonly"):
+        client.log("A")
+    client.store._connection.execute("PRAGMA query_only=OFF")  # type: ignore[attr-defined]
+    assert client.store.account(client.source).merged == 3
+
+
+def test_who_holds_the_lock_is_waited_for_but_not_for_ever(
+    place: SQLiteKit, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.log("A")
+    monkeypatch.setattr(sqlite, "BUSY_FOR", 0.3)
+    holder = sqlite3.connect(place.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="locked"):
+        client.log("A")
+    assert 0.2 < time.monotonic() - began < 2.5
+    holder.execute("ROLLBACK")
+    holder.close()
+    client.log("A")
+
+
+def test_a_file_that_was_removed_is_made_anew(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3)
+    for path in place.path.parent.iterdir():
+        path.unlink()
+    client.log("B")
+    assert told(Client(place, "web/2/x").claim(urgent=True)) == {"B new": 1}
+
+
+def test_rows_that_are_no_records_count_as_absent(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3, samples=(event("text"),))
+    other = sqlite3.connect(place.path)
+    for kind, body in (("desk", '{"agenda": 7}'), ("samples", '["text"]'), ("source", "{")):
+        other.execute(f"UPDATE {TABLE} SET body=? WHERE kind=?", (body, kind))
+    other.execute("UPDATE clock_1 SET last='later'")
+    other.commit()
+    other.close()
+    claim = client.until_due()[1]
+    assert told(claim) == {"A new": 3}
+    assert claim.digest.reports[0].samples == ()
+
+
+def test_it_is_bounded(place: SQLiteKit) -> None:
+    client = Client(place, max_groups=50)
+    sizes = []
+    for week in range(20):
+        for n in range(200):
+            client.log(f"kind {week}-{n}", samples=(event("x" * 500),))
+        client.deliver(urgent=True)
+        place.advance(2 * 86400)
+        Client(place, f"web/{week}/x", max_groups=50).wait()
+        sizes.append(place.path.stat().st_size)
+    other = sqlite3.connect(place.path)
+    (rows,) = other.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
+    other.close()
+    assert rows < 150
+    assert max(sizes[10:]) <= max(sizes[:10]) * 1.5
+
+
+def test_what_an_app_left_that_is_gone_is_swept(place: SQLiteKit) -> None:
+    Client(place, app="gone").log("A", samples=(event("long ago"),))
+    place.advance(31 * 86400)
+    Client(place).log("B")
+    other = sqlite3.connect(place.path)
+    kept = other.execute(f"SELECT body FROM {TABLE}").fetchall()
+    other.close()
+    assert not any("long ago" in body for (body,) in kept)
+
+
+def test_an_agenda_that_speaks_of_a_time_that_cannot_be_is_not_believed(
+    place: SQLiteKit, client: Client
+) -> None:
+    client.log("A", 3)
+    other = sqlite3.connect(place.path)
+    body = '{"agenda": {"news": 0, "look_at": 1e300}}'
+    other.execute(f"UPDATE {TABLE} SET body=? WHERE kind='desk'", (body,))
+    other.commit()
+    other.close()
+    assert told(client.until_due()[1]) == {"A new": 3}
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e999", "NaN", "true", "null", '"7"'])
+def test_a_number_that_is_none_is_no_record(number: str) -> None:
+    with pytest.raises(ValueError, match=r"unexpected|digits"):
+        decode(Token, f'{{"refresh_at": {number}}}')
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_opens_its_own_connection(place: SQLiteKit, client: Client) -> None:
+    client.log("A")
+    parents = client.store._connection  # type: ignore[attr-defined]
+    child = os.fork()
+    if not child:
+        client.source = "web/child/x"
+        client.log("A")
+        os._exit(0 if client.store._connection is not parents else 1)  # type: ignore[attr-defined]
+    assert os.waitpid(child, 0)[1] == 0
+    assert client.store._connection is parents  # type: ignore[attr-defined]
+    assert told(client.claim(urgent=True)) == {"A new": 2}
+    (sound,) = parents.execute("PRAGMA integrity_check").fetchone()
+    assert sound == "ok"
+
+
+def test_the_log_is_written_back_after_messages_before_sqlite_would_do_it(
+    place: SQLiteKit, client: Client
+) -> None:
+    """SQLite does it at 1,000 pages, in the middle of whatever is going on: a disk is flushed
+    before the message leaves."""
+    for number in range(150):
+        client.log(f"kind {number % 9}", samples=(event("x" * 8000),))
+        client.deliver(urgent=True)
+        place.advance(300.0)
+    log = place.path.with_name(f"{place.path.name}-wal")
+    assert 0 < log.stat().st_size < 900 * 4096

@@ -1,0 +1,414 @@
+"""From a record to an event: what is taken, what is left out, and that nothing can break it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+import structlog
+
+from wecom_logging._capture.capture import capture, complete
+from wecom_logging._model.serialize import MAX_TEXT, MAX_VALUE
+
+NEEDS_GROUPS = pytest.mark.skipif(sys.version_info < (3, 11), reason="no exception groups")
+
+
+def record(
+    message: object = "it failed", *args: object, error: BaseException | None = None, **extra: Any
+) -> logging.LogRecord:
+    made = logging.LogRecord("shop", logging.ERROR, __file__, 7, message, args, None)
+    if error is not None:
+        made.exc_info = (type(error), error, error.__traceback__)
+    made.__dict__.update(extra)
+    return made
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except BaseException as caught:
+        return caught
+
+
+class Hostile:
+    """`repr` does what it is told."""
+
+    def __init__(self, act: Any) -> None:
+        self.act = act
+
+    def __repr__(self) -> str:
+        return str(self.act())
+
+
+def breaks() -> str:
+    raise RuntimeError("no repr today")
+
+
+# -- message and context ---------------------------------------------------------------
+
+
+def test_the_message_is_rendered_and_the_record_stays_as_it_was() -> None:
+    made = record("order %s failed", 7, order=7)
+    before = dict(made.__dict__)
+    assert capture(made)["event"] == "order 7 failed"
+    assert made.__dict__ == before
+
+
+def test_bad_arguments_are_shown_with_what_is_wrong() -> None:
+    event = capture(record("order %d failed", "seven"))
+    assert event["event"] == "order %d failed [TypeError in formatting; args: ('seven',)]"
+
+
+def test_extra_is_flat_and_ours_win() -> None:
+    event = capture(record(order=7, level_="x", logger="theirs", process="theirs"))
+    assert event["order"] == 7
+    assert event["logger"] == "shop"
+    assert isinstance(event["process"], str)  # it is the record's own: `extra` cannot set it
+
+
+def test_contextvars_are_there() -> None:
+    with structlog.contextvars.bound_contextvars(request_id="ab12"):
+        assert capture(record())["request_id"] == "ab12"
+
+
+def test_what_loguru_binds_is_flat() -> None:
+    assert capture(record(extra={"request_id": "ab12"}))["request_id"] == "ab12"
+
+
+def test_values_become_plain_data() -> None:
+    key = uuid.UUID(int=7)
+    event = capture(
+        record(
+            when=datetime(2026, 3, 4, 14, 3, tzinfo=timezone.utc),
+            day=date(2026, 3, 4),
+            price=Decimal("1.50"),
+            path=PurePosixPath("/srv/shop"),
+            key=key,
+            items={"a": (1, 2), "b": {3}},
+            number=10**5000,
+            raw=b"\xff",
+        )
+    )
+    assert event["when"] == "2026-03-04 14:03:00+00:00"
+    assert (event["day"], event["price"], event["path"]) == ("2026-03-04", "1.50", "/srv/shop")
+    assert event["key"] == str(key)
+    assert event["items"] == {"a": [1, 2], "b": [3]}
+    assert event["number"] == "int of 16,610 bits"
+    assert event["raw"] == "b'\\xff'"
+    json.dumps(event)
+
+
+def test_a_lazy_proxy_is_not_made_to_fetch_what_it_stands_for() -> None:
+    fetched = []
+
+    class Lazy:
+        @property
+        def __class__(self) -> Any:
+            fetched.append(1)
+            return dict
+
+        def __repr__(self) -> str:
+            return "<Lazy>"
+
+    assert capture(record(user=Lazy()))["user"] == "<Lazy>"
+    assert not fetched
+
+
+def test_a_value_that_holds_itself() -> None:
+    loop: dict[str, Any] = {}
+    loop["loop"] = loop
+    json.dumps(capture(record(loop=loop)))
+
+
+# -- bounds ----------------------------------------------------------------------------
+
+
+def test_a_message_of_megabytes_leaves_room_for_the_exception() -> None:
+    event = capture(record("x" * 2_000_000, error=raised(ValueError("why")), order=7))
+    assert len(event["event"]) < MAX_VALUE + 50
+    assert event["event"].endswith("… (2,000,000 characters)")
+    assert event["exception"][0]["exc_value"] == "why"
+    assert event["order"] == 7
+
+
+@pytest.mark.parametrize("text", ["x", "数", "😀", "\ud800"])
+def test_all_texts_together_stay_below_64_kib(text: str) -> None:
+    texts = {f"key{i}": text * 30_000 for i in range(40)}
+    event = capture(record(text * 100_000, error=raised(ValueError(text * 100_000)), **texts))
+    size = len(json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    assert size < MAX_TEXT * 1.1
+    assert "key39" in event["left_out"]
+
+
+def test_what_comes_after_a_slow_repr_is_left_out_and_said() -> None:
+    slow = Hostile(lambda: time.sleep(0.06) or "slow")
+    begun = time.perf_counter()
+    event = capture(record(first=1, slow=slow, second=slow, third=[slow] * 20))
+    assert time.perf_counter() - begun < 0.6  # all of them take 1.3 s
+    assert event["first"] == 1
+    assert event["slow"] == "slow"
+    assert event["left_out"] == "second, third"
+
+
+def test_a_list_of_slow_values_is_left_in_the_middle() -> None:
+    slow = Hostile(lambda: time.sleep(0.03) or "slow")
+    begun = time.perf_counter()
+    event = capture(record(items=[slow] * 50))
+    assert time.perf_counter() - begun < 0.7  # all of them take 1.5 s
+    assert event["items"][0] == "slow"
+    assert event["items"][-1] == "…"
+
+
+def test_a_repr_that_raises_or_is_huge() -> None:
+    event = capture(record(bad=Hostile(breaks), huge=Hostile(lambda: "x" * 5_000_000), after=1))
+    assert event["bad"] == "<Hostile: repr raised RuntimeError>"
+    assert len(event["huge"]) < MAX_VALUE + 50
+    assert event["after"] == 1
+
+
+# -- exceptions ------------------------------------------------------------------------
+
+
+def frames_of(event: dict[str, Any]) -> Iterator[str]:
+    return (frame["name"] for frame in event["exception"][0]["frames"])
+
+
+def test_the_chain_begins_with_the_failure_itself() -> None:
+    root = raised(ConnectionError("refused"))
+    event = capture(record(error=raised(LookupError("no price"), root)))
+    found = [(e["exc_type"], e["exc_value"], e["is_cause"]) for e in event["exception"]]
+    assert found == [("LookupError", "no price", False), ("ConnectionError", "refused", True)]
+
+
+def test_a_loop_in_the_chain() -> None:
+    first, second = ValueError("first"), KeyError("second")
+    first.__cause__, second.__cause__ = second, first
+    event = capture(record(error=first))
+    assert [e["exc_type"] for e in event["exception"]] == ["ValueError", "KeyError"]
+
+
+def test_recursion_is_folded() -> None:
+    def down(n: int) -> None:
+        if n:
+            down(n - 1)
+        raise RecursionError("too deep")
+
+    try:
+        down(500)
+    except RecursionError as error:
+        event = complete(capture(record(error=error)))
+    names = list(frames_of(event))
+    assert len(names) == 51
+    assert "Skipped frames: 452" in names
+
+
+@NEEDS_GROUPS
+def test_a_group_of_two_hundred_is_counted() -> None:
+    group: Any = ExceptionGroup  # noqa: F821 - since 3.11
+    error = group("many", [ValueError(i) for i in range(150)] + [KeyError(i) for i in range(50)])
+    (found,) = capture(record(error=raised(error)))["exception"]
+    types = [part[0]["exc_type"] for part in found["exceptions"]]
+    assert (types.count("ValueError"), types.count("KeyError")) == (150, 50)
+    assert found["exceptions"][0][0]["exc_value"] == "0"
+
+
+@NEEDS_GROUPS
+def test_groups_that_hold_each_other_and_groups_without_end() -> None:
+    group: Any = ExceptionGroup  # noqa: F821 - since 3.11
+    looped = group("outer", [ValueError("inner")])
+    looped.exceptions[0].__cause__ = looped
+    deep: Any = ValueError("deepest")
+    for _ in range(2000):
+        deep = group("deep", [deep])
+    for error in (looped, deep):
+        json.dumps(capture(record(error=error)))
+
+
+@NEEDS_GROUPS
+def test_notes_of_any_kind() -> None:
+    error: Any = ValueError("noted")
+    error.__notes__ = ["see runbook 7", 42, Hostile(breaks)]
+    (found,) = capture(record(error=error))["exception"]
+    assert found["exc_notes"] == [
+        "see runbook 7",
+        "42",
+        "<Hostile: repr raised RuntimeError>",
+    ]
+    error.__notes__ = "not a list"
+    assert capture(record(error=error))["exception"][0]["exc_notes"] == []
+
+
+def test_the_place_of_a_syntax_error() -> None:
+    try:
+        compile("if x\n  pass", "/srv/shop/rules.py", "exec")
+    except SyntaxError as error:
+        (found,) = capture(record(error=error))["exception"]
+    assert found["syntax_error"]["filename"] == "shop/rules.py"
+    assert found["syntax_error"]["lineno"] == 1
+    assert found["syntax_error"]["line"].strip() == "if x"
+
+
+def test_a_syntax_error_that_somebody_has_made_up() -> None:
+    error = SyntaxError("odd")
+    error.lineno, error.offset, error.text, error.filename = "x", [], 7, object()  # type: ignore[assignment]
+    json.dumps(capture(record(error=error)))
+
+
+def test_an_exception_whose_str_raises() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    (found,) = capture(record(error=Mute()))["exception"]
+    assert found["exc_value"] == "<Mute: str raised RuntimeError>"
+
+
+def test_structlogs_exc_info_is_resolved_on_this_thread() -> None:
+    try:
+        raise ValueError("now")
+    except ValueError:
+        event = capture(record({"event": "it failed", "exc_info": True}))
+    assert event["event"] == "it failed"
+    assert event["exception"][0]["exc_value"] == "now"
+
+
+def test_a_message_that_repeats_its_traceback_is_the_message_alone() -> None:
+    text = "it failed\nTraceback (most recent call last):\n  File …\nValueError: secret = 7"
+    event = complete(capture(record(text, error=raised(ValueError("why")))))
+    assert event["event"] == "it failed"
+    assert event["exception"][0]["exc_value"] == "why"
+
+
+# -- local variables -------------------------------------------------------------------
+
+
+def fail_with_locals() -> None:
+    order, password, big = 7, "hunter2", "x" * 5000  # noqa: F841
+    raise ValueError("with locals")
+
+
+def locals_of(**options: Any) -> dict[str, Any]:
+    try:
+        fail_with_locals()
+    except ValueError as error:
+        event = complete(capture(record(error=error), **options))
+    frame: dict[str, Any] = event["exception"][0]["frames"][-1]
+    return frame
+
+
+def test_local_variables_are_off_by_default() -> None:
+    assert "locals" not in locals_of()
+
+
+def test_local_variables_are_bounded() -> None:
+    found = locals_of(show_locals=True)["locals"]
+    assert found["order"] == 7
+    assert found["password"] == "hunter2"  # the redaction goes by the name
+    assert len(found["big"]) < 500
+
+
+def test_no_locals_of_libraries() -> None:
+    try:
+        json.loads("{")
+    except ValueError as error:
+        event = complete(capture(record(error=error), show_locals=True))
+    frames = event["exception"][0]["frames"]
+    assert [("locals" in frame) for frame in frames] == [not frame["library"] for frame in frames]
+    assert sum(frame["library"] for frame in frames) >= 2
+
+
+def test_many_locals_and_slow_ones() -> None:
+    slow = Hostile(lambda: time.sleep(0.03) or "slow")
+    names = {f"v{i}": i for i in range(100)}
+    scope: dict[str, Any] = {"slow": slow}
+    code = "def f(slow):\n " + "; ".join(f"{n}={v}" for n, v in names.items())
+    exec(f"{code}\n a=b=c=slow\n raise ValueError", scope)
+    begun = time.perf_counter()
+    try:
+        scope["f"](slow)
+    except ValueError as error:
+        event = complete(capture(record(error=error), show_locals=True))
+    assert time.perf_counter() - begun < 0.3
+    assert len(event["exception"][0]["frames"][-1]["locals"]) == 20
+    assert "locals" in event["left_out"]
+
+
+# -- a formatter of the user's ---------------------------------------------------------
+
+
+def test_a_formatter_gives_the_message_line_only() -> None:
+    made = record("it failed", error=raised(ValueError("why")), stack_info="Stack …")
+    formatter = logging.Formatter("%(levelname)s in %(name)s: %(message)s")
+    event = capture(made, formatter)
+    assert event["event"] == "ERROR in shop: it failed"
+    assert event["exception"][0]["exc_value"] == "why"
+    assert made.exc_text is None
+    assert not hasattr(made, "message")
+
+
+def test_a_formatter_that_writes_into_the_record_writes_into_a_copy() -> None:
+    class Rude(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            record.msg, record.args, record.name = "mine", (), "mine"
+            return "mine"
+
+    made = record("it failed")
+    assert capture(made, Rude())["event"] == "mine"
+    assert (made.msg, made.name) == ("it failed", "shop")
+
+
+def test_structlogs_processor_formatter() -> None:
+    """With structlog's own events and with plain records; neither shows a traceback."""
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        foreign_pre_chain=[structlog.stdlib.add_log_level],
+    )
+    made: list[logging.LogRecord] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            made.append(record)
+            events.append(capture(record, formatter))
+
+    events: list[dict[str, Any]] = []
+    logger = logging.Logger("shop", logging.DEBUG)
+    logger.addHandler(Keeper())
+    log = structlog.wrap_logger(
+        logger,
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    try:
+        raise ValueError("why")
+    except ValueError:
+        log.exception("payment failed", order=7)
+        logger.exception("plainly failed")
+    first, second = events
+    assert "payment failed" in first["event"]
+    assert "order=7" in first["event"]
+    assert "plainly failed" in second["event"]
+    for event in events:
+        assert "Traceback" not in event["event"]
+        assert event["exception"][0]["exc_value"] == "why"
+    assert first["order"] == 7
+    assert made[0].msg["exc_info"] is True  # type: ignore[index]
+
+
+def test_a_formatter_that_raises() -> None:
+    event = capture(record("it failed"), logging.Formatter("%(nothing)s", validate=False))
+    assert event["event"].startswith("it failed [ValueError in formatting")

@@ -1,0 +1,482 @@
+"""What comes with a message: the file with the whole report, and a call for somebody."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.helpers.support import counted
+from wecom_logging import ConfigurationError, WeComHandler
+from wecom_logging._model.digest import Digest, Identity, Report
+from wecom_logging._rendering import Rendered, Style
+from wecom_logging._senders.protocol import Message
+from wecom_logging._stores.memory import MemoryStore
+from wecom_logging._stores.protocol import StoreError
+from wecom_logging._worker.attachment import FILES, INTERVAL, file_name
+from wecom_logging._worker.attachment import wanted as file_wanted
+from wecom_logging._worker.cooldowns import Cooldowns, CooldownSet
+from wecom_logging._worker.mentions import A_DAY, GOING_ON, Mentions
+from wecom_logging.simulator.faults import Fault
+from wecom_logging.simulator.server import Simulator
+
+NOW = 1_772_600_000.0
+
+
+def report(name: str = "a", **changes: Any) -> Report:
+    identity = Identity(
+        id=name * 16, logger="shop", level=changes.pop("level", "error"), type="KeyError"
+    )
+    made = Report(
+        identity=identity,
+        state="new",
+        count=1,
+        doubtful=0,
+        total=1,
+        since=NOW,
+        last=NOW,
+        before=(0, 0.0),
+        span=1.0,
+        news=True,
+        hosts=("web-1",),
+    )
+    return replace(made, **changes)
+
+
+def digest(*reports: Report) -> Digest:
+    return Digest("5c1e0000", reports or (report(),), NOW)
+
+
+def rendered(*cut: str, hidden: int = 0) -> Rendered:
+    ids = tuple(name * 16 for name in cut)
+    return Rendered(Message("markdown", "…"), kinds_left_out=hidden, frames_left_out=ids)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class Processes:
+    """Several that share a store; each asks with cooldowns of its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.store = MemoryStore(clock=clock)
+
+    def cooldowns(self) -> CooldownSet:
+        return CooldownSet(Cooldowns("shop"), self.store)
+
+
+@pytest.fixture
+def processes(clock: Clock) -> Processes:
+    return Processes(clock)
+
+
+# -- when there is a file --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "shown", "wanted"),
+    [
+        (report(), rendered("a"), True),
+        (report(), rendered(), False),
+        (report(state="still"), rendered("a"), False),
+        (report(state="still", level="critical"), rendered("a"), True),
+        (report(state="still"), rendered(hidden=3), True),
+    ],
+)
+def test_a_file_follows(found: Report, shown: Rendered, wanted: bool, processes: Processes) -> None:
+    assert file_wanted(digest(found), shown, processes.cooldowns()) is wanted
+
+
+def has_file(processes: Processes, name: str) -> bool:
+    cooldowns = processes.cooldowns()
+    found = file_wanted(digest(report(name)), rendered(name), cooldowns)
+    if found:
+        cooldowns.keep()
+    else:
+        cooldowns.leave()
+    return found
+
+
+def test_one_file_per_group_and_hour_whoever_sends_it(processes: Processes, clock: Clock) -> None:
+    assert has_file(processes, "a")
+    assert not has_file(processes, "a")
+    assert has_file(processes, "b")
+    clock.now += INTERVAL
+    assert has_file(processes, "a")
+
+
+def test_six_files_an_hour_in_all(processes: Processes, clock: Clock) -> None:
+    for name in "abcdef":
+        assert has_file(processes, name)
+        clock.now += 60
+    assert FILES == 6
+    assert not has_file(processes, "0")
+    clock.now += INTERVAL - 6 * 60
+    assert has_file(processes, "0")
+
+
+def test_a_message_that_did_not_go_out_leaves_its_turn(processes: Processes) -> None:
+    cooldowns = processes.cooldowns()
+    assert file_wanted(digest(), rendered("a"), cooldowns)
+    assert not has_file(processes, "a")
+    cooldowns.leave()
+    assert has_file(processes, "a")
+
+
+def test_while_the_store_is_away_a_process_keeps_its_own_marks(clock: Clock) -> None:
+    class Away:
+        def token(self, *args: object, **options: object) -> Any:
+            raise StoreError("away")
+
+        put_token = miss_token = token
+
+    cooldowns, away = Cooldowns("shop", clock), Away()
+    assert cooldowns.take(away, "call")  # type: ignore[arg-type]
+    cooldowns.keep(away, "call", 600)  # type: ignore[arg-type]
+    assert not cooldowns.take(away, "call")  # type: ignore[arg-type]
+    clock.now += 600
+    assert cooldowns.take(away, "call")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("style", "name"),
+    [
+        (Style("payments", "prod"), r"payments-prod-\d{8}-\d{6}-KeyError\.txt"),
+        (Style("支付/../x", ""), r"支付-\.\.-x-\d{8}-\d{6}-KeyError\.txt"),
+    ],
+)
+def test_a_file_can_be_found_by_its_name(style: Style, name: str) -> None:
+    assert re.fullmatch(name, file_name(digest(), style))
+
+
+# -- when somebody is called -----------------------------------------------------------
+
+
+CALLS = Mentions(("zhangsan",), logging.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (report(), True),
+        (report(level="warning"), False),
+        (report(state="again", level="critical"), True),
+        (report(state="again", news=False), False),
+        (report(state="still", news=True), False),
+        (report(state="over", count=0), False),
+        (report(state="still", news=False, since=NOW - GOING_ON + 1), False),
+        (report(state="still", news=False, since=NOW - GOING_ON), True),
+    ],
+)
+def test_somebody_is_called(found: Report, wanted: bool, processes: Processes) -> None:
+    assert CALLS.wanted(digest(found), processes.cooldowns()) is wanted
+
+
+def is_called(processes: Processes, found: Digest) -> bool:
+    cooldowns = processes.cooldowns()
+    called = CALLS.wanted(found, cooldowns)
+    if called:
+        cooldowns.keep()
+    else:
+        cooldowns.leave()
+    return called
+
+
+def test_at_most_once_in_ten_minutes_and_once_for_what_goes_on(
+    processes: Processes, clock: Clock
+) -> None:
+    going_on = digest(report("c", state="still", news=False, since=NOW - 2000))
+    assert is_called(processes, digest())
+    clock.now += 599
+    assert not is_called(processes, digest(report("b")))
+    assert not is_called(processes, going_on)
+    clock.now += 1
+    assert is_called(processes, going_on)
+    clock.now += 3600
+    assert not is_called(processes, going_on)
+    assert is_called(processes, digest(report("b")))
+    clock.now += A_DAY
+    assert is_called(processes, going_on)
+
+
+def test_the_words_of_a_call_are_inert_and_have_no_count() -> None:
+    hostile = replace(report(), identity=Identity("a" * 16, "shop", "error", "<@all>\n# x"))
+    message = CALLS.message(digest(hostile), Style("shop", "prod", language="zh"))
+    assert message.msgtype == "text"
+    assert message.mentions == ("zhangsan",)
+    assert "详见上一条消息 (m-5c1e)" in message.content
+    assert "<@" not in message.content
+    assert "\n" not in message.content
+    assert "×" not in message.content
+
+
+# -- sent for real ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def handlers() -> Iterator[list[WeComHandler]]:
+    made: list[WeComHandler] = []
+    yield made
+    for handler in made:
+        handler.close()
+
+
+def logger_to(
+    sim: Simulator, handlers: list[WeComHandler], kind: str = "robot", **options: Any
+) -> logging.Logger:
+    names = ("corpid", "corpsecret", "agentid", "touser", "webhook_key", "api_base")
+    env = {key.removeprefix("WECOM_").lower(): value for key, value in sim.env(kind).items()}
+    handler = WeComHandler(
+        store="memory", app="shop", **{n: env[n] for n in names if n in env}, **options
+    )
+    handlers.append(handler)
+    logger = logging.Logger("shop", logging.DEBUG)
+    logger.addHandler(handler)
+    return logger
+
+
+def many_kinds(log: logging.Logger, number: int = 90) -> None:
+    for i in range(number):
+        log.error("kind %s of trouble", chr(0x4E00 + i), extra={"fingerprint": f"kind-{i}"})
+
+
+@pytest.mark.parametrize("kind", ["robot", "app"])
+def test_an_overview_that_leaves_kinds_out_is_followed_by_its_file(
+    kind: str, sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(sim, handlers, kind)
+    many_kinds(log)
+    assert handlers[0].flush()
+    message, file = sim.messages
+    assert "whole report in the file below" in message.content
+    assert counted([message]) == 90
+    assert file.file is not None
+    text = file.file.data.decode()
+    assert len(re.findall(r"^#\w{4}  NEW  ×1 ", text, re.MULTILINE)) >= 90
+    assert re.fullmatch(r"shop-\d{8}-\d{6}-errors\.txt", file.file.name)
+
+
+def deep(n: int) -> None:
+    if n == 5:
+        raise KeyError("sku")
+    (deep_a, deep_b)[n % 2](n + 1)
+
+
+def deep_a(n: int) -> None:
+    deep_c(n)
+
+
+def deep_b(n: int) -> None:
+    deep_c(n)
+
+
+def deep_c(n: int) -> None:
+    deep(n)
+
+
+def test_own_frames_that_did_not_fit_are_in_the_file(
+    sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(sim, handlers)
+    try:
+        deep(0)
+    except KeyError:
+        log.exception("failed")
+    assert handlers[0].flush()
+    _, file = sim.messages
+    assert file.file is not None
+    assert b"deep_b" in file.file.data
+
+
+def test_no_file_where_everything_fits_or_it_is_not_wanted(
+    sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    logger_to(sim, handlers).error("plainly failed")
+    assert handlers[0].flush()
+    many_kinds(logger_to(sim, handlers, attach=False))
+    assert handlers[1].flush()
+    assert [message.msgtype for message in sim.messages] == ["markdown", "markdown"]
+    assert "file below" not in sim.messages[1].content
+
+
+def test_a_file_that_cannot_be_uploaded_takes_nothing_with_it(
+    sim: Simulator, handlers: list[WeComHandler], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = logger_to(sim, handlers)
+    sim.faults.add(Fault("errcode", call="webhook/upload_media", errcode=45001))
+    many_kinds(log)
+    assert handlers[0].flush()
+    assert [message.msgtype for message in sim.messages] == ["markdown"]
+    assert handlers[0].stats().reported == 90
+    assert "the file with the whole report could not be sent" in capsys.readouterr().err
+
+
+def test_no_file_from_the_second_half_of_the_budget(
+    sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(sim, handlers, rate_limit=((4, 60),))
+    many_kinds(log)
+    assert handlers[0].flush()
+    (message,) = sim.messages
+    assert "file below" not in message.content
+
+
+def test_markdown_is_followed_by_a_short_text_that_calls(
+    sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(sim, handlers, mention=["zhangsan", "13800138000"])
+    log.error("no call")
+    assert handlers[0].flush()
+    log.critical("the shop is closed")
+    assert handlers[0].flush()
+    _, alert, call = sim.messages
+    assert alert.mentions == ()
+    assert call.msgtype == "text"
+    assert set(call.mentions) == {"zhangsan", "13800138000"}
+    assert counted([alert]) == 1
+    assert counted([call]) == 0
+
+
+def test_a_call_that_found_no_slot_is_made_up_for(
+    sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(sim, handlers, mention="@all", rate_limit=((2, 60),))
+    log.critical("the shop is closed")
+    assert handlers[0].flush()
+    assert [message.msgtype for message in sim.messages] == ["markdown"]
+    store = handlers[0]._components.open_store()
+    assert Cooldowns(f"{handlers[0]._components.sender.destination} shop ").take(store, "call")
+
+
+def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) -> None:
+    log = logger_to(sim, handlers, mention="@all", mention_level="ERROR", msgtype="text")
+    log.error("the shop is closed")
+    assert handlers[0].flush()
+    (message,) = sim.messages
+    assert message.mentions == ("@all",)
+
+
+def test_processes_of_a_host_call_once_in_ten_minutes(sim: Simulator, run_program: Any) -> None:
+    for trouble in ("shop is closed", "warehouse burns"):
+        run_program(
+            f"""
+            logging.config.dictConfig(LOGGING)
+            log.critical({trouble!r})
+            """,
+            sim,
+            mention="@all",
+            app="shop",
+        )
+    assert [message.msgtype for message in sim.messages] == ["markdown", "text", "markdown"]
+
+
+def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) -> None:
+    """On no thread of ours: it would leave a forked child with half a module."""
+    done = run_program(
+        """
+        logging.config.dictConfig(LOGGING)
+        before = set(sys.modules)
+        for i in range(90):
+            log.error("kind", extra={"fingerprint": i})
+        logging.getLogger().handlers[0].flush()
+        print(sorted(set(sys.modules) - before))
+        """,
+        sim,
+        mention="@all",
+        mention_level="ERROR",
+        breadcrumbs=5,
+        show_locals=True,
+        language="zh",
+        link="https://logs/{id}",
+    )
+    assert [message.msgtype for message in sim.messages] == ["markdown", "text", "file"]
+    assert done.out.strip() == "[]"
+
+
+# -- options ---------------------------------------------------------------------------
+
+APP = {"corpid": "ww1", "corpsecret": "s" * 43, "agentid": 7, "touser": "li"}
+ROBOT = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({**APP, "mention": "li"}, "mention"),
+        ({**ROBOT, "mention": ["li si"]}, "mention"),
+        ({**ROBOT, "mention": 7}, "mention"),
+        ({**APP, "msgtype": "markdown_v2"}, "msgtype"),
+        ({**ROBOT, "msgtype": "html"}, "msgtype"),
+        ({**ROBOT, "language": "fr"}, "language"),
+        ({**ROBOT, "link": "https://x/?q={nothing}"}, "link"),
+        ({**ROBOT, "link": "javascript:alert(1)"}, "link"),
+        ({**ROBOT, "link": 7}, "link"),
+        ({**ROBOT, "mention_level": "LOUD"}, "mention_level"),
+        ({**ROBOT, "breadcrumbs": -1}, "breadcrumbs"),
+        ({**ROBOT, "breadcrumbs": True}, "breadcrumbs"),
+        ({**ROBOT, "breadcrumbs": 100_000}, "breadcrumbs"),
+        ({**ROBOT, "breadcrumb_level": "CHATTY"}, "breadcrumb_level"),
+        ({**ROBOT, "attach": "yes"}, "attach"),
+        ({**ROBOT, "show_locals": 1}, "show_locals"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], option: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        WeComHandler(**options)
+    assert caught.value.option == option
+
+
+def test_options_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "MENTION": "zhangsan, 13800138000",
+        "MENTION_LEVEL": "40",
+        "BREADCRUMBS": "20",
+        "BREADCRUMB_LEVEL": "debug".upper(),
+        "LINK": "https://logs/{id}",
+        "ATTACH": "0",
+        "SHOW_LOCALS": "true",
+        "LANGUAGE": "zh",
+        "MSGTYPE": "markdown_v2",
+    }.items():
+        monkeypatch.setenv(f"WECOM_{name}", value)
+    handler = WeComHandler(**ROBOT)
+    found = handler._options
+    assert (found.mention, found.mention_level) == (("zhangsan", "13800138000"), 40)
+    assert (found.breadcrumbs, found.breadcrumb_level) == (20, logging.DEBUG)
+    assert (found.link, found.attach, found.show_locals) == ("https://logs/{id}", False, True)
+    assert (found.language, found.msgtype) == ("zh", "markdown_v2")
+    handler.close()
+
+
+@pytest.mark.parametrize("msgtype", ["markdown", "text", "markdown_v2"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_dialect_and_language_arrives(
+    msgtype: str, language: str, sim: Simulator, handlers: list[WeComHandler]
+) -> None:
+    log = logger_to(
+        sim,
+        handlers,
+        msgtype=msgtype,
+        language=language,
+        link="https://logs.example/?q={request_id}&from={from}",
+    )
+    log.error("failed", extra={"request_id": "a b/1"})
+    assert handlers[0].flush()
+    (message,) = sim.messages
+    assert message.msgtype == msgtype
+    assert ("1 个错误" if language == "zh" else "1 error") in message.content
+    assert "https://logs.example/?q=a%20b%2F1&from=17" in message.content

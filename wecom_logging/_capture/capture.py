@@ -1,0 +1,232 @@
+"""From a log record to an event: plain JSON data, bounded in size and time.
+
+`capture` runs in the line that logs and takes only what cannot wait: texts of objects that
+may change, context of this thread, the frames of the traceback as file, line and name.
+`complete` runs on the worker's thread and adds what can be looked up later.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from structlog.contextvars import get_contextvars
+
+from wecom_logging import contrib
+from wecom_logging._capture import exceptions
+from wecom_logging._capture.breadcrumbs import begin, recent
+from wecom_logging._capture.code_location import below_root
+from wecom_logging._capture.grouping import find_error, json_event
+from wecom_logging._model.digest import Event
+from wecom_logging._model.serialize import MAX_ITEMS, CaptureLimits, plain, safe_text
+from wecom_logging.contrib import django
+
+_TRACEBACK = "Traceback (most recent call last)"
+
+#: What logging itself puts into a record. All else was put there by the application.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+    "fingerprint",
+    "_logger",
+    "_name",
+    "_from_structlog",
+    "_record",
+}
+
+#: Keys of a structlog event dict that tell of the exception and the stack.
+_FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})
+
+#: Keys of a structlog event dict that are no context.
+_STRUCTLOG = _FAILURE | {"event", "fingerprint", "positional_args"}
+
+#: Keys that a structlog dict repeats.
+_REPEATED = frozenset({"level", "logger", "timestamp"})
+
+
+def capture(
+    record: logging.LogRecord,
+    formatter: logging.Formatter | None = None,
+    *,
+    show_locals: bool = False,
+    breadcrumbs: int = 0,
+) -> Event:
+    """An event for a record. The record stays as it is.
+
+    Args:
+        record: What was logged, a moment ago on this thread.
+        formatter: The user's own, for the message line.
+        show_locals: Whether to capture local variables.
+        breadcrumbs: How many earlier records of this thread, task or request to add.
+    """
+    limits = CaptureLimits()
+    fields = _fields(record)
+    event: Event = {
+        "event": limits.take(_message(record, fields, formatter)),
+        "level": str(record.levelname).lower(),
+        "logger": record.name,
+        "timestamp": record.created,
+        "pathname": record.pathname,
+        "module": record.module,
+        "func_name": record.funcName,
+        "lineno": record.lineno,
+        "process": record.process,
+        "thread_name": record.threadName,
+    }
+    _add_exception(event, record, fields, limits, show_locals=show_locals)
+    stack = record.stack_info or fields.get("stack") or fields.get("stack_info")
+    if isinstance(stack, str):
+        event["stack"] = limits.take(stack)
+    _add_context(event, record, fields, limits)
+    if breadcrumbs:
+        contrib.watch_beginnings(begin)  # of a framework that was not there before
+        event["breadcrumbs"] = recent(breadcrumbs, limits)
+    if limits.left_out:
+        event["left_out"] = ", ".join(dict.fromkeys(limits.left_out[:MAX_ITEMS]))
+    return event
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
+    """The event dict of a record that structlog has sent; empty for others."""
+    message: object = record.msg
+    if isinstance(message, dict):
+        return message
+    if type(message) is str and not record.args and message[:1] == "{":
+        return json_event(message) or {}
+    return {}
+
+
+def _message(
+    record: logging.LogRecord, fields: Mapping[str, Any], formatter: logging.Formatter | None
+) -> str:
+    try:
+        if formatter is not None:
+            return formatter.format(_without_exception(record))
+        if "event" in fields:
+            return str(fields["event"])
+        return record.getMessage()
+    except Exception as error:
+        args = safe_text(record.args)
+        return f"{safe_text(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
+
+
+def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
+    """A copy for a formatter: it may write into it, and has nothing to say of exceptions."""
+    record = copy.copy(record)
+    record.exc_info = record.exc_text = record.stack_info = None
+    if isinstance(record.msg, dict):
+        record.msg = {key: value for key, value in record.msg.items() if key not in _FAILURE}
+    return record
+
+
+# -- context -------------------------------------------------------------------------------
+
+
+def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Later ones win: what was given with the record itself says most about it."""
+    yield from get_contextvars().items()
+    for key, value in fields.items():
+        if key not in _STRUCTLOG:
+            yield key, value
+    # A list first: of the twenty keys of a record most often none is left.
+    for key in [key for key in record.__dict__ if key not in _STANDARD]:
+        value = record.__dict__[key]
+        if key == "extra" and type(value) is dict:  # what loguru has bound
+            yield from value.items()
+        elif not contrib.recognises(record, key, value):
+            yield key, value
+
+
+def _add_context(
+    event: Event, record: logging.LogRecord, fields: Mapping[str, Any], limits: CaptureLimits
+) -> None:
+    """Context flat beside our own keys, where ours win and the other gets an underscore."""
+    for key, value in contrib.context(record):
+        event.setdefault(key, plain(value, limits))
+    found = list(_context(record, fields))
+    ours = frozenset(event) if found else ()
+    for key, value in found:
+        key = str(key)
+        if key in _REPEATED or (key in ours and _same(event[key], value)):
+            continue
+        if key in ours:
+            key += "_"
+        if limits.spent():
+            limits.left_out.append(key)
+        elif django.is_posted(value):
+            event[key] = _posted(value, record, limits)
+        else:
+            event[key] = plain(value, limits)
+
+
+def _same(known: object, value: object) -> bool:
+    return type(value) in (str, int) and known == value
+
+
+def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> Any:
+    """A form that somebody has put into `extra`, without what the view calls sensitive."""
+    form = plain(value, limits)
+    names = django.sensitive_parameters(record)
+    if not isinstance(form, dict):
+        return form
+    return {
+        key: "[redacted: sensitive parameter]" if key in names or django.ALL in names else each
+        for key, each in form.items()
+    }
+
+
+# -- exception -----------------------------------------------------------------------------
+
+
+def _add_exception(
+    event: Event,
+    record: logging.LogRecord,
+    fields: Mapping[str, Any],
+    limits: CaptureLimits,
+    *,
+    show_locals: bool,
+) -> None:
+    error = find_error(record)
+    rendered = record.exc_text or fields.get("exception")
+    if error is not None:
+        event["exception"] = exceptions.errors(error, limits, show_locals=show_locals)
+    elif isinstance(rendered, list):
+        event["exception"] = plain(rendered, limits)
+    elif isinstance(rendered, str):
+        event["exception"] = limits.take(rendered)
+
+
+# -- on the worker's thread ---------------------------------------------------------------
+
+
+def complete(event: Event, *, show_source: bool = True) -> Event:
+    """Source lines, shown paths and times, the exception of a record that has only its text."""
+    event["timestamp"] = _moment(event["timestamp"])
+    event["pathname"] = below_root(str(event.get("pathname", "")))
+    text = event.get("exception")
+    if _TRACEBACK in event["event"]:  # loguru repeats there what is in the record as well
+        message, _, rest = event["event"].partition(_TRACEBACK)
+        event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
+        text = text or _TRACEBACK + rest
+    if isinstance(text, str):
+        event["exception"] = [exceptions.from_text(text)]
+    for error in event.get("exception") or ():
+        if isinstance(error, dict):
+            exceptions.complete(error, show_source=show_source)
+    return event
+
+
+def _moment(created: Any) -> str:
+    try:
+        return datetime.fromtimestamp(created, timezone.utc).isoformat()
+    except Exception:  # a record made by hand, which may hold anything
+        return datetime.now(timezone.utc).isoformat()
+
+
+def preload() -> None:
+    """Have imported now what would be imported on the worker's thread."""
+    exceptions.preload()

@@ -1,0 +1,240 @@
+"""Exceptions as plain data, in the shape of `structlog.tracebacks.ExceptionDictTransformer`.
+
+`errors` runs in the line that logs and walks tracebacks to file, line and name only;
+`complete` looks up source lines later, on the worker's thread.
+"""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from operator import attrgetter
+from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
+from typing import Any
+
+from wecom_logging._capture.code_location import below_root, is_library
+from wecom_logging._capture.grouping import EXCEPTION_GROUPS, chain, text_traceback
+from wecom_logging._model.serialize import CaptureLimits, plain, safe_text
+from wecom_logging.contrib import django
+
+#: Frames kept of a long traceback, at its start and at its end; and of a cause's.
+FRAMES = (10, 40)
+CAUSE_FRAMES = (2, 20)
+
+#: What a frame takes of the 64 KiB: path, name and source line, on average.
+_FRAME_BYTES = 100
+
+#: Parts of an exception group that are captured whole, and at all; groups inside groups.
+WHOLE_PARTS, ALL_PARTS = 5, 1000
+MAX_NESTING = 5
+
+MAX_NOTES = 5
+
+#: Local variables: of so many innermost frames of the application's own, so many of each,
+#: so many bytes of one text in them.
+LOCAL_FRAMES, MAX_LOCALS, LOCAL_BYTES = 5, 20, 400
+
+_MASK = "[redacted: sensitive variable]"
+
+#: Definitions and imports say nothing about what went wrong.
+_DEFINITIONS = (ModuleType, FunctionType, type)
+
+#: What a function is called; with its class since Python 3.11.
+_qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co_name")
+
+#: File, line, name; the local variables, where they are wanted.
+FrameSite = tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]
+
+
+def errors(
+    error: BaseException, limits: CaptureLimits, *, show_locals: bool = False, nesting: int = 0
+) -> list[dict[str, Any]]:
+    """An exception, then what it came from. A chain may be a loop, and so may a group."""
+    found: list[dict[str, Any]] = []
+    links = chain(error)
+    for i, one in enumerate(links):
+        if i and limits.spent():
+            limits.left_out.append(f"cause {type(one).__name__}")
+            break
+        described = _describe(one, limits, nesting)
+        described["is_cause"] = i > 0 and links[i - 1].__cause__ is one
+        described["frames"] = walk(one.__traceback__, limits, *(CAUSE_FRAMES if i else FRAMES))
+        if show_locals:
+            _add_locals(described["frames"], one.__traceback__, limits)
+        found.append(described)
+    return found
+
+
+def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
+    is_group = isinstance(error, EXCEPTION_GROUPS)
+    return {
+        "exc_type": type(error).__name__,
+        "exc_value": limits.take(_str(error)),
+        "exc_notes": list(_notes(error, limits)),
+        "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
+        "is_group": is_group,
+        "exceptions": _parts(error, limits, nesting) if is_group else [],
+    }
+
+
+def _str(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as other:
+        return f"<{type(error).__name__}: str raised {type(other).__name__}>"
+
+
+def _notes(error: BaseException, limits: CaptureLimits) -> Iterator[str]:
+    notes = getattr(error, "__notes__", None)
+    for note in notes[:MAX_NOTES] if isinstance(notes, list) else ():
+        if limits.spent():
+            limits.left_out.append("notes")
+            return
+        yield limits.take(safe_text(note))
+
+
+def _parts(error: BaseException, limits: CaptureLimits, nesting: int) -> list[list[dict[str, Any]]]:
+    """The first parts of a group whole, of the rest their types: they are counted."""
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    found = []
+    for i, part in enumerate(parts[:ALL_PARTS]):
+        if i < WHOLE_PARTS and nesting < MAX_NESTING and not limits.spent():
+            found.append(errors(part, limits, nesting=nesting + 1))
+        else:
+            found.append([{"exc_type": type(part).__name__, "exc_value": "", "frames": []}])
+    return found
+
+
+def _syntax_error(error: SyntaxError, limits: CaptureLimits) -> dict[str, Any]:
+    """Where the parser stopped. Its attributes may hold anything: a program can set them."""
+    return {
+        "offset": error.offset if isinstance(error.offset, int) else 0,
+        "filename": below_root(error.filename) if isinstance(error.filename, str) else "?",
+        "line": limits.take(error.text, 500) if isinstance(error.text, str) else "",
+        "lineno": error.lineno if isinstance(error.lineno, int) else 0,
+        "msg": limits.take(safe_text(error.msg), 500),
+    }
+
+
+def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int) -> list[FrameSite]:
+    """File, line and name of each frame, outermost first; of a very deep one both ends."""
+    head: list[FrameSite] = []
+    tail: deque[FrameSite] = deque(maxlen=last)
+    depth = 0
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        (head if depth < first else tail).append((code.co_filename, tb.tb_lineno, _qualname(code)))
+        depth += 1
+        tb = tb.tb_next
+    limits.size -= _FRAME_BYTES * (len(head) + len(tail))
+    skipped = depth - len(head) - len(tail)
+    if skipped:
+        head.append(("", -1, f"Skipped frames: {skipped}"))
+    return [*head, *tail]
+
+
+# -- local variables -----------------------------------------------------------------------
+
+
+def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
+    """Of the innermost frames that are the application's own; the innermost one first,
+    because time and room may run out. Not beyond the place where frames were skipped."""
+    frames = deque(_frames_of(tb), maxlen=len(places))
+    own = 0
+    for i, frame in enumerate(reversed(frames), 1):
+        filename = places[-i][0]
+        if not filename:
+            return
+        if frame.f_code.co_filename != filename or is_library(filename):
+            continue
+        if own == LOCAL_FRAMES or limits.spent():
+            return
+        own += 1
+        places[-i] = (*places[-i][:3], _locals(frame, limits))
+
+
+def _frames_of(tb: TracebackType | None) -> Iterator[FrameType]:
+    while tb is not None:
+        yield tb.tb_frame
+        tb = tb.tb_next
+
+
+def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
+    sensitive = django.sensitive_variables(frame)
+    found: dict[str, Any] = {}
+    for name, value in list(frame.f_locals.items()):
+        if name.startswith("__") or issubclass(type(value), _DEFINITIONS):
+            continue
+        if len(found) == MAX_LOCALS or limits.spent():
+            limits.left_out.append("locals")
+            break
+        if name in sensitive or django.ALL in sensitive:
+            found[name] = _MASK
+        elif django.is_posted(value):
+            found[name] = f"<{type(value).__name__}>"
+        else:
+            found[name] = plain(value, limits, depth=2, most=LOCAL_BYTES)
+    return found
+
+
+# -- on the worker's thread ---------------------------------------------------------------
+
+
+def from_text(text: str) -> dict[str, Any]:
+    """An exception of which only the rendered traceback is left."""
+    type_name, frames = text_traceback(text)
+    value = text.strip().rpartition("\n")[2].partition(":")[2].strip()
+    return {
+        "exc_type": type_name,
+        "exc_value": value,
+        "exc_notes": [],
+        "syntax_error": None,
+        "is_cause": False,
+        "frames": frames,
+        "is_group": False,
+        "exceptions": [],
+    }
+
+
+def complete(error: dict[str, Any], *, show_source: bool) -> None:
+    """Shown paths and source lines, also in the parts of a group."""
+    frames = error.get("frames")
+    if isinstance(frames, list):
+        error["frames"] = [_complete_frame(frame, show_source) for frame in frames]
+    parts = error.get("exceptions")  # not ours, if the application has rendered it
+    for part in parts if isinstance(parts, list) else ():
+        for nested in part if isinstance(part, list) else ():
+            if isinstance(nested, dict):
+                complete(nested, show_source=show_source)
+
+
+def _complete_frame(frame: Any, show_source: bool) -> Any:
+    if not isinstance(frame, tuple):
+        return frame
+    filename, lineno, name, *variables = frame
+    found = {
+        "filename": below_root(filename) if filename else "",
+        "lineno": lineno,
+        "name": name.replace("<locals>.", ""),
+        "library": is_library(filename),
+    }
+    if show_source and filename and (line := _source_line(filename, lineno)):
+        found["line"] = line
+    if variables:
+        found["locals"] = variables[0]
+    return found
+
+
+def _source_line(filename: str, lineno: int) -> str:
+    try:
+        return linecache.getline(filename, lineno).strip()[:500]
+    except Exception:
+        return ""  # a file that cannot be decoded is no reason to lose an alert
+
+
+def preload() -> None:
+    """Have `linecache` import now what it would import on the worker's thread (3.13)."""
+    traceback.extract_stack(limit=1)
+    linecache.getline(__file__, 1)

@@ -1,0 +1,112 @@
+"""What a group is known by outside this process: in stores, in messages, across releases.
+
+On the worker's thread, once for each tally.
+"""
+
+from __future__ import annotations
+
+import logging
+from hashlib import blake2b
+from types import CodeType
+from typing import Any
+
+from wecom_logging._capture.code_location import below_root
+from wecom_logging._capture.grouping import ANSI, EXPLICIT, HEAD, OVERFLOW, GroupSeed
+from wecom_logging._model.digest import Identity, others
+from wecom_logging._runtime import lazy
+
+
+def identify(origin: GroupSeed) -> Identity:
+    """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
+    if origin.key in OVERFLOW:
+        return others(critical=origin.level >= logging.CRITICAL)
+    level = level_name(origin.level)
+    if len(origin.key) == 3:
+        chosen = _written(origin.key[2])
+        parts = (EXPLICIT, str(origin.key[1]), chosen)
+        return _identity(origin, level, parts, chosen[:HEAD])
+    if origin.types:
+        return _exception_identity(origin, level)
+    site = (origin.logger, level, below_root(origin.pathname), origin.function)
+    template = origin.key[-1]
+    if isinstance(template, tuple):
+        return _text_identity(origin, level, site, template)
+    text = template if isinstance(template, str) else getattr(template, "__qualname__", "")
+    return _identity(origin, level, (*site, text), text[:HEAD])
+
+
+def level_name(level: int) -> str:
+    """What a level is called in an identity: the usual ones by their own names, whatever
+    `addLevelName` makes of them for a console (colours, translations)."""
+    if level >= logging.CRITICAL:
+        return "critical"
+    return _LEVELS.get(level) or ANSI.sub("", logging.getLevelName(level)).lower()
+
+
+_LEVELS = {
+    logging.ERROR: "error",
+    logging.WARNING: "warning",
+    logging.INFO: "info",
+    logging.DEBUG: "debug",
+}
+
+
+def _written(chosen: object) -> str:
+    """A fingerprint of the application's own, as it is: two that differ are two groups."""
+    return chosen if isinstance(chosen, str) else _ADDRESS().sub(" at *", repr(chosen))
+
+
+_ADDRESS = lazy.regex(r" at 0x[0-9a-fA-F]+")
+
+
+def _identity(
+    origin: GroupSeed, level: str, parts: tuple[str, ...], template: str, **more: str
+) -> Identity:
+    more.setdefault("place", _spoken(below_root(origin.pathname), origin.function))
+    return Identity(id=_digest(parts), logger=origin.logger, level=level, template=template, **more)
+
+
+def _exception_identity(origin: GroupSeed, level: str) -> Identity:
+    names = [f"{t.__module__}.{t.__qualname__}" for t in origin.types]
+    places = [_spoken(below_root(c.co_filename), _qualname(c)) for c in origin.codes]
+    site = (origin.logger, level, below_root(origin.pathname), origin.function)
+    shown = places[-1] if places else _spoken(site[2], site[3])
+    return _identity(
+        origin,
+        level,
+        (*site, *names, *places),
+        "",
+        type=origin.types[0].__name__,
+        place=shown,
+        cause=_digest((*names, *places[:1])),
+    )
+
+
+def _text_identity(
+    origin: GroupSeed, level: str, site: tuple[str, ...], template: tuple[Any, ...]
+) -> Identity:
+    type_name, inner, own = template
+    places = [_spoken(below_root(f[0]), f[2]) for f in (inner, own) if f is not None]
+    return _identity(
+        origin,
+        level,
+        (*site, type_name, *places),
+        "",
+        type=type_name,
+        place=places[-1],
+        cause=_digest((type_name, places[0])),
+    )
+
+
+def _qualname(code: CodeType) -> str:
+    name: str = getattr(code, "co_qualname", code.co_name)  # co_qualname: since 3.11
+    return name.replace("<locals>.", "")
+
+
+def _spoken(path: str, function: str) -> str:
+    return f"{path} {function}".strip()
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    text = "\x00".join(parts).encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=8).hexdigest()

@@ -1,0 +1,98 @@
+"""Exceptions that nobody catches: of the program, and of its threads."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+from weakref import ref
+
+from wecom_logging._capture.grouping import find_error
+
+#: Set on an exception that a handler has counted, so that it is not counted again when
+#: nobody catches it. On the exception, because whatever remembered it would keep its frames,
+#: and all that they hold, alive.
+_MARK = "__wecom_logging_counted__"
+
+_handlers: list[ref[logging.Handler]] = []
+_hooked = False
+
+Fingerprint = Callable[[logging.LogRecord], Any]
+
+
+def marking(fingerprint: Fingerprint) -> Fingerprint:
+    """A fingerprint that leaves a mark on the exceptions it sees."""
+
+    def marked(record: logging.LogRecord) -> Any:
+        error = find_error(record)
+        if error is not None:
+            mark(error)
+        return fingerprint(record)
+
+    return marked
+
+
+def mark(error: BaseException) -> None:
+    """This exception has been counted."""
+    try:
+        setattr(error, _MARK, True)
+    except (AttributeError, TypeError):
+        pass  # an exception with slots: it may be told twice
+
+
+def report_to(handler: logging.Handler) -> None:
+    """Report uncaught exceptions to a handler. The hooks are set once per process; the ones
+    that were there still run."""
+    global _hooked
+    _handlers.append(ref(handler, _handlers.remove))
+    if _hooked:
+        return
+    _hooked = True
+    sys.excepthook = _program_hook(sys.excepthook)
+    threading.excepthook = _thread_hook(threading.excepthook)
+
+
+def _program_hook(before: Callable[..., Any]) -> Callable[..., Any]:
+    def excepthook(
+        kind: type[BaseException], error: BaseException, tb: TracebackType | None
+    ) -> None:
+        _report(logging.CRITICAL, "uncaught exception", error, tb)
+        before(kind, error, tb)
+
+    return excepthook
+
+
+def _thread_hook(before: Callable[..., Any]) -> Callable[..., Any]:
+    def excepthook(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            name = getattr(args.thread, "name", "?")
+            _report(
+                logging.ERROR,
+                f"uncaught exception in thread {name}",
+                args.exc_value,
+                args.exc_traceback,
+            )
+        before(args)
+
+    return excepthook
+
+
+def _report(level: int, message: str, error: BaseException, tb: TracebackType | None) -> None:
+    if not isinstance(error, Exception) or getattr(error, _MARK, False):
+        return  # KeyboardInterrupt, SystemExit and the like are no errors
+    record = logging.LogRecord("uncaught", level, *_place(tb), message, (), None)
+    record.exc_info = (type(error), error, tb)
+    for reference in (*_handlers,):  # one may go while we look
+        handler = reference()
+        if handler is not None:
+            handler.handle(record)
+
+
+def _place(tb: TracebackType | None) -> tuple[str, int]:
+    """Where the exception left the program, as the place of the record."""
+    if tb is None:
+        return "", 0
+    return tb.tb_frame.f_code.co_filename, tb.tb_lineno

@@ -1,0 +1,154 @@
+"""`wecom-logging check`: everything between this machine and a message on a phone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from wecom_logging._cli import CommandError
+from wecom_logging._cli.checks.step import MARKS, Step, failed, ok
+from wecom_logging._cli.destination import add_env_file, environment, options, read_env_file
+from wecom_logging._cli.destination import sender as make_sender
+from wecom_logging._cli.terminal import Terminal
+from wecom_logging.errors import WeComError
+
+if TYPE_CHECKING:
+    from wecom_logging._cli import Commands
+    from wecom_logging._config.options import Options
+    from wecom_logging._senders.base import WeComSender
+    from wecom_logging.handler import WeComHandler
+
+
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="find out why alerts do not arrive, and send a test message",
+        description="Look at everything between this machine and a message on a phone. Each"
+        " step gets a tick, or the cause and what to do. Exit status 0 if all is well, else 1.",
+    )
+    parser.add_argument("--no-send", action="store_true", help="send no test message")
+    parser.add_argument("--json", action="store_true", help="write the steps as JSON")
+    config = parser.add_mutually_exclusive_group()
+    config.add_argument(
+        "--app",
+        metavar="MODULE:NAME",
+        help="also load this logging configuration and try the loggers that matter",
+    )
+    config.add_argument(
+        "--django", action="store_true", help="likewise, that of DJANGO_SETTINGS_MODULE"
+    )
+    add_env_file(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    terminal = Terminal()
+    found: list[Step] = []
+    for step in steps(args):
+        found.append(step)
+        if not args.json:
+            _show(step, terminal)
+    well = all(step.status != "failed" for step in found)
+    if args.json:
+        data = {"ok": well, "steps": [step.data() for step in found]}
+        terminal.say(json.dumps(data, ensure_ascii=False, indent=2))
+    return 0 if well else 1
+
+
+def steps(args: argparse.Namespace) -> Iterator[Step]:
+    """Every step, up to the one after which nothing else can work."""
+    try:
+        if args.app or args.django:
+            yield from _application_steps(args)
+        else:
+            yield from _environment_steps(args)
+    except (CommandError, WeComError) as error:
+        yield failed("configuration", str(error))
+
+
+def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
+    """From variables alone."""
+    from wecom_logging._cli.checks.configuration import configuration_steps
+    from wecom_logging._cli.checks.wecom import message_steps, no_message_step
+
+    environ = environment(args.env_file)
+    file = read_env_file(args.env_file) if args.env_file else {}
+    found, sender = options(environ), make_sender(environ)
+    yield from configuration_steps(environ, file, found.kind)
+    well = True
+    for step in _destination_steps(sender):
+        well = well and step.status != "failed"
+        yield step
+    if args.no_send:
+        yield no_message_step(sender)
+    elif well:
+        yield from message_steps(sender, found)
+    if well:
+        yield _next(found)
+
+
+def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
+    """From a program's own logging configuration. Its test errors are the test message."""
+    from wecom_logging._cli.checks import routing
+
+    os.environ.update(read_env_file(args.env_file) if args.env_file else {})
+    if args.django:
+        routing.load_django()
+    else:
+        routing.load(args.app)
+    handlers = routing.handlers()
+    if not handlers:
+        raise CommandError('no logger has a WeComHandler: add one to "handlers" of "root"')
+    for handler in handlers:
+        yield from _handler_steps(handler)
+    yield from routing.routing_steps(send=not args.no_send)
+    yield _next(handlers[0]._options)
+
+
+def _handler_steps(handler: WeComHandler) -> Iterator[Step]:
+    from wecom_logging._senders.base import WeComSender
+
+    if not handler.enabled:
+        fix = "Give it a destination, or enabled=True to insist on one."
+        yield failed("configuration", f"the handler {handler.get_name()!r} is off", fix)
+        return
+    sender = handler._components.sender
+    yield ok("configuration", f"{handler.get_name()!r} sends to {sender.destination}")
+    if isinstance(sender, WeComSender):
+        yield from _destination_steps(sender)
+
+
+def _destination_steps(sender: WeComSender) -> Iterator[Step]:
+    """The way to WeCom, and what WeCom says about an application."""
+    from wecom_logging._cli.checks.network import network_steps
+    from wecom_logging._cli.checks.wecom import application_steps
+    from wecom_logging._senders.application import AppSender
+
+    reached = True
+    for step in network_steps(sender._base, sender._http._proxies):
+        reached = reached and step.status != "failed"
+        yield step
+    if reached and isinstance(sender, AppSender):
+        yield from application_steps(sender)
+
+
+def _next(found: Options) -> Step:
+    wait, pause = found.policy.group_wait, found.policy.repeat_intervals[0]
+    return ok(
+        "what happens next",
+        f"a new error is told after {wait:g} s; the same again is counted and told in {pause:g} s",
+    )
+
+
+def _show(step: Step, terminal: Terminal) -> None:
+    style, mark = MARKS[step.status]
+    terminal.say(f"{terminal.paint(style, mark)} {step.name}: {step.text}")
+    for line in (*step.details, *_fix(step)):
+        terminal.say(f"    {line}")
+
+
+def _fix(step: Step) -> Iterable[str]:
+    return [f"→ {step.fix}"] if step.fix else []

@@ -1,0 +1,59 @@
+"""Which variables are set, where each comes from, and whether all of them mean something."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from wecom_logging._cli.checks.step import Step, ok, warning
+from wecom_logging._model.secret import Secret
+from wecom_logging.handler import WeComHandler
+
+#: Shown by their last four characters.
+_SECRETS = ("WECOM_CORPSECRET", "WECOM_WEBHOOK_KEY")
+#: May hold a password somewhere inside.
+_HIDDEN = ("WECOM_PROXIES", "WECOM_STORE")
+_NOT_IN_ENVIRONMENT = ("self", "level", "sender", "fingerprint", "processors")
+
+
+def known_variables() -> list[str]:
+    """Every variable that the handler's options can come from."""
+    options = inspect.signature(WeComHandler.__init__).parameters
+    names = [f"WECOM_{each.upper()}" for each in options if each not in _NOT_IN_ENVIRONMENT]
+    return [*names, *(f"{name}_FILE" for name in (*_SECRETS, "WECOM_STORE"))]
+
+
+def configuration_steps(
+    environ: Mapping[str, str], file: Mapping[str, str], kind: str
+) -> Iterator[Step]:
+    """What is set, and what is set in vain.
+
+    Args:
+        environ: The environment, with the `--env-file` on top.
+        file: What the `--env-file` holds.
+        kind: "robot" or "application".
+    """
+    known = known_variables()
+    found = [name for name in sorted(environ) if name.startswith("WECOM_") and environ[name]]
+    details = (
+        f"{name} = {_shown(name, environ[name])}  (from the {_source(name, file)})"
+        for name in found
+        if name in known
+    )
+    yield ok("configuration", {"robot": "a group robot"}.get(kind, "an application"), *details)
+    for name in found:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            fix = f"is {close[0]} meant?" if close else "take it out."
+            yield warning("configuration", f"{name} is set, but there is no such option", fix)
+
+
+def _shown(name: str, value: str) -> str:
+    if name in _SECRETS:
+        return Secret(value).hint
+    return "(set)" if name in _HIDDEN else repr(value)
+
+
+def _source(name: str, file: Mapping[str, str]) -> str:
+    return "env file" if name in file else "environment"

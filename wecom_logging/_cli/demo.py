@@ -1,0 +1,348 @@
+"""`wecom-logging demo`: a shop breaks in many ways, and every error is accounted for.
+
+The shop is a program of its own (`shop.py`); this one plays WeCom, shows what arrives, and
+counts for itself: what the shop says it has logged must be the sum of the counts in the
+messages that were delivered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from wecom_logging._cli import CommandError
+from wecom_logging._cli.simulator import open_inbox, require_simulator
+from wecom_logging._cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from wecom_logging._cli import Commands
+    from wecom_logging.simulator import Message, Simulator
+
+#: All that the shop knows about alerts. The durations are those of a film.
+LOGGING = """\
+{
+  "version": 1,
+  "disable_existing_loggers": false,
+  "handlers": {
+    "wecom": {
+      "class": "wecom_logging.WeComHandler", "level": "ERROR", "environment": "demo",
+      "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5, "rate_limit": [[28, 60]]
+    }
+  },
+  "root": {"handlers": ["wecom"], "level": "INFO"}
+}
+"""
+
+_INTRODUCTION = """\
+A shop is about to break in many ways. It is a Python program that only logs; a handler in
+its logging configuration tells people in WeCom. This demo plays WeCom, and shows each
+message as it arrives on their phones. Here is the whole configuration:
+"""
+
+_HURRY = """\
+The last four settings make a short film of it. By default 15 s pass between two messages
+with news; 60 s, then 5, 15 and 60 min before more about the same; 10 min until it is over;
+and no more than 18 messages go out in a minute, 900 in an hour.
+"""
+
+#: Seconds until a message has to be there, and until the shop has to have done its part.
+PATIENCE = 30.0
+
+_COUNT = re.compile(r"×([\d,]+)")
+
+
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="see what alerts look like, in half a minute, without WeCom",
+        description="A sample shop breaks in many ways; see what arrives in a local WeCom."
+        " Exit status 0 if every error logged is counted in a message.",
+    )
+    parser.add_argument("--open", action="store_true", help="open the inbox in a browser")
+    parser.add_argument("--keep", action="store_true", help="keep the inbox until Ctrl-C")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    require_simulator()
+    from wecom_logging.simulator import Simulator
+
+    terminal = Terminal()
+    with Simulator() as simulator:
+        if args.open:
+            open_inbox(simulator)
+        with open_shop(simulator) as shop:
+            film = Film(simulator, shop, terminal)
+            film.play()
+        balanced = account(film, terminal)
+        if args.keep:
+            terminal.say(f"\nThe inbox stays at {simulator.url} until Ctrl-C.")
+            with _until_interrupted():
+                threading.Event().wait()
+    return 0 if balanced else 1
+
+
+class Shop:
+    """The shop's process, at the other end of two pipes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._answers: SimpleQueue[str] = SimpleQueue()
+        #: Errors that it says it has logged, and when the first was.
+        self.errors = 0
+        self.first_error: float | None = None
+        threading.Thread(target=self._listen, name="shop", daemon=True).start()
+
+    def begin(self, scene: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{scene}\n")
+        self._process.stdin.flush()
+
+    def ended(self) -> dict[str, Any] | None:
+        """What it answers once a scene is over; None until then."""
+        try:
+            line = self._answers.get_nowait()
+        except Empty:
+            return None
+        if not line:
+            raise CommandError("the shop has ended too soon", 1)
+        answer: dict[str, Any] = json.loads(line)
+        self.errors += answer["errors"]
+        self.first_error = self.first_error or answer["began"]
+        return answer
+
+    def close(self) -> None:
+        """Let the program come to its end."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._process.poll() is not None
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._answers.put(line)
+        self._answers.put("")
+
+
+@contextmanager
+def open_shop(simulator: Simulator) -> Iterator[Shop]:
+    """Run the shop in a directory of its own, with nothing but its configuration."""
+    with tempfile.TemporaryDirectory(prefix="wecom-logging-demo-") as directory:
+        shutil.copy(Path(__file__).with_name("shop.py"), directory)
+        Path(directory, "logging.json").write_text(LOGGING, "utf-8")
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("WECOM_")}
+        process = subprocess.Popen(
+            [sys.executable, "shop.py"],
+            cwd=directory,
+            env={**ours, **simulator.env(), "XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us; the shop and its worker end with us
+        )
+        try:
+            yield Shop(process)
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has come to its own end
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+class Film:
+    """The scenes, in their order."""
+
+    def __init__(self, simulator: Simulator, shop: Shop, terminal: Terminal) -> None:
+        self.simulator = simulator
+        self.shop = shop
+        self._terminal = terminal
+        self._shown = 0
+        self._scene = 0
+
+    def play(self) -> None:
+        self._terminal.say(_INTRODUCTION)
+        self._terminal.say(self._terminal.paint("code", LOGGING))
+        self._terminal.say(_HURRY)
+        for scene in (
+            self._payment, self._storm, self._drizzle, self._calm, self._outage,
+            self._critical, self._worker, self._many_kinds, self._end,
+        ):  # fmt: skip
+            scene()
+
+    def _payment(self) -> None:
+        self._title("A payment fails", "an exception with a cause")
+        self._perform("payment")
+        self._await_count()
+
+    def _storm(self) -> None:
+        self._title("A storm", "100,000 errors of three kinds, from four threads, f-strings too")
+        answer = self._perform("storm")
+        micros = answer["seconds"] / answer["errors"] * 1e6
+        self._note(f"All logged, in {answer['seconds']:.1f} s: {micros:.0f} µs each.")
+        self._await_count()
+
+    def _drizzle(self) -> None:
+        self._title("It goes on", "500 more of a kind that is known: no hurry to tell them")
+        self._perform("drizzle")
+        self._await_count()
+
+    def _calm(self) -> None:
+        self._title("Calm", "what was told more than once is worth an all-clear")
+        self._watch(self._all_clear, PATIENCE, "the all-clear")
+
+    def _all_clear(self) -> bool:
+        lines = [line for each in self.simulator.messages for line in each.content.split("\n")]
+        return any("OVER" in line and "no shelf" in line for line in lines)
+
+    def _outage(self) -> None:
+        self._title("WeCom is down", "for three seconds; 60 mails bounce meanwhile")
+        with self.simulator.down():
+            self._perform("outage")
+            self._watch(lambda: False, 3.0)
+        self._note("It is back.")
+        self._await_count()
+
+    def _critical(self) -> None:
+        self._title("A CRITICAL", "told at once, though WeCom has just withdrawn the access token")
+        self.simulator.revoke_tokens()
+        self._perform("critical")
+        self._await_count()
+
+    def _worker(self) -> None:
+        self._title("A forked worker", "logs one error and is gone; its own thread delivers it")
+        self._perform("worker")
+        self._await_count()
+
+    def _many_kinds(self) -> None:
+        self._title(
+            "A bad release", "300 different errors at once: an overview, the rest in a file"
+        )
+        self._perform("many_kinds")
+        self._await_count()
+        self._watch(lambda: self.simulator.messages[-1].file is not None, PATIENCE, "the file")
+
+    def _end(self) -> None:
+        self._title("The end", "one more error, and the program exits")
+        self._perform("last_words")
+        self.shop.close()
+        self._watch(lambda: self.shop.closed, PATIENCE, "the shop to exit")
+        self._show_messages()
+
+    # What a scene consists of.
+
+    def _title(self, title: str, about: str) -> None:
+        self._scene += 1
+        paint = self._terminal.paint
+        self._terminal.say(f"\n{paint('bold', f'{self._scene}. {title}')} · {about}")
+
+    def _note(self, text: str) -> None:
+        self._terminal.say(f"  {text}")
+
+    def _perform(self, scene: str) -> dict[str, Any]:
+        """Have the shop play a scene; what arrives meanwhile is shown."""
+        self.shop.begin(scene)
+        answers: list[dict[str, Any]] = []
+
+        def ended() -> bool:
+            answer = self.shop.ended()
+            answers.extend([answer] if answer else [])
+            return bool(answer)
+
+        self._watch(ended, PATIENCE, "the shop")
+        return answers[0]
+
+    def _await_count(self) -> None:
+        """Until every error logged so far is told."""
+        self._watch(lambda: self.counted >= self.shop.errors, PATIENCE, "the messages")
+
+    def _watch(self, done: Callable[[], bool], seconds: float, what: str = "") -> None:
+        """Show messages until something has happened; only what has no name may not happen."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._show_messages()
+            if done():
+                return
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        if what:
+            raise CommandError(f"waited {seconds:g} s for {what}, in vain", 1)
+
+    def _show_messages(self) -> None:
+        for message in self.simulator.messages[self._shown :]:
+            self._shown += 1
+            clock = time.strftime("%H:%M:%S", time.localtime(message.time))
+            self._terminal.card(
+                f"message {self._shown} · {clock} · {_size(message)}", _text(message)
+            )
+
+    @property
+    def counted(self) -> int:
+        return sum(map(count, self.simulator.messages))
+
+
+def _size(message: Message) -> str:
+    return f"{message.bytes:,} of {message.limit:,} bytes" if message.limit else message.msgtype
+
+
+def _text(message: Message) -> str:
+    file = message.file
+    return f"📎 {file.name}, {file.size:,} bytes" if file else message.content
+
+
+def count(message: Message) -> int:
+    """Errors that a message reports: the sum of its `×n`, which nothing else in it looks like."""
+    return sum(int(found.replace(",", "")) for found in _COUNT.findall(message.content))
+
+
+def account(film: Film, terminal: Terminal) -> bool:
+    """Print what was logged and what was told; returns whether it is the same."""
+    simulator, shop = film.simulator, film.shop
+    balanced = shop.errors == film.counted and not simulator.dropped
+    first = simulator.messages[0].time - (shop.first_error or 0.0)
+    verdict = terminal.paint("good", "✔ every error is told") if balanced else "✘"
+    rows = (
+        ("errors logged", f"{shop.errors:,}"),
+        ("counted in messages", f"{film.counted:,}  {verdict}"),
+        ("messages", f"{len(simulator.messages)}"),
+        ("calls of the WeCom API", f"{len(simulator.calls())}"),
+        ("access tokens fetched", f"{len(simulator.calls('gettoken'))}"),
+        ("first error to its arrival", f"{first:.2f} s"),
+    )
+    terminal.say(f"\n{terminal.paint('bold', 'The account')}\n")
+    for label, value in rows:
+        terminal.say(f"  {label:<28} {value}")
+    return balanced
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,64 @@
+"""`wecom-logging`: the front of the command line. Each command is a module of `commands`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from wecom_logging._cli import CommandError, check, demo, run, send, simulator
+from wecom_logging.errors import ConfigurationError, WeComError
+
+#: As shells have it: ended by signal 2.
+INTERRUPTED = 130
+
+_EPILOG = """\
+Where messages go is taken from the environment: WECOM_WEBHOOK_KEY for a group robot, or
+WECOM_CORPID, WECOM_CORPSECRET, WECOM_AGENTID and WECOM_TOUSER for an application.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status.
+
+    What a person has to know is one line on stderr, never a traceback.
+    """
+    _print_anything()
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except CommandError as error:
+        print(f"wecom-logging: {error}", file=sys.stderr)
+        return error.status
+    except WeComError as error:
+        print(f"wecom-logging: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    except KeyboardInterrupt:
+        print("\nwecom-logging: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wecom-logging",
+        description="Alerts in WeChat Work (WeCom, 企业微信).",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (check, send, run, demo, simulator):
+        command.register(commands)
+    return parser
+
+
+def _print_anything() -> None:
+    """A terminal that cannot show a character shows another one, and nothing breaks."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`wecom-logging send`: a message from a shell or a cron job."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wecom_logging._cli import CommandError
+from wecom_logging._cli.destination import add_env_file, environment, options, sender
+from wecom_logging._model.text import neutralise
+
+if TYPE_CHECKING:
+    from wecom_logging._cli import Commands
+    from wecom_logging._senders.application import AppSender
+    from wecom_logging._senders.robot import WebhookSender
+
+MARKERS = {"info": "🔵", "warning": "🟠", "error": "🔴", "critical": "🔴"}
+
+#: Columns of leading white space that are kept.
+_INDENT = 16
+
+
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "send",
+        help="send a message",
+        description="Send a message. It is sent as it stands there; with --markdown its markup"
+        " counts. Exit status 0 if WeCom has accepted it, 1 if not.",
+    )
+    parser.add_argument(
+        "text", nargs="?", metavar="TEXT", help="the message; - reads it from stdin"
+    )
+    parser.add_argument("--markdown", action="store_true", help="TEXT is WeCom's markdown")
+    parser.add_argument("--file", metavar="PATH", help="send this file, after the TEXT if any")
+    parser.add_argument("--level", choices=MARKERS, help="begin with a line that shows it")
+    parser.add_argument("--to", metavar="USERS", help="user ids as 'a|b' (applications only)")
+    add_env_file(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    environ = environment(args.env_file)
+    destination = sender(environ, args.to)
+    text = _text(args)
+    file = _file(args.file) if args.file else None
+    if text is None and file is None:
+        raise CommandError("nothing to send: give TEXT, - for stdin, or --file")
+    if text is not None:
+        lines = [_headline(args.level, options(environ).host)] if args.level else []
+        lines.append(text if args.markdown else inert(text))
+        send = destination.markdown if args.markdown else destination.text
+        send("\n".join(lines))
+    if file is not None:
+        destination.file(*file)
+    _name_those_missed(destination)
+    return 0
+
+
+def inert(text: str) -> str:
+    """`text` as text: nothing in it becomes a link, and control characters go."""
+    return "\n".join(map(_inert_line, text.splitlines()))
+
+
+def _inert_line(line: str) -> str:
+    line = line.expandtabs(4).rstrip()
+    indent = len(line) - len(line.lstrip(" "))
+    # WeCom and our own cleaning would take ordinary spaces off the start of a line.
+    return "\u00a0" * min(indent, _INDENT) + neutralise(line)
+
+
+def _text(args: argparse.Namespace) -> str | None:
+    if args.text is None:
+        return None
+    text: str = (
+        sys.stdin.buffer.read().decode("utf-8", "replace") if args.text == "-" else args.text
+    )
+    if not text.strip():
+        raise CommandError("the text is empty")
+    return text.strip("\n")
+
+
+def _file(path: str) -> tuple[str, bytes]:
+    try:
+        return Path(path).name, Path(path).read_bytes()
+    except OSError as error:
+        raise CommandError(f"--file: cannot read {path}: {error.strerror}") from None
+
+
+def _headline(level: str, host: str) -> str:
+    return f"{MARKERS[level]} {level.upper()} · {neutralise(host)}"
+
+
+def _name_those_missed(destination: AppSender | WebhookSender) -> None:
+    partial = getattr(destination, "partial", {})
+    for field, names in partial.items():
+        missed = ", ".join(sorted(names))
+        print(f"wecom-logging: not delivered to {missed} ({field})", file=sys.stderr)

@@ -1,0 +1,210 @@
+"""Checks of what a user writes into the configuration.
+
+Each function takes a value as it was written and returns the one to use, or raises a
+`ConfigurationError` that names the option, the value and the rule. The value of a secret
+is never named, and neither is that of an address, which may hold one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from wecom_logging._runtime import lazy
+from wecom_logging.errors import ConfigurationError, display
+
+#: The public service (WeCom API document 90664 names no other host).
+API_BASE = "https://qyapi.weixin.qq.com"
+
+#: Seconds to connect, and to wait for each part of the answer.
+TIMEOUT = (3.0, 8.0)
+
+#: The options that name recipients, and how many each may name (WeCom API document 90236).
+RECIPIENTS = {"touser": 1000, "toparty": 100, "totag": 100}
+
+#: 1 to 64 bytes of these characters (WeCom API document 90195).
+_USER_ID = lazy.regex(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+_NUMBER = lazy.regex(r"[0-9]{1,10}")
+_WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
+_HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
+
+
+def api_base(value: object, option: str = "api_base") -> str:
+    """Scheme, host, port and prefix; without the `/cgi-bin` that every path begins with."""
+    parts = _split(value, option)
+    if parts.query or parts.fragment:
+        raise ConfigurationError(option, "ends at the path: no `?…` and no `#…`")
+    if not _PATH().fullmatch(parts.path):
+        raise ConfigurationError(option, f"{parts.path!r} is no path prefix like '/wecom'")
+    prefix = parts.path.rstrip("/").removesuffix("/cgi-bin").rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower()}{prefix}"
+
+
+def webhook(value: object, option: str = "webhook_key") -> tuple[str, str | None]:
+    """A robot's key, and the API base if `value` was the whole URL.
+
+    The URL is that of WeCom API document 91770: `…/cgi-bin/webhook/send?key=…`.
+    """
+    text = _text(value, option, show=False)
+    if "/" not in text and "?" not in text:
+        return secret(text, option), None
+    parts = _split(text, option)
+    path = parts.path.removesuffix("/")
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if (
+        not path.endswith("/cgi-bin/webhook/send")
+        or [name for name, _ in query] != ["key"]
+        or parts.fragment
+    ):
+        raise ConfigurationError(
+            option, "a whole URL has the form https://host/cgi-bin/webhook/send?key=KEY"
+        )
+    base = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/cgi-bin/webhook/send')}"
+    return secret(query[0][1], option), api_base(base, option)
+
+
+def secret(value: object, option: str) -> str:
+    """A corp secret or robot key: one word."""
+    text = _text(value, option, show=False)
+    if not _WORD().fullmatch(text):
+        raise ConfigurationError(
+            option,
+            "is one word of letters, digits, '-', '_' and '.'"
+            " (the value given has other characters, or more than 128)",
+        )
+    return text
+
+
+def corpid(value: object, option: str = "corpid") -> str:
+    text = _text(value, option)
+    if not _WORD().fullmatch(text):
+        raise ConfigurationError(option, f"{display(text)} is no corp id like 'ww0123456789abcdef'")
+    return text
+
+
+def agentid(value: object, option: str = "agentid") -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**10:
+        return value
+    if isinstance(value, str) and _NUMBER().fullmatch(value):
+        return int(value)
+    raise ConfigurationError(option, f"{display(value)} is neither a whole number nor digits")
+
+
+def recipients(value: object, option: str) -> str:
+    """The names joined by `|`, "" for none.
+
+    Args:
+        value: "a|b" or a sequence of strings; party and tag ids may be numbers.
+        option: "touser", "toparty" or "totag".
+    """
+    names = _names(value, option)
+    if "@all" in names:
+        if option != "touser" or len(names) > 1:
+            raise ConfigurationError(option, "'@all' stands alone, and in touser only")
+        return "@all"
+    shape = _USER_ID if option == "touser" else _NUMBER
+    for name in names:
+        if not shape().fullmatch(name):
+            kind = "a user id" if option == "touser" else "the number of a party or tag"
+            rule = f"{display(name)} is not {kind}; several are written 'a|b' or as a list"
+            raise ConfigurationError(option, rule)
+    most = RECIPIENTS[option]
+    if len(names) > most:
+        raise ConfigurationError(option, f"{len(names)} recipients, WeCom takes {most} at most")
+    return "|".join(names)
+
+
+def mentions(value: object, option: str = "mentions") -> tuple[str, ...]:
+    """People to call by name: user ids, mobile numbers, "@all"."""
+    names = _names(value, option)
+    for name in names:
+        if name != "@all" and not is_mobile(name) and not _USER_ID().fullmatch(name):
+            rule = f"{display(name)} is neither a user id nor a mobile number nor '@all'"
+            raise ConfigurationError(option, rule)
+    return tuple(names)
+
+
+def is_mobile(name: str) -> bool:
+    """Whether a name to mention is a mobile number: of mainland China, or with a `+`."""
+    return re.fullmatch(r"(\+?86)?1[3-9][0-9]{9}|\+[0-9]{6,15}", name) is not None
+
+
+def timeout(value: object, option: str = "timeout") -> tuple[float, float]:
+    """Seconds to connect and to read, from a pair or from one number for both."""
+    pair: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value, value]
+    if len(pair) == 2 and all(_is_duration(seconds) for seconds in pair):
+        return float(pair[0]), float(pair[1])
+    rule = f"{display(value)} is neither a positive number of seconds nor a pair of them"
+    raise ConfigurationError(option, rule)
+
+
+def proxies(value: object, option: str = "proxies") -> dict[str, str] | None:
+    """A mapping like {"https": "http://proxy:3128"}, as requests understands it."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        pairs = {scheme: value[scheme] for scheme in value}
+        if all(isinstance(text, str) for pair in pairs.items() for text in pair):
+            return pairs
+    # Without the value: proxy addresses hold passwords.
+    raise ConfigurationError(option, "is a mapping of str to str, like {'https': 'http://p:3128'}")
+
+
+def _split(value: object, option: str) -> SplitResult:
+    text = _text(value, option, show=False)
+    if not text.isprintable() or " " in text:  # `urlsplit` would drop some of these
+        raise ConfigurationError(option, "has white space or control characters in it")
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - it is looked at only to have it checked
+    except ValueError:
+        raise ConfigurationError(option, "has a malformed host or port") from None
+    if parts.scheme not in ("http", "https"):
+        raise ConfigurationError(option, "begins with https:// or http://")
+    if "@" in parts.netloc:
+        raise ConfigurationError(option, "holds no user name or password")
+    host = re.sub(r":[0-9]*$", "", parts.netloc)
+    if not _HOST().fullmatch(host):
+        rule = "names a host in ASCII, like 'qyapi.weixin.qq.com' or '127.0.0.1:8000'"
+        raise ConfigurationError(option, rule)
+    return parts
+
+
+def _names(value: object, option: str) -> list[str]:
+    """The strings of "a|b" or of a sequence, each once, in their order."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        items: list[object] = [*value.split("|")]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else [*value]
+    else:
+        items = [value]
+    return list(dict.fromkeys(_name(item, option) for item in items))
+
+
+def _name(item: object, option: str) -> str:
+    if isinstance(item, int) and not isinstance(item, bool) and option in ("toparty", "totag"):
+        return str(item)
+    if not isinstance(item, str):
+        raise ConfigurationError(option, f"{display(item)} is not a string")
+    if not item.strip():
+        raise ConfigurationError(option, "has an empty name in it")
+    return item.strip()
+
+
+def _text(value: object, option: str, *, show: bool = True) -> str:
+    if not isinstance(value, str):
+        what = display(value) if show else type(value).__name__
+        raise ConfigurationError(option, f"is a string, not {what}")
+    if not value:
+        raise ConfigurationError(option, "is empty")
+    return value
+
+
+def _is_duration(value: object) -> bool:
+    # `not value > 0` would let NaN through; and a socket takes no more.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1e6

@@ -1,0 +1,84 @@
+"""From a `Digest` to a `Message`: what somebody reads on a phone at three in the morning.
+
+    sections       which groups are drawn as one, and in which order
+    sample      what a captured event says, read with suspicion
+    headline    line 1 and line 2
+    blocks      one group, at length or in a line
+    layout      what gets into the bytes
+    dialects    markdown, text, markdown_v2: the forms, and the pen that makes texts inert
+    labels      the words, in English and Chinese
+    report      everything, as plain text for the attached file
+
+Plain functions over plain values; the only time is the digest's own. What is shown has been
+through redaction before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wecom_logging._model.digest import Digest, Report
+from wecom_logging._rendering.blocks import DETAIL_LEVELS
+from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.dialects import Pen
+from wecom_logging._rendering.headline import facts, headline
+from wecom_logging._rendering.layout import arrange, size
+from wecom_logging._rendering.report import report_text
+from wecom_logging._rendering.style import Language, Rendered, Shape, Style
+from wecom_logging._senders.protocol import Message
+
+__all__ = ["Language", "Rendered", "Shape", "Style", "render", "report_text"]
+
+#: What a text may hold, at any destination (WeCom API documents 90236 and 91770).
+_TEXT_BYTES = 2048
+
+
+def render(
+    digest: Digest, style: Style, *, shape: Shape = "full", file_follows: bool = False
+) -> Rendered:
+    """The message that tells a digest.
+
+    Args:
+        digest: What to tell.
+        style: How the sending process wants it told.
+        shape: How plain; the next one each time that the destination refuses the content.
+        file_follows: Whether a file with the whole report comes after it.
+    """
+    style = _plainer(style, shape)
+    context = RenderContext.of(_without_logged_text(digest) if shape == "bare" else digest, style)
+    pen = Pen()
+    head = "\n".join([headline(context), *facts(context, pen)])
+    foot = context.dialect.grey(_foot(context, file_follows))
+    max_bytes = style.max_bytes - size(f"{head}\n\n\n{foot}")
+    body = arrange(context, max_bytes, () if shape == "bare" else DETAIL_LEVELS)
+    content = "\n\n".join(filter(None, (head, body.text(context)))) + f"\n{foot}"
+    return Rendered(
+        Message(style.msgtype, content),
+        kinds_left_out=sum(len(section.reports) for section in body.hidden),
+        frames_left_out=tuple(body.frames_left_out(context)),
+        shortened=pen.shortened or any(block.shortened for block in body.blocks),
+    )
+
+
+def _foot(context: RenderContext, file_follows: bool) -> str:
+    file = context.labels.file_follows if file_follows else ""
+    return " · ".join(filter(None, (file, Pen().name(context.digest.message_id, 16))))
+
+
+def _plainer(style: Style, shape: Shape) -> Style:
+    if shape == "full":
+        return style
+    if shape == "short":
+        return style._replace(max_bytes=style.max_bytes // 2)
+    max_bytes = min(style.max_bytes, _TEXT_BYTES) // 2
+    return style._replace(msgtype="text", max_bytes=max_bytes, link=None)
+
+
+def _without_logged_text(digest: Digest) -> Digest:
+    """Only what the program's own code says: types, places, names of loggers, counts."""
+    outage = digest.outage and digest.outage._replace(reason="")
+    return digest._replace(reports=tuple(map(_anonymous, digest.reports)), outage=outage)
+
+
+def _anonymous(report: Report) -> Report:
+    return replace(report, identity=report.identity._replace(template=""), samples=())

@@ -1,0 +1,76 @@
+"""What all parts of one message share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from wecom_logging._model.digest import Digest, Report
+from wecom_logging._rendering.dialects import DIALECTS, Markdown
+from wecom_logging._rendering.labels import LABELS, Labels
+from wecom_logging._rendering.sections import Section, hosts_of, sections_of
+from wecom_logging._rendering.style import Style
+from wecom_logging._rendering.times import TimeFormatter, sane
+
+#: A message that comes this much later than its errors is late, if its process is new.
+_LATE = 120.0
+
+
+class RenderContext(NamedTuple):
+    """A digest, sorted for drawing, and the means to draw it."""
+
+    digest: Digest
+    style: Style
+    sections: tuple[Section, ...]
+    #: Errors of the kinds beyond `max_groups`.
+    others: int
+    labels: Labels
+    dialect: Markdown
+    times: TimeFormatter
+    hosts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, digest: Digest, style: Style) -> RenderContext:
+        digest = _with_sane_times(digest)
+        sections, others = sections_of(digest)
+        labels = LABELS[style.language]
+        times = TimeFormatter(digest.now, style.timezone, labels, show_offset=style.show_offset)
+        return cls(
+            digest,
+            style,
+            tuple(sections),
+            others,
+            labels,
+            DIALECTS[style.msgtype],
+            times,
+            hosts_of(digest.reports),
+        )
+
+    @property
+    def errors(self) -> int:
+        """N: what this message newly reports."""
+        return sum(report.count for report in self.digest.reports)
+
+    @property
+    def late(self) -> bool:
+        """Whether this comes after an outage, or is what a process before this one left."""
+        last = max((report.last for report in self.digest.reports if report.count), default=0.0)
+        left = 0.0 < last < min(self.style.started, self.digest.now - _LATE)
+        return self.digest.outage is not None or left
+
+
+def _with_sane_times(digest: Digest) -> Digest:
+    outage = digest.outage and digest.outage._replace(since=sane(digest.outage.since))
+    reports = tuple(_with_sane_time(report) for report in digest.reports)
+    return digest._replace(now=sane(digest.now), outage=outage, reports=reports)
+
+
+def _with_sane_time(report: Report) -> Report:
+    times: dict[str, Any] = {name: sane(getattr(report, name)) for name in _TIMES}
+    times["before"] = (report.before[0], sane(report.before[1]))
+    if all(getattr(report, name) == value for name, value in times.items()):
+        return report
+    return replace(report, **times)
+
+
+_TIMES = ("first", "since", "last", "span", "earliest", "last_before")

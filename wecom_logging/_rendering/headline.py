@@ -1,0 +1,134 @@
+"""The first lines of a message: what the notification shows, and the facts for all groups."""
+
+from __future__ import annotations
+
+from wecom_logging._model.digest import Report
+from wecom_logging._model.text import columns, cut_bytes, cut_columns
+from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.dialects import Pen
+from wecom_logging._rendering.sections import Section
+
+#: Columns of line 1: what a phone shows of a notification.
+_WIDTH = 64
+#: Columns that the last part keeps when the app has a long name.
+_SUBJECT = 24
+_APP, _ENVIRONMENT = 8, 16
+
+#: Uptime is told for the first hour: that an error came with a release is news by then.
+_FRESH = 3600.0
+
+
+def headline(context: RenderContext) -> str:
+    """Line 1, without markup. What is cut is the last part, then the app, never the count."""
+    count = context.labels.errors(context.errors)
+    start = f"{_marker(context)} {'CRITICAL ' if _critical(context) else ''}"
+    room = _WIDTH - columns(f"{start} · {count}")
+    subject, more = _subject(context)
+    wanted = columns(f" · {_words(subject, more)}") if subject else 0
+    app = _sender(context, room - min(wanted, _SUBJECT))
+    room -= columns(app)
+    parts = [part for part in (app, count) if part]
+    if subject and room >= columns(f" · {more}") + 6:
+        subject = _cut(subject, room - columns(_words(" · ", more)))
+        parts.append(_words(subject, more))
+    return start + " · ".join(parts)
+
+
+def facts(context: RenderContext, pen: Pen) -> list[str]:
+    """Line 2 (hosts, release, time) and what else concerns the message as a whole."""
+    labels, digest = context.labels, context.digest
+    lines = [
+        " · ".join(filter(None, (_hosts(context, pen), _release(context, pen), _span(context))))
+    ]
+    if doubtful := sum(report.doubtful for report in digest.reports):
+        lines.append(labels.doubtful(doubtful))
+    if digest.outage:
+        reason = pen.say(digest.outage.reason, 120)
+        lines.append(labels.outage(context.times.minute(digest.outage.since), reason))
+    if digest.lost:
+        lines.append(labels.lost(digest.lost))
+    return [context.dialect.quote(line) for line in lines if line]
+
+
+def started(report: Report, now: float) -> float:
+    """When the first of the errors happened that a message newly reports."""
+    if report.state == "over":
+        return report.since
+    return report.first or max(report.since, now - report.span)
+
+
+def title(section: Section, context: RenderContext) -> str:
+    """What a group is called: type, or message, or wherever it came from."""
+    if section.varying:
+        return context.labels.varying
+    return (
+        section.type or section.message or section.lead.identity.logger or context.labels.no_message
+    )
+
+
+def _marker(context: RenderContext) -> str:
+    if context.late:
+        return "⚪"
+    if _critical(context) or any(map(_is_news, context.digest.reports)):
+        return "🔴"
+    return "🟠" if context.errors or context.digest.lost else "🟢"
+
+
+def _critical(context: RenderContext) -> bool:
+    return any(r.identity.critical and r.state != "over" for r in context.digest.reports)
+
+
+def _is_news(report: Report) -> bool:
+    return report.state == "new" or (report.news and report.state != "over")
+
+
+def _sender(context: RenderContext, width: int) -> str:
+    """App and environment; what is cut is the app, for "prod" is no detail."""
+    environment = _cut(context.style.environment, _ENVIRONMENT)
+    width -= columns(f" {environment}") if environment else 0
+    return _words(_cut(context.style.app, max(width, _APP)), environment)
+
+
+def _subject(context: RenderContext) -> tuple[str, str]:
+    """The last part of line 1: the first kind, and how many more."""
+    labels = context.labels
+    told = [section for section in context.sections if not section.over] or context.sections
+    if not told:
+        return labels.others if context.others else "", ""
+    subject = title(told[0], context)[: 4 * _WIDTH]
+    if told[0].over:
+        subject = f"{labels.states['over']} {subject}"
+    return subject, labels.and_kinds(len(told) - 1) if len(told) > 1 else ""
+
+
+def _hosts(context: RenderContext, pen: Pen) -> str:
+    if len(context.hosts) > 1:
+        return context.labels.hosts(len(context.hosts))
+    return pen.name(context.hosts[0], 60) if context.hosts else ""
+
+
+def _release(context: RenderContext, pen: Pen) -> str:
+    age = context.digest.now - context.style.started
+    up = context.labels.up(age) if context.style.started and 0 <= age < _FRESH else ""
+    if not context.style.release:
+        return up
+    release = context.labels.release(pen.name(context.style.release, 60))
+    return release + (up and context.labels.in_brackets(up))
+
+
+def _span(context: RenderContext) -> str:
+    reports = context.digest.reports
+    told = [report for report in reports if report.count] or reports
+    if not told:
+        return ""
+    start = min(started(report, context.digest.now) for report in told)
+    return context.times.span(start, max(report.last for report in told))
+
+
+def _cut(words: str, width: int) -> str:
+    # Characters without width would be free of charge: bytes bound them.
+    return cut_bytes(cut_columns(Pen().say(words, 400), width), 3 * max(width, 0))
+
+
+def _words(*words: str) -> str:
+    return " ".join(filter(None, words))

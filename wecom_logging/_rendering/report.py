@@ -1,0 +1,209 @@
+"""Everything a digest knows, as plain text: the file for whoever sits down to mend it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from wecom_logging._model.digest import Digest, Report
+from wecom_logging._model.text import strip_ansi
+from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.headline import title
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
+from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.style import Style
+
+#: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
+MAX_BYTES = 1024 * 1024
+
+#: A place is written out so many times in one traceback; the rest is counted.
+_REPEATS = 3
+
+#: Parts of an exception group that are written out.
+_PARTS = 20
+
+_RULE = "=" * 72
+
+
+def report_text(digest: Digest, style: Style) -> str:
+    """The whole report: a list of all groups, then each with messages, context, traceback.
+
+    A digest beyond `MAX_BYTES` has its last groups in the list only, and says so.
+    """
+    context = RenderContext.of(digest, style)
+    overview = "\n".join(_overview(context))
+    parts, room = [overview], MAX_BYTES - len(overview.encode()) - 200
+    reports = [(section, report) for section in context.sections for report in section.reports]
+    for index, (section, report) in enumerate(reports):
+        part = "\n".join(_group(section, report, context))
+        room -= len(part.encode()) + 2
+        if room < 0:
+            parts.append(context.labels.not_described(len(reports) - index))
+            break
+        parts.append(part)
+    return "\n\n".join(parts) + "\n"
+
+
+# -- the list of everything ------------------------------------------------------------
+
+
+def _overview(context: RenderContext) -> Iterator[str]:
+    labels, style, digest = context.labels, context.style, context.digest
+    sender = " ".join(filter(None, (style.app, style.environment)))
+    facts = [
+        sender,
+        labels.errors(context.errors),
+        digest.message_id,
+        context.times.full(digest.now),
+    ]
+    yield visible(" · ".join(filter(None, facts)))
+    if style.release:
+        yield visible(labels.release(style.release))
+    if context.hosts:
+        yield visible(labels.comma.join(context.hosts))
+    yield ""
+    for section in context.sections:
+        for report in section.reports:
+            yield _line(section, report, context)
+    if context.others:
+        yield f"{labels.others} ×{context.others:,}"
+
+
+def _line(section: Section, report: Report, context: RenderContext) -> str:
+    one = Section((report,))
+    count = f"×{report.count:,}" if report.count or not section.over else ""
+    words = (
+        f"#{report.identity.id[:4]}",
+        context.labels.states[report.state],
+        one.level,
+        count,
+        _short(title(one, context)),
+        one.places(1)[0][1],
+    )
+    return visible("  ".join(filter(None, words)))
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= 100 else f"{words[:99]}…"
+
+
+# -- one group -------------------------------------------------------------------------
+
+
+def _group(section: Section, report: Report, context: RenderContext) -> Iterator[str]:
+    samples = [read(sample) for sample in report.samples[:5]]
+    yield _RULE
+    yield _line(section, report, context)
+    yield visible(" · ".join(_facts(report, context)))
+    yield from _section(context.labels.seen, _seen(samples, context))
+    for sample in samples[:1]:
+        yield from _section(context.labels.traceback, _chain(sample.chain, context))
+        yield from _section(context.labels.stack, sample.stack.splitlines())
+        yield from _section(context.labels.before, _crumbs(sample, context))
+
+
+def _facts(report: Report, context: RenderContext) -> Iterator[str]:
+    yield context.labels.since(report.total, context.times.full(report.since))
+    yield context.labels.last(context.times.full(report.last))
+    if report.identity.logger:
+        yield report.identity.logger
+    if report.hosts:
+        yield context.labels.comma.join(report.hosts)
+
+
+def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
+    """A heading and its lines, indented so that no logged line looks like one of ours."""
+    found = [f"    {visible(line)}" for line in lines]
+    if found:
+        yield from ("", name, *found)
+
+
+def _seen(samples: Sequence[Sample], context: RenderContext) -> Iterator[str]:
+    """The messages, each once, with the context of its first appearance."""
+    for sample in {sample.message: sample for sample in reversed(samples)}.values():
+        yield context.times.second(sample.timestamp)
+        yield from (f"  {line}" for line in sample.message.splitlines())
+        yield from _context(sample)
+
+
+def _context(sample: Sample) -> Iterator[str]:
+    who = " ".join(filter(None, (sample.process, sample.thread)))
+    if where := " · ".join(filter(None, (sample.site.place, who))):
+        yield f"    {where}"
+    for key, value in sample.context.items():
+        yield f"    {key} = {value}"
+
+
+def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:
+    for crumb in sample.crumbs:
+        time = context.times.second(crumb.time)
+        yield " ".join(filter(None, (time, crumb.level.upper(), crumb.logger, crumb.message)))
+
+
+# -- the traceback ---------------------------------------------------------------------
+
+
+def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[str]:
+    for index, failure in enumerate(chain):
+        if index:
+            yield ""
+            yield context.labels.link_of(is_cause=failure.is_cause).rstrip()
+        yield from _failure(failure, context)
+
+
+def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
+    value = failure.value.splitlines() or [""]
+    yield ": ".join(filter(None, (failure.type, value[0])))
+    yield from value[1:]
+    for note in failure.notes:
+        yield f"{context.labels.note}{note}"
+    if failure.syntax:
+        yield from _frame(failure.syntax)
+    yield from _frames(failure.frames, context)
+    for number, part in enumerate(failure.parts[:_PARTS], 1):
+        yield f"  [{number}/{len(failure.parts)}]"
+        yield from (f"  {line}" for line in _chain(part, context))
+    if len(failure.parts) > _PARTS:
+        types = (context.labels.part(name, n) for name, n in failure.part_types())
+        yield f"  … {context.labels.comma.join(types)}"
+
+
+def _frames(frames: Sequence[Frame], context: RenderContext) -> Iterator[str]:
+    """All frames, the most recent call last; a recursion is written out a few times only."""
+    times: Counter[str] = Counter()
+    skipped = 0
+    for frame in frames:
+        times[frame.place] += 1
+        if times[frame.place] > _REPEATS:
+            skipped += 1
+            continue
+        if skipped:
+            yield f"  … {context.labels.like_these(skipped)}"
+            skipped = 0
+        yield from _frame(frame)
+    if skipped:
+        yield f"  … {context.labels.like_these(skipped)}"
+
+
+def _frame(frame: Frame) -> Iterator[str]:
+    yield f"  {frame.place}"
+    if frame.source:
+        yield f"      {frame.source}"
+    for name, value in frame.locals:
+        yield f"      · {name} = {value}"
+
+
+def visible(line: str) -> str:
+    """One line without anything that hides or reorders what stands there."""
+    line = strip_ansi(line)
+    if line.isprintable():
+        return line
+    return "".join(map(_visible, line))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    if "\ud800" <= char <= "\udfff":
+        return "\ufffd"
+    return " " if char.isspace() else ""

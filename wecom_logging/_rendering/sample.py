@@ -1,0 +1,247 @@
+"""What a captured event says: read once, with suspicion, into values that can be relied on.
+
+An event comes out of a store and is as little trusted as a log line: any key may be
+missing, of a wrong type, or nested without end. What cannot be read is left out; reading
+never raises. The texts themselves are still hostile: whoever shows one neutralises it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+#: Keys of an event that are not context (design: "The event dict").
+OWN_KEYS = frozenset(
+    {
+        "event",
+        "level",
+        "logger",
+        "timestamp",
+        "pathname",
+        "module",
+        "func_name",
+        "lineno",
+        "process",
+        "thread_name",
+        "exception",
+        "stack",
+        "breadcrumbs",
+        "left_out",
+    }
+)
+
+#: Exception groups nested deeper than this are not looked into.
+_MAX_DEPTH = 8
+
+
+class Frame(NamedTuple):
+    """One place in a traceback; `line` is 0 and texts are empty where nothing is known."""
+
+    path: str = ""
+    line: int = 0
+    name: str = ""
+    source: str = ""
+    library: bool = False
+    locals: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def place(self) -> str:
+        """As it is shown: `pay/gateway.py:41 post`."""
+        return place(self.path, self.line, self.name)
+
+
+class ExceptionView(NamedTuple):
+    """One exception of a chain."""
+
+    type: str
+    value: str
+    #: Whether it is the declared cause (`raise … from`) of the exception before it.
+    is_cause: bool = False
+    notes: tuple[str, ...] = ()
+    #: Outermost call first, as in a traceback.
+    frames: tuple[Frame, ...] = ()
+    #: Where the parser stopped, for a `SyntaxError`.
+    syntax: Frame | None = None
+    #: The chains of the parts of an exception group.
+    parts: tuple[tuple[ExceptionView, ...], ...] = ()
+
+    @property
+    def places(self) -> list[tuple[Frame, int]]:
+        """Where it went through the application's own code, innermost first.
+
+        Each place once, with how often it was there: that folds any recursion. Without code
+        of its own, where it broke in a library.
+        """
+        own = [frame for frame in reversed(self.frames) if not frame.library and frame.path]
+        times = Counter(frame.place for frame in own)
+        first = {frame.place: frame for frame in reversed(own)}
+        return [(first[place], n) for place, n in times.items()] or [
+            (frame, 1) for frame in self.frames[-1:]
+        ]
+
+    @property
+    def skipped(self) -> bool:
+        """Whether frames are missing from the middle of a very deep traceback."""
+        return any(frame.name and not frame.path for frame in self.frames)
+
+    def leaves(self) -> Iterator[ExceptionView]:
+        """The parts of a group that are no groups themselves."""
+        for chain in self.parts:
+            if chain[0].parts:
+                yield from chain[0].leaves()
+            else:
+                yield chain[0]
+
+    def part_types(self) -> list[tuple[str, int]]:
+        """How many parts there are of each type, the most frequent first."""
+        return Counter(leaf.type for leaf in self.leaves()).most_common()
+
+
+class Crumb(NamedTuple):
+    """An earlier record of the same request, task or thread."""
+
+    time: str
+    level: str
+    logger: str
+    message: str
+
+
+class Sample(NamedTuple):
+    """One captured event."""
+
+    message: str = ""
+    level: str = ""
+    logger: str = ""
+    timestamp: str = ""
+    process: str = ""
+    thread: str = ""
+    #: Where it was logged.
+    site: Frame = Frame()
+    #: The exception, then what it came from.
+    chain: tuple[ExceptionView, ...] = ()
+    stack: str = ""
+    context: Mapping[str, str] = MappingProxyType({})
+    crumbs: tuple[Crumb, ...] = ()
+    #: What there was no time or room to capture.
+    left_out: str = ""
+
+
+def place(path: str, line: int, name: str) -> str:
+    """`pay/gateway.py:41 post`, or as much of it as is known."""
+    where = f"{path}:{line}" if path and line > 0 else path
+    return " ".join(part for part in (where, name) if part)
+
+
+def read(event: object) -> Sample:
+    """The event as a `Sample`; an empty one if it is none."""
+    if not isinstance(event, Mapping):
+        return Sample()
+    return Sample(
+        message=as_text(event.get("event")),
+        level=as_text(event.get("level")).lower(),
+        logger=as_text(event.get("logger")),
+        timestamp=as_text(event.get("timestamp")),
+        process=as_text(event.get("process")),
+        thread=as_text(event.get("thread_name")),
+        site=Frame(
+            as_text(event.get("pathname")),
+            _as_number(event.get("lineno")),
+            as_text(event.get("func_name")),
+        ),
+        chain=_chain(event.get("exception"), _MAX_DEPTH),
+        stack=as_text(event.get("stack")),
+        context=_context(event),
+        crumbs=tuple(_crumb(raw) for raw in _dicts(event.get("breadcrumbs"))),
+        left_out=as_text(event.get("left_out")),
+    )
+
+
+def as_text(value: object) -> str:
+    """Any stored value as one string, nested ones as JSON; "" for None."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    try:
+        if isinstance(value, (int, float)):
+            return str(value)
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except Exception:  # too deep, too long a number, no JSON after all
+        return "?"
+
+
+def _as_number(value: object) -> int:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    # More lines than this has no file; more digits than `str` converts may stand here.
+    return value if is_number and 0 < value < 10**9 else 0  # type: ignore[operator,return-value]
+
+
+def _dicts(value: object) -> list[Mapping[str, object]]:
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [section for section in value if isinstance(section, Mapping)]
+
+
+def _context(event: Mapping[object, object]) -> dict[str, str]:
+    return {
+        key: as_text(value)
+        for key, value in event.items()
+        if isinstance(key, str) and key not in OWN_KEYS and not key.startswith("_")
+    }
+
+
+def _crumb(raw: Mapping[str, object]) -> Crumb:
+    return Crumb(
+        as_text(raw.get("time") or raw.get("timestamp")),
+        as_text(raw.get("level")),
+        as_text(raw.get("logger")),
+        as_text(raw.get("event")),
+    )
+
+
+def _chain(raw: object, depth: int) -> tuple[ExceptionView, ...]:
+    if isinstance(raw, Mapping):  # the parts of a group, in structlog's intermediate form
+        raw = raw.get("stacks")
+    return tuple(_failure(section, depth) for section in _dicts(raw))
+
+
+def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
+    notes = raw.get("exc_notes")
+    parts = raw.get("exceptions") if depth else None
+    chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
+    return ExceptionView(
+        type=as_text(raw.get("exc_type")),
+        value=as_text(raw.get("exc_value")),
+        is_cause=raw.get("is_cause") is True,
+        notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
+        frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
+        syntax=_syntax(raw.get("syntax_error")),
+        parts=tuple(chain for chain in chains if chain),
+    )
+
+
+def _frame(raw: Mapping[str, object]) -> Frame:
+    variables = raw.get("locals")
+    return Frame(
+        path=as_text(raw.get("filename")),
+        line=_as_number(raw.get("lineno")),
+        name=as_text(raw.get("name")),
+        source=as_text(raw.get("line")).strip(),
+        library=raw.get("library") is True,
+        locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
+        if isinstance(variables, Mapping)
+        else (),
+    )
+
+
+def _syntax(raw: object) -> Frame | None:
+    if not isinstance(raw, Mapping):
+        return None
+    return Frame(
+        as_text(raw.get("filename")),
+        _as_number(raw.get("lineno")),
+        source=as_text(raw.get("line")).strip(),
+    )

@@ -1,0 +1,52 @@
+"""How messages look in the process that sends them, and what comes out of rendering."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Literal, NamedTuple
+
+from wecom_logging._senders.protocol import Message, MsgType
+
+Language = Literal["en", "zh"]
+
+#: How plain a message is. Each is for when the one before it was refused: everything; half
+#: the bytes; no markup; counts and places without any logged text.
+Shape = Literal["full", "short", "text", "bare"]
+
+
+class Style(NamedTuple):
+    """The options of the sending process that decide how a message looks."""
+
+    app: str
+    environment: str = ""
+    release: str = ""
+    #: Start of the process, seconds since the epoch: told in its first hour; 0: unknown.
+    started: float = 0.0
+    language: Language = "en"
+    msgtype: MsgType = "markdown"
+    #: Bytes of UTF-8 that a message of this type may hold; not below 1024.
+    max_bytes: int = 2048
+    #: Zone of the times shown; None: the local one.
+    timezone: tzinfo | None = None
+    #: False if the zone was set by hand, so that the reader knows it.
+    show_offset: bool = True
+    show_source: bool = True
+    #: URL template shown with a group (its fields are in `links.FIELDS`).
+    link: str | None = None
+
+
+class Rendered(NamedTuple):
+    """A message, and what of the digest did not get into it."""
+
+    message: Message
+    #: Kinds of errors that are only counted ("+ 7 more kinds").
+    kinds_left_out: int = 0
+    #: Ids of groups that are shown, but without all frames of their own.
+    frames_left_out: tuple[str, ...] = ()
+    #: Whether any text of a group that is shown was shortened or left out.
+    shortened: bool = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether the report says more than the message."""
+        return bool(self.kinds_left_out or self.frames_left_out or self.shortened)

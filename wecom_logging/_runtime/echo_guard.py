@@ -1,0 +1,74 @@
+"""No echo: what a delivery itself logs reaches no handler.
+
+urllib3 writes each URL it calls into its DEBUG lines, and with it the corp secret, the
+access token or the robot's key; and a warning about a lost connection would come back as
+an alert about an alert. So while a thread delivers, the records of that thread on the
+loggers of the HTTP library are dropped before any handler sees them. The same loggers
+stay as they are for everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import Logger, LogRecord, getLogger
+from threading import get_ident
+
+from wecom_logging._runtime import fork
+
+#: Identities of the threads that are inside a delivery right now.
+DELIVERING: set[int] = set()
+
+# The logger objects are kept, because `getLogger` takes logging's module lock, and during
+# a delivery nobody may wait for that one: `dictConfig` holds it while it closes handlers.
+_hushed: list[Logger] = []
+
+
+class _NotWhileDelivering:
+    """A logger's filter; a handler's would leave the other handlers with the record."""
+
+    def filter(self, record: LogRecord) -> bool:
+        # Not `record.thread`: a record factory of the application's may have changed it,
+        # and a logger's filters always run on the thread that logs.
+        return get_ident() not in DELIVERING
+
+
+_FILTER = _NotWhileDelivering()
+
+
+def suppress(*names: str) -> None:
+    """Keep the loggers of these names quiet on threads that deliver.
+
+    Each logger is named by itself: a filter does not see the records of child loggers.
+    """
+    _hushed.extend(logger for logger in map(getLogger, names) if logger not in _hushed)
+
+
+@contextmanager
+def delivering() -> Iterator[None]:
+    """Mark the calling thread as delivering. May be nested."""
+    thread = get_ident()
+    if thread in DELIVERING:
+        yield
+        return
+    # At each delivery, since an application that configures logging anew may have taken
+    # the filter off.
+    for logger in _hushed:
+        if _FILTER not in logger.filters:
+            logger.addFilter(_FILTER)
+    DELIVERING.add(thread)
+    try:
+        yield
+    finally:
+        DELIVERING.discard(thread)
+
+
+def after_fork() -> None:
+    """Forget, in a forked child, the threads that only the parent has.
+
+    The child's new threads may get their identities, and would be taken for workers.
+    """
+    DELIVERING.intersection_update({get_ident()})
+
+
+fork.in_child(after_fork)

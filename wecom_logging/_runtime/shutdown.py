@@ -1,0 +1,207 @@
+"""What fork and exit mean for all handlers of this process.
+
+Exit comes in steps, and no single hook sees all of them:
+
+1. `threading._register_atexit`: when main has returned, before other threads are waited
+   for. The only hook that a child of `multiprocessing` runs, and used for that: anywhere
+   else such threads may go on for days. From here on Python 3.12 starts no thread.
+2. `atexit`: after threads that outlive main.
+3. `logging.shutdown`, which is `atexit` as well but registered before ours: flushes and
+   closes the handlers that are open. What is logged after that is delivered by the
+   thread that logs it.
+
+Children of billiard run none of them, but its finalisers; those of a Celery worker not even
+these (see `contrib.celery`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+from typing import Any, Protocol
+from weakref import ref
+
+from wecom_logging._runtime import fork
+from wecom_logging._runtime.diagnostics import warn_rarely
+
+
+class Forkable(Protocol):
+    """What a fork has to know of a handler."""
+
+    def after_fork(self) -> None:
+        """Start anew in a forked child."""
+
+
+class Deliverer(Protocol):
+    """What an exit has to know of a worker."""
+
+    close_timeout: float
+    closed: bool
+
+    @property
+    def last_error(self) -> str | None: ...
+
+    def pending(self) -> int: ...
+
+    def has_work(self) -> bool: ...
+
+    def request_flush(self, deadline: float) -> Any: ...
+
+    def wait(self, request: Any) -> bool: ...
+
+    def give_up(self, reason: str) -> int: ...
+
+
+class _Exit:
+    """How far the exit of this process has come."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.begun = False
+        #: True once nobody will ask again: who logs now has to deliver.
+        self.last_call = False
+        self._waited = 0.0
+
+    def left(self, close_timeout: float) -> float:
+        """Seconds that exit may still spend, of one budget for all handlers together."""
+        return max(0.0, close_timeout - self._waited)
+
+    def waited(self, seconds: float) -> None:
+        self._waited += seconds
+
+
+exiting = _Exit()
+
+#: Couriers that have started, by id. Strong: a handler may be gone before its errors are.
+_workers: dict[int, Deliverer] = {}
+_handlers: dict[int, ref[Forkable]] = {}
+_hooked = False
+_billiard_pid = 0
+
+
+def register_handler(handler: Forkable) -> None:
+    """Have a handler start anew in forked children, and set the hooks of the exit."""
+    key = id(handler)
+    _handlers[key] = ref(handler, lambda _: _handlers.pop(key, None))
+    _set_hooks()
+
+
+def register_worker(worker: Deliverer) -> None:
+    """Deliver for this worker at exit. Called where a thread is started: see billiard."""
+    _workers[id(worker)] = worker
+    _hook_billiard()
+
+
+def unregister_worker(worker: Deliverer) -> None:
+    """The worker's handler is closed and everything delivered."""
+    _workers.pop(id(worker), None)
+
+
+def _set_hooks() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    atexit.register(_at_exit)
+    try:
+        threading._register_atexit(_at_thread_exit)  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):
+        pass  # RuntimeError: the exit has begun already, and atexit still comes
+
+
+def _hook_billiard() -> None:
+    """In a child of Celery, whose bootstrap empties the finalisers that it inherits.
+
+    On the thread that logs, because a child may end right after its first error.
+    """
+    global _billiard_pid
+    util = sys.modules.get("billiard.util")
+    if util is not None and _billiard_pid != os.getpid():
+        _billiard_pid = os.getpid()
+        util.Finalize(None, _at_exit, exitpriority=10)
+
+
+def _at_thread_exit() -> None:
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return  # `atexit` is yet to come
+    _deliver()
+    for worker in list(_workers.values()):
+        declare_lost(worker)
+
+
+def _at_exit() -> None:
+    _deliver()
+    exiting.last_call = True
+    _deliver()  # what a worker has begun to send meanwhile
+    for worker in list(_workers.values()):
+        # Who is open is asked once more, by `logging.shutdown`, if there is time left.
+        if worker.closed or not exiting.left(worker.close_timeout):
+            declare_lost(worker)
+
+
+def leave(*_: object, **__: object) -> None:
+    """This process is about to end without any exit hook: deliver, and say what is lost."""
+    _at_exit()
+    for worker in list(_workers.values()):
+        declare_lost(worker)
+
+
+def _deliver() -> None:
+    """Have everything delivered, within one deadline for all."""
+    fork.notice()
+    exiting.begun = True
+    began = time.monotonic()
+    try:
+        deliver_within(exiting.left(_longest_timeout()))
+    finally:
+        exiting.waited(time.monotonic() - began)
+
+
+def deliver_pending() -> None:
+    """Have everything delivered while the program goes on, within `close_timeout`.
+
+    For those who know that no hook of an exit will run.
+    """
+    deliver_within(_longest_timeout())
+
+
+def deliver_within(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    workers = [c for c in list(_workers.values()) if c.has_work()]
+    requests = [(c, c.request_flush(deadline)) for c in workers]
+    for worker, request in requests:
+        worker.wait(request)
+
+
+def _longest_timeout() -> float:
+    return max((worker.close_timeout for worker in list(_workers.values())), default=0.0)
+
+
+def declare_lost(worker: Deliverer) -> None:
+    """Say on stderr, and in its account, what a worker could not deliver before the exit."""
+    reason = worker.last_error or f"not done within {worker.close_timeout:g} s"
+    lost = worker.give_up(reason)
+    if lost:
+        errors = "error was" if lost == 1 else "errors were"
+        warn_rarely(
+            f"exit {id(worker)} {lost}", f"{lost:,} {errors} not delivered at exit: {reason}"
+        )
+
+
+def _after_fork() -> None:
+    """In the child: what is pending is the parent's, and so are its threads and locks."""
+    exiting.reset()
+    _workers.clear()
+    for reference in list(_handlers.values()):
+        handler = reference()
+        if handler is not None:
+            handler.after_fork()
+
+
+fork.in_child(_after_fork)

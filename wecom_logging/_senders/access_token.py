@@ -1,0 +1,173 @@
+"""The access token: fetched once, shared, and fetched again only when it has to be."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+from wecom_logging._runtime import fork
+from wecom_logging._runtime.deadline import remaining
+from wecom_logging.errors import TransportError
+
+#: Seconds that a token lives if the answer does not say (WeCom API document 91039 names
+#: 7200 as the normal value; some gateways in front of private deployments drop it).
+LIFETIME = 7200.0
+
+#: Seconds between two `gettoken` calls with the same credentials. WeCom limits them
+#: without saying how (document 91039) and bans an address that overdoes it for an hour.
+SPACING = 10.0
+
+#: Seconds to wait for a thread that is fetching: longer than any fetch should take.
+PATIENCE = 60.0
+
+#: Asks WeCom: returns a token and the seconds it lives.
+Fetch = Callable[[], "tuple[str, object]"]
+
+
+class TokenSource(Protocol):
+    """Where a sender gets its access token: this process, or a store that many share."""
+
+    def get(self, key: str, fetch: Fetch) -> str:
+        """The current token of `key`; calls `fetch`, once for all who wait, if there is none."""
+
+    def invalidate(self, key: str, token: str) -> None:
+        """WeCom has refused this token: never hand it out again. Others stay."""
+
+
+class _Grant(NamedTuple):
+    token: str
+    #: From when on a new token is fetched, although this one may still be good.
+    refresh_at: float
+
+
+class _Slot:
+    """One token key's state. `grant` is replaced as a whole, so reading it needs no lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.grant: _Grant | None = None
+        self.asked_at = -math.inf
+
+
+class TokenCache:
+    """Tokens of this process, for any number of senders and threads.
+
+    A token is fetched by one thread while the others wait for it, `min(300, lifetime / 10)`
+    seconds before it ends, and never within 10 s of the fetch before: one that comes sooner
+    waits for that, unless the thread's deadline does not allow it. A forked child goes on
+    with the tokens it inherits and its own locks.
+
+    Args:
+        clock: Seconds that only grow.
+        sleep: Waits for so many of them.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._slots: dict[str, _Slot] = {}
+        self._pid = os.getpid()
+
+    def get(self, key: str, fetch: Fetch) -> str:
+        """Return the token of `key`, fetched if need be. Errors of `fetch` pass through."""
+        slot = self._slot(key)
+        grant = self._good(slot)
+        if grant is None:
+            with _held(slot.lock):
+                # A second look: whoever held the lock may have fetched one meanwhile.
+                grant = self._good(slot) or self._refresh(slot, fetch)
+        return grant.token
+
+    def invalidate(self, key: str, token: str) -> None:
+        """Forget `token`, unless a newer one has taken its place."""
+        slot = self._slot(key)
+        with _held(slot.lock):
+            if slot.grant is not None and slot.grant.token == token:
+                slot.grant = None
+
+    def _good(self, slot: _Slot) -> _Grant | None:
+        grant = slot.grant
+        return grant if grant is not None and self._clock() < grant.refresh_at else None
+
+    def _refresh(self, slot: _Slot, fetch: Fetch) -> _Grant:
+        self._space_out(slot.asked_at + SPACING - self._clock())
+        before, slot.asked_at = slot.asked_at, self._clock()
+        try:
+            token, expires_in = fetch()
+        except TransportError as error:
+            if not error.unclear:
+                slot.asked_at = before  # it never reached WeCom, so it does not count
+            raise
+        lifetime = lifetime_of(expires_in)
+        # Counted from before the question: the answer may have been on its way for long.
+        slot.grant = _Grant(token, slot.asked_at + lifetime - margin_of(lifetime))
+        return slot.grant
+
+    def _space_out(self, wait: float) -> None:
+        if wait <= 0:
+            return
+        try:
+            enough = remaining(wait) >= wait
+        except TimeoutError:
+            enough = False
+        if not enough:
+            raise TransportError(f"the next access token may be fetched in {wait:.1f} s only")
+        self._sleep(wait)
+
+    def _slot(self, key: str) -> _Slot:
+        if os.getpid() != self._pid:
+            self.after_fork()
+        # One step for the interpreter: two threads get the same slot without a lock.
+        return self._slots.setdefault(key, _Slot())
+
+    def after_fork(self) -> None:
+        """In a forked child: replace the locks, which a thread of the parent may hold."""
+        for slot in self._slots.values():
+            slot.lock = threading.Lock()
+        self._pid = os.getpid()
+
+
+@contextmanager
+def _held(lock: threading.Lock) -> Iterator[None]:
+    """Hold the lock; whoever waits for another thread's fetch keeps its own deadline."""
+    try:
+        held = lock.acquire(timeout=remaining(PATIENCE))
+    except TimeoutError:
+        held = False
+    if not held:
+        raise TransportError("another thread is still asking for the access token")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+#: The tokens of this process, used by every `AppSender` that is not given another source.
+TOKENS = TokenCache()
+
+fork.in_child(TOKENS.after_fork)
+
+
+def margin_of(lifetime: float) -> float:
+    """How many seconds before its end a token is replaced."""
+    return min(300.0, lifetime / 10)
+
+
+def lifetime_of(expires_in: object) -> float:
+    """`expires_in` as given, or the normal lifetime where it is no positive number."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, (int, float, str)):
+        return LIFETIME
+    try:
+        seconds = float(expires_in)
+    except (ValueError, OverflowError):
+        return LIFETIME
+    return seconds if 0 < seconds < math.inf else LIFETIME

@@ -1,0 +1,246 @@
+"""Messages from an application (自建应用) to its members."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from wecom_logging._config import destination
+from wecom_logging._config.environment import arguments, made, variable
+from wecom_logging._model.secret import Secret
+from wecom_logging._runtime.echo_guard import delivering
+from wecom_logging._senders.access_token import TOKENS, TokenSource
+from wecom_logging._senders.base import WeComSender, json_bytes
+from wecom_logging._senders.errcodes import BAD_SECRET, Call
+from wecom_logging._senders.http import Files, Params
+from wecom_logging._senders.protocol import Limits, Message
+from wecom_logging.errors import ConfigurationError, SetupError, TokenError, TransportError
+
+#: Seconds over which WeCom recognises a repetition, its longest (WeCom API document 90236).
+DUPLICATE_CHECK_INTERVAL = 4 * 3600
+
+#: For each of `invaliduser`, `invalidparty`, `invalidtag` and `unlicenseduser` that an
+#: answer lists: who did not get the message. WeCom writes user ids in lower case there.
+Partial = Mapping[str, frozenset[str]]
+
+_PARTIAL = ("invaliduser", "invalidparty", "invalidtag", "unlicenseduser")
+
+
+class AppSender(WeComSender):
+    """Sends messages as an application of the company, to members, parties or tags.
+
+        AppSender("ww…", "secret", 1000002, touser="zhangsan").markdown("**Hello**")
+
+    The constructor touches no network. Each call returns when WeCom has accepted, or raises
+    a `DeliveryError`; nothing is queued and, but for a stale access token, nothing repeated.
+    While WeCom is down a call fails within the sum of the timeouts and 5 s, twice that if it
+    needs an access token first. All senders of a process with the same credentials share the
+    token. Usable from several threads; a forked child opens its own connection.
+
+    Limits, of WeCom API document 90236: 2048 bytes of UTF-8 in a message; 1000 users, 100
+    parties, 100 tags; of document 90312: 30 messages a minute and 1000 an hour to a member,
+    beyond which WeCom drops them *without an error*.
+
+    Args:
+        corpid: The company's id (我的企业 → 企业信息 → 企业ID).
+        corpsecret: The application's Secret (应用管理 → 应用), as a string or a `Secret`.
+        agentid: Its AgentId, an int or digits.
+        touser: User ids, as "a|b" or a list; "@all" for everybody who sees the application.
+        toparty: Ids of parties (部门), likewise. One recipient at least is required.
+        totag: Ids of tags (标签), likewise.
+        api_base: Scheme, host, port and prefix, with or without `/cgi-bin`.
+        timeout: Seconds to connect and seconds to wait for each part of the answer.
+        proxies: As requests takes them; None for those of the environment.
+
+    Raises:
+        ConfigurationError: An argument has a value that cannot work.
+    """
+
+    limits = Limits(max_bytes={"markdown": 2048, "text": 2048}, duplicate_check=True, files=True)
+
+    #: Called with who did not get a message that was otherwise delivered, after each such
+    #: message. What it raises is dropped: the message *is* delivered.
+    on_partial: Callable[[Partial], None] | None = None
+
+    def __init__(
+        self,
+        corpid: str,
+        corpsecret: str | Secret,
+        agentid: int | str,
+        touser: object = None,
+        toparty: object = None,
+        totag: object = None,
+        *,
+        api_base: str = destination.API_BASE,
+        timeout: object = destination.TIMEOUT,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        self._corpid = destination.corpid(corpid)
+        self._corpsecret = Secret.of(
+            corpsecret, lambda text: destination.secret(text, "corpsecret")
+        )
+        self._agentid = destination.agentid(agentid)
+        to = {"touser": touser, "toparty": toparty, "totag": totag}
+        named = {name: destination.recipients(value, name) for name, value in to.items()}
+        self._to = {name: names for name, names in named.items() if names}
+        if not self._to:
+            raise ConfigurationError("touser", "name a recipient: touser, toparty or totag")
+        if self._to.get("touser") == "@all" and len(self._to) > 1:
+            raise ConfigurationError("touser", "'@all' stands alone: leave out toparty and totag")
+        self._tokens: TokenSource = TOKENS
+        self._known_tokens: tuple[str, ...] = ()
+        #: Who did not get the last message, {} if everybody did.
+        self.partial: Partial = {}
+        super().__init__(api_base, timeout, proxies)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppSender:
+        """Make one from `WECOM_CORPID`, `WECOM_CORPSECRET`, `WECOM_AGENTID`, `WECOM_TOUSER`,
+        `WECOM_TOPARTY`, `WECOM_TOTAG` (comma-separated), `WECOM_API_BASE`, `WECOM_TIMEOUT`
+        and `WECOM_PROXIES`.
+
+        The secret may stand in a file named by `WECOM_CORPSECRET_FILE`, which is read again
+        when WeCom refuses what it held. An empty value is no value.
+
+        Raises:
+            ConfigurationError: One is missing or has a value that cannot work.
+        """
+        names = ("corpid", "agentid", "touser", "toparty", "totag")
+        found = arguments(
+            environ, names, "corpsecret", lambda text: destination.secret(text, "corpsecret")
+        )
+        for name in ("corpid", "corpsecret", "agentid"):
+            if name not in found:
+                raise ConfigurationError(variable(name), "is not set")
+        return made(cls, found)
+
+    @property
+    def destination(self) -> str:
+        to = "&".join(f"{name}={sorted(names.split('|'))}" for name, names in self._to.items())
+        digest = sha256(to.encode()).hexdigest()[:12]
+        return f"app {self._base} {self._corpid} {self._agentid} {digest}"
+
+    @property
+    def token_key(self) -> str:
+        """Names the credentials: senders with the same key share one access token.
+
+        Changes with the secret, so that a wrong one never lives on another's token.
+        """
+        return f"{self._base} {self._corpid} {self._corpsecret.digest}"
+
+    def use_tokens(self, source: TokenSource) -> None:
+        """Take access tokens from `source` from now on, not from this process's own cache."""
+        self._tokens = source
+
+    def secrets(self) -> tuple[str, ...]:
+        return (*self._corpsecret.known, *self._known_tokens, *self._proxy_passwords)
+
+    def agent(self) -> dict[str, Any]:
+        """What WeCom says about the application, without sending anything.
+
+        `name`, `close` (1: disabled), `allow_userinfos`, `allow_partys`, `allow_tags`:
+        enough to check credentials, trusted address and visible range (document 90227).
+        """
+        params = {"agentid": str(self._agentid)}
+        with delivering():
+            return self._with_token("agent/get", params=params, call="query")
+
+    def __repr__(self) -> str:
+        to = ", ".join(f"{name}={names!r}" for name, names in self._to.items())
+        base = "" if self._base == destination.API_BASE else f", api_base={self._base!r}"
+        return f"AppSender({self._corpid!r}, '***', {self._agentid}, {to}{base})"
+
+    def _send(self, message: Message) -> None:
+        answer = self._with_token("message/send", body=self._body(message), again=self._announce)
+        self.partial = _partial(answer)
+        if self.partial and self.on_partial:
+            try:
+                self.on_partial(self.partial)
+            except Exception:
+                pass  # the message is delivered, whatever the hook makes of it
+
+    def _upload(self, files: Files) -> dict[str, Any]:
+        return self._with_token("media/upload", params={"type": "file"}, files=files, call="upload")
+
+    def _body(self, message: Message) -> bytes:
+        field = "media_id" if message.msgtype == "file" else "content"
+        return json_bytes(
+            {
+                **self._to,
+                "msgtype": message.msgtype,
+                "agentid": self._agentid,
+                message.msgtype: {field: message.content},
+                "enable_duplicate_check": 1,
+                "duplicate_check_interval": DUPLICATE_CHECK_INTERVAL,
+            }
+        )
+
+    def _with_token(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        files: Files | None = None,
+        call: Call = "send",
+        again: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """One request that needs a token, and one more if the token turns out to be stale."""
+
+        def attempt(token: Secret) -> dict[str, Any]:
+            query: Params = {"access_token": token, **(params or {})}
+            return self._call(path, query, call=call, body=body, files=files)
+
+        token = self._token()
+        try:
+            return attempt(token)
+        except TokenError:
+            pass  # and not below, so that what comes then has no context
+        self._tokens.invalidate(self.token_key, token.value)
+        token = self._token()
+        again()
+        return attempt(token)
+
+    def _announce(self) -> None:
+        if self.before_resend:
+            self.before_resend()
+
+    def _token(self) -> Secret:
+        """The access token; with another secret if the file holds one and this is refused."""
+        try:
+            return self._current_token()
+        except SetupError as refused:
+            if refused.errcode not in BAD_SECRET or not self._corpsecret.reload():
+                raise
+        return self._current_token()
+
+    def _current_token(self) -> Secret:
+        try:
+            token = self._tokens.get(self.token_key, self._fetch)
+        except TransportError as error:
+            error.unclear = False  # nothing was sent to a person
+            raise
+        if token not in self._known_tokens:
+            self._known_tokens = (*self._known_tokens[-1:], token)
+        return Secret(token)
+
+    def _fetch(self) -> tuple[str, object]:
+        """Ask for a token (WeCom API document 91039)."""
+        params: Params = {"corpid": self._corpid, "corpsecret": self._corpsecret}
+        answer = self._call("gettoken", params, call="gettoken")
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise TransportError("the answer to gettoken has no access_token", unclear=True)
+        return token, answer.get("expires_in")
+
+
+def _partial(answer: Mapping[str, object]) -> Partial:
+    found = {}
+    for field in _PARTIAL:
+        value = answer.get(field)
+        names = value.split("|") if isinstance(value, str) else value
+        if isinstance(names, list):
+            found[field] = frozenset(str(name) for name in names if name)
+    return {field: names for field, names in found.items() if names}

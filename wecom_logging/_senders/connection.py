@@ -1,0 +1,183 @@
+"""Connections to the API: requests' and urllib3's own, adapted in three ways.
+
+They notice whether the request itself was written, which decides whether a message may
+have arrived; they keep to the thread's deadline, which urllib3's timeouts per read do not;
+and they are not reused when they have idled.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import math
+import socket
+import time
+from threading import local
+from typing import Any
+
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+
+from wecom_logging._runtime.deadline import remaining
+
+#: Seconds after which an idle connection is replaced instead of reused. A server that
+#: closes it just then leaves a request of which nobody can say whether it arrived. The
+#: calls of one delivery (token, file, message) follow within milliseconds, and no server
+#: or balancer in common use gives up a connection sooner than after two seconds.
+MAX_IDLE = 1.0
+
+
+class _Progress(local):
+    """What this thread's current call has come to."""
+
+    #: Whether a byte of the request itself may have left, so that it may have arrived.
+    written = False
+    #: Seconds to wait for each part of the answer.
+    read = 0.0
+
+
+progress = _Progress()
+
+
+class Adapter(HTTPAdapter):
+    """Has urllib3 use our connections, to the API as to a proxy."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._latest: tuple[str, Any] = ("", None)
+        super().__init__(*args, **kwargs)
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The pool of a host. Proxy and certificates stay what they were at its first call,
+        so it is not looked for again, which takes requests 0.1 ms."""
+        origin = "/".join((request.url or "").split("/", 3)[:3])
+        known, pool = self._latest
+        if known != origin:
+            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+            self._latest = (origin, pool)
+        return pool
+
+    def close(self) -> None:
+        self._latest = ("", None)
+        super().close()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _adapt(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _adapt(manager)
+        return manager
+
+
+def _adapt(manager: Any) -> None:
+    manager.pool_classes_by_scheme = {
+        scheme: _adapted(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+def _adapted(pool: Any) -> Any:
+    if issubclass(pool, _Pool):
+        return pool
+    connection = type("Connection", (_Connection, pool.ConnectionCls), {})
+    return type("Pool", (_Pool, pool), {"ConnectionCls": connection})
+
+
+class _Pool:
+    """A urllib3 pool (mixed in) that does not reuse what has idled, see `MAX_IDLE`."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        if connection.sock and time.monotonic() - connection.answered_at > MAX_IDLE:
+            connection.close()  # it connects again by itself
+        return connection
+
+
+class _Answer(http.client.HTTPResponse):
+    """An HTTP answer, head and body, whose every read keeps to the deadline."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach()))
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        # A socket's own timeout starts again with each byte that drips in.
+        self._sock.settimeout(remaining(progress.read))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Connection:
+    """A urllib3 connection (mixed in) that notices when the request itself is written."""
+
+    sock: socket.socket | None
+    response_class = _Answer
+    #: `http.client.HTTPConnection.debuglevel` of the application would print our URLs.
+    debuglevel = 0
+    answered_at = 0.0
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            self._connecting = False
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        # While connecting, what is sent is for the proxy.
+        if self.sock is not None and not self._connecting:
+            # urllib3 leaves the connect timeout set, too short for a file of 20 MB.
+            self.sock.settimeout(remaining(math.inf))
+            progress.written = True
+        super().send(data)  # type: ignore[misc]
+
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().getresponse(*args, **kwargs)  # type: ignore[misc]
+        self.answered_at = time.monotonic()
+        return response
+
+    def _new_conn(self) -> Any:
+        if hasattr(self, "_socks_options"):  # PySocks resolves and connects by itself
+            return super()._new_conn()  # type: ignore[misc]
+        return _dialled(self._dns_host, self.port, self.timeout)  # type: ignore[attr-defined]
+
+
+def _dialled(host: str, port: int, timeout: float) -> socket.socket:
+    """Connect to the first address of a host that answers, all within the deadline.
+
+    urllib3's own waits for each address in turn, however many there are.
+    """
+    trouble: OSError | None = None
+    for family, kind, proto, _, address in socket.getaddrinfo(
+        host.strip("[]"), port, type=socket.SOCK_STREAM
+    ):
+        sock = socket.socket(family, kind, proto)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(remaining(timeout))
+            sock.connect(address)
+            return sock
+        except OSError as error:
+            sock.close()
+            trouble = error
+    try:
+        raise trouble or OSError("the name has no address")
+    finally:
+        trouble = None  # an exception that its own frame refers to is never freed

@@ -1,0 +1,1 @@
+"""Where groups, counts, schedule, budget and token live: memory, SQLite, Redis."""

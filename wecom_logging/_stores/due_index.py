@@ -1,0 +1,80 @@
+"""The earliest of everything that may become due, kept beside the groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wecom_logging._model import schedule
+from wecom_logging._model.schedule import Track
+
+
+@dataclass(eq=False, repr=False)
+class Agenda:
+    """What is pending, and a bound for `schedule.due_at` over all groups: never later than
+    the truth.
+
+    Whoever looks whether something is due reads this and not a thousand groups. When the
+    bound is reached, the groups with pending errors are looked at, and all groups where one
+    that was told may be over: then it is exact.
+    """
+
+    #: When a CRITICAL, and when other news, has waited for company.
+    critical: float | None = None
+    news: float | None = None
+    #: The shortest pause of a known group with pending errors.
+    pause: float | None = None
+    #: When the first group is over whose end is worth a message.
+    over: float | None = None
+    #: Errors that are pending, by group.
+    counts: dict[str, int] = field(default_factory=dict)
+    #: From when on all groups have to be looked through.
+    look_at: float = 0.0
+
+    @property
+    def pending(self) -> bool:
+        """Whether any error is pending."""
+        return self.has_news or self.pause is not None
+
+    @property
+    def has_news(self) -> bool:
+        return self.critical is not None or self.news is not None
+
+    def note(self, group_id: str, track: Track, pending: int) -> None:
+        """A group has changed."""
+        if not pending:
+            self.counts.pop(group_id, None)
+            if track.told_at is not None and not track.over_told:
+                self._note_end(track)
+            return
+        self.counts[group_id] = pending
+        if not track.news:
+            self.pause = _earlier(self.pause, track.pause)
+        elif track.critical:
+            self.critical = _earlier(self.critical, track.due)
+        else:
+            self.news = _earlier(self.news, track.due)
+
+    def _note_end(self, track: Track) -> None:
+        over_at = schedule.over_at(track)
+        self.look_at = min(self.look_at, over_at)
+        if track.loud:
+            self.over = _earlier(self.over, over_at)
+
+    def collected(self) -> None:
+        """A digest has taken everything that was pending."""
+        self.critical = self.news = self.pause = None
+        self.counts = {}
+
+    def due_at(self, news_gate: float, last_message: float) -> float | None:
+        """When something may be due; as `schedule.due_at`, over all groups."""
+        times = (
+            self.critical,
+            None if self.news is None else max(self.news, news_gate),
+            None if self.pause is None else last_message + self.pause,
+            self.over,
+        )
+        return min((at for at in times if at is not None), default=None)
+
+
+def _earlier(one: float | None, other: float) -> float:
+    return other if one is None else min(one, other)

@@ -1,0 +1,139 @@
+"""From the option `store` to a store."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._senders.protocol import Sender
+from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.memory import shared_store
+from wecom_logging._stores.protocol import Rules, Store
+from wecom_logging._stores.token_lease import SharedTokens
+from wecom_logging.errors import ConfigurationError
+
+
+class Place(NamedTuple):
+    """Whose store it is, and by which options it goes."""
+
+    sender: Sender
+    app: str
+    environment: str
+    rules: Rules
+
+
+def opener(
+    store: str, place: Place, environ: Mapping[str, str] = os.environ
+) -> Callable[[], Store]:
+    """Import what the store needs, in the constructor; returns what opens it later.
+
+    What is returned is called by each worker, on its own thread, with its first visit. It
+    does not wait for a network, and fails never: a store that cannot be reached is a
+    matter for `FallbackStore`.
+
+    Raises:
+        ConfigurationError: A library is missing.
+    """
+    if store.startswith(("redis:", "rediss:")):
+        return _redis(store, place)
+    if store.startswith("sqlite:"):
+        return _file(os.path.abspath(store.removeprefix("sqlite:///")), place)
+    if store == "auto":
+        return _automatic(place, environ)
+    return lambda: _memory(place)
+
+
+def password(store: str) -> tuple[str, ...]:
+    """What of the option must not be shown."""
+    found = urlsplit(store).password if store.startswith("redis") else None
+    return (found, unquote(found)) if found else ()
+
+
+def _memory(place: Place) -> Store:
+    rules = place.rules
+    return shared_store(
+        place.sender.destination,
+        place.app,
+        place.environment,
+        duplicate_check=rules.duplicate_check,
+        policy=rules.policy,
+        rate_limit=rules.rate_limit,
+        max_groups=rules.max_groups,
+    )
+
+
+def _automatic(place: Place, environ: Mapping[str, str]) -> Callable[[], Store]:
+    if getattr(place.sender, "only_here", False):
+        return lambda: _memory(place)
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        warn_rarely(
+            "kubernetes",
+            "in Kubernetes without store='redis://…' every pod alerts for itself"
+            " (store='memory' says that this is meant)",
+            once=True,
+        )
+        return lambda: _memory(place)
+    try:
+        from wecom_logging._stores import location, sqlite  # noqa: F401
+    except ImportError:  # a Python without SQLite
+        return lambda: _memory(place)
+    directories = list(location.candidates(environ))
+    name = _file_name(place.sender)
+
+    def open_store() -> Store:
+        directory = location.private_directory(directories)
+        if directory is None:
+            return _memory(place)
+        location.sweep(directory, time.time())
+        return _file(os.path.join(directory, name), place, owned=True)()
+
+    return open_store
+
+
+def _file_name(sender: Sender) -> str:
+    """One file for each destination of each host: homes may be shared between hosts."""
+    from wecom_logging._stores.documents import scope
+
+    return f"{scope(socket.gethostname(), sender.destination)}.db"
+
+
+def _file(path: str, place: Place, *, owned: bool = False) -> Callable[[], Store]:
+    from wecom_logging._stores.sqlite import SQLiteStore
+
+    def open_store() -> Store:
+        destination = place.sender.destination
+        store = SQLiteStore(
+            path, destination, place.app, place.environment, place.rules, owned=owned
+        )
+        return _resilient(store, place, f"the store {path}")
+
+    return open_store
+
+
+def _redis(url: str, place: Place) -> Callable[[], Store]:
+    try:
+        from wecom_logging._stores.redis import RedisStore, shown
+    except ImportError:
+        raise ConfigurationError(
+            "store", "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"
+        ) from None
+
+    def open_store() -> Store:
+        destination = place.sender.destination
+        store = RedisStore(url, destination, place.app, place.environment, place.rules)
+        return _resilient(store, place, shown(url))
+
+    return open_store
+
+
+def _resilient(store: Store, place: Place, name: str) -> Store:
+    resilient = FallbackStore(store, place.rules, name)
+    use_tokens = getattr(place.sender, "use_tokens", None)
+    if use_tokens is not None:
+        use_tokens(SharedTokens(resilient))
+    return resilient

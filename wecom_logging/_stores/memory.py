@@ -1,0 +1,134 @@
+"""The store of one process: plain values under one lock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from wecom_logging._model.digest import Event
+from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
+from wecom_logging._model.schedule import Policy
+from wecom_logging._runtime import fork
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.ledger_store import LocalStore
+from wecom_logging._stores.protocol import Entry, Rules
+from wecom_logging._stores.records import Desk, Destination, Group, Source, Token
+
+Clock = Callable[[], float]
+
+
+class Place:
+    """What all memory stores of one destination share, and the lock of them all."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.destination = Destination()
+        self.tokens: dict[str, Token] = {}
+
+
+@dataclass(eq=False, repr=False)
+class MemoryState:
+    """The state of one app and environment."""
+
+    destination: Destination
+    tokens: dict[str, Token]
+    desk: Desk = field(default_factory=Desk)
+    groups: dict[str, Group] = field(default_factory=dict)
+    samples: dict[str, list[Event]] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+
+_places: dict[str, Place] = {}
+_stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDictionary()
+#: The latest ones, so that what was told is remembered between the worker of a handler that
+#: is gone and the first error of the one in its place.
+_latest: deque[MemoryStore] = deque(maxlen=16)
+
+
+def shared_store(
+    destination: str,
+    app: str,
+    environment: str,
+    *,
+    duplicate_check: bool,
+    policy: Policy,
+    rate_limit: RateLimit,
+    max_groups: int,
+) -> MemoryStore:
+    """The store of this process for an app and environment at a destination.
+
+    Handlers with the same three share it, so that a `dictConfig` in the middle of a
+    storm does not start the storm anew. The options of the latest handler hold.
+    """
+    key = (destination, app, environment)
+    store = _stores.get(key)
+    if store is None:
+        place = _places.setdefault(destination, Place())
+        store = MemoryStore(place, duplicate_check=duplicate_check)
+        store = _stores.setdefault(key, store)
+        _latest.append(store)
+    store.configure(policy, rate_limit, max_groups)
+    return store
+
+
+def forget_parent() -> None:
+    """In a forked child: locks may be held by threads that do not exist here, and what
+    is pending is the parent's to deliver."""
+    _places.clear()
+    _stores.clear()
+    _latest.clear()
+
+
+fork.in_child(forget_parent)
+
+
+class MemoryStore(LocalStore):
+    """Groups, schedule and budget in the memory of this process.
+
+    What a process that is killed had not delivered is gone with it. Any thread may call.
+    """
+
+    durable = False
+
+    def __init__(
+        self,
+        place: Place | None = None,
+        *,
+        duplicate_check: bool = False,
+        policy: Policy | None = None,
+        rate_limit: RateLimit = DEFAULT_RATE_LIMIT,
+        max_groups: int = 1000,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
+        super().__init__()
+        self._place = place or Place()
+        self._duplicate_check = duplicate_check
+        self._clock, self._wall = clock, wall
+        self._state = MemoryState(self._place.destination, self._place.tokens)
+        self.configure(policy or Policy(), rate_limit, max_groups)
+
+    def configure(self, policy: Policy, rate_limit: RateLimit, max_groups: int) -> None:
+        """Take over the options of the latest handler."""
+        self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check)
+
+    @contextmanager
+    def _step(self) -> Iterator[Ledger]:
+        with self._place.lock:
+            yield Ledger(self._state, self._rules, self._clock(), self._wall(), shared=False)
+
+    def hold_back(self, seconds: float) -> None:
+        """Let no message go out for so long that nobody insists on."""
+        with self._place.lock:
+            destination = self._place.destination
+            destination.resume_at = max(destination.resume_at, self._clock() + seconds)
+
+    def withdraw(self, source: str) -> tuple[Entry, ...]:
+        """Take out everything of a source that is pending, to be merged elsewhere."""
+        with self._step() as ledger:
+            return ledger.withdraw(source)

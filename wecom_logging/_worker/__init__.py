@@ -1,0 +1,1 @@
+"""The background thread: collects, claims, renders, sends and settles."""

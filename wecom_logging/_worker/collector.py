@@ -1,0 +1,230 @@
+"""From tallies to entries: what was counted since the worker looked last.
+
+On the worker's thread, except for `seen`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from structlog import DropEvent
+
+from wecom_logging._capture.capture import complete
+from wecom_logging._capture.grouping import Key, Tallies, Tally
+from wecom_logging._capture.identity import identify
+from wecom_logging._model.digest import Event, Identity, others
+from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._stores.protocol import Entry
+from wecom_logging._worker.delivery import where
+from wecom_logging.stats import StatsRecorder
+
+#: What is left of an event when a redaction or processor has failed: nothing that the
+#: application wrote.
+_SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
+
+Processor = Callable[[Any, str, Event], Any]
+
+
+class Collector:
+    """Reads the tallies of one handler, and runs the processors on their samples.
+
+    Args:
+        tallies: The table that the handler counts in.
+        processors: Those of the user, then the redaction.
+        redact: The last of them, for what is kept of a group besides its samples.
+        show_source: Whether samples get source lines.
+        quiet_after: Seconds without errors after which a tally may make room for others.
+    """
+
+    def __init__(
+        self,
+        tallies: Tallies,
+        recorder: StatsRecorder,
+        *,
+        processors: tuple[Processor, ...],
+        redact: Processor,
+        show_source: bool,
+        quiet_after: float,
+    ) -> None:
+        self._tallies = tallies
+        self._recorder = recorder
+        self._processors = processors
+        self._redact = redact
+        self._show_source = show_source
+        self._quiet_after = quiet_after
+        self._woken: dict[Tally, list[Event]] = {}
+        self._by_group: dict[str, list[Tally]] = {}
+        self._read_at: dict[Key, float] = {}
+        #: Errors of tallies that are gone, and the tallies that are going.
+        self._retired: tuple[int, tuple[Tally, ...]] = (0, ())
+
+    def seen(self) -> int:
+        """All errors ever counted. On any thread, without a lock."""
+        while True:
+            retired = self._retired
+            counted, leaving = retired
+            tallies = {*list(self._tallies.known.values()), *leaving}
+            # A tally goes into `leaving` before it goes out of the table: in a set it is
+            # counted once at any moment, unless one has gone for good meanwhile.
+            if retired is self._retired:
+                return counted + sum(tally.value for tally in tallies)
+
+    def note(self, tally: Tally, sample: Event | None) -> bool:
+        """Take note of a tally that has counted; returns whether it is a new one."""
+        samples = self._woken.setdefault(tally, [])
+        if sample is not None:
+            samples.append(sample)
+        return tally.identity is None
+
+    def note_all(self) -> None:
+        """Take note of every tally that has counted and could not say so: no thread was to be
+        had, or the stack was used up. Not of one that is awake: a sample is on its way."""
+        for tally in list(self._tallies.known.values()):
+            if tally.needs_wakeup and tally.value != tally.counted:
+                self._woken.setdefault(tally, [])
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What the tallies that were noted have counted since they were read last."""
+        woken, self._woken = self._woken, {}
+        read = (self._read(tally, samples) for tally, samples in woken.items())
+        return tuple(entry for entry in read if entry is not None)
+
+    def want_samples(self, group_ids: Iterable[str]) -> None:
+        """Have the next error of each group captured: a message has told of it."""
+        for group_id in group_ids:
+            for tally in self._by_group.get(group_id, ()):
+                tally.sample_at = 0.0
+
+    # -- one tally ---------------------------------------------------------------------
+
+    def _read(self, tally: Tally, samples: list[Event]) -> Entry | None:
+        # In this order: who counts after the value was read finds that the tally needs a wake-up.
+        tally.needs_wakeup = True
+        value = tally.value
+        count = value - tally.counted
+        tally.counted = value
+        self._read_at[tally.origin.key] = time.monotonic()
+        identity = self._identity(tally)
+        kept = tuple(self._processed(tally, samples))
+        if not count:
+            return None
+        if tally.muted:
+            self._recorder.add(muted=count)
+            return None
+        return Entry(identity, count, kept)
+
+    def _identity(self, tally: Tally) -> Identity:
+        if tally.identity is None:
+            tally.identity = self._identified(tally)
+            self._by_group.setdefault(tally.identity.id, []).append(tally)
+        return tally.identity
+
+    def _identified(self, tally: Tally) -> Identity:
+        try:
+            found = identify(tally.origin)
+            texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            return found._replace(**self._redact(None, "", texts))
+        except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
+            # an error that has no name is counted all the same
+            warn_rarely(
+                f"identity {type(error).__name__}",
+                f"a kind of error cannot be told apart, it counts as others ({where(error)})",
+            )
+            return others(critical=tally.origin.level >= logging.CRITICAL)
+
+    def _processed(self, tally: Tally, samples: Iterable[Event]) -> Iterable[Event]:
+        for sample in samples:
+            try:
+                event = self._process(sample)
+            except DropEvent:
+                tally.muted = True  # with what is counted until the next sample
+            else:
+                tally.muted = False
+                yield event
+
+    def _process(self, sample: Event) -> Event:
+        logger = _logger(str(sample.get("logger") or "root"))
+        level = str(sample.get("level", "error"))
+        safe: Event = {}
+        event: Any = sample
+        for processor in (self._complete, *self._processors):
+            try:
+                event = processor(logger, level, event)
+                if not isinstance(event, dict):
+                    raise TypeError(f"returned {type(event).__name__} instead of the event dict")
+            except DropEvent:
+                raise
+            except Exception as error:
+                name = getattr(processor, "__qualname__", type(processor).__qualname__)
+                warn_rarely(
+                    f"processor {name}",
+                    f"processor {name} failed with {type(error).__name__}; its events are"
+                    " told without their texts",
+                )
+                return {**safe, "event": ""}
+            # As our own first step leaves it: what others put in may be anything.
+            safe = safe or {key: event[key] for key in _SAFE if key in event}
+        found: Event = event
+        return found
+
+    def _complete(self, logger: Any, method_name: str, event: Event) -> Event:
+        return complete(event, show_source=self._show_source)
+
+    # -- bounds ------------------------------------------------------------------------
+
+    def make_room(self) -> None:
+        """Forget tallies that have been silent, longest first, when the table is full."""
+        tallies = self._tallies
+        if len(tallies.known) >= tallies.max_groups:
+            before = time.monotonic() - self._quiet_after
+            silent = [key for key, at in self._read_at.items() if at <= before]
+            silent.sort(key=self._read_at.__getitem__)
+            for key in silent[: max(1, tallies.max_groups // 10)]:
+                self._retire(key)
+        if self._retired[1]:
+            self._forget_retired()
+
+    def _retire(self, key: Key) -> None:
+        self._read_at.pop(key, None)
+        tally = self._tallies.known.get(key)
+        if tally is not None and tally.needs_wakeup:
+            counted, leaving = self._retired
+            self._retired = (counted, (*leaving, tally))
+            del self._tallies.known[key]
+            self._unlink(tally)
+
+    def _forget_retired(self) -> None:
+        """A tally that is out of the table stays readable until no caller stands between
+        looking it up and counting with it: then, and only then, its value is final."""
+        counted, leaving = self._retired
+        gone = {
+            id(tally): tally.counted
+            for tally in leaving
+            # Held by the tuple, by the loop and by the call itself.
+            if sys.getrefcount(tally) <= 3 and tally.needs_wakeup and tally.value == tally.counted
+        }
+        rest = tuple(tally for tally in leaving if id(tally) not in gone)
+        self._retired = (counted + sum(gone.values()), rest)
+
+    def _unlink(self, tally: Tally) -> None:
+        if tally.identity is None:
+            return
+        group_id = tally.identity.id
+        rest = [t for t in self._by_group.get(group_id, ()) if t is not tally]
+        if rest:
+            self._by_group[group_id] = rest
+        else:
+            self._by_group.pop(group_id, None)
+
+
+def _logger(name: str) -> logging.Logger:
+    """The logger of that name if there is one: names that records bring along from elsewhere
+    must not become loggers that live for ever."""
+    known = logging.root.manager.loggerDict.get(name)
+    if name == "root":
+        return logging.root
+    return known if isinstance(known, logging.Logger) else logging.Logger(name)

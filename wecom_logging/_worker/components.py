@@ -1,0 +1,140 @@
+"""From options to the parts of a delivery.
+
+Imported by the constructor of a handler that is on, and with it everything that a delivery
+needs: from then on no thread of ours imports anything. An import on a background thread
+leaves a forked child with half a module, and deadlocks with a `dictConfig` elsewhere, which
+holds logging's lock and waits for the import lock while we do the reverse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from wecom_logging._capture.capture import capture, preload
+from wecom_logging._config.options import Options
+from wecom_logging._model.digest import Event
+from wecom_logging._rendering import Style
+from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._senders.protocol import Sender
+from wecom_logging._stores.factory import Place, opener, password
+from wecom_logging._stores.protocol import Rules, Store
+from wecom_logging._worker.collector import Processor
+from wecom_logging._worker.follow_ups import FollowUps
+from wecom_logging._worker.mentions import Mentions
+from wecom_logging.errors import ConfigurationError
+from wecom_logging.redaction import redactor
+
+#: A message within less could not hold what is never cut: counts, types, places.
+MIN_BYTES = 1024
+
+
+class Components(NamedTuple):
+    """What a handler and its worker work with."""
+
+    #: On the thread that logs: an event for a record.
+    capture: Callable[[logging.LogRecord, logging.Formatter | None], Event]
+    #: The user's processors, then the redaction.
+    processors: tuple[Processor, ...]
+    redact: Processor
+    open_store: Callable[[], Store]
+    style: Style
+    sender: Sender
+    follow_ups: FollowUps
+    host: str
+    quiet_after: float
+    close_timeout: float
+
+
+def make_components(options: Options, started: float) -> Components:
+    """Make sender, style, processors and store of a handler."""
+    sender = _sender(options)
+    _check_abilities(options, sender)
+    _warn_of_plain_http(sender)
+    preload()
+    msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
+    if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
+        raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")
+    style = Style(
+        app=options.app,
+        environment=options.environment,
+        release=options.release,
+        started=started,
+        language=options.language,  # type: ignore[arg-type]
+        msgtype=msgtype,  # type: ignore[arg-type]
+        max_bytes=sender.limits.max_bytes[msgtype],  # type: ignore[index]
+        timezone=options.timezone,
+        show_offset=options.timezone is None,
+        show_source=options.show_source,
+        link=options.link,
+    )
+
+    rules = Rules(
+        options.policy,
+        options.rate_limit,
+        options.max_groups,
+        duplicate_check=sender.limits.duplicate_check,
+    )
+    place = Place(sender, options.app, options.environment, rules)
+    mode: Any = options.redact
+    hidden = password(options.store)
+    redact = redactor(mode, lambda: (*sender.secrets(), *hidden))
+    return Components(
+        capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
+        processors=(*options.processors, redact),
+        redact=redact,
+        open_store=opener(options.store, place),
+        style=style,
+        sender=sender,
+        follow_ups=FollowUps(
+            sender,
+            style,
+            attach=options.attach,
+            mentions=Mentions(options.mention, options.mention_level) if options.mention else None,
+        ),
+        host=options.host,
+        quiet_after=options.policy.quiet_after,
+        close_timeout=options.close_timeout,
+    )
+
+
+def _check_abilities(options: Options, sender: Sender) -> None:
+    """What a robot can do and an application cannot."""
+    if options.mention and not sender.limits.mentions:
+        raise ConfigurationError(
+            "mention", "only a group robot can call people; an application has touser"
+        )
+    if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
+        raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
+
+
+def _warn_of_plain_http(sender: Sender) -> None:
+    if host := getattr(sender, "exposed_to", ""):
+        warn_rarely(
+            f"plain http {host}",
+            f"api_base is plain http: whoever sits between here and {host} can read the secret"
+            " and every alert",
+            once=True,
+        )
+
+
+def _sender(options: Options) -> Sender:
+    arguments = dict(options.destination)
+    if options.kind == "sender":
+        sender = arguments["sender"]
+        if not isinstance(sender, Sender):
+            raise ConfigurationError(
+                "sender",
+                f"{type(sender).__name__} has not all of destination, limits, secrets, send"
+                " and upload",
+            )
+        return sender
+    if options.kind == "robot":
+        from wecom_logging._senders.robot import WebhookSender
+
+        return WebhookSender(arguments.pop("webhook_key"), **arguments)
+    from wecom_logging._senders.application import AppSender
+
+    return AppSender(**arguments)

@@ -1,0 +1,79 @@
+"""Those who wait until what was pending is told: `flush`, `close`, the exit."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+
+class FlushRequest:
+    """Somebody waits until what was pending is told, or until the deadline."""
+
+    def __init__(self, deadline: float, seen: int, *, leaving: bool = False) -> None:
+        self.deadline = deadline
+        #: Errors counted when it was asked: they are to be told. What a storm brings later is
+        #: for the schedule, or a flush in a storm would spend the whole budget.
+        self.seen = seen
+        #: The process ends: what is no news may be left to others who share the store.
+        self.leaving = leaving
+        self.done = threading.Event()
+        #: The first attempt overrides a pause after a failure, later ones keep it.
+        self.overrides_backoff = True
+        #: False: no thread can be started any more, who waits has to do the work.
+        self.has_thread = True
+
+
+class Flushes:
+    """The requests that one worker has not answered yet. `told` is how many of the errors
+    that its handler has ever counted nobody has to tell any more."""
+
+    def __init__(self) -> None:
+        self._requests: list[FlushRequest] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
+
+    def add(self, request: FlushRequest) -> None:
+        """Somebody waits."""
+        self._requests.append(request)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether all who wait do so because the process ends."""
+        return bool(self._requests) and all(request.leaving for request in self._requests)
+
+    def last_moment(self) -> float:
+        """Until when an exit waits (monotonic); for ever if not only an exit does."""
+        if not self.leaving:
+            return math.inf
+        return max(request.deadline for request in self._requests)
+
+    def has_waiters(self, told: int) -> bool:
+        """Whether somebody waits for errors that have not been told.
+
+        The first look of a flush is for everybody's; who leaves waits for its own only.
+        """
+        return any(r.seen > told or (r.overrides_backoff and not r.leaving) for r in self._requests)
+
+    def take_override(self, told: int) -> bool:
+        """Whether a pause after a failure is to be overridden: once for each request."""
+        overrides_backoff = any(
+            r.overrides_backoff and (r.seen > told or not r.leaving) for r in self._requests
+        )
+        for request in self._requests:
+            request.overrides_backoff = False
+        return overrides_backoff
+
+    def answer(self, told: int, *, handed_over: bool) -> None:
+        """Let those go who have what they wait for, or no more time."""
+        now = time.monotonic()
+        for request in list(self._requests):
+            if handed_over or told >= request.seen or now >= request.deadline:
+                self._requests.remove(request)
+                request.done.set()
+
+    def next_deadline(self) -> float | None:
+        """Seconds until the first of them has no more time; None if nobody waits."""
+        now = time.monotonic()
+        return min((request.deadline - now for request in self._requests), default=None)

@@ -1,0 +1,250 @@
+"""The background thread: it runs its cycle, and waits for the next time.
+
+One worker for each handler. Its thread starts with the first error, sleeps while nothing
+is due, and is the only one that touches network, disk or a store; only where no thread
+can be started any more does the thread that exits do its work.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from queue import Empty, SimpleQueue
+from threading import get_ident
+from typing import TYPE_CHECKING
+
+from wecom_logging._capture.grouping import Tallies, Tally
+from wecom_logging._model.digest import Event
+from wecom_logging._runtime import shutdown
+from wecom_logging._runtime.deadline import deadline
+from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.echo_guard import DELIVERING, delivering
+from wecom_logging._stores.protocol import StoreError
+from wecom_logging._worker.cycle import DeliveryCycle
+from wecom_logging._worker.delivery import where
+from wecom_logging._worker.flush import Flushes, FlushRequest
+from wecom_logging.stats import Stats
+
+if TYPE_CHECKING:
+    from wecom_logging._worker.components import Components
+
+#: How often the worker of a closed handler looks whether others have told its errors, so
+#: that its thread can end, seconds.
+CLOSED_LOOK = 1.0
+
+#: The longest pause after an error of our own, seconds.
+MAX_ERROR_BACKOFF = 60.0
+
+
+class Worker:
+    """Has what one handler counts delivered.
+
+    `wake`, `request_flush`, `wait` and `stats` are for other threads; all else is done by whoever
+    holds the turn, which is one thread at a time.
+    """
+
+    def __init__(self, components: Components, tallies: Tallies) -> None:
+        self.cycle = DeliveryCycle(components, tallies)
+        self.close_timeout = components.close_timeout
+        # SimpleQueue, because its `put` is re-entrant: a `__del__` that logs may run in the
+        # middle of another `put` on the same thread.
+        self._inbox: SimpleQueue[tuple[Tally, Event | None] | FlushRequest | None] = SimpleQueue()
+        self._flushes = Flushes()
+        self._run_lock = _thread.allocate_lock()
+        self._starting = False
+        self._start_at = 0.0
+        self._errors_in_a_row = 0
+        #: The handler is closed: end the thread when everything is delivered.
+        self.closed = False
+        #: It has been closed, so no later step of the exit asks the handler.
+        self._was_closed = False
+        #: It is at the store, or sends: what it has claimed may be the errors of others.
+        self.busy = False
+
+    # -- for other threads -------------------------------------------------------------
+
+    @property
+    def last_error(self) -> str | None:
+        return self.cycle.last_error
+
+    def notify(self, tally: Tally, sample: Event | None) -> bool:
+        """A tally that was needs_wakeup has counted. Re-entrant, waits for nobody.
+
+        Returns whether there is a thread to take note of it.
+        """
+        if shutdown.exiting.last_call and self._was_closed:
+            self._inbox.put((tally, sample))
+            self.deliver_inline()  # nobody else will, not even at exit: this is after it
+            return True
+        self.closed = False  # and still attached: it goes on
+        if not self._run_lock.locked() and time.monotonic() < self._start_at:
+            # Instead of a queue that grows while no thread is to be had.
+            self.cycle.overlooked = True
+            return False
+        self._inbox.put((tally, sample))
+        return self._run_lock.locked() or self._start()
+
+    def wake(self) -> None:
+        """Have the worker look, without waiting for it."""
+        self._inbox.put(None)
+        if not self._run_lock.locked():
+            self._start()
+
+    def close(self) -> None:
+        """End the thread as soon as everything is delivered."""
+        self.closed = self._was_closed = True
+        if self._run_lock.locked():
+            self._inbox.put(None)
+
+    def request_flush(self, deadline: float) -> FlushRequest:
+        """Ask for everything to be delivered by `deadline` (monotonic time)."""
+        request = FlushRequest(deadline, self.cycle.seen(), leaving=shutdown.exiting.begun)
+        self._inbox.put(request)
+        if not self._run_lock.locked() and not self._starting:
+            request.has_thread = self._start(insist=True)
+        return request
+
+    def wait(self, request: FlushRequest) -> bool:
+        """Wait for a request; returns whether nothing is pending any more."""
+        if get_ident() in DELIVERING:
+            return False  # a processor or a sender asks: it would wait for itself
+        if not request.has_thread and self._run_lock.acquire(blocking=False):
+            self._serve(request)
+        left = request.deadline - time.monotonic()
+        request.done.wait(min(max(0.0, left), threading.TIMEOUT_MAX))
+        return not self.pending()
+
+    def deliver_inline(self) -> None:
+        """Deliver on this thread, within what the exit may still take."""
+        began = time.monotonic()
+        self.wait(self.request_flush(began + shutdown.exiting.left(self.close_timeout)))
+        shutdown.exiting.waited(time.monotonic() - began)
+        shutdown.declare_lost(self)
+
+    def pending(self) -> int:
+        """Errors that have not been told."""
+        return self.cycle.stats().pending
+
+    def has_work(self) -> bool:
+        """Whether a flush has something to wait or look for; a file may be on its way."""
+        return self.busy or self.cycle.has_work()
+
+    def stats(self) -> Stats:
+        """The account, in one consistent reading."""
+        return self.cycle.stats()
+
+    def give_up(self, reason: str) -> int:
+        """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
+        return self.cycle.give_up(reason)
+
+    # -- the thread --------------------------------------------------------------------
+
+    def _start(self, *, insist: bool = False) -> bool:
+        """Start the thread without waiting until it runs; returns whether there is one.
+
+        `threading.Thread.start` waits for the new thread's first step, which takes tens of
+        milliseconds beside busy threads: this is somebody's hot loop.
+        """
+        if self._starting:
+            return True  # it has not come to its first step, and will find what is left for it
+        now = time.monotonic()
+        if now < self._start_at and not insist:
+            return False
+        shutdown.register_worker(self)
+        self._starting = True
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:
+            self._starting = False
+            self._start_at = now + 1.0  # no thread to be had, or the interpreter is ending
+            return False
+        return True
+
+    def _run(self) -> None:
+        mine = self._run_lock.acquire(blocking=False)
+        self._starting = False
+        while mine:
+            try:
+                self._serve_holding_lock()
+            finally:
+                self._run_lock.release()
+            # Whoever saw the turn taken has left its errors to us: look once more.
+            mine = not self._inbox.empty() and self._run_lock.acquire(blocking=False)
+
+    def _serve_holding_lock(self) -> None:
+        shutdown.register_worker(self)
+        wait: float | None = 0.0
+        while True:
+            self._listen(wait)
+            wait = self._run_cycle()
+            if self.closed:
+                if self._inbox.empty() and not self.pending():
+                    shutdown.unregister_worker(self)
+                    return
+                wait = CLOSED_LOOK if wait is None else min(wait, CLOSED_LOOK)
+
+    def _serve(self, request: FlushRequest) -> None:
+        """Work until one request is done, on the thread that waits for it."""
+        try:
+            wait: float | None = 0.0
+            with deadline(request.deadline):
+                while not request.done.is_set() and time.monotonic() < request.deadline:
+                    self._listen(wait)
+                    wait = self._run_cycle()
+                    if wait is None:
+                        wait = max(0.0, request.deadline - time.monotonic())
+        finally:
+            self._run_lock.release()
+
+    def _listen(self, timeout: float | None) -> None:
+        """Wait until somebody wakes us or the time has come."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                left = None if until is None else max(0.0, until - time.monotonic())
+                item = self._inbox.get(timeout=left and min(left, threading.TIMEOUT_MAX))
+            except Empty:
+                return
+            if self._accept(item):
+                self._accept_all()
+                return
+            soon = time.monotonic() + self.cycle.gather
+            until = soon if until is None else min(until, soon)
+
+    def _accept_all(self) -> None:
+        try:
+            while True:
+                self._accept(self._inbox.get_nowait())
+        except Empty:
+            pass
+
+    def _accept(self, item: tuple[Tally, Event | None] | FlushRequest | None) -> bool:
+        """Take note of a wake-up; returns whether it cannot wait for company."""
+        if item is None:
+            return True
+        if isinstance(item, FlushRequest):
+            self._flushes.add(item)
+            return True
+        return self.cycle.note(*item)
+
+    def _run_cycle(self) -> float | None:
+        """An cycle that survives our own errors: they are said once and tried again."""
+        self.busy = True
+        try:
+            with delivering():
+                wait = self.cycle.run(self._flushes, self._accept_all)
+        except StoreError:
+            return 0.0  # it has been said, and the next cycle goes another way
+        except Exception as error:
+            self._errors_in_a_row += 1
+            warn_rarely(
+                f"worker {type(error).__name__}",
+                f"unexpected {type(error).__name__} in the worker, trying again"
+                f" ({where(error)}); please report it",
+            )
+            return min(MAX_ERROR_BACKOFF, 0.1 * 2.0 ** min(self._errors_in_a_row, 10))
+        finally:
+            self.busy = False
+        self._errors_in_a_row = 0
+        return wait
