@@ -11,6 +11,7 @@ import copy
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 
 from structlog.contextvars import get_contextvars
@@ -19,7 +20,7 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.grouping import find_error, json_event
+from wecom_logging._capture.grouping import JSON_TRACEBACKS, find_error, json_message
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import MAX_ITEMS, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
@@ -27,7 +28,8 @@ from wecom_logging.contrib import django
 _TRACEBACK = "Traceback (most recent call last)"
 
 #: What logging itself puts into a record. All else was put there by the application.
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+#: Not by the factory of records: an application's own may put its fields there.
+_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
     "message",
     "asctime",
     "taskName",
@@ -92,12 +94,7 @@ def capture(
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """The event dict of a record that structlog has sent; empty for others."""
-    message: object = record.msg
-    if isinstance(message, dict):
-        return message
-    if type(message) is str and not record.args and message[:1] == "{":
-        return json_event(message) or {}
-    return {}
+    return record.msg if isinstance(record.msg, dict) else {}
 
 
 def _message(
@@ -108,10 +105,30 @@ def _message(
             return formatter.format(_without_exception(record))
         if "event" in fields:
             return str(fields["event"])
+        if type(record.msg) is str and not record.args and record.msg[:1] == "{":
+            return _spoken(record.msg)
         return record.getMessage()
     except Exception as error:
         args = safe_text(record.args)
         return f"{safe_text(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
+
+
+def _spoken(message: str) -> str:
+    """A log line in JSON as a text: what it says, then its other fields, then its traceback.
+
+    Nothing of it becomes context, an exception or a breadcrumb: it may be somebody else's.
+    """
+    said = json_message(message)
+    if said is None:
+        return message
+    text, fields = said
+    trace = next((t for t in map(fields.get, JSON_TRACEBACKS) if isinstance(t, str)), "")
+    words = [
+        f"{key}={value}"
+        for key, value in islice(fields.items(), MAX_ITEMS)
+        if key not in JSON_TRACEBACKS and isinstance(value, (str, int, float))
+    ]
+    return "\n".join(filter(None, (" ".join([text, *words]), trace)))
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
@@ -193,7 +210,8 @@ def _add_exception(
     error = find_error(record)
     rendered = record.exc_text or fields.get("exception")
     if error is not None:
-        event["exception"] = exceptions.errors(error, limits, show_locals=show_locals)
+        tb = record.exc_info[2] if record.exc_info else None
+        event["exception"] = exceptions.errors(error, limits, tb=tb, show_locals=show_locals)
     elif isinstance(rendered, list):
         event["exception"] = plain(rendered, limits)
     elif isinstance(rendered, str):
@@ -208,16 +226,28 @@ def complete(event: Event, *, show_source: bool = True) -> Event:
     event["timestamp"] = _moment(event["timestamp"])
     event["pathname"] = below_root(str(event.get("pathname", "")))
     text = event.get("exception")
-    if _TRACEBACK in event["event"]:  # loguru repeats there what is in the record as well
-        message, _, rest = event["event"].partition(_TRACEBACK)
-        event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
-        text = text or _TRACEBACK + rest
     if isinstance(text, str):
         event["exception"] = [exceptions.from_text(text)]
+    _part_from_traceback(event)
+    if isinstance(stack := event.get("stack"), str):
+        event["stack_frames"] = exceptions.stack_frames(stack)
+    lines = exceptions.Lines() if show_source else None
     for error in event.get("exception") or ():
         if isinstance(error, dict):
-            exceptions.complete(error, show_source=show_source)
+            exceptions.complete(error, lines)
+    if lines and lines.left_out:
+        event["left_out"] = ", ".join(filter(None, (event.get("left_out"), "source")))
     return event
+
+
+def _part_from_traceback(event: Event) -> None:
+    """A message that holds a traceback: what it says, and the exception as read from a text."""
+    message, found, rest = event["event"].partition(_TRACEBACK)
+    if not found:
+        return
+    event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
+    if not event.get("exception"):  # loguru repeats there what is in the record as well
+        event["exception"] = [{**exceptions.from_text(found + rest), "from_text": True}]
 
 
 def _moment(created: Any) -> str:

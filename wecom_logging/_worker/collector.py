@@ -127,6 +127,8 @@ class Collector:
         try:
             found = identify(tally.origin)
             texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            if found.from_text:
+                texts["place"] = found.place
             return found._replace(**self._redact(None, "", texts))
         except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
             # an error that has no name is counted all the same
@@ -194,7 +196,7 @@ class Collector:
         if tally is not None and tally.needs_wakeup:
             counted, leaving = self._retired
             self._retired = (counted, (*leaving, tally))
-            del self._tallies.known[key]
+            self._tallies.remove(tally)
             self._unlink(tally)
 
     def _forget_retired(self) -> None:
