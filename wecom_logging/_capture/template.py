@@ -13,6 +13,8 @@ import re
 from http import HTTPStatus
 from itertools import pairwise
 
+from wecom_logging._runtime import lazy
+
 #: How much of a message is looked at. A log line of 10 MB costs no more than that.
 HEAD, TAIL = 400, 200
 WHOLE = HEAD + TAIL
@@ -40,31 +42,25 @@ _PREFIX = re.compile(
     re.VERBOSE,
 )
 
-_PHRASES = "|".join(
-    sorted(
-        {
-            re.escape(s.phrase.replace(" ", "\0")).replace("\0", r"\ ")
-            for s in HTTPStatus
-            if s >= 400
-        }
-        | {r"Client\ Error", r"Server\ Error"}
-    )
-)
-
 #: Codes that say which failure it is.
 _CODES = re.compile(
-    rf"""
+    r"""
     \b(?:https?|status|response)(?:/\d(?:\.\d)?)?
-      (?:[\s_:=(\[<"'-]|code|status|error|response){{0,6}}[45]\d\d\b
-    | \b[45]\d\d(?=[\s:-]{{1,3}}(?:{_PHRASES})\b)
-    | \b(?:errno|winerror)[\s_:=]{{0,3}}-?\d{{1,5}}\b
-    | \bsqlstate[\s_:=(\[<"'-]{{0,4}}[0-9A-Z]{{5}}\b
-    | \b(?:exit\w{{0,4}}|signal|status|return\s?code|returned)
-      (?:[\s_:=(\[<#"'-]|code|status|with|of|signal|non-zero|exit|was|is){{0,12}}-?\d{{1,3}}\b
-    | <Signals\.SIG\w+:\ \d+>
+      (?:[\s_:=(\[<"'-]|code|status|error|response){0,6}[45]\d\d\b
+    | \b[45]\d\d(?=[\s:-]{1,3}(?P<reason>[a-z]+(?:[ -][a-z]+)?))
+    | \b(?:errno|winerror)[\s_:=]{0,3}-?\d{1,5}\b
+    | \bsqlstate[\s_:=(\[<"'-]{0,4}[0-9a-z]{5}\b
+    | \b(?:exit\w{0,4}|signal|status|return\s?code|returned)
+      (?:[\s_:=(\[<#"'-]|code|status|with|of|signal|non-zero|exit|was|is){0,12}-?\d{1,3}\b
+    | <signals\.sig\w+:\ \d+>
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+#: How reason phrases of HTTP begin: two words at most.
+_PHRASES = frozenset(
+    " ".join(re.split(r"[ -]", status.phrase.lower())[:2]) for status in HTTPStatus if status >= 400
+) | {"client error", "server error"}
 
 _REASON = re.compile(r"[45]\d\d[\s:-]{1,3}[a-z]")
 
@@ -76,34 +72,223 @@ _WARNED = re.compile(r"(?<![\w./\\-])([\w./\\-]+):\d+: (?=\w*Warning: )")
 
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
-_FILE = re.compile(
-    r"""(?<![\w./\\~-])[\w./\\~:-]*[\w~-]\.(?:
-        7z|apk|avi|avro|bak|bin|bmp|bz2|cfg|conf|crt|css|csv|dat|db|dmg|docx?|dump|env|eps|flac
-      | gif|gz|h5|heic|html?|ico|ini|ipa|iso|jpe?g|json|jsonl|key|lock|log|m4a|md|mkv|mov|mp3
-      | mp4|npy|npz|orc|parquet|pdf|pem|pkl|png|pptx?|psd|rar|rst|sql|sqlite3?|srt|svg|tar|tgz
-      | tiff?|tmp|toml|tsv|txt|wav|webm|webp|whl|xlsx?|xml|xz|ya?ml|zip|zst
-    )(?![\w-])(?!\.\w)""",
-    re.VERBOSE | re.IGNORECASE,
+_FILE = re.compile(r"(?<![\w./\\~-])[\w./\\~:-]*[\w~-]\.([A-Za-z0-9]{1,7})(?![\w-]|\.\w)")
+_EXTENSIONS = frozenset(
+    [
+        "7z",
+        "apk",
+        "avi",
+        "avro",
+        "bak",
+        "bin",
+        "bmp",
+        "bz2",
+        "cfg",
+        "conf",
+        "crt",
+        "css",
+        "csv",
+        "dat",
+        "db",
+        "dmg",
+        "doc",
+        "docx",
+        "dump",
+        "env",
+        "eps",
+        "flac",
+        "gif",
+        "gz",
+        "h5",
+        "heic",
+        "htm",
+        "html",
+        "ico",
+        "ini",
+        "ipa",
+        "iso",
+        "jpeg",
+        "jpg",
+        "json",
+        "jsonl",
+        "key",
+        "lock",
+        "log",
+        "m4a",
+        "md",
+        "mkv",
+        "mov",
+        "mp3",
+        "mp4",
+        "npy",
+        "npz",
+        "orc",
+        "parquet",
+        "pdf",
+        "pem",
+        "pkl",
+        "png",
+        "ppt",
+        "pptx",
+        "psd",
+        "rar",
+        "rst",
+        "sql",
+        "sqlite",
+        "sqlite3",
+        "srt",
+        "svg",
+        "tar",
+        "tgz",
+        "tif",
+        "tiff",
+        "tmp",
+        "toml",
+        "tsv",
+        "txt",
+        "wav",
+        "webm",
+        "webp",
+        "whl",
+        "xls",
+        "xlsx",
+        "xml",
+        "xz",
+        "yaml",
+        "yml",
+        "zip",
+        "zst",
+    ]
 )
 
 #: Quoted parts that are too short to be a word.
 _QUOTED = re.compile(r"""(?<!\w)(["'])[^"'\n]{0,2}\1(?!\w)""")
 
-#: After these words comes somebody's name, unless one of those follows.
+#: After these words comes somebody's name, unless it is one of the words below.
 _PERSON = re.compile(
-    r"""\b(user|user[_ ]?name|login|account|customer|member|client|owner|author|nickname)
-    (\s?[=:]\s?["']?|\s["'] | \s(?!(?:
-        a|account|accounts|agent|already|and|api|are|at|attributes?|balance|blocked|but|by|cache
-      | can|cannot|code|could|count|created|creation|data|database|db|deleted|deletion|details
-      | did|disabled|do|does|email|error|errors|exists|expired|export|failed|file|for|found|from
-      | group|groups|had|has|have|id|ids|import|in|info|input|invalid|is|key|limit|list|locked
-      | login|logout|lookup|manager|may|missing|model|must|name|names|no|not|number|object|of
-      | on|or|page|password|pool|profile|query|record|records|registration|request|role
-      | service|session|sessions|settings|side|signup|status|store|support|sync|table|that|the
-      | timed|timeout|to|token|tokens|type|unknown|update|updated|was|were|who|will|with|would
-    )\b))
-    ([^\W\d][\w.@-]{0,63})""",
-    re.VERBOSE | re.IGNORECASE,
+    r"\b(user(?:[_ ]?name)?|login|account|customer|member|client|owner|author|nickname)"
+    r"(\s?[=:]\s?[\"']?|\s[\"']?)([^\W\d][\w.@-]{0,63})",
+    re.IGNORECASE,
+)
+_NO_NAMES = frozenset(
+    [
+        "a",
+        "account",
+        "accounts",
+        "agent",
+        "already",
+        "and",
+        "api",
+        "are",
+        "at",
+        "attribute",
+        "attributes",
+        "balance",
+        "blocked",
+        "but",
+        "by",
+        "cache",
+        "can",
+        "cannot",
+        "code",
+        "could",
+        "count",
+        "created",
+        "creation",
+        "data",
+        "database",
+        "db",
+        "deleted",
+        "deletion",
+        "details",
+        "did",
+        "disabled",
+        "do",
+        "does",
+        "email",
+        "error",
+        "errors",
+        "exists",
+        "expired",
+        "export",
+        "failed",
+        "file",
+        "for",
+        "found",
+        "from",
+        "group",
+        "groups",
+        "had",
+        "has",
+        "have",
+        "id",
+        "ids",
+        "import",
+        "in",
+        "info",
+        "input",
+        "invalid",
+        "is",
+        "key",
+        "limit",
+        "list",
+        "locked",
+        "login",
+        "logout",
+        "lookup",
+        "manager",
+        "may",
+        "missing",
+        "model",
+        "must",
+        "name",
+        "names",
+        "no",
+        "not",
+        "number",
+        "object",
+        "of",
+        "on",
+        "or",
+        "page",
+        "password",
+        "pool",
+        "profile",
+        "query",
+        "record",
+        "records",
+        "registration",
+        "request",
+        "role",
+        "service",
+        "session",
+        "sessions",
+        "settings",
+        "side",
+        "signup",
+        "status",
+        "store",
+        "support",
+        "sync",
+        "table",
+        "that",
+        "the",
+        "timed",
+        "timeout",
+        "to",
+        "token",
+        "tokens",
+        "type",
+        "unknown",
+        "update",
+        "updated",
+        "was",
+        "were",
+        "who",
+        "will",
+        "with",
+        "would",
+    ]
 )
 
 #: Ids of random letters: nanoid, base64.
@@ -134,7 +319,7 @@ _SURNAMES = (
 _MORE_SURNAMES = (
     f"{_SURNAMES}黄周林何高马许田叶程余夏江史方石白熊孟秦邱侯尹薛雷龙陶贺毛郝顾龚邵万钱戴严武向汤"
 )
-_CHINESE = re.compile(
+_CHINESE = lazy.regex(
     rf"""
     (第)[〇零一二两三四五六七八九十百千万亿\d]+
     | ()[〇零一二两三四五六七八九十百千万亿]+(?=[次个条天秒分小页行名人台元块笔份张位岁年月日号])
@@ -158,17 +343,17 @@ def mask(message: str) -> str:
     message = without_prefix(message)
     # Looking for a word takes a hundredth of the time of the expression that it stands for.
     if not message.isascii():
-        message = _CHINESE.sub(_without_name, message)
+        message = _CHINESE().sub(_without_name, message)
     if "." in message:
         message = _without_files(message)
     if "'" in message or '"' in message:
         message = _QUOTED.sub("*", message)
     lower = message.lower()
     if _has_person(lower):
-        message = _PERSON.sub(r"\1\2*", message)
+        message = _PERSON.sub(_without_person, message)
     kept = message
     if may_have_code(lower):
-        kept = _CODES.sub(lambda found: found[0].translate(_KEEP), message)
+        kept = _CODES.sub(_keep_code, message)
     masked = _NUMBERS.sub("*", _TOKEN.sub(_without_id, kept))
     if "* " in masked:
         masked = _PLURAL.sub(_one, masked)
@@ -210,7 +395,7 @@ def _without_files(message: str) -> str:
         message = _WARNED.sub(r"\1: ", message)
     if "@" in message:
         message = _MAIL.sub("*", message)
-    return _FILE.sub("*", message)
+    return _FILE.sub(_without_file, message)
 
 
 def without_prefix(message: str) -> str:
@@ -221,6 +406,28 @@ def without_prefix(message: str) -> str:
 
 def _without_name(found: re.Match[str]) -> str:
     return f"{found[found.lastindex or 0] if found.lastindex else ''}*"
+
+
+def _without_file(found: re.Match[str]) -> str:
+    return "*" if found[1].lower() in _EXTENSIONS else found[0]
+
+
+def _without_person(found: re.Match[str]) -> str:
+    label, separator, name = found.groups()
+    if separator == " " and name.lower() in _NO_NAMES:
+        return found[0]
+    return f"{label}{separator}*"
+
+
+def _keep_code(found: re.Match[str]) -> str:
+    reason = found["reason"]
+    if reason is not None and not _begins_phrase(reason.lower().replace("-", " ")):
+        return found[0]
+    return found[0].translate(_KEEP)
+
+
+def _begins_phrase(words: str) -> bool:
+    return words in _PHRASES or words.partition(" ")[0] in _PHRASES
 
 
 def _without_id(found: re.Match[str]) -> str:
