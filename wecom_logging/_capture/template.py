@@ -21,6 +21,11 @@ WHOLE = HEAD + TAIL
 
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _LEVEL = r"(?:DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|CRITICAL|FATAL|EXCEPTION|[DIWEC])"
 
 #: What a formatter puts before a message: it begins with a time, or is `basicConfig`'s own.
@@ -73,92 +78,14 @@ _WARNED = re.compile(r"(?<![\w./\\-])([\w./\\-]+):\d+: (?=\w*Warning: )")
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 _FILE = re.compile(r"(?<![\w./\\~-])[\w./\\~:-]*[\w~-]\.([A-Za-z0-9]{1,7})(?![\w-]|\.\w)")
-_EXTENSIONS = frozenset(
-    [
-        "7z",
-        "apk",
-        "avi",
-        "avro",
-        "bak",
-        "bin",
-        "bmp",
-        "bz2",
-        "cfg",
-        "conf",
-        "crt",
-        "css",
-        "csv",
-        "dat",
-        "db",
-        "dmg",
-        "doc",
-        "docx",
-        "dump",
-        "env",
-        "eps",
-        "flac",
-        "gif",
-        "gz",
-        "h5",
-        "heic",
-        "htm",
-        "html",
-        "ico",
-        "ini",
-        "ipa",
-        "iso",
-        "jpeg",
-        "jpg",
-        "json",
-        "jsonl",
-        "key",
-        "lock",
-        "log",
-        "m4a",
-        "md",
-        "mkv",
-        "mov",
-        "mp3",
-        "mp4",
-        "npy",
-        "npz",
-        "orc",
-        "parquet",
-        "pdf",
-        "pem",
-        "pkl",
-        "png",
-        "ppt",
-        "pptx",
-        "psd",
-        "rar",
-        "rst",
-        "sql",
-        "sqlite",
-        "sqlite3",
-        "srt",
-        "svg",
-        "tar",
-        "tgz",
-        "tif",
-        "tiff",
-        "tmp",
-        "toml",
-        "tsv",
-        "txt",
-        "wav",
-        "webm",
-        "webp",
-        "whl",
-        "xls",
-        "xlsx",
-        "xml",
-        "xz",
-        "yaml",
-        "yml",
-        "zip",
-        "zst",
-    ]
+_EXTENSIONS = _words(
+    """
+    7z apk avi avro bak bin bmp bz2 cfg conf crt css csv dat db dmg doc docx dump env eps
+    flac gif gz h5 heic htm html ico ini ipa iso jpeg jpg json jsonl key lock log m4a md mkv
+    mov mp3 mp4 npy npz orc parquet pdf pem pkl png ppt pptx psd rar rst sql sqlite sqlite3
+    srt svg tar tgz tif tiff tmp toml tsv txt wav webm webp whl xls xlsx xml xz yaml yml zip
+    zst
+    """
 )
 
 #: Quoted parts that are too short to be a word.
@@ -170,125 +97,18 @@ _PERSON = re.compile(
     r"(\s?[=:]\s?[\"']?|\s[\"']?)([^\W\d][\w.@-]{0,63})",
     re.IGNORECASE,
 )
-_NO_NAMES = frozenset(
-    [
-        "a",
-        "account",
-        "accounts",
-        "agent",
-        "already",
-        "and",
-        "api",
-        "are",
-        "at",
-        "attribute",
-        "attributes",
-        "balance",
-        "blocked",
-        "but",
-        "by",
-        "cache",
-        "can",
-        "cannot",
-        "code",
-        "could",
-        "count",
-        "created",
-        "creation",
-        "data",
-        "database",
-        "db",
-        "deleted",
-        "deletion",
-        "details",
-        "did",
-        "disabled",
-        "do",
-        "does",
-        "email",
-        "error",
-        "errors",
-        "exists",
-        "expired",
-        "export",
-        "failed",
-        "file",
-        "for",
-        "found",
-        "from",
-        "group",
-        "groups",
-        "had",
-        "has",
-        "have",
-        "id",
-        "ids",
-        "import",
-        "in",
-        "info",
-        "input",
-        "invalid",
-        "is",
-        "key",
-        "limit",
-        "list",
-        "locked",
-        "login",
-        "logout",
-        "lookup",
-        "manager",
-        "may",
-        "missing",
-        "model",
-        "must",
-        "name",
-        "names",
-        "no",
-        "not",
-        "number",
-        "object",
-        "of",
-        "on",
-        "or",
-        "page",
-        "password",
-        "pool",
-        "profile",
-        "query",
-        "record",
-        "records",
-        "registration",
-        "request",
-        "role",
-        "service",
-        "session",
-        "sessions",
-        "settings",
-        "side",
-        "signup",
-        "status",
-        "store",
-        "support",
-        "sync",
-        "table",
-        "that",
-        "the",
-        "timed",
-        "timeout",
-        "to",
-        "token",
-        "tokens",
-        "type",
-        "unknown",
-        "update",
-        "updated",
-        "was",
-        "were",
-        "who",
-        "will",
-        "with",
-        "would",
-    ]
+_NO_NAMES = _words(
+    """
+    a account accounts agent already and api are at attribute attributes balance blocked but
+    by cache can cannot code could count created creation data database db deleted deletion
+    details did disabled do does email error errors exists expired export failed file for
+    found from group groups had has have id ids import in info input invalid is key limit
+    list locked login logout lookup manager may missing model must name names no not number
+    object of on or page password pool profile query record records registration request
+    role service session sessions settings side signup status store support sync table that
+    the timed timeout to token tokens type unknown update updated was were who will with
+    would
+    """
 )
 
 #: Ids of random letters: nanoid, base64.
