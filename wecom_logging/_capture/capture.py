@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from itertools import islice
+from types import TracebackType
 from typing import Any
 
 from structlog.contextvars import get_contextvars
@@ -20,10 +21,25 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.grouping import JSON_TRACEBACKS, find_error, json_message
+from wecom_logging._capture.grouping import (
+    JSON_TRACEBACKS,
+    args_of,
+    arguments,
+    as_text,
+    chain,
+    code_of,
+    find_error,
+    json_message,
+)
+from wecom_logging._capture.template import mask
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import MAX_ITEMS, CaptureLimits, plain, safe_text
-from wecom_logging.contrib import django
+from wecom_logging.contrib import django, tracing
+
+#: Bytes of what is captured when there is time for little, and exceptions of a chain that are
+#: looked at for what they say.
+GLIMPSE_BYTES = 8192
+SAID_CAUSES = 3
 
 _TRACEBACK = "Traceback (most recent call last)"
 
@@ -46,6 +62,9 @@ _FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})
 #: Keys of a structlog event dict that are no context.
 _STRUCTLOG = _FAILURE | {"event", "fingerprint", "positional_args"}
 
+#: Ids that are zero or empty where there is nothing that they could name.
+_IDS = frozenset({"trace_id", "span_id", "request_id"})
+
 #: Keys that a structlog dict repeats.
 _REPEATED = frozenset({"level", "logger", "timestamp"})
 
@@ -67,18 +86,7 @@ def capture(
     """
     limits = CaptureLimits()
     fields = _fields(record)
-    event: Event = {
-        "event": limits.take(_message(record, fields, formatter)),
-        "level": str(record.levelname).lower(),
-        "logger": record.name,
-        "timestamp": record.created,
-        "pathname": record.pathname,
-        "module": record.module,
-        "func_name": record.funcName,
-        "lineno": record.lineno,
-        "process": record.process,
-        "thread_name": record.threadName,
-    }
+    event = _head(record, fields, formatter, limits)
     _add_exception(event, record, fields, limits, show_locals=show_locals)
     stack = record.stack_info or fields.get("stack") or fields.get("stack_info")
     if isinstance(stack, str):
@@ -90,6 +98,60 @@ def capture(
     if limits.left_out:
         event["left_out"] = ", ".join(dict.fromkeys(limits.left_out[:MAX_ITEMS]))
     return event
+
+
+def glimpse(record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Event:
+    """What there is always time for: the message, and what broke where."""
+    limits = CaptureLimits(GLIMPSE_BYTES)
+    fields = _fields(record)
+    event = _head(record, fields, formatter, limits)
+    error = find_error(record)
+    if error is None:
+        _add_exception(event, record, fields, limits, show_locals=False)
+    else:
+        event["exception"] = [exceptions.glimpse(error, limits, _given_traceback(record))]
+    event["left_out"] = "callers, context"
+    return event
+
+
+def said(record: logging.LogRecord) -> int:
+    """What an error says, as a number that means something in this process only: its texts
+    without what changes, its code, its route. No code of the application runs for it."""
+    message: object = record.msg
+    texts: list[object] = [message] if not record.args else list(arguments(record))
+    if isinstance(message, dict):
+        texts = [message.get("event")]
+    codes = []
+    error = find_error(record)
+    for each in chain(error)[:SAID_CAUSES] if error is not None else ():
+        codes.append(code_of(each))
+        texts.extend(args_of(each)[:MAX_ITEMS])
+    masked = tuple(mask(text) for text in texts[:MAX_ITEMS] if type(text) is str)
+    return hash((masked, *codes, contrib.route(record)))
+
+
+def _head(
+    record: logging.LogRecord,
+    fields: Mapping[str, Any],
+    formatter: logging.Formatter | None,
+    limits: CaptureLimits,
+) -> Event:
+    return {
+        "event": limits.take(_message(record, fields, formatter)),
+        "level": str(record.levelname).lower(),
+        "logger": as_text(record.name),
+        "timestamp": record.created,
+        "pathname": as_text(record.pathname),
+        "module": as_text(record.module),
+        "func_name": as_text(record.funcName),
+        "lineno": record.lineno,
+        "process": record.process,
+        "thread_name": as_text(record.threadName),
+    }
+
+
+def _given_traceback(record: logging.LogRecord) -> TracebackType | None:
+    return record.exc_info[2] if record.exc_info else None
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
@@ -170,6 +232,8 @@ def _add_context(
         key = str(key)
         if key in _REPEATED or (key in ours and _same(event[key], value)):
             continue
+        if key in _IDS and not tracing.is_id(value):
+            continue
         if key in ours:
             key += "_"
         if limits.spent():
@@ -210,8 +274,9 @@ def _add_exception(
     error = find_error(record)
     rendered = record.exc_text or fields.get("exception")
     if error is not None:
-        tb = record.exc_info[2] if record.exc_info else None
-        event["exception"] = exceptions.errors(error, limits, tb=tb, show_locals=show_locals)
+        event["exception"] = exceptions.errors(
+            error, limits, tb=_given_traceback(record), show_locals=show_locals
+        )
     elif isinstance(rendered, list):
         event["exception"] = plain(rendered, limits)
     elif isinstance(rendered, str):

@@ -76,6 +76,14 @@ _constants: dict[str, str] = {}
 _shapes: dict[bytes, str] = {}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
+#: Between two messages: errors of a group that are looked at, and of those the ones that say
+#: something new and are captured at once.
+LOOKS, TURNS = 100, 3
+MAX_SEEN = 200
+
+#: What is not told apart is news because of a new text so often in so many seconds.
+NEWS, NEWS_SECONDS = 10, 3600.0
+
 _ABSENT = object()
 
 #: What has been learnt of the program, so that a call costs no more than a look-up: templates
@@ -99,21 +107,70 @@ class Tally(count):  # type: ignore[type-arg]
     has to fetch from memory is 1 % of a call where many kinds of errors take turns.
     """
 
-    __slots__ = ("counted", "identity", "muted", "needs_wakeup", "origin", "sample_at")
+    __slots__ = (
+        "counted",
+        "identity",
+        "looks",
+        "muted",
+        "needs_wakeup",
+        "news",
+        "news_at",
+        "news_left",
+        "origin",
+        "roused",
+        "sample_at",
+        "seen",
+        "turns",
+    )  # fmt: skip
 
     def __new__(cls, origin: GroupSeed) -> Tally:
         return super().__new__(cls)  # type: ignore[return-value]
 
     def __init__(self, origin: GroupSeed) -> None:
-        #: The worker does not know of any error later than those it has read.
+        #: The next error is looked at: the worker does not know of any later than those he
+        #: has read, or what it says may be new to the group.
         self.needs_wakeup = True
+        #: The worker has been told that there is something to read.
+        self.roused = False
         #: Monotonic time from which on the next error is captured.
         self.sample_at = 0.0
+        #: How many more errors are looked at, and how many of them may be captured out of
+        #: turn, until a message tells of the group.
+        self.looks, self.turns = LOOKS, TURNS
+        #: What its errors have said, as numbers that mean something in this process only.
+        self.seen: set[int] = set()
+        #: A group of what is not told apart says something new; so often more until `news_at`.
+        self.news = False
+        self.news_left, self.news_at = 0, 0.0
         self.origin = origin
         #: Below: the worker's alone.
         self.counted = 0
         self.muted = False
         self.identity: Identity | None = None
+
+    def is_new(self, said: int, now: float) -> bool:
+        """Whether an error says something that none of the group has said. For one that holds
+        what is not told apart that is news, ten times an hour at most."""
+        if said in self.seen:
+            return False
+        if len(self.seen) >= MAX_SEEN:
+            self.seen.clear()
+        first = not self.seen
+        self.seen.add(said)
+        if first:
+            return False
+        if self.origin.is_crowd:
+            if now >= self.news_at:
+                self.news_left, self.news_at = NEWS, now + NEWS_SECONDS
+            self.news = self.news or self.news_left > 0
+            self.news_left -= 1
+        return True
+
+    def watch_anew(self) -> None:
+        """A message has told of the group: the next error is captured, what differs noticed."""
+        self.sample_at = 0.0
+        self.looks, self.turns = LOOKS, TURNS
+        self.needs_wakeup = True
 
     @property
     def value(self) -> int:
@@ -143,20 +200,22 @@ def fingerprint(record: logging.LogRecord) -> Key:
         if record.args:
             if message in _TELLING:
                 return _of_arguments(record, message)
-            what = message
-        elif record.exc_text:
+            return (record.name, record.levelno, record.pathname, record.lineno, message)
+        if record.exc_text:
             what = _text_exception(record.exc_text[-MAX_TEXT:])
         else:
             # A call less for most; what is long is not even hashed.
-            what = (len(message) <= WHOLE and _constants.get(message)) or template_of(message)
-            if what is _LIVE:
-                return _of_object(record, sys.exc_info()[1])
+            what = len(message) <= WHOLE and _constants.get(message)
+            if not what:
+                what = _template_of_unseen(message)
+                if what is _LIVE:
+                    return _of_object(record, sys.exc_info()[1])
     elif isinstance(message, dict):
         if "exc_info" in message or "fingerprint" in message or "exception" in message:
             return _of_object(record, message)
         event = message.get("event")
         if isinstance(event, str):
-            what = (len(event) <= WHOLE and _constants.get(event)) or template_of(event)
+            what = (len(event) <= WHOLE and _constants.get(event)) or _template_of_unseen(event)
         else:
             what = type(message)
     else:
@@ -188,7 +247,7 @@ def _of_arguments(record: logging.LogRecord, message: str) -> Key:
     error = find_error(record)
     if error is not None:
         return (*site, _types(error), _place(error.__traceback__))
-    for argument in _arguments(record):
+    for argument in arguments(record):
         if type(argument) is str and (found := _traced(argument)) is not None:
             return (*site, found._replace(template=message[:WHOLE]))
     return (*site, message)
@@ -200,7 +259,7 @@ def learn(record: logging.LogRecord) -> bool:
     message = record.msg
     learnt = False
     if record.args and type(message) is str and message not in _TELLING:
-        learnt = any(map(_tells, _arguments(record)))
+        learnt = any(map(_tells, arguments(record)))
         if learnt and len(message) < MAX_TEXT:
             _learn(_TELLING, message)
     error = find_error(record)
@@ -217,7 +276,8 @@ def _learn(known: set[Any], what: Any) -> None:
     known.add(what)
 
 
-def _arguments(record: logging.LogRecord) -> Iterable[object]:
+def arguments(record: logging.LogRecord) -> Iterable[object]:
+    """The values that a record's message is filled with."""
     args: Any = record.args
     return args.values() if isinstance(args, Mapping) else args if type(args) is tuple else ()
 
@@ -264,7 +324,7 @@ def _error_in_text(record: logging.LogRecord, message: str) -> BaseException | N
     if message not in _TELLING:
         return None
     found: BaseException | None = None
-    for argument in _arguments(record):
+    for argument in arguments(record):
         if issubclass(type(argument), BaseException):
             return argument  # type: ignore[return-value]
         if type(argument) is str:
@@ -343,6 +403,13 @@ def fields_of(value: object) -> dict[str, Any]:
     return found if type(found) is dict else {}
 
 
+def args_of(error: BaseException) -> tuple[Any, ...]:
+    """What an exception was made with, likewise."""
+    found = _ARGS(error)
+    return found if type(found) is tuple else ()
+
+
+_ARGS = BaseException.__dict__["args"].__get__
 _FIELDS = BaseException.__dict__["__dict__"].__get__
 _ERRNO = OSError.__dict__["errno"].__get__
 _CODE_NAMES = (
@@ -364,8 +431,8 @@ def code_of(error: BaseException) -> str:
         values.append(said.get("Code") if type(said) is dict else None)
     elif response is not None:
         values.append(fields_of(response).get("status_code"))
-    if error.args and type(error).__module__.partition(".")[0] in _NUMBERED:
-        values.append(error.args[0])
+    if type(error).__module__.partition(".")[0] in _NUMBERED:
+        values.extend(args_of(error)[:1])
     return next(filter(None, map(_code, values)), "")
 
 
@@ -432,22 +499,25 @@ def _own_frame(tb: TracebackType | None) -> TracebackType | None:
 
 def template_of(message: str) -> Hashable:
     """What stays the same in a message that arrives already rendered."""
+    return (len(message) <= WHOLE and _constants.get(message)) or _template_of_unseen(message)
+
+
+def _template_of_unseen(message: str) -> Hashable:
+    """The same for one that is not among the constants."""
     if len(message) > WHOLE:
         return _structure(message) or mask(message)
-    template = _constants.get(message)
+    shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
+    template = _shapes.get(shape)
     if template is None:
-        shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
-        template = _shapes.get(shape)
-        if template is None:
-            structure = _structure(message)
-            if structure is not None:
-                return structure
-            template = mask(message)
-            # A code keeps its digits: then the shape does not say which template it is.
-            if b"0" in shape and not may_have_code(message.lower()):
-                _remember(_shapes, shape, template)
-            else:
-                _remember(_constants, message, template)
+        structure = _structure(message)
+        if structure is not None:
+            return structure
+        template = mask(message)
+        # A code keeps its digits: then the shape does not say which template it is.
+        if b"0" in shape and not may_have_code(message.lower()):
+            _remember(_shapes, shape, template)
+        else:
+            _remember(_constants, message, template)
     return template
 
 
@@ -702,10 +772,10 @@ class GroupSeed:
     ) -> None:
         self.key = key
         # A failed task of Celery's stands under its own name (see `contrib.celery`).
-        self.logger = (key[0] if len(key) > 3 else record.name) or ""  # None: made by hand
+        self.logger = as_text(key[0] if len(key) > 3 else record.name)
         self.level = record.levelno
-        self.pathname = record.pathname or ""
-        self.function = record.funcName or ""
+        self.pathname = as_text(record.pathname)
+        self.function = as_text(record.funcName)
         self.site = site
         #: The group is one of the few that its call site may make of values that change.
         self.changing = changing
@@ -718,6 +788,60 @@ class GroupSeed:
             kinds = key[4] if len(key) == 6 else _types(error)
             self.types = _flat(kinds)
             self.codes = _codes(error, record)
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether the group holds what is not told apart."""
+        return len(self.key) == 1 or self.key[-1] is OVERFLOW
+
+
+def as_text(value: object) -> str:
+    """An attribute of a record that should be a string, and is one of a class of its own, None
+    or something else where a record was made by hand."""
+    return str.__str__(value) if isinstance(value, str) else ""
+
+
+def sound(record: logging.LogRecord) -> logging.LogRecord:
+    """A copy of a record with odd or missing attributes that can be told.
+
+    Its level may be a word, or missing: then it is an ERROR, since somebody has sent it here.
+    """
+    made = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)
+    usual = dict(made.__dict__)
+    made.__dict__.update(fields_of(record))
+    made.levelno = _level_of(made)
+    made.levelname = as_text(made.levelname) or logging.getLevelName(made.levelno)
+    for name in ("name", "pathname", "filename", "module", "funcName", "threadName"):
+        setattr(made, name, as_text(getattr(made, name)))
+    for name in ("lineno", "created", "thread", "process"):
+        if not isinstance(getattr(made, name), (int, float)):
+            setattr(made, name, usual[name])
+    exc_info: Any = made.exc_info
+    if isinstance(exc_info, BaseException):
+        exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
+    is_whole = type(exc_info) is tuple and len(exc_info) == 3
+    good = is_whole and isinstance(exc_info[1], BaseException)
+    if good and not isinstance(exc_info[2], TracebackType):
+        exc_info = (exc_info[0], exc_info[1], None)
+    made.exc_info = exc_info if good else None
+    for name in ("exc_text", "stack_info"):
+        setattr(made, name, as_text(getattr(made, name)) or None)
+    if type(made.args) not in (tuple, dict):
+        made.args = (made.args,) if made.args else ()
+    return made
+
+
+def _level_of(record: logging.LogRecord) -> int:
+    level: object = record.levelno
+    for each in (level, record.levelname):
+        if isinstance(each, int):
+            return int.__add__(each, 0)
+        if isinstance(each, str):
+            word = as_text(each).strip().upper()
+            number = int(word) if word.isdecimal() and len(word) < 4 else logging.getLevelName(word)
+            if isinstance(number, int):
+                return number
+    return logging.ERROR
 
 
 def _flat(kinds: Any) -> tuple[Coded, ...]:
