@@ -30,10 +30,11 @@ from wecom_logging._capture.grouping import (
     code_of,
     find_error,
     json_message,
+    warned_by,
 )
 from wecom_logging._capture.template import mask
 from wecom_logging._model.digest import Event
-from wecom_logging._model.serialize import MAX_ITEMS, CaptureLimits, plain, safe_text
+from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django, tracing
 
 #: Bytes of what is captured when there is time for little, and exceptions of a chain that are
@@ -136,7 +137,7 @@ def _head(
     formatter: logging.Formatter | None,
     limits: CaptureLimits,
 ) -> Event:
-    return {
+    event = {
         "event": limits.take(_message(record, fields, formatter)),
         "level": str(record.levelname).lower(),
         "logger": as_text(record.name),
@@ -148,6 +149,15 @@ def _head(
         "process": record.process,
         "thread_name": as_text(record.threadName),
     }
+    if (warned := warned_by(record)) is not None:
+        event.update(
+            event=limits.take(exceptions.spoken(warned.get("message"))),
+            warning=getattr(warned.get("category"), "__name__", ""),
+            pathname=warned["filename"],
+            lineno=warned["lineno"],
+            func_name="",
+        )
+    return event
 
 
 def _given_traceback(record: logging.LogRecord) -> TracebackType | None:
@@ -170,7 +180,7 @@ def _message(
         if type(record.msg) is str and not record.args and record.msg[:1] == "{":
             return _spoken(record.msg)
         return record.getMessage()
-    except Exception as error:
+    except FAILURES as error:
         args = safe_text(record.args)
         return f"{safe_text(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
 

@@ -30,7 +30,7 @@ from wecom_logging._capture.grouping import (
     remote_traceback,
     text_traceback,
 )
-from wecom_logging._model.serialize import CaptureLimits, plain, safe_text
+from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
 #: Frames kept of a long traceback, at its start and at its end; and of a cause's.
@@ -136,7 +136,7 @@ def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict
     is_group = isinstance(error, EXCEPTION_GROUPS)
     described = {
         "exc_type": type(error).__name__,
-        "exc_value": limits.take(_str(error)),
+        "exc_value": limits.take(spoken(error)),
         "exc_notes": list(_notes(error, limits)),
         "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
         "is_group": is_group,
@@ -159,10 +159,11 @@ def _stderr(error: BaseException, limits: CaptureLimits) -> str:
     return limits.take(written.strip()[-STDERR_BYTES:], STDERR_BYTES)
 
 
-def _str(error: BaseException) -> str:
+def spoken(error: object) -> str:
+    """What an exception says, if it can."""
     try:
-        return str(error)
-    except Exception as other:
+        return str.__str__(str(error))
+    except FAILURES as other:
         return f"<{type(error).__name__}: str raised {type(other).__name__}>"
 
 

@@ -248,6 +248,8 @@ def _of_arguments(record: logging.LogRecord, message: str) -> Key:
     if error is not None:
         return (*site, _types(error), _place(error.__traceback__))
     for argument in arguments(record):
+        if type(argument) is str and record.name == _WARNINGS:  # before 3.11
+            return (*site, template_of(argument))
         if type(argument) is str and (found := _traced(argument)) is not None:
             return (*site, found._replace(template=message[:WHOLE]))
     return (*site, message)
@@ -259,7 +261,7 @@ def learn(record: logging.LogRecord) -> bool:
     message = record.msg
     learnt = False
     if record.args and type(message) is str and message not in _TELLING:
-        learnt = any(map(_tells, arguments(record)))
+        learnt = record.name == _WARNINGS or any(map(_tells, arguments(record)))
         if learnt and len(message) < MAX_TEXT:
             _learn(_TELLING, message)
     error = find_error(record)
@@ -624,23 +626,23 @@ class Variety:
         self.changing: set[Key] = set()
         self.constant: set[Key] = set()
         self.others: set[Key] = set()
-        #: Texts that found no place, by `id`: one that comes again is constant.
-        self.texts: dict[int, str] = {}
+        #: Texts that found no place, by `id`, and their keys: one that comes again is constant.
+        self.texts: dict[int, tuple[str, Key]] = {}
 
     @property
     def groups(self) -> int:
         return len(self.changing) + len(self.constant) + len(self.others)
 
-    def is_constant(self, text: object) -> bool:
-        """Whether it is the same object as before, which no f-string is."""
+    def is_constant(self, text: object, key: Key) -> bool:
+        """Whether a text is the same object as before, which no f-string is, and is all that
+        makes the group."""
         if type(text) is not str or len(text) > WHOLE:
             return False
-        if self.texts.get(id(text)) is text:
-            return True
         if len(self.texts) >= MAX_CONSTANT:
             self.texts.clear()
-        self.texts[id(text)] = text
-        return False
+        before = self.texts.get(id(text))
+        self.texts[id(text)] = (text, key)
+        return before is not None and before[0] is text and before[1] == key
 
 
 class Tallies:
@@ -707,7 +709,7 @@ class Tallies:
             here = sum(each[5] == key[5] for each in tuple(variety.others) if len(each) == 6)
             if here < MAX_CONSTANT or bare in self.known:
                 return bare, variety.others
-        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(_text_of(record)):
+        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(_text_of(record), key):
             return key, variety.constant
         elif is_changing:
             return key, variety.changing
@@ -729,7 +731,9 @@ def _site(record: logging.LogRecord) -> Site:
     """The line of code that has logged. Its logger only where nothing else is known: a name may
     be made up of what changes."""
     path, line = record.pathname, record.lineno
-    if path.endswith(_STRUCTLOG) and (frame := _caller()) is not None:
+    if (warned := warned_by(record)) is not None:
+        path, line = warned["filename"], warned["lineno"]
+    elif path.endswith(_STRUCTLOG) and (frame := _caller()) is not None:
         path, line = frame.f_code.co_filename, frame.f_lineno
     return ("" if path else record.name, record.levelno, path, line)
 
@@ -746,6 +750,23 @@ def _caller() -> FrameType | None:
         file = frame.f_code.co_filename
         if not file.startswith(_LOGGING) and f"{os.sep}structlog{os.sep}" not in file:
             return frame
+        frame = frame.f_back
+    return None
+
+
+_WARNINGS = "py.warnings"
+
+
+def warned_by(record: logging.LogRecord) -> dict[str, Any] | None:
+    """The `message`, `category`, `filename` and `lineno` of a captured warning, as they were
+    given to logging, which makes one text of them."""
+    if record.name != _WARNINGS:
+        return None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "_showwarning" and frame.f_globals is logging.__dict__:
+            found = frame.f_locals
+            return found if isinstance(found.get("filename"), str) else None
         frame = frame.f_back
     return None
 
@@ -776,6 +797,8 @@ class GroupSeed:
         self.level = record.levelno
         self.pathname = as_text(record.pathname)
         self.function = as_text(record.funcName)
+        if (warned := warned_by(record)) is not None:
+            self.pathname, self.function = as_text(warned["filename"]), ""
         self.site = site
         #: The group is one of the few that its call site may make of values that change.
         self.changing = changing
