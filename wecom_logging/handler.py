@@ -236,7 +236,7 @@ class WeComHandler(logging.Handler):
         try:
             if record.levelno < self.level:
                 return False
-        except TypeError:  # made by hand: a word, or nothing
+        except Exception:  # made by hand: a word, or nothing
             record = grouping.sound(record)
             if record.levelno < self.level:
                 return False

@@ -47,7 +47,7 @@ MAX_NESTING = 5
 MAX_NOTES = 5
 
 #: What is kept of the output of a program that failed: its end.
-STDERR_BYTES = 2000
+STDERR_BYTES = 3000
 
 #: Seconds that looking for source lines may take for one event.
 _MAX_SECONDS = 0.02
@@ -152,11 +152,13 @@ def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict
 def _stderr(error: BaseException, limits: CaptureLimits) -> str:
     """The end of what a program that failed has written (`CalledProcessError`)."""
     written = fields_of(error).get("stderr")
-    if type(written) is bytes:
-        written = written[-4 * STDERR_BYTES :].decode("utf-8", "replace")
-    if type(written) is not str:
+    if type(written) is str:
+        written = written[-STDERR_BYTES:].encode("utf-8", "replace")
+    if type(written) is not bytes:
         return ""
-    return limits.take(written.strip()[-STDERR_BYTES:], STDERR_BYTES)
+    # What cannot be decoded becomes three bytes long.
+    end = written.strip()[-STDERR_BYTES // 3 :].decode("utf-8", "replace")
+    return limits.take(end.lstrip("\ufffd"), STDERR_BYTES)
 
 
 def spoken(error: object) -> str:
