@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
 from wecom_logging._capture.template import HEAD as HEAD
 from wecom_logging._capture.template import TAIL as TAIL
-from wecom_logging._capture.template import WHOLE, mask, may_have_code
+from wecom_logging._capture.template import WHOLE, code_spans, mask
 from wecom_logging._model.digest import OTHERS, Identity
 from wecom_logging._model.digest import VARYING as VARYING
 
@@ -69,11 +69,13 @@ TextFrame = tuple[str, int, str, str]
 
 #: Templates of messages seen lately, so that few are masked (2 µs): of those without digits
 #: by the message, of the others by its shape, in which each digit is a zero. All digits are
-#: masked, so messages of one shape have one template. Messages that are different every
+#: masked, so messages of one shape have one template, unless some of them are a code: then
+#: it is known where those stand. Messages that are different every
 #: time must not fill the memory.
 _MAX_TEMPLATES = 1000
 _constants: dict[str, str] = {}
-_shapes: dict[bytes, str] = {}
+_shapes: dict[bytes, str | tuple[slice, ...]] = {}
+_coded_shapes: dict[tuple[Any, ...], str] = {}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 #: Between two messages: errors of a group that are looked at, and of those the ones that say
@@ -423,10 +425,10 @@ _NUMBERED = ("pymysql", "MySQLdb")
 
 def code_of(error: BaseException) -> str:
     """The code of an exception: errno, status of HTTP, SQLSTATE, that of a service; "" if none."""
+    if issubclass(type(error), OSError) and type(number := _ERRNO(error)) is int:
+        return str(number)
     fields = fields_of(error)
     values = [fields[name] for name in _CODE_NAMES if name in fields]
-    if issubclass(type(error), OSError):
-        values.insert(0, _ERRNO(error))
     response = fields.get("response")
     if type(response) is dict:  # botocore's
         said = response.get("Error")
@@ -510,16 +512,22 @@ def _template_of_unseen(message: str) -> Hashable:
         return _structure(message) or mask(message)
     shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
     template = _shapes.get(shape)
-    if template is None:
+    if type(template) is tuple:  # some digits are a code: they are part of what it is known by
+        spans = template
+        coded = (shape, *[message[span] for span in spans])
+        template = _coded_shapes.get(coded)
+        if template is None:
+            template = mask(message)
+            _remember(_coded_shapes, coded, template)
+    elif template is None:
         structure = _structure(message)
         if structure is not None:
             return structure
         template = mask(message)
-        # A code keeps its digits: then the shape does not say which template it is.
-        if b"0" in shape and not may_have_code(message.lower()):
-            _remember(_shapes, shape, template)
-        else:
+        if b"0" not in shape:
             _remember(_constants, message, template)
+        else:
+            _remember(_shapes, shape, code_spans(message) or template)
     return template
 
 
@@ -536,7 +544,7 @@ def _structure(message: str) -> Hashable | None:
     return None
 
 
-def _remember(cache: dict[Any, str], key: str | bytes, template: str) -> None:
+def _remember(cache: dict[Any, Any], key: Hashable, template: Hashable) -> None:
     if len(cache) >= _MAX_TEMPLATES:
         cache.clear()
     cache[key] = template
