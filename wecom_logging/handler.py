@@ -284,7 +284,7 @@ class WeComHandler(logging.Handler):
         except Exception:
             return self._unknown
 
-    def _handle_once(self, record: logging.LogRecord) -> bool:
+    def handle_once(self, record: logging.LogRecord) -> bool:
         """`handle` where a record may come by several ways: who takes it first counts it."""
         taken = taken_at(self._place)
         if record in taken:
@@ -307,7 +307,7 @@ class WeComHandler(logging.Handler):
         if len(ways) > 1:
             taken_at(self._place).add(record)
             for handler in ways:
-                handler.handle = handler._handle_once  # type: ignore[method-assign]
+                handler.handle = handler.handle_once  # type: ignore[method-assign]
 
     def _emit_and_remember(self, record: logging.LogRecord) -> None:
         """`emit` where breadcrumbs are on: also records below the alert level come here."""

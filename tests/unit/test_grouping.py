@@ -739,6 +739,34 @@ def test_max_groups_plus_one_is_told_as_others(watch: Watch) -> None:
     assert "others ×7" in w.told()
 
 
+def test_silent_groups_of_a_call_site_make_room_for_its_new_ones(watch: Watch) -> None:
+    w = watch(quiet_after=0.01, rate_limit=[[1000, 60]])
+
+    def report(text: str) -> None:
+        w.log.error(text)
+
+    for i in range(20):
+        report(f"failure {letters(i)}")
+    assert w.flush()
+
+    def is_a_kind_of_its_own() -> bool:
+        report("the disk is full")
+        assert w.flush()
+        return "**NEW** the disk is full" in w.sender.messages[-1].content
+
+    eventually(is_a_kind_of_its_own)
+    assert balanced(w.stats)
+
+
+def test_codes_are_told_apart_in_whatever_order_they_come() -> None:
+    texts = [
+        f"{code} in order {order} (HTTP {code})" for order in (1, 2) for code in (200, 404, 500)
+    ]
+    templates = [grouping.template_of(text) for text in texts]
+    assert templates[:3] == templates[3:]
+    assert len(set(templates)) == 3
+
+
 def tallies_in_memory() -> int:
     return sum(type(each) is Tally for each in gc.get_objects())
 

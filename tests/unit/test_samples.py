@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.helpers.support import Watched, eventually
+from wecom_logging._capture.capture import SHORT_BYTES
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering import render
+from wecom_logging._worker import collector
 from wecom_logging.handler import SAMPLES_PER_SECOND
 
 Watch = Callable[..., Watched]
@@ -58,7 +60,7 @@ def test_each_of_three_hundred_new_kinds_has_its_words_and_place(
         assert sample["event"] == f"kind {sample['exception'][0]['exc_value'][4:]} failed"
         assert sample["lineno"] > 0
         assert sample["exception"][0]["frames"][-1]["name"] == "fails"
-    whole = [report for report in reports if "left_out" not in report.samples[0]]
+    whole = [r for r in reports if "callers" not in r.samples[0].get("left_out", "")]
     assert SAMPLES_PER_SECOND <= len(whole) < 300, "what is budgeted is the rest"
 
 
@@ -157,6 +159,26 @@ def test_what_is_beyond_the_table_keeps_its_words(watch: Watch, reports: list[Re
     assert w.flush()
     others = next(report for report in reports if report.identity.id == "others")
     assert texts(others) == ["queue slow", "mail bounced"]
+
+
+def test_samples_that_take_too_long_are_told_in_short(
+    watch: Watch, reports: list[Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's long texts do not hold up the counts."""
+    monkeypatch.setattr(collector, "MAX_SECONDS", -1.0)
+    w = watch(group_wait=5.0)
+    try:
+        fails("x" * 10_000)
+    except ValueError:
+        w.log.exception("y" * 10_000, extra={"order": 7})
+    assert w.flush()
+    (sample,) = reports[0].samples
+    assert len(sample["event"]) <= SHORT_BYTES
+    (error,) = sample["exception"]
+    assert (error["exc_type"], len(error["exc_value"]) <= SHORT_BYTES) == ("ValueError", True)
+    assert error["frames"][-1]["line"] == "raise ValueError(why)"
+    assert sample["left_out"] == "all but the words"
+    assert "order" not in sample
 
 
 def test_a_steady_storm_is_looked_at_a_hundred_times(watch: Watch) -> None:

@@ -35,11 +35,13 @@ from wecom_logging._capture.grouping import (
 from wecom_logging._capture.template import mask
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
+from wecom_logging._model.text import cut_bytes
 from wecom_logging.contrib import django, tracing
 
 #: Bytes of what is captured when there is time for little, and exceptions of a chain that are
 #: looked at for what they say.
 GLIMPSE_BYTES = 8192
+SHORT_BYTES = 1000
 SAID_CAUSES = 3
 
 _TRACEBACK = "Traceback (most recent call last)"
@@ -158,6 +160,12 @@ def _head(
             func_name="",
         )
     return event
+
+
+_HEAD = (
+    "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process",
+    "thread_name", "warning",
+)  # fmt: skip
 
 
 def _given_traceback(record: logging.LogRecord) -> TracebackType | None:
@@ -323,6 +331,23 @@ def _part_from_traceback(event: Event) -> None:
     event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
     if not event.get("exception"):  # loguru repeats there what is in the record as well
         event["exception"] = [{**exceptions.from_text(found + rest), "from_text": True}]
+
+
+def in_short(event: Event) -> Event:
+    """A captured event without all that takes time to redact: what it says and where it broke."""
+    short = {key: event[key] for key in _HEAD if key in event}
+    short["event"] = cut_bytes(as_text(short.get("event")), SHORT_BYTES)
+    errors = event.get("exception")
+    if isinstance(errors, str):
+        short["exception"] = cut_bytes(errors[-SHORT_BYTES:], SHORT_BYTES)
+    elif isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        error = {key: errors[0].get(key) for key in ("exc_type", "exc_value", "code", "is_cause")}
+        error["exc_value"] = cut_bytes(as_text(error["exc_value"]), SHORT_BYTES)
+        frames = errors[0].get("frames")
+        error["frames"] = frames[-2:] if isinstance(frames, list) else []
+        short["exception"] = [error]
+    short["left_out"] = "all but the words"
+    return short
 
 
 def _moment(created: Any) -> str:

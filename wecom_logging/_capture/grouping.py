@@ -663,6 +663,8 @@ class Tallies:
         self.max_groups = max_groups
         self.known: dict[Key, Tally] = {}
         self._sites: dict[Site, Variety] = {}
+        #: Call sites that have wanted more groups than they may make.
+        self._crowded: set[Site] = set()
 
     def add(self, key: Key, record: logging.LogRecord) -> Tally:
         """The tally for a key that is not known: a new one, or that of a crowd."""
@@ -721,13 +723,33 @@ class Tallies:
             return key, variety.constant
         elif is_changing:
             return key, variety.changing
-        return (variety.logger, *_site(record)[1:4], OVERFLOW), variety.others
+        site = _site(record)
+        self._crowded.add(site)
+        return (variety.logger, *site[1:], OVERFLOW), variety.others
 
     def _has_room(self, variety: Variety) -> bool:
         """A tenth is kept for call sites that have none yet."""
+        return self._room > (self.max_groups // 10 if variety.groups else 0)
+
+    @property
+    def _room(self) -> int:
         crowds = (OVERFLOW[0] in self.known) + (OVERFLOW[1] in self.known)
-        left = self.max_groups - (len(self.known) - crowds)
-        return left > (self.max_groups // 10 if variety.groups else 0)
+        return self.max_groups - (len(self.known) - crowds)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a call site that has a group can make no other."""
+        return self._room <= self.max_groups // 10
+
+    def take_crowded(self) -> set[Site]:
+        """The call sites that have wanted more groups than they may make, since last asked."""
+        crowded, self._crowded = self._crowded, set()
+        return crowded
+
+    def site_of(self, key: Key) -> Site | None:
+        """The call site of a group that is known."""
+        tally = self.known.get(key)
+        return None if tally is None else tally.origin.site
 
 
 def _without_codes(kinds: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from structlog import DropEvent
 
-from wecom_logging._capture.capture import complete
+from wecom_logging._capture.capture import complete, in_short
 from wecom_logging._capture.grouping import Key, Tallies, Tally
 from wecom_logging._capture.identity import identify
 from wecom_logging._model.digest import Event, Identity, others
@@ -25,6 +25,10 @@ from wecom_logging.stats import StatsRecorder
 #: What is left of an event when a redaction or processor has failed: nothing that the
 #: application wrote.
 _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
+
+#: Seconds that the samples of one reading may take. What comes after that is told in short, so
+#: that nobody's long texts hold up the counts, and with them a CRITICAL.
+MAX_SECONDS = 0.25
 
 Processor = Callable[[Any, str, Event], Any]
 
@@ -57,6 +61,7 @@ class Collector:
         self._show_source = show_source
         self._quiet_after = quiet_after
         self._woken: dict[Tally, list[Event]] = {}
+        self._deadline = 0.0
         #: Samples of errors that have been merged without them; the next ones bring them.
         self._early: dict[Tally, tuple[Event, ...]] = {}
         self._by_group: dict[str, list[Tally]] = {}
@@ -92,6 +97,7 @@ class Collector:
     def entries(self) -> tuple[Entry, ...]:
         """What the tallies that were noted have counted since they were read last."""
         woken, self._woken = self._woken, {}
+        self._deadline = time.perf_counter() + MAX_SECONDS
         read = (self._read(tally, samples) for tally, samples in woken.items())
         return tuple(entry for entry in read if entry is not None)
 
@@ -160,7 +166,7 @@ class Collector:
         logger = _logger(str(sample.get("logger") or "root"))
         level = str(sample.get("level", "error"))
         safe: Event = {}
-        event: Any = sample
+        event: Any = in_short(sample) if time.perf_counter() > self._deadline else sample
         for processor in (self._complete, *self._processors):
             try:
                 event = processor(logger, level, event)
@@ -187,14 +193,18 @@ class Collector:
     # -- bounds ------------------------------------------------------------------------
 
     def make_room(self) -> None:
-        """Forget tallies that have been silent, longest first, when the table is full."""
+        """Forget tallies that have been silent, longest first, when the table is full, or a
+        call site has made all the groups that it may."""
         tallies = self._tallies
-        if len(tallies.known) >= tallies.max_groups:
+        full, crowded = tallies.is_full, tallies.take_crowded()
+        if full or crowded:
             before = time.monotonic() - self._quiet_after
             silent = [key for key, at in self._read_at.items() if at <= before]
             silent.sort(key=self._read_at.__getitem__)
-            for key in silent[: max(1, tallies.max_groups // 10)]:
-                self._retire(key)
+            spare = max(1, tallies.max_groups // 10) if full else 0
+            for index, key in enumerate(silent):
+                if index < spare or tallies.site_of(key) in crowded:
+                    self._retire(key)
         if self._retired[1]:
             self._forget_retired()
 
