@@ -534,6 +534,19 @@ def test_source_lines_are_of_regular_files_below_an_import_root(
     assert "line" not in frame_of(root)
 
 
+def test_lines_are_counted_as_python_counts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = "\ufeff# \x0c \u2028 one line\r\ndef fails():\r\n    raise ValueError  # 这里\r\n"
+    (tmp_path / "odd.py").write_text(source, encoding="utf-8", newline="")
+    code = source.removeprefix("\ufeff").replace("\x0c \u2028", "")
+    assert frame_of(tmp_path / "odd.py", code)["line"] == "raise ValueError  # 这里"
+    gbk = "# coding: gbk\ndef fails():\n    raise ValueError  # 这里\n"
+    (tmp_path / "gbk.py").write_text(gbk, encoding="gbk")
+    assert "line" not in frame_of(tmp_path / "gbk.py", gbk), "no codec is imported for it"
+
+
 def test_what_there_is_no_time_for_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(range(1000))
     event = capture(record(error=raised(ValueError("why"))))

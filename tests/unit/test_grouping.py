@@ -314,6 +314,7 @@ class Response:
         (Refused(code=True), ""),
         (Refused(code="two words"), ""),
         (Refused(code="x" * 33), ""),
+        (Refused(code="SplxlOBeZQQYbYS6WxSbIA"), ""),
         (Refused(code=10**5000), ""),
         (Refused(code=None, response=None), ""),
         (Refused(response={"Error": "none"}), ""),

@@ -355,8 +355,3 @@ def _moment(created: Any) -> str:
         return datetime.fromtimestamp(created, timezone.utc).isoformat()
     except Exception:  # a record made by hand, which may hold anything
         return datetime.now(timezone.utc).isoformat()
-
-
-def preload() -> None:
-    """Have imported now what would be imported on the worker's thread."""
-    exceptions.preload()

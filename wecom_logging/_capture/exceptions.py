@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
@@ -351,9 +350,3 @@ def _foreign_frame(frame: Any) -> Any:
         return frame
     library = is_library_by_name(filename)
     return {**frame, "filename": below_root_by_name(filename), "library": library}
-
-
-def preload() -> None:
-    """Have imported now what would be imported on the worker's thread (3.13)."""
-    traceback.extract_stack(limit=1)
-    source_line(__file__, 1)

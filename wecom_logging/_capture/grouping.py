@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
 from wecom_logging._capture.template import HEAD as HEAD
 from wecom_logging._capture.template import TAIL as TAIL
-from wecom_logging._capture.template import WHOLE, code_spans, mask
+from wecom_logging._capture.template import WHOLE, code_spans, is_random, mask
 from wecom_logging._model.digest import OTHERS, Identity
 from wecom_logging._model.digest import VARYING as VARYING
 
@@ -445,9 +445,9 @@ def _code(value: object) -> str:
     if issubclass(kind, int) and kind is not bool:
         number = int.__add__(value, 0)  # type: ignore[operator]
         return str(number) if number.bit_length() <= 64 else ""
-    if kind is str and _CODE.fullmatch(value):  # type: ignore[call-overload]
-        return value  # type: ignore[return-value]
-    return ""
+    code = as_text(value)
+    # One of random letters is no kind of failure, and perhaps a secret.
+    return code if _CODE.fullmatch(code) and not is_random(code) else ""
 
 
 def remote_traceback(error: BaseException) -> str:

@@ -264,11 +264,13 @@ def _is_code(found: re.Match[str]) -> bool:
 
 
 def _without_id(found: re.Match[str]) -> str:
-    return "*" if _is_random(found[0]) else found[0]
+    return "*" if is_random(found[0]) else found[0]
 
 
-def _is_random(token: str) -> bool:
+def is_random(token: str) -> bool:
     """Whether letters and digits change too often for words: `V1StGXR8_Z5jdHi6B-myT`."""
+    if len(token) < 10:
+        return False
     kinds = [("a" if c.islower() else "A" if c.isupper() else "0") for c in token if c.isalnum()]
     changes = sum(a != b for a, b in pairwise(kinds))
     parts = token.count("_") + token.count("-") + token.count("/") + token.count("+")

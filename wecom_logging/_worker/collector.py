@@ -138,7 +138,8 @@ class Collector:
     def _identified(self, tally: Tally) -> Identity:
         try:
             found = identify(tally.origin)
-            texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            names = ("logger", "type", "template", "code")
+            texts = {name: getattr(found, name) for name in names}
             if found.from_text:
                 texts["place"] = found.place
             return found._replace(**self._redact(None, "", texts))
