@@ -577,7 +577,7 @@ def test_of_json_nothing_is_believed_but_what_it_says() -> None:
         }
     )
     event = complete(capture(record(text)))
-    assert event["event"].startswith("ledger out of balance path=/ledger level=critical")
+    assert event["event"].startswith("ledger out of balance\npath=/ledger level=critical")
     assert not {"path", "request_id", "exception", "breadcrumbs"} & event.keys()
     assert (event["level"], event["logger"]) == ("error", "shop")
     assert "restart now" not in json.dumps(event)

@@ -208,7 +208,7 @@ def _spoken(message: str) -> str:
         for key, value in islice(fields.items(), MAX_ITEMS)
         if key not in JSON_TRACEBACKS and isinstance(value, (str, int, float))
     ]
-    return "\n".join(filter(None, (" ".join([text, *words]), trace)))
+    return "\n".join(filter(None, (text, " ".join(words), trace)))
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:

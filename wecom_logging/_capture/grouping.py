@@ -81,7 +81,7 @@ _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 #: Between two messages: errors of a group that are looked at, and of those the ones that say
 #: something new and are captured at once.
 LOOKS, TURNS = 100, 3
-MAX_SEEN = 200
+MAX_SEEN = 64
 
 #: What is not told apart is news because of a new text so often in so many seconds.
 NEWS, NEWS_SECONDS = 10, 3600.0
