@@ -13,6 +13,7 @@ from weakref import finalize
 from wecom_logging._capture import grouping
 from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
 from wecom_logging._capture.once import on_the_way, taken_at
+from wecom_logging._capture.sound import sound
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import Options, read_options
 from wecom_logging._config.validators import level_number
@@ -239,7 +240,7 @@ class WeComHandler(logging.Handler):
             if record.levelno < self.level:
                 return False
         except Exception:  # made by hand: a word, or nothing
-            record = grouping.sound(record)
+            record = sound(record)
             if record.levelno < self.level:
                 return False
         if self.filters:
@@ -280,7 +281,7 @@ class WeComHandler(logging.Handler):
     def _made_sound(self, record: logging.LogRecord) -> Tally:
         """The tally of a record that cannot be told apart as it is."""
         try:
-            record = grouping.sound(record)
+            record = sound(record)
             key = self._fingerprint(record)
             return self._known.get(key) or self._first_seen(key, record)
         except Exception:
@@ -419,7 +420,7 @@ class WeComHandler(logging.Handler):
         try:
             return capture(record, self.formatter)
         except Exception:
-            return capture(grouping.sound(record), self.formatter)
+            return capture(sound(record), self.formatter)
 
     # -- for everybody -----------------------------------------------------------------
 

@@ -550,7 +550,7 @@ def test_lines_are_counted_as_python_counts_them(
 def test_what_there_is_no_time_for_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(range(1000))
     event = capture(record(error=raised(ValueError("why"))))
-    monkeypatch.setattr(exceptions, "perf_counter", lambda: next(seconds))
+    monkeypatch.setattr(exceptions, "thread_time", lambda: next(seconds))
     event = complete(event)
     assert "line" not in event["exception"][0]["frames"][-1]
     assert event["left_out"] == "source"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import subprocess
 import traceback
 from collections.abc import Callable, Iterable
@@ -16,8 +17,10 @@ import pytest
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
+from wecom_logging._capture.codes import code_of
 from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint, mask
 from wecom_logging._capture.identity import identify
+from wecom_logging._capture.variety import MAX_CONSTANT, MAX_VARIANTS, site_of
 
 Watch = Callable[..., Watched]
 
@@ -323,7 +326,7 @@ class Response:
     ids=repr,
 )
 def test_the_code_of_an_exception(error: BaseException, code: str) -> None:
-    assert grouping.code_of(error) == code
+    assert code_of(error) == code
 
 
 def test_no_code_of_the_application_runs_for_a_code() -> None:
@@ -341,7 +344,7 @@ def test_no_code_of_the_application_runs_for_a_code() -> None:
             Trap.ran = True
             return super().__getattribute__(name)
 
-    assert grouping.code_of(Trap("x")) == ""
+    assert code_of(Trap("x")) == ""
     assert not Trap.ran
 
 
@@ -375,7 +378,7 @@ def test_beyond_the_allowance_an_exception_has_no_code(watch: Watch) -> None:
             raise Refused(code=code)
         except Refused:
             w.log.exception("failed")
-    assert sorted(w.counts()) == [1] * grouping.MAX_VARIANTS + [10]
+    assert sorted(w.counts()) == [1] * MAX_VARIANTS + [10]
 
 
 def fails() -> None:
@@ -508,7 +511,7 @@ def test_max_groups_are_told_apart_and_the_rest_are_others() -> None:
 def test_varying_messages_beyond_max_groups_are_others_too() -> None:
     tallies = Tallies(3)
     for line in range(20):
-        for _ in range(grouping.MAX_VARIANTS + 2):
+        for _ in range(MAX_VARIANTS + 2):
             each = record("always the same", lineno=line)
             key = fingerprint(each)
             if key not in tallies.known:
@@ -519,7 +522,7 @@ def test_varying_messages_beyond_max_groups_are_others_too() -> None:
 def test_a_call_site_is_not_varying_because_there_was_no_room() -> None:
     tallies = Tallies(1)
     tallies.add(("a group",), record("x"))
-    for _ in range(grouping.MAX_VARIANTS + 2):
+    for _ in range(MAX_VARIANTS + 2):
         each = record("always the same")
         crowd = tallies.add(fingerprint(each), each)
     del tallies.known[("a group",)]
@@ -540,7 +543,7 @@ def test_a_call_site_with_ever_new_texts_becomes_one_group() -> None:
     tallies = Tallies(1000)
     found = [record(f"cannot open {chr(97 + i // 26) + chr(97 + i % 26)}") for i in range(50)]
     seen = {id(tallies.add(fingerprint(each), each)) for each in found}
-    assert len(seen) == grouping.MAX_VARIANTS + 1
+    assert len(seen) == MAX_VARIANTS + 1
 
 
 def made(tallies: Tallies, records: Iterable[logging.LogRecord]) -> list[Tally]:
@@ -576,7 +579,7 @@ def letters(i: int) -> str:
 def test_one_call_site_makes_ten_groups_of_changing_values(kind: str) -> None:
     tallies = Tallies(1000)
     found = made(tallies, map(VARYING_KINDS[kind], range(200)))
-    assert len(set(map(id, found))) == grouping.MAX_VARIANTS + 1
+    assert len(set(map(id, found))) == MAX_VARIANTS + 1
     assert found[-1].origin.is_crowd
     assert identify(found[-1].origin).template == grouping.VARYING
 
@@ -586,9 +589,18 @@ def test_texts_that_are_constant_have_a_larger_allowance() -> None:
     tallies = Tallies(1000)
     texts = [f"failure {letters(i)}" for i in range(150)]
     first = made(tallies, map(record, texts))
-    assert len(set(map(id, first))) == grouping.MAX_VARIANTS + 1
+    assert len(set(map(id, first))) == MAX_VARIANTS + 1
     again = made(tallies, map(record, (text for text in texts for _ in range(2))))
-    assert len(set(map(id, again))) == grouping.MAX_VARIANTS + grouping.MAX_CONSTANT + 1
+    assert len(set(map(id, again))) == MAX_VARIANTS + MAX_CONSTANT + 1
+
+
+def test_the_call_site_of_structlog_is_who_has_called_it() -> None:
+    """A logger made before `structlog.configure` reports one and the same for every event."""
+    found = record({"event": "x"}, pathname=f"/x{os.sep}structlog{os.sep}_base.py", lineno=1)
+    one = site_of(found)
+    other = site_of(found)
+    assert one[2] == other[2] == __file__
+    assert other[3] == one[3] + 1
 
 
 def test_a_tenth_of_the_groups_is_kept_for_call_sites_that_have_none() -> None:

@@ -19,7 +19,7 @@ from threading import get_ident
 from typing import Any
 from weakref import ref
 
-from wecom_logging._capture.grouping import as_text
+from wecom_logging._capture.sound import as_text
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, safe_text
 
 #: Bytes of one crumb's text.

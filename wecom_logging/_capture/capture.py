@@ -21,18 +21,17 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
+from wecom_logging._capture.codes import args_of, code_of
 from wecom_logging._capture.grouping import (
     JSON_TRACEBACKS,
-    args_of,
     arguments,
-    as_text,
     chain,
-    code_of,
     find_error,
     json_message,
-    warned_by,
 )
+from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import mask
+from wecom_logging._capture.variety import warned_by
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
 from wecom_logging._model.text import cut_bytes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
-from time import perf_counter
+from time import thread_time
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -20,15 +20,9 @@ from wecom_logging._capture.code_location import (
     is_library_by_name,
     source_line,
 )
-from wecom_logging._capture.grouping import (
-    EXCEPTION_GROUPS,
-    TextFrame,
-    chain,
-    code_of,
-    fields_of,
-    remote_traceback,
-    text_traceback,
-)
+from wecom_logging._capture.codes import code_of, remote_traceback
+from wecom_logging._capture.grouping import EXCEPTION_GROUPS, TextFrame, chain, text_traceback
+from wecom_logging._capture.sound import fields_of
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
@@ -48,7 +42,7 @@ MAX_NOTES = 5
 #: What is kept of the output of a program that failed: its end.
 STDERR_BYTES = 3000
 
-#: Seconds that looking for source lines may take for one event.
+#: Seconds of computing that looking for source lines may take for one event.
 _MAX_SECONDS = 0.02
 
 #: Local variables: of so many innermost frames of the application's own, so many of each,
@@ -302,12 +296,12 @@ class Lines:
     """Looks up source lines, within the time that one event may take."""
 
     def __init__(self) -> None:
-        self._deadline = perf_counter() + _MAX_SECONDS
+        self._deadline = thread_time() + _MAX_SECONDS
         #: There was no time for all of them.
         self.left_out = False
 
     def look_up(self, filename: str, lineno: int) -> str:
-        if perf_counter() > self._deadline:
+        if thread_time() > self._deadline:
             self.left_out = True
             return ""
         return source_line(filename, lineno)

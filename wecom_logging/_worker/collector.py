@@ -26,8 +26,8 @@ from wecom_logging.stats import StatsRecorder
 #: application wrote.
 _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
 
-#: Seconds that the samples of one reading may take. What comes after that is told in short, so
-#: that nobody's long texts hold up the counts, and with them a CRITICAL.
+#: Seconds of computing that the samples of one reading may take. What comes after that is
+#: told in short, so that nobody's long texts hold up the counts, and with them a CRITICAL.
 MAX_SECONDS = 0.25
 
 Processor = Callable[[Any, str, Event], Any]
@@ -97,7 +97,7 @@ class Collector:
     def entries(self) -> tuple[Entry, ...]:
         """What the tallies that were noted have counted since they were read last."""
         woken, self._woken = self._woken, {}
-        self._deadline = time.perf_counter() + MAX_SECONDS
+        self._deadline = time.thread_time() + MAX_SECONDS
         read = (self._read(tally, samples) for tally, samples in woken.items())
         return tuple(entry for entry in read if entry is not None)
 
@@ -167,7 +167,7 @@ class Collector:
         logger = _logger(str(sample.get("logger") or "root"))
         level = str(sample.get("level", "error"))
         safe: Event = {}
-        event: Any = in_short(sample) if time.perf_counter() > self._deadline else sample
+        event: Any = in_short(sample) if time.thread_time() > self._deadline else sample
         for processor in (self._complete, *self._processors):
             try:
                 event = processor(logger, level, event)
