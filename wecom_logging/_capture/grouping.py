@@ -56,6 +56,13 @@ class _Overflow:
 
 OVERFLOW = _Overflow()
 
+
+class Job(NamedTuple):
+    """The fingerprint of a job's failures, whatever they are."""
+
+    name: str
+
+
 _TRACEBACK = "Traceback (most recent call last)"
 _FRAME = '  File "'
 _TEXT_FRAME = re.compile(
@@ -625,6 +632,8 @@ class Tallies:
         """The key that a record may have, and what it is counted against."""
         # Beyond its allowance this runs for every error of a call site.
         is_changing = len(variety.changing) < MAX_VARIANTS
+        if isinstance(key[-1], Job):  # as many as the program has
+            return key, variety.others
         if len(key) == 6:
             bare = (*key[:4], _without_codes(key[4]), key[5])
             if bare != key and is_changing:

@@ -64,6 +64,8 @@ class Collector:
         self._deadline = 0.0
         #: Samples of errors that have been merged without them; the next ones bring them.
         self._early: dict[Tally, tuple[Event, ...]] = {}
+        #: Tallies of groups that are over, and what they had counted then. From any thread.
+        self.endings: dict[Tally, int] = {}
         self._by_group: dict[str, list[Tally]] = {}
         self._read_at: dict[Key, float] = {}
         #: Errors of tallies that are gone, and the tallies that are going.
@@ -91,7 +93,7 @@ class Collector:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if not tally.roused and tally.value != tally.counted:
+            if not tally.roused and (tally.value != tally.counted or tally in self.endings):
                 self._woken.setdefault(tally, [])
 
     def entries(self) -> tuple[Entry, ...]:
@@ -119,15 +121,18 @@ class Collector:
         self._read_at[tally.origin.key] = time.monotonic()
         identity = self._identity(tally)
         kept = (*self._early.pop(tally, ()), *self._processed(tally, samples))
-        if not count:
-            if kept:  # its error was read before the sample had come
-                self._early[tally] = kept
-            return None
-        if tally.muted:
+        # Errors that it has counted since are those of a group that is not over.
+        over = self.endings.pop(tally, None) == value
+        if count and tally.muted:
             self._recorder.add(muted=count)
+            count = 0
+        elif kept and not count:  # its error was read before the sample had come
+            self._early[tally] = kept
+            kept = ()
+        if not count and not over:
             return None
         news, tally.news = tally.news, False
-        return Entry(identity, count, kept, news=news)
+        return Entry(identity, count, kept, news=news, over=over)
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
