@@ -594,6 +594,26 @@ def test_texts_that_are_constant_have_a_larger_allowance() -> None:
     assert len(set(map(id, again))) == MAX_VARIANTS + MAX_CONSTANT + 1
 
 
+def test_types_that_are_made_up_are_a_hundred_in_one_place() -> None:
+    tallies = Tallies(1000)
+
+    def failure(i: int) -> logging.LogRecord:
+        made_up = type(f"Refused{i}", (Exception,), {})
+        return record("failed", exc_info=(made_up, made_up("x"), None))
+
+    found = made(tallies, map(failure, range(300)))
+    assert len(set(map(id, found))) == MAX_CONSTANT + 1
+
+
+def test_a_frameworks_call_site_makes_a_group_for_each_failure() -> None:
+    tallies = Tallies(1000)
+    code = "\n".join(f"def view_{i}(): return {{}}[{i}]" for i in range(300))
+    scope: dict[str, Any] = {}
+    exec(compile(code, "/srv/shop/views.py", "exec"), scope)
+    failures = (record("failed", exc_info=caught(scope[f"view_{i}"])) for i in range(300))
+    assert len(set(map(id, made(tallies, failures)))) == 300
+
+
 def test_the_call_site_of_structlog_is_who_has_called_it() -> None:
     """A logger made before `structlog.configure` reports one and the same for every event."""
     found = record({"event": "x"}, pathname=f"/x{os.sep}structlog{os.sep}_base.py", lineno=1)
