@@ -8,12 +8,15 @@ import logging
 import os
 import subprocess
 import traceback
+import urllib.error
 from collections.abc import Callable, Iterable
+from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
@@ -90,6 +93,7 @@ SAME = {
         record(json.dumps({"order": 2, "event": "order failed"})),
     ),
     "user names": (record("user alice not found"), record("user bob.k not found")),
+    "user names at the end": (record("no cart for user alice"), record("no cart for user bob")),
     "user names after a sign": (
         record("no cart for user='alice'"),
         record("no cart for user='bob'"),
@@ -158,6 +162,8 @@ DIFFERENT = {
         record("failed", fingerprint="shard-1"),
         record("failed", fingerprint="shard-2"),
     ),
+    "what happened to somebody": (record("account suspended"), record("account closed")),
+    "what somebody did": (record("client connected twice"), record("client disconnected twice")),
     "a status in a text": (record("HTTP 404 for order 7"), record("HTTP 500 for order 7")),
     "a status by its name": (record("status code 401"), record("status code 403")),
     "a status with its phrase": (
@@ -301,6 +307,12 @@ class Response:
         self.status_code = status_code
 
 
+def answered(status: int) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    return response
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -314,6 +326,8 @@ class Response:
         (Refused(response=Response(503)), "503"),
         (Refused(response={"Error": {"Code": "ThrottlingException"}}), "ThrottlingException"),
         (Refused(status_code=HTTPStatus.NOT_FOUND), "404"),
+        (urllib.error.HTTPError("/x", 502, "Bad Gateway", Message(), None), "502"),
+        (requests.HTTPError(response=answered(429)), "429"),
         (Refused(code=True), ""),
         (Refused(code="two words"), ""),
         (Refused(code="x" * 33), ""),
