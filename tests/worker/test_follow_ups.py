@@ -250,8 +250,10 @@ def logger_to(
 
 
 def many_kinds(log: logging.Logger, number: int = 90) -> None:
+    """Each logged in a line of its own: one line may make ten kinds that change."""
     for i in range(number):
-        log.error("kind %s of trouble", chr(0x4E00 + i), extra={"fingerprint": f"kind-{i}"})
+        text = f"kind {chr(0x4E00 + i)} of trouble"
+        log.handle(log.makeRecord(log.name, logging.ERROR, "kinds.py", i, text, (), None))
 
 
 @pytest.mark.parametrize("kind", ["robot", "app"])
@@ -391,7 +393,7 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
         logging.config.dictConfig(LOGGING)
         before = set(sys.modules)
         for i in range(90):
-            log.error("kind", extra={"fingerprint": i})
+            log.handle(log.makeRecord(log.name, 40, "kinds.py", i, f"kind {chr(97 + i)}", (), None))
         logging.getLogger().handlers[0].flush()
         print(sorted(set(sys.modules) - before))
         """,

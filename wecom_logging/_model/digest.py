@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
 
 State = Literal["new", "again", "still", "over"]
+
+
+#: The template of all that a call site says beyond its allowance.
+VARYING = "varying messages"
 
 
 class Identity(NamedTuple):
@@ -30,6 +35,28 @@ class Identity(NamedTuple):
     #: It is over when somebody says so, and not because it is silent: a job that fails once
     #: a day has not been mended in between.
     job: bool = False
+    #: Code that tells the group from others of the type ("28", "404"); "" if there is none.
+    code: str = ""
+    #: Type and place were read out of a text that was logged; the template is what it is about.
+    from_text: bool = False
+    #: The same for all groups of one call site.
+    site: str = ""
+    #: It is one of the few groups that its call site may make of values that change.
+    changing: bool = False
+
+    @property
+    def varying(self) -> Identity:
+        """The group of what its call site says beyond its allowance."""
+        name = f"{self.site} {VARYING}".encode()
+        return self._replace(
+            id=blake2b(name, digest_size=8).hexdigest(),
+            template=VARYING,
+            type="",
+            cause="",
+            code="",
+            from_text=False,
+            changing=False,
+        )
 
     @property
     def critical(self) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from wecom_logging._capture.capture import capture, preload
+from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._rendering import Style
@@ -36,6 +36,9 @@ class Components(NamedTuple):
 
     #: On the thread that logs: an event for a record.
     capture: Callable[[logging.LogRecord, logging.Formatter | None], Event]
+    #: The same in short, where there is no time for more; and what a record says, as a number.
+    glimpse: Callable[[logging.LogRecord, logging.Formatter | None], Event]
+    said: Callable[[logging.LogRecord], int]
     #: The user's processors, then the redaction.
     processors: tuple[Processor, ...]
     redact: Processor
@@ -53,7 +56,6 @@ def make_components(options: Options, started: float) -> Components:
     sender = _sender(options)
     _check_abilities(options, sender)
     _warn_of_plain_http(sender)
-    preload()
     msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
     if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
         raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")
@@ -83,6 +85,8 @@ def make_components(options: Options, started: float) -> Components:
     redact = redactor(mode, lambda: (*sender.secrets(), *hidden))
     return Components(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
+        glimpse=glimpse,
+        said=said,
         processors=(*options.processors, redact),
         redact=redact,
         open_store=opener(options.store, place),
