@@ -99,7 +99,7 @@ def render(cmd: str, req_id: str, body: Json | None = None) -> str:
     frame: Json = {"cmd": cmd, "headers": {"req_id": req_id}}
     if body is not None:
         frame["body"] = body
-    return json.dumps(frame, ensure_ascii=False)
+    return _encodable(json.dumps(frame, ensure_ascii=False))
 
 
 def _reply(data: Json, req_id: str, body: Json) -> Reply | None:
@@ -131,7 +131,7 @@ def _content(part: Json) -> str | None:
     for kind in ("text", "markdown", "stream"):
         content = _object(part, kind).get("content")
         if isinstance(content, str):
-            return _clean(content)
+            return _encodable(content[:MAX_TEXT])
     return None
 
 
@@ -196,6 +196,6 @@ def _id(data: Json, key: str) -> str:
     return value
 
 
-def _clean(text: str) -> str:
-    """Text that can be encoded: half a character becomes a question mark."""
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
+def _encodable(text: str) -> str:
+    """Text that UTF-8 can hold: half a character becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wecom_logging._bot.desk import App, Notes
+from wecom_logging._bot.store import App, Notes
 
 #: Seconds for which a code is good, and wrong codes that it outlives.
 CODE_LIFE = 600.0

@@ -158,6 +158,7 @@ class Session:
         if frame is None:
             self.ignored += 1
             return []
+        self._missed = 0  # somebody is there
         if isinstance(frame, Reply):
             return self._answered(frame, now)
         if isinstance(frame, Disconnected):
@@ -261,7 +262,6 @@ class Session:
         if reply.errcode == _NOT_SUBSCRIBED and self._open:
             return self._forgotten(sent, now)
         if sent.cmd == "ping":
-            self._missed = 0
             return []
         return [
             Answered(sent.req_id, sent.cmd, sent.about, reply.errcode, reply.errmsg, reply.body)
@@ -287,7 +287,6 @@ class Session:
     def _forgotten(self, sent: _Sent, now: float) -> list[Event]:
         """WeCom has lost our subscription on an open connection: subscribe, and say it again."""
         self.subscribed = False
-        self._missed = 0  # somebody does answer
         if self._subscribe_due is None and not self._subscribing():
             self._subscribe_due = max(now, self._subscribed_at + SUBSCRIBE)
         self._subscribe(now)
@@ -321,7 +320,7 @@ def _unanswered(sent: _Sent) -> Answered:
     return Answered(sent.req_id, sent.cmd, sent.about, None)
 
 
-class Pauses:
+class Backoff:
     """How long to wait before the next connection: growing, and never the same twice.
 
     Args:

@@ -1,6 +1,6 @@
 """What the bot needs of the store: the alerts that are open, marks on them, and a few notes.
 
-The bot knows nothing else of a store. Whoever implements `Desk` carries the rules of the
+The bot knows nothing else of a store. Whoever implements `BotStore` carries the rules of the
 schedule (what a silence does, when it ends, what breaks through); the limits of what may be
 asked for from a phone are the bot's.
 """
@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple, Protocol
 Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
 
 #: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone.
-Obstacle = Literal["unknown", "over", "nothing"]
+Rejection = Literal["unknown", "over", "nothing"]
 
 
-class DeskError(Exception):
+class BotStoreError(Exception):
     """The store cannot be reached; nothing was changed, or nobody knows."""
 
 
@@ -60,7 +60,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Act:
+class Action:
     """What somebody wants done, with all that the store has to keep of it for 30 days."""
 
     verb: Verb
@@ -81,17 +81,17 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Done:
+class Result:
     """What became of an act."""
 
     #: Ids of the groups that are marked now as the act wants it.
     ids: tuple[str, ...] = ()
     #: Those that are not, and why.
-    refused: Mapping[str, Obstacle] = field(default_factory=dict)
+    refused: Mapping[str, Rejection] = field(default_factory=dict)
 
 
 class Alerts(Protocol):
-    """Groups, and marks on them. Any method may raise `DeskError`.
+    """Groups, and marks on them. Any method may raise `BotStoreError`.
 
     Called from one thread. Answers have to come within two seconds: a button waits for them.
     """
@@ -105,10 +105,10 @@ class Alerts(Protocol):
     def apps(self) -> Sequence[App]:
         """All apps that the store knows."""
 
-    def mark(self, act: Act) -> Done:
+    def mark(self, act: Action) -> Result:
         """Do it for the whole fleet, all ids in one step; write it down for the audit."""
 
-    def undo(self, user: str, since: float, act: Act) -> Act | None:
+    def undo(self, user: str, since: float, act: Action) -> Action | None:
         """Take back the last act of this user that came after `since`; None: there is none.
 
         `act` says who undoes, from where and when, as for `mark`; its verb has no meaning.
@@ -131,7 +131,7 @@ class Alerts(Protocol):
 
 
 class Notes(Protocol):
-    """Small documents of the bot's own in the same store. Any method may raise `DeskError`."""
+    """Small documents of the bot's own in the same store. Any method may raise `BotStoreError`."""
 
     def read(self, key: str) -> str | None:
         """What was written and has not passed."""
@@ -150,5 +150,5 @@ class Notes(Protocol):
         """Give the lease back, if it is `owner`'s."""
 
 
-class Desk(Alerts, Notes, Protocol):
+class BotStore(Alerts, Notes, Protocol):
     """All of it."""

@@ -13,7 +13,7 @@ VARIABLE = "WECOM_BOT_USERS"
 _NAME = 48
 
 
-class People:
+class Users:
     """Those whom `WECOM_BOT_USERS` names; without it, everybody in a paired chat.
 
     User ids know no case.
@@ -23,7 +23,7 @@ class People:
         self._names = {user.casefold(): name for user, name in (names or {}).items()}
 
     @classmethod
-    def parse(cls, written: str) -> People:
+    def parse(cls, written: str) -> Users:
         """`zhangsan=张三,lisi=李四`; a name may be left out.
 
         Raises:
