@@ -31,7 +31,7 @@ simulator: $(VENV)/simulator
 	@$(BIN)/wecom-logging simulator
 
 # All of it, whatever fails first; pytest comes last, so that its summary is the last line.
-test: $(VENV)/dev
+test: $(VENV)/dev $(VENV)/sdk
 	@status=0; \
 	$(MAKE) --no-print-directory --keep-going lint || status=1; \
 	$(MAKE) --no-print-directory --keep-going other-pythons || status=1; \
@@ -75,6 +75,13 @@ $(VENV)/simulator: pyproject.toml
 $(VENV)/dev: $(VENV)/simulator
 	@echo "Installing what the tests need ..."
 	@$(BIN)/python $(INSTALL) ".[dev]"
+	@touch $@
+
+# WeCom's library for bots, to try the simulator with. Where npm is not here its test skips.
+$(VENV)/sdk: $(VENV)/dev
+	@if command -v npm >/dev/null; then \
+	    npm install --prefix $(VENV)/node --no-fund --no-audit --silent "@wecom/aibot-node-sdk@^1.0.7"; \
+	fi
 	@touch $@
 
 $(VENV)/bench: $(VENV)/simulator

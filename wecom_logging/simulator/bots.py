@@ -1,0 +1,520 @@
+"""Bots on their long connection: subscriptions, frames, chats. Nothing here knows sockets."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from wecom_logging.simulator import cards
+from wecom_logging.simulator.budgets import MINUTE, Gate, Quota, Window
+from wecom_logging.simulator.config import Bot
+from wecom_logging.simulator.content import (
+    BOT_ANSWER_CHECKS,
+    BOT_CHECKS,
+    BOT_WELCOME_CHECKS,
+    Check,
+    Content,
+    Rules,
+    check_content,
+)
+from wecom_logging.simulator.errcodes import Refusal, parameter
+from wecom_logging.simulator.inbox import Message
+from wecom_logging.simulator.media import Upload
+from wecom_logging.simulator.uploads import ChunkedUploads
+
+if TYPE_CHECKING:
+    from wecom_logging.simulator.world import World
+
+Body = dict[str, Any]
+
+#: Seconds: an event waits for its answer; a message for its own; a stream for its end.
+EVENT, MESSAGE, STREAM = 5.0, 86400.0, 600.0
+#: Seconds of silence after which the connection is closed.
+SILENCE = 120.0
+#: Subscriptions of a bot in a minute. That there is a limit is known, the number is not.
+_SUBSCRIPTIONS = 6
+#: Callbacks that can still be answered.
+_MOST_CALLBACKS = 2000
+
+#: What a bot is told: on which connection, the frame's `cmd`, the frame.
+Told = list[tuple["Connection", str, str]]
+
+
+class Connection:
+    """One connection of a client; `send` and `close` are the socket's."""
+
+    def __init__(self, send: Callable[[str], None], close: Callable[[], None], now: float) -> None:
+        self.send = send
+        self.close = close
+        #: The id of the bot that it has subscribed as.
+        self.bot_id: str | None = None
+        #: Whether groups are told to it; and whether anything is.
+        self.hears_groups = True
+        self.half_open = False
+        self.last_frame = now
+
+
+@dataclass
+class Callback:
+    """Something that was told to a bot and can be answered."""
+
+    kind: Literal["message", "enter_chat", "template_card_event"]
+    chat: str
+    at: float
+    #: Of a press: the card's message, and its task.
+    message_id: int = 0
+    task_id: str = ""
+
+
+@dataclass
+class _Stream:
+    message_id: int
+    began: float
+    finished: bool = False
+
+
+class Bots:
+    """All bots of a `World`, under its lock."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._connections: dict[str, Connection] = {}
+        self._subscriptions: dict[str, Gate] = {}
+        self._callbacks: OrderedDict[str, Callback] = OrderedDict()
+        self._streams: dict[tuple[str, str], _Stream] = {}
+        self._uploads = ChunkedUploads()
+        self._tasks: set[tuple[str, str]] = set()
+        self._numbers = itertools.count(1)
+        #: (bot, chat) in which somebody has written, and what each has been sent.
+        self._open = {
+            (bot.id, chat.id)
+            for bot in world.config.bots
+            for chat in world.config.chats
+            if chat.open
+        }
+        self.quotas: dict[tuple[str, str], Quota] = {}
+
+    # Connections.
+
+    def connected(self, bot_id: str) -> bool:
+        return bot_id in self._connections
+
+    def gone(self, connection: Connection) -> None:
+        """The connection has ended."""
+        for bot_id, each in list(self._connections.items()):
+            if each is connection:
+                del self._connections[bot_id]
+
+    def kick(self, connection: Connection) -> None:
+        """Tell a connection that another client has taken over, and end it."""
+        self.gone(connection)
+        connection.bot_id = None
+        event = {"eventtype": "disconnected_event"}
+        body = {
+            "msgid": secrets.token_hex(16), "create_time": int(self._world.clock.now()),
+            "msgtype": "event", "event": event,
+        }  # fmt: skip
+        self._tell(connection, _frame("aibot_event_callback", secrets.token_hex(12), body))
+        connection.close()
+
+    def unsubscribe(self, connection: Connection) -> None:
+        """Forget its subscription without a word."""
+        self.gone(connection)
+        connection.bot_id = None
+
+    # Frames of a client.
+
+    def answer(self, connection: Connection, frame: object, drop: bool = False) -> Body:
+        """What WeCom answers; `drop`: errcode 0, and nobody sees it."""
+        data = frame if isinstance(frame, dict) else {}
+        headers = data.get("headers")
+        req_id = headers.get("req_id") if isinstance(headers, dict) else None
+        answer: Body = {"headers": {"req_id": req_id if isinstance(req_id, str) else ""}}
+        now = self._world.clock.now()
+        connection.last_frame = now
+        try:
+            if not isinstance(req_id, str) or not 0 < len(req_id.encode()) <= 256:
+                raise Refusal(846605)
+            body = data.get("body")
+            call = _Call(connection, req_id, body if isinstance(body, dict) else {}, now, drop)
+            result = self._operate(data.get("cmd"), call)
+            answer |= {"errcode": 0, "errmsg": "ok"} | ({"body": result} if result else {})
+        except Refusal as refusal:
+            answer |= {"errcode": refusal.errcode, "errmsg": refusal.text}
+        return answer
+
+    def _operate(self, cmd: object, call: _Call) -> Body:
+        operation = _OPERATIONS.get(cmd) if isinstance(cmd, str) else None
+        if operation is None:
+            raise parameter("cmd is invalid")
+        if cmd != "aibot_subscribe" and call.connection.bot_id is None:
+            raise Refusal(846609)
+        return operation(self, call)
+
+    def _subscribe(self, call: _Call) -> Body:
+        bot = self._bot(call.body.get("bot_id"))
+        if call.body.get("secret") != bot.secret:
+            raise Refusal(853000)
+        gate = self._subscriptions.setdefault(bot.id, Gate(Window(_SUBSCRIPTIONS, MINUTE)))
+        if gate.closed(call.now):
+            raise Refusal(45009)
+        gate.window.add(call.now)
+        older = self._connections.get(bot.id)
+        if older is not None and older is not call.connection:
+            self.kick(older)
+        self._connections[bot.id] = call.connection
+        call.connection.bot_id = bot.id
+        call.connection.hears_groups = True
+        return {}
+
+    def _ping(self, call: _Call) -> Body:
+        return {}
+
+    def _respond(self, call: _Call) -> Body:
+        callback = self._answered(call, MESSAGE, "message", "enter_chat", "template_card_event")
+        if call.body.get("msgtype") == "stream":
+            return self._stream(call, callback)
+        if call.body.get("msgtype") == "stream_with_template_card":
+            self._stream(call, callback)
+            call.body["msgtype"] = "template_card"
+        self._deliver(call, callback.chat, BOT_ANSWER_CHECKS)
+        return {}
+
+    def _stream(self, call: _Call, callback: Callback) -> Body:
+        stream = call.body.get("stream")
+        stream = stream if isinstance(stream, dict) else {}
+        stream_id = stream.get("id")
+        if not isinstance(stream_id, str) or not stream_id:
+            raise parameter("stream.id is empty")
+        known = self._streams.get((call.bot_id, stream_id))
+        if known is None:
+            message = self._deliver(call, callback.chat, BOT_ANSWER_CHECKS, "stream")
+            known = self._streams[call.bot_id, stream_id] = _Stream(message.id, call.now)
+        else:
+            if known.finished or call.now - known.began > STREAM:
+                raise Refusal(846608)
+            shown = {"stream": stream}
+            content = check_content("stream", shown, self._rules(call), BOT_ANSWER_CHECKS)
+            self._change(known.message_id, content=content.text, shown=content.shown,
+                         bytes=content.size)  # fmt: skip
+        known.finished = stream.get("finish") is True
+        return {}
+
+    def _welcome(self, call: _Call) -> Body:
+        callback = self._answered(call, EVENT, "enter_chat")
+        self._deliver(call, callback.chat, BOT_WELCOME_CHECKS)
+        return {}
+
+    def _update(self, call: _Call) -> Body:
+        callback = self._answered(call, EVENT, "template_card_event")
+        card = call.body.get("template_card")
+        card = card if isinstance(card, dict) else {}
+        if call.body.get("response_type") != "update_template_card":
+            raise parameter("response_type is invalid")
+        if card.get("task_id") != callback.task_id:
+            raise Refusal(42014)
+        required = self._world.config.switches.bot_update_card_action == "required"
+        if required and not card.get("card_action"):
+            raise Refusal(42045)
+        content = check_content(
+            "template_card", {"template_card": card}, self._rules(call), BOT_CHECKS
+        )
+        self._take_quota(call, callback.chat)
+        if not call.drop:
+            self._change(callback.message_id, content=content.text, shown=content.shown,
+                         bytes=content.size)  # fmt: skip
+        return {}
+
+    def _send(self, call: _Call) -> Body:
+        chat, kind = call.body.get("chatid"), call.body.get("chat_type", 0)
+        if kind not in (0, 1, 2):
+            raise parameter("chat_type is invalid")
+        groups = {each.id for each in self._world.config.chats}
+        known = isinstance(chat, str) and (chat in groups if kind == 2 else True)
+        if kind == 1 and chat in groups:
+            known = False
+        if (
+            not isinstance(chat, str)
+            or not known
+            or (call.bot_id, self._chat(chat)) not in self._open
+        ):
+            raise Refusal(93006)
+        self._deliver(call, self._chat(chat), BOT_CHECKS)
+        return {}
+
+    # Files.
+
+    def _init(self, call: _Call) -> Body:
+        return {"upload_id": self._uploads.begin(call.bot_id, call.body, call.now)}
+
+    def _chunk(self, call: _Call) -> Body:
+        self._uploads.add(call.body, call.now)
+        return {}
+
+    def _finish(self, call: _Call) -> Body:
+        kind, upload = self._uploads.end(call.body, call.now)
+        file = self._world.media.store(upload, kind, f"bot {call.bot_id}", call.now)
+        return {"type": file.type, "media_id": file.id, "created_at": int(call.now)}
+
+    # What they have in common.
+
+    def _bot(self, bot_id: object) -> Bot:
+        for each in self._world.config.bots:
+            if each.id == bot_id:
+                return each
+        raise Refusal(93019)
+
+    def _chat(self, chat: str) -> str:
+        """A chat's id; of a member, whose id knows no case, as it is written."""
+        members = {
+            self._userid(bot, user).lower(): user
+            for bot in self._world.config.bots
+            for user in self._world.config.users
+        }
+        return members.get(chat.lower(), chat)
+
+    def _answered(self, call: _Call, within: float, *kinds: str) -> Callback:
+        """The callback that a frame answers."""
+        callback = self._callbacks.get(call.req_id)
+        if callback is None or callback.kind not in kinds or call.now - callback.at > within:
+            raise Refusal(846605)
+        return callback
+
+    def _rules(self, call: _Call) -> Rules:
+        media = self._world.media
+
+        def refuse(upload: Upload) -> Any:
+            raise Refusal(40008)
+
+        return Rules(
+            self._world.config.switches,
+            robot=False,
+            media=lambda media_id, kind: media.use(media_id, kind, f"bot {call.bot_id}", call.now),
+            keep=refuse,
+            callback=True,
+        )
+
+    def _take_quota(self, call: _Call, chat: str) -> None:
+        quota = self.quotas.setdefault((call.bot_id, chat), Quota())
+        if quota.full(call.now):
+            raise Refusal(45009)
+        quota.add(call.now)
+
+    def _deliver(
+        self, call: _Call, chat: str, checks: Mapping[str, Check], msgtype: str | None = None
+    ) -> Message:
+        kind = msgtype or call.body.get("msgtype")
+        content = check_content(kind, call.body, self._rules(call), checks)
+        card = content.shown if kind == "template_card" else {}
+        if card.get("task_id") and (call.bot_id, card["task_id"]) in self._tasks:
+            raise Refusal(42014)
+        self._take_quota(call, chat)
+        if card.get("task_id"):
+            self._tasks.add((call.bot_id, str(card["task_id"])))
+        return self._show(call, chat, str(kind), content)
+
+    def _show(self, call: _Call, chat: str, kind: str, content: Content) -> Message:
+        name = self._name(chat)
+        return self._world.inbox.add(
+            lambda number: Message(
+                id=number,
+                time=call.now,
+                source="bot",
+                sender=self._bot(call.bot_id).name,
+                destination=chat,
+                msgtype=kind,
+                content=content.text,
+                shown=content.shown,
+                bytes=content.size,
+                limit=content.limit,
+                truncated=False,
+                recipients={"chat": name},
+                delivered_to=() if call.drop else (name,),
+                dropped_for=(name,) if call.drop else (),
+                fate="dropped" if call.drop else "delivered",
+                mentions=(),
+                file=content.file,
+                request=call.body,
+                raw=b"",
+                answer={"errcode": 0, "errmsg": "ok"},
+            )
+        )
+
+    def _change(self, message_id: int, **changes: Any) -> None:
+        for each in self._world.inbox.messages():
+            if each.id == message_id:
+                self._world.inbox.replace(dataclasses.replace(each, **changes))
+
+    def _name(self, chat: str) -> str:
+        return next((each.name for each in self._world.config.chats if each.id == chat), chat)
+
+    # What people do.
+
+    def say(
+        self, text: str, user: str | None = None, chat: str | None = None, quote: str = ""
+    ) -> Told:
+        """Somebody writes to the first bot; `chat` "" is alone with it, None the first group.
+
+        Returns the frames that the bot is told, with their connection and `cmd`.
+        """
+        user, chat = self._who(user), self._where(chat)
+        bot = self._world.config.bot
+        self._open.add((bot.id, chat or user))
+        now = self._world.clock.now()
+        words = f"@{bot.name} {text}" if chat else text
+        body: Body = {"msgtype": "text", "text": {"content": words}}
+        if quote:
+            body["quote"] = {"msgtype": "text", "text": {"content": quote}}
+        self._world.inbox.add(
+            lambda number: Message(
+                id=number,
+                time=now,
+                source="person",
+                sender=user,
+                destination=chat or user,
+                msgtype="text",
+                content=text,
+                shown={"content": text},
+                bytes=len(text.encode("utf-8", "replace")),
+                limit=None,
+                truncated=False,
+                recipients={"chat": self._name(chat) if chat else bot.name},
+                delivered_to=(),
+                dropped_for=(),
+                fate="said",
+                mentions=(),
+                file=None,
+                request=body,
+                raw=b"",
+                answer={},
+            )
+        )
+        callback = Callback("message", chat or user, now)
+        return self._call_back("aibot_msg_callback", callback, user, chat, body)
+
+    def enter(self, user: str | None = None) -> Told:
+        """Somebody opens the chat with the first bot."""
+        user = self._who(user)
+        self._open.add((self._world.config.bot.id, user))
+        event = {"msgtype": "event", "event": {"eventtype": "enter_chat"}}
+        callback = Callback("enter_chat", user, self._world.clock.now())
+        return self._call_back("aibot_event_callback", callback, user, "", event)
+
+    def press(
+        self,
+        message_id: int,
+        key: str,
+        selected: Mapping[str, list[str]] | None = None,
+        user: str | None = None,
+    ) -> Told:
+        """Somebody presses a button of a bot's card; a `ValueError` if there is none."""
+        found = [m for m in self._world.inbox.messages() if m.id == message_id]
+        card = found[0].shown if found and found[0].source == "bot" else {}
+        if key not in cards.buttons(card):
+            raise ValueError(f"key: there is no button {key!r} on message {message_id}")
+        asked = cards.questions(card)
+        for question, options in (selected or {}).items():
+            if not set(options) <= asked.get(question, set()):
+                raise ValueError(f"selected: {question!r} does not offer {options!r}")
+        chosen = [{"question_key": question, "option_ids": {"option_id": list(options)}}
+                  for question, options in (selected or {}).items()]  # fmt: skip
+        chat = found[0].destination
+        group = chat if chat in {each.id for each in self._world.config.chats} else ""
+        event = {
+            "eventtype": "template_card_event",
+            "template_card_event": {
+                "card_type": card.get("card_type"), "event_key": key,
+                "task_id": card.get("task_id", ""), "selected_items": {"selected_item": chosen},
+            },
+        }  # fmt: skip
+        callback = Callback(
+            "template_card_event", chat, self._world.clock.now(), message_id,
+            str(card.get("task_id", "")),
+        )  # fmt: skip
+        body = {"msgtype": "event", "event": event}
+        return self._call_back("aibot_event_callback", callback, self._who(user), group, body)
+
+    def _who(self, user: str | None) -> str:
+        if user is None:
+            return self._world.config.users[0]
+        if user not in self._world.config.users:
+            raise ValueError(f"user: {user!r} is none of {', '.join(self._world.config.users)}")
+        return user
+
+    def _where(self, chat: str | None) -> str:
+        known = [each.id for each in self._world.config.chats]
+        if chat is None:
+            return known[0]
+        if chat and chat not in known:
+            raise ValueError(f"chat: {chat!r} is none of {', '.join(known)}")
+        return chat
+
+    def _userid(self, bot: Bot, user: str) -> str:
+        if bot.plain_userids:
+            return user
+        digest = hashlib.sha256(f"{bot.id} {user}".encode()).hexdigest()
+        return f"wo{digest[:30]}"
+
+    def _call_back(self, cmd: str, callback: Callback, user: str, chat: str, body: Body) -> Told:
+        bot = self._world.config.bot
+        req_id = secrets.token_hex(12)
+        where: Body = {"chatid": chat, "chattype": "group"} if chat else {"chattype": "single"}
+        whole = {
+            "msgid": f"{secrets.token_hex(12)}{next(self._numbers)}",
+            "create_time": int(callback.at),
+            "aibotid": bot.id,
+            **where,
+            "from": {"userid": self._userid(bot, user)},
+            **body,
+        }
+        connection = self._connections.get(bot.id)
+        if connection is None or (chat and not connection.hears_groups):
+            return []  # told once, and nobody was there
+        self._callbacks[req_id] = callback
+        if len(self._callbacks) > _MOST_CALLBACKS:
+            self._callbacks.popitem(last=False)
+        return [(connection, cmd, _frame(cmd, req_id, whole))]
+
+    def _tell(self, connection: Connection, frame: str) -> None:
+        if not connection.half_open:
+            connection.send(frame)
+
+
+@dataclass
+class _Call:
+    """A frame of a client."""
+
+    connection: Connection
+    req_id: str
+    body: Body
+    now: float
+    drop: bool
+
+    @property
+    def bot_id(self) -> str:
+        return self.connection.bot_id or ""
+
+
+_OPERATIONS: dict[str, Callable[[Bots, _Call], Body]] = {
+    "aibot_subscribe": Bots._subscribe,
+    "ping": Bots._ping,
+    "aibot_respond_msg": Bots._respond,
+    "aibot_respond_welcome_msg": Bots._welcome,
+    "aibot_respond_update_msg": Bots._update,
+    "aibot_send_msg": Bots._send,
+    "aibot_upload_media_init": Bots._init,
+    "aibot_upload_media_chunk": Bots._chunk,
+    "aibot_upload_media_finish": Bots._finish,
+}
+
+
+def _frame(cmd: str, req_id: str, body: Body) -> str:
+    frame = {"cmd": cmd, "headers": {"req_id": req_id}, "body": body}
+    return json.dumps(frame, ensure_ascii=False).encode("utf-8", "replace").decode()
