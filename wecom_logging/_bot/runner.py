@@ -58,6 +58,7 @@ class Runner:
         bot: Answers.
         store: Where it is decided which of several processes is the bot.
         say: Gets a line about each thing that happens.
+        monotonic: Seconds.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Runner:
         say: Callable[[str], None],
         *,
         backoff: Backoff | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._bot_id = bot_id
         self._store = store
         self._say = say
-        self._core = Core(Session(bot_id, secret), bot, time.monotonic, time.time)
+        self._core = Core(Session(bot_id, secret), bot, monotonic, time.time)
+        self._monotonic = monotonic
         self._backoff = backoff or Backoff(random.random)
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stop = threading.Event()
@@ -123,7 +126,7 @@ class Runner:
 
     def _is_mine(self) -> bool:
         """Whether this process is the bot now."""
-        now = time.monotonic()
+        now = self._monotonic()
         if now < self._renew_due:
             return True
         try:
@@ -165,14 +168,14 @@ class Runner:
 
     def _hold(self) -> _Ended:
         """One connection, from its beginning to its end."""
-        wait = self._core.session.next_subscription() - time.monotonic()
+        wait = self._core.session.next_subscription() - self._monotonic()
         if self._wait(wait):
             return _Ended("stopped", 0.0)
-        began = time.monotonic()
+        began = self._monotonic()
 
         def seen(turn: ConnectionEvent) -> _Ended | None:
             if not isinstance(turn, Subscribed):
-                return self._ended(turn, time.monotonic() - began)
+                return self._ended(turn, self._monotonic() - began)
             self._say(f"connected as {shown(self._bot_id)}")
             self._tell("connected")
             return None
@@ -180,7 +183,7 @@ class Runner:
         return self._speak_on_a_connection(seen)
 
     def _speak_on_a_connection(self, seen: Callable[[ConnectionEvent], _Ended | None]) -> _Ended:
-        began = time.monotonic()
+        began = self._monotonic()
         try:
             with connect(
                 self._url,
@@ -204,7 +207,7 @@ class Runner:
         finally:
             self._connection = None
             self._core.closed()
-        self._backoff.held(time.monotonic() - began)
+        self._backoff.held(self._monotonic() - began)
         return _Ended(reason, self._backoff.failed())
 
     def _speak(
@@ -245,9 +248,9 @@ class Runner:
 
     def _wait(self, seconds: float) -> bool:
         """Wait, and stay who we are meanwhile; whether it was stopped."""
-        until = time.monotonic() + seconds
-        while not self._stop.is_set() and time.monotonic() < until:
-            self._stop.wait(max(0.0, min(until - time.monotonic(), RENEW)))
+        until = self._monotonic() + seconds
+        while not self._stop.is_set() and self._monotonic() < until:
+            self._stop.wait(max(0.0, min(until - self._monotonic(), 1.0)))
             self._is_mine()
         return self._stop.is_set()
 

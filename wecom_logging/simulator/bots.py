@@ -48,11 +48,18 @@ Told = list[tuple["Connection", str, str]]
 
 
 class Connection:
-    """One connection of a client; `send` and `close` are the socket's."""
+    """One connection of a client; `send`, `close` and `cut` (no farewell) are the socket's."""
 
-    def __init__(self, send: Callable[[str], None], close: Callable[[], None], now: float) -> None:
+    def __init__(
+        self,
+        send: Callable[[str], None],
+        close: Callable[[], None],
+        cut: Callable[[], None],
+        now: float,
+    ) -> None:
         self.send = send
         self.close = close
+        self.cut = cut
         #: The id of the bot that it has subscribed as.
         self.bot_id: str | None = None
         #: Whether groups are told to it; and whether anything is.

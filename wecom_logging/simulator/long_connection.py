@@ -86,6 +86,7 @@ class LongConnection:
         connection = Connection(
             lambda frame: _send(socket_, frame),
             lambda: threading.Thread(target=socket_.close, daemon=True).start(),
+            lambda: _cut(socket_),
             self._world.clock.now(),
         )
         try:
@@ -112,14 +113,14 @@ class LongConnection:
                     return
                 continue
             if not connection.half_open:
-                self._answer(socket_, connection, raw)
+                self._answer(connection, raw)
 
-    def _answer(self, socket_: ServerConnection, connection: Connection, raw: str | bytes) -> None:
+    def _answer(self, connection: Connection, raw: str | bytes) -> None:
         frame = _parsed(raw)
         cmd = frame.get("cmd") if isinstance(frame, dict) else None
         name = cmd if isinstance(cmd, str) else "aibot_unreadable"
         fault = self._faults.take(name)
-        if fault is not None and self._struck(socket_, connection, fault):
+        if fault is not None and self._struck(connection, fault):
             self._record(name, None, "", None, fault)
             return
         with self._world.changed:
@@ -138,7 +139,7 @@ class LongConnection:
         told = self._send_struck(connection, json.dumps(answer, ensure_ascii=False), fault)
         self._record(name, errcode, answer["errmsg"], answer["errcode"] if told else None, fault)
 
-    def _struck(self, socket_: ServerConnection, connection: Connection, fault: Fault) -> bool:
+    def _struck(self, connection: Connection, fault: Fault) -> bool:
         """What a fault does to the connection itself; whether there is nothing to answer."""
         with self._world.changed:
             if fault.kind == "unsubscribe":
@@ -149,12 +150,10 @@ class LongConnection:
             elif fault.kind == "kick":
                 self._world.bots.kick(connection)
                 return True
-        if fault.kind in ("reset", "outage"):
-            _cut(socket_)
-            return True
         if fault.kind == "hang":
             self._faults.released.wait(fault.delay)
-            _cut(socket_)
+        if fault.kind in ("reset", "outage", "hang"):
+            connection.cut()
             return True
         return False
 
@@ -201,14 +200,9 @@ class LongConnection:
             frames = do()
         for connection, cmd, frame in frames:
             fault = self._faults.take(cmd)
-            kind = fault.kind if fault else ""
-            if connection.half_open or kind in ("drop", "deaf"):
-                continue
-            if kind in ("kick", "reset", "outage", "hang"):
-                with self._world.changed:
-                    self._world.bots.kick(connection)
-                continue
-            self._send_struck(connection, frame, fault)
+            lost = fault is not None and (fault.kind == "drop" or self._struck(connection, fault))
+            if not (lost or connection.half_open):
+                self._send_struck(connection, frame, fault)
         return bool(frames)
 
 
