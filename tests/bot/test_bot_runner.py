@@ -21,6 +21,7 @@ from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.runner import Runner
 from wecom_logging._bot.session import Backoff
 from wecom_logging._bot.users import Users
+from wecom_logging._model.secret import Secret
 from wecom_logging.simulator import Fault, Simulator
 
 Start = Callable[..., "Running"]
@@ -42,7 +43,7 @@ class Running:
         self.runner = Runner(
             env["WECOM_BOT_URL"],
             env["WECOM_BOT_ID"],
-            env["WECOM_BOT_SECRET"],
+            Secret(env["WECOM_BOT_SECRET"]),
             bot,
             store,
             self.say,

@@ -20,6 +20,7 @@ from wecom_logging._bot.session import (
     Session,
     Subscribed,
 )
+from wecom_logging._model.secret import Secret
 
 SECRET = "bot-secret-of-a-test-opens-nothing"
 
@@ -28,7 +29,7 @@ class Wire:
     """A session, and what it has written."""
 
     def __init__(self) -> None:
-        self.session = Session("bot-1", SECRET)
+        self.session = Session("bot-1", Secret(SECRET))
         self.now = 1000.0
 
     def written(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from wecom_logging._bot.core import ConnectionEvent, Core
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.session import Session
 from wecom_logging._bot.users import Users
+from wecom_logging._model.secret import Secret
 
 SECRET = "bot-secret-of-a-test-opens-nothing"
 GROUP = "wrTESTgroup"
@@ -28,7 +29,7 @@ class Phone:
         self.lines: list[str] = []
         options = {"chinese": True, "zone": SHANGHAI, "say": self.lines.append, **options}
         bot = Bot(self.store, Users.parse(users), **options)
-        self.core = Core(Session("bot-1", SECRET), bot, lambda: self.now, lambda: self.now)
+        self.core = Core(Session("bot-1", Secret(SECRET)), bot, lambda: self.now, lambda: self.now)
         self.turns: list[ConnectionEvent] = []
         self._ids = itertools.count(1)
         #: Answers with this errcode from now on; None: with nothing.

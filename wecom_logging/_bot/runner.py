@@ -23,6 +23,7 @@ from wecom_logging._bot.session import Backoff, Kicked, Refused, Session, Subscr
 from wecom_logging._bot.status import Status, keep
 from wecom_logging._bot.store import BotStore, BotStoreError
 from wecom_logging._bot.texts import shown
+from wecom_logging._model.secret import Secret
 
 #: Where WeCom listens.
 PUBLIC_URL = "wss://openws.work.weixin.qq.com"
@@ -54,7 +55,7 @@ class Runner:
     Args:
         url: Of WeCom, or the simulator.
         bot_id: As WeCom shows it.
-        secret: Goes into the subscription and nowhere else.
+        secret: Goes into the subscription and nowhere else; read again when it is refused.
         bot: Answers.
         store: Where it is decided which of several processes is the bot.
         say: Gets a line about each thing that happens.
@@ -65,7 +66,7 @@ class Runner:
         self,
         url: str,
         bot_id: str,
-        secret: str,
+        secret: Secret,
         bot: Bot,
         store: BotStore,
         say: Callable[[str], None],
@@ -75,6 +76,7 @@ class Runner:
     ) -> None:
         self._url = url
         self._bot_id = bot_id
+        self._secret = secret
         self._store = store
         self._say = say
         self._core = Core(Session(bot_id, secret), bot, monotonic, time.time)
@@ -110,17 +112,22 @@ class Runner:
             except OSError:
                 pass  # it has ended by itself
 
-    def try_once(self) -> str:
-        """Subscribe and leave again; what is wrong, or "" if nothing is."""
-        ended: list[str] = []
+    def try_once(self) -> str | None:
+        """Subscribe and leave again: what is wrong, "" if nothing is, None if another process
+        is this bot and would lose its connection."""
+        if not self._store.hold(self._lease, self._owner, LEASE):
+            return None
+        wrong: list[str] = []
 
-        def seen(turn: ConnectionEvent) -> _Ended:
-            wrong = "" if isinstance(turn, Subscribed) else self._ended(turn, 0.0).reason
-            ended.append(wrong)
-            return _Ended(wrong, 0.0)
+        def seen(event: ConnectionEvent) -> _Ended:
+            wrong.append("" if isinstance(event, Subscribed) else self._ended(event, 0.0).reason)
+            return _Ended("", 0.0)
 
-        reason = self._speak_on_a_connection(seen).reason
-        return ended[0] if ended else reason
+        try:
+            ended = self._speak_on_a_connection(seen)
+        finally:
+            self._store.leave(self._lease, self._owner)
+        return wrong[0] if wrong else ended.reason
 
     # Being the one.
 
@@ -240,6 +247,8 @@ class Runner:
         if isinstance(turn, Kicked):
             reason = "another client of this bot has taken the connection over"
             return _Ended(reason, self._backoff.kicked())
+        if isinstance(turn, Refused) and self._secret.reload():
+            return _Ended("the secret has changed in its file", Backoff.FIRST)
         if isinstance(turn, Refused):
             told = _ADVICE.get(turn.errcode) or shown(turn.errmsg)
             reason = f"WeCom refuses this bot: {told} (errcode {turn.errcode})"

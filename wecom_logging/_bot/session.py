@@ -15,6 +15,7 @@ from typing import Literal
 
 from wecom_logging._bot import frames
 from wecom_logging._bot.frames import Callback, Disconnected, Entered, Json, Message, Press, Reply
+from wecom_logging._model.secret import Secret
 
 #: Seconds: between pings, and until a frame of ours counts as unanswered.
 PING = 30.0
@@ -100,13 +101,14 @@ class Session:
     Args:
         bot_id: As WeCom shows it.
         secret: It is in the subscription and nowhere else: not in a `repr`, not in an event.
+            Looked at for each subscription, since a file that holds it may have changed.
         unique: Makes ids of frames.
     """
 
     def __init__(
         self,
         bot_id: str,
-        secret: str,
+        secret: Secret,
         unique: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
         self._bot_id = bot_id
@@ -247,7 +249,7 @@ class Session:
             return
         self._subscribe_due = None
         self._subscribed_at = now
-        body = {"bot_id": self._bot_id, "secret": self._secret}
+        body = {"bot_id": self._bot_id, "secret": self._secret.value}
         self._write(
             _Sent("aibot_subscribe", self._unique(), body, None, now + ANSWER, now + ANSWER)
         )
