@@ -35,6 +35,14 @@ class Phone:
         #: Answers with this errcode from now on; None: with nothing.
         self.errcode: int | None = 0
 
+    @classmethod
+    def on(cls, store: FakeStore, users: str = "") -> Phone:
+        """Another host's bot on the same store."""
+        phone = cls(users)
+        bot = Bot(store, Users.parse(users), chinese=True, zone=SHANGHAI)
+        phone.core._bot = bot
+        return phone
+
     # The connection.
 
     def connect(self) -> Phone:
