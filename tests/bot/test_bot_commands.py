@@ -79,6 +79,22 @@ def test_arguments() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "ids", "rest"),
+    [
+        ("静默 40871 2h 工单 12345", ("40871",), "工单 12345"),
+        ("静默 40871 52210 2h", ("40871", "52210"), ""),
+        ("静默 #40871、#52210 2h", ("40871", "52210"), ""),
+        ("静默 40871 和 52210 2h", ("40871", "52210"), ""),
+        ("静默 gateway.py 2h", (), "gateway.py"),
+        ("静默 这个 40871 2h", ("40871",), "这个"),
+    ],
+)
+def test_a_number_in_a_reason_is_no_id(text: str, ids: tuple[str, ...], rest: str) -> None:
+    found = parse(text)
+    assert (found.ids, found.rest, found.span) == (ids, rest, HOURS)
+
+
+@pytest.mark.parametrize(
     "text", ["静默 4087 2h", "静默 4087112 2h", "静默 v1.40871 2h", "静默 a40871"]
 )
 def test_ids_are_whole(text: str) -> None:

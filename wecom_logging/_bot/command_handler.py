@@ -112,7 +112,8 @@ class CommandHandler:
         groups.sort(key=lambda group: (not group.critical, -group.count, group.first))
         most = len(groups) if request.message.single else GROUP_LINES - 3
         texts = request.texts
-        lines = [texts.say("open", number=len(groups)) if groups else texts.say("none open")]
+        phrase = ("none open", "one open", "open")[min(len(groups), 2)]
+        lines = [texts.say(phrase, number=len(groups))]
         lines += [texts.row(group, request.now) for group in groups[:most]]
         if len(groups) > most:
             lines.append(texts.say("more kinds", number=len(groups) - most))

@@ -57,8 +57,12 @@ _MAX_WHY = 200
 
 # Whole: not a part of a longer number, a version, a path or a time.
 _EDGE = r"[0-9A-Za-z_.:/\-]"
-_ID = re.compile(rf"(?<!{_EDGE})#?(\d{{5,6}})(\?)?(?!{_EDGE})")
-_MESSAGE = re.compile(rf"(?<!{_EDGE})(m-[0-9a-f]{{4,16}})(?![0-9A-Za-z_\-])", re.I)
+_GROUP = rf"(?<!{_EDGE})#?\d{{5,6}}\??(?!{_EDGE})"
+_MESSAGE = rf"(?<!{_EDGE})m-[0-9a-f]{{4,16}}(?![0-9A-Za-z_\-])"
+# The ids that a command is about stand together; a number in a reason is only a number.
+_IDS = re.compile(rf"(?:{_GROUP}|{_MESSAGE})(?:(?:\s|&|和|与|and)*(?:{_GROUP}|{_MESSAGE}))*", re.I)
+_GROUP_ID = re.compile(r"(?<![0-9a-f-])(\d{5,6})(\?)?(?![0-9a-f])", re.I)
+_MESSAGE_ID = re.compile(r"m-[0-9a-f]{4,16}", re.I)
 _CODE = re.compile(r"(?<!\d)\d(?:[ -]?\d){5}(?!\d)")
 # In an alert an id stands behind its sign; other numbers of five digits are only numbers.
 _QUOTED = re.compile(rf"(?<!{_EDGE})#(\d{{5,6}})(\?)?(?!\d)")
@@ -99,7 +103,7 @@ def parse(text: str, quote: str = "", *, name: str = "") -> Command:
     words = _addressed(normal(text), normal(name))
     chinese = _is_chinese(words)
     found, rest = _command(words)
-    if found is None and _ID.fullmatch(rest.strip()):
+    if found is None and _IDS.fullmatch(rest.strip()):
         found = "show"
     if found is None:
         return Command("unknown", rest=rest, nearest=_nearest(words), chinese=chinese)
@@ -175,15 +179,13 @@ _PATTERNS = {word: _pattern(word) for word in _NAMES}
 
 
 def _with_arguments(name: Name, rest: str, quote: str, chinese: bool | None) -> Command:
-    ids, doubtful, rest = _ids(rest)
-    messages = _messages(rest)
-    rest = _MESSAGE.sub(" ", rest)
-    quoted = False
-    if not ids and not messages and quote:
-        found = _QUOTED.findall(quote)
-        ids = tuple(dict.fromkeys(each for each, _ in found))[:MAX_IDS]
-        doubtful = any(mark for _, mark in found)
-        messages = () if ids else _messages(quote)
+    found = _IDS.search(rest)
+    ids, messages, doubtful = _ids(found[0] if found else "")
+    rest = f"{rest[: found.start()]} {rest[found.end() :]}" if found else rest
+    quoted = not found and bool(quote)
+    if quoted:
+        signed = " ".join(f"{each}{mark}" for each, mark in _QUOTED.findall(quote))
+        ids, messages, doubtful = _ids(signed or " ".join(_MESSAGE_ID.findall(quote)))
         quoted = bool(ids or messages)
     span, wrong = None, None
     if name in ("silence", "quiet"):
@@ -197,14 +199,12 @@ def _with_arguments(name: Name, rest: str, quote: str, chinese: bool | None) -> 
     return Command(name, ids, messages, quoted, doubtful, span, rest, wrong, chinese=chinese)
 
 
-def _ids(rest: str) -> tuple[tuple[str, ...], bool, str]:
-    found = _ID.findall(rest)
-    ids = tuple(dict.fromkeys(each for each, _ in found))[:MAX_IDS]
-    return ids, any(mark for _, mark in found), _ID.sub(" ", rest)
-
-
-def _messages(words: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.lower() for each in _MESSAGE.findall(words)))[:MAX_IDS]
+def _ids(words: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Ids of groups and of messages, and whether one of them is doubtful."""
+    groups = _GROUP_ID.findall(words)
+    ids = dict.fromkeys(each for each, _ in groups)
+    messages = dict.fromkeys(each.lower() for each in _MESSAGE_ID.findall(words))
+    return tuple(ids)[:MAX_IDS], tuple(messages)[:MAX_IDS], any(mark for _, mark in groups)
 
 
 def _nearest(words: str) -> tuple[Name, ...]:

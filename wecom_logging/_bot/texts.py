@@ -118,6 +118,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "refused nothing": ("{ids} 本来就没有", "{ids} was not"),
     "none open": ("没有未恢复的告警。", "Nothing is open."),
     "open": ("未恢复 {number} 类：", "{number} kinds are open:"),
+    "one open": ("未恢复 1 类：", "One kind is open:"),
     "more kinds": ("另有 {number} 类", "{number} more kinds"),
     "written": ("{store} · 最后写入 {at}", "{store} · last written to {at}"),
     "never written": (
