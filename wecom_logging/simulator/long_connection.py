@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Callable
 
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
@@ -45,10 +44,10 @@ class LongConnection:
 
         def only_from_here(connection: ServerConnection, request: Request) -> Response | None:
             """Refuse pages of other sites, also those whose name leads here (DNS rebinding)."""
-            origin = request.headers.get("Origin")
-            if request.headers.get("Host") in hosts and origin is None:
+            named = request.headers.get_all("Host")
+            if set(named) <= hosts and len(named) == 1 and "Origin" not in request.headers:
                 return None
-            return Response(http.HTTPStatus.FORBIDDEN, "Forbidden", Headers(), b"foreign\n")
+            return connection.respond(http.HTTPStatus.FORBIDDEN, "foreign Host or Origin\n")
 
         self._server = serve(
             self._serve,
