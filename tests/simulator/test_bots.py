@@ -430,11 +430,10 @@ def test_on_a_socket(sim: Simulator) -> None:
     ("host", "origin"), [("evil.example", None), ("127.0.0.1", "http://evil.example")]
 )
 def test_pages_of_other_sites_are_refused(sim: Simulator, host: str, origin: Any) -> None:
-    where = {"host": "127.0.0.1", "port": sim.bot_port}
-    url = f"ws://{host}:{sim.bot_port}"
+    url, where = f"ws://{host}:{sim.bot_port}", ("127.0.0.1", sim.bot_port)
     with (
         pytest.raises(InvalidStatus, match="403"),
-        connect(url, proxy=None, origin=origin, **where),
+        connect(url, proxy=None, origin=origin, address=where),
     ):
         pass
 
