@@ -151,7 +151,7 @@ def test_a_list_has_fifteen_lines_and_ends_with_the_store(phone: Phone) -> None:
     assert lines[1] == (
         "- **#40871** ConnectTimeout **×300** · `pay/gateway.py:41 post` · 03:06 起 · 静默至 05:16"
     )
-    assert lines[-2:] == ["另有 20 类", "memory of this test · 最后写入 03:15"]
+    assert lines[-3:] == ["另有 21 类", "", "memory of this test · 最后写入 03:15"]
 
 
 def test_a_store_that_never_saw_an_error_says_so() -> None:

@@ -15,7 +15,17 @@ from wecom_logging._bot.outgoing import Outgoing, answer, push, send
 from wecom_logging._bot.selection import NoSelection, select
 from wecom_logging._bot.session import Answered
 from wecom_logging._bot.store import Action, App, BotStore, Group, Result
-from wecom_logging._bot.texts import GROUP_LINES, MAX_BYTES, Texts, inert, name, shown, why
+from wecom_logging._bot.texts import (
+    GROUP_LINES,
+    MAX_BYTES,
+    Texts,
+    code,
+    fenced,
+    inert,
+    name,
+    shown,
+    why,
+)
 from wecom_logging._bot.uploads import Upload
 from wecom_logging._model import spans
 from wecom_logging._model.spans import SpanError
@@ -110,14 +120,15 @@ class CommandHandler:
     def _open(self, request: Request) -> list[Outgoing]:
         groups = [group for group in self._groups(request) if not group.over]
         groups.sort(key=lambda group: (not group.critical, -group.count, group.first))
-        most = len(groups) if request.message.single else GROUP_LINES - 3
+        most = len(groups) if request.message.single else GROUP_LINES - 4
         texts = request.texts
         phrase = ("none open", "one open", "open")[min(len(groups), 2)]
         lines = [texts.say(phrase, number=len(groups))]
         lines += [texts.row(group, request.now) for group in groups[:most]]
         if len(groups) > most:
             lines.append(texts.say("more kinds", number=len(groups) - most))
-        return [answer(request.message, "\n".join([*lines, self._last_written(request)]))]
+        # Without the empty line it would be a part of the last row.
+        return [answer(request.message, "\n".join([*lines, "", self._last_written(request)]))]
 
     def _show(self, request: Request) -> list[Outgoing]:
         group = select(request.command, self._groups(request), request.texts).groups[0]
@@ -134,11 +145,12 @@ class CommandHandler:
     ) -> list[Outgoing]:
         """A text of any length: in a group its beginning, the rest in private."""
         texts, message = request.texts, request.message
-        lines = [*head, *(inert(line, 600) for line in report.splitlines() if line.strip())]
+        body = [code(line) for line in report.splitlines() if line.strip()]
         foot = self._last_written(request)
-        whole = "\n".join([*lines, foot])
+        whole = "\n".join([*head, *fenced(body), foot])
         short = len(whole.encode("utf-8", "replace")) <= MAX_BYTES
-        if short and (message.single or len(lines) < GROUP_LINES):
+        room = GROUP_LINES - len(head) - 3
+        if short and (message.single or len(body) <= room):
             return [answer(message, whole)]
         instead = (push(message.chat, texts.say("write first", who=request.who)),)
         if short:
@@ -148,7 +160,7 @@ class CommandHandler:
             rest = Outgoing(*upload.start(), otherwise=instead, upload=upload)
         if message.single:
             return [rest]
-        first = [*lines[: GROUP_LINES - 2], texts.say("in private"), foot]
+        first = [*head, *fenced(body[: room - 1]), texts.say("in private"), foot]
         return [answer(message, "\n".join(first)), rest]
 
     def _last_written(self, request: Request) -> str:

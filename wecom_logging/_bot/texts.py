@@ -14,6 +14,8 @@ GROUP_LINES = 15
 #: Bytes of a message; WeCom's limit is 20,480.
 MAX_BYTES = 20_000
 _NAME, _PLACE, _TEXT, _WHY = 60, 90, 160, 200
+#: Characters of a line of a report.
+_LINE = 600
 
 #: Chinese, English. Fields are inert when they are filled in.
 _PHRASES: dict[str, tuple[str, str]] = {
@@ -292,6 +294,16 @@ def place(words: str) -> str:
     """A place, in a code span."""
     shown = text.code(text.shorten_middle(words[:1000], _PLACE))
     return f"`{shown}`" if shown else ""
+
+
+def code(line: str) -> str:
+    """A line of a report, as it stands there, to stand between fences."""
+    return text.code(line[:_LINE])
+
+
+def fenced(lines: Sequence[str]) -> list[str]:
+    """Lines that stay lines: nobody says whether WeCom keeps a single line break elsewhere."""
+    return ["```", *lines, "```"] if lines else []
 
 
 def name(words: str) -> str:
