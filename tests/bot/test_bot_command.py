@@ -197,3 +197,23 @@ def test_users_written_wrongly(written: str) -> None:
 
     with pytest.raises(ConfigurationError, match="WECOM_BOT_USERS"):
         Users.parse(written)
+
+
+def test_stopped_in_the_middle_of_a_press_and_continued(sim: Simulator) -> None:
+    """The press is acted upon once, and told although the card cannot be changed any more."""
+    with started(sim, "--pair") as program:
+        code = line_with(program, "pairing code").split()[-1]
+        line_with(program, "connected as")
+        sim.say(f"绑定 {code}")
+        sim.wait_for(1, 20.0)
+        sim.say("open")  # from then on there is news
+        card = sim.wait_for(3, 20.0)[-1]
+        assert card.shown["card_type"] == "button_interaction"
+        program.send_signal(signal.SIGSTOP)
+        assert sim.press(card, "take")
+        sim.clock.advance(6.0)
+        program.send_signal(signal.SIGCONT)
+        told = sim.wait_for(4, 20.0)[-1]
+        assert re.fullmatch(r"#40871 ZhangSan \d\d:\d\d 接手", told.content)
+        assert sim.messages[2].shown["card_type"] == "button_interaction"
+        assert "take #40871" in line_with(program, "take")

@@ -1,14 +1,18 @@
-"""`wecom-logging bot` on a store in memory, as a program of its own: `bot_program.py ARGUMENTS`."""
+"""`wecom-logging bot` on a store in memory, as a program of its own: `bot_program.py ARGUMENTS`.
+
+Its error is news once somebody has asked for what is open.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tests.helpers.bot_store import FakeStore
+from wecom_logging._bot.store import Group
 from wecom_logging._cli import bot
 
 
@@ -16,6 +20,14 @@ from wecom_logging._cli import bot
 def opened_store(environ: Mapping[str, str]) -> Iterator[FakeStore]:
     store = FakeStore(time.time)
     store.add("40871")
+    groups = store.groups
+
+    def asked() -> Sequence[Group]:
+        if not store.all["40871"].news_at:
+            store.add("40871", news_at=time.time())
+        return groups()
+
+    store.groups = asked  # type: ignore[method-assign]
     yield store
 
 
