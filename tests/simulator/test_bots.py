@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,7 @@ CARD: dict[str, Any] = {
 
 
 class Client:
-    """One connection to the bots of a world, without a socket."""
+    """One connection to the bots of a world, without a wire."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -396,32 +397,32 @@ def test_an_upload_that_does_not_come_to_an_end(client: Client, clock: Clock) ->
     assert client.call("aibot_upload_media_chunk", chunk_index=0, **part) == 40058
 
 
-# Over a socket.
+# Over a wire.
 
 
 @contextmanager
 def connected(sim: Simulator) -> Iterator[ClientConnection]:
-    with connect(sim.bot_url, proxy=None, max_size=None) as socket:
-        yield socket
+    with connect(sim.bot_url, proxy=None, max_size=None) as wire:
+        yield wire
 
 
-def ask(socket: ClientConnection, cmd: str, **body: Any) -> Any:
-    socket.send(json.dumps({"cmd": cmd, "headers": {"req_id": "r1"}, "body": body}))
-    return json.loads(socket.recv(10.0))
+def ask(wire: ClientConnection, cmd: str, **body: Any) -> Any:
+    wire.send(json.dumps({"cmd": cmd, "headers": {"req_id": "r1"}, "body": body}))
+    return json.loads(wire.recv(10.0))
 
 
-def subscribed(sim: Simulator, socket: ClientConnection) -> None:
+def subscribed(sim: Simulator, wire: ClientConnection) -> None:
     bot = sim.world.config.bot
-    assert ask(socket, "aibot_subscribe", bot_id=bot.id, secret=bot.secret)["errcode"] == 0
+    assert ask(wire, "aibot_subscribe", bot_id=bot.id, secret=bot.secret)["errcode"] == 0
 
 
 def test_on_a_socket(sim: Simulator) -> None:
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
         assert sim.say("hello")
-        assert json.loads(socket.recv(10.0))["cmd"] == "aibot_msg_callback"
-        socket.send("no json")
-        assert json.loads(socket.recv(10.0))["errcode"] == 846605
+        assert json.loads(wire.recv(10.0))["cmd"] == "aibot_msg_callback"
+        wire.send("no json")
+        assert json.loads(wire.recv(10.0))["errcode"] == 846605
     sim.wait_until(lambda: not sim.world.bots.connected(sim.world.config.bot.id))
     assert not sim.say("hello?")
 
@@ -430,29 +431,30 @@ def test_on_a_socket(sim: Simulator) -> None:
     ("host", "origin"), [("evil.example", None), ("127.0.0.1", "http://evil.example")]
 )
 def test_pages_of_other_sites_are_refused(sim: Simulator, host: str, origin: Any) -> None:
-    url, where = f"ws://{host}:{sim.bot_port}", ("127.0.0.1", sim.bot_port)
+    url = f"ws://{host}:{sim.bot_port}"
     with (
+        socket.create_connection(("127.0.0.1", sim.bot_port)) as sock,
         pytest.raises(InvalidStatus, match="403"),
-        connect(url, proxy=None, origin=origin, address=where),
+        connect(url, proxy=None, origin=origin, sock=sock),
     ):
         pass
 
 
 def test_a_silent_connection_is_closed(sim: Simulator) -> None:
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
         sim.clock.advance(121)
         with pytest.raises(ConnectionClosed):
-            socket.recv(10.0)
+            wire.recv(10.0)
 
 
 def test_stop_ends_connections_and_start_listens_at_the_same_place(sim: Simulator) -> None:
     port = sim.bot_port
-    with connected(sim) as socket, sim.down(), pytest.raises(ConnectionClosed):
-        socket.recv(10.0)
+    with connected(sim) as wire, sim.down(), pytest.raises(ConnectionClosed):
+        wire.recv(10.0)
     assert sim.bot_port == port
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
 
 
 @pytest.mark.parametrize(
@@ -471,15 +473,15 @@ def test_stop_ends_connections_and_start_listens_at_the_same_place(sim: Simulato
     ],
 )
 def test_faults(sim: Simulator, kind: Any, seen: str) -> None:
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
         fault = Fault(kind, "aibot_send_msg", delay=0.1, errcode=-1, size=5_000_000)
         sim.faults.add(fault)
         body = {"chatid": CHAT, "msgtype": "markdown", "markdown": {"content": "x"}}
         frame = {"cmd": "aibot_send_msg", "headers": {"req_id": "r"}, "body": body}
-        socket.send(json.dumps(frame))
+        wire.send(json.dumps(frame))
         try:
-            raw = socket.recv(1.0 if seen == "silence" else 10.0)
+            raw = wire.recv(1.0 if seen == "silence" else 10.0)
             told = "no json" if kind == "garbage" else str(raw)
             if kind == "flood":
                 told = "silence" if len(raw) == 5_000_000 else ""
@@ -491,34 +493,34 @@ def test_faults(sim: Simulator, kind: Any, seen: str) -> None:
 
 
 def test_a_frame_twice_and_an_answer_late(sim: Simulator) -> None:
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
         sim.faults.add("twice", "aibot_msg_callback", times=1)
         sim.say("hello")
-        assert socket.recv(10.0) == socket.recv(10.0)
+        assert wire.recv(10.0) == wire.recv(10.0)
         sim.faults.add("slow", "ping", delay=60.0)
-        socket.send('{"cmd": "ping", "headers": {"req_id": "r"}}')
+        wire.send('{"cmd": "ping", "headers": {"req_id": "r"}}')
         with pytest.raises(TimeoutError):
-            socket.recv(0.3)
+            wire.recv(0.3)
         sim.faults.clear()
-        assert json.loads(socket.recv(10.0))["errcode"] == 0
+        assert json.loads(wire.recv(10.0))["errcode"] == 0
 
 
 def test_groups_are_deaf_until_a_fresh_subscription(sim: Simulator) -> None:
     sim.faults.add("deaf", "aibot_subscribe", times=1)
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
         assert not sim.say("hello")
         assert sim.say("hello", chat="")
-        assert json.loads(socket.recv(10.0))["body"]["chattype"] == "single"
-        subscribed(sim, socket)
+        assert json.loads(wire.recv(10.0))["body"]["chattype"] == "single"
+        subscribed(sim, wire)
         assert sim.say("hello")
 
 
 def test_faults_of_http_do_not_strike_frames_nor_the_other_way_round(sim: Simulator) -> None:
     sim.faults.add("status")
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
     sim.faults.clear()
     sim.faults.add("kick")
     assert Http(sim).get("/cgi-bin/gettoken").json()["errcode"] == 41004
@@ -534,13 +536,13 @@ def test_people_over_http(sim: Simulator) -> None:
         return http.request("POST", f"/_simulator/{path}", json=body)
 
     assert post("say", text="hello").json() == {"told": False}
-    with connected(sim) as socket:
-        subscribed(sim, socket)
+    with connected(sim) as wire:
+        subscribed(sim, wire)
         card = {"chatid": CHAT, "msgtype": "template_card", "template_card": CARD}
-        assert ask(socket, "aibot_send_msg", **card)["errcode"] == 0
+        assert ask(wire, "aibot_send_msg", **card)["errcode"] == 0
         number = sim.messages[-1].id
         assert post("press", message=number, key="take", user="LiSi").json() == {"told": True}
-        assert "template_card_event" in str(socket.recv(10.0))
+        assert "template_card_event" in str(wire.recv(10.0))
         assert post("enter", user="LiSi").json() == {"told": True}
     for path, body in (
         ("say", {}),
