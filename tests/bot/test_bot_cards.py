@@ -256,6 +256,18 @@ def test_the_store_away_when_a_button_is_pressed(phone: Phone) -> None:
     assert "暂时连不上存储" in said
 
 
+def test_links_are_jumps_to_pages_and_mini_programs_and_to_nothing_else(phone: Phone) -> None:
+    program = {"appid": "wx1", "pagepath": "pages/a"}
+    links = [("x", "javascript:alert(1)"), ("手册", "https://wiki/x"), ("小程序", program)]
+    phone.store.add("40871", news_at=phone.now, links=links)
+    card = dealt(phone)
+    assert card["jump_list"] == [
+        {"title": "手册", "type": 1, "url": "https://wiki/x"},
+        {"title": "小程序", "type": 2, **program},
+    ]
+    assert card["card_action"] == {"type": 1, "url": "https://wiki/x"}
+
+
 def test_a_card_keeps_to_wecoms_sizes() -> None:
     phone = Phone(chinese=False).connect().pair()
     link = ("runbook with a long name", "https://wiki/x")

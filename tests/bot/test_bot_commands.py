@@ -61,6 +61,10 @@ def test_forgiving(text: str) -> None:
         ("hello there", "unknown"),
         ("", "unknown"),
         ("今天天气不错", "unknown"),
+        ("40871 谁在处理", "unknown"),
+        ("不要静默 40871", "unknown"),
+        ("please do not silence 40871", "unknown"),
+        ("40871 我来", "take"),
     ],
 )
 def test_words(text: str, name: str) -> None:

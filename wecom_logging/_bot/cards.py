@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ CHOICES: dict[str, Span] = {
 CRITICAL_CHOICES: dict[str, Span] = {"1h": Span(CRITICAL_LIMIT)}
 
 _QUESTION = "silence_for"
+_TASK_ID = re.compile(r"[0-9A-Za-z_@-]{1,128}")
 # A notice has to lead somewhere, and an update without `card_action` was refused: 42045.
 _NOWHERE: Json = {"type": 1, "url": "https://work.weixin.qq.com/"}
 
@@ -69,6 +71,8 @@ class Cards:
 
     def find(self, task_id: str) -> Card | None:
         """The card; None for one that was never sent, or too long ago."""
+        if not _TASK_ID.fullmatch(task_id):
+            return None
         try:
             data = json.loads(self._notes.read(f"bot card {task_id}") or "null")
             card = Card(**{**data, "ids": tuple(map(str, data["ids"]))})
@@ -109,7 +113,7 @@ def answered(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
 def _head(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
     phrase = "card critical" if card.critical else "card one" if len(groups) == 1 else "card title"
     apps = dict.fromkeys(_plain(str(group.app)) for group in groups)
-    links = [link for group in groups[:ROWS] for link in group.links]
+    links = [link for group in groups[:ROWS] for link in group.links if _leads_somewhere(link[1])]
     head: Json = {
         "source": {
             "desc": _cut(", ".join(filter(None, apps)) or "wecom-logging", _SOURCE),
@@ -151,6 +155,15 @@ def _target(target: str | Mapping[str, str]) -> Json:
     if isinstance(target, str):
         return {"type": 1, "url": target}
     return {"type": 2, "appid": target.get("appid", ""), "pagepath": target.get("pagepath", "")}
+
+
+def _leads_somewhere(target: str | Mapping[str, str]) -> bool:
+    if isinstance(target, str):
+        return (
+            target.startswith(("http://", "https://"))
+            and len(target.encode("utf-8", "replace")) <= 2048
+        )
+    return bool(target.get("appid"))
 
 
 def _plain(words: str) -> str:

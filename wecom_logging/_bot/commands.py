@@ -152,18 +152,26 @@ def _addressed(words: str, name: str) -> str:
 
 
 def _command(words: str) -> tuple[Name | None, str]:
-    """The command and the rest: at the beginning if there is one, else anywhere."""
+    """The command and the rest: at the beginning, or behind its ids and times."""
     for word in _LONGEST_FIRST:
         found = _PATTERNS[word].match(words)
         if found:
             return _NAMES[word], words[found.end() :].strip(" :")
     for word in _LONGEST_FIRST:
-        if _NAMES[word] in ("help", "yes", "open", "show"):
-            continue  # in the middle of a sentence these are just words
         found = _PATTERNS[word].search(words)
-        if found:
+        # `40871 静默 2h` is a command, and `40871 谁在处理` is a question. Before a chat is
+        # paired nobody knows how much of the text is the bot's name.
+        if found and (_NAMES[word] == "pair" or _only_arguments(words[: found.start()])):
             return _NAMES[word], f"{words[: found.start()]} {words[found.end() :]}".strip(" :")
     return None, words
+
+
+def _only_arguments(words: str) -> bool:
+    try:
+        timed = spans.find(_IDS.sub(" ", words))
+    except SpanError:
+        return False
+    return not (timed.rest if timed else _IDS.sub(" ", words)).strip()
 
 
 def _pattern(word: str) -> re.Pattern[str]:
