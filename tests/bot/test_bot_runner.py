@@ -249,3 +249,25 @@ def test_a_proxy_password_is_in_no_line(
 def test_nothing_of_it_is_loaded_without_being_asked_for() -> None:
     program = "import sys, wecom_logging; sys.exit('websockets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], env=dict(os.environ)).returncode == 0
+
+
+def test_a_bot_that_has_lost_its_lease_lets_go(start: Start, store: FakeStore) -> None:
+    """It was stopped for too long, say, and another host has taken over."""
+    bot = start()
+    bot.said("connected as")
+    (key,) = store.leases
+    store.leases[key] = ("another host", store.clock() + 60.0)
+    bot.ahead += 16.0
+    bot.said("another process has become the bot")
+    bot.said("waiting to take over")
+
+
+def test_the_store_away_does_not_end_the_connection(start: Start, store: FakeStore) -> None:
+    bot = start()
+    bot.said("connected as")
+    store.away = True
+    bot.ahead += 16.0
+    bot.said("the store is away, waiting for it")
+    assert "暂时连不上存储" in bot.answer("未恢复")
+    store.away = False
+    assert "#40871" in bot.answer("未恢复")

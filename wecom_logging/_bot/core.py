@@ -60,11 +60,11 @@ class Core:
     def tick(self) -> list[ConnectionEvent]:
         """Time has passed."""
         now = self._monotonic()
-        turns = self._follow(self.session.tick(now), now)
+        seen = self._follow(self.session.tick(now), now)
         if self.session.subscribed and now >= self._poll_due:
             self._poll_due = now + POLL
             self._send_all(self._bot.poll(self._wall()), now)
-        return turns
+        return seen
 
     def wait(self) -> float:
         """Seconds after which `tick` is wanted."""
@@ -77,17 +77,17 @@ class Core:
         return self.session.outgoing()
 
     def _follow(self, events: Iterable[object], began: float) -> list[ConnectionEvent]:
-        turns: list[ConnectionEvent] = []
+        seen: list[ConnectionEvent] = []
         for event in events:
             if isinstance(event, (Message, Press, Entered)):
                 self._send_all(self._bot.handle(event, self._wall()), began)
             elif isinstance(event, Answered):
                 self._send_all(self._bot.answered(event), self._monotonic())
             elif isinstance(event, (Subscribed, Refused, Kicked, Dead)):
-                turns.append(event)
+                seen.append(event)
                 if isinstance(event, Subscribed):
                     self._catch_up()
-        return turns
+        return seen
 
     def _send_all(self, outs: Iterable[Outgoing], began: float) -> None:
         """Write what is still of use; of the rest, what there is instead of it.

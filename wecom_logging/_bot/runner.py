@@ -49,6 +49,10 @@ class _Ended:
     pause: float
 
 
+_STOPPED = _Ended("stopped", 0.0)
+_OUSTED = _Ended("another process has become the bot", Backoff.FIRST)
+
+
 class Runner:
     """Holds the one connection of a bot, until it is stopped.
 
@@ -177,12 +181,14 @@ class Runner:
         """One connection, from its beginning to its end."""
         wait = self._core.session.next_subscription() - self._monotonic()
         if self._wait(wait):
-            return _Ended("stopped", 0.0)
+            return _STOPPED
+        if not self._is_mine():
+            return _OUSTED
         began = self._monotonic()
 
-        def seen(turn: ConnectionEvent) -> _Ended | None:
-            if not isinstance(turn, Subscribed):
-                return self._ended(turn, self._monotonic() - began)
+        def seen(event: ConnectionEvent) -> _Ended | None:
+            if not isinstance(event, Subscribed):
+                return self._ended(event, self._monotonic() - began)
             self._say(f"connected as {shown(self._bot_id)}")
             self._tell("connected")
             return None
@@ -222,19 +228,19 @@ class Runner:
     ) -> _Ended:
         """Until the connection is of no use any more."""
         while not self._stop.is_set():
+            events = self._core.tick()
             for frame in self._core.outgoing():
                 connection.send(frame)
-            turns = self._core.tick()
-            frame_in = self._received(connection) if not turns else None
-            if frame_in is not None:
-                turns += self._core.receive(frame_in)
-            for turn in turns:
-                ended = seen(turn)
+            received = None if events else self._received(connection)
+            if received is not None:
+                events += self._core.receive(received)
+            for event in events:
+                ended = seen(event)
                 if ended is not None:
                     return ended
             if not self._is_mine():
-                return _Ended("another process has become the bot", Backoff.FIRST)
-        return _Ended("stopped", 0.0)
+                return _OUSTED
+        return _STOPPED
 
     def _received(self, connection: ClientConnection) -> str | bytes | None:
         try:
@@ -242,17 +248,17 @@ class Runner:
         except TimeoutError:
             return None
 
-    def _ended(self, turn: ConnectionEvent, held: float) -> _Ended:
+    def _ended(self, event: ConnectionEvent, held: float) -> _Ended:
         self._backoff.held(held)
-        if isinstance(turn, Kicked):
+        if isinstance(event, Kicked):
             reason = "another client of this bot has taken the connection over"
             return _Ended(reason, self._backoff.kicked())
-        if isinstance(turn, Refused) and self._secret.reload():
+        if isinstance(event, Refused) and self._secret.reload():
             return _Ended("the secret has changed in its file", Backoff.FIRST)
-        if isinstance(turn, Refused):
-            told = _ADVICE.get(turn.errcode) or shown(turn.errmsg)
-            reason = f"WeCom refuses this bot: {told} (errcode {turn.errcode})"
-            return _Ended(reason, self._backoff.refused(turn.errcode))
+        if isinstance(event, Refused):
+            told = _ADVICE.get(event.errcode) or shown(event.errmsg)
+            reason = f"WeCom refuses this bot: {told} (errcode {event.errcode})"
+            return _Ended(reason, self._backoff.refused(event.errcode))
         return _Ended("the connection does not answer any more", self._backoff.failed())
 
     def _wait(self, seconds: float) -> bool:
