@@ -271,3 +271,21 @@ def test_the_store_away_does_not_end_the_connection(start: Start, store: FakeSto
     assert "暂时连不上存储" in bot.answer("未恢复")
     store.away = False
     assert "#40871" in bot.answer("未恢复")
+
+
+def test_groups_that_are_not_heard_after_a_reconnect(start: Start, sim: Simulator) -> None:
+    """WeCom says nothing about it; a fresh subscription a minute later brings them back."""
+    bot = start()
+    bot.said("connected as")
+    bot.ahead += 31.0
+    sim.faults.add("reset", "aibot_msg_callback", times=1)
+    sim.faults.add("deaf", "aibot_subscribe", times=1)
+    sim.say("未恢复")
+    bot.said("next try in")
+    bot.lines.clear()
+    bot.said("connected as")
+    assert not sim.say("未恢复")
+    before = sim.world.inbox.by_call["aibot_subscribe"]
+    bot.ahead += 61.0
+    sim.wait_until(lambda: sim.world.inbox.by_call["aibot_subscribe"] > before)
+    assert "#40871" in bot.answer("未恢复")
