@@ -16,10 +16,10 @@ import pytest
 
 from tests.helpers.bot_store import FakeStore
 from tests.helpers.support import eventually
+from wecom_logging._bot.backoff import Backoff
 from wecom_logging._bot.bot import Bot
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.runner import Runner
-from wecom_logging._bot.session import Backoff
 from wecom_logging._bot.users import Users
 from wecom_logging._model.secret import Secret
 from wecom_logging.simulator import Fault, Simulator

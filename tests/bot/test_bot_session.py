@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from wecom_logging._bot import frames
+from wecom_logging._bot.backoff import Backoff
 from wecom_logging._bot.frames import Message, Press
 from wecom_logging._bot.session import (
     Answered,
-    Backoff,
     Dead,
     Event,
     Kicked,

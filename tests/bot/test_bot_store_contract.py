@@ -5,7 +5,7 @@ A store is made by a factory: give it a clock that is moved by hand, and a way t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,8 +42,9 @@ def in_memory() -> Kit:
 
 
 @pytest.fixture(params=[in_memory], ids=lambda make: make.__name__)
-def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
-    yield request.param()
+def kit(request: pytest.FixtureRequest) -> Kit:
+    made: Kit = request.param()
+    return made
 
 
 def action(kit: Kit, verb: str = "silence", *ids: str, **more: Any) -> Action:

@@ -72,14 +72,14 @@ class Client:
 
     def say(self, text: str = "hello", **where: Any) -> str:
         """Somebody writes; the req_id of the callback."""
-        return self._deliver(self.world.bots.say(text, **where))
+        return self._deliver(self.world.chats.say(text, **where))
 
     def press(self, key: str = "take", **more: Any) -> str:
         message = self.world.inbox.messages()[-1]
-        return self._deliver(self.world.bots.press(message.id, key, **more))
+        return self._deliver(self.world.chats.press(message.id, key, **more))
 
     def enter(self) -> str:
-        return self._deliver(self.world.bots.enter())
+        return self._deliver(self.world.chats.enter())
 
     def _deliver(self, told: Any) -> str:
         ((connection, _, frame),) = told

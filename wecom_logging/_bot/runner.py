@@ -17,9 +17,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.sync.client import ClientConnection, connect
 
 from wecom_logging._bot import frames
+from wecom_logging._bot.backoff import Backoff
 from wecom_logging._bot.bot import Bot
 from wecom_logging._bot.core import ConnectionEvent, Core
-from wecom_logging._bot.session import Backoff, Kicked, Refused, Session, Subscribed
+from wecom_logging._bot.session import Kicked, Refused, Session, Subscribed
 from wecom_logging._bot.status import Status, keep
 from wecom_logging._bot.store import BotStore, BotStoreError
 from wecom_logging._bot.texts import shown

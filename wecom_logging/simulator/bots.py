@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from wecom_logging.simulator import cards
 from wecom_logging.simulator.budgets import MINUTE, Gate, Quota, Window
 from wecom_logging.simulator.config import Bot
 from wecom_logging.simulator.content import (
@@ -40,8 +39,8 @@ EVENT, MESSAGE, STREAM = 5.0, 86400.0, 600.0
 SILENCE = 120.0
 #: Subscriptions of a bot in a minute. That there is a limit is known, the number is not.
 _SUBSCRIPTIONS = 6
-#: Callbacks that can still be answered.
-_MOST_CALLBACKS = 2000
+#: Callbacks, streams and tasks that are remembered, the newest of each.
+_MOST = 2000
 
 #: What a bot is told: on which connection, the frame's `cmd`, the frame.
 Told = list[tuple["Connection", str, str]]
@@ -95,9 +94,9 @@ class Bots:
         self._connections: dict[str, Connection] = {}
         self._subscriptions: dict[str, Gate] = {}
         self._callbacks: OrderedDict[str, Callback] = OrderedDict()
-        self._streams: dict[tuple[str, str], _Stream] = {}
+        self._streams: OrderedDict[tuple[str, str], _Stream] = OrderedDict()
         self._uploads = ChunkedUploads()
-        self._tasks: set[tuple[str, str]] = set()
+        self._tasks: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._numbers = itertools.count(1)
         #: (bot, chat) in which somebody has written, and what each has been sent.
         self._open = {
@@ -203,7 +202,8 @@ class Bots:
         known = self._streams.get((call.bot_id, stream_id))
         if known is None:
             message = self._deliver(call, callback.chat, BOT_ANSWER_CHECKS, "stream")
-            known = self._streams[call.bot_id, stream_id] = _Stream(message.id, call.now)
+            known = _Stream(message.id, call.now)
+            _keep(self._streams, (call.bot_id, stream_id), known)
         else:
             if known.finished or call.now - known.began > STREAM:
                 raise Refusal(846608)
@@ -281,7 +281,7 @@ class Bots:
     def _chat(self, chat: str) -> str:
         """A chat's id; of a member, whose id knows no case, as it is written."""
         members = {
-            self._userid(bot, user).lower(): user
+            self.userid(bot, user).lower(): user
             for bot in self._world.config.bots
             for user in self._world.config.users
         }
@@ -324,11 +324,11 @@ class Bots:
             raise Refusal(42014)
         self._take_quota(call, chat)
         if card.get("task_id"):
-            self._tasks.add((call.bot_id, str(card["task_id"])))
+            _keep(self._tasks, (call.bot_id, str(card["task_id"])), None)
         return self._show(call, chat, str(kind), content)
 
     def _show(self, call: _Call, chat: str, kind: str, content: Content) -> Message:
-        name = self._name(chat)
+        name = self.name(chat)
         return self._world.inbox.add(
             lambda number: Message(
                 id=number,
@@ -349,7 +349,7 @@ class Bots:
                 mentions=(),
                 file=content.file,
                 request=call.body,
-                raw=b"",
+                raw=json.dumps(call.body, ensure_ascii=False).encode("utf-8", "replace"),
                 answer={"errcode": 0, "errmsg": "ok"},
             )
         )
@@ -359,117 +359,23 @@ class Bots:
             if each.id == message_id:
                 self._world.inbox.replace(dataclasses.replace(each, **changes))
 
-    def _name(self, chat: str) -> str:
+    def open(self, chat: str) -> None:
+        """Somebody has written to the first bot there: from now on it may write, too."""
+        self._open.add((self._world.config.bot.id, chat))
+
+    def name(self, chat: str) -> str:
+        """What a chat is called; alone with somebody, their id."""
         return next((each.name for each in self._world.config.chats if each.id == chat), chat)
 
-    # What people do.
-
-    def say(
-        self, text: str, user: str | None = None, chat: str | None = None, quote: str = ""
-    ) -> Told:
-        """Somebody writes to the first bot; `chat` "" is alone with it, None the first group.
-
-        Returns the frames that the bot is told, with their connection and `cmd`.
-        """
-        user, chat = self._who(user), self._where(chat)
-        bot = self._world.config.bot
-        self._open.add((bot.id, chat or user))
-        now = self._world.clock.now()
-        words = f"@{bot.name} {text}" if chat else text
-        body: Body = {"msgtype": "text", "text": {"content": words}}
-        if quote:
-            body["quote"] = {"msgtype": "text", "text": {"content": quote}}
-        self._world.inbox.add(
-            lambda number: Message(
-                id=number,
-                time=now,
-                source="person",
-                sender=user,
-                destination=chat or user,
-                msgtype="text",
-                content=text,
-                shown={"content": text},
-                bytes=len(text.encode("utf-8", "replace")),
-                limit=None,
-                truncated=False,
-                recipients={"chat": self._name(chat) if chat else bot.name},
-                delivered_to=(),
-                dropped_for=(),
-                fate="said",
-                mentions=(),
-                file=None,
-                request=body,
-                raw=b"",
-                answer={},
-            )
-        )
-        callback = Callback("message", chat or user, now)
-        return self._call_back("aibot_msg_callback", callback, user, chat, body)
-
-    def enter(self, user: str | None = None) -> Told:
-        """Somebody opens the chat with the first bot."""
-        user = self._who(user)
-        self._open.add((self._world.config.bot.id, user))
-        event = {"msgtype": "event", "event": {"eventtype": "enter_chat"}}
-        callback = Callback("enter_chat", user, self._world.clock.now())
-        return self._call_back("aibot_event_callback", callback, user, "", event)
-
-    def press(
-        self,
-        message_id: int,
-        key: str,
-        selected: Mapping[str, list[str]] | None = None,
-        user: str | None = None,
-    ) -> Told:
-        """Somebody presses a button of a bot's card; a `ValueError` if there is none."""
-        found = [m for m in self._world.inbox.messages() if m.id == message_id]
-        card = found[0].shown if found and found[0].source == "bot" else {}
-        if key not in cards.buttons(card):
-            raise ValueError(f"key: there is no button {key!r} on message {message_id}")
-        asked = cards.questions(card)
-        for question, options in (selected or {}).items():
-            if not set(options) <= asked.get(question, set()):
-                raise ValueError(f"selected: {question!r} does not offer {options!r}")
-        chosen = [{"question_key": question, "option_ids": {"option_id": list(options)}}
-                  for question, options in (selected or {}).items()]  # fmt: skip
-        chat = found[0].destination
-        group = chat if chat in {each.id for each in self._world.config.chats} else ""
-        event = {
-            "eventtype": "template_card_event",
-            "template_card_event": {
-                "card_type": card.get("card_type"), "event_key": key,
-                "task_id": card.get("task_id", ""), "selected_items": {"selected_item": chosen},
-            },
-        }  # fmt: skip
-        callback = Callback(
-            "template_card_event", chat, self._world.clock.now(), message_id,
-            str(card.get("task_id", "")),
-        )  # fmt: skip
-        body = {"msgtype": "event", "event": event}
-        return self._call_back("aibot_event_callback", callback, self._who(user), group, body)
-
-    def _who(self, user: str | None) -> str:
-        if user is None:
-            return self._world.config.users[0]
-        if user not in self._world.config.users:
-            raise ValueError(f"user: {user!r} is none of {', '.join(self._world.config.users)}")
-        return user
-
-    def _where(self, chat: str | None) -> str:
-        known = [each.id for each in self._world.config.chats]
-        if chat is None:
-            return known[0]
-        if chat and chat not in known:
-            raise ValueError(f"chat: {chat!r} is none of {', '.join(known)}")
-        return chat
-
-    def _userid(self, bot: Bot, user: str) -> str:
+    def userid(self, bot: Bot, user: str) -> str:
+        """The id under which a bot knows a member."""
         if bot.plain_userids:
             return user
         digest = hashlib.sha256(f"{bot.id} {user}".encode()).hexdigest()
         return f"wo{digest[:30]}"
 
-    def _call_back(self, cmd: str, callback: Callback, user: str, chat: str, body: Body) -> Told:
+    def call_back(self, cmd: str, callback: Callback, user: str, chat: str, body: Body) -> Told:
+        """What the first bot is told of something; nothing, if it does not hear that."""
         bot = self._world.config.bot
         req_id = secrets.token_hex(12)
         where: Body = {"chatid": chat, "chattype": "group"} if chat else {"chattype": "single"}
@@ -478,15 +384,13 @@ class Bots:
             "create_time": int(callback.at),
             "aibotid": bot.id,
             **where,
-            "from": {"userid": self._userid(bot, user)},
+            "from": {"userid": self.userid(bot, user)},
             **body,
         }
         connection = self._connections.get(bot.id)
         if connection is None or (chat and not connection.hears_groups):
             return []  # told once, and nobody was there
-        self._callbacks[req_id] = callback
-        if len(self._callbacks) > _MOST_CALLBACKS:
-            self._callbacks.popitem(last=False)
+        _keep(self._callbacks, req_id, callback)
         return [(connection, cmd, _frame(cmd, req_id, whole))]
 
     def _tell(self, connection: Connection, frame: str) -> None:
@@ -520,6 +424,12 @@ _OPERATIONS: dict[str, Callable[[Bots, _Call], Body]] = {
     "aibot_upload_media_chunk": Bots._chunk,
     "aibot_upload_media_finish": Bots._finish,
 }
+
+
+def _keep(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
+    kept[key] = value
+    if len(kept) > _MOST:
+        kept.popitem(last=False)
 
 
 def _frame(cmd: str, req_id: str, body: Body) -> str:

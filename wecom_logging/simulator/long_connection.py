@@ -135,8 +135,10 @@ class LongConnection:
         errcode = answer["errcode"]
         if fault is not None and fault.kind == "errcode":
             answer |= {"errcode": fault.errcode, "errmsg": fault.errmsg or "as ordered"}
-        told = self._send_struck(connection, json.dumps(answer, ensure_ascii=False), fault)
-        self._record(name, errcode, answer["errmsg"], answer["errcode"] if told else None, fault)
+        readable = fault is None or fault.kind not in ("garbage", "flood")
+        told = answer["errcode"] if readable else None
+        self._record(name, errcode, answer["errmsg"], told, fault)
+        self._send_struck(connection, json.dumps(answer, ensure_ascii=False), fault)
 
     def _struck(self, connection: Connection, fault: Fault) -> bool:
         """What a fault does to the connection itself; whether there is nothing to answer."""
@@ -156,23 +158,19 @@ class LongConnection:
             return True
         return False
 
-    def _send_struck(self, connection: Connection, frame: str, fault: Fault | None) -> bool:
-        """Send a frame the way a fault wants it; whether the client can read it."""
+    def _send_struck(self, connection: Connection, frame: str, fault: Fault | None) -> None:
+        """Send a frame the way a fault wants it."""
         kind = fault.kind if fault else ""
         if fault is not None and kind == "slow":
             self._faults.released.wait(fault.delay)
-        if fault is not None and kind == "flood":
-            connection.send(" " * fault.size)
-            return False
-        if kind == "garbage":
-            connection.send(frame[: len(frame) // 2])
-            return False
         if kind == "unknown":
             connection.send('{"cmd":"aibot_something_new","headers":{"req_id":"1"},"body":{}}')
-        connection.send(frame)
+        if fault is not None and kind == "flood":
+            connection.send(" " * fault.size)
+        else:
+            connection.send(frame[: len(frame) // 2] if kind == "garbage" else frame)
         if kind == "twice":
             connection.send(frame)
-        return True
 
     def _record(
         self, name: str, errcode: int | None, errmsg: str, told: int | None, fault: Fault | None

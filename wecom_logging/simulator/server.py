@@ -198,7 +198,7 @@ class Simulator:
 
         A `ValueError` names an unknown user or chat.
         """
-        return self._long_connection.tell(lambda: self.world.bots.say(text, user, chat, quote))
+        return self._long_connection.tell(lambda: self.world.chats.say(text, user, chat, quote))
 
     def press(
         self,
@@ -213,12 +213,12 @@ class Simulator:
         """
         number = message if isinstance(message, int) else message.id
         return self._long_connection.tell(
-            lambda: self.world.bots.press(number, key, selected, user)
+            lambda: self.world.chats.press(number, key, selected, user)
         )
 
     def enter(self, user: str | None = None) -> bool:
         """Somebody opens the chat with the bot."""
-        return self._long_connection.tell(lambda: self.world.bots.enter(user))
+        return self._long_connection.tell(lambda: self.world.chats.enter(user))
 
     # What happens to it.
 
