@@ -144,5 +144,5 @@ def _change(act: Action) -> dict[str, object]:
     }[act.verb]
 
 
-def _is_a_desk(store: FakeStore) -> BotStore:
+def _is_a_store(store: FakeStore) -> BotStore:
     return store  # mypy's opinion is the test

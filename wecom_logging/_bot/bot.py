@@ -27,7 +27,7 @@ LATE = 60.0
 
 
 class Bot:
-    """Answers whoever may request. For one thread.
+    """Answers whoever may ask. For one thread.
 
     Args:
         store: The store.

@@ -43,7 +43,7 @@ class CardHandler:
     ) -> None:
         self._store = store
         self._zone = zone
-        self._cards_for = card_policy
+        self._card_policy = card_policy
         self._texts = texts
         self._say = say
         self._cards = Cards(store)
@@ -54,7 +54,7 @@ class CardHandler:
 
     def next_card(self, chat: Chat, now: float) -> list[Outgoing]:
         """The next card for a chat, if there is news for one and the last is long enough ago."""
-        if self._cards_for == "off":
+        if self._card_policy == "off":
             return []
         sent, news, critical = self._pointers(chat, now)
         if now - sent < PAUSE:
@@ -69,7 +69,7 @@ class CardHandler:
         if worst:  # has a card of its own, and the rest waits for the next one
             chosen = [min(worst, key=_told)]
             critical = _told(chosen[0])
-        elif rest and self._cards_for == "news":
+        elif rest and self._card_policy == "news":
             chosen = sorted(rest, key=lambda group: (-group.count, group.first))
             news = max(map(_told, rest))
         else:
