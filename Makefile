@@ -25,7 +25,7 @@ demo: $(VENV)/simulator
 simulator: $(VENV)/simulator
 	@$(BIN)/wecom-logging simulator
 
-test: $(VENV)/nox
+test: $(VENV)/nox $(VENV)/sdk
 	@$(BIN)/nox $(NOX)
 
 lint: $(VENV)/nox
@@ -56,6 +56,13 @@ $(VENV)/pip: $(VENV)/simulator
 $(VENV)/dev: $(VENV)/pip $(VENV)/nox
 	@echo "Installing what the tests need ..."
 	@$(PIP) --editable ".[redis,simulator]" --group test --group lint
+	@touch $@
+
+# WeCom's library for bots, to try the simulator with. Where npm is not here its test skips.
+$(VENV)/sdk: $(VENV)/simulator
+	@if command -v npm >/dev/null; then \
+	    npm install --prefix $(VENV)/node --no-fund --no-audit --silent "@wecom/aibot-node-sdk@^1.0.7"; \
+	fi
 	@touch $@
 
 $(VENV)/bench: $(VENV)/pip

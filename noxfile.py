@@ -83,7 +83,8 @@ def suite(session: nox.Session) -> None:
     session.install(f"{wheel}[redis,simulator]", *_group("test"), *constraints)
     session.install("--force-reinstall", "--no-deps", str(wheel))  # the version is the same
     _copy_suite(session)
-    session.run("python", "-m", "pytest", *PARALLEL, *session.posargs)
+    modules = {"NODE_PATH": str(ROOT / ".venv" / "node" / "node_modules")}
+    session.run("python", "-m", "pytest", *PARALLEL, *session.posargs, env=modules)
 
 
 @nox.session(python=BETWEEN)

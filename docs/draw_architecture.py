@@ -16,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _SPEC = find_spec("wecom_logging")
-assert _SPEC is not None and _SPEC.origin is not None
+assert _SPEC is not None
+assert _SPEC.origin is not None
 PACKAGE = Path(_SPEC.origin).parent
 PICTURE = Path(__file__).with_name("architecture.svg")
 

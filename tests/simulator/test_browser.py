@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
+from websockets.sync.client import connect
 
 from tests.helpers.simulator_client import Http
 from tests.helpers.support import missing
@@ -311,3 +313,47 @@ def test_a_storm_does_not_stop_it(page: Page, http: Http) -> None:
     assert page.bubbles()[0] == "error 299"
     page.one("#more").click()
     page.until(lambda: len(page.all(".message")) == 200)
+
+
+def test_a_chat_with_a_bot_and_the_buttons_of_its_card(page: Page, server: Simulator) -> None:
+    bot = server.world.config.bot
+    with connect(server.bot_url, proxy=None) as socket:
+
+        def send(cmd: str, req_id: str = "r", **body: Any) -> None:
+            socket.send(json.dumps({"cmd": cmd, "headers": {"req_id": req_id}, "body": body}))
+            assert json.loads(socket.recv(10.0))["errcode"] == 0
+
+        send("aibot_subscribe", bot_id=bot.id, secret=bot.secret)
+        page.until(lambda: page.one("#chat-bot").text == f"{bot.name} is connected")
+        page.one("#chat-text").send_keys("open\n")
+        assert page.wait_for_bubbles(1) == ["open"]
+        said = json.loads(socket.recv(10.0))
+        assert said["body"]["text"]["content"] == f"@{bot.name} open"
+        answer = {"msgtype": "markdown", "markdown": {"content": "- **#40871** KeyError"}}
+        send("aibot_respond_msg", said["headers"]["req_id"], **answer)
+        assert page.wait_for_bubbles(2)[0] == "#40871 KeyError"
+        options = [{"id": "1h", "text": "1 hour"}, {"id": "24h", "text": "24 hours"}]
+        card = {
+            "card_type": "button_interaction", "main_title": {"title": "A new error"},
+            "button_list": [{"text": "Take", "key": "take"}], "task_id": "t",
+            "button_selection": {"question_key": "q", "option_list": options},
+            "card_action": {"type": 2, "appid": "wx1", "pagepath": "a"},
+        }  # fmt: skip
+        chat = server.env("bot")["WECOM_BOT_CHATID"]
+        send("aibot_send_msg", chatid=chat, msgtype="template_card", template_card=card)
+        page.wait_for_bubbles(3)
+        assert "wx1" in page.bubbles()[0]
+        page.one(".controls select").send_keys("24 hours")
+        page.one('.controls [data-key="take"]').click()
+        pressed = json.loads(socket.recv(10.0))
+        event = pressed["body"]["event"]["template_card_event"]
+        assert event["selected_items"]["selected_item"][0]["option_ids"] == {"option_id": ["24h"]}
+        fact = {
+            **card, "card_type": "text_notice", "sub_title_text": "taken", "button_list": [],
+            "button_selection": None, "card_action": {"type": 1, "url": "https://example.com"},
+        }  # fmt: skip
+        update = {"response_type": "update_template_card", "template_card": fact}
+        send("aibot_respond_update_msg", pressed["headers"]["req_id"], **update)
+        page.until(lambda: "taken" in page.bubbles()[0])
+        assert page.all(".controls") == []
+    page.until(lambda: page.one("#chat-bot").text.startswith(f"{bot.name} is not connected"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from wecom_logging.simulator.errcodes import Refusal, parameter
+from wecom_logging.simulator.errcodes import Refusal, parameter, too_long
 
 _NOTICES = ("text_notice", "news_notice")
 _INTERACTIONS = ("button_interaction", "vote_interaction", "multiple_interaction")
@@ -55,6 +55,15 @@ def _check_lists(card: Mapping[str, Any]) -> None:
     buttons = _items(card, "button_list", 6, 40058)
     if card.get("card_type") == "button_interaction" and not buttons:
         raise parameter("button_list is empty")
+    for button in buttons:
+        if not button.get("text"):
+            raise parameter("button_list.text is empty")
+        if len(str(button.get("key") or "").encode("utf-8", "replace")) > 1024:
+            raise too_long("button_list.key", 1024)
+    selection = _part(card, "button_selection")
+    options = _items(selection, "option_list", 10, 40058)
+    if selection and not (selection.get("question_key") and options):
+        raise parameter("button_selection.question_key or option_list is empty")
 
 
 def _check_action(action: object) -> None:
@@ -95,3 +104,27 @@ def card_text(card: Mapping[str, Any]) -> str:
     for part in _items(card, "vertical_content_list", 4, 40058):
         lines += [part.get("title"), part.get("desc")]
     return "\n".join(str(line) for line in lines if line)
+
+
+def buttons(card: Mapping[str, Any]) -> set[str]:
+    """The keys of what can be pressed on the card."""
+    menu, submit = _part(card, "action_menu"), _part(card, "submit_button")
+    pressed = [
+        *_items(card, "button_list", 6, 40058), *_items(menu, "action_list", 3, 40058), submit,
+    ]  # fmt: skip
+    return {str(each["key"]) for each in pressed if each.get("key")}
+
+
+def questions(card: Mapping[str, Any]) -> dict[str, set[str]]:
+    """The lists and boxes on the card by their key, with the ids of their options."""
+    asked = [
+        _part(card, "button_selection"), _part(card, "checkbox"),
+        *_items(card, "select_list", 3, 40058),
+    ]  # fmt: skip
+    return {
+        str(each["question_key"]): {
+            str(option.get("id")) for option in _items(each, "option_list", 20, 40058)
+        }
+        for each in asked
+        if each.get("question_key")
+    }

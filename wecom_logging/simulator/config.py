@@ -1,4 +1,4 @@
-"""What the simulated WeCom consists of: a corporation, its applications and robots.
+"""What the simulated WeCom consists of: a corporation, its applications, robots and bots.
 
 Everything here is a frozen value. A running simulator is changed by giving it another one.
 """
@@ -14,6 +14,9 @@ from typing import Any
 DEFAULT_CORPID = "ww51a1a70f51a1a70f"
 DEFAULT_CORPSECRET = "simulator-corp-secret-opens-nothing-0000001"
 DEFAULT_ROBOT_KEY = "51a1a70f-0000-4000-8000-000000000001"
+DEFAULT_BOT_ID = "aib51a1a70f51a1a70f51a1a70f51a1a70f"
+DEFAULT_BOT_SECRET = "simulator-bot-secret-opens-nothing-00000001"  # noqa: S105  # as it says
+DEFAULT_CHATID = "wr51a1a70f51a1a70f51a1a70f51a1a7"
 DEFAULT_USERS = ("ZhangSan", "LiSi", "WangWu")
 
 
@@ -43,6 +46,28 @@ class Robot:
     name: str = "On-call"
     #: Answers every message with this errcode, as 93004 for a robot that is switched off.
     errcode: int = 0
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A 智能机器人: what a program answers as, over the long connection."""
+
+    id: str = DEFAULT_BOT_ID
+    secret: str = field(default=DEFAULT_BOT_SECRET, repr=False)
+    #: As people have to write it behind `@` in a group.
+    name: str = "On-call bot"
+    #: Made by a super administrator; else it gets encrypted user ids.
+    plain_userids: bool = True
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A group that the bots are in."""
+
+    id: str = DEFAULT_CHATID
+    name: str = "On call"
+    #: Somebody has written to the bots there, so that they may write without being asked.
+    open: bool = True
 
 
 def _choice(*values: bool | int | str, about: str) -> Any:
@@ -110,6 +135,11 @@ class Switches:
         40001, 50003, about="What gettoken answers for a stopped application."
     )
     image_limit_mb: int = _choice(5, 10, about="Size of an image, in MiB.")
+    bot_update_card_action: str = _choice(
+        "required",
+        "optional",
+        about="A bot's update of a card that lacks card_action: 42045, or fine.",
+    )
     italic: bool = _choice(False, True, about="Whether the page shows *italic* in markdown.")
     hex_colours: bool = _choice(
         False, True, about='Whether the page honours <font color="#ff0000"> in markdown.'
@@ -136,6 +166,9 @@ class SimulatorConfig:
     corpid: str = DEFAULT_CORPID
     apps: tuple[App, ...] = (App(),)
     robots: tuple[Robot, ...] = (Robot(),)
+    bots: tuple[Bot, ...] = (Bot(),)
+    #: Groups that bots are in; alone with a bot is every member.
+    chats: tuple[Chat, ...] = (Chat(),)
     users: tuple[str, ...] = DEFAULT_USERS
     parties: Mapping[int, tuple[str, ...]] = field(
         default_factory=lambda: {1: DEFAULT_USERS, 2: ("LiSi", "WangWu")}
@@ -166,3 +199,8 @@ class SimulatorConfig:
     def robot(self) -> Robot:
         """The first robot."""
         return self.robots[0]
+
+    @property
+    def bot(self) -> Bot:
+        """The first bot."""
+        return self.bots[0]

@@ -17,6 +17,8 @@ from wecom_logging.simulator.media import MIB, MediaFile, Upload, check_upload
 #: Bytes of an application's text and markdown, and of a robot's markdown.
 APP_BYTES = 2048
 ROBOT_BYTES = 4096
+#: Bytes of what a bot says.
+BOT_BYTES = 20_480
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,18 @@ class Rules:
     safe: int = 0
 
 
-def check_content(msgtype: object, body: Mapping[str, Any], rules: Rules) -> Content:
-    """The content of `body`; a `Refusal` if WeCom would not take it."""
-    checks = ROBOT_CHECKS if rules.robot else APP_CHECKS
+def check_content(
+    msgtype: object,
+    body: Mapping[str, Any],
+    rules: Rules,
+    checks: Mapping[str, Check] | None = None,
+) -> Content:
+    """The content of `body`; a `Refusal` if WeCom would not take it.
+
+    `checks`: by type; None: those of an application or a robot.
+    """
+    if checks is None:
+        checks = ROBOT_CHECKS if rules.robot else APP_CHECKS
     check = checks.get(msgtype) if isinstance(msgtype, str) else None
     if check is None:
         raise Refusal(40008)
@@ -119,6 +130,13 @@ def _robot_text(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Conte
                 raise parameter(f"text.{key} should be an array")
             mentions += [str(name) for name in names]
     return Content(text, payload, byte_size(text), limit, mentions=tuple(mentions))
+
+
+def _bot_text(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Content:
+    text = _string(payload, "content", 44004, rules)
+    if byte_size(text) > BOT_BYTES:
+        raise too_long(f"{msgtype}.content", BOT_BYTES)
+    return Content(text, payload, byte_size(text), BOT_BYTES)
 
 
 def _media(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Content:
@@ -226,9 +244,9 @@ def _miniprogram(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Cont
     return Content(title, payload, byte_size(title))
 
 
-_Check = Callable[[Mapping[str, Any], str, Rules], Content]
+Check = Callable[[Mapping[str, Any], str, Rules], Content]
 
-APP_CHECKS: dict[str, _Check] = {
+APP_CHECKS: dict[str, Check] = {
     "text": _app_text,
     "markdown": _app_text,
     "image": _media,
@@ -242,7 +260,7 @@ APP_CHECKS: dict[str, _Check] = {
     "template_card": _card,
 }
 
-ROBOT_CHECKS: dict[str, _Check] = {
+ROBOT_CHECKS: dict[str, Check] = {
     "text": _robot_text,
     "markdown": _robot_text,
     "markdown_v2": _robot_text,
@@ -252,3 +270,15 @@ ROBOT_CHECKS: dict[str, _Check] = {
     "voice": _media,
     "template_card": _card,
 }
+
+#: What a bot may send without being asked; an answer may be a stream as well.
+BOT_CHECKS: dict[str, Check] = {
+    "markdown": _bot_text,
+    "image": _media,
+    "voice": _media,
+    "video": _media,
+    "file": _media,
+    "template_card": _card,
+}
+BOT_ANSWER_CHECKS: dict[str, Check] = {**BOT_CHECKS, "stream": _bot_text}
+BOT_WELCOME_CHECKS: dict[str, Check] = {"text": _bot_text, "template_card": _card}

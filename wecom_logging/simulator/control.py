@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, jsonify, request
 
@@ -12,15 +11,20 @@ from wecom_logging.simulator.api import download
 from wecom_logging.simulator.faults import Fault, Faults
 from wecom_logging.simulator.world import World
 
+if TYPE_CHECKING:
+    from wecom_logging.simulator.server import Simulator
+
 Answer = Response | tuple[Response, int]
 
 
-def create_control(world: World, faults: Faults, env: Callable[[str], dict[str, str]]) -> Blueprint:
+def create_control(simulator: Simulator) -> Blueprint:
     """JSON over HTTP for everything that the `Simulator` object does in Python."""
+    world, faults = simulator.world, simulator.faults
     control = Blueprint("control", __name__, url_prefix="/_simulator")
     _messages(control, world)
     _settings(control, world)
     _faults(control, world, faults)
+    _chats(control, simulator)
 
     @control.get("/state")
     def state() -> Answer:
@@ -28,7 +32,9 @@ def create_control(world: World, faults: Faults, env: Callable[[str], dict[str, 
 
     @control.get("/env/<kind>")
     def show_env(kind: str) -> Answer:
-        return jsonify(env(kind)) if kind in ("app", "robot") else abort(404)
+        if kind not in ("app", "robot", "bot"):
+            abort(404)
+        return jsonify(simulator.env(kind))
 
     @control.post("/reset")
     def reset() -> Answer:
@@ -135,6 +141,40 @@ def _faults(control: Blueprint, world: World, faults: Faults) -> None:
     @control.delete("/faults/<int:fault_id>")
     def remove(fault_id: int) -> Answer:
         return jsonify({}) if faults.remove(fault_id) else abort(404)
+
+
+def _chats(control: Blueprint, simulator: Simulator) -> None:
+    @control.post("/say")
+    def say() -> Answer:
+        words = _only(_body(), "text", "user", "chat", "quote")
+        text = words.pop("text", None)
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError("text: there is none")
+        return jsonify({"told": simulator.say(text, **words)})
+
+    @control.post("/press")
+    def press() -> Answer:
+        body = _body()
+        message, key, selected = (body.pop(each, None) for each in ("message", "key", "selected"))
+        if type(message) is not int or not isinstance(key, str):
+            raise ValueError("message, key: an id and the key of a button")
+        if not isinstance(selected, (dict, type(None))):
+            raise ValueError("selected: lists of options by question")
+        lists = {str(q): [str(o) for o in ids] for q, ids in (selected or {}).items()}
+        user = _only(body, "user").get("user")
+        return jsonify({"told": simulator.press(message, key, lists, user)})
+
+    @control.post("/enter")
+    def enter() -> Answer:
+        return jsonify({"told": simulator.enter(**_only(_body(), "user"))})
+
+
+def _only(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The named strings of a body; a `ValueError` about any other thing in it."""
+    for name, value in body.items():
+        if name not in names or not isinstance(value, str):
+            raise ValueError(f"{name}: is not known here, or no text")
+    return body
 
 
 def _number(name: str, default: float) -> float:

@@ -79,6 +79,10 @@ TEXTS: dict[int, str] = {
     301002: "not allow operate another agent with this accesstoken",
     301019: "invalid md5",
     701099: "no valid licence",
+    846605: "invalid req_id",
+    846608: "stream message expired",
+    846609: "not subscribed",
+    853000: "invalid bot secret",
 }
 
 _counter = itertools.count(1)

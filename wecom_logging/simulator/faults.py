@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_type_hints
 Kind = Literal[
     "status", "empty", "garbage", "flood", "redirect", "reset", "hang", "slow", "drip", "cut",
     "errcode", "dead_token", "drop", "outage",
+    "kick", "unsubscribe", "deaf", "twice", "half_open", "unknown",
 ]  # fmt: skip
 
 KINDS: dict[str, str] = {
@@ -29,9 +30,18 @@ KINDS: dict[str, str] = {
     "dead_token": "the access token dies first; `errcode` is 42001 or 40014",
     "drop": "errcode 0, and nobody gets the message",
     "outage": "every connection is reset, as if WeCom were not there",
+    "kick": "another client of the bot takes over: `disconnected_event`, then the end",
+    "unsubscribe": "the open connection is not subscribed any more: 846609",
+    "deaf": "the subscription succeeds, and groups are not heard until the next one",
+    "twice": "the frame comes twice",
+    "half_open": "nothing is answered or told any more, and the connection stays open",
+    "unknown": "a frame with a `cmd` that nobody knows comes first",
 }
+#: Faults that only a bot's long connection has, and those that only HTTP has.
+_BOT_ONLY = ("kick", "unsubscribe", "deaf", "twice", "half_open", "unknown")
+_HTTP_ONLY = ("status", "empty", "redirect", "drip", "cut", "dead_token")
 #: Faults of the way back: by default the call itself is processed.
-_LATE = ("slow", "drip", "dead_token", "drop")
+_LATE = ("slow", "drip", "dead_token", "drop", "unsubscribe", "deaf", "twice", "unknown")
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class Fault:
     """
 
     kind: Kind
-    #: Path below `/cgi-bin/`, such as "message/send"; "*" is every call.
+    #: Path below `/cgi-bin/`, such as "message/send", or `cmd` of a frame; "*" is every call.
     call: str = "*"
     #: How many calls it strikes; None: all.
     times: int | None = None
@@ -82,6 +92,11 @@ class Fault:
             allowed.add(int)
         if name != "kind" and type(value) not in allowed:
             raise ValueError(f"{name}: {value!r} has the wrong type")
+
+    def strikes(self, call: str) -> bool:
+        """Whether this call can be struck by it."""
+        frame = call == "ping" or call.startswith("aibot_")
+        return self.call in ("*", call) and self.kind not in (_HTTP_ONLY if frame else _BOT_ONLY)
 
     @property
     def processes(self) -> bool:
@@ -134,7 +149,7 @@ class Faults:
         with self._lock:
             self._active = [each for each in self._active if not each.over(now)]
             for active in self._active:
-                if active.fault.call not in ("*", call):
+                if not active.fault.strikes(call):
                     continue
                 if active.passed < active.fault.after:
                     active.passed += 1

@@ -12,22 +12,22 @@ from typing import Any, Literal
 from wecom_logging.simulator.media import MediaFile
 
 Raw = bytes
-Fate = Literal["delivered", "dropped", "duplicate", "recalled"]
+Fate = Literal["delivered", "dropped", "duplicate", "recalled", "said"]
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message that WeCom accepted with errcode 0."""
+    """One message that WeCom accepted with errcode 0, or that somebody wrote to a bot."""
 
     #: Counts up from 1; never used twice.
     id: int
     #: Seconds since the epoch, by the simulator's clock.
     time: float
-    #: "app" (`message/send`) or "robot" (`webhook/send`).
-    source: Literal["app", "robot"]
-    #: Name of the application or robot.
+    #: "app" (`message/send`), "robot" (`webhook/send`), "bot" (the long connection), "person".
+    source: Literal["app", "robot", "bot", "person"]
+    #: Name of the application, robot or bot; the person's user id.
     sender: str
-    #: The agentid in digits, or the last four characters of the robot's key.
+    #: The agentid in digits, the last four characters of the robot's key, the chat of a bot.
     destination: str
     msgtype: str
     #: What can be read: the text after WeCom's cut, a card's lines, a file's name.
@@ -46,7 +46,8 @@ class Message:
     #: Members whose limit was exceeded: WeCom drops it for them and says errcode 0.
     dropped_for: tuple[str, ...]
     #: "delivered" to somebody; "dropped" in silence; a "duplicate" that was held back;
-    #: "recalled" afterwards. In all of these the client was told errcode 0.
+    #: "recalled" afterwards. In all of these the client was told errcode 0. "said" is what
+    #: people write.
     fate: Fate
     mentions: tuple[str, ...]
     file: MediaFile | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -19,6 +19,7 @@ from wecom_logging.simulator.config import SimulatorConfig
 from wecom_logging.simulator.control import create_control
 from wecom_logging.simulator.faults import Faults
 from wecom_logging.simulator.inbox import Call, Message
+from wecom_logging.simulator.long_connection import LongConnection
 from wecom_logging.simulator.page import create_page
 from wecom_logging.simulator.robot_calls import ROBOT_CALLS
 from wecom_logging.simulator.wire import Server
@@ -40,24 +41,28 @@ class Simulator:
             (message,) = simulator.wait_for(1)
             assert "payment" in message.content
 
-    Safe to use from any thread. `port` 0 takes a free one. Its state outlives `stop`, so
-    that a WeCom which is not there for a while is `stop` and `start`.
+    Safe to use from any thread. `port` and `bot_port` (of the bots' long connection) 0 take
+    free ones. Its state outlives `stop`, so that a WeCom which is not there for a while is
+    `stop` and `start`.
     """
 
     def __init__(
         self,
         port: int = 0,
         *,
+        bot_port: int = 0,
         config: SimulatorConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.port = port
+        self.bot_port = bot_port
         self.clock = clock or Clock()
         self.world = World(config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS})
         self.faults = Faults(self.clock.now, self.world.inbox.touch)
         #: Set while it is not running: whoever streams or waits gives up.
         self.stopping = threading.Event()
         self._app = create_app(self)
+        self._long_connection = LongConnection(self.world, self.faults, self.stopping)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -66,9 +71,12 @@ class Simulator:
         if self._server is not None:
             return self
         self.stopping.clear()
-        with _listen(self.port) as listener:
-            self.port = listener.getsockname()[1]
+        with _listen(self.port) as listener, _listen(self.bot_port) as bot_listener:
+            self.port, self.bot_port = (
+                each.getsockname()[1] for each in (listener, bot_listener)
+            )  # fmt: skip
             self._server = Server(listener, self._app, self._pause)
+            self._long_connection.start(bot_listener.dup())
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.05},
@@ -87,6 +95,7 @@ class Simulator:
         self.faults.release()
         self.world.inbox.touch()
         server.stop()
+        self._long_connection.stop()
         thread.join()
 
     @contextmanager
@@ -114,9 +123,21 @@ class Simulator:
         """`http://127.0.0.1:PORT`, without a slash at its end."""
         return f"http://{HOST}:{self.port}"
 
+    @property
+    def bot_url(self) -> str:
+        """`ws://127.0.0.1:PORT`: where bots connect."""
+        return f"ws://{HOST}:{self.bot_port}"
+
     def env(self, kind: str = "app") -> dict[str, str]:
-        """Environment variables that point a program here, as an "app" or as a "robot"."""
+        """Environment variables that point a program here, as an "app", "robot" or "bot"."""
         config = self.world.config
+        if kind == "bot":
+            return {
+                "WECOM_BOT_URL": self.bot_url,
+                "WECOM_BOT_ID": config.bot.id,
+                "WECOM_BOT_SECRET": config.bot.secret,
+                "WECOM_BOT_CHATID": config.chats[0].id,
+            }
         if kind == "robot":
             return {"WECOM_API_BASE": self.url, "WECOM_WEBHOOK_KEY": config.robot.key}
         return {
@@ -142,7 +163,7 @@ class Simulator:
     @property
     def accepted(self) -> list[Message]:
         """All that was answered with errcode 0: also dropped, duplicate and recalled ones."""
-        return self.world.inbox.messages()
+        return [each for each in self.world.inbox.messages() if each.fate != "said"]
 
     @property
     def dropped(self) -> list[Message]:
@@ -169,6 +190,37 @@ class Simulator:
     def _summary(self) -> str:
         calls = [f"{each.name} -> {each.fault or each.told}" for each in self.calls()[-5:]]
         return f"{len(self.messages)} messages arrived, last calls: {', '.join(calls) or 'none'}"
+
+    # What people do in the chats of the first bot. Each returns whether a bot was told.
+
+    def say(
+        self, text: str, user: str | None = None, chat: str | None = None, quote: str = ""
+    ) -> bool:
+        """Somebody writes: to the group, or alone with the bot if `chat` is "".
+
+        A `ValueError` names an unknown user or chat.
+        """
+        return self._long_connection.tell(lambda: self.world.chats.say(text, user, chat, quote))
+
+    def press(
+        self,
+        message: int | Message,
+        key: str,
+        selected: Mapping[str, list[str]] | None = None,
+        user: str | None = None,
+    ) -> bool:
+        """Somebody presses a button of a card, with these options by question.
+
+        A `ValueError` says that there is no such button, option or user.
+        """
+        number = message if isinstance(message, int) else message.id
+        return self._long_connection.tell(
+            lambda: self.world.chats.press(number, key, selected, user)
+        )
+
+    def enter(self, user: str | None = None) -> bool:
+        """Somebody opens the chat with the bot."""
+        return self._long_connection.tell(lambda: self.world.chats.enter(user))
 
     # What happens to it.
 
@@ -220,7 +272,7 @@ def create_app(simulator: Simulator) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_blueprint(create_api(simulator.world, simulator.faults))
-    app.register_blueprint(create_control(simulator.world, simulator.faults, simulator.env))
+    app.register_blueprint(create_control(simulator))
     app.register_blueprint(create_page(simulator.world, simulator.faults, simulator.stopping))
 
     @app.before_request
@@ -265,7 +317,7 @@ def serve(
     `simulator.url`. A port that is taken is a `ConfigurationError`.
     """
     out = out or sys.stdout
-    simulator = Simulator(port, config=config)
+    simulator = Simulator(port, bot_port=_beside(port), config=config)
     try:
         simulator.start()
     except (OSError, OverflowError) as error:
@@ -285,6 +337,17 @@ def serve(
     return 0
 
 
+def _beside(port: int) -> int:
+    """The next port, so that the bots' address stays as well; a free one if it is taken."""
+    if not port:
+        return 0
+    try:
+        with _listen(port + 1):
+            return port + 1
+    except (OSError, OverflowError):
+        return 0
+
+
 def _greeting(simulator: Simulator) -> str:
     def exports(kind: str) -> str:
         return "\n".join(f"  export {key}={value}" for key, value in simulator.env(kind).items())
@@ -293,5 +356,6 @@ def _greeting(simulator: Simulator) -> str:
         f"A local WeCom, its inbox at {simulator.url}\n\n"
         f"Point an application at it:\n\n{exports('app')}\n\n"
         f"or a group robot:\n\n{exports('robot')}\n\n"
+        f"and, to answer from the phone, a bot:\n\n{exports('bot')}\n\n"
         "Ctrl-C stops it.\n"
     )

@@ -23,8 +23,13 @@ def message(each: Message, world: World) -> Json:
         for field in dataclasses.fields(each)
         if field.name not in ("file", "raw")
     }
+    # What a bot says is markdown_v2, whatever the type is called.
+    said = each.source == "bot" and each.msgtype in ("markdown", "stream")
     data["tree"] = markup.render(
-        each.msgtype, each.shown, world.config.switches, robot=each.source == "robot"
+        "markdown_v2" if said else each.msgtype,
+        each.shown,
+        world.config.switches,
+        robot=each.source != "app",
     )
     data["raw"] = each.raw.decode("utf-8", "replace")
     data["file"] = each.file and {
@@ -88,6 +93,11 @@ def budgets(world: World) -> list[Json]:
                 "minute": _window(gate.window, now),
                 "closed_for": max(0.0, gate.closed_until - now),
             })  # fmt: skip
+        for (_, chat), quota in world.bots.quotas.items():
+            rows.append({
+                "source": "bot", "destination": chat[-4:], "member": "",
+                "minute": _window(quota.minute, now), "hour": _window(quota.hour, now),
+            })  # fmt: skip
         for agentid, daily in world.daily.items():
             rows.append({
                 "source": "app", "destination": str(agentid), "member": "",
@@ -141,6 +151,12 @@ def state(world: World, active: Faults) -> Json:
                 {"key_ends_in": each.key[-4:], "name": each.name, "errcode": each.errcode}
                 for each in world.config.robots
             ],
+            "bots": [
+                {"id": each.id, "name": each.name, "connected": world.bots.connected(each.id)}
+                for each in world.config.bots
+            ],
+            "chats": [{"id": each.id, "name": each.name} for each in world.config.chats],
+            "users": list(world.config.users),
             "clock": clock(world),
             "calls": calls(world),
             "tokens": tokens(world),
@@ -154,5 +170,6 @@ def state(world: World, active: Faults) -> Json:
 def _fates(world: World) -> Mapping[str, int]:
     counts = {"delivered": 0, "dropped": 0, "duplicate": 0, "recalled": 0}
     for each in world.inbox.messages():
-        counts[each.fate] += 1
+        if each.fate in counts:
+            counts[each.fate] += 1
     return counts

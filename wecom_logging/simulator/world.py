@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from wecom_logging.simulator import lenient
+from wecom_logging.simulator.bots import Bots
 from wecom_logging.simulator.budgets import HOUR, MINUTE, Counter, Daily, Gate, Quota, Window
+from wecom_logging.simulator.chats import Chats
 from wecom_logging.simulator.clock import Clock
 from wecom_logging.simulator.config import App, Robot, SimulatorConfig
 from wecom_logging.simulator.duplicates import Duplicates
@@ -80,6 +82,8 @@ class World:
             self.banned: dict[str, float] = {}
             self._frequency: dict[tuple[str, str], tuple[Counter, Counter]] = {}
             self._debug = Gate(Window(5, MINUTE))
+            self.bots = Bots(self)
+            self.chats = Chats(self, self.bots)
             self.inbox.clear()
 
     def answer(self, request: Request) -> Body | MediaFile:

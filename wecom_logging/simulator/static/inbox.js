@@ -32,7 +32,8 @@ function searched(message) {
     && (!sender || senderOf(message) === sender);
 }
 
-const senderOf = (message) => `${message.source} ${message.destination}`;
+const senderOf = (message) =>
+  `${message.source === "person" ? "bot" : message.source} ${message.destination}`;
 
 function draw() {
   const found = messages.filter(searched);
@@ -69,8 +70,29 @@ function drawState() {
   const senders = [
     ...state.apps.map((app) => [`app ${app.agentid}`, `${app.name} (${app.agentid})`]),
     ...state.robots.map((robot) => [`robot ${robot.key_ends_in}`, `${robot.name} (🤖)`]),
+    ...state.chats.map((chat) => [`bot ${chat.id}`, `${chat.name} (💬)`]),
   ];
   options(get("sender"), [["", say("everybody")], ...senders]);
+  drawChat();
+}
+
+function drawChat() {
+  const [bot] = state.bots;
+  options(get("chat-user"), state.users.map((user) => [user, user]));
+  options(get("chat-where"), [...state.chats.map((chat) => [chat.id, chat.name]),
+    ["private", say("chatPrivate")]]);
+  get("chat-bot").textContent = say(bot.connected ? "botThere" : "botAway", bot.name);
+  get("chat-bot").className = bot.connected ? "good" : "";
+}
+
+async function speakToTheBot(event) {
+  event.preventDefault();
+  const text = get("chat-text").value.trim();
+  if (!text) return;
+  get("chat-text").value = "";
+  const where = get("chat-where").value;
+  await api("POST", "say", { text, user: get("chat-user").value,
+    chat: where === "private" ? "" : where });
 }
 
 function options(select, pairs) {
@@ -83,7 +105,7 @@ function options(select, pairs) {
 }
 
 async function drawConnect() {
-  const blocks = await Promise.all([["app", "asApp"], ["robot", "asRobot"]].map(
+  const blocks = await Promise.all([["app", "asApp"], ["robot", "asRobot"], ["bot", "asBot"]].map(
     async ([kind, word]) => {
       const env = await api("GET", `env/${kind}`);
       const text = Object.entries(env).map(([key, value]) => `export ${key}=${value}`).join("\n");
@@ -101,8 +123,10 @@ function drawAll() {
   for (const each of document.querySelectorAll("[data-word]")) {
     each.textContent = say(each.dataset.word);
   }
-  get("search").placeholder = say("search");
-  get("search").setAttribute("aria-label", say("search"));
+  for (const each of document.querySelectorAll("[data-placeholder]")) {
+    each.placeholder = say(each.dataset.placeholder);
+    each.setAttribute("aria-label", say(each.dataset.placeholder));
+  }
   for (const each of document.querySelectorAll("[data-label]")) {
     each.setAttribute("aria-label", say(each.dataset.label));
     each.title = say(each.dataset.label);
@@ -145,6 +169,7 @@ function start() {
   get("clear").addEventListener("click", () => api("DELETE", "messages"));
   get("more").addEventListener("click", () => { shown += PAGE; draw(); });
   get("search").addEventListener("input", draw);
+  get("chat").addEventListener("submit", speakToTheBot);
   for (const id of ["sender", "level"]) get(id).addEventListener("change", draw);
   for (const button of document.querySelectorAll(".tabs button")) {
     button.addEventListener("click", () => { document.body.dataset.tab = button.dataset.tab; });

@@ -1,6 +1,6 @@
 // One message as a phone shows it, with what the phone hides one click away.
 
-import { h, number } from "./dom.js";
+import { api, h, number } from "./dom.js";
 import { say } from "./words.js";
 
 const PLAIN = new Set(["b", "i", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li",
@@ -52,22 +52,24 @@ function link(href, inner, properties = {}) {
 
 /** The whole message: who, bubble, and what WeCom did with it. */
 export function showMessage(message) {
-  return h("article", { class: `message ${message.fate}`, "data-id": message.id },
+  const name = `message ${message.fate} from-${message.source}`;
+  return h("article", { class: name, "data-id": message.id },
     avatar(message),
     h("div", { class: "body" }, who(message), bubble(message), fate(message), details(message)));
 }
 
 function avatar(message) {
   return h("div", { class: `avatar ${message.source}`, "aria-hidden": true },
-    message.source === "robot" ? "🤖" : [...message.sender][0] || "?");
+    ["robot", "bot"].includes(message.source) ? "🤖" : [...message.sender][0] || "?");
 }
 
 function who(message) {
   const kind = say(message.source);
-  const name = message.source === "robot" ? `${kind} …${message.destination}`
-    : `${kind} ${message.destination}`;
+  const name = { robot: `${kind} …${message.destination}`, app: `${kind} ${message.destination}` }[
+    message.source] || kind;
   const asked = Object.entries(message.recipients)
-    .map(([field, ids]) => (field === "touser" ? ids : `${field.slice(2)} ${ids}`)).join(", ");
+    .map(([field, ids]) => (["touser", "chat"].includes(field) ? ids : `${field.slice(2)} ${ids}`))
+    .join(", ");
   const time = new Date(message.time * 1000);
   return h("div", { class: "who" },
     h("b", {}, message.sender), h("span", { class: "kind" }, name),
@@ -90,6 +92,7 @@ const CONTENT = {
   text: (message) => [...build(message.tree), cut(message)],
   markdown: (message) => [...build(message.tree), cut(message)],
   markdown_v2: (message) => build(message.tree),
+  stream: (message) => build(message.tree),
   textcard: (message) => [
     h("h4", {}, message.shown.title), ...build(message.tree),
     link(message.shown.url, message.shown.btntxt, { class: "action" })],
@@ -99,7 +102,7 @@ const CONTENT = {
   mpnews: (message) => message.shown.articles.map((each) => h("div", { class: "row" },
     h("span", { class: "article" }, h("b", {}, each.title), h("small", {}, each.digest)),
     h("span", { class: "thumb" }, "🖼"))),
-  template_card: (message) => templateCard(message.shown),
+  template_card: (message) => templateCard(message.shown, message.source === "bot" && message.id),
   file: (message) => [fileRow(message)],
   video: (message) => [fileRow(message)],
   voice: (message) => [fileRow(message)],
@@ -122,7 +125,38 @@ function fileRow(message) {
     h("span", { class: "thumb" }, (message.file.name.match(/\.(\w{1,4})$/) || [])[1] || "📄"));
 }
 
-function templateCard(card) {
+/** What can be chosen and pressed on a bot's card; elsewhere it only looks so. */
+function controls(card, id) {
+  const asked = [card.button_selection, card.checkbox, ...(card.select_list || [])].filter(Boolean);
+  const lists = asked.map((each) => h("select", { "aria-label": each.title || each.question_key,
+    "data-question": each.question_key, multiple: each === card.checkbox && each.mode === 1 },
+  (each.option_list || []).map((option) => h("option", { value: option.id,
+    selected: option.id === each.selected_id || option.is_checked }, option.text))));
+  const pressed = [...(card.button_list || []), card.submit_button].filter(Boolean);
+  const buttons = pressed.map((each) => (id ? h("button", { type: "button", "data-key": each.key,
+    class: `press style-${Number(each.style) || 1}`, onclick: () => press(id, each.key, lists) },
+  each.text) : h("span", { class: "chip" }, each.text)));
+  if (!lists.length && !buttons.length) return null;
+  return h("div", { class: "controls" }, lists, h("div", { class: "buttons" }, buttons));
+}
+
+function press(id, key, lists) {
+  const selected = Object.fromEntries(lists.map((each) => [each.dataset.question,
+    [...each.selectedOptions].map((option) => option.value)]));
+  const user = document.getElementById("chat-user").value;
+  return api("POST", "press", { message: id, key, selected, user });
+}
+
+/** Where a card or a jump leads: a page, or a mini-program, which only a phone can open. */
+function jump(target, words) {
+  if (target.type === 2 || target.appid) {
+    return h("span", { class: "action", title: target.pagepath }, `${words} `,
+      h("small", {}, `${say("miniProgram")} ${target.appid}`));
+  }
+  return target.url ? link(target.url, words, { class: "action" }) : null;
+}
+
+function templateCard(card, id) {
   const source = card.source || {};
   const title = card.main_title || {};
   const big = card.emphasis_content || {};
@@ -133,8 +167,7 @@ function templateCard(card) {
       : h("span", {}, each.value ?? "")));
   const parts = (card.vertical_content_list || []).map((each) => h("div", {},
     h("b", {}, each.title || ""), text("p", "card-gray", each.desc)));
-  const jumps = (card.jump_list || []).map((each) => link(each.url, each.title, { class: "action" }));
-  const buttons = (card.button_list || []).map((each) => h("span", { class: "chip" }, each.text));
+  const jumps = (card.jump_list || []).map((each) => jump(each, each.title));
   return [
     source.desc ? h("p", { class: `source colour-${Number(source.desc_color) || 0}` }, source.desc)
       : null,
@@ -143,8 +176,7 @@ function templateCard(card) {
     quote.title || quote.quote_text ? h("blockquote", {}, text("b", "", quote.title),
       text("p", "", quote.quote_text)) : null,
     text("p", "", card.sub_title_text), ...rows, ...parts,
-    buttons.length ? h("p", {}, buttons) : null, ...jumps,
-    card.card_action?.url ? link(card.card_action.url, say("details"), { class: "action" }) : null,
+    controls(card, id), ...jumps, card.card_action ? jump(card.card_action, say("details")) : null,
   ].filter(Boolean);
 }
 
@@ -180,6 +212,7 @@ function facts(message) {
 
 function details(message) {
   const pretty = (value) => h("pre", {}, JSON.stringify(value, null, 2));
+  if (message.source === "person") return null;
   const element = h("details", {}, h("summary", { class: "facts" }, facts(message),
     h("span", { class: "open" }, say("raw"))));
   // Built when it is opened: there may be a thousand messages on the page.

@@ -4,7 +4,8 @@ import { api, duration, h, number } from "./dom.js";
 import { about, say } from "./words.js";
 
 const CALLS = ["*", "gettoken", "message/send", "media/upload", "agent/get", "webhook/send",
-  "webhook/upload_media"];
+  "webhook/upload_media", "aibot_subscribe", "ping", "aibot_msg_callback", "aibot_event_callback",
+  "aibot_respond_msg", "aibot_respond_update_msg", "aibot_send_msg"];
 const TIMES = {
   once: { times: 1 }, thrice: { times: 3 }, minute: { seconds: 60 }, always: {},
 };
@@ -55,7 +56,8 @@ function choice(values, label, chosen) {
 
 function faultForm() {
   const kinds = ["outage", "status", "reset", "hang", "slow", "cut", "garbage", "empty", "drip",
-    "redirect", "flood", "errcode", "dead_token", "drop"];
+    "redirect", "flood", "errcode", "dead_token", "drop", "kick", "unsubscribe", "deaf", "twice",
+    "half_open", "unknown"];
   const kind = choice(kinds.map((each) => [each, say(`kinds.${each}`)]), say("faults"));
   const call = choice(CALLS.map((each) => [each, each === "*" ? say("everyCall") : each]),
     say("faultCall"));

@@ -1,0 +1,219 @@
+"""The command `bot`: settings, pairing, checks, and its end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.bot_store import FakeStore
+from wecom_logging._bot.pairing import Chat, Pairings, Scope
+from wecom_logging._bot.store import BotStoreError
+from wecom_logging._cli import CommandError, bot
+from wecom_logging.errors import ConfigurationError
+from wecom_logging.simulator import Simulator
+
+PROGRAM = Path(__file__).with_name("bot_program.py")
+SECRET = "bot-secret-of-a-test-opens-nothing"
+ENV = {"WECOM_BOT_ID": "bot-1", "WECOM_BOT_SECRET": SECRET}
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
+    store = FakeStore(time.time)
+
+    @contextmanager
+    def opened(environ: Mapping[str, str]) -> Iterator[FakeStore]:
+        yield store
+
+    monkeypatch.setattr(bot, "opened_store", opened)
+    return store
+
+
+def call(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    bot.register(parser.add_subparsers())
+    args = parser.parse_args(["bot", *arguments])
+    status: int = args.run(args)
+    return status
+
+
+@contextmanager
+def started(sim: Simulator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    env = {**os.environ, **sim.env("bot"), "WECOM_LANGUAGE": "zh"}
+    command = [sys.executable, "-u", str(PROGRAM), *arguments]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def line_with(program: subprocess.Popen[str], words: str) -> str:
+    assert program.stdout is not None
+    return next(line for line in program.stdout if words in line)
+
+
+def test_from_the_code_to_the_first_answer(sim: Simulator) -> None:
+    with started(sim, "--pair", "--app", "pay") as program:
+        found = re.fullmatch(r"pairing code: (\d{6})\n", line_with(program, "pairing code"))
+        assert found
+        line_with(program, "connected as")
+        sim.say(f"绑定 {found[1]}")
+        assert "已绑定：pay" in sim.wait_for(1, 20.0)[0].content
+        sim.say("静默 40871 2h")
+        assert "静默 #40871" in sim.wait_for(2, 20.0)[1].content
+        assert "silence #40871" in line_with(program, "silence")
+        command = Path(f"/proc/{program.pid}/cmdline").read_bytes().decode()
+        assert sim.env("bot")["WECOM_BOT_SECRET"] not in command
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("connected", [True, False])
+def test_it_ends_at_once(sim: Simulator, number: signal.Signals, connected: bool) -> None:
+    if not connected:
+        sim.stop()
+    with started(sim) as program:
+        line_with(program, "connected as" if connected else "no connection")
+        began = time.monotonic()
+        program.send_signal(number)
+        assert program.wait(10.0) == 0
+        assert time.monotonic() - began < 1.5
+
+
+def test_check(
+    sim: Simulator, store: FakeStore, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, value in sim.env("bot").items():
+        monkeypatch.setenv(name, value)
+    assert call("--check") == 1
+    assert "✓ id and secret\n✗ no chat is paired" in capsys.readouterr().out
+    Pairings(store).add(Chat("wr1", Scope(("pay",)), by="wo" + "x" * 30))
+    assert call("--check") == 0
+    out = capsys.readouterr().out
+    assert "✓ paired with a chat" in out
+    assert "user ids come encrypted" in out
+    monkeypatch.setenv("WECOM_BOT_USERS", "zhangsan=张三")
+    assert call("--check") == 1
+    assert "nobody of WECOM_BOT_USERS" in capsys.readouterr().out
+    monkeypatch.setenv("WECOM_BOT_SECRET", "wrong")
+    assert call("--check") == 1
+    assert "errcode 853000" in capsys.readouterr().out
+
+
+def test_check_takes_no_connection_from_a_bot_that_runs(
+    sim: Simulator, store: FakeStore, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, value in sim.env("bot").items():
+        monkeypatch.setenv(name, value)
+    store.hold(f"bot lease {sim.env('bot')['WECOM_BOT_ID']}", "somebody", 60.0)
+    call("--check")
+    assert "not tried" in capsys.readouterr().out
+    assert sim.calls() == []
+
+
+def test_chats_and_remove(store: FakeStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--chats") == 0
+    assert "No chat is paired" in capsys.readouterr().out
+    Pairings(store).add(Chat("wr1", Scope(("pay",), ("prod",)), "静默 助手\x1b[31m", "zhangsan"))
+    call("--chats")
+    out = capsys.readouterr().out
+    assert out.startswith("wr1 pay prod @静默 助手 paired by zhangsan ")
+    assert "\x1b" not in out
+    assert call("--remove", "wr1") == 0
+    with pytest.raises(CommandError, match="wr1"):
+        call("--remove", "wr1")
+
+
+def test_status(sim: Simulator, store: FakeStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--status") == 1
+    found = bot.settings({**sim.env("bot")})
+    runner = bot.made(found, store)
+    runner._tell("connected")
+    assert call("--status") == 0
+    assert "connected, process" in capsys.readouterr().out
+    runner._tell("stopped")
+    assert call("--status") == 1
+
+
+def test_the_store_away(store: FakeStore) -> None:
+    store.away = True
+    with pytest.raises(CommandError, match="cannot be reached"):
+        call("--chats")
+    with pytest.raises(BotStoreError):
+        store.groups()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"WECOM_BOT_ID": ""}, "WECOM_BOT_ID"),
+        ({"WECOM_BOT_SECRET": ""}, "WECOM_BOT_SECRET"),
+        ({"WECOM_BOT_SECRET_FILE": "/nowhere"}, "both set"),
+        ({"WECOM_BOT_SECRET": "", "WECOM_BOT_SECRET_FILE": "/nowhere"}, "cannot read"),
+        ({"WECOM_BOT_SECRET": f"{SECRET} x"}, "one word"),
+        ({"WECOM_BOT_URL": "https://wecom"}, "wss://host"),
+        ({"WECOM_BOT_URL": f"wss://user:{SECRET}@wecom"}, "wss://host"),
+        ({"WECOM_BOT_CARDS": "all"}, "WECOM_BOT_CARDS"),
+        ({"WECOM_TIMEZONE": "Nowhere/Town"}, "WECOM_TIMEZONE"),
+        ({"WECOM_LANGUAGE": "fr"}, "WECOM_LANGUAGE"),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_secret_is_not(change: dict[str, str], rule: str) -> None:
+    with pytest.raises(ConfigurationError, match=rule) as caught:
+        bot.settings({**ENV, **change})
+    assert SECRET not in str(caught.value)
+
+
+def test_the_secret_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    found = bot.settings({"WECOM_BOT_ID": "bot-1", "WECOM_BOT_SECRET_FILE": str(file)})
+    assert found.secret.value == SECRET
+    assert SECRET not in repr(found)
+
+
+def test_an_address_that_is_not_encrypted_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    bot.settings({**ENV, "WECOM_BOT_URL": "ws://wecom.example"})
+    assert "not encrypted" in capsys.readouterr().out
+    bot.settings({**ENV, "WECOM_BOT_URL": "ws://127.0.0.1:1"})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("written", ["zhangsan,zhangsan=x", "=张三", "a,,=b"])
+def test_users_written_wrongly(written: str) -> None:
+    from wecom_logging._bot.users import Users
+
+    with pytest.raises(ConfigurationError, match="WECOM_BOT_USERS"):
+        Users.parse(written)
+
+
+def test_stopped_in_the_middle_of_a_press_and_continued(sim: Simulator) -> None:
+    """The press is acted upon once, and told although the card cannot be changed any more."""
+    with started(sim, "--pair") as program:
+        code = line_with(program, "pairing code").split()[-1]
+        line_with(program, "connected as")
+        sim.say(f"绑定 {code}")
+        sim.wait_for(1, 20.0)
+        sim.say("open")  # from then on there is news
+        card = sim.wait_for(3, 20.0)[-1]
+        assert card.shown["card_type"] == "button_interaction"
+        program.send_signal(signal.SIGSTOP)
+        assert sim.press(card, "take")
+        sim.clock.advance(6.0)
+        program.send_signal(signal.SIGCONT)
+        told = sim.wait_for(4, 20.0)[-1]
+        assert re.fullmatch(r"#40871 ZhangSan \d\d:\d\d 接手", told.content)
+        assert sim.messages[2].shown["card_type"] == "button_interaction"
+        assert "take #40871" in line_with(program, "take")

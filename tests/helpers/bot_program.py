@@ -1,0 +1,44 @@
+"""`wecom-logging bot` on a store in memory, as a program of its own: `bot_program.py ARGUMENTS`.
+
+Its error is news once somebody has asked for what is open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from tests.helpers.bot_store import FakeStore
+from wecom_logging._bot.store import Group
+from wecom_logging._cli import bot
+
+
+@contextmanager
+def opened_store(environ: Mapping[str, str]) -> Iterator[FakeStore]:
+    store = FakeStore(time.time)
+    store.add("40871")
+    groups = store.groups
+
+    def asked() -> Sequence[Group]:
+        if not store.all["40871"].news_at:
+            store.add("40871", news_at=time.time())
+        return groups()
+
+    store.groups = asked  # type: ignore[method-assign]
+    yield store
+
+
+def main() -> int:
+    bot.opened_store = opened_store  # type: ignore[assignment]
+    parser = argparse.ArgumentParser()
+    bot.register(parser.add_subparsers())
+    args = parser.parse_args(["bot", *sys.argv[1:]])
+    status: int = args.run(args)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""A store for the bot's tests, in memory, with the rules that the bot relies on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, Group, Rejection, Result
+
+PAY, SHOP = App("pay", "prod"), App("shop", "prod")
+NOW = 1_772_565_360.0  # 2026-03-04 03:16 in Shanghai
+
+
+class FakeStore:
+    """Groups and marks as a store would have them."""
+
+    def __init__(self, clock: Callable[[], float] = lambda: NOW) -> None:
+        self.clock = clock
+        self.all: dict[str, Group] = {}
+        self.acts: list[Action] = []
+        self.keys: set[str] = set()
+        self.notes: dict[str, tuple[str, float]] = {}
+        self.leases: dict[str, tuple[str, float]] = {}
+        self.quiet: dict[App, float] = {}
+        self.details: dict[str, str] = {}
+        self.away = False
+        self.before: list[tuple[Action, dict[str, Group]]] = []
+
+    def add(self, number: str, app: App = PAY, **fields: object) -> Group:
+        values: dict[str, object] = {
+            "type": "ConnectTimeout", "text": "payment failed", "place": "pay/gateway.py:41 post",
+            "count": 300, "first": self.clock() - 600, "last": self.clock(), **fields,
+        }  # fmt: skip
+        self.all[number] = Group(number, app, **values)  # type: ignore[arg-type]
+        return self.all[number]
+
+    def _reach(self) -> None:
+        if self.away:
+            raise BotStoreError("no route to the store")
+
+    # Alerts.
+
+    def groups(self) -> Sequence[Group]:
+        self._reach()
+        return list(self.all.values())
+
+    def news(self, after: float) -> Sequence[Group]:
+        self._reach()
+        return [g for g in self.all.values() if (g.news_at or 0.0) > after and not g.over]
+
+    def apps(self) -> Sequence[App]:
+        self._reach()
+        return list(dict.fromkeys(group.app for group in self.all.values()))
+
+    def mark(self, act: Action) -> Result:
+        self._reach()
+        if act.key in self.keys:
+            return Result(act.ids)
+        self.keys.add(act.key)
+        done: list[str] = []
+        refused: dict[str, Rejection] = {}
+        before = {each: self.all[each] for each in act.ids if each in self.all}
+        for each in act.ids:
+            group = self.all.get(each)
+            if group is None:
+                refused[each] = "unknown"
+            elif group.over and act.verb in ("silence", "take"):
+                refused[each] = "over"
+            elif act.verb == "unsilence" and group.silenced_until is None:
+                refused[each] = "nothing"
+            else:
+                self.all[each] = dataclasses.replace(group, **_change(act))
+                done.append(each)
+        for app in act.apps:
+            self.quiet[app] = act.until or 0.0
+        self.acts.append(act)
+        self.before.append((act, before))
+        return Result(tuple(done), refused)
+
+    def undo(self, user: str, since: float, act: Action) -> Action | None:
+        self._reach()
+        for place, (each, before) in reversed(list(enumerate(self.before))):
+            if each.user == user and each.at >= since:
+                self.all.update(before)
+                del self.before[place]
+                return each
+        return None
+
+    def quiet_until(self, app: App) -> float | None:
+        until = self.quiet.get(app, 0.0)
+        return until if until > self.clock() else None
+
+    def report(self, apps: Sequence[App]) -> str:
+        self._reach()
+        return "\n".join(f"{app}: all told" for app in apps)
+
+    def detail(self, group: str) -> str:
+        self._reach()
+        return self.details.get(group, f"#{group} in full")
+
+    def written(self) -> float | None:
+        self._reach()
+        return self.clock() - 60 if self.all else None
+
+    def name(self) -> str:
+        return "memory of this test"
+
+    # Notes.
+
+    def read(self, key: str) -> str | None:
+        self._reach()
+        value, until = self.notes.get(key, ("", 0.0))
+        return value if until > self.clock() else None
+
+    def write(self, key: str, value: str, seconds: float | None = None) -> None:
+        self._reach()
+        self.notes[key] = (value, self.clock() + (seconds or 1e9))
+
+    def erase(self, keys: Iterable[str]) -> None:
+        self._reach()
+        for key in keys:
+            self.notes.pop(key, None)
+
+    def hold(self, key: str, owner: str, seconds: float) -> bool:
+        self._reach()
+        holder, until = self.leases.get(key, ("", 0.0))
+        if holder not in ("", owner) and until > self.clock():
+            return False
+        self.leases[key] = (owner, self.clock() + seconds)
+        return True
+
+    def leave(self, key: str, owner: str) -> None:
+        self._reach()
+        if self.leases.get(key, ("", 0.0))[0] == owner:
+            del self.leases[key]
+
+
+def _change(act: Action) -> dict[str, object]:
+    return {
+        "silence": {"silenced_until": act.until, "silenced_by": act.who},
+        "unsilence": {"silenced_until": None, "silenced_by": ""},
+        "take": {"taken_by": act.who, "taken_at": act.at},
+        "untake": {"taken_by": "", "taken_at": None},
+    }[act.verb]
+
+
+def _is_a_store(store: FakeStore) -> BotStore:
+    return store  # mypy's opinion is the test

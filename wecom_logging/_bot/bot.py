@@ -1,0 +1,199 @@
+"""The one who answers: who may say something, what it is about, and what comes of trouble.
+
+What its methods return is to be sent. Nothing here raises: whatever a frame or the store
+holds, the worst that comes of it is a line that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+
+from wecom_logging._bot import commands
+from wecom_logging._bot.card_handler import CardHandler, CardPolicy
+from wecom_logging._bot.command_handler import CommandHandler, Request
+from wecom_logging._bot.commands import Command
+from wecom_logging._bot.frames import Callback, Entered, Message, Press
+from wecom_logging._bot.outgoing import EVENT, Outgoing, answer, push
+from wecom_logging._bot.pairing import Chat, Pairings
+from wecom_logging._bot.rate_limits import RateLimits
+from wecom_logging._bot.session import Answered
+from wecom_logging._bot.store import App, BotStore, BotStoreError
+from wecom_logging._bot.texts import Texts, inert, shown
+from wecom_logging._bot.users import Users
+
+#: Seconds after which what happened is too old to be acted on, by WeCom's clock and ours.
+LATE = 60.0
+
+
+class Bot:
+    """Answers whoever may ask. For one thread.
+
+    Args:
+        store: The store.
+        users: Who may read and act.
+        chinese: The language where nobody has chosen one by writing in it.
+        zone: Of all times that are read and shown; None: the machine's.
+        card_policy: For which news there are cards.
+        say: Gets a line about each thing that was done, or went wrong.
+    """
+
+    def __init__(
+        self,
+        store: BotStore,
+        users: Users,
+        *,
+        chinese: bool = False,
+        zone: tzinfo | None = None,
+        card_policy: CardPolicy = "news",
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._users = users
+        self._texts = {
+            None: Texts(chinese, zone),
+            True: Texts(True, zone),
+            False: Texts(False, zone),
+        }
+        self._say = say
+        self._pairings = Pairings(store)
+        self._rate_limits = RateLimits()
+        self._command_handler = CommandHandler(store, zone, self._announce, say)
+        self._card_handler = CardHandler(store, zone, card_policy, self._texts[None], say)
+
+    def handle(self, event: Message | Press | Entered, now: float) -> list[Outgoing]:
+        """What to send after something has happened in a chat.
+
+        Args:
+            event: It.
+            now: Seconds since the epoch.
+        """
+        if not self._rate_limits.take(event.chat, now):
+            return []  # who cannot be answered is not obeyed either
+        try:
+            if isinstance(event, Message):
+                return self._written(event, now)
+            return self._pressed(event, now) if isinstance(event, Press) else self._entered(event)
+        except BotStoreError as error:
+            self._say(f"the store is away: {shown(str(error))}")
+            return self._instead(event, "store away")
+        except Exception as error:
+            # A bug of ours, or a store that holds nonsense: no chat may end us with it.
+            self._unexpected(error)
+            return self._instead(event, "trouble", kind=type(error).__name__)
+
+    def answered(self, answered: Answered) -> list[Outgoing]:
+        """What to send after WeCom has taken a frame, or not."""
+        out = answered.about
+        if not isinstance(out, Outgoing):
+            return []
+        if out.upload is not None:
+            return self._command_handler.uploaded(out, out.upload, answered)
+        if answered.errcode == 0:
+            return []
+        reason = "no answer" if answered.errcode is None else f"errcode {answered.errcode}"
+        self._say(shown(f"{out.cmd} was not taken: {reason} {answered.errmsg}"))
+        return list(out.otherwise)
+
+    def poll(self, now: float) -> list[Outgoing]:
+        """Cards for what is new. Called every few seconds while the bot is heard."""
+        try:
+            chats = self._pairings.chats()
+            return [out for chat in chats for out in self._card_handler.next_card(chat, now)]
+        except BotStoreError:
+            return []  # said when somebody asks for something
+        except Exception as error:
+            self._unexpected(error)
+            return []
+
+    # Messages.
+
+    def _written(self, message: Message, now: float) -> list[Outgoing]:
+        chat = self._pairings.find(message.chat)
+        command = commands.parse(message.text, message.quote, name=chat.name if chat else "")
+        texts = self._texts[command.chinese]
+        if command.name == "pair":
+            return [answer(message, self._pair(message, command, texts, now))]
+        chats = [chat] if chat else self._private(message)
+        refusal = self._refusal(message, texts, now) if chats else ""
+        if not chats:
+            at = "" if message.single else "@… "
+            refusal = texts.say("how to pair", at=at)
+        elif command.name == "unknown":
+            refusal = refusal or texts.not_understood(command.nearest)
+        elif command.name == "help":
+            refusal = refusal or texts.help()
+        if refusal:
+            return [answer(message, refusal)]
+        who = self._users.name(message.user)
+        request = Request(message, command, texts, _covers(chats), who, now)
+        return self._command_handler.handle(request)
+
+    def _private(self, message: Message) -> list[Chat]:
+        """Alone with somebody who is named, the bot speaks for whatever it is paired with."""
+        alone = message.single and self._users.allowed(message.user, single=True)
+        return self._pairings.chats() if alone else []
+
+    def _refusal(self, event: Callback, texts: Texts, now: float) -> str:
+        """Why this person, or this moment, is not listened to; "" if it is."""
+        if not self._users.allowed(event.user, single=event.single):
+            return texts.say("not allowed", user=inert(event.user, 64))
+        if event.at is not None and now - event.at > LATE:
+            return texts.say("late", at=texts.clock(event.at, now))
+        return ""
+
+    def _pair(self, message: Message, command: Command, texts: Texts, now: float) -> str:
+        # Without a list nobody is allowed in private, and in a group whoever knows the code.
+        refusal = self._refusal(message, texts, now)
+        if refusal:
+            return refusal
+        scope = self._pairings.redeem(command.code, now) if command.code else None
+        if scope is None:
+            return texts.say("wrong code")
+        called = commands.taught_name(message.text)
+        chat = Chat(message.chat, scope, called, message.user, now, message.single)
+        self._pairings.add(chat)
+        self._card_handler.begin(chat, now)
+        self._say(shown(f"paired with {message.chat} for {scope}, by {message.user}"))
+        return texts.say("paired", scope=inert(str(scope), 200))
+
+    def _announce(self, request: Request, line: str, apps: Sequence[App]) -> list[Outgoing]:
+        """What was done in private, in the chats that are about these apps."""
+        if not request.message.single:
+            return []
+        words = self._texts[None].say("from private", line=line)
+        return [
+            push(chat.id, words, single=chat.single)
+            for chat in self._pairings.chats()
+            if chat.id != request.message.chat and any(map(chat.scope.covers, apps))
+            if self._rate_limits.take(chat.id, request.now)
+        ]
+
+    # Events.
+
+    def _entered(self, event: Entered) -> list[Outgoing]:
+        if self._pairings.find(event.chat) is None:
+            return []
+        body = {"msgtype": "text", "text": {"content": self._texts[None].say("welcome")}}
+        return [Outgoing("aibot_respond_welcome_msg", body, event.req_id, EVENT)]
+
+    def _pressed(self, press: Press, now: float) -> list[Outgoing]:
+        chat = self._pairings.find(press.chat)
+        if chat is None or not self._card_handler.has_button(press, chat):
+            return []
+        refusal = self._refusal(press, self._texts[None], now)
+        if refusal:
+            return [push(chat.id, refusal, single=chat.single)]
+        return self._card_handler.handle_press(press, chat, self._users.name(press.user), now)
+
+    def _instead(self, event: Callback, phrase: str, **fields: str) -> list[Outgoing]:
+        words = self._texts[None].say(phrase, **fields)
+        if isinstance(event, Message):
+            return [answer(event, words)]
+        return [push(event.chat, words, single=event.single)] if isinstance(event, Press) else []
+
+    def _unexpected(self, error: Exception) -> None:
+        self._say(shown(f"unexpected {type(error).__name__}: {error}"))
+
+
+def _covers(chats: Sequence[Chat]) -> Callable[[App], bool]:
+    return lambda app: any(chat.scope.covers(app) for chat in chats)

@@ -1,0 +1,172 @@
+"""When there is a card, and what a press on it does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from typing import Literal
+
+from wecom_logging._bot import cards
+from wecom_logging._bot.cards import Card, Cards
+from wecom_logging._bot.command_handler import account
+from wecom_logging._bot.frames import Press
+from wecom_logging._bot.outgoing import EVENT, Outgoing, push, send
+from wecom_logging._bot.pairing import Chat
+from wecom_logging._bot.store import Action, BotStore, Group
+from wecom_logging._bot.texts import Texts, inert, name
+
+#: Seconds between two cards for a chat, and how old news may be.
+PAUSE, NEWS = 300.0, 3600.0
+
+CardPolicy = Literal["news", "critical", "off"]
+
+
+class CardHandler:
+    """The cards of all chats.
+
+    Args:
+        store: The store.
+        zone: Of the times on cards; None: the machine's.
+        card_policy: For which news there are any.
+        texts: The words on them.
+        say: Gets a line about each act.
+    """
+
+    def __init__(
+        self,
+        store: BotStore,
+        zone: tzinfo | None,
+        card_policy: CardPolicy,
+        texts: Texts,
+        say: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._zone = zone
+        self._card_policy = card_policy
+        self._texts = texts
+        self._say = say
+        self._cards = Cards(store)
+
+    def begin(self, chat: Chat, now: float) -> None:
+        """A chat was paired: its news begins now."""
+        self._store.write(_key(chat), f"0 {now} {now}")
+
+    def next_card(self, chat: Chat, now: float) -> list[Outgoing]:
+        """The next card for a chat, if there is news for one and the last is long enough ago."""
+        if self._card_policy == "off":
+            return []
+        sent, news, critical = self._pointers(chat, now)
+        if now - sent < PAUSE:
+            return []
+        fresh = [
+            group
+            for group in self._store.news(min(news, critical))
+            if chat.scope.covers(group.app) and self._worthy(group, now)
+        ]
+        worst = [each for each in fresh if each.critical and _told(each) > critical]
+        rest = [each for each in fresh if not each.critical and _told(each) > news]
+        if worst:  # has a card of its own, and the rest waits for the next one
+            chosen = [min(worst, key=_told)]
+            critical = _told(chosen[0])
+        elif rest and self._card_policy == "news":
+            chosen = sorted(rest, key=lambda group: (-group.count, group.first))
+            news = max(map(_told, rest))
+        else:
+            return []
+        card = cards.new(chat.id, chosen, critical=bool(worst))
+        self._cards.keep(card)
+        self._store.write(_key(chat), f"{now} {news} {critical}")
+        body = cards.question(card, chosen, self._texts)
+        return [send(chat.id, "template_card", body, single=chat.single)]
+
+    def handle_press(self, press: Press, chat: Chat, who: str, now: float) -> list[Outgoing]:
+        """Act on exactly what the card shows, and make the card a fact for everybody."""
+        card = self._find(press, chat)
+        if card is None:
+            return []
+        # Without those that are this chat's business no longer.
+        groups = [
+            each
+            for each in self._store.groups()
+            if each.id in card.ids and chat.scope.covers(each.app)
+        ]
+        if not card.fact:
+            card = dataclasses.replace(card, fact=self._fact(press, card, groups, who, now))
+            self._cards.keep(card)
+        update = {
+            "response_type": "update_template_card",
+            "template_card": cards.answered(card, groups, self._texts),
+        }
+        line = f"{self._texts.ids(card.ids)} {inert(card.fact)}"
+        told = push(chat.id, line, single=chat.single)
+        return [
+            Outgoing("aibot_respond_update_msg", update, press.req_id, EVENT, otherwise=(told,))
+        ]
+
+    def has_button(self, press: Press, chat: Chat) -> bool:
+        """Whether there is such a button on a card of this chat."""
+        return self._find(press, chat) is not None
+
+    def _find(self, press: Press, chat: Chat) -> Card | None:
+        card = self._cards.find(press.task_id)
+        real = card is not None and card.chat == chat.id and press.key in ("take", "silence")
+        return card if real else None
+
+    def _worthy(self, group: Group, now: float) -> bool:
+        silent = (group.silenced_until or 0.0) > now
+        answered = silent or group.over or group.taken_by
+        return not answered and self._store.quiet_until(group.app) is None
+
+    def _pointers(self, chat: Chat, now: float) -> tuple[float, float, float]:
+        """When the last card was sent; up to where news was told, and CRITICAL news."""
+        try:
+            sent, news, critical = map(float, (self._store.read(_key(chat)) or "0 0 0").split())
+        except ValueError:
+            sent = news = critical = 0.0
+        # A clock that was set back must not stop all cards.
+        return (sent if sent <= now else 0.0), max(news, now - NEWS), max(critical, now - NEWS)
+
+    def _fact(self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float) -> str:
+        """Do what was pressed; what is true of it now, with its time."""
+        at = self._texts.clock(now, now)
+        open_ = [group for group in groups if not group.over]
+        loud = [group for group in open_ if (group.silenced_until or 0.0) <= now]
+        if open_ and not loud and press.key == "silence":
+            by = name(open_[0].silenced_by)
+            return self._texts.say("fact already", at=at, who=by)
+        act = self._act(press, card, loud if press.key == "silence" else open_, who, now)
+        done = self._store.mark(act) if act.ids else None
+        if done is None or not done.ids:
+            return self._texts.say("fact over", at=at)
+        self._say(account(act, done, self._zone))
+        until = "" if act.until is None else self._texts.clock(act.until, now)
+        return self._texts.say(f"fact {press.key}", who=who, at=at, until=until)
+
+    def _act(
+        self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float
+    ) -> Action:
+        until = None
+        if press.key == "silence":
+            chosen = next((each for each in press.chosen if each in card.choices), "1h")
+            until = card.choices[chosen].end(now, self._zone)
+        # On a card for others no CRITICAL is silenced, whatever it has become since.
+        ids = [each.id for each in groups if card.critical or until is None or not each.critical]
+        return Action(
+            verb="take" if until is None else "silence",
+            who=who,
+            user=press.user,
+            where=press.chat,
+            at=now,
+            key=press.msgid,
+            ids=tuple(ids),
+            until=until,
+        )
+
+
+def _told(group: Group) -> float:
+    return group.news_at or 0.0
+
+
+def _key(chat: Chat) -> str:
+    return f"bot news {chat.id}"

@@ -1,0 +1,328 @@
+"""What a command does, and what is said about it: who, until when, how to take it back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+from wecom_logging._bot.commands import Command
+from wecom_logging._bot.frames import Message
+from wecom_logging._bot.outgoing import Outgoing, answer, push, send
+from wecom_logging._bot.selection import NoSelection, select
+from wecom_logging._bot.session import Answered
+from wecom_logging._bot.store import Action, App, BotStore, Group, Result
+from wecom_logging._bot.texts import (
+    GROUP_LINES,
+    MAX_BYTES,
+    Texts,
+    code,
+    fenced,
+    inert,
+    name,
+    shown,
+    why,
+)
+from wecom_logging._bot.uploads import Upload
+from wecom_logging._model import spans
+from wecom_logging._model.spans import SpanError
+
+#: Seconds: for a yes, and for an undo.
+CONFIRM, UNDO = 120.0, 600.0
+#: Questions that wait for a yes.
+_MOST_PENDING = 100
+
+#: Says a line where it concerns others.
+Announce = Callable[["Request", str, Sequence[App]], list[Outgoing]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command, and who gives it where."""
+
+    message: Message
+    command: Command
+    texts: Texts
+    #: Whether an app is this chat's business.
+    covers: Callable[[App], bool]
+    who: str
+    #: Seconds since the epoch.
+    now: float
+
+    def act(self, **fields: Any) -> Action:
+        message = self.message
+        where = "private" if message.single else message.chat
+        return Action(
+            who=self.who, user=message.user, where=where, at=self.now, key=message.msgid, **fields
+        )
+
+    def refuse(self, phrase: str, **fields: object) -> NoSelection:
+        return NoSelection(self.texts.say(phrase, **fields))
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """An act that waits for a yes."""
+
+    until: float
+    act: Action
+    groups: tuple[Group, ...]
+
+
+class CommandHandler:
+    """Does what commands want.
+
+    Args:
+        store: The store.
+        zone: Of times that are read; None: the machine's.
+        announce: For what was done in private.
+        say: Gets a line about each act.
+    """
+
+    def __init__(
+        self, store: BotStore, zone: tzinfo | None, announce: Announce, say: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._zone = zone
+        self._announce = announce
+        self._say = say
+        self._pending: OrderedDict[tuple[str, str], _Pending] = OrderedDict()
+
+    def handle(self, request: Request) -> list[Outgoing]:
+        """Do it and say so, or say why not.
+
+        Raises:
+            BotStoreError: The store cannot be reached.
+        """
+        try:
+            if request.command.wrong is not None:
+                raise request.refuse("no such time")
+            return _HANDLERS[request.command.name](self, request)
+        except NoSelection as no:
+            return [answer(request.message, str(no))]
+
+    def uploaded(self, out: Outgoing, upload: Upload, answered: Answered) -> list[Outgoing]:
+        """The next step of a file, at the end the file, or what there is instead of it."""
+        step = upload.next(answered.errcode, answered.body or {})
+        if step is None:
+            self._say(f"the upload of {upload.name} failed: errcode {answered.errcode}")
+            return list(out.otherwise)
+        if isinstance(step, str):
+            media = {"media_id": step}
+            return [send(upload.user, "file", media, single=True, otherwise=out.otherwise)]
+        return [Outgoing(*step, otherwise=out.otherwise, upload=upload)]
+
+    # Reading.
+
+    def _open(self, request: Request) -> list[Outgoing]:
+        groups = [group for group in self._groups(request) if not group.over]
+        groups.sort(key=lambda group: (not group.critical, -group.count, group.first))
+        most = len(groups) if request.message.single else GROUP_LINES - 4
+        texts = request.texts
+        phrase = ("none open", "one open", "open")[min(len(groups), 2)]
+        lines = [texts.say(phrase, number=len(groups))]
+        lines += [texts.row(group, request.now) for group in groups[:most]]
+        if len(groups) > most:
+            lines.append(texts.say("more kinds", number=len(groups) - most))
+        # Without the empty line it would be a part of the last row.
+        return [answer(request.message, "\n".join([*lines, "", self._last_written(request)]))]
+
+    def _show(self, request: Request) -> list[Outgoing]:
+        group = select(request.command, self._groups(request), request.texts).groups[0]
+        state = request.texts.state(group, request.now)
+        head = [request.texts.row(group, request.now)] if state else []
+        return self._at_length(request, head, self._store.detail(group.id), f"{group.id}.txt")
+
+    def _report(self, request: Request) -> list[Outgoing]:
+        apps = list(filter(request.covers, self._store.apps()))
+        return self._at_length(request, [], self._store.report(apps), "report.txt")
+
+    def _at_length(
+        self, request: Request, head: list[str], report: str, file: str
+    ) -> list[Outgoing]:
+        """A text of any length: in a group its beginning, the rest in private."""
+        texts, message = request.texts, request.message
+        body = [code(line) for line in report.splitlines() if line.strip()]
+        foot = self._last_written(request)
+        whole = "\n".join([*head, *fenced(body), foot])
+        short = len(whole.encode("utf-8", "replace")) <= MAX_BYTES
+        room = GROUP_LINES - len(head) - 3
+        if short and (message.single or len(body) <= room):
+            return [answer(message, whole)]
+        instead = (push(message.chat, texts.say("write first", who=request.who)),)
+        if short:
+            rest = push(message.user, whole, single=True, otherwise=instead)
+        else:
+            upload = Upload(file, report.encode("utf-8", "replace"), message.user)
+            rest = Outgoing(*upload.start(), otherwise=instead, upload=upload)
+        if message.single:
+            return [rest]
+        first = [*head, *fenced(body[: room - 1]), texts.say("in private"), foot]
+        return [answer(message, "\n".join(first)), rest]
+
+    def _last_written(self, request: Request) -> str:
+        """The last line of every list: which store this is, and whether it is alive."""
+        at, store = self._store.written(), inert(self._store.name(), 80)
+        if at is None:
+            return request.texts.say("never written", store=store)
+        return request.texts.say("written", store=store, at=request.texts.clock(at, request.now))
+
+    # Acting.
+
+    def _silence(self, request: Request) -> list[Outgoing]:
+        texts = request.texts
+        choice = select(request.command, self._groups(request), texts)
+        # Whoever names no ids does not know what is among them.
+        left = [] if choice.named else [group for group in choice.groups if group.critical]
+        groups = [group for group in choice.groups if group not in left]
+        if not groups:
+            raise request.refuse("only critical", id=left[0].id)
+        critical = any(group.critical for group in groups)
+        limit = spans.CRITICAL_LIMIT if critical else spans.PHONE_LIMIT
+        until = self._until(request, limit, groups[0].id)
+        act = request.act(verb="silence", ids=_ids(groups), until=until, why=choice.why)
+        if choice.to_be_asked:
+            return self._ask(request, act, groups)
+        notes = [texts.say("critical left", ids=texts.ids(_ids(left)))] if left else []
+        return self._do(request, act, groups, notes)
+
+    def _until(self, request: Request, limit: float, example: str) -> float:
+        """When it shall end."""
+        until = (request.command.span or spans.Span(spans.DEFAULT)).end(request.now, self._zone)
+        try:
+            spans.within(until, request.now, limit)
+        except SpanError as error:
+            problem = error.problem
+        else:
+            return until
+        if problem != "too long":
+            raise request.refuse("no such time")
+        usage = request.texts.usage(request.command.name).split()
+        again = [usage[0], *([example] if example else []), f"{limit / spans.HOUR:.0f}h"]
+        raise request.refuse("too long", limit=request.texts.length(limit), again=" ".join(again))
+
+    def _ask(self, request: Request, act: Action, groups: Sequence[Group]) -> list[Outgoing]:
+        key = (request.message.chat, request.message.user)
+        self._pending.pop(key, None)
+        self._pending[key] = _Pending(request.now + CONFIRM, act, tuple(groups))
+        if len(self._pending) > _MOST_PENDING:
+            self._pending.popitem(last=False)
+        ids = request.texts.kinds(groups, GROUP_LINES)
+        return [answer(request.message, request.texts.say("ask", number=len(groups), ids=ids))]
+
+    def _yes(self, request: Request) -> list[Outgoing]:
+        asked = self._pending.pop((request.message.chat, request.message.user), None)
+        if asked is None or asked.until < request.now:
+            raise request.refuse("nothing asked")
+        # Exactly what was shown: not what would match by now, nor what is no longer ours.
+        ours = _ids(self._groups(request))
+        groups = [group for group in asked.groups if group.id in ours]
+        act = dataclasses.replace(
+            asked.act, ids=_ids(groups), at=request.now, key=request.message.msgid
+        )  # fmt: skip
+        return self._do(request, act, groups, [])
+
+    def _mark(self, request: Request) -> list[Outgoing]:
+        """unsilence, take, untake."""
+        choice = select(request.command, self._groups(request), request.texts)
+        act = request.act(verb=request.command.name, ids=_ids(choice.groups), why=choice.why)
+        return self._do(request, act, choice.groups, [])
+
+    def _quiet(self, request: Request) -> list[Outgoing]:
+        """quiet, unquiet."""
+        apps = list(filter(request.covers, self._store.apps()))
+        target = request.command.rest.partition(" ")[0].casefold()
+        named = [app for app in apps if target in (app.app.casefold(), str(app).casefold())]
+        apps = named or apps
+        if not apps:
+            raise request.refuse("none open")
+        until = None
+        if request.command.name == "quiet":
+            until = self._until(request, spans.PHONE_LIMIT, "")
+        reason = "" if named else request.command.rest
+        act = request.act(verb=request.command.name, apps=tuple(apps), until=until, why=reason)
+        return self._do(request, act, [], [])
+
+    def _undo(self, request: Request) -> list[Outgoing]:
+        # The verb of what is undone is the store's to know.
+        act = request.act(verb="unsilence")
+        undone = self._store.undo(request.message.user, request.now - UNDO, act)
+        if undone is None:
+            raise request.refuse("nothing to undo")
+        groups = [group for group in self._store.groups() if group.id in undone.ids]
+        what = _action_line(request.texts, undone, groups, request.now)
+        line = request.texts.say("undone", who=request.who, what=what)
+        self._say(shown(f"{request.who} undid {undone.verb} of {_what(undone, undone.ids)}"))
+        touched = [group.app for group in groups] or undone.apps
+        return [answer(request.message, line), *self._announce(request, line, touched)]
+
+    def _do(
+        self, request: Request, act: Action, groups: Sequence[Group], notes: list[str]
+    ) -> list[Outgoing]:
+        """Act, and say so."""
+        texts = request.texts
+        done = self._store.mark(act)
+        changed = [group for group in groups if group.id in done.ids]
+        refused = texts.refused(done.refused)
+        if not changed and not act.apps:
+            return [answer(request.message, "\n".join(refused) or texts.say("nothing done"))]
+        self._say(account(act, done, self._zone))
+        line = _action_line(texts, act, changed, request.now)
+        lines = [line, *refused, *notes]
+        if act.until is not None:
+            lines += [texts.say("default time")] if request.command.span is None else []
+            lines += [texts.say("why", why=why(act.why))] if act.why else []
+            lines.append(texts.say("counted"))
+        lines.append(texts.undoing(act.verb, done.ids))
+        touched = [group.app for group in changed] or act.apps
+        return [answer(request.message, "\n".join(lines)), *self._announce(request, line, touched)]
+
+    def _groups(self, request: Request) -> list[Group]:
+        return [group for group in self._store.groups() if request.covers(group.app)]
+
+
+_HANDLERS: dict[str, Callable[[CommandHandler, Request], list[Outgoing]]] = {
+    "open": CommandHandler._open,
+    "show": CommandHandler._show,
+    "report": CommandHandler._report,
+    "silence": CommandHandler._silence,
+    "unsilence": CommandHandler._mark,
+    "take": CommandHandler._mark,
+    "untake": CommandHandler._mark,
+    "quiet": CommandHandler._quiet,
+    "unquiet": CommandHandler._quiet,
+    "undo": CommandHandler._undo,
+    "yes": CommandHandler._yes,
+}
+
+
+def _action_line(texts: Texts, act: Action, groups: Sequence[Group], now: float) -> str:
+    """One line about what was done; `groups` as they were before it."""
+    what = texts.kinds(groups) or ", ".join(inert(str(app), 60) for app in act.apps)
+    what = what or texts.ids(act.ids)
+    who = name(act.who)
+    if act.until is not None:
+        until, length = texts.clock(act.until, now), texts.length(act.until - act.at)
+        return texts.say(f"done {act.verb}", who=who, what=what, until=until, length=length)
+    holders = sorted({group.taken_by for group in groups} - {"", act.who})
+    if act.verb == "take" and holders:
+        return texts.say("handed over", who=who, what=what, before=", ".join(map(name, holders)))
+    return texts.say(f"done {act.verb}", who=who, what=what)
+
+
+def account(act: Action, done: Result, zone: tzinfo | None) -> str:
+    """The line for whoever runs the bot."""
+    until = "" if act.until is None else f" until {Texts(False, zone).clock(act.until, act.at)}"
+    what = _what(act, done.ids)
+    return shown(f"{act.who} ({act.user}): {act.verb} {what}{until}, from {act.where}")
+
+
+def _what(act: Action, ids: Sequence[str]) -> str:
+    return " ".join(f"#{each}" for each in ids) or ", ".join(map(str, act.apps))
+
+
+def _ids(groups: Sequence[Group]) -> tuple[str, ...]:
+    return tuple(group.id for group in groups)

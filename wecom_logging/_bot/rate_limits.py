@@ -1,0 +1,57 @@
+"""How many messages a chat gets: below WeCom's limits, which count answers and pushes together."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+Limits = Sequence[tuple[int, float]]
+
+#: Messages in so many seconds: to one chat (WeCom takes 30 a minute and 1,000 an hour), and to
+#: all of them, because each frame of ours waits for its answer.
+CHAT: Limits = ((24, 60.0), (900, 3600.0))
+ALL: Limits = ((90, 60.0),)
+#: Chats that are remembered, the latest.
+_MOST = 1000
+
+
+class RateLimit:
+    """Times of the newest messages, against limits of so many in so many seconds."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._times: deque[float] = deque()
+
+    def free(self, now: float) -> bool:
+        """Whether there is room for one more."""
+        longest = max(seconds for _, seconds in self._limits)
+        # A clock that was set back leaves times in the future behind.
+        while self._times and not now - longest < self._times[0] <= now:
+            self._times.popleft()
+        return all(
+            len(self._times) < number or self._times[-number] <= now - seconds
+            for number, seconds in self._limits
+        )
+
+    def take(self, now: float) -> None:
+        self._times.append(now)
+
+
+class RateLimits:
+    """The budget of each chat, and that of all."""
+
+    def __init__(self) -> None:
+        self._all = RateLimit(ALL)
+        self._chats: OrderedDict[str, RateLimit] = OrderedDict()
+
+    def take(self, chat: str, now: float) -> bool:
+        """Take room for one message to this chat; False if there is none."""
+        budget = self._chats.setdefault(chat, RateLimit(CHAT))
+        self._chats.move_to_end(chat)
+        if len(self._chats) > _MOST:
+            self._chats.popitem(last=False)
+        if not (budget.free(now) and self._all.free(now)):
+            return False
+        budget.take(now)
+        self._all.take(now)
+        return True

@@ -1,0 +1,322 @@
+"""`wecom-logging bot`: answers from the phone, over the long connection of a 智能机器人."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlsplit
+
+from wecom_logging._bot.store import BotStoreError
+from wecom_logging._cli import CommandError
+from wecom_logging._cli.destination import add_env_file, environment
+from wecom_logging._config import validators
+from wecom_logging._model.secret import Secret
+from wecom_logging.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from wecom_logging._bot.runner import Runner
+    from wecom_logging._bot.store import BotStore
+    from wecom_logging._cli import Commands
+
+_ID, _SECRET, _URL = "WECOM_BOT_ID", "WECOM_BOT_SECRET", "WECOM_BOT_URL"
+_CARDS = ("news", "critical", "off")
+
+_EPILOG = """\
+The bot is WECOM_BOT_ID with WECOM_BOT_SECRET or WECOM_BOT_SECRET_FILE. Who may read and act
+in a paired chat is WECOM_BOT_USERS="zhangsan=张三,lisi=李四" (without it: everybody there), for
+what there are cards is WECOM_BOT_CARDS: news, critical or off. Store, language and time zone
+are those of the handler.
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says about the bot."""
+
+    id: str
+    secret: Secret
+    url: str
+    users: str
+    cards: Literal["news", "critical", "off"]
+    chinese: bool
+    zone: tzinfo | None
+
+
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "bot",
+        help="answer alerts from the phone",
+        description="Holds the connection of a bot and does what is written to it, or pressed.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_env_file(parser)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--pair", action="store_true", help="print a code that pairs one chat, then be the bot"
+    )
+    what.add_argument(
+        "--check", action="store_true", help="say whether everything is right, and end"
+    )
+    what.add_argument("--chats", action="store_true", help="list the chats it is paired with")
+    what.add_argument("--remove", metavar="CHAT", help="end the pairing with this chat")
+    what.add_argument(
+        "--status", action="store_true", help="exit 0 if the bot of this host is well, for a probe"
+    )
+    for name in ("app", "environment"):
+        parser.add_argument(
+            f"--{name}",
+            action="append",
+            metavar="NAME",
+            help=f"with --pair: an {name} that the chat is about; may be repeated; default: all",
+        )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if (args.app or args.environment) and not args.pair:
+        raise CommandError("--app and --environment belong to --pair")
+    environ = environment(args.env_file)
+    try:
+        with opened_store(environ) as store:
+            return _run(args, environ, store)
+    except BotStoreError as error:
+        raise CommandError(f"the store cannot be reached: {error}", 1) from None
+
+
+def _run(args: argparse.Namespace, environ: Mapping[str, str], store: BotStore) -> int:
+    if args.status:
+        return status(store)
+    if args.chats:
+        return chats(store)
+    if args.remove:
+        return remove(store, args.remove)
+    require_bot()
+    found = settings(environ)
+    if args.check:
+        return check(found, store)
+    if args.pair:
+        pair(store, args.app or (), args.environment or ())
+    return hold(found, store)
+
+
+def settings(environ: Mapping[str, str]) -> Settings:
+    """The bot as the environment describes it.
+
+    Raises:
+        ConfigurationError: Something is missing or wrong; it names the variable.
+    """
+    from wecom_logging._bot.runner import PUBLIC_URL
+
+    if not environ.get(_ID):
+        raise ConfigurationError(_ID, "is not set: it is shown where the bot was made")
+    zone = environ.get("WECOM_TIMEZONE")
+    cards = environ.get("WECOM_BOT_CARDS") or "news"
+    validators.choice(*_CARDS)(cards, "WECOM_BOT_CARDS")
+    language = environ.get("WECOM_LANGUAGE") or "en"
+    validators.choice("en", "zh")(language, "WECOM_LANGUAGE")
+    return Settings(
+        id=environ[_ID],
+        secret=_secret(environ),
+        url=_url(environ.get(_URL) or PUBLIC_URL),
+        users=environ.get("WECOM_BOT_USERS", ""),
+        cards=cast("Any", cards),
+        chinese=language == "zh",
+        zone=validators.zone(zone, "WECOM_TIMEZONE") if zone else None,
+    )
+
+
+def _secret(environ: Mapping[str, str]) -> Secret:
+    in_file = f"{_SECRET}_FILE"
+    value, path = environ.get(_SECRET), environ.get(in_file)
+    if bool(value) == bool(path):
+        both = "and WECOM_BOT_SECRET are both set: give one of them"
+        raise (
+            ConfigurationError(in_file, both)
+            if path
+            else ConfigurationError(_SECRET, "is not set, and neither is WECOM_BOT_SECRET_FILE")
+        )
+    if path:
+        return Secret.from_file(path, option=in_file, check=_check_secret)
+    _check_secret(value or "")
+    return Secret(value or "")
+
+
+def _check_secret(value: str) -> None:
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(_SECRET, "is no secret: one word of ASCII")
+
+
+def _url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username:
+        raise ConfigurationError(_URL, "is no address like wss://host")
+    if parts.scheme == "ws" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        say(f"{_URL} is not encrypted: whoever is on the way to {parts.hostname} reads the secret")
+    return url
+
+
+@contextmanager
+def opened_store(environ: Mapping[str, str]) -> Iterator[BotStore]:
+    """The store that the environment names, as the bot needs it."""
+    raise CommandError("the stores do not carry marks yet")
+    yield
+
+
+def require_bot() -> None:
+    """Say how to get the extra, if it is not there."""
+    try:
+        import websockets  # noqa: F401  # only whether it is there
+    except ModuleNotFoundError:
+        raise CommandError(
+            'websockets is missing; install it with: pip install "wecom-logging[bot]"'
+        ) from None
+
+
+# What it does.
+
+
+def hold(found: Settings, store: BotStore) -> int:
+    """Be the bot until Ctrl-C or SIGTERM."""
+    runner = made(found, store)
+    ended = threading.Event()
+
+    def hold_on() -> None:
+        try:
+            runner.run()
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=hold_on, name="wecom-bot", daemon=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    try:
+        thread.start()
+        ended.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        broken = not thread.is_alive()
+        runner.stop()
+        thread.join(1.0)  # a name that is being resolved cannot be interrupted
+    say("stopped")
+    return 1 if broken else 0
+
+
+def made(found: Settings, store: BotStore) -> Runner:
+    from wecom_logging._bot.bot import Bot
+    from wecom_logging._bot.runner import Runner
+    from wecom_logging._bot.users import Users
+
+    bot = Bot(
+        store,
+        Users.parse(found.users),
+        chinese=found.chinese,
+        zone=found.zone,
+        card_policy=found.cards,
+        say=say,
+    )
+    return Runner(found.url, found.id, found.secret, bot, store, say)
+
+
+def pair(store: BotStore, apps: list[str] | tuple[str, ...], environments: Any) -> None:
+    from wecom_logging._bot.pairing import Pairings, Scope
+
+    code = Pairings(store).new_code(Scope(tuple(apps), tuple(environments)), time.time())
+    print(f"pairing code: {code}", flush=True)
+    print(f"Within ten minutes, in the chat: @bot pair {code}   (@机器人 绑定 {code})", flush=True)
+
+
+def chats(store: BotStore) -> int:
+    from wecom_logging._bot.pairing import Pairings
+    from wecom_logging._bot.texts import shown
+
+    found = Pairings(store).chats()
+    for chat in found:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.at))
+        name = f"  @{chat.name}" if chat.name else ""
+        print(shown(f"{chat.id}  {chat.scope}{name}  paired by {chat.by} {since}"))
+    if not found:
+        print("No chat is paired: wecom-logging bot --pair")
+    return 0
+
+
+def remove(store: BotStore, chat: str) -> int:
+    from wecom_logging._bot.pairing import Pairings
+
+    if not Pairings(store).remove(chat):
+        raise CommandError(f"{chat!r} is not paired; --chats lists those that are", 1)
+    print(f"{chat} is not paired any more.")
+    return 0
+
+
+def status(store: BotStore) -> int:
+    from wecom_logging._bot.status import find
+
+    found = find(store, socket.gethostname())
+    if found is None:
+        print(f"no bot on {socket.gethostname()} has been heard of lately")
+        return 1
+    ago = max(0.0, time.time() - found.at)
+    print(f"{found.state}, process {found.pid}, {ago:.0f} s ago")
+    return 0 if found.well else 1
+
+
+def check(found: Settings, store: BotStore) -> int:
+    """Id, secret, pairing and people; the exit status."""
+    problems = [*_connection(found, store), *_pairings(found, store)]
+    for problem in problems:
+        print(f"✗ {problem}")
+    print("Something is wrong." if problems else "All is well.")
+    return 1 if problems else 0
+
+
+def _connection(found: Settings, store: BotStore) -> Iterator[str]:
+    runner = made(found, store)
+    tried = runner.try_once()
+    if tried is None:
+        # To subscribe would take the connection from it.
+        print("– id and secret were not tried: another process is this bot right now")
+    elif tried:
+        yield tried
+    else:
+        print("✓ id and secret")
+
+
+def _pairings(found: Settings, store: BotStore) -> Iterator[str]:
+    from wecom_logging._bot.pairing import Pairings
+    from wecom_logging._bot.users import Users
+
+    users = Users.parse(found.users)
+    chats = Pairings(store).chats()
+    if not chats:
+        yield "no chat is paired: wecom-logging bot --pair"
+        return
+    print(f"✓ paired with {len(chats)} chats" if len(chats) > 1 else "✓ paired with a chat")
+    for user in sorted({chat.by for chat in chats if _looks_encrypted(chat.by)}):
+        print(
+            f"– user ids come encrypted ({user}): the bot was not made by a super administrator;"
+            " WECOM_BOT_USERS has to hold them as they come"
+        )
+    if users.named and not any(users.allowed(chat.by, single=True) for chat in chats):
+        yield "nobody of WECOM_BOT_USERS has paired a chat: are these the ids that callbacks carry?"
+
+
+def _looks_encrypted(user: str) -> bool:
+    return user.startswith("wo") and len(user) >= 24
+
+
+def say(line: str) -> None:
+    """One line for what happens; nobody has to read it."""
+    try:
+        print(time.strftime("%H:%M:%S"), line, flush=True)
+    except (OSError, ValueError):
+        pass  # who read it has gone
