@@ -228,7 +228,7 @@ class WeComHandler(logging.Handler):
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
         self._unknown = self._tallies.known.setdefault(
-            grouping.OVERFLOW[0], Tally(GroupSeed(_NOBODY, grouping.OVERFLOW[0]))
+            grouping.OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, grouping.OTHER_KEYS[0]))
         )
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}

@@ -486,7 +486,7 @@ def test_frames_of_compiled_libraries_are_a_librarys(monkeypatch: pytest.MonkeyP
 def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
     namespace: dict[str, Any] = {"__file__": "/x/site-packages/dates.so"}
     source = "def parse():\n    return int('x')\n"
-    exec(compile(code_location, "pandas/_libs/dates.pyx", "exec"), namespace)
+    exec(compile(source, "pandas/_libs/dates.pyx", "exec"), namespace)
     parse = namespace["parse"]
 
     def orders() -> object:

@@ -46,7 +46,7 @@ MAX_TRACEBACK = 4096
 MAX_CHAIN = 10
 
 #: What is beyond `max_groups`.
-OVERFLOW: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
+OTHER_KEYS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 
 
@@ -606,7 +606,7 @@ class Tallies:
         if (tally := self.known.get(key)) is not None:
             return tally
         if not self._has_room(variety):
-            key = OVERFLOW[record.levelno >= logging.CRITICAL]
+            key = OTHER_KEYS[record.levelno >= logging.CRITICAL]
             if (tally := self.known.get(key)) is not None:
                 return tally
         else:
@@ -667,7 +667,7 @@ class Tallies:
 
     @property
     def _room(self) -> int:
-        crowds = (OVERFLOW[0] in self.known) + (OVERFLOW[1] in self.known)
+        crowds = (OTHER_KEYS[0] in self.known) + (OTHER_KEYS[1] in self.known)
         return self.max_groups - (len(self.known) - crowds)
 
     @property

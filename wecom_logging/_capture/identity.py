@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from wecom_logging._capture.code_location import below_root, below_root_by_name
-from wecom_logging._capture.grouping import EXPLICIT, OVERFLOW, GroupSeed, Job, Traced
+from wecom_logging._capture.grouping import EXPLICIT, OTHER_KEYS, OVERFLOW, GroupSeed, Job, Traced
 from wecom_logging._capture.template import ANSI, HEAD
 from wecom_logging._model.digest import VARYING, Identity, others
 from wecom_logging._runtime import lazy
@@ -19,7 +19,7 @@ from wecom_logging._runtime import lazy
 
 def identify(origin: GroupSeed) -> Identity:
     """The stable identity of a group: no line numbers, no absolute paths, no `hash()`."""
-    if origin.key in OVERFLOW:
+    if origin.key in OTHER_KEYS:
         return others(critical=origin.level >= logging.CRITICAL)
     level = level_name(origin.level)
     if len(origin.key) == 3 and isinstance(origin.key[2], Job):
