@@ -22,7 +22,8 @@ from wecom_logging._cli import CommandError, bot
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.simulator import Simulator
 
-PROGRAM = Path(__file__).with_name("bot_program.py")
+PROGRAM = "tests.helpers.bot_program"
+ROOT = Path(__file__).parents[2]
 SECRET = "bot-secret-of-a-test-opens-nothing"
 ENV = {"WECOM_BOT_ID": "bot-1", "WECOM_BOT_SECRET": SECRET}
 
@@ -50,8 +51,8 @@ def call(*arguments: str) -> int:
 @contextmanager
 def started(sim: Simulator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     env = {**os.environ, **sim.env("bot"), "WECOM_LANGUAGE": "zh"}
-    command = [sys.executable, "-u", str(PROGRAM), *arguments]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as program:
+    command = [sys.executable, "-u", "-m", PROGRAM, *arguments]
+    with subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         try:
             yield program
         finally:

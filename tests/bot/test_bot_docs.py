@@ -42,7 +42,7 @@ def test_every_time_of_the_pages_is_one(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_option_and_variable_of_the_pages_is_there(page: Path) -> None:
     text = page.read_text("utf-8")
-    source = (ROOT / "wecom_logging" / "commands" / "bot.py").read_text("utf-8")
+    source = Path(bot.__file__).read_text("utf-8")
     for name in set(re.findall(r"WECOM_BOT_\w+", text)) - {"WECOM_BOT_CHATID"}:
         assert name in source or name == "WECOM_BOT_SECRET_FILE"
     for option in set(re.findall(r"(?<=[ `])--[a-z]+", text)):

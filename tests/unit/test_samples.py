@@ -191,4 +191,4 @@ def test_a_steady_storm_is_looked_at_a_hundred_times(watch: Watch) -> None:
         w.log.error("%s is down", "redis")
     assert tally.looks == 0
     w.log.error("%s is down", "redis")
-    assert not tally.asleep or not tally.roused
+    assert not tally.needs_wakeup or not tally.roused
