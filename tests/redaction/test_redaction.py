@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wecom_logging.redaction import redact_text, redact_value, redactor
+from wecom_logging._model.text import strip_hidden
+from wecom_logging.redaction import Findings, _texts, redact_text, redact_value, redactor
+from wecom_logging.redaction.keys import EVERYTHING
+from wecom_logging.redaction.patterns import Steps
 
 FAKE = "Zq9-fake"
 
@@ -302,6 +305,7 @@ _PIECES = ["a", " ", "password", "=", "pass", "\x9b", "\x1b[", "\u200b", "\u3164
 @given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join), max_size=5))
 def test_many_texts_at_once_are_redacted_like_each_alone(texts: list[str]) -> None:
     """Hints are looked for in all texts of an event together: none may hide another's."""
-    redact = redactor(True, ())
-    together = redact(None, "", {f"_{i}": text for i, text in enumerate(texts)})
-    assert list(together.values()) == [redact_text(text) for text in texts]
+    seen = [strip_hidden(text) for text in texts]
+    together = Steps(_texts(dict(enumerate(texts))), EVERYTHING, Findings())
+    alone = [Steps(text, EVERYTHING, Findings()).take(text) for text in seen]
+    assert [together.take(text) for text in seen] == alone
