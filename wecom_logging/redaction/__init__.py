@@ -25,14 +25,14 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from functools import lru_cache
-from typing import Any, Literal, Union
+from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from wecom_logging._model.text import strip_hidden
 
 from .findings import Findings, texts_in
-from .keys import ANYTHING, EVERYTHING, RANDOM, SECRETS, VALUE, Rule, Rules, mask
-from .patterns import Steps, redact_text
+from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, mask
+from .patterns import EVERYTHING, SECRETS, Redaction, redact_text
 from .rows import rules_of_parameters
 from .shell import PASSWORD, secrets_in
 from .values import MASKED, looks
@@ -43,10 +43,12 @@ __all__ = [
 
 #: True: secrets, and personal data in part; "secrets": only these; False: only our own.
 #: Rules of the user's own come on top of True.
-Mode = Union[Literal[True, False, "secrets"], Rules]
+Mode = Literal[True, False, "secrets"] | Rules
 
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
+
+_REDACTIONS: dict[Any, Redaction] = {True: EVERYTHING, "secrets": SECRETS}
 
 #: Deeper than this nothing is looked at, and so nothing is shown.
 _MAX_DEPTH = 20
@@ -60,11 +62,11 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
         own_secrets: The strings that a sender needs and nobody may see, or a function that
             is asked for them at every event, because an access token changes.
     """
-    rules = mode if isinstance(mode, Rules) else {True: EVERYTHING, "secrets": SECRETS}.get(mode)
+    redaction = _REDACTIONS.get(mode) or (Redaction(mode) if isinstance(mode, Rules) else None)
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        walk = _Walk(rules, _pattern(tuple(sorted(set(secrets)))), event_dict)
+        walk = _Walk(redaction, _pattern(tuple(sorted(set(secrets)))))
         shown = {walk.text(_text(key)): walk.value(value, key) for key, value in event_dict.items()}
         return walk.again(shown)
 
@@ -80,22 +82,9 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    walk = _Walk(EVERYTHING if personal_data else SECRETS, None, value)
+    walk = _Walk(EVERYTHING if personal_data else SECRETS, None)
     return walk.again(walk.value(value, key))
 
-
-def _texts(value: Any) -> str | None:
-    """All texts in plain JSON data, to look for hints in; None for anything else."""
-    try:
-        texts = json.dumps(value, ensure_ascii=False, check_circular=True)
-    except Exception:  # not plain, too deep, or a loop
-        return None
-    # A control character has been written out, so that it cannot be taken away again; and a
-    # terminal sequence that one text begins would reach into the next.
-    return None if _CONTROLS.search(texts) else strip_hidden(texts)
-
-
-_CONTROLS = re.compile(r"\\(?:u00|[bf])|\x9b")
 
 #: Keys of a mapping that are a name and its value, in lower case: {"Key": …, "Value": …}.
 _NAMES = frozenset(
@@ -109,13 +98,11 @@ _PARAMETERS = frozenset("parameters params args arguments bindings binds".split(
 class _Walk:
     """One way through nested data. It remembers where it is, for data that hold themselves."""
 
-    def __init__(self, rules: Rules | None, own: re.Pattern[str] | None, whole: Any) -> None:
-        self._rules = rules
+    def __init__(self, redaction: Redaction | None, own: re.Pattern[str] | None) -> None:
+        self._redaction = redaction
+        self._rules = redaction.rules if redaction else None
         self._own = own
         self._findings = Findings()
-        if rules:
-            self._steps = Steps(_texts(whole), rules, self._findings)
-            self._note_kind(whole)
         self._inside: set[int] = set()
 
     def again(self, shown: Any) -> Any:
@@ -126,12 +113,12 @@ class _Walk:
         return _with_each_text(shown, lambda text: elsewhere.hide(text, self._findings))
 
     def text(self, text: str) -> str:
-        if not (self._own or self._rules):
+        if not (self._own or self._redaction):
             return text
         text = strip_hidden(text)
         if self._own:
             text = self._own.sub(mask("wecom secret"), text)
-        return self._steps.take(text) if self._rules else text
+        return self._redaction.part(text, self._findings) if self._redaction else text
 
     def value(self, value: Any, key: object = None) -> Any:
         return self._ruled(value, self._rule(key))
@@ -178,7 +165,6 @@ class _Walk:
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:
             return "…"
         self._inside.add(id(value))
-        self._note_kind(value)
         try:
             if isinstance(value, Mapping):
                 return self._mapping(value)
@@ -188,12 +174,6 @@ class _Walk:
             return self.text(_text(value))
         finally:
             self._inside.discard(id(value))
-
-    def _note_kind(self, value: Any) -> None:
-        """What JSON writes of a class that is not its own may be less than what it shows:
-        an empty dict, where Flask's `request.values` has everybody's. Look at all of it."""
-        if self._rules and isinstance(value, _CONTAINERS) and type(value) not in _CONTAINERS:
-            self._steps = Steps(None, self._rules, self._findings)
 
     def _mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
         shown = {self.text(_text(key)): self.value(item, key) for key, item in value.items()}
@@ -239,9 +219,6 @@ class _Walk:
             word = items[i]
             shown[i] = word[:start] + self._findings.hide(word[start:], PASSWORD, "an argument")
         return shown
-
-
-_CONTAINERS = (dict, list, tuple)
 
 
 def _last(values: Iterable[Any]) -> str:

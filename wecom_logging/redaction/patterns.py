@@ -8,15 +8,16 @@ or are bounded, and no two neighbours in a pattern can match the same character.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
 
-from . import digits, rows, shell, urls
+from . import digits, keys, rows, shell, urls
 from .findings import Findings
-from .keys import EVERYTHING, SECRETS, Rule, Rules
+from .hints import Hints
+from .keys import Rule, Rules
 from .places import lowered, redact_named
 
 
@@ -25,95 +26,55 @@ def redact_text(text: str, *, personal_data: bool = True) -> str:
 
     Also without colours and invisible characters: they would tear a secret from its name.
     """
-    text = strip_hidden(text)
-    rules = EVERYTHING if personal_data else SECRETS
-    return redact_alone(text, rules, Findings())
+    redaction = EVERYTHING if personal_data else SECRETS
+    return redaction.text(strip_hidden(text), Findings())
 
 
-def redact_alone(text: str, rules: Rules, findings: Findings) -> str:
-    """One text that is the whole event, without hidden characters."""
-    text = Steps(text, rules, findings).take(text)
-    elsewhere = findings.elsewhere() if findings else None
-    return elsewhere.hide(text, findings) if elsewhere else text
+class Redaction:
+    """All that is done with a text according to some rules."""
 
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._own = [(lazy.regex(source), source) for source in rules.patterns]
 
-class Steps:
-    """What has to be done with some texts, of which a first look at all together has found
-    hints: most of what a redaction costs is looking for two hundred hints, and the two dozen
-    texts of an event have one or none of them.
+    @lazy.cached
+    def _hints(self) -> Hints:
+        return Hints({*self.rules.hints, *_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
 
-    Args:
-        texts: All that will be redacted, without hidden characters; None if that cannot be
-            said.
-        rules: What is looked for.
-        findings: Where to put what was found.
-    """
+    def text(self, text: str, findings: Findings) -> str:
+        """A text that is all there is, without hidden characters, redacted."""
+        text = self.part(text, findings)
+        elsewhere = findings.elsewhere() if findings else None
+        return elsewhere.hide(text, findings) if elsewhere else text
 
-    def __init__(self, texts: str | None, rules: Rules, findings: Findings) -> None:
-        low = None if texts is None else lowered(texts)
-        self._rules = rules
-        self._findings = findings
-        self._shapes = _with_hints_in(low, _SHAPES)
-        if low is None or _RUN().search(low):
-            self._shapes += _with_hints_in(low, _PREFIXED)
-        self._names = _present(rules.hints, low)
-        self._commands = bool(_present(shell.HINTS, low))
-        self._rows = bool(_present(rows.HINTS, low))
-        self._urls = texts is None or "@" in texts or "://" in texts
-        self._numbers = rules.personal_data and (texts is None or digits.may_occur(texts))
-        self._own = [lazy.regex(source) for source in rules.patterns]
-
-    def take(self, text: str) -> str:
-        """One of the texts, redacted."""
-        findings, rules = self._findings, self._rules
-        if self._urls:
-            text = urls.redact_urls(text, findings)
-        if self._shapes:
-            text = self._by_shape(text)
-        if self._commands:
-            text = shell.redact_commands(text, findings)
-        if self._rows:
-            text = rows.redact_rows(text, rules, findings)
-        if self._names:
-            text = redact_named(text, self._names, rules, findings)
-        if self._numbers:
+    def part(self, text: str, findings: Findings) -> str:
+        """One text of an event, redacted as far as it says itself what is secret in it."""
+        before = text
+        hits = self._hints.find(lowered(text))
+        if hits:
+            text = self._by_hints(text, self._hints.occurring(hits), findings)
+            if text is not before:
+                hits = self._hints.find(lowered(text))
+            text = redact_named(text, hits, self.rules, findings)
+        if len(text) >= _SHORTEST_DOTTED and "." in text:
+            text = _DOTTED.apply(text, findings)
+        if self.rules.personal_data and digits.may_occur(text):
             text = digits.redact_numbers(text, findings)
-        for source, pattern in zip(rules.patterns, self._own, strict=True):
+        for pattern, source in self._own:
             text = _masked(pattern(), text, findings, Rule("pattern"), source)
         return text
 
-    def _by_shape(self, text: str) -> str:
-        low = text.lower()
-        for shape in self._shapes:
-            if shape.may_occur(low):
-                text = shape.apply(text, self._findings)
+    def _by_hints(self, text: str, found: set[str], findings: Findings) -> str:
+        if not found.isdisjoint(urls.HINTS):
+            text = urls.redact_urls(text, findings)
+        shapes = {id(shape): shape for hint in found for shape in _SHAPES.get(hint, ())}
+        for shape in sorted(shapes.values(), key=_Shape.order):
+            text = shape.apply(text, findings)
+        if not found.isdisjoint(shell.HINTS):
+            text = shell.redact_commands(text, findings)
+        if not found.isdisjoint(rows.HINTS):
+            text = rows.redact_rows(text, self.rules, findings)
         return text
-
-
-def _present(hints: tuple[str, ...], low: str | None) -> list[str]:
-    return list(hints) if low is None else list(filter(low.__contains__, hints))
-
-
-def _with_hints_in(low: str | None, shapes: dict[str, list[_Shape]]) -> list[_Shape]:
-    """The shapes of which a hint occurs, each once."""
-    if low is None:
-        found = {id(shape): shape for each in shapes.values() for shape in each}
-    else:
-        present = filter(low.__contains__, shapes)
-        found = {id(shape): shape for hint in present for shape in shapes[hint]}
-    return [*found.values()]
-
-
-def _by_hint(shapes: Iterable[_Shape]) -> dict[str, list[_Shape]]:
-    found: dict[str, list[_Shape]] = {}
-    for shape in shapes:
-        for hint in shape.hints:
-            found.setdefault(hint, []).append(shape)
-    return found
-
-
-#: No key of a provider is shorter.
-_RUN = lazy.regex(r"[\w./+:=$-]{12}")
 
 
 def _masked(pattern: re.Pattern[str], text: str, findings: Findings, rule: Rule, why: str) -> str:
@@ -140,8 +101,9 @@ class _Shape(NamedTuple):
     hints: tuple[str, ...]
     pattern: Callable[[], re.Pattern[str]]
 
-    def may_occur(self, low: str) -> bool:
-        return any(map(low.__contains__, self.hints))
+    def order(self) -> int:
+        """Which comes first where two would do."""
+        return _ORDER[id(self)]
 
     def apply(self, text: str, findings: Findings) -> str:
         return _masked(self.pattern(), text, findings, Rule(self.label), "shape")
@@ -232,20 +194,10 @@ _KEYS_OF_PROVIDERS = [
     _Shape("jwt", ("eyj",), lazy.regex(r"(?<![\w-])eyJ[\w-]{5,2000}\.[\w.-]+", re.A)),
     _Shape(
         "telegram token",
-        ("bot", ":aa"),
+        (":aa",),
         lazy.regex(r"(?<![0-9A-Za-z])(?:bot)?(?P<value>\d{8,10}:AA[\w-]{24,64})", re.A),
     ),
     _Shape("azure secret", ("q~",), lazy.regex(r"(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{20,64}", re.A)),
-    _Shape(
-        "zhipu key",
-        (".",),
-        lazy.regex(r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])", re.A),
-    ),
-    _Shape(
-        "discord token",
-        (".",),
-        lazy.regex(r"(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w.-])", re.A),
-    ),
     # A token that was cut off before its first dot is still a token.
     _Shape("jwt", ("eyj",), lazy.regex(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A)),
     # What a password becomes: crypt, Django, Werkzeug, argon2, LDAP.
@@ -265,7 +217,7 @@ _KEYS_OF_PROVIDERS = [
     # A line of ~/.pgpass.
     _Shape(
         "password",
-        (":5", ":6", ":*", ":1", ":3"),
+        (":5432:", ":5433:", ":6432:", ":*:"),
         lazy.regex(
             r"(?<![\w.*-])(?=[\w-]{0,64}[A-Za-z.*])[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*-]{1,64}"
             r":(?P<value>[^\s:'\"]{4,128})"
@@ -338,4 +290,24 @@ _NOTATIONS = [
     ),
 ]
 
-_PREFIXED, _SHAPES = _by_hint(_KEYS_OF_PROVIDERS), _by_hint(_NOTATIONS)
+# Keys without a prefix: of Zhipu, of Discord's robots.
+_DOTTED = _Shape(
+    "api key",
+    (),
+    lazy.regex(
+        r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])"
+        r"|(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w.-])",
+        re.A,
+    ),
+)
+_SHORTEST_DOTTED = 49
+
+_ALL = [*_NOTATIONS, *_KEYS_OF_PROVIDERS]
+_ORDER = {id(shape): i for i, shape in enumerate(_ALL)}
+_SHAPES: dict[str, list[_Shape]] = {}
+for _each in _ALL:
+    for _hint in _each.hints:
+        _SHAPES.setdefault(_hint, []).append(_each)
+
+EVERYTHING = Redaction(keys.EVERYTHING)
+SECRETS = Redaction(keys.SECRETS)

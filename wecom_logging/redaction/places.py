@@ -13,12 +13,13 @@ name and value is bounded: so the time grows with the text and no faster.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from wecom_logging._runtime import lazy
 
 from .findings import Findings
+from .hints import Hit
 from .keys import ANYTHING, CODE, LONGEST_NAME, QUERY, RANDOM, Rule, Rules
 from .values import (
     LINES,
@@ -74,10 +75,10 @@ def lowered(text: str) -> str:
     return text.lower()
 
 
-def names(text: str, low: str, hints: list[str], rules: Rules) -> Iterator[Name]:
+def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
     """The names in `text` that say something, from left to right."""
     done = 0
-    for at, hint in sorted(_occurrences(low, hints)):
+    for at, hint in hits:
         if at < done:
             continue
         start, end = _whole_name(text, at, hint, done)
@@ -85,14 +86,6 @@ def names(text: str, low: str, hints: list[str], rules: Rules) -> Iterator[Name]
         found = _named(text, start, end, rules)
         if found:
             yield found
-
-
-def _occurrences(low: str, hints: list[str]) -> Iterator[tuple[int, str]]:
-    for hint in hints:
-        at = low.find(hint)
-        while at >= 0:
-            yield at, hint
-            at = low.find(hint, at + len(hint))
 
 
 def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:
@@ -468,11 +461,11 @@ def value_of(name: Name) -> tuple[Span, str]:
     return NOTHING, ""
 
 
-def redact_named(text: str, hints: list[str], rules: Rules, findings: Findings) -> str:
+def redact_named(text: str, hits: Iterable[Hit], rules: Rules, findings: Findings) -> str:
     """`text` without the values that stand behind telling names."""
     pieces: list[str] = []
     done = 0
-    for name in names(text, lowered(text), hints, rules):
+    for name in names(text, hits, rules):
         if name.start < done:
             continue
         span, what = _first_value(name, done) or value_of(name)

@@ -13,6 +13,8 @@ from .findings import Findings
 from .keys import Rule
 from .values import is_random
 
+HINTS = ("://", "@")
+
 _PASSWORD, _TOKEN = Rule("password"), Rule("token")
 
 # What a URL cannot hold. A question mark or a number sign ends what an `@` can belong to.
