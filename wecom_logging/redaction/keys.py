@@ -79,7 +79,7 @@ _KEY_KINDS = (
     "account activation admin aes algolia amap anthropic apiclient apiv2 apiv3 auth azure bot"
     " cipher client consumer corp crypto dashscope datadog deepseek deploy des dev developer"
     " dsa ecdsa ed25519 encode encoding encodingaes encrypt encryption github gitlab hmac host"
-    " ingest jwt licence license mailgun map maps master mch merchant moonshot newrelic openai"
+    " ingest jwt licence license mailgun map maps master mch md5 merchant moonshot newrelic openai"
     " partner pay push qwen recovery robot root rsa sandbox sendgrid server service shared sign"
     " signature signing sm2 sm4 ssh ssl storage stripe subscription tls twilio wallet webhook"
     " write zhipu"
@@ -99,7 +99,7 @@ _ENDS = _NOUNS | _table(
     ("one-time code", CODE, "captchacode dynamiccode onetimecode twofactorcode mfacode"),
     ("one-time code", CODE, "securitycode authenticationcode recoverycode backupcode yanzhengma"),
     ("pin", CODE, "pin pincode userpin cardpin"),
-    ("card code", CODE, "cvv cvv2 cvc cvn cardcode"),
+    ("card code", ANYTHING, "cvv cvv2 cvc cvn cardcode"),
     ("authorization code", VALUE, "authcode authorizationcode preauthcode permanentcode"),
     ("authorization code", RANDOM, "accesscode"),
     ("ticket", VALUE, "jsapiticket suiteticket verifyticket apiticket cardticket"),

@@ -183,7 +183,7 @@ _KEYS_OF_PROVIDERS = [
     _shape("dingtalk secret", "SEC", "[0-9a-f]", 50),
     _shape("serverchan key", "SCT|SCU|sctp", "(?=[A-Za-z]{0,9}[0-9])[A-Za-z0-9]", 24),
     _shape("feishu webhook", r"open-apis/bot/v2/hook/", r"[\w-]", 8),
-    _shape("discord webhook", r"discord(?:app)?\.com/api/webhooks/", r"[\w/-]", 8),
+    _shape("discord webhook", r"discord\.com/api/webhooks/|discordapp\.com/api/webhooks/", r"[\w/-]", 8),
     _shape("teams webhook", r"webhook\.office\.com/webhookb2/", r"[\w/@-]", 20),
     _shape("webhook", r"hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/trigger/|api\.day\.app/",
            r"[\w/-]", 16),
@@ -220,7 +220,7 @@ _KEYS_OF_PROVIDERS = [
         (":5432:", ":5433:", ":6432:", ":*:"),
         lazy.regex(
             r"(?<![\w.*-])(?=[\w-]{0,64}[A-Za-z.*])[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*-]{1,64}"
-            r":(?P<value>[^\s:'\"]{4,128})"
+            r":(?P<value>(?!\[redacted)[^\s:'\"]{4,128})"
         ),
     ),
 ]  # fmt: skip

@@ -63,7 +63,8 @@ _CHINESE = lazy.regex(r"[\u4e00-\u9fff]")
 _FULL_WIDTH = lazy.regex(r"[\uff21-\uff5a]")
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # The word before, where a name is written in two: `API key: x`, `tls.key: x`.
-_WORD_BEFORE = lazy.regex(r"[ .](\w{1,24})(?:[ .](\w{1,24}))?")
+_WORD_BEFORE = lazy.regex(r"[ .]([\w-]{1,24})(?:[ .]([\w-]{1,24}))?")
+_WORD_AFTER = lazy.regex(r" ([A-Za-z]{2,8})(?![\w-])")
 
 
 def lowered(text: str) -> str:
@@ -120,6 +121,9 @@ def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
         longer, rule_of_both = _with_words_before(text, start, name, rules)
         if rule_of_both:
             called, rule = longer, rule_of_both
+    if not rule and (after := _WORD_AFTER().match(text, end)):
+        called, end = f"{name} {after[1]}", after.end()
+        rule = rules.rule_for(called)
     return Name(text, start, end, rule, called) if rule else None
 
 
@@ -230,13 +234,18 @@ def _has_digit(value: str) -> bool:
 def _in_prose(name: Name, after: re.Match[str]) -> Span:
     """A word that can be nothing but the value."""
     text, start = name.text, after.end()
-    if text[start : start + 1] in "\"'“「`":
+    if text[start : start + 1] in "\"'“「『`":
         return _in_quotes(name, after)
-    end = bare_end(text, start)
-    value = text[start:end].rstrip(".,:;!?)]}>")
+    if text[start : start + 1] in "【（":
+        start += 1
+    ascii_only = _ASCII().match(text, start, bare_end(text, start))
+    value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
     if text[start + len(value) : start + len(value) + 1] in ("(", "=") or "://" in value:
         return NOTHING
     return Span(start, start + len(value)) if believable(value, name.rule.needs) else NOTHING
+
+
+_ASCII = lazy.regex(r"[!-~]*")
 
 
 def _wrong(name: Name, after: re.Match[str]) -> Span:
@@ -314,7 +323,7 @@ def _rest_of_field(name: Name, after: re.Match[str]) -> Span:
 
 
 # What closes a name: a quote, also escaped or of a URL, a bracket, or both.
-_CLOSE = r"""(?:\\{0,8}["'`”’]|%22|%27)?(?:\\{0,8}["']?[\])]|%5[dD])?"""
+_CLOSE = r"""(?:\.pem)?(?:\\{0,8}["'`”’]|%22|%27)?(?:\\{0,8}["']?[\])]|%5[dD])?"""
 _SIGN = r"""
     [ \t]{0,8}
     (?P<sign>
@@ -324,12 +333,12 @@ _SIGN = r"""
     [ \t]{0,8}
 """
 _KEYS = (
-    r"(?i:\b(?:key|name|field|param|parameter|header|attribute|variable|option|property|loc|type|id"
+    r"(?i:\b[a-z]{0,12}(?:key|name|field|param|parameter|header|attribute|variable|option|property|loc|type|id"
     r"|k|setting))"
 )
-_VALUES = r"(?i:value|val|input|input_value|content|default|rejected[ _]?value|v)"
+_VALUES = r"(?i:[a-z]{0,12}value|val|input|input_value|content|default|rejected[ _]?value|v)"
 _NAMED_SO = (
-    rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}(?:[(\[](?:["'][\w-]{{1,40}}["'],\ ){{0,3}})?"""
+    rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}(?:[(\[](?:["'][\w-]{{1,40}}["'],\ ?){{0,3}})?"""
     r"""\\{0,4}["']?\Z"""
 )
 
@@ -415,7 +424,9 @@ PLACES = (
         None,
         lazy.regex(
             r"""["'”]?\ (?:(?:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}["']?[\w.@-]{1,64}["']?
-            (?:\ (?:is|was|=)|:)\ |(?:is|was|set\ to|value)?\ {0,2}(?:is\ )?)(?=\S)""",
+            (?:@["'][\w.%-]{1,64}["'])?(?:\ (?:is|was|=):?|:)\ 
+            |(?:is|was|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
+            \ {0,2}(?:is\ )?)(?=\S)""",
             re.VERBOSE,
         ),
         _in_prose,
@@ -436,7 +447,7 @@ CHINESE_PLACES = (
         "behind a sign",
         None,
         lazy.regex(
-            r"(?:错误|不正确|无效|有误|不对)?(?:\\{0,8}[\"'”]|%22)?[ ]{0,2}"
+            r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?[ ]{0,2}"
             r"(?P<sign>[:：=＝]|%3[aAdD]|=>|是|为|->)[ ]{0,2}"
         ),
         _ordinary,

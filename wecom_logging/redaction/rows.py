@@ -140,7 +140,9 @@ def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iter
         whole = _Row(text, match.end())
         at = whole.end
         rows = [whole]
-        if whole and text[whole[0][0]] in "([":  # of `executemany`
+        if (
+            whole and text[whole[0][0]] in "([" and not text.startswith("[redacted", whole[0][0])
+        ):  # of `executemany`
             rows = [_Row(text, start) for start, _ in whole if text[start] in "(["]
         # What a database says of a row comes before the statement, in SQLAlchemy's errors.
         secret = _secret_named(statement, rules) or _secret_named(text[at : at + 4096], rules)

@@ -28,7 +28,7 @@ _WITHOUT_SCHEME = lazy.regex(
     r"(?<![\w.@:/%+-])(?:"
     r"(?!mailto:|sha\d{3}:)[\w.-]{1,64}:(?P<pair>(?![\d.]{1,20}-|//)[^\s:@/'\"\[]{5,128})"
     r"@(?:(?=tcp\(|unix\()|(?!sha256)(?=[\w.-]{1,128}(?::\d{2,5}\b|/)))"
-    r"|[\w.$-]{1,64}/(?P<oracle>[^\s/@'\"\[]{3,64})@(?:(?=//)|(?=[\w.-]{1,128}:\d{2,5}\b)|(?=[\w.-]{1,64}(?:[\s,;/'\")]|\Z)))"
+    r")|(?<![\w.@/%+-])(?:[\w.$-]{1,64}/(?P<oracle>[^\s/@'\"\[]{3,64})@(?:(?=//)|(?=[\w.-]{1,128}:\d{2,5}\b)|(?=[\w.-]{1,64}(?:[\s,;/'\")]|\Z)))"
     r")"
 )
 _ORACLE = lazy.regex(
@@ -52,34 +52,34 @@ def _with_scheme(text: str, findings: Findings) -> str:
     at = text.find("://")
     while at >= 0:
         start = at + 3
-        found = _secret(text, at, start) if at >= done else None
-        if found:
-            begin, end, rule, at_sign = found
-            pieces += text[done:begin], findings.hide(text[begin:end], rule, "in a URL"), at_sign
-            done = start = end + len(at_sign) if text[end : end + 1] == "@" else end
+        for begin, end, rule in _secrets(text, at, start) if at >= done else ():
+            pieces += text[done:begin], findings.hide(text[begin:end], rule, "in a URL")
+            done = start = end
+            if end == len(text):  # cut off, and to be found again as it is now
+                pieces.append("@")
         at = text.find("://", start)
     return "".join([*pieces, text[done:]])
 
 
-def _secret(text: str, at: int, start: int) -> tuple[int, int, Rule, str] | None:
-    """Where the secret of the URL whose `://` is at `at` stands."""
+def _secrets(text: str, at: int, start: int) -> list[tuple[int, int, Rule]]:
+    """Where the secrets of the URL whose `://` is at `at` stand."""
     # A look that costs little: in most URLs there is no `@`, and nothing is cut off.
     if text.find("@", start, start + 1024) < 0 and len(text) - start > 1024:
-        return None
+        return []
     user = _USER().match(text, start)
     scheme = text[max(0, at - 5) : at]
     if not user or not scheme[-1:].isalnum():
-        return None
+        return []
     end = user.end()
     sign = text[end : end + 1]
-    if sign == ":":
-        span = _password(text, end + 1)
-        return (*span, _PASSWORD, "@") if span else None
-    value = user[0]
+    password = _password(text, end + 1) if sign == ":" else None
     is_web = scheme.lower().endswith(("http", "https"))
-    if sign == "@" and is_web and (len(value) >= 24 or _is_token(value)):
-        return start, end, _TOKEN, "@"
-    return None
+    found: list[tuple[int, int, Rule]] = []
+    if is_web and (password or sign == "@") and (len(user[0]) >= 24 or _is_token(user[0])):
+        found.append((start, end, _TOKEN))
+    if password:
+        found.append((*password, _PASSWORD))
+    return found
 
 
 def _is_token(value: str) -> bool:

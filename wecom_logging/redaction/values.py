@@ -53,7 +53,7 @@ _COUNT = lazy.regex(r"\d{1,3}|\d{1,9}(?:\.\d+)?%|\d+(?:\.\d+)?(?:ms|s|m|h|d|k|K|
 _CODE = lazy.regex(r"(?=[A-Za-z-]{0,8}\d)[A-Za-z0-9-]{4,10}")
 _WORD = lazy.regex(r"[A-Za-z]{1,11}|[\u4e00-\u9fff]+")
 _RUN = lazy.regex(r"[A-Za-z0-9]{8,}")
-_CHUNK = lazy.regex(r"\d+|[A-Z]+[a-z]*|[a-z]+")
+_CHUNK = lazy.regex(r"\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _HEX = lazy.regex(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
 _UUID = lazy.regex(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 #: More of a value than this is not looked at to find out how it looks.
@@ -94,6 +94,7 @@ def _is_random_run(run: str) -> bool:
 
 _TECHNICAL = frozenset("sha224 sha256 sha384 sha512 bcrypt2 pbkdf2 argon2 scrypt2 base64 base32 oauth2"
     " utf8mb4 rfc7519 rfc6749 rs256 hs256 es256 aes128 aes256 des3 pkcs1 pkcs8 pkcs12 x25519".split())  # fmt: skip
+_SHORT_CODE = lazy.regex(r"\d{4,8}|(?=[a-z]{0,3}\d)(?=\d{0,3}[a-z])[a-z0-9]{4}")
 _IN_PROSE = lazy.regex(
     r"(?=[^\d\s]{0,64}\d)(?=[^A-Za-z\s]{0,64}[A-Za-z])[!-~]{6,}"
     r"|(?=[A-Za-z0-9]{1,64}[!#$%^&*@])[!-~]{8,}"
@@ -105,7 +106,7 @@ def believable(value: str, needs: str) -> bool:
     if needs == ANYTHING:
         return bool(_IN_PROSE().fullmatch(value)) and value.lower() not in _TECHNICAL
     if needs == CODE:
-        return value.isdigit() and 4 <= len(value) <= 8
+        return bool(_SHORT_CODE().fullmatch(value)) or is_random(value)
     return is_random(value)
 
 
