@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
@@ -31,7 +31,7 @@ from urllib.parse import quote, quote_plus
 from wecom_logging._model.text import strip_hidden
 
 from .findings import Findings, texts_in
-from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, mask
+from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, is_counted, mask
 from .patterns import EVERYTHING, SECRETS, Redaction, redact_text
 from .rows import rules_of_parameters
 from .shell import PASSWORD, secrets_in
@@ -67,8 +67,7 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
         walk = _Walk(redaction, _pattern(tuple(sorted(set(secrets)))))
-        shown = {walk.text(_text(key)): walk.value(value, key) for key, value in event_dict.items()}
-        return walk.again(shown)
+        return walk.again(walk.mapping(event_dict))
 
     return redact
 
@@ -90,7 +89,7 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
 _NAMES = frozenset(
     "key name field param parameter header attribute variable option k type loc".split()
 )
-_VALUES = frozenset("value val v content input default rejected_value rejectedvalue".split())
+_VALUE_KEY = re.compile(r"([a-z_]{0,20}?)(?:value|val|v|content|input|default|rejected_?value)")
 _STATEMENTS = frozenset("sql statement query".split())
 _PARAMETERS = frozenset("parameters params args arguments bindings binds".split())
 
@@ -121,7 +120,15 @@ class _Walk:
         return self._redaction.part(text, self._findings) if self._redaction else text
 
     def value(self, value: Any, key: object = None) -> Any:
-        return self._ruled(value, self._rule(key))
+        rule = self._rule(key)
+        if rule is None and type(value) in (int, str) and self._is_counted(value, key):
+            return value
+        return self._ruled(value, rule)
+
+    def _is_counted(self, value: int | str, key: object) -> bool:
+        """Whether a number is no telephone's, because its name says what it counts."""
+        text = str(value)
+        return 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key))
 
     def _ruled(self, value: Any, rule: Rule | None) -> Any:
         value = _without_class(value)
@@ -167,7 +174,7 @@ class _Walk:
         self._inside.add(id(value))
         try:
             if isinstance(value, Mapping):
-                return self._mapping(value)
+                return self.mapping(value)
             if isinstance(value, (list, tuple, set, frozenset)):
                 items = self._items(value, rule)
                 return tuple(items) if isinstance(value, tuple) else items
@@ -175,21 +182,24 @@ class _Walk:
         finally:
             self._inside.discard(id(value))
 
-    def _mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
+    def mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
         shown = {self.text(_text(key)): self.value(item, key) for key, item in value.items()}
         named = {key.lower(): key for key in value if isinstance(key, str)}
-        name = _last(value[named[each]] for each in _NAMES & named.keys())
-        if name:  # {"name": "Cookie", "value": "…"}, as in lists of headers
-            for each in _VALUES & named.keys():
-                shown[named[each]] = self.value(value[named[each]], name)
-        statement = _last(value[named[each]] for each in _STATEMENTS & named.keys())
-        if statement:
-            for each in _PARAMETERS & named.keys():
-                shown[named[each]] = self._parameters(value[named[each]], statement)
+        # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
+        for each, key in named.items():
+            match = _VALUE_KEY.fullmatch(each)
+            for name in [f"{match[1]}{name}" for name in _NAMES] if match else ():
+                if name in named and (rule := self._rule(_last(value[named[name]]))):
+                    shown[key] = self._ruled(value[key], rule)
+        for each in _STATEMENTS & named.keys():
+            for other in _PARAMETERS & named.keys():
+                statement, parameters = value[named[each]], value[named[other]]
+                if isinstance(statement, str) and isinstance(parameters, (list, tuple)):
+                    shown[named[other]] = self._parameters(parameters, statement)
         return shown
 
-    def _parameters(self, value: Any, statement: str) -> Any:
-        if not self._rules or type(value) not in (list, tuple):
+    def _parameters(self, value: Sequence[Any], statement: str) -> Any:
+        if not self._rules:
             return self.value(value)
         rules = rules_of_parameters(statement, len(value), self._rules)
         return [self._ruled(item, rule) for item, rule in zip(value, rules, strict=True)]
@@ -221,14 +231,11 @@ class _Walk:
         return shown
 
 
-def _last(values: Iterable[Any]) -> str:
-    """The text among some values; of a path (`("body", "password")`) its last part."""
-    for value in values:
-        if isinstance(value, (list, tuple)) and value:
-            value = value[-1]
-        if isinstance(value, (str, bytes)):
-            return _text(value)
-    return ""
+def _last(value: Any) -> Any:
+    """A name; of a path (`("body", "password")`) its last part."""
+    if isinstance(value, (list, tuple)) and value:
+        value = value[-1]
+    return value if isinstance(value, (str, bytes)) else None
 
 
 def _with_each_text(value: Any, change: Callable[[str], str]) -> Any:

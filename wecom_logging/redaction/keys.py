@@ -62,7 +62,7 @@ _NOUNS = _table(
         "password passwd passphrase passcode passwort kennwort contrasena pwd requirepass"
         " masterauth",
     ),
-    ("secret", ANYTHING, "secret mnemonic"),
+    ("secret", ANYTHING, "secret"),
     ("api key", ANYTHING, "apikey"),
     ("access key", ANYTHING, "accesskey"),
     ("secret key", ANYTHING, "secretkey"),
@@ -109,7 +109,11 @@ _ENDS = _NOUNS | _table(
     ("access key", RANDOM, "ak"),
     ("secret key", RANDOM, "sk"),
     ("app key", VALUE, "appkey"),
-    ("seed phrase", ANYTHING, "seedphrase recoveryphrase secretphrase securityphrase"),
+    (
+        "seed phrase",
+        VALUE,
+        "mnemonic mnemonics seedphrase recoveryphrase secretphrase securityphrase",
+    ),
     ("security answer", ANYTHING, "securityanswer secretanswer passwordanswer"),
     ("credential", VALUE, "redisauth connectionauth basicauth httpauth proxyauth xauth smtpauth"),
     ("credential", RANDOM, "auth"),
@@ -121,7 +125,7 @@ _CHINESE = _table(
     ("password", ANYTHING, "密码 口令 密保答案"),
     ("secret key", ANYTHING, "密钥 秘钥 密匙"),
     ("private key", ANYTHING, "私钥"),
-    ("seed phrase", ANYTHING, "助记词"),
+    ("seed phrase", VALUE, "助记词"),
     ("token", VALUE, "令牌"),
     ("credential", VALUE, "凭证 凭据"),
     ("one-time code", CODE, "验证码 校验码 动态码 短信码 提取码 安全码 恢复码"),
@@ -134,7 +138,7 @@ _ABOUT = frozenset(
     " check checked class column consent cost count date days denied digits directory domain"
     " enabled encoding endpoint env error errors exception exceptions exists expired expires expiry"
     " failed failure field fields file files form format found grant hasher hashers header help"
-    " hint history httponly id index interval invalid issuer kid label left length level limit link"
+    " hint history httponly id in index interval invalid issuer kid label left length level limit link"
     " lock locked lockout long manager max mechanism method min minutes mismatch missing mode name"
     " names ok page path path policy present prompt provider quality rate reason ref reference"
     " remaining required requirements reset retries retry reuse rotation rounds rule rules samesite"
@@ -187,13 +191,13 @@ _PERSONAL_CHINESE = tuple(name for name in _PERSONAL if not name.isascii())
 # A number under such a name is no telephone's (`rule_for` comes first: `phone_no` is one).
 _COUNTED = frozenset(
     "amount balance batch bid build bytes cid code count crc duration epoch fee gid hash id index"
-    " inode job key length line lsn millis no ns num number offset oid order orderid orderno page"
-    " pid port pos position price ref row seq sequence serial size sn span task ticket tid time"
-    " timestamp total trace ts txid txn uid version waybill".split()
+    " checksum inode job key length line lsn millis no ns num number offset oid order orderid orderno page"
+    " pid port pos position price ref row rss seq sequence serial size sn span task ticket tid time"
+    " timestamp total trace ts txid txn uid version vms waybill".split()
 )
 _COUNTED_CHINESE = (
     "编码", "编号", "订单", "订单号", "单号", "会员号", "用户号",
-    "工号", "批号", "商户号", "合同号", "发票号", "交易号", "批次号", "流水号", "运单", "工单", "流水", "序号", "批次", "任务", "金额", "余额", "总数",
+    "工号", "批号", "商户号", "凭证号", "合同号", "发票号", "交易号", "批次号", "流水号", "运单", "工单", "流水", "序号", "批次", "任务", "金额", "余额", "总数",
     "数量", "合计", "大小", "主键", "标识", "单据", "交易", "ID", "id",
 )  # fmt: skip
 

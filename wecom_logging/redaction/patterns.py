@@ -30,11 +30,16 @@ def redact_text(text: str, *, personal_data: bool = True) -> str:
     return redaction.text(strip_hidden(text), Findings())
 
 
+_SHORT, _MOST_CLEAN = 64, 1024
+
+
 class Redaction:
     """All that is done with a text according to some rules."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        #: Short texts in which nothing was found: names of fields, and what is said often.
+        self._clean: set[str] = set()
         self._own = [(lazy.regex(source), source) for source in rules.patterns]
 
     @lazy.cached
@@ -49,6 +54,16 @@ class Redaction:
 
     def part(self, text: str, findings: Findings) -> str:
         """One text of an event, redacted as far as it says itself what is secret in it."""
+        if text in self._clean:
+            return text
+        shown = self._redacted(text, findings)
+        if len(text) <= _SHORT and shown == text:
+            if len(self._clean) >= _MOST_CLEAN:
+                self._clean.clear()
+            self._clean.add(text)
+        return shown
+
+    def _redacted(self, text: str, findings: Findings) -> str:
         before = text
         hits = self._hints.find(lowered(text))
         if hits:

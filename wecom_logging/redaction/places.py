@@ -172,9 +172,11 @@ def _ordinary(name: Name, after: re.Match[str]) -> Span:
         return span
     value = text[span.start : span.end]
     if rule.secret and not span.quoted:
-        if sign in (":", "：") and is_prose(text, start):
+        if sign in (":", "：") and rule.label != "seed phrase" and is_prose(text, start):
             return NOTHING
         # `password=self.password` and `token=new_token` are lines of source code.
+        if value.startswith("/") and name.called.lower().endswith("pwd"):
+            return NOTHING  # the working directory
         if len(value) < 200 and (value.endswith(f".{name.called}") or _is_variable(value, name)):
             return NOTHING
     return span if _believed(name, value) else NOTHING
@@ -222,8 +224,10 @@ def _in_quotes(name: Name, after: re.Match[str]) -> Span:
     needs = name.rule.needs if name.rule.needs != ANYTHING else CODE
     if len(value) < 3 or any(map(str.isspace, value)) or NO_SECRET().fullmatch(value):
         return NOTHING
-    if name.rule.needs == ANYTHING:
+    if name.rule.label == "password":
         return span
+    if name.rule.needs == ANYTHING:  # `secret "db-credentials" not found` names one
+        return span if believable(value, ANYTHING) else NOTHING
     return span if looks(value, needs) and _has_digit(value) else NOTHING
 
 
@@ -234,17 +238,20 @@ def _has_digit(value: str) -> bool:
 def _in_prose(name: Name, after: re.Match[str]) -> Span:
     """A word that can be nothing but the value."""
     text, start = name.text, after.end()
+    if not name.rule.secret:
+        return NOTHING
     if text[start : start + 1] in "\"'“「『`":
         return _in_quotes(name, after)
     if text[start : start + 1] in "【（":
         start += 1
     ascii_only = _ASCII().match(text, start, bare_end(text, start))
     value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
-    if text[start + len(value) : start + len(value) + 1] in ("(", "=") or "://" in value:
+    if _CODE().match(text, start) or "://" in value:
         return NOTHING
     return Span(start, start + len(value)) if believable(value, name.rule.needs) else NOTHING
 
 
+_CODE = lazy.regex(r"[A-Za-z_][\w.]{0,80}[(=]")
 _ASCII = lazy.regex(r"[!-~]*")
 
 
@@ -278,6 +285,8 @@ def _element(name: Name, after: re.Match[str]) -> Span:
     inside = _INSIDE().match(name.text, after.end())
     if not inside or not inside[0].strip():
         return NOTHING
+    if inside.end() == len(name.text) and any(map(str.isspace, inside[1])):
+        return NOTHING  # `<password> is missing` and no end
     return Span(*inside.span(1)) if _believed(name, inside[1]) else NOTHING
 
 
@@ -423,7 +432,7 @@ PLACES = (
         "in a sentence",
         None,
         lazy.regex(
-            r"""["'”]?\ (?:(?:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}["']?[\w.@-]{1,64}["']?
+            r"""["'”]?\ (?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}["']?[\w.@-]{1,64}["']?
             (?:@["'][\w.%-]{1,64}["'])?(?:\ (?:is|was|=):?|:)\ 
             |(?:is|was|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
             \ {0,2}(?:is\ )?)(?=\S)""",

@@ -42,7 +42,9 @@ NO_SECRET = lazy.regex(
     re.VERBOSE,
 )
 # A text that goes on: `password: entered value is too short`.
-_PROSE = lazy.regex(r"[A-Z]?[a-z']{1,20},? (?![a-z_]{1,40}[=:])[a-z']{1,20}(?:[ .,;:!]|\Z)")
+_PROSE = lazy.regex(
+    r"[A-Z]?[a-z']{1,20},? (?![a-z_]{1,40}[=:])[\"'(]?[a-z']{1,20}(?:[ .,;:!\"')-]|\Z)"
+)
 # Other names of the same thing, in a line of source code.
 _REFERENCE = lazy.regex(
     r"(?:self|cls|settings|config|conf|cfg|os|env|environ|request|req|form|data|args|opts|options|user"
@@ -168,6 +170,12 @@ _SCHEME = lazy.regex(r"(?:bearer|basic|token|digest)[ ]{1,4}(?=[^\s:=])", re.I)
 # A sentence: `密码：不能为空`.
 _CHINESE = lazy.regex(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+[.!?]?")
 _EMPTY_CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}\(\)(?!\w)")
+# `Field(min_length=8)`, `jwt.encode(payload, key)`: no value is written down in it.
+_CODE_CALL = lazy.regex(
+    r"[A-Za-z_][\w.]{0,80}\((?:[A-Za-z_]+(?:[._][A-Za-z_]+){0,8}|\d{1,4}|[\s,=*\[\]]){0,40}\)(?=[\s,)\]}]|\Z)"
+)
+# Twelve words and more, as wallets give them.
+_PHRASE = lazy.regex(r"[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}")
 _BRACKET = lazy.regex(
     r"""\"(?:\\.|[^"\\\n])*(?:"|\\?$)|'(?:\\.|[^'\\\n])*(?:'|\\?$)|[(\[{]|[)\]}]""",
     re.MULTILINE,
@@ -188,9 +196,13 @@ def value_at(text: str, start: int, rule: Rule) -> Span:
     found = quoted(text, start)
     if found is not NOTHING:
         return found
+    if rule.label == "seed phrase" and (phrase := _PHRASE().match(text, start)):
+        return Span(*phrase.span())
     if rule.label not in LINES:
         start = _end_of(_SCHEME(), text, start)
-    if any(p().match(text, start) for p in (MASKED, NO_SECRET, _EMPTY_CALL, _REFERENCE)):
+    if any(
+        p().match(text, start) for p in (MASKED, NO_SECRET, _EMPTY_CALL, _REFERENCE, _CODE_CALL)
+    ):
         return NOTHING
     if rule.label in LINES:
         end = _end_of(_LINE(), text, start)

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 
 _WORD = string.ascii_letters + string.digits
 _PASSWORDS = ("Sommer{}!", "hunter{}x", "p#ssW0rd{}", "Zx{}kQvLm", "Tr0ub4dor_{}", "qwe{}RTY$")
+_PHRASE = "absent abuse acid action anchor apple autumn bacon cactus drama error ginger".split()
 _NAMES = ("张三丰", "欧阳娜娜", "李小龙", "王建国", "陈思远")
 
 
@@ -48,6 +49,8 @@ class _Values(dict[str, str]):
             return "M" + self._chars(_WORD, 29) + "9a"
         if kind == "uuid":
             return "-".join(self._chars("0123456789abcdef", n) for n in (8, 4, 4, 4, 12))
+        if kind == "phrase":
+            return " ".join(pick.sample(_PHRASE, 12))
         if kind == "mobile":
             return "1" + pick.choice("3578") + str(pick.randint(10**8, 10**9 - 1))
         if kind == "email":
@@ -83,7 +86,7 @@ def _with_gb11643(start: str, values: _Values) -> str:
 
 
 def _filled(line: str, values: _Values) -> str:
-    kinds = ("p s url code b64 uuid mobile email name card idcard").split()
+    kinds = ("p s url code phrase b64 uuid mobile email name card idcard").split()
     kinds += [f"hex{n}" for n in (8, 24, 32, 40, 48)] + [f"U{n}" for n in (16, 27, 40)]
     kinds += [
         f"w{n}" for n in (14, 16, 20, 22, 24, 27, 28, 30, 32, 34, 35, 36, 37, 40, 43, 46, 48, 60)
