@@ -66,7 +66,7 @@ class Options:
     max_groups: int
     fingerprint: Callable[..., Any] | None
     processors: tuple[Callable[..., Any], ...]
-    redact: bool | str
+    redact: bool | str | Mapping[str, tuple[str, ...]]
     uncaught: bool
     show_source: bool
     show_locals: bool
@@ -197,10 +197,10 @@ class _Values:
 
 def _from_environment(written: str, check: Callable[[Any, str], Any]) -> object:
     """What a variable says, as far as it can be read; the check says if it is wrong."""
-    if check in (boolean, redaction):
+    if check in (boolean, redaction) and not written.startswith("{"):
         return {"1": True, "true": True, "0": False, "false": False}.get(written.lower(), written)
     try:
-        if check is rate_limit:
+        if check in (rate_limit, redaction):
             return json.loads(written)
         if check is durations:
             return [float(part) for part in written.split(",")]

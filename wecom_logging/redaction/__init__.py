@@ -38,20 +38,25 @@ from .shell import PASSWORD, secrets_in
 from .values import MASKED, looks
 
 __all__ = [
-    "Findings", "Mode", "Processor", "Rules", "mask", "redact_text", "redact_value", "redactor",
+    "Mode", "Processor", "mask", "redact_text", "redact_value", "redactor",
 ]  # fmt: skip
 
-#: True: secrets, and personal data in part; "secrets": only these; False: only our own.
-#: Rules of the user's own come on top of True.
-Mode = Literal[True, False, "secrets"] | Rules
+#: True: secrets, and personal data in part; "secrets": only these; False: only our own;
+#: a mapping: True, with more "names" and "patterns", and without the names to "keep".
+Mode = Literal[True, False, "secrets"] | Mapping[str, Sequence[str]]
 
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
-_REDACTIONS: dict[Any, Redaction] = {True: EVERYTHING, "secrets": SECRETS}
-
 #: Deeper than this nothing is looked at, and so nothing is shown.
 _MAX_DEPTH = 20
+
+
+def redaction_for(mode: Mode) -> Redaction | None:
+    """What the option `redact` stands for; None: nothing is looked for."""
+    if isinstance(mode, Mapping):
+        return Redaction(Rules(**{key: tuple(each) for key, each in mode.items()}))
+    return {True: EVERYTHING, "secrets": SECRETS}.get(mode)
 
 
 def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]]) -> Processor:
@@ -62,7 +67,7 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
         own_secrets: The strings that a sender needs and nobody may see, or a function that
             is asked for them at every event, because an access token changes.
     """
-    redaction = _REDACTIONS.get(mode) or (Redaction(mode) if isinstance(mode, Rules) else None)
+    redaction = redaction_for(mode)
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets

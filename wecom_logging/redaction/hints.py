@@ -51,6 +51,11 @@ class Hints:
             match = search(low, at + 1)
         return hits
 
+    def beginning_with(self, some: Iterable[str]) -> frozenset[str]:
+        """The hints that are one of some, or begin with one: a hit is the longest there."""
+        wanted = frozenset(some)
+        return frozenset(hint for hint, within in self._within.items() if within & wanted)
+
     def occurring(self, hits: Iterable[Hit]) -> set[str]:
         """The hints that were found, with those that others begin with."""
         found: set[str] = set()

@@ -46,6 +46,10 @@ class Redaction:
     def _hints(self) -> Hints:
         return Hints({*self.rules.hints, *_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
 
+    @lazy.cached
+    def _hints_of_names(self) -> frozenset[str]:
+        return self._hints.beginning_with(self.rules.hints)
+
     def text(self, text: str, findings: Findings) -> str:
         """A text that is all there is, without hidden characters, redacted."""
         text = self.part(text, findings)
@@ -70,6 +74,7 @@ class Redaction:
             text = self._by_hints(text, self._hints.occurring(hits), findings)
             if text is not before:
                 hits = self._hints.find(lowered(text))
+            hits = [hit for hit in hits if hit.hint in self._hints_of_names]
             text = redact_named(text, hits, self.rules, findings)
         if len(text) >= _SHORTEST_DOTTED and "." in text:
             text = _DOTTED.apply(text, findings)
@@ -121,7 +126,9 @@ class _Shape(NamedTuple):
         return _ORDER[id(self)]
 
     def apply(self, text: str, findings: Findings) -> str:
-        return _masked(self.pattern(), text, findings, Rule(self.label), "shape")
+        return _masked(
+            self.pattern(), text, findings, Rule(self.label), f"{self.label} by its shape"
+        )
 
 
 def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Shape:
@@ -130,7 +137,7 @@ def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Shape:
     At the end of a text a part with a digit is enough: the rest may have been cut off.
     """
     hints = tuple(prefix.replace("\\", "").lower() for prefix in prefixes.split("|"))
-    cut_off = rf"(?=[^\d\n]{{0,99}}\d){body}{{4,}}\Z"
+    cut_off = rf"(?={body}{{4,}}\Z)(?=\D{{0,99}}\d){body}+"
     pattern = rf"(?<![0-9A-Za-z])(?:{prefixes})(?:{body}{{{shortest},}}|{cut_off})"
     return _Shape(label, hints, lazy.regex(pattern, re.A))
 

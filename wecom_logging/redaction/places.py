@@ -213,7 +213,7 @@ _LONGEST_FAULT = len("unexpected ")
 
 
 def _is_failure(text: str, start: int) -> bool:
-    fault = _FAULT().search(text, max(start - _LONGEST_FAULT, 0), start + 200)
+    fault = _FAULT().search(text, max(start - _LONGEST_FAULT, 0), start + 64)
     return text[start - 1 : start] == "/" or bool(fault and fault.start() <= start < fault.end())
 
 
@@ -498,7 +498,9 @@ def redact_named(text: str, hits: Iterable[Hit], rules: Rules, findings: Finding
 
 
 def _first_value(name: Name, done: int) -> tuple[Span, str] | None:
-    if not _KEY_LAST().search(name.left):
+    if name.text[name.start - 1 : name.start] not in ('"', "'") or not _KEY_LAST().search(
+        name.left
+    ):
         return None
     start = max(done, name.start - 400)
     match = _VALUE_FIRST().search(name.text[start : name.start])
