@@ -74,7 +74,7 @@ def _bounded(value: str) -> str:
 #: More values than this of one event are not looked for, nor longer ones.
 _MOST, _LONGEST = 64, 512
 
-_PLAIN = lazy.regex(r"[A-Za-z]{1,11}|[a-z]{1,24}|[\d.,:/ -]{1,7}|\W+")
+_PLAIN = lazy.regex(r"[A-Za-z]{1,11}|[a-z]{1,24}|[\d.,:/ -]{1,5}|\W+")
 _PART = lazy.regex(r"[\w.+/=@!#$%^&*-]{8,}")
 
 
