@@ -262,6 +262,7 @@ class Rules:
     patterns: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     rule_for: Callable[[str], Rule | None] = field(init=False, repr=False, compare=False)
+    is_kept: Callable[[str], bool] = field(init=False, repr=False, compare=False)
     hints: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -277,6 +278,10 @@ class Rules:
                     return Rule(label)
             return _rule(words, personal_data=self.personal_data)
 
+        def is_kept(name: str) -> bool:
+            return words_of(name) in kept
+
+        object.__setattr__(self, "is_kept", is_kept)
         hints = (*HINTS, *(PERSONAL_HINTS if self.personal_data else ()))
         own_hints = tuple(max(words, key=len) for words in named if words)
         object.__setattr__(self, "rule_for", lru_cache(maxsize=4096)(rule_for))

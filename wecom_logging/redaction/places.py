@@ -116,6 +116,8 @@ def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
         # A line break that `repr` or JSON has written as `\n` is no part of the name.
         start, name = start + 1, name[1:]
         rule = rules.rule_for(name)
+    if rules.keep and rules.is_kept(name):
+        return None
     called = name
     if not rule or rule.needs == QUERY:
         longer, rule_of_both = _with_words_before(text, start, name, rules)
