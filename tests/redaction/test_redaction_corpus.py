@@ -242,12 +242,17 @@ def _log_all(logger: logging.Logger, number: int) -> list[str]:
             values += [value for value in made if len(value) >= 8]
     for name, value in NESTED.items():
         logger.error("nested", extra={"fingerprint": name, "value": value})
+    _log_an_exception(logger)
+    return [*values, S]
+
+
+def _log_an_exception(logger: logging.Logger) -> None:
+    """In a function of its own: the values of the corpus are local variables of the other."""
     try:
         password = S
         raise subprocess.CalledProcessError(1, ["mysql", "-uroot", f"-p{password}", "shop"])
     except subprocess.CalledProcessError:
         logger.exception("failed")
-    return [*values, S]
 
 
 @pytest.mark.parametrize("number", range(2))

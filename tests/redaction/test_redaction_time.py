@@ -11,6 +11,7 @@ import pkgutil
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -24,30 +25,34 @@ from wecom_logging.redaction import redact_text, redactor
 #: Beginnings of all notations, without their ends, to be repeated.
 PIECES = [
     *HOSTILE,
-    "email=", "email=a ", "x://", "x://x:", "x://x:@", "x://a@b:", "http://x", "://", "@", "a/b@", "a:bcdefg@",
-    "curl -u a:", "curl ", "mysql -p", "'mysql', '", "docker login ", "mysql \"", "-p'",
-    "values (", "into t (a", "into t (a) values (", "params=(", "[parameters: ('", "[parameters: [(",
-    "?", "%s", "a=?", "key (", "row contains (", "insert into u (password) values (", "params=((",
-    'name="password"\n', 'name="password"\\r\\n', '{"name":"password",', '{"value":"a","name":"',
-    "<key>password</key>", "<password a=", "<x password=\"", "&lt;password&gt;", "password\n  ",
+    "email=", "email=a ", "x://", "x://x:", "x://x:@", "x://a@b:", "http://x", "://", "@", "a/b@",
+    "a:bcdefg@", "curl -u a:", "curl ", "mysql -p", "'mysql', '", "docker login ", 'mysql "',
+    "-p'", "values (", "into t (a", "into t (a) values (", "params=(", "[parameters: ('",
+    "[parameters: [(", "?", "%s", "a=?", "key (", "row contains (",
+    "insert into u (password) values (", "params=((", 'name="password"\n',
+    'name="password"\\r\\n', '{"name":"password",', '{"value":"a","name":"',
+    "<key>password</key>", "<password a=", '<x password="', "&lt;password&gt;", "password\n  ",
     "password:\n  ", "password: |\n  a\n", "loc': ('password', ", "input': ", "rejected value ",
-    "密码错误", "密码 x", "密码(", "密码“", "验证码", "验证码1", "手机", "单号",
-    "$2b$", "$6$", "$", "{SHA}", "eyJ-", "-eyJ", "sk-sk-", "sk-a", "AKIA", "glpat-", "key-", "1//0", "Q~", "8Q~",
-    "bot1:AA", "f" * 32 + ".", "M" * 24 + ".", "a.", ":5432:a:", "5432:a:b:", "*:*:*:",
-    "password for ", "password for a ", "password is ", "--password", "--no-password ", "auth=('", "auth: [",
-    "1381234567", "138 1234 5678 ", "6222 0212 ", "id=138", "id=", "sign=", "sign=a", "sign='", "sign=(",
-    "token=a.b(", "password=f(", "password=f(a,", "?key=", "&code=a1", "key=&", "password=password=",
-    "a.password", "pass word ", "a b c key ", "session id ", "secret secret ", "key key ", "a key.",
-    "ＰＡＳＳ", "ａ", "İ", "%5Bpassword%5D", "user[password]", "password]", "mnemonic=abandon ", "abandon ",
-    "LOGIN a ", "AUTH ", "PASS ", "identified by 'a", "user a password ", "machine a login b password ",
-    "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "Cookie: a=\"", "authorization: a\"", "bearer a1",
-    "password=\"\\", "\\u5bc6", "\\n", "\\npassword", "[\n", "set-cookie: ", "realname=", "address=1", "address=a. ",
+    "密码错误", "密码 x", "密码(", "密码“", "验证码", "验证码1", "手机", "单号", "$2b$", "$6$", "$", "{SHA}", "eyJ-",
+    "-eyJ", "sk-sk-", "sk-a", "AKIA", "glpat-", "key-", "1//0", "Q~", "8Q~", "bot1:AA",
+    "f" * 32 + ".", "M" * 24 + ".", "a.", ":5432:a:", "5432:a:b:", "*:*:*:", "password for ",
+    "password for a ", "password is ", "--password", "--no-password ", "auth=('", "auth: [",
+    "1381234567", "138 1234 5678 ", "6222 0212 ", "id=138", "id=", "sign=", "sign=a", "sign='",
+    "sign=(", "token=a.b(", "password=f(", "password=f(a,", "?key=", "&code=a1", "key=&",
+    "password=password=", "a.password", "pass word ", "a b c key ", "session id ",
+    "secret secret ", "key key ", "a key.", "ＰＡＳＳ", "ａ", "İ", "%5Bpassword%5D", "user[password]",
+    "password]", "mnemonic=abandon ", "abandon ", "LOGIN a ", "AUTH ", "PASS ",
+    "identified by 'a", "user a password ", "machine a login b password ", "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----", 'Cookie: a="', 'authorization: a"', "bearer a1",
+    'password="\\', "\\u5bc6", "\\n", "\\npassword", "[\n", "set-cookie: ", "realname=",
+    "address=1", "address=a. ",
 ]  # fmt: skip
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, times: int) -> float:
+    """Of this thread, the best of several. A long text needs no second try."""
     best = float("inf")
-    for _ in range(2):
+    for _ in range(times):
         began = time.thread_time()
         redact_text(text)
         best = min(best, time.thread_time() - began)
@@ -58,15 +63,15 @@ def repeated(piece: str, size: int) -> str:
     return (piece * (size // len(piece) + 1))[:size]
 
 
-def grows_too_fast(piece: str, sizes: tuple[int, ...]) -> bool:
+def grows_too_fast(piece: str, *sizes: int) -> bool:
     """Whether four times the text takes more than six times as long."""
-    times = [seconds(repeated(piece, size)) for size in sizes]
-    return any(more > 6 * max(less, 1e-3) for less, more in zip(times, times[1:], strict=False))
+    times = [seconds(repeated(piece, size), 3 if size < 8192 else 1) for size in sizes]
+    return any(more > 6 * max(less, 1e-3) for less, more in pairwise(times))
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=ascii)
 def test_time_grows_with_the_text(piece: str) -> None:
-    assert not all(grows_too_fast(piece, (1024, 4096, 16384, 65536)) for _ in range(3))
+    assert not all(grows_too_fast(piece, 1024, 4096, 16384, 65536) for _ in range(4))
 
 
 def beginnings() -> Iterator[str]:
@@ -77,15 +82,16 @@ def beginnings() -> Iterator[str]:
 
 
 def test_time_grows_with_every_notation() -> None:
-    slow = [piece for piece in beginnings() if grows_too_fast(piece, (2048, 8192))]
-    slow = [piece for piece in slow if grows_too_fast(piece, (4096, 16384))]
-    assert not [piece for piece in slow if grows_too_fast(piece, (4096, 16384))]
+    slow = [piece for piece in beginnings() if grows_too_fast(piece, 1024, 4096)]
+    assert not [
+        piece for piece in slow if all(grows_too_fast(piece, 4096, 16384) for _ in range(3))
+    ]
 
 
 def test_a_password_in_one_megabyte() -> None:
     """The event's own limits are elsewhere; a processor may be given anything."""
-    assert seconds("email=" + "x" * 2**20) < 5
-    assert seconds("x://" * 2**18) < 20
+    assert seconds("email=" + "x" * 2**20, 1) < 5
+    assert seconds("x://" * 2**18, 1) < 20
 
 
 # -- no stretch in which the interpreter is held ------------------------------------------

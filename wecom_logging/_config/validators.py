@@ -74,7 +74,7 @@ _REDACTION = ("names", "patterns", "keep")
 def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, ...]]:
     """True, "secrets", False, or what is to be added and excepted."""
     if isinstance(value, bool) or value == "secrets":
-        return value  # type: ignore[return-value]
+        return value
     if not isinstance(value, Mapping):
         rule = f"{display(value)} is not one of True, 'secrets', False, or a mapping"
         raise ConfigurationError(option, rule)

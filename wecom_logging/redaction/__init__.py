@@ -55,7 +55,8 @@ _MAX_DEPTH = 20
 def redaction_for(mode: Mode) -> Redaction | None:
     """What the option `redact` stands for; None: nothing is looked for."""
     if isinstance(mode, Mapping):
-        return Redaction(Rules(**{key: tuple(each) for key, each in mode.items()}))
+        lists = {key: tuple(mode.get(key, ())) for key in ("names", "patterns", "keep")}
+        return Redaction(Rules(True, **lists))
     return {True: EVERYTHING, "secrets": SECRETS}.get(mode)
 
 
@@ -91,12 +92,13 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
 
 
 #: Keys of a mapping that are a name and its value, in lower case: {"Key": …, "Value": …}.
-_NAMES = frozenset(
-    "key name field param parameter header attribute variable option k type loc".split()
-)
+_NAMES = (
+    "key", "name", "field", "param", "parameter", "header", "attribute", "variable", "option", "k",
+    "type", "loc",
+)  # fmt: skip
 _VALUE_KEY = re.compile(r"([a-z_]{0,20}?)(?:value|val|v|content|input|default|rejected_?value)")
-_STATEMENTS = frozenset("sql statement query".split())
-_PARAMETERS = frozenset("parameters params args arguments bindings binds".split())
+_STATEMENTS = frozenset(("sql", "statement", "query"))
+_PARAMETERS = frozenset(("parameters", "params", "args", "arguments", "bindings", "binds"))
 
 
 class _Walk:

@@ -24,8 +24,8 @@ _BEFORE = r"(?<![0-9A-Za-z_/#])(?<![0-9A-Za-z][.-])"
 _AFTER = r"(?![0-9A-Za-z_]|[.-][0-9A-Za-z])"
 # What is counted is no telephone.
 _QUANTITY = (
-    r"(?! ?(?:[kKmMgG]?i?[bB]|bytes|rows|records|items|keys|ns|us|µs|ms|s|sec|seconds|cents|tokens|ticks"
-    r"|requests|usd|USD|CNY|RMB)\b| ?(?:元|角|秒|条|行|笔|毫秒|微秒|字节))"
+    r"(?! ?(?:[kKmMgG]?i?[bB]|bytes|rows|records|items|keys|ns|us|µs|ms|s|sec|seconds|cents"
+    r"|tokens|ticks|requests|usd|USD|CNY|RMB)\b| ?(?:元|角|秒|条|行|笔|毫秒|微秒|字节))"
 )
 
 _IDENTITY_CARD = lazy.regex(

@@ -56,7 +56,7 @@ class _Elsewhere:
         for value, instead in self._known:
             if value in text:
                 stays = text
-                text = re.sub(_bounded(value), lambda _, instead=instead: instead, text)
+                text = instead.join(re.split(_bounded(value), text))
                 if text != stays:
                     findings.put(value, instead, "seen in the same event")
         return text

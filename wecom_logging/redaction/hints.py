@@ -25,12 +25,19 @@ class Hit(NamedTuple):
 
 
 class Hints:
-    """Looks for all of them at once. The text has to be in lower case."""
+    """Looks for all of them at once. The text has to be in lower case.
 
-    def __init__(self, hints: Iterable[str]) -> None:
+    Args:
+        names: Those whose places are wanted.
+        others: Those of which it is enough to know whether they occur.
+    """
+
+    def __init__(self, names: Iterable[str], others: Iterable[str]) -> None:
+        wanted = frozenset(names)
+        known = wanted.union(others)
         tree: Tree = {}
+        #: What begins at the same place: the hint itself and those that it begins with.
         self._within: dict[str, frozenset[str]] = {}
-        known = frozenset(hints)
         for hint in known:
             branch = tree
             for char in hint:
@@ -38,30 +45,22 @@ class Hints:
             branch[_END] = {}
             starts = (hint[:length] for length in range(1, len(hint) + 1))
             self._within[hint] = known.intersection(starts)
-        self._pattern = re.compile(_alternatives(tree))
+        self._names = frozenset(hint for hint, within in self._within.items() if within & wanted)
+        self._search = re.compile(_alternatives(tree)).search
 
-    def find(self, low: str) -> list[Hit]:
-        """All places where a hint begins, also within another."""
-        hits = []
-        search = self._pattern.search
-        match = search(low)
+    def find(self, low: str) -> tuple[set[str], list[Hit]]:
+        """Which hints occur, and the places where one of a name begins."""
+        longest: set[str] = set()
+        hits: list[Hit] = []
+        match = self._search(low)
         while match:
-            at = match.start()
-            hits.append(Hit(at, match[0]))
-            match = search(low, at + 1)
-        return hits
-
-    def beginning_with(self, some: Iterable[str]) -> frozenset[str]:
-        """The hints that are one of some, or begin with one: a hit is the longest there."""
-        wanted = frozenset(some)
-        return frozenset(hint for hint, within in self._within.items() if within & wanted)
-
-    def occurring(self, hits: Iterable[Hit]) -> set[str]:
-        """The hints that were found, with those that others begin with."""
+            at, hint = match.start(), match[0]
+            longest.add(hint)
+            if hint in self._names:
+                hits.append(Hit(at, hint))
+            match = self._search(low, at + 1)
         found: set[str] = set()
-        for hint in {hit.hint for hit in hits}:
-            found |= self._within[hint]
-        return found
+        return found.union(*map(self._within.__getitem__, longest)), hits
 
 
 def _alternatives(tree: Tree) -> str:

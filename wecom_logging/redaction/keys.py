@@ -44,6 +44,10 @@ class Rule(NamedTuple):
         return self.partly(value) if self.partly else mask(self.label)
 
 
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # --- the table ------------------------------------------------------------------------
 # All names are written here without case and separators: `apikey` is `API_KEY` as well.
 
@@ -133,31 +137,32 @@ _CHINESE = _table(
 )
 
 # A name that ends like this is about a secret, or about the lack of one.
-_ABOUT = frozenset(
+_ABOUT = _set_of(
     "age alg algorithm arn at attempt attempts backend banner bits bytes change changed changes"
     " check checked class column consent cost count date days denied digits directory domain"
     " enabled encoding endpoint env error errors exception exceptions exists expired expires expiry"
     " failed failure field fields file files form format found grant hasher hashers header help"
-    " hint history httponly id in index interval invalid issuer kid label left length level limit link"
-    " lock locked lockout long manager max mechanism method min minutes mismatch missing mode name"
+    " hint history httponly id in index interval invalid issuer kid label left length level limit"
+    " link lock locked lockout long manager max mechanism method min minutes mismatch missing"
+    " mode name"
     " names ok page path path policy present prompt provider quality rate reason ref reference"
     " remaining required requirements reset retries retry reuse rotation rounds rule rules samesite"
     " score screen seconds secure sent server service set short size source stage state status"
     " stdin store strategy strength table time timeout total ttl type types update updated updates"
-    " uri url usage used user valid validation validator validators vault version weak".split()
+    " uri url usage used user valid validation validator validators vault version weak"
 )
 
 # A name that ends like this says no more than what stands before.
-_QUALIFIERS = frozenset(
+_QUALIFIERS = _set_of(
     "b64 base64 confirm confirmation current dev encrypted hash hashed hex live md5 new old plain"
-    " plaintext prod production raw sha1 sha256 staging str string test value".split()
+    " plaintext prod production raw sha1 sha256 staging str string test value"
 )
 
 # Tokens of a language model, a parser or a page are no secrets.
-_NO_TOKEN = frozenset(
+_NO_TOKEN = _set_of(
     "bos cached char completion cls continuation cursor end eos first input last lexer mask max min"
     " n next num number output pad page parse per prev previous prompt reasoning sep start stop"
-    " sync syntax total unexpected unk used".split()
+    " sync syntax total unexpected unk used"
 )
 
 _PERSONAL = {
@@ -181,7 +186,8 @@ _PERSONAL = {
             " passportno passportnumber 身份证 身份证号 身份证号码 护照号"
         ),
         Rule("bank card", personal.card_number): (
-            "bankcard cardnumber cardno bankaccount bankcardno pan iban 银行卡 银行卡号 卡号 银行账号"
+            "bankcard cardnumber cardno bankaccount bankcardno pan iban 银行卡 银行卡号 卡号"
+            " 银行账号"
         ),
     }.items()
     for name in names.split()
@@ -189,15 +195,17 @@ _PERSONAL = {
 _PERSONAL_CHINESE = tuple(name for name in _PERSONAL if not name.isascii())
 
 # A number under such a name is no telephone's (`rule_for` comes first: `phone_no` is one).
-_COUNTED = frozenset(
+_COUNTED = _set_of(
     "amount balance batch bid build bytes cid code count crc duration epoch fee gid hash id index"
-    " checksum inode job key length line lsn millis no ns num number offset oid order orderid orderno page"
-    " pid port pos position price ref row rss seq sequence serial size sn span task ticket tid time"
-    " timestamp total trace ts txid txn uid version vms waybill".split()
+    " checksum inode job key length line lsn millis no ns num number offset oid order"
+    " orderid"
+    " orderno page pid port pos position price ref row rss seq sequence serial size sn span task ticket tid time"
+    " timestamp total trace ts txid txn uid version vms waybill"
 )
 _COUNTED_CHINESE = (
     "编码", "编号", "订单", "订单号", "单号", "会员号", "用户号",
-    "工号", "批号", "商户号", "凭证号", "合同号", "发票号", "交易号", "批次号", "流水号", "运单", "工单", "流水", "序号", "批次", "任务", "金额", "余额", "总数",
+    "工号", "批号", "商户号", "凭证号", "合同号", "发票号", "交易号", "批次号", "流水号", "运单",
+    "工单", "流水", "序号", "批次", "任务", "金额", "余额", "总数",
     "数量", "合计", "大小", "主键", "标识", "单据", "交易", "ID", "id",
 )  # fmt: skip
 

@@ -44,11 +44,7 @@ class Redaction:
 
     @lazy.cached
     def _hints(self) -> Hints:
-        return Hints({*self.rules.hints, *_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
-
-    @lazy.cached
-    def _hints_of_names(self) -> frozenset[str]:
-        return self._hints.beginning_with(self.rules.hints)
+        return Hints(self.rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
 
     def text(self, text: str, findings: Findings) -> str:
         """A text that is all there is, without hidden characters, redacted."""
@@ -69,12 +65,11 @@ class Redaction:
 
     def _redacted(self, text: str, findings: Findings) -> str:
         before = text
-        hits = self._hints.find(lowered(text))
-        if hits:
-            text = self._by_hints(text, self._hints.occurring(hits), findings)
+        found, hits = self._hints.find(lowered(text))
+        if found:
+            text = self._by_hints(text, found, findings)
             if text is not before:
-                hits = self._hints.find(lowered(text))
-            hits = [hit for hit in hits if hit.hint in self._hints_of_names]
+                _, hits = self._hints.find(lowered(text))
             text = redact_named(text, hits, self.rules, findings)
         if len(text) >= _SHORTEST_DOTTED and "." in text:
             text = _DOTTED.apply(text, findings)
@@ -205,7 +200,8 @@ _KEYS_OF_PROVIDERS = [
     _shape("dingtalk secret", "SEC", "[0-9a-f]", 50),
     _shape("serverchan key", "SCT|SCU|sctp", "(?=[A-Za-z]{0,9}[0-9])[A-Za-z0-9]", 24),
     _shape("feishu webhook", r"open-apis/bot/v2/hook/", r"[\w-]", 8),
-    _shape("discord webhook", r"discord\.com/api/webhooks/|discordapp\.com/api/webhooks/", r"[\w/-]", 8),
+    _shape("discord webhook", r"discord\.com/api/webhooks/|discordapp\.com/api/webhooks/",
+           r"[\w/-]", 8),
     _shape("teams webhook", r"webhook\.office\.com/webhookb2/", r"[\w/@-]", 20),
     _shape("webhook", r"hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/trigger/|api\.day\.app/",
            r"[\w/-]", 16),
@@ -234,7 +230,9 @@ _KEYS_OF_PROVIDERS = [
         ),
     ),
     _Shape(
-        "password hash", ("{s", "{m"), lazy.regex(r"\{(?:SSHA|SHA|SMD5|MD5)\d{0,3}\}[\w+/=]{16,256}")
+        "password hash",
+        ("{s", "{m"),
+        lazy.regex(r"\{(?:SSHA|SHA|SMD5|MD5)\d{0,3}\}[\w+/=]{16,256}"),
     ),
     # A line of ~/.pgpass.
     _Shape(
@@ -296,8 +294,9 @@ _NOTATIONS = [
         "password",
         ("identified by", "password '", 'password "'),
         lazy.regex(
-            r"\b(?:identified (?:with [\w'\"]{1,40} )?by|(?:role|user|with|encrypted|login) [\w \"]{0,80}?password)"
-            r"[ ]{1,4}(?P<quote>['\"])(?P<value>(?!\[redacted)(?:[^'\"\\]|\\.|''|(?!(?P=quote))['\"])*)",
+            r"\b(?:identified (?:with [\w'\"]{1,40} )?by"
+            r"|(?:role|user|with|encrypted|login) [\w \"]{0,80}?password)[ ]{1,4}(?P<quote>['\"])"
+            r"(?P<value>(?!\[redacted)(?:[^'\"\\]|\\.|''|(?!(?P=quote))['\"])*)",
             re.I,
         ),
     ),
@@ -306,8 +305,9 @@ _NOTATIONS = [
         "password",
         ("pass ", "login ", "auth "),
         lazy.regex(
-            r"(?:(?<![\w-])PASS |\bLOGIN [\w.@\"-]{1,64} |\bAUTH (?:PLAIN |LOGIN |XOAUTH2 |[\w.-]{1,32} )?)"
-            r"\"?(?P<value>(?=[^\s\"']{0,64}[0-9=])(?=[^\s\"']{0,64}[A-Za-z])[^\s\"'=,:()]{6,512}={0,2})(?![\w=(:])"
+            r"(?:(?<![\w-])PASS |\bLOGIN [\w.@\"-]{1,64} |\bAUTH (?:PLAIN |LOGIN "
+            r"|XOAUTH2 |[\w.-]{1,32} )?)\"?"
+            r"(?P<value>(?=[^\s\"']{0,64}[0-9=])(?=[^\s\"']{0,64}[A-Za-z])[^\s\"'=,:()]{6,512}={0,2})(?![\w=(:])"
         ),
     ),
 ]

@@ -20,20 +20,20 @@ from wecom_logging._runtime import lazy
 
 from .findings import Findings
 from .hints import Hit
-from .keys import ANYTHING, CODE, LONGEST_NAME, QUERY, RANDOM, Rule, Rules
+from .keys import ANYTHING, CODE, LONGEST_NAME, QUERY, Rule, Rules
 from .values import (
     LINES,
     MASKED,
     NO_SECRET,
     NOTHING,
     Span,
-    bare_end,
     believable,
     is_prose,
     is_random,
     looks,
     quoted,
     value_at,
+    word_end,
 )
 
 # --- names ----------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def _in_prose(name: Name, after: re.Match[str]) -> Span:
         return _in_quotes(name, after)
     if text[start : start + 1] in "【（":
         start += 1
-    ascii_only = _ASCII().match(text, start, bare_end(text, start))
+    ascii_only = _ASCII().match(text, start, word_end(text, start))
     value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
     if _CODE().match(text, start) or "://" in value:
         return NOTHING
@@ -349,8 +349,8 @@ _KEYS = (
 )
 _VALUES = r"(?i:[a-z]{0,12}value|val|input|input_value|content|default|rejected[ _]?value|v)"
 _NAMED_SO = (
-    rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}(?:[(\[](?:["'][\w-]{{1,40}}["'],\ ?){{0,3}})?"""
-    r"""\\{0,4}["']?\Z"""
+    rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}"""
+    r"""(?:[(\[](?:["'][\w-]{1,40}["'],\ ?){0,3})?\\{0,4}["']?\Z"""
 )
 
 PLACES = (
@@ -405,7 +405,8 @@ PLACES = (
         "on the next line",
         None,
         lazy.regex(
-            r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?(?![\w."'-]{1,64}[:=])"""
+            r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?"""
+            r"""(?![\w."'-]{1,64}[:=])"""
         ),
         _next_line,
     ),
@@ -434,8 +435,8 @@ PLACES = (
         "in a sentence",
         None,
         lazy.regex(
-            r"""["'”]?\ (?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}["']?[\w.@-]{1,64}["']?
-            (?:@["'][\w.%-]{1,64}["'])?(?:\ (?:is|was|=):?|:)\ 
+            r"""["'”]?\ (?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
+            ["']?[\w.@-]{1,64}["']?(?:@["'][\w.%-]{1,64}["'])?(?:\ (?:is|was|=):?|:)[ ]
             |(?:is|was|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
             \ {0,2}(?:is\ )?)(?=\S)""",
             re.VERBOSE,
@@ -450,7 +451,8 @@ CHINESE_PLACES = (
         "in a sentence",
         None,
         lazy.regex(
-            rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}(?=错误|不正确|无效|有误|不对|不匹配|不符)"
+            rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}"
+            r"(?=错误|不正确|无效|有误|不对|不匹配|不符)"
         ),
         _wrong,
     ),
@@ -458,8 +460,8 @@ CHINESE_PLACES = (
         "behind a sign",
         None,
         lazy.regex(
-            r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?[ ]{0,2}"
-            r"(?P<sign>[:：=＝]|%3[aAdD]|=>|是|为|->)[ ]{0,2}"
+            r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?"
+            r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|是|为|->)[ ]{0,2}"
         ),
         _ordinary,
     ),

@@ -35,7 +35,8 @@ _COLUMNS = lazy.regex(
 _VALUES = lazy.regex(r"\s{0,40}(?:\bvalues?\s{0,40}|=)(?=\()", re.I)
 _PARAMETERS = lazy.regex(
     r"(?:\[parameters: |\b(?:parameters|params|args|arguments|bind(?:ing)?s)\s?[:=]\s?"
-    r"|\[(?:generated in|cached since|no key|raw sql)[^\]\n]{0,60}\] )(?=[(\[])|row contains (?=\()",
+    r"|\[(?:generated in|cached since|no key|raw sql)[^\]\n]{0,60}\] )(?=[(\[])"
+    r"|row contains (?=\()",
     re.I,
 )
 _NEXT_ROW = lazy.regex(r"\s{0,8},\s{0,8}(?=[(\[])")
@@ -62,7 +63,7 @@ class _Row(list[tuple[int, int]]):
         self.end = len(text)
         for item in _ITEM().finditer(text, start):
             depth += bool(item["open"]) - bool(item["close"])
-            if depth == 1 and item["comma"] or not depth:
+            if (depth == 1 and item["comma"]) or not depth:
                 self._add(text, begin, item.start())
                 begin = item.end()
             if not depth:

@@ -55,7 +55,8 @@ _PROGRAMS = {
     ),
     **_programs({"-a": _BOTH}, "redis-cli redis-benchmark valkey-cli keydb-cli"),
     **_programs(
-        {"-P": _BOTH}, "unzip zip sqlcmd bcp tsql isql ipmitool mosquitto_pub mosquitto_sub vncviewer"
+        {"-P": _BOTH},
+        "unzip zip sqlcmd bcp tsql isql ipmitool mosquitto_pub mosquitto_sub vncviewer",
     ),
     **_programs(
         {
@@ -69,7 +70,7 @@ _PROGRAMS = {
         {"-U": _Option(glued=True, apart=True, after="%")}, "smbclient rpcclient net winexe smbget"
     ),
     **_programs(
-        {name: _USER for name in ("--creds", "--src-creds", "--dest-creds")}, "skopeo buildah"
+        dict.fromkeys(("--creds", "--src-creds", "--dest-creds"), _USER), "skopeo buildah"
     ),
     **_programs(
         {name: _Option(apart=True, after=":") for name in ("-passin", "-passout", "-pass")}
@@ -83,8 +84,9 @@ _PROGRAMS = {
 HINTS = (
     "mysql", "mariadb", "mydumper", "xtrabackup", "7z", "sshpass", "mongo", "cqlsh", "rdesktop",
     "login", "zabbix_sender", "ldap", "redis-", "valkey-cli", "keydb-cli", "zip", "sqlcmd", "bcp ",
-    "sql ", "ipmitool", "mosquitto", "vncviewer", "curl", "http ", "https ", "httpie", "xh ", "wget",
-    "etcdctl", "ab ", "siege", "hey ", "lftp", "smb", "rpcclient", "net ", "winexe", "skopeo",
+    "sql ", "ipmitool", "mosquitto", "vncviewer", "curl", "http ", "https ", "httpie", "xh ",
+    "wget", "etcdctl", "ab ", "siege", "hey ", "lftp", "smb", "rpcclient", "net ", "winexe",
+    "skopeo",
     "buildah", "openssl", "snmp", "freerdp",
 )  # fmt: skip
 
@@ -94,7 +96,8 @@ _PROGRAM = lazy.regex(
 )
 # A word of a shell, with the quotes in it; a word of a list, without.
 _WORD = lazy.regex(
-    r"""[ \t]{1,8}(?P<word>(?:[^\s"'|]|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z)|'[^'\n]*(?:'|(?=\n)|\Z)|["'|])+)"""
+    r"""[ \t]{1,8}(?P<word>(?:[^\s"'|]|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z)"""
+    r"""|'[^'\n]*(?:'|(?=\n)|\Z)|["'|])+)"""
 )
 _LISTED = lazy.regex(
     r"""\s{0,8}\\{0,4}["'](?P<word>(?:[^"'\\\n]|\\(?!\\{0,3}["'])){0,2048})(?:\\{0,4}["'],?|(?=\n)|\Z)"""

@@ -18,7 +18,7 @@ from .keys import ANYTHING, CODE, RANDOM, VALUE, Rule
 MASKED = lazy.regex(r"\[redacted: [^\]\n]{1,200}\]")
 
 # What stands behind a name without being its value: nothing, a type, a placeholder, prose.
-_WORDS_OF_PROSE = """
+_PROSE_WORDS = """
     a absent accepted active an and any are array at authentication bad be between boolean bool
     bytes can cannot changed cleared confirmed contains correct could created deleted denied
     disabled does empty enabled error exceeded exceeds exhausted expected expired expires expiring
@@ -26,13 +26,14 @@ _WORDS_OF_PROSE = """
     inactive incorrect invalid is issued it length link malformed masked match matched matches
     mismatch mismatched missing must nan needs nil no none not null object ok off of on only option
     optional or out page passed please policy present protected provided received redacted refreshed
-    refused rejected removed renewed rejects require required requires reset revoked rotated rotation
-    sent set should str string success that the this to too true type unable undefined unexpected
+    refused rejected removed renewed rejects require required requires reset revoked rotated
+    rotation sent set should str string success that the this to too true type unable undefined
+    unexpected
     unknown unset unsupported updated use used valid value verified was were will with wrong yes
-""".split()
+"""
 NO_SECRET = lazy.regex(
     rf"""(?:
-        (?i:{"|".join(_WORDS_OF_PROSE)})
+        (?i:{"|".join(_PROSE_WORDS.split())})
         | %[sr] | %\(\w+\)[sr] | \? | \$\d+ | :\w+ | \$?\{{+[\w. ]*\}}+ | \$\w+ | \*+ | <[\w. -]*>
         | \.{{3,}} | … | x{{3,}} | X{{3,}} | [=~_-]+ | int | \d{{4}}-\d\d-\d\d\b\S{{0,20}}
         )
@@ -94,8 +95,11 @@ def _is_random_run(run: str) -> bool:
     return chunks >= 4 and len(run) < 2.9 * chunks
 
 
-_TECHNICAL = frozenset("sha224 sha256 sha384 sha512 bcrypt2 pbkdf2 argon2 scrypt2 base64 base32 oauth2"
-    " utf8mb4 rfc7519 rfc6749 rs256 hs256 es256 aes128 aes256 des3 pkcs1 pkcs8 pkcs12 x25519".split())  # fmt: skip
+_TECHNICAL = lazy.regex(
+    r"sha\d{3}|pbkdf2|argon2|bcrypt2|scrypt2|base\d\d|oauth2|utf8mb4|rfc\d{4}|[rhe]s\d{3}|aes\d{3}"
+    r"|pkcs\d{1,2}|x25519",
+    re.I,
+)
 _SHORT_CODE = lazy.regex(r"\d{4,8}|(?=[a-z]{0,3}\d)(?=\d{0,3}[a-z])[a-z0-9]{4}")
 _IN_PROSE = lazy.regex(
     r"(?=[^\d\s]{0,64}\d)(?=[^A-Za-z\s]{0,64}[A-Za-z])[!-~]{6,}"
@@ -106,7 +110,7 @@ _IN_PROSE = lazy.regex(
 def believable(value: str, needs: str) -> bool:
     """Whether a word that follows a name in a sentence is its value and no other word."""
     if needs == ANYTHING:
-        return bool(_IN_PROSE().fullmatch(value)) and value.lower() not in _TECHNICAL
+        return bool(_IN_PROSE().fullmatch(value)) and not _TECHNICAL().fullmatch(value)
     if needs == CODE:
         return bool(_SHORT_CODE().fullmatch(value)) or is_random(value)
     return is_random(value)
@@ -221,10 +225,15 @@ def value_at(text: str, start: int, rule: Rule) -> Span:
     return NOTHING
 
 
+def word_end(text: str, start: int) -> int:
+    """Where a word that may be a value ends, or where it is too long for one."""
+    return _end_of(BARE(), text, start)
+
+
 def bare_end(text: str, start: int, needs: str = ANYTHING) -> int:
     """Where a value without quotes ends. What may turn out to be none is looked at for a
     bounded way only, because the next name may begin within it."""
-    end = _end_of(BARE(), text, start)
+    end = word_end(text, start)
     value = text[start:end]
     if len(value) >= 512 and looks(value, needs) and not _CHINESE().fullmatch(value):
         while (further := _end_of(BARE(), text, end)) > end:

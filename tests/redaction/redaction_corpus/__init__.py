@@ -15,7 +15,8 @@ HERE = Path(__file__).parent
 
 _WORD = string.ascii_letters + string.digits
 _PASSWORDS = ("Sommer{}!", "hunter{}x", "p#ssW0rd{}", "Zx{}kQvLm", "Tr0ub4dor_{}", "qwe{}RTY$")
-_PHRASE = "absent abuse acid action anchor apple autumn bacon cactus drama error ginger".split()
+_PHRASE = ("absent", "abuse", "acid", "action", "anchor", "apple", "autumn", "bacon", "cactus",
+           "drama", "error", "ginger")  # fmt: skip
 _NAMES = ("张三丰", "欧阳娜娜", "李小龙", "王建国", "陈思远")
 
 
@@ -85,8 +86,12 @@ def _with_gb11643(start: str, values: _Values) -> str:
     return number + "10X98765432"[total % 11]
 
 
+_KINDS = ("p", "s", "url", "code", "phrase", "b64", "uuid", "mobile", "email", "name", "card",
+          "idcard")  # fmt: skip
+
+
 def _filled(line: str, values: _Values) -> str:
-    kinds = ("p s url code phrase b64 uuid mobile email name card idcard").split()
+    kinds = [*_KINDS]
     kinds += [f"hex{n}" for n in (8, 24, 32, 40, 48)] + [f"U{n}" for n in (16, 27, 40)]
     kinds += [
         f"w{n}" for n in (14, 16, 20, 22, 24, 27, 28, 30, 32, 34, 35, 36, 37, 40, 43, 46, 48, 60)
