@@ -199,7 +199,8 @@ _COUNTED = _set_of(
     "amount balance batch bid build bytes cid code count crc duration epoch fee gid hash id index"
     " checksum inode job key length line lsn millis no ns num number offset oid order"
     " orderid"
-    " orderno page pid port pos position price ref row rss seq sequence serial size sn span task ticket tid time"
+    " orderno page pid port pos position price ref row rss seq sequence serial size"
+    " sn span task ticket tid time"
     " timestamp total trace ts txid txn uid version vms waybill"
 )
 _COUNTED_CHINESE = (

@@ -79,14 +79,28 @@ def lowered(text: str) -> str:
 def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
     """The names in `text` that say something, from left to right."""
     done = 0
+    has_masks = _MASK in text
     for at, hint in hits:
         if at < done:
+            continue
+        if has_masks and (end := _end_of_mask(text, at)):
+            done = end
             continue
         start, end = _whole_name(text, at, hint, done)
         done = max(end, at + 1)
         found = _named(text, start, end, rules)
         if found:
             yield found
+
+
+_MASK = "[redacted: "
+
+
+def _end_of_mask(text: str, at: int) -> int:
+    """Where the mask ends that `at` is in; 0 if it is in none."""
+    start = text.rfind(_MASK, max(0, at - 48), at)
+    mask = MASKED().match(text, start) if start >= 0 else None
+    return mask.end() if mask and mask.end() > at else 0
 
 
 def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:

@@ -115,7 +115,8 @@ def secrets_in(words: Sequence[str]) -> Iterator[tuple[int, int]]:
             waiting = None
             continue
         waiting = None
-        options = {**options, **_PROGRAMS.get(word.rpartition("/")[2], {})}
+        if more := _PROGRAMS.get(word.rpartition("/")[2]):
+            options = {**options, **more}
         for name, option in options.items():
             if word == name:
                 waiting = option if option.apart else None
