@@ -162,13 +162,15 @@ class Place(NamedTuple):
     """How a value follows its name.
 
     `after` is matched where the name ends and ends where the value begins, `before` where the
-    name begins, to the left (None: whatever stands there). `value` finds the value.
+    name begins, to the left (None: whatever stands there). `value` finds the value. `first` are
+    the characters that `after` can begin with: most places are ruled out by the next one.
     """
 
     what: str
     before: Callable[[], re.Pattern[str]] | None
     after: Callable[[], re.Pattern[str]]
     value: Callable[[Name, re.Match[str]], Span]
+    first: str
 
     def find(self, name: Name) -> Span:
         after = self.after().match(name.text, name.end)
@@ -375,18 +377,21 @@ PLACES = (
             r"""(?P<escape>\\{0,4})(["']),\s{0,4}(?=b?\\{0,4}["'])""",
         ),
         _closed,
+        "\\\"'",
     ),
     Place(
         "in an element",
         lazy.regex(r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z"),
         lazy.regex(r"[\"']?(?:\s[^<>]{0,256})?(?:>|&gt;)(?:<!\[CDATA\[)?"),
         _element,
+        "\"'>& \t\r\n",
     ),
     Place(
         "in the next element",
         lazy.regex(r"<(?:key|name)>\Z", re.I),
         lazy.regex(r"</(?:key|name)>\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}", re.I),
         _element,
+        "<",
     ),
     Place(
         "in a part of a body",
@@ -396,6 +401,7 @@ PLACES = (
             r"(?:[\w-]{1,40}: ?[^\r\n\\]{0,200}(?P=line)){0,4}(?P=line)"
         ),
         _part,
+        '\\";\r\n',
     ),
     Place(
         "beside its name",
@@ -408,12 +414,14 @@ PLACES = (
             re.VERBOSE,
         ),
         _sibling,
+        "\\\"',)];/: \t\r\n",
     ),
     Place(
         "in a block",
         None,
         lazy.regex(r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""),
         _block,
+        "\"':",
     ),
     Place(
         "on the next line",
@@ -423,6 +431,7 @@ PLACES = (
             r"""(?![\w."'-]{1,64}[:=])"""
         ),
         _next_line,
+        "\"':：",
     ),
     Place(
         "of a field",
@@ -431,19 +440,28 @@ PLACES = (
             r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)"
         ),
         _rest_of_field,
+        "\n",
     ),
-    Place("behind a sign", None, lazy.regex(_CLOSE + _SIGN, re.VERBOSE), _ordinary),
+    Place(
+        "behind a sign",
+        None,
+        lazy.regex(_CLOSE + _SIGN, re.VERBOSE),
+        _ordinary,
+        ".\\\"'`”’%]) \t:=：＝-",
+    ),
     Place(
         "of an option",
         lazy.regex(r"(?<![\w-])--?\Z"),
         lazy.regex(r"""(?:["'],[ ]?|[ ]{1,4})(?=[^\s-])"""),
         _option,
+        "\"' ",
     ),
     Place(
         "of a call",
         None,
         lazy.regex(r"""\((?=[bru]?["'])"""),
         _in_quotes,
+        "(",
     ),
     Place(
         "in a sentence",
@@ -456,8 +474,12 @@ PLACES = (
             re.VERBOSE,
         ),
         _in_prose,
+        "\"'” ",
     ),
 )
+
+#: What follows a Chinese name can be anything.
+_ANY = ""
 
 _TOLD = r"(?P<value>(?!\[redacted)[!-~]{3,128}?)"
 CHINESE_PLACES = (
@@ -469,6 +491,7 @@ CHINESE_PLACES = (
             r"(?=错误|不正确|无效|有误|不对|不匹配|不符)"
         ),
         _wrong,
+        _ANY,
     ),
     Place(
         "behind a sign",
@@ -478,8 +501,9 @@ CHINESE_PLACES = (
             r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|是|为|->)[ ]{0,2}"
         ),
         _ordinary,
+        _ANY,
     ),
-    Place("in a sentence", None, lazy.regex(r" {0,2}(?=[!-~“「『【（])"), _in_prose),
+    Place("in a sentence", None, lazy.regex(r" {0,2}(?=[!-~“「『【（])"), _in_prose, _ANY),
 )
 
 # {"Value": "x", "Key": "Password"}: the value comes first.
@@ -492,7 +516,10 @@ _VALUE_FIRST = lazy.regex(
 def value_of(name: Name) -> tuple[Span, str]:
     """Where the value of a name stands, and in which place."""
     places = CHINESE_PLACES if _CHINESE().match(name.text, name.end - 1) else PLACES
+    following = name.text[name.end : name.end + 1]
     for place in places:
+        if following not in place.first and place.first:
+            continue
         span = place.find(name)
         if span.start < span.end:
             return span, place.what
