@@ -92,7 +92,7 @@ _KINDS = ("p", "s", "url", "code", "phrase", "b64", "uuid", "mobile", "email", "
 
 def _filled(line: str, values: _Values) -> str:
     kinds = [*_KINDS]
-    kinds += [f"hex{n}" for n in (8, 24, 32, 40, 48)] + [f"U{n}" for n in (16, 27, 40)]
+    kinds += [f"hex{n}" for n in (8, 24, 32, 40, 48)] + [f"U{n}" for n in (16, 24, 27, 40)]
     kinds += [
         f"w{n}" for n in (14, 16, 20, 22, 24, 27, 28, 30, 32, 34, 35, 36, 37, 40, 43, 46, 48, 60)
     ]
