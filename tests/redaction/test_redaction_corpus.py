@@ -33,7 +33,27 @@ ALTERED = {
     "OffsetOutOfRange: orders-0 at 13812348000": "OffsetOutOfRange: orders-0 at 138****8000",
 }
 #: Lines whose secret leaks all the same, with the reason.
-LEAKING: dict[str, str] = {}
+LEAKING: dict[str, str] = {
+    "with credentials bob / {s}": "nothing ties the second word to the name",
+    "密码校验失败，输入：{s}": "the value stands under 输入, which is everything",
+    "Invalid credentials for bob:{s}": "looks like any pair",
+    "net use \\\\srv\\x {s} /user:bob": "a position, of a program that is not known",
+    "imap login failed: bob {s}": "a position",
+    "密 码：{s}": "a space within the name, as forms have it",
+    "passwd|{s}": "a column of a table",
+    "user|password|bob|{s}": "a column of a table",
+    "password:\\n    value: {s}": "a value's own name on the next line",
+    "password:\\r\\n{s}": "the next line, without an indent",
+    "EXEC sp_addlogin 'bob', '{s}'": "a position",
+    "INSERT INTO users VALUES ('bob', '{s}')": "a position: no columns are named",
+    "echo {s} | sudo -S x": "nothing before the value says what it is",
+    'echo "bob:{s}" | chpasswd': "nothing before the value says what it is",
+    "setex token:42 7200 {s}": "a key of Redis is no name",
+    "'tokens': {'access': '{s}'}": "tokens are counted more often than shown",
+    "vault login {s}": "a position",
+    "smtp auth bob {s}": "a position",
+    "htpasswd -b f bob {s}": "a position",
+}
 
 
 def test_the_corpus_is_large_enough() -> None:
@@ -46,7 +66,7 @@ def test_secrets_do_not_pass(seed: int) -> None:
     passed = [
         (kind, redact_text(text))
         for kind, line, text, values in secrets(seed)
-        if line not in LEAKING and any(value in redact_text(text) for value in values)
+        if any(value in redact_text(text) for value in values) != (line in LEAKING)
     ]
     assert not passed, Counter(kind for kind, _ in passed)
     assert len(LEAKING) <= 0.02 * len(list(secrets()))
@@ -69,7 +89,7 @@ def test_secrets_and_ordinary_lines_together() -> None:
     """A secret is found in the middle of other text, which stays."""
     before, after = "payment 8841 failed: gateway timeout", "worker 12 restarted"
     for _, line, text, values in secrets(7):
-        if not line.startswith(("-----", "--b")) and "PRIV¦ATE" not in line:
+        if line not in LEAKING and not line.startswith(("-----", "--b")) and "PRIV¦ATE" not in line:
             shown = redact_text(f"{before}\n{text}\n{after}")
             assert shown.startswith(f"{before}\n"), shown
             assert shown.endswith(f"\n{after}"), shown
@@ -238,6 +258,8 @@ def _log_all(logger: logging.Logger, number: int) -> list[str]:
     """A selection of the corpus through a logger, and what may be found nowhere."""
     values: list[str] = []
     for i, (_, line, text, made) in enumerate(secrets(11)):
+        if line in LEAKING:
+            continue
         if i % 7 == number and "{code}" not in line and "cvv" not in line and "x7k2" not in line:
             logger.error("%s", text, extra={"fingerprint": str(i), "detail": {"line": text}})
             values += [value for value in made if len(value) >= 8]
@@ -284,13 +306,14 @@ def test_secrets_are_nowhere(
     logger = logging.Logger("corpus")
     logger.addHandler(handler)
     values = _log_all(logger, number)
-    logger.error("the very last one")
+    last = f"the last of {kind}, run {'ab'[number]}"  # the server is shared, and numbers go
+    logger.error(last)
 
     def kept() -> bytes:
         files = [path.read_bytes() for path in tmp_path.rglob("store.db*")]
         return b"".join(files) + (_dump(store) if kind == "redis" else b"")
 
-    eventually(lambda: kind == "memory" or b"the very last one" in kept())
+    eventually(lambda: kind == "memory" or last.encode() in kept())
     stored = kept()
     assert kind == "memory" or b"[redacted: " in stored
     assert handler.flush(30)

@@ -92,13 +92,18 @@ _KEY_KINDS = (
 # Secret at the end of a name.
 _ENDS = _NOUNS | _table(
     ("token", VALUE, "token jwt xsrf csrf"),
-    ("token", RANDOM, "tokens"),
+    ("token", RANDOM, "tokens pat"),
+    ("private key", VALUE, "clientkeydata"),
     (
         "password",
         VALUE,
         "pass dbpass userpass mysqlpass smtppass storepass keypass ldappass rootpass",
     ),
-    ("password", ANYTHING, "pw psw pswd passwds authpw mima onetimepassword"),
+    (
+        "password",
+        ANYTHING,
+        "pw dbpw rootpw userpw adminpw mysqlpw psw pswd passwds authpw mima onetimepassword",
+    ),
     ("one-time code", CODE, "otp totp otpcode smscode verifycode verificationcode captcha"),
     ("one-time code", CODE, "captchacode dynamiccode onetimecode twofactorcode mfacode"),
     ("one-time code", CODE, "securitycode authenticationcode recoverycode backupcode yanzhengma"),
@@ -216,7 +221,7 @@ HINTS = (
     "pass", "pwd", "psw", "secret", "token", "key", "cred", "auth", "cookie", "sess", "jwt", "otp",
     "cvv", "cvc", "cvn", "code", "sig", "ticket", "hmac", "mnemonic", "phrase", "pin", "answer",
     "captcha", "sid", "srf", "kennwort", "contrase", "mima", "dockerconfig", "yanzhengma",
-    *(f"{short}{sign}" for short in ("ak", "sk", "pw") for sign in "=:\"']：＝ "),
+    *(f"{short}{sign}" for short in ("ak", "sk", "pw", "pat") for sign in "=:\"']：＝ "),
     *_CHINESE, *{f"\\u{ord(name[0]):04x}" for name in _CHINESE},
 )  # fmt: skip
 PERSONAL_HINTS = (

@@ -232,7 +232,9 @@ _LONGEST_FAULT = len("unexpected ")
 
 def _is_failure(text: str, start: int) -> bool:
     fault = _FAULT().search(text, max(start - _LONGEST_FAULT, 0), start + 64)
-    return text[start - 1 : start] == "/" or bool(fault and fault.start() <= start < fault.end())
+    path = text[max(0, start - 64) : start].rpartition(" ")[2]
+    is_path = path.endswith("/") and (path.startswith(("/", "./")) or "://" in path)
+    return is_path or bool(fault and fault.start() <= start < fault.end())
 
 
 def _in_quotes(name: Name, after: re.Match[str]) -> Span:
@@ -249,6 +251,12 @@ def _in_quotes(name: Name, after: re.Match[str]) -> Span:
     return span if looks(value, needs) and _has_digit(value) else NOTHING
 
 
+def _in_brackets(name: Name, after: re.Match[str]) -> Span:
+    """What is given to a function of that name."""
+    following = name.text[after.end() : after.end() + 2]
+    return (_in_quotes if "'" in following or '"' in following else _in_prose)(name, after)
+
+
 def _has_digit(value: str) -> bool:
     return any(map(str.isdigit, value))
 
@@ -256,7 +264,7 @@ def _has_digit(value: str) -> bool:
 def _in_prose(name: Name, after: re.Match[str]) -> Span:
     """A word that can be nothing but the value."""
     text, start = name.text, after.end()
-    if not name.rule.secret:
+    if not name.rule.secret or text[start : start + 1] in ("(", "<"):
         return NOTHING
     if text[start : start + 1] in "\"'“「『`":
         return _in_quotes(name, after)
@@ -355,7 +363,7 @@ _SIGN = r"""
     [ \t]{0,8}
     (?P<sign>
         (?::[ ]?(?:str|bytes|Optional|SecretStr)\b[^=\n]{0,20})? ={1,3}>? | :=? (?!:|//)
-        | ： | ＝ | %3[aAdD] | -> | :=
+        | ： | ＝ | %3[aAdD] | -> | :=  | [为是][：:]?
     )
     [ \t]{0,8}
 """
@@ -388,10 +396,13 @@ PLACES = (
     ),
     Place(
         "in the next element",
-        lazy.regex(r"<(?:key|name)>\Z", re.I),
-        lazy.regex(r"</(?:key|name)>\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}", re.I),
+        lazy.regex(r"(?:<(?:key|name)>|name=[\"'])\Z", re.I),
+        lazy.regex(
+            r"(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}",
+            re.I,
+        ),
         _element,
-        "<",
+        "<\"'",
     ),
     Place(
         "in a part of a body",
@@ -447,7 +458,14 @@ PLACES = (
         None,
         lazy.regex(_CLOSE + _SIGN, re.VERBOSE),
         _ordinary,
-        ".\\\"'`”’%]) \t:=：＝-",
+        ".\\\"'`”’%]) \t:=：＝-为是",
+    ),
+    Place(
+        "in a condition",
+        None,
+        lazy.regex(r"""["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')""", re.I),
+        _in_quotes,
+        "\"'`] \t\n",
     ),
     Place(
         "of an option",
@@ -459,22 +477,23 @@ PLACES = (
     Place(
         "of a call",
         None,
-        lazy.regex(r"""\((?=[bru]?["'])"""),
-        _in_quotes,
+        lazy.regex(r"""\((?=[bru]?["']|[^\s()"']{1,128}\))"""),
+        _in_brackets,
         "(",
     ),
     Place(
         "in a sentence",
         None,
         lazy.regex(
-            r"""["'”]?\ (?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
-            ["']?[\w.@-]{1,64}["']?(?:@["'][\w.%-]{1,64}["'])?(?:\ (?:is|was|=):?|:)[ ]
-            |(?:is|was|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
+            r"""["'”]?[ \t](?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
+            (?:["'][^"'\n]{1,128}["']|[\w.@-]{1,64})(?:@["'][\w.%-]{1,64}["'])?
+            (?:\ (?:is|was|=):?|:)[ ]
+            |(?i:is|was|as|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
             \ {0,2}(?:is\ )?)(?=\S)""",
             re.VERBOSE,
         ),
         _in_prose,
-        "\"'” ",
+        "\"'” \t",
     ),
 )
 
@@ -498,7 +517,8 @@ CHINESE_PLACES = (
         None,
         lazy.regex(
             r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?"
-            r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|是|为|->)[ ]{0,2}"
+            r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|->|是[：:]?"
+            r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}"
         ),
         _ordinary,
         _ANY,

@@ -53,6 +53,7 @@ _PROGRAMS = {
         {"-w": _BOTH, "-s": _APART, "-a": _APART},
         "ldapsearch ldapmodify ldapadd ldapdelete ldappasswd ldapwhoami",
     ),
+    **_programs({"-N": _APART, "-P": _APART}, "ssh-keygen"),
     **_programs({"-a": _BOTH}, "redis-cli redis-benchmark valkey-cli keydb-cli"),
     **_programs(
         {"-P": _BOTH},
@@ -83,7 +84,8 @@ _PROGRAMS = {
 #: Words of which one is in every command line that matters, in lower case.
 HINTS = (
     "mysql", "mariadb", "mydumper", "xtrabackup", "7z", "sshpass", "mongo", "cqlsh", "rdesktop",
-    "login", "zabbix_sender", "ldap", "redis-", "valkey-cli", "keydb-cli", "zip", "sqlcmd", "bcp ",
+    "login", "zabbix_sender", "ldap", "ssh-keygen", "redis-", "valkey-cli", "keydb-cli", "zip",
+    "sqlcmd", "bcp ",
     "sql ", "ipmitool", "mosquitto", "vncviewer", "curl", "http ", "https ", "httpie", "xh ",
     "wget", "etcdctl", "ab ", "siege", "hey ", "lftp", "smb", "rpcclient", "net ", "winexe",
     "skopeo",

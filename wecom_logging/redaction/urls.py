@@ -27,7 +27,7 @@ _HOST = lazy.regex(
 _WITHOUT_SCHEME = lazy.regex(
     r"(?<![\w.@:/%+-])(?:"
     r"(?!mailto:|sha\d{3}:)[\w.-]{1,64}:(?P<pair>(?![\d.]{1,20}-|//)[^\s:@/'\"\[]{5,128})"
-    r"@(?:(?=tcp\(|unix\()|(?!sha256)(?=[\w.-]{1,128}(?::\d{2,5}\b|/)))"
+    r"@(?:(?=tcp\(|unix\()|(?!sha256)(?=[\w.-]{1,128}(?P<sure>:\d{2,5}\b|/)?))"
     r")|(?<![\w.@/%+-])(?:[\w.$-]{1,64}/(?P<oracle>[^\s/@'\"\[]{3,64})@(?:(?=//)|(?=[\w.-]{1,128}:\d{2,5}\b)|(?=[\w.-]{1,64}(?:[\s,;/'\")]|\Z)))"
     r")"
 )
@@ -115,7 +115,8 @@ def _without_scheme(match: re.Match[str], findings: Findings) -> str:
     group = "pair" if match["pair"] else "oracle"
     value = match[group]
     before = match.string[max(0, match.start() - 40) : match.start()]
-    is_sure = match["pair"] is not None or _ORACLE().search(before)
+    of_host = match["sure"] or match.string.startswith(("tcp(", "unix("), match.end())
+    is_sure = of_host if match["pair"] else _ORACLE().search(before)
     if not (is_sure or is_random(value)):
         return match[0]
     start = match.start(group) - match.start()
