@@ -91,7 +91,8 @@ class WeComHandler(logging.Handler):
             constant texts; a tenth of all is kept for lines that have none.
         fingerprint: Called with each record; returns what tells groups apart.
         processors: structlog processors, run on each captured event before the redaction.
-        redact: True: secrets and personal data; "secrets"; False.
+        redact: True: secrets and personal data; "secrets"; False; or True with more
+            {"names": [...], "patterns": [...]} and without the names to {"keep": [...]}.
         uncaught: Also report uncaught exceptions of the program and its threads.
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
@@ -152,7 +153,7 @@ class WeComHandler(logging.Handler):
         max_groups: int | None = None,
         fingerprint: Callable[[logging.LogRecord], Hashable] | None = None,
         processors: Sequence[Callable[[Any, str, Any], Any]] | None = None,
-        redact: bool | str | None = None,
+        redact: bool | str | Mapping[str, Sequence[str]] | None = None,
         uncaught: bool | None = None,
         show_source: bool | None = None,
         show_locals: bool | None = None,

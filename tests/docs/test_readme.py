@@ -125,6 +125,7 @@ def test_commands(sim: Simulator, tmp_path: Path) -> None:
     (block,) = blocks("README.md", "sh")
     (tmp_path / "backup.sh").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "backup.sh").chmod(0o755)
+    (tmp_path / "app.log").write_text("login failed: password=Sommer2026!\n")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, **sim.env("app"), "PATH": path}
     statuses = [
@@ -132,7 +133,7 @@ def test_commands(sim: Simulator, tmp_path: Path) -> None:
                        capture_output=True).returncode
         for line in block.splitlines()
     ]  # fmt: skip
-    assert statuses == [0, 0, 3]
+    assert statuses == [0, 0, 3, 0]
     assert [message.content.split("\n")[0].split(" from ")[0] for message in sim.messages] == [
         "wecom-logging check", "disk is nearly full",
         "🔴 backup.sh · 1 error · backup.sh: exit status 3",

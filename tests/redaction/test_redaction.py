@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wecom_logging.redaction import redact_text, redact_value, redactor
+from wecom_logging._model.text import strip_hidden
+from wecom_logging.redaction import Findings, redact_text, redact_value, redactor
+from wecom_logging.redaction.patterns import EVERYTHING
 
 FAKE = "Zq9-fake"
 
@@ -299,9 +301,17 @@ _PIECES = ["a", " ", "password", "=", "pass", "\x9b", "\x1b[", "\u200b", "\u3164
            "A1" * 12, "://u:", "@h", "Bearer ", "\ud800"]  # fmt: skip
 
 
+def found_in(text: str) -> Findings:
+    findings = Findings()
+    EVERYTHING.text(strip_hidden(text), findings)
+    return findings
+
+
 @given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join), max_size=5))
 def test_many_texts_at_once_are_redacted_like_each_alone(texts: list[str]) -> None:
-    """Hints are looked for in all texts of an event together: none may hide another's."""
+    """None hides another's secrets; what one gives away may be masked in all."""
     redact = redactor(True, ())
     together = redact(None, "", {f"_{i}": text for i, text in enumerate(texts)})
-    assert list(together.values()) == [redact_text(text) for text in texts]
+    gone = [finding.value for text in texts for finding in found_in(text)]
+    for text, shown in zip(texts, together.values(), strict=True):
+        assert shown == redact_text(text) or any(value in text for value in gone)

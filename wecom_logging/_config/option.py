@@ -31,6 +31,11 @@ def as_boolean(written: str) -> object:
     return {"1": True, "true": True, "0": False, "false": False}.get(written.lower(), written)
 
 
+def as_boolean_or_json(written: str) -> object:
+    """A JSON object where it begins like one."""
+    return as_json(written) if written.startswith("{") else as_boolean(written)
+
+
 def as_integer(written: str) -> object:
     try:
         return int(written)

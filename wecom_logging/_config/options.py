@@ -18,6 +18,7 @@ from wecom_logging._config.defaults import default_app, default_host, default_re
 from wecom_logging._config.option import (
     Option,
     as_boolean,
+    as_boolean_or_json,
     as_integer,
     as_json,
     as_level,
@@ -172,8 +173,12 @@ class Options:
         (),
         read=None,
     )
-    redact: bool | str = _option(
-        'True: secrets and personal data; "secrets"; False.', redaction, True, as_boolean
+    redact: bool | str | Mapping[str, tuple[str, ...]] = _option(
+        'True: secrets and personal data; "secrets"; False; or True with more {"names": [...],'
+        ' "patterns": [...]} and without the names to {"keep": [...]}.',
+        redaction,
+        True,
+        as_boolean_or_json,
     )
     uncaught: bool = _option(
         "Also report uncaught exceptions of the program and its threads.",

@@ -85,12 +85,33 @@ def store(value: object, option: str) -> str:
     return value
 
 
-def redaction(value: object, option: str) -> bool | str:
-    if isinstance(value, bool):
+#: What a mapping for `redact` may hold.
+_REDACTION = ("names", "patterns", "keep")
+
+
+def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, ...]]:
+    """True, "secrets", False, or what is to be added and excepted."""
+    if isinstance(value, bool) or value == "secrets":
         return value
-    if value == "secrets":
-        return "secrets"
-    raise ConfigurationError(option, f"{display(value)} is not one of True, 'secrets', False")
+    if not isinstance(value, Mapping):
+        rule = f"{display(value)} is not one of True, 'secrets', False, or a mapping"
+        raise ConfigurationError(option, rule)
+    unknown = [key for key in value if key not in _REDACTION]
+    if unknown:
+        among = ", ".join(_REDACTION)
+        raise ConfigurationError(option, f"{display(unknown[0])} is not one of {among}")
+    lists = {key: value[key] for key in _REDACTION if key in value}
+    for key, each in lists.items():
+        if not isinstance(each, (list, tuple)) or not all(isinstance(e, str) and e for e in each):
+            raise ConfigurationError(option, f"{key}: {display(each)} is not a list of strings")
+    for pattern in lists.get("patterns", ()):
+        try:
+            matches_nothing = re.compile(pattern).fullmatch("")
+        except re.error as error:
+            raise ConfigurationError(option, f"patterns: {display(pattern)}: {error}") from None
+        if matches_nothing:
+            raise ConfigurationError(option, f"patterns: {display(pattern)} matches everything")
+    return {key: tuple(each) for key, each in lists.items()}
 
 
 def duration(value: object, option: str) -> float:

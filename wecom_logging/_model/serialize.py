@@ -93,6 +93,9 @@ def plain(value: object, limits: CaptureLimits, depth: int = 0, most: int = MAX_
         try:
             if issubclass(kind, Mapping):
                 return _mapping(value, limits, depth, most)  # type: ignore[arg-type]
+            if issubclass(kind, tuple) and (fields := getattr(kind, "_fields", ())):
+                # By its names, or nobody would know which of its items is the password.
+                return _mapping(dict(zip(fields, value, strict=True)), limits, depth, most)  # type: ignore[call-overload]
             if issubclass(kind, (list, tuple, set, frozenset)):
                 return _items(value, limits, depth, most)  # type: ignore[arg-type]
         except Exception:

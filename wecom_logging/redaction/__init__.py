@@ -22,26 +22,42 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from wecom_logging._model.text import strip_hidden
 
-from .keys import Rule, mask, rule_for
-from .patterns import Steps, redact_text
+from .findings import Findings, texts_in
+from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, is_counted, mask
+from .patterns import EVERYTHING, SECRETS, Redaction, redact_text
+from .rows import rules_of_parameters
+from .shell import PASSWORD, secrets_in
+from .values import MASKED, looks
 
-__all__ = ["Mode", "Processor", "mask", "redact_text", "redact_value", "redactor"]
+__all__ = [
+    "Mode", "Processor", "mask", "redact_text", "redact_value", "redactor",
+]  # fmt: skip
 
-#: True: secrets, and personal data in part; "secrets": only these; False: only our own.
-Mode = Literal[True, False, "secrets"]
+#: True: secrets, and personal data in part; "secrets": only these; False: only our own;
+#: a mapping: True, with more "names" and "patterns", and without the names to "keep".
+Mode = Literal[True, False, "secrets"] | Mapping[str, Sequence[str]]
 
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
 #: Deeper than this nothing is looked at, and so nothing is shown.
 _MAX_DEPTH = 20
+
+
+def redaction_for(mode: Mode) -> Redaction | None:
+    """What the option `redact` stands for; None: nothing is looked for."""
+    if isinstance(mode, Mapping):
+        lists = {key: tuple(mode.get(key, ())) for key in ("names", "patterns", "keep")}
+        return Redaction(Rules(True, **lists))
+    return {True: EVERYTHING, "secrets": SECRETS}.get(mode)
 
 
 def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]]) -> Processor:
@@ -52,11 +68,12 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
         own_secrets: The strings that a sender needs and nobody may see, or a function that
             is asked for them at every event, because an access token changes.
     """
+    redaction = redaction_for(mode)
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        walk = _Walk(mode, _pattern(tuple(sorted(set(secrets)))), event_dict)
-        return {walk.text(_text(key)): walk.value(value, key) for key, value in event_dict.items()}
+        walk = _Walk(redaction, _pattern(tuple(sorted(set(secrets)))))
+        return walk.again(walk.mapping(event_dict))
 
     return redact
 
@@ -70,62 +87,87 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    return _Walk(True if personal_data else "secrets", None, value).value(value, key)
+    walk = _Walk(EVERYTHING if personal_data else SECRETS, None)
+    return walk.again(walk.value(value, key))
 
 
-def _texts(value: Any) -> str | None:
-    """All texts in plain JSON data, to look for hints in; None for anything else."""
-    try:
-        texts = json.dumps(value, ensure_ascii=False, check_circular=True)
-    except Exception:  # not plain, too deep, or a loop
-        return None
-    # A control character has been written out, so that it cannot be taken away again; and a
-    # terminal sequence that one text begins would reach into the next.
-    return None if _CONTROLS.search(texts) else strip_hidden(texts)
-
-
-_CONTROLS = re.compile(r"\\(?:u00|[bf])|\x9b")
+#: Keys of a mapping that are a name and its value, in lower case: {"Key": …, "Value": …}.
+_NAMES = (
+    "key", "name", "field", "param", "parameter", "header", "attribute", "variable", "option", "k",
+    "type", "loc",
+)  # fmt: skip
+_VALUE_KEY = re.compile(r"([a-z_]{0,20}?)(?:value|val|v|content|input|default|rejected_?value)")
+_STATEMENTS = frozenset(("sql", "statement", "query"))
+_PARAMETERS = frozenset(("parameters", "params", "args", "arguments", "bindings", "binds"))
 
 
 class _Walk:
     """One way through nested data. It remembers where it is, for data that hold themselves."""
 
-    def __init__(self, mode: Mode, own: re.Pattern[str] | None, whole: Any) -> None:
-        self._mode = mode
+    def __init__(self, redaction: Redaction | None, own: re.Pattern[str] | None) -> None:
+        self._redaction = redaction
+        self._rules = redaction.rules if redaction else None
         self._own = own
-        if mode:
-            self._steps = Steps(_texts(whole), personal_data=mode is True)
-            self._note_kind(whole)
+        self._findings = Findings()
         self._inside: set[int] = set()
 
+    def again(self, shown: Any) -> Any:
+        """What has been redacted, now that all is known that this event gives away."""
+        elsewhere = self._findings.elsewhere() if self._findings else None
+        if not elsewhere:
+            return shown
+        return _with_each_text(shown, lambda text: elsewhere.hide(text, self._findings))
+
     def text(self, text: str) -> str:
-        if not (self._own or self._mode):
+        if not (self._own or self._redaction):
             return text
         text = strip_hidden(text)
         if self._own:
             text = self._own.sub(mask("wecom secret"), text)
-        return self._steps.take(text) if self._mode else text
+        return self._redaction.part(text, self._findings) if self._redaction else text
 
     def value(self, value: Any, key: object = None) -> Any:
-        value = _without_class(value)
         rule = self._rule(key)
+        if rule is None and type(value) in (int, str) and self._is_counted(value, key):
+            return value
+        return self._ruled(value, rule)
+
+    def _is_counted(self, value: int | str, key: object) -> bool:
+        """Whether a number is no telephone's, because its name says what it counts."""
+        text = str(value)
+        return 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key))
+
+    def _ruled(self, value: Any, rule: Rule | None) -> Any:
+        value = _without_class(value)
         if rule and not _is_empty(value):
-            if rule.secret:
-                return value if _is_masked(value) else mask(rule.label)
-            if isinstance(value, (str, int)):
-                value = rule.apply(str(value))
+            if rule.secret and self._is_secret(value, rule):
+                return self._hidden(value, rule)
+            if rule.partly and isinstance(value, (str, int)):
+                return self.text(self._findings.hide(str(value), rule, "name"))
         if value is None or isinstance(value, (bool, float)):
             return value
         if isinstance(value, int):
             return self._number(value)
         if isinstance(value, str):
             return self.text(value)
-        return self._container(value)
+        return self._container(value, rule)
 
     def _rule(self, key: object) -> Rule | None:
-        if not self._mode or key is None:
-            return None
-        return rule_for(_text(key), personal_data=self._mode is True)
+        return self._rules.rule_for(_text(key)) if self._rules and key is not None else None
+
+    def _is_secret(self, value: Any, rule: Rule) -> bool:
+        if isinstance(value, (str, int, float, bytes, bytearray)):
+            return rule.needs == ANYTHING or looks(_text(value), rule.needs)
+        if rule.label == "credential" and rule.needs == RANDOM:  # auth=("bob", "x")
+            return isinstance(value, (list, tuple)) and len(value) == 2
+        return rule.needs in (ANYTHING, VALUE)
+
+    def _hidden(self, value: Any, rule: Rule) -> Any:
+        if isinstance(value, str) and MASKED().fullmatch(value):
+            return value
+        for text in texts_in(value):
+            self._findings.hide(text, rule, "name")
+        return mask(rule.label)
 
     def _number(self, value: int) -> int | str:
         """A card or mobile number may have been logged as an int."""
@@ -133,47 +175,85 @@ class _Walk:
         shown = self.text(text)
         return value if shown == text else shown
 
-    def _container(self, value: Any) -> Any:
+    def _container(self, value: Any, rule: Rule | None) -> Any:
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:
             return "…"
         self._inside.add(id(value))
-        self._note_kind(value)
         try:
             if isinstance(value, Mapping):
-                return self._mapping(value)
+                return self.mapping(value)
             if isinstance(value, (list, tuple, set, frozenset)):
-                items = self._items(value)
+                items = self._items(value, rule)
                 return tuple(items) if isinstance(value, tuple) else items
             return self.text(_text(value))
         finally:
             self._inside.discard(id(value))
 
-    def _note_kind(self, value: Any) -> None:
-        """What JSON writes of a class that is not its own may be less than what it shows:
-        an empty dict, where Flask's `request.values` has everybody's. Look at all of it."""
-        if self._mode and isinstance(value, _CONTAINERS) and type(value) not in _CONTAINERS:
-            self._steps = Steps(None, personal_data=self._mode is True)
-
-    def _mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
+    def mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
         shown = {self.text(_text(key)): self.value(item, key) for key, item in value.items()}
-        # {"name": "Cookie", "value": "…"}, as in lists of headers.
-        if "value" in value and isinstance(value.get("name"), str):
-            shown["value"] = self.value(value["value"], value["name"])
+        named = {key.lower(): key for key in value if isinstance(key, str)}
+        # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
+        for each, key in named.items():
+            match = _VALUE_KEY.fullmatch(each)
+            for name in [f"{match[1]}{name}" for name in _NAMES] if match else ():
+                if name in named and (rule := self._rule(_last(value[named[name]]))):
+                    shown[key] = self._ruled(value[key], rule)
+        for each in _STATEMENTS & named.keys():
+            for other in _PARAMETERS & named.keys():
+                statement, parameters = value[named[each]], value[named[other]]
+                if isinstance(statement, str) and isinstance(parameters, (list, tuple)):
+                    shown[named[other]] = self._parameters(parameters, statement)
         return shown
 
-    def _items(self, value: Iterable[Any]) -> list[Any]:
-        """The items of a sequence. One that names the next is a header or an option."""
+    def _parameters(self, value: Sequence[Any], statement: str) -> Any:
+        if not self._rules:
+            return self.value(value)
+        rules = rules_of_parameters(statement, len(value), self._rules)
+        return [self._ruled(item, rule) for item, rule in zip(value, rules, strict=True)]
+
+    def _items(self, value: Iterable[Any], rule: Rule | None) -> list[Any]:
+        """The items of a sequence: fields of a named tuple, words of a command line, else one
+        that names the next is a header or an option."""
         items = list(value)
-        shown, name = [], None
+        fields = getattr(type(value), "_fields", ())
+        if len(fields) == len(items) > 0:
+            return [self.value(item, name) for item, name in zip(items, fields, strict=True)]
+        items = self._without_arguments(items)
+        shown: list[Any] = []
+        name = None
         for item in items:
-            shown.append(self.value(item, name))
+            shown.append(self.value(item, name) if name else self._ruled(item, rule))
             header = len(items) == 2 and not shown[1:] and isinstance(item, (str, bytes))
             option = isinstance(item, str) and item.startswith("--") and "=" not in item
             name = item if header or option else None
         return shown
 
+    def _without_arguments(self, items: list[Any]) -> list[Any]:
+        if not self._rules or not all(isinstance(item, str) for item in items):
+            return items
+        shown = list(items)
+        for i, start in secrets_in(items):
+            word = items[i]
+            shown[i] = word[:start] + self._findings.hide(word[start:], PASSWORD, "an argument")
+        return shown
 
-_CONTAINERS = (dict, list, tuple)
+
+def _last(value: Any) -> Any:
+    """A name; of a path (`("body", "password")`) its last part."""
+    if isinstance(value, (list, tuple)) and value:
+        value = value[-1]
+    return value if isinstance(value, (str, bytes)) else None
+
+
+def _with_each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Plain data with all its texts changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): _with_each_text(item, change) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_each_text(item, change) for item in value)
+    return value
 
 
 def _without_class(value: Any) -> Any:
@@ -204,10 +284,6 @@ def _is_empty(value: Any) -> bool:
     return value is None or isinstance(value, bool) or value in ("", b"")
 
 
-def _is_masked(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("[redacted: ") and value.endswith("]")
-
-
 # --- our own secrets -----------------------------------------------------------------
 
 #: So much of the start of a secret gives it away where the rest has been cut off.
@@ -224,11 +300,29 @@ def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def _forms(secret: str) -> set[str]:
-    """`secret` as it is, in a URL, in JSON and in a `repr`."""
+    """`secret` as it is, in a URL, in JSON, in a `repr` and in base64."""
     # Shorter ones would tear every text apart; no service accepts them.
     if len(secret) < 3:
         return set()
     encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    encoded |= {quote(form, safe="") for form in encoded}
     lower = {re.sub("%..", lambda code: code[0].lower(), form) for form in encoded}
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {secret, repr(secret)[1:-1], *encoded, *lower, *escaped}
+    return {secret, repr(secret)[1:-1], *encoded, *lower, *escaped, *_in_base64(secret)}
+
+
+def _in_base64(secret: str) -> set[str]:
+    """What base64 makes of `secret` wherever in a longer text it stands (`user:secret`).
+
+    Three bytes become four characters, so there are three ways for it to begin; its first
+    and last characters also depend on its neighbours, and are left out.
+    """
+    data = secret.encode("utf-8", "surrogatepass")
+    forms = set()
+    for shift in range(3):
+        whole = b64encode(b"\0" * shift + data).decode().rstrip("=")
+        begin = (0, 2, 3)[shift]
+        form = whole[begin : len(whole) if (shift + len(data)) % 3 == 0 else -1]
+        if len(form) >= 8:
+            forms |= {form, form.replace("+", "-").replace("/", "_")}
+    return forms

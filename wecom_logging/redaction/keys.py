@@ -1,19 +1,26 @@
 """Which names announce a secret or personal data: `rule_for("X-Api-Key").label == "api key"`.
 
-A name is read as words, however it is spelled: `dbPassword`, `DB_PASSWORD`, `db-password`
-and `dbpassword` say the same, `keyboard` and `author` do not, and `password_min_length`
-speaks about passwords without being one.
+A name is read as words, however it is spelled: `dbPassword`, `DB_PASSWORD`, `db-password`,
+`passWord`, `db[password]` and `ｐａｓｓｗｏｒｄ` say the same, `keyboard` and `author` do not, and
+`password_min_length` speaks about passwords without being one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from wecom_logging._runtime import lazy
 
 from . import personal
+
+#: How a value must look for its name to be believed (`values.py`). A password can be any
+#: word; a `token` is no count; a `pin` has a digit; a `sign` looks made by a machine; and
+#: what is called `key` counts in the query of a URL only.
+ANYTHING, VALUE, CODE, RANDOM, QUERY = "anything", "value", "code", "random", "query"
 
 
 def mask(label: str) -> str:
@@ -27,6 +34,7 @@ class Rule(NamedTuple):
     label: str
     #: Shows a part of the value; None: it is a secret, and nothing is shown.
     partly: Callable[[str], str] | None = None
+    needs: str = ANYTHING
 
     @property
     def secret(self) -> bool:
@@ -40,174 +48,316 @@ def _set_of(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+# --- the table ------------------------------------------------------------------------
+# All names are written here without case and separators: `apikey` is `API_KEY` as well.
+
+
+def _table(*rows: tuple[str, str, str]) -> dict[str, Rule]:
+    return {
+        name: Rule(label, needs=needs) for label, needs, names in rows for name in names.split()
+    }
+
+
 # Secret wherever they stand in a name, also as the end of a word (`dbpassword`).
-_NOUNS = {
-    "password": "password",
-    "passwd": "password",
-    "passphrase": "password",
-    "passcode": "password",
-    "pwd": "password",
-    "secret": "secret",
-    "apikey": "api key",
-    "accesskey": "access key",
-    "secretkey": "secret key",
-    "privatekey": "private key",
-    "privkey": "private key",
-    "credential": "credential",
-    "creds": "credential",
-    "authorization": "authorization",
-    "cookie": "cookie",
-    "sessionid": "session id",
-    "sessid": "session id",
-    "sessionkey": "session id",
-}  # fmt: skip
+_NOUNS = _table(
+    (
+        "password",
+        ANYTHING,
+        "password passwd passphrase passcode passwort kennwort contrasena pwd requirepass"
+        " masterauth",
+    ),
+    ("secret", ANYTHING, "secret"),
+    ("api key", ANYTHING, "apikey"),
+    ("access key", ANYTHING, "accesskey"),
+    ("secret key", ANYTHING, "secretkey"),
+    ("private key", ANYTHING, "privatekey privkey"),
+    ("credential", ANYTHING, "credential creds dockerconfigjson"),
+    ("authorization", ANYTHING, "authorization"),
+    ("cookie", VALUE, "cookie"),
+    ("session id", VALUE, "sessionid sessid sessionkey"),
+)
 _NOUN = lazy.regex(rf"({'|'.join(_NOUNS)})s?$")
 
+# What kind of key is a secret: of a product, of a cipher, of somebody who pays with it.
+_KEY_KINDS = (
+    "account activation admin aes algolia amap anthropic apiclient apiv2 apiv3 auth azure bot"
+    " cipher client consumer corp crypto dashscope datadog deepseek deploy des dev developer"
+    " dsa ecdsa ed25519 encode encoding encodingaes encrypt encryption github gitlab hmac host"
+    " ingest jwt licence license mailgun map maps master mch md5 merchant moonshot newrelic openai"
+    " partner pay push qwen recovery robot root rsa sandbox sendgrid server service shared sign"
+    " signature signing sm2 sm4 ssh ssl storage stripe subscription tls twilio wallet webhook"
+    " write zhipu"
+)
+
 # Secret at the end of a name.
-_ENDS = {
-    "token": "token",
-    "jwt": "token",
-    "otp": "one-time code",
-    "totp": "one-time code",
-    "cvv": "card code",
-    "cvc": "card code",
-    "pass": "password",
-    "dbpass": "password",
-    "userpass": "password",
-}
-_PAIRS = {
-    "session id": "session id",
-    "session key": "session id",
-    "connection auth": "credential",
-    "basic auth": "credential",
-    "http auth": "credential",
-    "proxy auth": "credential",
-    "x auth": "credential",
-    **{f"{kind} token": "token" for kind in ("access", "refresh", "auth", "api", "csrf", "id")},
-    **{f"{kind} code": "one-time code" for kind in ("verify", "verification", "sms", "captcha")},
-    **{f"{kind} key": f"{kind} key" for kind in ("api", "access", "secret", "private")},
-    **{
-        f"{kind} key": "secret key"
-        for kind in (
-            "account", "aes", "auth", "cipher", "crypto", "encrypt", "encryption", "hmac", "jwt",
-            "license", "master", "robot", "service", "shared", "signature", "signing", "ssh",
-            "subscription", "webhook",
-        )
-    },
-}  # fmt: skip
-_CHINESE = {
-    "密码": "password",
-    "口令": "password",
-    "密钥": "secret key",
-    "密匙": "secret key",
-    "私钥": "private key",
-    "令牌": "token",
-    "凭证": "credential",
-    "验证码": "one-time code",
-}
+_ENDS = _NOUNS | _table(
+    ("token", VALUE, "token jwt xsrf csrf"),
+    ("token", RANDOM, "tokens pat"),
+    ("private key", VALUE, "clientkeydata"),
+    (
+        "password",
+        VALUE,
+        "pass dbpass userpass mysqlpass smtppass storepass keypass ldappass rootpass",
+    ),
+    (
+        "password",
+        ANYTHING,
+        "pw dbpw rootpw userpw adminpw mysqlpw psw pswd passwds authpw mima onetimepassword",
+    ),
+    ("one-time code", CODE, "otp totp otpcode smscode verifycode verificationcode captcha"),
+    ("one-time code", CODE, "captchacode dynamiccode onetimecode twofactorcode mfacode"),
+    ("one-time code", CODE, "securitycode authenticationcode recoverycode backupcode yanzhengma"),
+    ("pin", CODE, "pin pincode userpin cardpin"),
+    ("card code", ANYTHING, "cvv cvv2 cvc cvn cardcode"),
+    ("authorization code", VALUE, "authcode authorizationcode preauthcode permanentcode"),
+    ("authorization code", RANDOM, "accesscode"),
+    ("ticket", VALUE, "jsapiticket suiteticket verifyticket apiticket cardticket"),
+    ("ticket", QUERY, "ticket"),
+    ("access key", VALUE, "accesskeyid secretaccesskey"),
+    ("secret id", RANDOM, "secretid"),
+    ("access key", RANDOM, "ak"),
+    ("secret key", RANDOM, "sk"),
+    ("app key", VALUE, "appkey"),
+    (
+        "seed phrase",
+        VALUE,
+        "mnemonic mnemonics seedphrase recoveryphrase secretphrase securityphrase",
+    ),
+    ("security answer", ANYTHING, "securityanswer secretanswer passwordanswer"),
+    ("credential", VALUE, "redisauth connectionauth basicauth httpauth proxyauth xauth smtpauth"),
+    ("credential", RANDOM, "auth"),
+    ("signature", RANDOM, "sign sig signature hmac paysign"),
+    ("key in url", QUERY, "key code sid"),
+    ("secret key", ANYTHING, " ".join(f"{kind}key" for kind in _KEY_KINDS.split())),
+)
+_CHINESE = _table(
+    ("password", ANYTHING, "密码 口令 密保答案"),
+    ("secret key", ANYTHING, "密钥 秘钥 密匙"),
+    ("private key", ANYTHING, "私钥"),
+    ("seed phrase", VALUE, "助记词"),
+    ("token", VALUE, "令牌"),
+    ("credential", VALUE, "凭证 凭据"),
+    ("one-time code", CODE, "验证码 校验码 动态码 短信码 提取码 安全码 恢复码"),
+    ("authorization code", CODE, "授权码"),
+)
 
 # A name that ends like this is about a secret, or about the lack of one.
 _ABOUT = _set_of(
-    "age algorithm at attempt attempts backend banner changed changes check checked class consent "
-    "count denied directory domain enabled endpoint error errors exception exceptions exists "
-    "expired expires expiry failed failure field fields file files format found grant hasher "
-    "hashers help hint httponly id length level limit long manager max min mismatch mode name "
-    "names path policy present prompt provider required requirements reset rotation samesite "
-    "secure server service short size source stdin store strength strategy timeout ttl type types "
-    "updated updates url uri valid validator validators vault version weak"
+    "age alg algorithm arn at attempt attempts backend banner bits bytes change changed changes"
+    " check checked class column consent cost count date days denied digits directory domain"
+    " enabled encoding endpoint env error errors exception exceptions exists expired expires expiry"
+    " failed failure field fields file files form format found grant hasher hashers header help"
+    " hint history httponly id in index interval invalid issuer kid label left length level limit"
+    " link lock locked lockout long manager max mechanism method min minutes mismatch missing"
+    " mode name"
+    " names ok page path path policy present prompt provider quality rate reason ref reference"
+    " remaining required requirements reset retries retry reuse rotation rounds rule rules samesite"
+    " score screen seconds secure sent server service set short size source stage state status"
+    " stdin store strategy strength table time timeout total ttl type types update updated updates"
+    " uri url usage used user valid validation validator validators vault version weak"
+)
+
+# A name that ends like this says no more than what stands before.
+_QUALIFIERS = _set_of(
+    "b64 base64 confirm confirmation current dev encrypted hash hashed hex live md5 new old plain"
+    " plaintext prod production raw sha1 sha256 staging str string test value"
 )
 
 # Tokens of a language model, a parser or a page are no secrets.
 _NO_TOKEN = _set_of(
-    "bos char completion cls continuation eos first input last lexer mask max min n next num "
-    "number output pad page per prev previous prompt sep stop sync total unexpected unk"
+    "bos cached char completion cls continuation cursor end eos first input last lexer mask max min"
+    " n next num number output pad page parse per prev previous prompt reasoning sep start stop"
+    " sync syntax total unexpected unk used"
 )
 
 _PERSONAL = {
-    rule: names.split()
+    name: rule
     for rule, names in {
         Rule("name", personal.name): (
-            "real_name full_name true_name realname fullname truename customer_name receiver_name "
-            "recipient_name consignee contact_name buyer_name patient_name first_name last_name "
-            "firstname lastname card_holder cardholder 姓名 收货人 收件人 联系人 持卡人"
+            "realname fullname truename customername receivername recipientname consignee"
+            " contactname buyername patientname firstname lastname cardholder cardholdername"
+            " payeename payername accountholder 姓名 收货人 收件人 联系人 持卡人"
         ),
-        Rule("address", personal.address): "address 地址 住址",
-        Rule("e-mail", personal.email): "email mail e_mail email_address 邮箱 电子邮件",
+        Rule("address", personal.address): (
+            "address homeaddress shippingaddress deliveryaddress addr 地址 住址"
+        ),
+        Rule("e-mail", personal.email): "email mail emailaddress emails mailto 邮箱 电子邮件",
         Rule("phone", personal.phone): (
-            "phone mobile telephone tel cellphone phone_number mobile_number phone_no mobile_no "
-            "phonenumber 手机 手机号 手机号码 电话 电话号码"
+            "phone mobile telephone tel cellphone phonenumber mobilenumber phoneno mobileno"
+            " phonenum mobilephone msisdn 手机 手机号 手机号码 电话 电话号码 联系电话"
         ),
         Rule("identity card", personal.identity_number): (
-            "id_card idcard id_number idnumber id_no identity_card id_card_no id_card_number "
-            "cert_no 身份证 身份证号 身份证号码"
+            "idcard idnumber idno identitycard idcardno idcardnumber identityno certno ssn"
+            " passportno passportnumber 身份证 身份证号 身份证号码 护照号"
         ),
         Rule("bank card", personal.card_number): (
-            "bank_card bankcard card_number card_no cardno bank_account 银行卡 银行卡号 卡号"
+            "bankcard cardnumber cardno bankaccount bankcardno pan iban 银行卡 银行卡号 卡号"
+            " 银行账号"
         ),
     }.items()
+    for name in names.split()
 }
-_PERSONAL_NAMES = {name: rule for rule, names in _PERSONAL.items() for name in names}
-_PERSONAL_CHINESE = tuple(name for name in _PERSONAL_NAMES if not name.isascii())
+_PERSONAL_CHINESE = tuple(name for name in _PERSONAL if not name.isascii())
 
-_WORDS = lazy.regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
-_ESCAPED = lazy.regex(r"\\+u([0-9a-fA-F]{4})")
+# A number under such a name is no telephone's (`rule_for` comes first: `phone_no` is one).
+_COUNTED = _set_of(
+    "amount balance batch bid build bytes cid code count crc duration epoch fee gid hash id index"
+    " checksum inode job key length line lsn millis no ns num number offset oid order"
+    " orderid"
+    " orderno page pid port pos position price ref row rss seq sequence serial size"
+    " sn span task ticket tid time"
+    " timestamp total trace ts txid txn uid version vms waybill"
+)
+_COUNTED_CHINESE = (
+    "编码", "编号", "订单", "订单号", "单号", "会员号", "用户号",
+    "工号", "批号", "商户号", "凭证号", "合同号", "发票号", "交易号", "批次号", "流水号", "运单",
+    "工单", "流水", "序号", "批次", "任务", "金额", "余额", "总数",
+    "数量", "合计", "大小", "主键", "标识", "单据", "交易", "ID", "id",
+)  # fmt: skip
 
-#: What a name that matters contains, in lower case: a quick look before the words.
+#: What a name that matters contains, in lower case: a quick look before the words. Names of
+#: two letters are in too many words; those are looked for with what follows them.
 HINTS = (
-    "pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "sess", "jwt", "otp", "cvv",
-    "cvc", "code", "\\u", *_CHINESE,
+    "pass", "pwd", "psw", "secret", "token", "key", "cred", "auth", "cookie", "sess", "jwt", "otp",
+    "cvv", "cvc", "cvn", "code", "sig", "ticket", "hmac", "mnemonic", "phrase", "pin", "answer",
+    "captcha", "sid", "srf", "kennwort", "contrase", "mima", "dockerconfig", "yanzhengma",
+    *(f"{short}{sign}" for short in ("ak", "sk", "pw", "pat") for sign in "=:\"']：＝ "),
+    *_CHINESE, *{f"\\u{ord(name[0]):04x}" for name in _CHINESE},
 )  # fmt: skip
 PERSONAL_HINTS = (
-    "name", "address", "mail", "phone", "mobile", "tel", "card", "consignee", "id", "cert", "bank",
+    "name", "addr", "mail", "phone", "mobile", "tel", "card", "consignee", "idn", "id_n", "id-n",
+    "identity", "cert", "bank", "msisdn", "ssn", "passport", "pan", "iban", "holder",
     *_PERSONAL_CHINESE,
 )  # fmt: skip
 
 
+# --- names as words -------------------------------------------------------------------
+
+_WORDS = lazy.regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
+_ESCAPED = lazy.regex(r"\\+u([0-9a-fA-F]{4})")
+_MARKS = lazy.regex("[\u0300-\u036f]")
+
+#: The end of a name says what it is; nobody reads kilobytes of it.
+LONGEST_NAME = 128
+
+
 @lru_cache(maxsize=4096)
+def words_of(name: str) -> tuple[str, ...]:
+    """A name's words in lower case: `("db", "password")`."""
+    name = name[-LONGEST_NAME:]
+    if "\\" in name:
+        name = _ESCAPED().sub(lambda code: chr(int(code[1], 16)), name)
+    if not name.isascii():
+        name = _MARKS().sub("", unicodedata.normalize("NFKD", name))
+    return tuple(word.lower() for word in _WORDS().findall(name))
+
+
+def is_counted(name: str) -> bool:
+    """Whether a name says of a number that it counts or identifies something."""
+    words = words_of(name)
+    if not words:
+        return False
+    return words[-1] in _COUNTED or words[-1].endswith(_COUNTED_CHINESE)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is looked for: what is known here, and what a user adds and excepts.
+
+    Args:
+        personal_data: Whether personal data are shown in part only.
+        names: More names of secrets; also as the end of longer ones.
+        patterns: Regular expressions of what shall be masked wherever it stands.
+        keep: Names whose values are shown whatever they are called.
+    """
+
+    personal_data: bool = True
+    names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    rule_for: Callable[[str], Rule | None] = field(init=False, repr=False, compare=False)
+    is_kept: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    hints: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = {words_of(name): name for name in self.names}
+        kept = frozenset(map(words_of, self.keep))
+
+        def rule_for(name: str) -> Rule | None:
+            words = words_of(name)
+            if not words or words in kept:
+                return None
+            for own, label in named.items():
+                if words[-len(own) :] == own:
+                    return Rule(label)
+            return _rule(words, personal_data=self.personal_data)
+
+        def is_kept(name: str) -> bool:
+            return words_of(name) in kept
+
+        object.__setattr__(self, "is_kept", is_kept)
+        hints = (*HINTS, *(PERSONAL_HINTS if self.personal_data else ()))
+        own_hints = tuple(max(words, key=len) for words in named if words)
+        object.__setattr__(self, "rule_for", lru_cache(maxsize=4096)(rule_for))
+        object.__setattr__(self, "hints", (*hints, *own_hints))
+
+
+#: What `redact=True` and `redact="secrets"` look for.
+EVERYTHING = Rules()
+SECRETS = Rules(personal_data=False)
+
+
 def rule_for(key: str, *, personal_data: bool = True) -> Rule | None:
     """The rule for the value of `key`, or None if the name says nothing special."""
-    # The end of a name says what it is; nobody reads kilobytes of it.
-    words = _words(key[-128:])
-    if not words:
-        return None
-    label = _secret(words)
-    if label:
-        return Rule(label)
-    return _personal(words) if personal_data else None
+    return (EVERYTHING if personal_data else SECRETS).rule_for(key)
 
 
-def _words(key: str) -> list[str]:
-    key = _ESCAPED().sub(lambda code: chr(int(code[1], 16)), key)
-    words = [word.lower() for word in _WORDS().findall(key)]
-    while words and words[-1].isdigit():
-        words.pop()
-    return words
+def _rule(words: Sequence[str], *, personal_data: bool) -> Rule | None:
+    while words and (words[-1].isdigit() or words[-1] in _QUALIFIERS) and len(words) > 1:
+        words = words[:-1]
+    found = _secret(words)
+    return found or (_personal(words) if personal_data else None)
 
 
-def _secret(words: list[str]) -> str | None:
+def _secret(words: Sequence[str]) -> Rule | None:
     last = words[-1]
-    pair = " ".join(words[-2:]).removesuffix("s")
-    if pair in _PAIRS:
-        return _PAIRS[pair]
-    for name, label in _CHINESE.items():
+    for name, rule in _CHINESE.items():
         if last.endswith(name):
-            return label
-    if last not in _ABOUT:
-        for word in words:
-            noun = _NOUN().search(word)
-            if noun:
-                return _NOUNS[noun[1]]
-    if last in _ENDS or last.endswith("token"):
-        return None if _NO_TOKEN.intersection(words) else _ENDS.get(last, "token")
+            return rule
+    found = _ending(words, _ENDS)
+    if found and found.needs != QUERY:
+        is_token = found.label == "token" and not _NO_TOKEN.isdisjoint(words)
+        return None if is_token else found
+    if last in _ABOUT and not found:
+        return None
+    for word in ("".join(words), *words):
+        noun = _NOUN().search(word)
+        if noun:
+            return _NOUNS[noun[1]]
+    if last.endswith("token") and _NO_TOKEN.isdisjoint(words):
+        return _ENDS["token"]
+    return found
+
+
+def _ending(words: Sequence[str], table: Mapping[str, Rule]) -> Rule | None:
+    """What the longest end of a name that is in the table says; also in the plural."""
+    for name in _ends(words):
+        rule = table.get(name) or table.get(name.removesuffix("s"))
+        if rule:
+            return rule
     return None
 
 
-def _personal(words: list[str]) -> Rule | None:
-    for count in (3, 2, 1):
-        rule = _PERSONAL_NAMES.get("_".join(words[-count:]))
-        if rule:
-            return rule
+def _ends(words: Sequence[str]) -> Iterable[str]:
+    for count in range(min(len(words), 5), 0, -1):
+        yield "".join(words[-count:])
+
+
+def _personal(words: Sequence[str]) -> Rule | None:
+    rule = _ending(words, _PERSONAL)
+    if rule:
+        return rule
     for name in _PERSONAL_CHINESE:
         if words[-1].endswith(name):
-            return _PERSONAL_NAMES[name]
+            return _PERSONAL[name]
     return None

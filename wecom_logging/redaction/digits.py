@@ -1,0 +1,136 @@
+"""Personal numbers of mainland China, and bank cards of everywhere.
+
+Identity cards and bank cards prove themselves by their check digit, mobile numbers by their
+shape, unless what stands around them says that they count or identify something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+from wecom_logging._runtime import lazy
+
+from .findings import Findings
+from .keys import is_counted
+from .personal import ends
+
+# Not within a longer number or an identifier, whether it has dashes and dots or not, nor in a
+# path: `/orders/13812348000/` is an order's.
+_BEFORE = r"(?<![0-9A-Za-z_/#])(?<![0-9A-Za-z][.-])"
+_AFTER = r"(?![0-9A-Za-z_]|[.-][0-9A-Za-z])"
+# What is counted is no telephone.
+_QUANTITY = (
+    r"(?! ?(?:[kKmMgG]?i?[bB]|bytes|rows|records|items|keys|ns|us|µs|ms|s|sec|seconds|cents"
+    r"|tokens|ticks|requests|usd|USD|CNY|RMB)\b| ?(?:元|角|秒|条|行|笔|毫秒|微秒|字节))"
+)
+
+_IDENTITY_CARD = lazy.regex(
+    _BEFORE + r"[1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[0-9Xx]" + _AFTER, re.ASCII
+)
+# UnionPay, Visa, Mastercard, American Express, JCB, Discover; together or in groups.
+_BANK_CARD = lazy.regex(
+    _BEFORE + r"(?:62\d{2}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?"
+    r"|(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|35\d{2}|6011|65\d{2})(?:[ -]?\d{4}){3}"
+    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})" + _AFTER + _QUANTITY,
+    re.ASCII,
+)
+_MOBILE = lazy.regex(
+    _BEFORE + r"((?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})" + _AFTER + _QUANTITY,
+    re.ASCII,
+)
+# The name that a number stands under, with or without a sign between them.
+_NAME_BEFORE = lazy.regex(
+    r"([A-Za-z_][\w.-]{0,40}|[\u4e00-\u9fff]{1,12}|[\u4e00-\u9fff]{0,6}(?:ID|id))"
+    r"(?:\\{0,8}[\"'\])]|%22)?\s{0,3}(?:=>|[:=：＝]|%3D|是|为|#|->)?\s{0,3}(?:\\{0,8}[\"'#\[(（]|%22)?\Z"
+)
+
+_OF_A_PERSON = lazy.regex(
+    r"(?:phone|mobile|\btel|cell|sms|contact|card|手机|电话|短信|银行卡|卡号|联系)[^,;，；]{0,12}\Z",
+    re.I,
+)
+
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+_NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
+
+
+def may_occur(text: str) -> bool:
+    """Whether there is a number in it that is long enough for any of them."""
+    return _NUMBER().search(text) is not None
+
+
+def redact_numbers(text: str, findings: Findings) -> str:
+    """`text` with identity cards, bank cards and mobile numbers shown in part."""
+    for kind in _KINDS:
+        text = kind.pattern().sub(partial(_instead, kind, findings), text)
+    return text
+
+
+class _Kind(NamedTuple):
+    what: str
+    pattern: Callable[[], re.Pattern[str]]
+    shown: Callable[[re.Match[str]], str]
+    #: Whether the name before it can say that it is something else. An identity card proves
+    #: itself, and stands under all sorts of names.
+    believes_names: bool
+
+
+def _instead(kind: _Kind, findings: Findings, match: re.Match[str]) -> str:
+    if kind.believes_names and _is_counted(match):
+        return match[0]
+    return findings.put(match[0], kind.shown(match), kind.what)
+
+
+def _is_counted(match: re.Match[str]) -> bool:
+    """Whether the number stands under a name that says what it counts or identifies."""
+    start = max(0, match.start() - 64)
+    name = _NAME_BEFORE().search(match.string, start, match.start())
+    if not name or _OF_A_PERSON().search(match.string, start, match.start()):
+        return False
+    return is_counted(name[1])
+
+
+def _mobile(match: re.Match[str]) -> str:
+    return f"{match[1]}****{match[2]}"
+
+
+def _identity_card(match: re.Match[str]) -> str:
+    number = match[0]
+    return ends(number, 3, 4) if _is_date(number[6:14]) and _checks(number) else number
+
+
+def _is_date(digits: str) -> bool:
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _checks(number: str) -> bool:
+    """The check character of GB 11643."""
+    total = sum(int(digit) * weight for digit, weight in zip(number, _WEIGHTS, strict=False))
+    return "10X98765432"[total % 11] == number[-1].upper()
+
+
+def _bank_card(match: re.Match[str]) -> str:
+    digits = re.sub("[ -]", "", match[0])
+    return ends(digits, 4, 4) if _luhn(digits) else match[0]
+
+
+def _luhn(digits: str) -> bool:
+    total = sum(map(int, digits[-1::-2]))
+    total += sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return total % 10 == 0
+
+
+_KINDS = (
+    _Kind("identity card", _IDENTITY_CARD, _identity_card, believes_names=False),
+    _Kind("bank card", _BANK_CARD, _bank_card, believes_names=True),
+    _Kind("mobile number", _MOBILE, _mobile, believes_names=True),
+)

@@ -1,0 +1,105 @@
+"""What was found in one event: each value that was masked, and what stands for it.
+
+An e-mail under its key and the same e-mail in the text below are one leak, so what was
+masked once is masked everywhere in the event.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from wecom_logging._runtime import lazy
+
+from .keys import Rule
+from .values import MASKED
+
+
+class Finding(NamedTuple):
+    """One value that was masked, by which rule, and what stands there now."""
+
+    value: str
+    instead: str
+    rule: str
+
+
+class Findings(list[Finding]):
+    """Of one event, in the order in which they were found."""
+
+    def hide(self, value: str, rule: Rule, why: str) -> str:
+        """What stands for `value`; nothing is to be hidden in what is empty or masked."""
+        if not value or MASKED().fullmatch(value) or not value.strip("*"):
+            return value
+        return self.put(value, rule.apply(value), why)
+
+    def put(self, value: str, instead: str, why: str) -> str:
+        if value != instead:
+            self.append(Finding(value, instead, why))
+        return instead
+
+    def elsewhere(self) -> _Elsewhere | None:
+        """Finds the values again, where nothing but themselves gives them away."""
+        known: dict[str, str] = {}
+        for value, instead, _ in self:
+            for part in (value,) if _is_telling(value, instead) else _parts(value, instead):
+                if len(known) < _MOST:
+                    known.setdefault(part, instead)
+        return _Elsewhere(known) if known else None
+
+
+class _Elsewhere:
+    def __init__(self, known: dict[str, str]) -> None:
+        # The longest ones first: another may be a part of them.
+        self._known = sorted(known.items(), key=lambda pair: -len(pair[0]))
+
+    def hide(self, text: str, findings: Findings) -> str:
+        for value, instead in self._known:
+            if value in text:
+                stays = text
+                text = instead.join(re.split(_bounded(value), text))
+                if text != stays:
+                    findings.put(value, instead, "seen in the same event")
+        return text
+
+
+def _bounded(value: str) -> str:
+    """A short value may be a part of a word or number; a long one is known wherever it is."""
+    if len(value) >= 12 and not value.isdigit():
+        return re.escape(value)
+    before = r"(?<![0-9A-Za-z])" if value[0].isascii() and value[0].isalnum() else ""
+    after = r"(?![0-9A-Za-z])" if value[-1].isascii() and value[-1].isalnum() else ""
+    return before + re.escape(value) + after
+
+
+#: More values than this of one event are not looked for, nor longer ones.
+_MOST, _LONGEST = 64, 512
+
+_PLAIN = lazy.regex(r"[A-Za-z]{1,11}|[a-z]{1,24}|[\d.,:/ -]{1,5}|\W+")
+_PART = lazy.regex(r"[\w.+/=@!#$%^&*-]{8,}")
+
+
+def _is_telling(value: str, instead: str) -> bool:
+    """Whether a value is known again: `shop` may be a password, and is other things too."""
+    if len(value) > _LONGEST or "\n" in value or "[redacted: " in value:
+        return False
+    if "[redacted: " in instead:
+        return len(value) >= 6 and not _PLAIN().fullmatch(value) and " " not in value
+    return "@" in value or len(value) >= 7 or (len(value) > 1 and not value.isascii())
+
+
+def _parts(value: str, instead: str) -> list[str]:
+    """Of what was masked as a whole (a cookie, a list, a call) what may stand alone."""
+    if "[redacted: " not in instead or len(value) <= 6:
+        return []
+    from .values import is_random
+
+    return [part for part in _PART().findall(value[: 4 * _LONGEST]) if is_random(part)][:_MOST]
+
+
+def texts_in(value: Any) -> list[str]:
+    """The texts and numbers in nested data that are masked as a whole."""
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in texts_in(item)]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [text for item in value for text in texts_in(item)]
+    return [value] if isinstance(value, str) else []

@@ -1,0 +1,74 @@
+"""A first look at a text: which of some hundred short strings occur in it, and where.
+
+Most texts have none, and are done. Three hundred calls of `in` would take longer than all
+that follows; one regular expression with the strings in the shape of a tree, which reads
+each character about once, does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Tree = dict[str, "Tree"]
+
+#: Marks that a string ends here.
+_END = ""
+
+
+class Hit(NamedTuple):
+    """The longest hint that begins at a place."""
+
+    at: int
+    hint: str
+
+
+class Hints:
+    """Looks for all of them at once. The text has to be in lower case.
+
+    Args:
+        names: Those whose places are wanted.
+        others: Those of which it is enough to know whether they occur.
+    """
+
+    def __init__(self, names: Iterable[str], others: Iterable[str]) -> None:
+        wanted = frozenset(names)
+        known = wanted.union(others)
+        tree: Tree = {}
+        #: What begins at the same place: the hint itself and those that it begins with.
+        self._within: dict[str, frozenset[str]] = {}
+        for hint in known:
+            branch = tree
+            for char in hint:
+                branch = branch.setdefault(char, {})
+            branch[_END] = {}
+            starts = (hint[:length] for length in range(1, len(hint) + 1))
+            self._within[hint] = known.intersection(starts)
+        self._names = frozenset(hint for hint, within in self._within.items() if within & wanted)
+        self._search = re.compile(_alternatives(tree)).search
+
+    def find(self, low: str) -> tuple[set[str], list[Hit]]:
+        """Which hints occur, and the places where one of a name begins."""
+        longest: set[str] = set()
+        hits: list[Hit] = []
+        match = self._search(low)
+        while match:
+            at, hint = match.start(), match[0]
+            longest.add(hint)
+            if hint in self._names:
+                hits.append(Hit(at, hint))
+            match = self._search(low, at + 1)
+        found: set[str] = set()
+        return found.union(*map(self._within.__getitem__, longest)), hits
+
+
+def _alternatives(tree: Tree) -> str:
+    return "|".join(re.escape(char) + _rest(branch) for char, branch in tree.items() if char)
+
+
+def _rest(tree: Tree) -> str:
+    if tree.keys() == {_END}:
+        return ""
+    optional = "?" if _END in tree else ""
+    return f"(?:{_alternatives(tree)}){optional}"

@@ -1,0 +1,577 @@
+r"""Places: where a name and its value meet in a text.
+
+A text is looked through for parts of names that matter (`keys.HINTS`). Around each the whole
+name is read, and if it says something, the places are tried in order: each says with one
+pattern how a value can follow a name (`password=x`, `"password": "x"`, `<password>x`,
+`Content-Disposition: form-data; name="password"`). The first one that fits tells where the
+value begins; `values.py` knows where it ends and whether it looks like one.
+
+Names are found from left to right, no name is read twice, and what a place skips between
+name and value is bounded: so the time grows with the text and no faster.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from wecom_logging._runtime import lazy
+
+from .findings import Findings
+from .hints import Hit
+from .keys import ANYTHING, CODE, LONGEST_NAME, QUERY, Rule, Rules
+from .values import (
+    LINES,
+    MASKED,
+    NO_SECRET,
+    NOTHING,
+    Span,
+    believable,
+    is_prose,
+    is_random,
+    looks,
+    quoted,
+    value_at,
+    word_end,
+)
+
+# --- names ----------------------------------------------------------------------------
+
+
+class Name(NamedTuple):
+    """A name in a text, and what it says."""
+
+    text: str
+    start: int
+    end: int
+    rule: Rule
+    #: What the name is called, with the words before it if they belong to it.
+    called: str
+
+    @property
+    def left(self) -> str:
+        """A bounded look at what stands before the name."""
+        return self.text[max(0, self.start - 64) : self.start]
+
+
+_RIGHT = lazy.regex(r"(?:[^\W\u2e80-\u9fff]|-|\\{1,8}u[0-9a-fA-F]{4})*")
+# The same of a text that is written backwards, so that it can be matched to the left.
+_LEFT = lazy.regex(r"(?:[0-9a-fA-F]{4}u\\{1,8}|[^\W\u2e80-\u9fff]|-)*")
+_LEFT_CHINESE = lazy.regex(r"[\u4e00-\u9fff]{0,16}")
+_CHINESE = lazy.regex(r"[\u4e00-\u9fff]")
+_FULL_WIDTH = lazy.regex(r"[\uff21-\uff5a]")
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+# The word before, where a name is written in two: `API key: x`, `tls.key: x`.
+_WORD_BEFORE = lazy.regex(r"[ .]([\w-]{1,24})(?:[ .]([\w-]{1,24}))?")
+_WORD_AFTER = lazy.regex(r" ([A-Za-z]{2,8})(?![\w-])")
+
+
+def lowered(text: str) -> str:
+    """`text` in lower case, full-width letters as others, each character in its place."""
+    if not text.isascii():
+        text = text.replace("İ", "I")  # the one that two would come of
+        if _FULL_WIDTH().search(text):
+            text = text.translate(_NARROW)
+    return text.lower()
+
+
+def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
+    """The names in `text` that say something, from left to right."""
+    done = 0
+    has_masks = _MASK in text
+    for at, hint in hits:
+        if at < done:
+            continue
+        if has_masks and (end := _end_of_mask(text, at)):
+            done = end
+            continue
+        start, end = _whole_name(text, at, hint, done)
+        done = max(end, at + 1)
+        found = _named(text, start, end, rules)
+        if found:
+            yield found
+
+
+_MASK = "[redacted: "
+
+
+def _end_of_mask(text: str, at: int) -> int:
+    """Where the mask ends that `at` is in; 0 if it is in none."""
+    start = text.rfind(_MASK, max(0, at - 48), at)
+    mask = MASKED().match(text, start) if start >= 0 else None
+    return mask.end() if mask and mask.end() > at else 0
+
+
+def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:
+    """A name in Chinese ends with the hint: `密码` in `密码错误` is followed by no value."""
+    before = text[max(done, at - LONGEST_NAME) : at][::-1]
+    if _CHINESE().match(hint):
+        left = _LEFT_CHINESE().match(before)
+        end = at + len(hint)
+    else:
+        left = _LEFT().match(before)
+        right = _RIGHT().match(text, at)
+        end = right.end() if right else at + 1
+    return at - (left.end() if left else 0), end
+
+
+def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
+    before = text[start - 1 : start]
+    name = text[start:end]
+    if before == "%" and len(name) > 2:  # the end of `%5B`
+        start, name = start + 2, name[2:]
+    stripped = name.lstrip("-")
+    start += len(name) - len(stripped)
+    name = stripped.rstrip("-_") or stripped
+    end = start + len(name)
+    rule = rules.rule_for(name)
+    if before == "\\" and name[:1] in "nrt" and (not rule or rule.needs == QUERY):
+        # A line break that `repr` or JSON has written as `\n` is no part of the name.
+        start, name = start + 1, name[1:]
+        rule = rules.rule_for(name)
+    if rules.keep and rules.is_kept(name):
+        return None
+    called = name
+    if not rule or rule.needs == QUERY:
+        longer, rule_of_both = _with_words_before(text, start, name, rules)
+        if rule_of_both:
+            called, rule = longer, rule_of_both
+    if not rule and (after := _WORD_AFTER().match(text, end)):
+        called, end = f"{name} {after[1]}", after.end()
+        rule = rules.rule_for(called)
+    return Name(text, start, end, rule, called) if rule else None
+
+
+def _with_words_before(text: str, start: int, name: str, rules: Rules) -> tuple[str, Rule | None]:
+    words = _WORD_BEFORE().match(text[max(0, start - 50) : start][::-1])
+    called = name
+    for word in words.groups() if words else ():
+        if word:
+            called = f"{word[::-1]} {called}"
+            rule = rules.rule_for(called)
+            if rule and rule.secret and rule.needs != QUERY:
+                return called, rule
+    return name, None
+
+
+# --- places ---------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """How a value follows its name.
+
+    `after` is matched where the name ends and ends where the value begins, `before` where the
+    name begins, to the left (None: whatever stands there). `value` finds the value. `first` are
+    the characters that `after` can begin with: most places are ruled out by the next one.
+    """
+
+    what: str
+    before: Callable[[], re.Pattern[str]] | None
+    after: Callable[[], re.Pattern[str]]
+    value: Callable[[Name, re.Match[str]], Span]
+    first: str
+
+    def find(self, name: Name) -> Span:
+        after = self.after().match(name.text, name.end)
+        if not after or (self.before and not self.before().search(name.left)):
+            return NOTHING
+        return self.value(name, after)
+
+
+def _ordinary(name: Name, after: re.Match[str]) -> Span:
+    """The value behind a sign, quoted or not."""
+    text, start, rule = name.text, after.end(), name.rule
+    sign = after["sign"]
+    if sign == ":" and rule.secret and rule.label not in LINES and _is_failure(text, name.start):
+        return NOTHING
+    span = value_at(text, start, rule)
+    if span is NOTHING:
+        return span
+    value = text[span.start : span.end]
+    if rule.secret and not span.quoted:
+        if sign in (":", "：") and rule.label != "seed phrase" and is_prose(text, start):
+            return NOTHING
+        # `password=self.password` and `token=new_token` are lines of source code.
+        if value.startswith("/") and name.called.lower().endswith("pwd"):
+            return NOTHING  # the working directory
+        if len(value) < 200 and (value.endswith(f".{name.called}") or _is_variable(value, name)):
+            return NOTHING
+    return span if _believed(name, value) else NOTHING
+
+
+def _believed(name: Name, value: str) -> bool:
+    rule = name.rule
+    if not rule.secret or MASKED().match(value):
+        return True
+    if rule.needs == QUERY:
+        return bool(_IN_QUERY().search(name.left)) and looks(value, QUERY)
+    return looks(value, rule.needs)
+
+
+_IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3F|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
+
+
+def _is_variable(value: str, name: Name) -> bool:
+    return value == name.called or bool(
+        _VARIABLE().fullmatch(value) and value.endswith(f"_{name.called}")
+    )
+
+
+_VARIABLE = lazy.regex(r"[a-z]+(?:_[a-z]+)+")
+
+# `InvalidToken: padding` and `unexpected token: EOF` name a failure and then describe it;
+# `/oauth/token: 401` is the end of a path.
+_FAULT = lazy.regex(
+    r"(?:invalid|expired|missing|wrong|incorrect|bad|unexpected|unknown|illegal)[ _-]?"
+    r"[A-Za-z]+: [A-Za-z]+(?![\w-])",
+    re.IGNORECASE,
+)
+_LONGEST_FAULT = len("unexpected ")
+
+
+def _is_failure(text: str, start: int) -> bool:
+    fault = _FAULT().search(text, max(start - _LONGEST_FAULT, 0), start + 64)
+    path = text[max(0, start - 64) : start].rpartition(" ")[2]
+    is_path = path.endswith("/") and (path.startswith(("/", "./")) or "://" in path)
+    return is_path or bool(fault and fault.start() <= start < fault.end())
+
+
+def _in_quotes(name: Name, after: re.Match[str]) -> Span:
+    """What is in quotes, if that is one word."""
+    span = quoted(name.text, after.end())
+    value = name.text[span.start : span.end]
+    needs = name.rule.needs if name.rule.needs != ANYTHING else CODE
+    if len(value) < 3 or any(map(str.isspace, value)) or NO_SECRET().fullmatch(value):
+        return NOTHING
+    if name.rule.label == "password":
+        return span
+    if name.rule.needs == ANYTHING:  # `secret "db-credentials" not found` names one
+        return span if believable(value, ANYTHING) else NOTHING
+    return span if looks(value, needs) and _has_digit(value) else NOTHING
+
+
+def _in_brackets(name: Name, after: re.Match[str]) -> Span:
+    """What is given to a function of that name."""
+    following = name.text[after.end() : after.end() + 2]
+    return (_in_quotes if "'" in following or '"' in following else _in_prose)(name, after)
+
+
+def _has_digit(value: str) -> bool:
+    return any(map(str.isdigit, value))
+
+
+def _in_prose(name: Name, after: re.Match[str]) -> Span:
+    """A word that can be nothing but the value."""
+    text, start = name.text, after.end()
+    if not name.rule.secret or text[start : start + 1] in ("(", "<"):
+        return NOTHING
+    if text[start : start + 1] in "\"'“「『`":
+        return _in_quotes(name, after)
+    if text[start : start + 1] in "【（":
+        start += 1
+    ascii_only = _ASCII().match(text, start, word_end(text, start))
+    value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
+    if _CODE().match(text, start) or "://" in value:
+        return NOTHING
+    return Span(start, start + len(value)) if believable(value, name.rule.needs) else NOTHING
+
+
+_CODE = lazy.regex(r"[A-Za-z_][\w.]{0,80}[(=]")
+_ASCII = lazy.regex(r"[!-~]*")
+
+
+def _wrong(name: Name, after: re.Match[str]) -> Span:
+    """`密码 x 错误`: whatever is wrong is a value."""
+    return Span(*after.span("value"))
+
+
+def _option(name: Name, after: re.Match[str]) -> Span:
+    """The value of an option on a command line."""
+    if name.called.lower().startswith(("no-", "no_")):
+        return NOTHING
+    span = value_at(name.text, after.end(), name.rule)
+    return span if _believed(name, name.text[span.start : span.end]) else NOTHING
+
+
+def _closed(name: Name, after: re.Match[str]) -> Span:
+    """A pair, which its end tells from a longer list."""
+    span = quoted(name.text, after.end())
+    end = span.end + len(after["escape"]) + 1
+    if span is NOTHING or not _PAIR_END().match(name.text, min(end, len(name.text))):
+        return NOTHING
+    return span if _believed(name, name.text[span.start : span.end]) else NOTHING
+
+
+_PAIR_END = lazy.regex(r"\s{0,4}[)\]]|\Z")
+
+
+def _element(name: Name, after: re.Match[str]) -> Span:
+    """What is inside of an element of XML."""
+    inside = _INSIDE().match(name.text, after.end())
+    if not inside or not inside[0].strip():
+        return NOTHING
+    if inside.end() == len(name.text) and any(map(str.isspace, inside[1])):
+        return NOTHING  # `<password> is missing` and no end
+    return Span(*inside.span(1)) if _believed(name, inside[1]) else NOTHING
+
+
+_INSIDE = lazy.regex(r"\s{0,8}((?:[^<>&\]]|&(?!lt;)|\](?!\]>))+)")
+
+
+def _sibling(name: Name, after: re.Match[str]) -> Span:
+    """A value that has a name of its own: {"name": "password", "value": "x"}."""
+    span = value_at(name.text, after.end(), name.rule)
+    return span if _believed(name, name.text[span.start : span.end]) else NOTHING
+
+
+def _part(name: Name, after: re.Match[str]) -> Span:
+    """A part of a multipart body, up to the line that ends it."""
+    start = after.end()
+    end = name.text.find(f"{after['line']}--", start)
+    return Span(start, end if end >= 0 else _end_of_line(name.text, start))
+
+
+def _end_of_line(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return end if end >= 0 else len(text)
+
+
+def _block(name: Name, after: re.Match[str]) -> Span:
+    """The lines of a YAML block, which are indented."""
+    lines = _INDENTED().match(name.text, after.end())
+    return Span(*lines.span()) if lines else NOTHING
+
+
+_INDENTED = lazy.regex(r"[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*")
+
+
+def _next_line(name: Name, after: re.Match[str]) -> Span:
+    span = value_at(name.text, after.end(), name.rule)
+    value = name.text[span.start : span.end]
+    return span if span.quoted or is_random(value) else NOTHING
+
+
+def _rest_of_field(name: Name, after: re.Match[str]) -> Span:
+    """What pydantic says about a field, up to the next thing it says."""
+    return Span(*after.span("value"))
+
+
+# What closes a name: a quote, also escaped or of a URL, a bracket, or both.
+_CLOSE = r"""(?:\.pem)?(?:\\{0,8}["'`”’]|%22|%27)?(?:\\{0,8}["']?[\])]|%5[dD])?"""
+_SIGN = r"""
+    [ \t]{0,8}
+    (?P<sign>
+        (?::[ ]?(?:str|bytes|Optional|SecretStr)\b[^=\n]{0,20})? ={1,3}>? | :=? (?!:|//)
+        | ： | ＝ | %3[aAdD] | -> | :=  | [为是][：:]?
+    )
+    [ \t]{0,8}
+"""
+_KEYS = (
+    r"(?i:\b[a-z]{0,12}(?:key|name|field|param|parameter|header|attribute|variable|option|property|loc|type|id"
+    r"|k|setting))"
+)
+_VALUES = r"(?i:[a-z]{0,12}value|val|input|input_value|content|default|rejected[ _]?value|v)"
+_NAMED_SO = (
+    rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}"""
+    r"""(?:[(\[](?:["'][\w-]{1,40}["'],\ ?){0,3})?\\{0,4}["']?\Z"""
+)
+
+PLACES = (
+    Place(
+        "in a pair",
+        lazy.regex(r"[(\[]\s{0,4}b?\\{0,4}[\"']\Z"),
+        lazy.regex(
+            r"""(?P<escape>\\{0,4})(["']),\s{0,4}(?=b?\\{0,4}["'])""",
+        ),
+        _closed,
+        "\\\"'",
+    ),
+    Place(
+        "in an element",
+        lazy.regex(r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z"),
+        lazy.regex(r"[\"']?(?:\s[^<>]{0,256})?(?:>|&gt;)(?:<!\[CDATA\[)?"),
+        _element,
+        "\"'>& \t\r\n",
+    ),
+    Place(
+        "in the next element",
+        lazy.regex(r"(?:<(?:key|name)>|name=[\"'])\Z", re.I),
+        lazy.regex(
+            r"(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}",
+            re.I,
+        ),
+        _element,
+        "<\"'",
+    ),
+    Place(
+        "in a part of a body",
+        lazy.regex(r"name=\\?\"?\Z"),
+        lazy.regex(
+            r"\\?\"?(?:;[^\r\n\\]{0,200})?(?P<line>\r?\n|(?:\\r)?\\n)"
+            r"(?:[\w-]{1,40}: ?[^\r\n\\]{0,200}(?P=line)){0,4}(?P=line)"
+        ),
+        _part,
+        '\\";\r\n',
+    ),
+    Place(
+        "beside its name",
+        lazy.regex(_NAMED_SO),
+        lazy.regex(
+            rf"""(?:\\{{0,4}}["'])?[,)\]]{{0,3}}(?=[\s,;/:])
+            (?:(?!\n\s{{0,40}}-\ )[^{{}}<>]){{0,200}}?
+            (?<![\w])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
+            (?P<sign>\s?(?:=>|[:=])\s?|\s(?=\[))""",
+            re.VERBOSE,
+        ),
+        _sibling,
+        "\\\"',)];/: \t\r\n",
+    ),
+    Place(
+        "in a block",
+        None,
+        lazy.regex(r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""),
+        _block,
+        "\"':",
+    ),
+    Place(
+        "on the next line",
+        None,
+        lazy.regex(
+            r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?"""
+            r"""(?![\w."'-]{1,64}[:=])"""
+        ),
+        _next_line,
+        "\"':：",
+    ),
+    Place(
+        "of a field",
+        None,
+        lazy.regex(
+            r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)"
+        ),
+        _rest_of_field,
+        "\n",
+    ),
+    Place(
+        "behind a sign",
+        None,
+        lazy.regex(_CLOSE + _SIGN, re.VERBOSE),
+        _ordinary,
+        ".\\\"'`”’%]) \t:=：＝-为是",
+    ),
+    Place(
+        "in a condition",
+        None,
+        lazy.regex(r"""["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')""", re.I),
+        _in_quotes,
+        "\"'`] \t\n",
+    ),
+    Place(
+        "of an option",
+        lazy.regex(r"(?<![\w-])--?\Z"),
+        lazy.regex(r"""(?:["'],[ ]?|[ ]{1,4})(?=[^\s-])"""),
+        _option,
+        "\"' ",
+    ),
+    Place(
+        "of a call",
+        None,
+        lazy.regex(r"""\((?=[bru]?["']|[^\s()"']{1,128}\))"""),
+        _in_brackets,
+        "(",
+    ),
+    Place(
+        "in a sentence",
+        None,
+        lazy.regex(
+            r"""["'”]?[ \t](?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
+            (?:["'][^"'\n]{1,128}["']|[\w.@-]{1,64})(?:@["'][\w.%-]{1,64}["'])?
+            (?:\ (?:is|was|=):?|:)[ ]
+            |(?i:is|was|as|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
+            \ {0,2}(?:is\ )?)(?=\S)""",
+            re.VERBOSE,
+        ),
+        _in_prose,
+        "\"'” \t",
+    ),
+)
+
+#: What follows a Chinese name can be anything.
+_ANY = ""
+
+_TOLD = r"(?P<value>(?!\[redacted)[!-~]{3,128}?)"
+CHINESE_PLACES = (
+    Place(
+        "in a sentence",
+        None,
+        lazy.regex(
+            rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}"
+            r"(?=错误|不正确|无效|有误|不对|不匹配|不符)"
+        ),
+        _wrong,
+        _ANY,
+    ),
+    Place(
+        "behind a sign",
+        None,
+        lazy.regex(
+            r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?"
+            r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|->|是[：:]?"
+            r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}"
+        ),
+        _ordinary,
+        _ANY,
+    ),
+    Place("in a sentence", None, lazy.regex(r" {0,2}(?=[!-~“「『【（])"), _in_prose, _ANY),
+)
+
+# {"Value": "x", "Key": "Password"}: the value comes first.
+_VALUE_FIRST = lazy.regex(
+    rf"""{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
+    rf"""\\{{0,4}}["']{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z"""
+)
+
+
+def value_of(name: Name) -> tuple[Span, str]:
+    """Where the value of a name stands, and in which place."""
+    places = CHINESE_PLACES if _CHINESE().match(name.text, name.end - 1) else PLACES
+    following = name.text[name.end : name.end + 1]
+    for place in places:
+        if following not in place.first and place.first:
+            continue
+        span = place.find(name)
+        if span.start < span.end:
+            return span, place.what
+    return NOTHING, ""
+
+
+def redact_named(text: str, hits: Iterable[Hit], rules: Rules, findings: Findings) -> str:
+    """`text` without the values that stand behind telling names."""
+    pieces: list[str] = []
+    done = 0
+    for name in names(text, hits, rules):
+        if name.start < done:
+            continue
+        span, what = _first_value(name, done) or value_of(name)
+        if span.start >= max(done, 0) and span.start < span.end:
+            value = text[span.start : span.end]
+            instead = findings.hide(value, name.rule, f"{name.called} {what}")
+            pieces += text[done : span.start], instead
+            done = span.end
+    return "".join([*pieces, text[done:]])
+
+
+def _first_value(name: Name, done: int) -> tuple[Span, str] | None:
+    if name.text[name.start - 1 : name.start] not in ('"', "'") or not _KEY_LAST().search(
+        name.left
+    ):
+        return None
+    start = max(done, name.start - 400)
+    match = _VALUE_FIRST().search(name.text[start : name.start])
+    if not match or not _believed(name, match["value"]):
+        return None
+    return Span(start + match.start("value"), start + match.end("value")), "before its name"
+
+
+_KEY_LAST = lazy.regex(rf"""["']{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")

@@ -1,0 +1,191 @@
+"""Rows: names in one list and their values in another, as SQL writes them.
+
+`INSERT INTO users (name, password) VALUES ('bob', 'x')`, `Key (email)=(x)`, and parameters
+that stand beside their statement: `[SQL: … SET password=? …] [parameters: ('x', 7)]`. What
+has no name there is masked whole if the statement names a secret at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from wecom_logging._runtime import lazy
+
+from .findings import Findings
+from .keys import CODE, QUERY, RANDOM, Rule, Rules
+from .values import NO_SECRET
+
+#: Words of which one is in every text that matters, in lower case.
+HINTS = (
+    "values",
+    "parameters",
+    "params",
+    "args",
+    "key (",
+    "row contains",
+    "generated in",
+    "cached ",
+)
+
+_COLUMNS = lazy.regex(
+    r"\b(?:into|replace|upsert|key|copy)\s{1,4}(?:[\w.\"`\[\]$]{1,128}\s{0,8})?\((?=[\w\s\"`\[\],.$]{1,2000}\))",
+    re.I,
+)
+_VALUES = lazy.regex(r"\s{0,40}(?:\bvalues?\s{0,40}|=)(?=\()", re.I)
+_PARAMETERS = lazy.regex(
+    r"(?:\[parameters: |\b(?:parameters|params|args|arguments|bind(?:ing)?s)\s?[:=]\s?"
+    r"|\[(?:generated in|cached since|no key|raw sql)[^\]\n]{0,60}\] )(?=[(\[])"
+    r"|row contains (?=\()",
+    re.I,
+)
+_NEXT_ROW = lazy.regex(r"\s{0,8},\s{0,8}(?=[(\[])")
+_PLACEHOLDER = lazy.regex(r"\?|%s|\$\d{1,3}\b|(?<![:\w]):\w{1,64}")
+_NAME = lazy.regex(r"[A-Za-z_\u4e00-\u9fff][\w$]{0,127}")
+# The column that a placeholder is compared with or set to.
+_COLUMN = lazy.regex(
+    r"([\w$]{1,128})[\"`\]]?\s{0,8}(?:=|<>|!=|[<>]=?|\b(?:i?like|in)\b)\s{0,8}\(?\s{0,4}\Z", re.I
+)
+_ITEM = lazy.regex(
+    r"""(?P<quote>["'])(?:(?!(?P=quote))[^\\]|\\.|(?P=quote){2})*(?:(?P=quote)|\Z)"""
+    r"""|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)|[^"'()\[\]{},]+""",
+    re.S,
+)
+#: So much of a text can be the statement that its parameters belong to.
+_LONGEST_STATEMENT = 16384
+
+
+class _Row(list[tuple[int, int]]):
+    """Where the items in a bracket stand."""
+
+    def __init__(self, text: str, start: int) -> None:
+        depth, begin = 0, start + 1
+        self.end = len(text)
+        for item in _ITEM().finditer(text, start):
+            depth += bool(item["open"]) - bool(item["close"])
+            if (depth == 1 and item["comma"]) or not depth:
+                self._add(text, begin, item.start())
+                begin = item.end()
+            if not depth:
+                self.end = item.end()
+                return
+        self._add(text, begin, len(text))
+
+    def _add(self, text: str, start: int, end: int) -> None:
+        inside = text[start:end]
+        start += len(inside) - len(inside.lstrip())
+        end = start + len(inside.strip())
+        if start < end:
+            self.append((start, end))
+
+
+_Hidden = tuple[int, int, Rule, str]
+
+
+def redact_rows(text: str, rules: Rules, findings: Findings) -> str:
+    """`text` without the secrets that a list of names tells of."""
+    columns, found = _columns(text, rules)
+    return _replaced(text, [*found, *_beside_statements(text, columns, rules)], findings)
+
+
+def rules_of_parameters(statement: str, count: int, rules: Rules) -> list[Rule | None]:
+    """What a statement says about each of its parameters."""
+    columns, _ = _columns(statement, rules)
+    names = list(_names_of_placeholders(statement, 0, columns))
+    return _rule_for_each(names, count, _secret_named(statement, rules), rules)
+
+
+def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[_Hidden]]:
+    """Which column the item that begins at a place belongs to; and what is to be hidden."""
+    columns: dict[int, str] = {}
+    found: list[_Hidden] = []
+    at = 0
+    while match := _COLUMNS().search(text, at):
+        names = _Row(text, match.end() - 1)
+        at = names.end
+        called = [text[start:end].strip('"`[]') for start, end in names]
+        values = _VALUES().match(text, at)
+        while values:
+            row = _Row(text, values.end())
+            at = row.end
+            columns.update((start, name) for (start, _), name in zip(row, called, strict=False))
+            each = [rules.rule_for(name) for name in called]
+            found += _hidden(text, row, each)
+            values = _NEXT_ROW().match(text, at)
+    return columns, found
+
+
+def _hidden(
+    text: str, row: Sequence[tuple[int, int]], each: Sequence[Rule | None]
+) -> Iterator[_Hidden]:
+    for (start, end), rule in zip(row, each, strict=False):
+        if rule and rule.needs != QUERY and not _PLACEHOLDER().fullmatch(text, start, end):
+            yield start, end, rule, f"{rule.label} in a row"
+
+
+def _rule_for_each(
+    names: Sequence[str | None], count: int, secret: Rule | None, rules: Rules
+) -> list[Rule | None]:
+    if len(names) == count and None not in names:
+        return [rules.rule_for(name) if name else None for name in names]
+    return [secret] * count
+
+
+def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iterator[_Hidden]:
+    """Parameters, by the names in the statement before them."""
+    at = 0
+    while match := _PARAMETERS().search(text, at):
+        begin = max(at, match.start() - _LONGEST_STATEMENT)
+        statement = text[begin : match.start()]
+        names = list(_names_of_placeholders(statement, begin, columns))
+        whole = _Row(text, match.end())
+        at = whole.end
+        rows = [whole]
+        if (
+            whole and text[whole[0][0]] in "([" and not text.startswith("[redacted", whole[0][0])
+        ):  # of `executemany`
+            rows = [_Row(text, start) for start, _ in whole if text[start] in "(["]
+        # What a database says of a row comes before the statement, in SQLAlchemy's errors.
+        secret = _secret_named(statement, rules) or _secret_named(text[at : at + 4096], rules)
+        for row in rows:
+            yield from _hidden(text, row, _rule_for_each(names, len(row), secret, rules))
+
+
+def _names_of_placeholders(
+    statement: str, begin: int, columns: dict[int, str]
+) -> Iterator[str | None]:
+    for place in _PLACEHOLDER().finditer(statement):
+        name = columns.get(begin + place.start())
+        if name is None:
+            column = _COLUMN().search(statement[max(0, place.start() - 160) : place.start()])
+            name = column[1] if column else None
+        yield name
+
+
+_SQL = lazy.regex(r"\b(?:select|insert|update|delete|merge|replace|call|values)\b", re.I)
+
+
+def _secret_named(statement: str, rules: Rules) -> Rule | None:
+    """The rule of a secret that a statement names; none for what is no statement."""
+    if not _SQL().search(statement):
+        return None
+    for name in _NAME().findall(statement):
+        rule = rules.rule_for(name)
+        if rule and rule.secret and rule.needs not in (RANDOM, QUERY, CODE):
+            return Rule(rule.label)
+    return None
+
+
+def _replaced(text: str, spans: list[_Hidden], findings: Findings) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end, rule, why in sorted(spans, key=lambda span: span[:2]):
+        if start < done:
+            continue
+        quote = text[start] if text[start] in "\"'" and end - start > 1 else ""
+        inside = text[start + len(quote) : end - len(quote)]
+        if not inside or (not quote and NO_SECRET().fullmatch(inside)):
+            continue
+        pieces += text[done:start], quote, findings.hide(inside, rule, why), quote
+        done = end
+    return "".join([*pieces, text[done:]])

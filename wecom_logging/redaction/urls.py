@@ -1,0 +1,127 @@
+"""What stands before the host of a URL: `scheme://user:password@host`, `https://token@host`.
+
+Also without a scheme where something else says what it is: `root:x@tcp(db)`, `scott/x@db:1521`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from wecom_logging._runtime import lazy
+
+from .findings import Findings
+from .keys import Rule
+from .values import is_random
+
+HINTS = ("://", "@")
+
+_PASSWORD, _TOKEN = Rule("password"), Rule("token")
+
+# What a URL cannot hold. A question mark or a number sign ends what an `@` can belong to.
+_USER = lazy.regex(r"[^\s/?#@:\[\]\"'<>]{0,512}")
+_REST = lazy.regex(r"[^\s?#\"'<>]{1,512}")
+_PORT = lazy.regex(r"\d{1,5}(?![0-9A-Za-z_%])")
+_HOST = lazy.regex(
+    r"(?:\[[0-9a-fA-F:.]{2,45}\]|localhost|[\w-]{1,63}(?:\.[\w-]{1,63})+\.?|[\w-]{1,63}(?=:\d))(?::\d{1,5})?(?=[/\s,;)\]}]|\Z)"
+)
+_WITHOUT_SCHEME = lazy.regex(
+    r"(?<![\w.@:/%+-])(?:"
+    r"(?!mailto:|sha\d{3}:)[\w.-]{1,64}:(?P<pair>(?![\d.]{1,20}-|//)[^\s:@/'\"\[]{5,128})"
+    r"@(?:(?=tcp\(|unix\()|(?!sha256)(?=[\w.-]{1,128}(?P<sure>:\d{2,5}\b|/)?))"
+    r")|(?<![\w.@/%+-])(?:[\w.$-]{1,64}/(?P<oracle>[^\s/@'\"\[]{3,64})@(?:(?=//)|(?=[\w.-]{1,128}:\d{2,5}\b)|(?=[\w.-]{1,64}(?:[\s,;/'\")]|\Z)))"
+    r")"
+)
+_ORACLE = lazy.regex(
+    r"(?:oracle:(?:thin|oci):|sqlplus(?: -\w{1,9}){0,3} |connect |conn |userid=|dsn[=:] ?[\"']?)\Z",
+    re.I,
+)
+
+
+def redact_urls(text: str, findings: Findings) -> str:
+    """`text` without passwords and tokens in URLs and the like."""
+    if "://" in text:
+        text = _with_scheme(text, findings)
+    if "@" in text:
+        text = _WITHOUT_SCHEME().sub(lambda match: _without_scheme(match, findings), text)
+    return text
+
+
+def _with_scheme(text: str, findings: Findings) -> str:
+    pieces: list[str] = []
+    done = 0
+    at = text.find("://")
+    while at >= 0:
+        start = at + 3
+        for begin, end, rule in _secrets(text, at, start) if at >= done else ():
+            pieces += text[done:begin], findings.hide(text[begin:end], rule, "in a URL")
+            done = start = end
+            if end == len(text):  # cut off, and to be found again as it is now
+                pieces.append("@")
+        at = text.find("://", start)
+    return "".join([*pieces, text[done:]])
+
+
+def _secrets(text: str, at: int, start: int) -> list[tuple[int, int, Rule]]:
+    """Where the secrets of the URL whose `://` is at `at` stand."""
+    # A look that costs little: in most URLs there is no `@`, and nothing is cut off.
+    if text.find("@", start, start + 1024) < 0 and len(text) - start > 1024:
+        return []
+    user = _USER().match(text, start)
+    scheme = text[max(0, at - 5) : at]
+    if not user or not scheme[-1:].isalnum():
+        return []
+    end = user.end()
+    sign = text[end : end + 1]
+    password = _password(text, end + 1) if sign == ":" else None
+    is_web = scheme.lower().endswith(("http", "https"))
+    found: list[tuple[int, int, Rule]] = []
+    if is_web and (password or sign == "@") and (len(user[0]) >= 24 or _is_token(user[0])):
+        found.append((start, end, _TOKEN))
+    if password:
+        found.append((*password, _PASSWORD))
+    return found
+
+
+def _is_token(value: str) -> bool:
+    return is_random(value) or (len(value) >= 16 and any(map(str.isdigit, value)))
+
+
+def _password(text: str, start: int) -> tuple[int, int] | None:
+    """A password may hold an unescaped `@` and `/`. One that was cut off before its `@` is
+    known by not being a port."""
+    # Up to the next URL, so that no text is read twice.
+    next_url = text.find("://", start, start + 512)
+    rest = _REST().match(text, start, next_url if next_url >= 0 else len(text))
+    if not rest or text.startswith("[redacted", start):
+        return None
+    run = rest[0]
+    in_authority = run.partition("/")[0].rfind("@")
+    is_port = bool(_PORT().match(run))
+    if in_authority > 0 and (
+        _HOST().match(run, in_authority + 1) or "@" not in run[in_authority + 1 :]
+    ):
+        return start, start + in_authority
+    last = run.rfind("@")
+    while last > 0 and run[last - 1] == "/":
+        last = run.rfind("@", 0, last)
+    if last > 0 and not is_port:
+        return start, start + last
+    if rest.end() == len(text) and not is_port:
+        return start, rest.end()
+    return None
+
+
+def _without_scheme(match: re.Match[str], findings: Findings) -> str:
+    group = "pair" if match["pair"] else "oracle"
+    value = match[group]
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    of_host = match["sure"] or match.string.startswith(("tcp(", "unix("), match.end())
+    is_sure = of_host if match["pair"] else _ORACLE().search(before)
+    if not (is_sure or is_random(value)):
+        return match[0]
+    start = match.start(group) - match.start()
+    return (
+        match[0][:start]
+        + findings.hide(value, _PASSWORD, "before a host")
+        + match[0][start + len(value) :]
+    )

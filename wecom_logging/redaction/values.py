@@ -1,0 +1,259 @@
+"""Values: where one ends that begins here, and whether it looks like what its name promises.
+
+Every pattern here is matched at one place, and what is looked at is either taken (and never
+looked at again) or bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from wecom_logging._runtime import lazy
+
+from .keys import ANYTHING, CODE, RANDOM, VALUE, Rule
+
+# --- how a value looks ----------------------------------------------------------------
+
+MASKED = lazy.regex(r"\[redacted: [^\]\n]{1,200}\]")
+
+# What stands behind a name without being its value: nothing, a type, a placeholder, prose.
+_PROSE_WORDS = """
+    a absent accepted active an and any are array at authentication bad be between boolean bool
+    bytes can cannot changed cleared confirmed contains correct could created deleted denied
+    disabled does empty enabled error exceeded exceeds exhausted expected expired expires expiring
+    failed failure false field file filtered for found from generated given got had has hidden if in
+    inactive incorrect invalid is issued it length link malformed masked match matched matches
+    mismatch mismatched missing must nan needs nil no none not null object ok off of on only option
+    optional or out page passed please policy present protected provided received redacted refreshed
+    refused rejected removed renewed rejects require required requires reset revoked rotated
+    rotation sent set should str string success that the this to too true type unable undefined
+    unexpected
+    unknown unset unsupported updated use used valid value verified was were will with wrong yes
+"""
+NO_SECRET = lazy.regex(
+    rf"""(?:
+        (?i:{"|".join(_PROSE_WORDS.split())})
+        | %[sr] | %\(\w+\)[sr] | \? | \$\d+ | :\w+ | \$?\{{+[\w. ]*\}}+ | \$\w+ | \*+ | <[\w. -]*>
+        | \.{{3,}} | … | x{{3,}} | X{{3,}} | [=~_-]+ | int | \d{{4}}-\d\d-\d\d\b\S{{0,20}}
+        )
+        # ... and only if that is all: `no.Way-22` is a password.
+        (?= \Z | [\s\\<，。；] | [)\]}}'".:!?]+ (?:[\s,;&\\]|\Z)
+          | [,;&](?:[\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z) )""",
+    re.VERBOSE,
+)
+# A text that goes on: `password: entered value is too short`.
+_PROSE = lazy.regex(
+    r"[A-Z]?[a-z']{1,20},? (?![a-z_]{1,40}[=:])[\"'(]?[a-z']{1,20}(?:[ .,;:!\"')-]|\Z)"
+)
+# Other names of the same thing, in a line of source code.
+_REFERENCE = lazy.regex(
+    r"(?:self|cls|settings|config|conf|cfg|os|env|environ|request|req|form|data|args|opts|options|user"
+    r"|account|params|payload|kwargs|app|ctx|this|credentials|secrets|parser|session|client)"
+    r"(?:\.[A-Za-z_]\w{0,60}){1,5}(?=[\s,)\]}(\[;]|\Z)"
+)
+_COUNT = lazy.regex(r"\d{1,3}|\d{1,9}(?:\.\d+)?%|\d+(?:\.\d+)?(?:ms|s|m|h|d|k|K|KB|MB|us)")
+_CODE = lazy.regex(r"(?=[A-Za-z-]{0,8}\d)[A-Za-z0-9-]{4,10}")
+_WORD = lazy.regex(r"[A-Za-z]{1,11}|[\u4e00-\u9fff]+")
+_RUN = lazy.regex(r"[A-Za-z0-9]{8,}")
+_CHUNK = lazy.regex(r"\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_HEX = lazy.regex(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
+_UUID = lazy.regex(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+#: More of a value than this is not looked at to find out how it looks.
+_LOOK = 256
+
+
+def looks(value: str, needs: str) -> bool:
+    """Whether a value is what a name that `needs` it to be something promises."""
+    if needs == ANYTHING:
+        return True
+    if needs == VALUE:
+        return not (_COUNT().fullmatch(value) or _WORD().fullmatch(value))
+    if needs == CODE:
+        return bool(_CODE().fullmatch(value)) or is_random(value)
+    return is_random(value) or (needs == RANDOM and bool(_UUID().fullmatch(value)))
+
+
+def is_random(value: str) -> bool:
+    """Whether a machine has made it: letters and digits in no order that a person gives them.
+
+    `order-list-3`, `checkout2` and `orderList3Page` are names; `Zx9kQ2vL` is not.
+    """
+    if _UUID().fullmatch(value):
+        return False
+    return any(map(_is_random_run, _RUN().findall(value[:_LOOK])))
+
+
+def _is_random_run(run: str) -> bool:
+    if run.isdigit():
+        return False
+    if run.isalpha():
+        return len(run) >= 32 or (len(run) >= 16 and 2 * len(_CHUNK().findall(run)) > len(run))
+    chunks = len(_CHUNK().findall(run))
+    if _HEX().fullmatch(run) or len(run) >= 24:
+        return chunks >= 3
+    return chunks >= 4 and len(run) < 2.9 * chunks
+
+
+_TECHNICAL = lazy.regex(
+    r"sha\d{3}|pbkdf2|argon2|bcrypt2|scrypt2|base\d\d|oauth2|utf8mb4|rfc\d{4}|[rhe]s\d{3}|aes\d{3}"
+    r"|pkcs\d{1,2}|x25519",
+    re.I,
+)
+_SHORT_CODE = lazy.regex(r"\d{4,8}|(?=[a-z]{0,3}\d)(?=\d{0,3}[a-z])[a-z0-9]{4}")
+_IN_PROSE = lazy.regex(
+    r"(?=[^\d\s]{0,64}\d)(?=[^A-Za-z\s]{0,64}[A-Za-z])[!-~]{6,}"
+    r"|(?=[A-Za-z0-9]{1,64}[!#$%^&*@])[!-~]{8,}"
+)
+
+
+def believable(value: str, needs: str) -> bool:
+    """Whether a word that follows a name in a sentence is its value and no other word."""
+    if needs == ANYTHING:
+        return bool(_IN_PROSE().fullmatch(value)) and not _TECHNICAL().fullmatch(value)
+    if needs == CODE:
+        return bool(_SHORT_CODE().fullmatch(value)) or is_random(value)
+    return is_random(value)
+
+
+def is_prose(text: str, start: int) -> bool:
+    """Whether a sentence begins at `start`."""
+    return bool(_PROSE().match(text, start))
+
+
+# --- where a value ends ---------------------------------------------------------------
+
+
+class Span(NamedTuple):
+    start: int
+    end: int
+    #: In quotes, and so a value whatever it says.
+    quoted: bool = False
+
+
+NOTHING = Span(0, 0)
+
+# The end of a quoted one is also the end of its line or of the text.
+QUOTED = lazy.regex(
+    r"""[bBfFrRuU]{0,2}(?P<quote>\"{3}|'{3}|["'`])
+        (?P<inside>(?:\\.|[^\\\n]|\\)*?)
+        (?P<close>(?P=quote)|(?=\n)|\Z)""",
+    re.VERBOSE,
+)
+_ESCAPED = lazy.regex(
+    r"""(?P<quote>\\{1,8}["'])
+        (?P<inside>[^\n]*?)
+        (?P<close>(?<!\\)(?P=quote)|(?=\n)|\Z)""",
+    re.VERBOSE,
+)
+_CHINESE_QUOTES = lazy.regex(
+    r"[“「『【（](?P<inside>[^”」』】）\n]{1,256})(?P<close>[”」』】）]|(?=\n)|\Z)"
+)
+# Without quotes: up to a space, or a delimiter that is one and not part of a password.
+BARE = lazy.regex(
+    r"""(?:\[redacted:[^\]\n]{1,200}\]
+        | [^\s&;,'"\\<，。；、！？”’）】」》]
+        | <(?!/)
+        | \\(?!\\{0,8}["'])(?!r?\\?n)
+        | ["'](?=\w)
+        | &(?!amp;|lt;|gt;)(?![\s"'\\]|[\w.%-]{1,40}[=:]|\Z)
+        | [;,](?![\s"'\\]|[\w.%-]{1,40}[=:]|\Z)
+        ){1,512}""",
+    re.VERBOSE,
+)
+# Authorization and cookies have spaces in them: all of the line, or of the quoted string.
+_LINE = lazy.regex(
+    r"""(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}(?:"|$))*""", re.MULTILINE
+)
+LINES = frozenset({"authorization", "cookie"})
+# A value with brackets (a call, a list) is no token, but all of it a password's.
+_TAKEN_WHOLE = frozenset({ANYTHING, VALUE})
+_CALL = lazy.regex(r"(?:[A-Za-z_][\w.]{0,80})?[(\[{]")
+# `token: Bearer x`
+_SCHEME = lazy.regex(r"(?:bearer|basic|token|digest)[ ]{1,4}(?=[^\s:=])", re.I)
+# A sentence: `密码：不能为空`.
+_CHINESE = lazy.regex(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+[.!?]?")
+_EMPTY_CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}\(\)(?!\w)")
+# `Field(min_length=8)`, `jwt.encode(payload, key)`: no value is written down in it.
+_CODE_CALL = lazy.regex(
+    r"[A-Za-z_][\w.]{0,80}\((?:[A-Za-z_]+(?:[._][A-Za-z_]+){0,8}|\d{1,4}|[\s,=*\[\]]){0,40}\)(?=[\s,)\]}]|\Z)"
+)
+# Twelve words and more, as wallets give them.
+_PHRASE = lazy.regex(r"[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}")
+_BRACKET = lazy.regex(
+    r"""\"(?:\\.|[^"\\\n])*(?:"|\\?$)|'(?:\\.|[^'\\\n])*(?:'|\\?$)|[(\[{]|[)\]}]""",
+    re.MULTILINE,
+)
+
+
+def quoted(text: str, start: int) -> Span:
+    """The inside of the quotes that begin at `start`."""
+    for pattern in (QUOTED, _ESCAPED, _CHINESE_QUOTES):
+        match = pattern().match(text, start)
+        if match:
+            return Span(*match.span("inside"), quoted=True)
+    return NOTHING
+
+
+def value_at(text: str, start: int, rule: Rule) -> Span:
+    """Where the value that begins at `start` has its inside; `NOTHING` for no value."""
+    found = quoted(text, start)
+    if found is not NOTHING:
+        return found
+    if rule.label == "seed phrase" and (phrase := _PHRASE().match(text, start)):
+        return Span(*phrase.span())
+    if rule.label not in LINES:
+        start = _end_of(_SCHEME(), text, start)
+    if any(
+        p().match(text, start) for p in (MASKED, NO_SECRET, _EMPTY_CALL, _REFERENCE, _CODE_CALL)
+    ):
+        return NOTHING
+    if rule.label in LINES:
+        end = _end_of(_LINE(), text, start)
+    else:
+        end = bare_end(text, start, rule.needs)
+    if end == start:
+        return NOTHING
+    if rule.secret and rule.needs in _TAKEN_WHOLE and (call := _CALL().match(text, start)):
+        return Span(start, max(closing(text, call.end() - 1), end))
+    bare = text[start:end]
+    if rule.secret and _CHINESE().fullmatch(bare):
+        return NOTHING
+    value = bare.rstrip(" ,.)}>" if "[redacted: " in bare else " ,.)]}>")
+    if not rule.secret or any(map(str.isalnum, value)) or len(value) > 3:
+        return Span(start, start + len(value))
+    return NOTHING
+
+
+def word_end(text: str, start: int) -> int:
+    """Where a word that may be a value ends, or where it is too long for one."""
+    return _end_of(BARE(), text, start)
+
+
+def bare_end(text: str, start: int, needs: str = ANYTHING) -> int:
+    """Where a value without quotes ends. What may turn out to be none is looked at for a
+    bounded way only, because the next name may begin within it."""
+    end = word_end(text, start)
+    value = text[start:end]
+    if len(value) >= 512 and looks(value, needs) and not _CHINESE().fullmatch(value):
+        while (further := _end_of(BARE(), text, end)) > end:
+            end = further
+    return end
+
+
+def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
+    match = pattern.match(text, start)
+    return match.end() if match else start
+
+
+def closing(text: str, start: int) -> int:
+    """Where the bracket that opens at `start` is closed; the end of the text if it is not."""
+    depth = 0
+    for bracket in _BRACKET().finditer(text, start):
+        if bracket[0] in "([{":
+            depth += 1
+        elif bracket[0] in ")]}":
+            depth -= 1
+            if not depth:
+                return bracket.end()
+    return len(text)
