@@ -181,7 +181,7 @@ def test_the_file_can_always_be_written(digest: Digest, style: Style) -> None:
     assert all(line.isprintable() for line in content.split("\n"))
     for item in sections_of(digest)[0]:
         for report in item.reports:
-            assert f"#{report.identity.id[:4]}" in content
+            assert report.shown_id in content
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -296,10 +296,10 @@ def counted(content: str) -> int:
 
 
 def check_first_line(line: str, expected: int, style: Style) -> None:
-    assert line[0] in "🔴🟠🟢⚪"
+    assert line[0] in "🔴🔶✅⚪"
     assert columns(line) <= 64
-    words = "个错误" if style.language == "zh" else "error"
-    assert f"{expected:,} {words}" in line
+    words = "次" if style.language == "zh" else " error"
+    assert f"{expected:,}{words}" in line
     assert not re.search(r"\*\*|`|<font|\]\(", line)
 
 

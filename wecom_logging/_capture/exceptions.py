@@ -16,6 +16,7 @@ from typing import Any
 
 from wecom_logging._capture.code_location import below_root, is_library
 from wecom_logging._capture.grouping import EXCEPTION_GROUPS, chain, text_traceback
+from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
@@ -70,13 +71,17 @@ def errors(
 def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
     is_group = isinstance(error, EXCEPTION_GROUPS)
     return {
-        "exc_type": type(error).__name__,
+        "exc_type": _type_name(error),
         "exc_value": limits.take(_str(error)),
         "exc_notes": list(_notes(error, limits)),
         "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
         "is_group": is_group,
         "exceptions": _parts(error, limits, nesting) if is_group else [],
     }
+
+
+def _type_name(error: BaseException) -> str:
+    return type_name(type(error).__module__, type(error).__qualname__)
 
 
 def _str(error: BaseException) -> str:
@@ -103,7 +108,7 @@ def _parts(error: BaseException, limits: CaptureLimits, nesting: int) -> list[li
         if i < WHOLE_PARTS and nesting < MAX_NESTING and not limits.spent():
             found.append(errors(part, limits, nesting=nesting + 1))
         else:
-            found.append([{"exc_type": type(part).__name__, "exc_value": "", "frames": []}])
+            found.append([{"exc_type": _type_name(part), "exc_value": "", "frames": []}])
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from wecom_logging._capture.code_location import below_root
 from wecom_logging._capture.grouping import ANSI, EXPLICIT, HEAD, OVERFLOW, GroupSeed
-from wecom_logging._model.digest import Identity, others
+from wecom_logging._model.digest import Identity, others, type_name
 from wecom_logging._runtime import lazy
 
 
@@ -76,7 +76,7 @@ def _exception_identity(origin: GroupSeed, level: str) -> Identity:
         level,
         (*site, *names, *places),
         "",
-        type=origin.types[0].__name__,
+        type=type_name(origin.types[0].__module__, origin.types[0].__qualname__),
         place=shown,
         cause=_digest((*names, *places[:1])),
     )

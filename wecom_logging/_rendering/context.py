@@ -28,9 +28,11 @@ class RenderContext(NamedTuple):
     dialect: Markdown
     times: TimeFormatter
     hosts: tuple[str, ...]
+    #: Whether a file with the whole report comes after the message.
+    file_follows: bool = False
 
     @classmethod
-    def of(cls, digest: Digest, style: Style) -> RenderContext:
+    def of(cls, digest: Digest, style: Style, *, file_follows: bool = False) -> RenderContext:
         digest = _with_sane_times(digest)
         sections, others = sections_of(digest)
         labels = LABELS[style.language]
@@ -44,6 +46,7 @@ class RenderContext(NamedTuple):
             DIALECTS[style.msgtype],
             times,
             hosts_of(digest.reports),
+            file_follows,
         )
 
     @property

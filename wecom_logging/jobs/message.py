@@ -58,7 +58,7 @@ def failure_message(
     top = [
         page.headline("🔴", _joined(how, often)),
         page.facts(),
-        page.dialect.code(page.pen.source(outcome.command, _COMMAND)),
+        page.dialect.code(page.pen.place(outcome.command, _COMMAND)),
     ]
     foot = page.past(history)
     bottom = [page.dialect.grey(foot)] if foot else []
