@@ -214,19 +214,25 @@ class _BlockRenderer:
         if len(causes) > self.detail.causes:
             self.pen.shortened = True
             shown = [*causes[: self.detail.causes - 1], causes[-1]]
-        line = self.labels.because
+        line, above = self.labels.because, self.section.sample.chain[0].type
         for index, cause in enumerate(shown):
             # What a later one says as well stands with that one, which is nearer to the root.
             later = any(contains(one.words, cause.words) for one in shown[index + 1 :])
             words = "" if later else self._short(cause.words)
             if cause is causes[-1] and len(shown) < len(causes):
                 line += "… ← "
-            line += self._named(cause, words, place=cause is causes[-1])
-            if words or index == len(shown) - 1:
+            named = self._named(cause, words, place=cause is causes[-1])
+            if cause.type == above and named == self.pen.name(above, _TYPE):
+                continue  # a driver's error in the words of its wrapper
+            above = cause.type
+            line += named
+            if words:
                 yield line
                 line = "← "
             else:
                 line += " ← "
+        if line.removesuffix(" ← ") not in (self.labels.because, "← "):
+            yield line.removesuffix(" ← ")
 
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
@@ -309,13 +315,13 @@ class _BlockRenderer:
         """The last line, and the link in it."""
         section = self.section
         facts = [self._route(), *self._context(), self._hosts()]
-        if not section.type:
-            facts.append(self.pen.name(section.lead.identity.logger, _TYPE))
         facts += [
             *_trend(section, self.context),
             *_history(section, self.context),
             self._left_out(),
         ]
+        if not section.type or not any(facts):
+            facts.append(self.pen.name(section.lead.identity.logger, _TYPE))
         return " · ".join(filter(None, facts)), self._link()
 
     def _route(self) -> str:
@@ -395,6 +401,7 @@ def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
     shown: list[str] = []
     for name in section.names[1:]:
         if shown and sum(map(len, shown)) + len(name) > _NAMES:
+            pen.shortened = True
             break
         shown.append(pen.name(name, _TYPE))
     names = context.labels.comma.join(shown)

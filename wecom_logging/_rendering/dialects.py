@@ -223,12 +223,13 @@ class Pen:
 def whole_words(inert: str, cut: str) -> str:
     """`cut` without the part of a word at its end, unless that is a long one."""
     kept = cut.removesuffix(text.ELLIPSIS)
-    if kept == cut or not (inert[: len(kept)] == kept and inert[len(kept) :][:1].isalnum()):
+    if kept == cut:
         return cut
-    start, space, part = kept.rpartition(" ")
-    if not space or not part.isascii() or len(part) > _LONG_WORD or len(start) < _LONG_WORD // 2:
-        return cut
-    return f"{start.rstrip(_LOOSE)}{text.ELLIPSIS}"
+    start, _, part = kept.rpartition(" ")
+    is_cut = inert[len(kept) :][:1].isalnum() and part.isascii()
+    if is_cut and len(part) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
+        kept = start
+    return f"{kept.rstrip(_LOOSE)}{text.ELLIPSIS}"
 
 
 def _words(*words: str) -> str:

@@ -13,8 +13,8 @@ _WIDTH = 64
 #: Columns that the last part keeps when the app has a long name.
 _SUBJECT = 24
 _APP, _ENVIRONMENT = 8, 16
-#: A word is cut rather than so much of a part left empty.
-_FULL = 0.75
+#: A word is cut rather than so many columns left empty.
+_WASTED = 4
 
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
@@ -137,7 +137,8 @@ def _cut(words: str, width: int) -> str:
     inert = Pen().start(words, 400)
     cut = cut_columns(inert, width)
     whole = whole_words(inert, cut)
-    return cut_bytes(whole if columns(whole) > _FULL * width else cut, 3 * max(width, 0))
+    wasted = columns(cut) - columns(whole)
+    return cut_bytes(cut if wasted > _WASTED else whole, 3 * max(width, 0))
 
 
 def _words(*words: str) -> str:

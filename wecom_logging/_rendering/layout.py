@@ -39,7 +39,7 @@ class Body(NamedTuple):
         parts = []
         for index, block in enumerate(self.blocks):
             words, link = block.facts
-            if not lines and index == len(self.blocks) - 1:
+            if not (lines or context.file_follows) and index == len(self.blocks) - 1:
                 words, link, foot = " · ".join(filter(None, (words, link, foot))), "", ""
             parts.append("\n".join(filter(None, (block.text, dialect.facts(words, link)))))
         if lines or foot:
@@ -56,7 +56,7 @@ class Body(NamedTuple):
                 block = self.blocks[index]
                 cut = block.frames_left_out or block.shortened
             else:
-                cut = len(section.trace) > 1
+                cut = len(section.trace) > 1 or bool(section.names)
             if cut or section.has_locals:  # which only the file has detail for
                 yield from (report.identity.id for report in section.reports)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from wecom_logging._capture.grouping import VARYING
 from wecom_logging._model.digest import OTHERS, Digest, Report, State
 from wecom_logging._rendering.sample import Frame, Sample, places, read
-from wecom_logging._rendering.words import contains, one_line, others, outline
+from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
 _STATES: tuple[State, ...] = ("new", "again", "still", "over")
@@ -122,7 +122,7 @@ class Section:
         """What was logged, if that says anything; without an event, what is remembered of it."""
         if self.lead.samples:
             return self.sample.words.strip()
-        return self.lead.text.strip() or self.lead.identity.template.strip().replace("*", "…")
+        return self.lead.text.strip() or of_template(self.lead.identity.template.strip())
 
     @cached
     def line(self) -> str:
@@ -249,7 +249,9 @@ def _words(section: Section) -> list[str]:
 
 def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[Section]:
     columns = list(zip(*(words for _, words in alike), strict=True))
-    different = [n for n, column in enumerate(columns) if len(set(map(outline, column))) > 1]
+    types = int(bool(alike[0][0].type))  # their numbers are part of a name
+    outlines = [*columns[:types], *(list(map(outline, column)) for column in columns[types:])]
+    different = [n for n, column in enumerate(outlines) if len(set(column)) > 1]
     if len(alike) < _NAMES or len(different) != 1:
         return [section for section, _ in alike]
     found = sorted(alike, key=lambda pair: _rank(pair[0]))

@@ -39,21 +39,28 @@ _TOKEN = lazy.regex(
     (?P<end> \s{0,20}[\])>}:|,;-]{0,5}(?=\s|[\[(<{|]|[^\W\d]|\d|$)) \s*""",
     0x40,  # re.VERBOSE
 )
+_BRACKET = lazy.regex(r"\s*\[[^\]\s]{1,100}\]:?\s*")
 _LEVELS = frozenset({"debug", "info", "warn", "warning", "error", "critical", "fatal"})
 
 
 def _without_prefix(text: str, known: Collection[str]) -> str:
     end = place = words = 0
     told_level = told_time = marked = False
-    while token := _TOKEN().match(text, place):
+    while True:
+        if (told_time or told_level) and (bracket := _BRACKET().match(text, place)):
+            place = end = bracket.end()
+        token = _TOKEN().match(text, place)
+        if token is None:
+            break
         word = (token["word"] or "").rpartition("=")[2]
-        is_level = word.lower() in _LEVELS and (not word.islower() or bool(token["end"].strip()))
+        ends = token["end"].strip()
+        is_level = word.lower() in _LEVELS and bool(word.isupper() or ends)
         if token["time"] or is_level or word in known:
             place = end = token.end()
             words += 1
             told_time |= bool(token["time"])
             told_level |= is_level
-            marked |= bool(token["end"].strip())
+            marked |= bool(ends)
         elif word in ("in", "at", "-") and words:  # "ERROR in views: …"
             place = token.end()
         else:
@@ -180,7 +187,10 @@ _BOILERPLATE = tuple(
         ),
         ("Max retries", r": Max retries exceeded with url: (?=/)", ""),
         (" object at 0x", r"<?[\w.]{1,120} object at 0x[0-9a-f]{1,16}>?: ", ""),
-        (" object at 0x", r" object at 0x[0-9a-f]{1,16}(?=>)", ""),
+        (" at 0x", r"(?: object)? at 0x[0-9a-f]{6,16}", ""),
+        (" of RPC", r"^<\w{1,80} of RPC that terminated with:\n", ""),
+        ("(", r"^\(\w{1,40}(?:\.\w{1,40}){1,3}\) (?=\S)", ""),  # SQLAlchemy: the driver's type
+        ("(configured timeouts", r" \(configured timeouts: [^()\n]{0,200}\)", ""),
         ("Connection(", r"\bHTTPS?Connection\(host='[^'\n]{0,250}', port=\d{1,5}\): ", ""),
         (
             "ConnectionPool(",
@@ -192,7 +202,13 @@ _BOILERPLATE = tuple(
 )
 
 #: Where the rest of a text is the same for everybody, or said by the chain.
-_ENDS = ((" (Caused by ", ")"), ("\nStacktrace:\n", ""))
+_ENDS = (
+    (" (Caused by ", ")"),
+    ("\nStacktrace:\n", ""),
+    (" You might want to try:\n", ""),
+    (", Topology Description: ", ">"),
+    ("\n\tdebug_error_string = ", ">"),
+)
 
 
 def without_boilerplate(text: str) -> str:
@@ -216,6 +232,14 @@ _VARIABLE = lazy.regex(r"[0-9a-fA-F]{8,}|\d+")
 def outline(text: str) -> str:
     """A text without its numbers: two that differ in nothing else say the same."""
     return _VARIABLE().sub("0", text)
+
+
+_PLACEHOLDER = lazy.regex(r"%(?:\(\w{1,60}\))?[-#0+]?[\d.]{0,6}[a-zA-Z]|\*")
+
+
+def of_template(template: str) -> str:
+    """A text of which only the template is known."""
+    return _PLACEHOLDER().sub("…", template)
 
 
 def one_line(text: str) -> str:
