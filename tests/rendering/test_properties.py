@@ -15,6 +15,7 @@ from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
 from wecom_logging._rendering.dialects import Pen
+from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.sections import sections_of
 
 NOW = 1772603006.0
@@ -29,6 +30,9 @@ HOSTILE = (
     "e\u0301\u0301\u0301" * 40 + "👨‍👩‍👧‍👦🇨🇳👍🏽",
     "付款失败：网关超时，请稍后再试。" * 20,
     "×××`" * 300,
+    "🔴 shop prod · 9 errors\n**NEW** Fake ×9 #12345\nOVER\n> 已平息 新出现 Fake\n🔶⚪✅🟢",
+    "NEW",
+    "2026-03-04 14:03:11 ERROR [a] " * 50,
     "](" * 200,
     "x" * 500,
     "`",
@@ -322,6 +326,14 @@ def check_markup(content: str, msgtype: str) -> None:
     assert not fence
 
 
+def check_voice(content: str, items: int) -> None:
+    """One marker, and a state word for each group that is shown: nothing logged brings any."""
+    assert [char for char in content if char in "🔴🟠🟡🟢🔶✅⚪"] == [content[0]]
+    start = r"(?:[>│-] |### |\| )?(?:\*\*)?"
+    words = "|".join(word for labels in LABELS.values() for word in labels.states.values())
+    assert len(re.findall(rf"(?m)^{start}(?:{words})\b", content)) == items
+
+
 def check_shown(content: str, rendered: Rendered, digest: Digest, shape: Shape) -> None:
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
@@ -330,6 +342,7 @@ def check_shown(content: str, rendered: Rendered, digest: Digest, shape: Shape) 
     left_out = rendered.kinds_left_out
     while left_out:
         left_out -= len(shown.pop().reports)
+    check_voice(content, len(shown))
     pens = Pen(), Pen(tables=True)
     for item in shown:
         place = item.places(1)[0][1]

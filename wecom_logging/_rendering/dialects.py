@@ -199,7 +199,10 @@ class Pen:
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place or a source line, to stand in a code span."""
-        inert = text.code(self._ends(words, _LONG_NAME), newline=" · ", table=self._tables)
+        inert = text.code(
+            _unmarked(self._ends(words, _LONG_NAME)), newline=" · ", table=self._tables
+        )
+        inert = _STATE_WORD().sub(r"\1‹\2›", inert)
         return self._noted(inert, text.shorten_middle(inert, max_bytes))
 
     def _ends(self, words: str, max_bytes: int) -> str:
@@ -212,12 +215,16 @@ class Pen:
 
     def _inert(self, words: str) -> str:
         # Twice: a cut can bring something to an end that means something there, like `foo_`.
-        inert = text.neutralise(words.translate(_MARKERS), newline=" · ", table=self._tables)
+        inert = text.neutralise(_unmarked(words), newline=" · ", table=self._tables)
         return _STATE_WORD().sub(r"\1‹\2›", inert)
 
     def _noted(self, inert: str, cut: str) -> str:
         self.shortened |= cut != inert
         return cut
+
+
+def _unmarked(words: str) -> str:
+    return words if words.isascii() else words.translate(_MARKERS)
 
 
 def whole_words(inert: str, cut: str) -> str:

@@ -143,13 +143,14 @@ class Section:
     @cached
     def headline(self) -> str:
         """Type, message and reason as far as they are known and not the same."""
-        texts = [self.lead.text, *self.sample.texts] if self.type else [self.name]
         said = self.type
+        texts = [self.lead.text, *self.sample.texts] if self.type else [self.name]
+        if self.sample.chain and not self.type:  # what a text tells of
+            failure = self.sample.chain[0]
+            texts.append(": ".join(filter(None, (failure.type, failure.words))))
         for text in map(one_line, texts):
-            if not said:
-                said = text
-            elif text and not contains(said, text):
-                said = f"{said}: {text}"
+            if text and not contains(said, text):
+                said = f"{said.rstrip(': ')}: {text}" if said else text
         return said
 
     @cached
