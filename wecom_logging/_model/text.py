@@ -163,6 +163,22 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
     return text.replace("|", "¦") if table else text
 
 
+# All that means anything to a client in a message of type "text".
+_LINK_OR_MENTION = re.compile(r"<(?=/?[aA](?:[\s>]|$)|@|/?$)")
+_COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
+
+
+def plain(text: str, *, newline: str = " ⏎ ") -> str:
+    """One line for a message of type "text", where markup is text: nothing in it is a link, a
+    mention or a count, and nothing hides or reorders what stands there."""
+    return without_links(_one_visible_line(text, newline)).translate(_COUNTS)
+
+
+def without_links(text: str) -> str:
+    """`text` without what a client takes for a link or mention in a message of type "text"."""
+    return _LINK_OR_MENTION.sub("‹", text)
+
+
 def _without_inline_markup(text: str) -> str:
     text = text.translate(_LOOK_ALIKE).replace("](", "] (")
     return _without_tags(_ENTITY.sub("＆", text))

@@ -94,7 +94,7 @@ def draw(section: Section, context: RenderContext, detail: DetailLevel) -> Block
 
 def row(section: Section, context: RenderContext) -> Row:
     """A group in one line: state, type, count and place."""
-    pen = Pen(tables=context.dialect.tables)
+    pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
     name = pen.name(section.type, _TYPE) or pen.start(title(section, context), _ROW_TITLE)
     if section.over and section.type and section.message:
         name = f"{name}: {pen.start(section.message, _ROW_TITLE)}"
@@ -115,7 +115,7 @@ class _BlockRenderer:
     def __init__(self, section: Section, context: RenderContext, detail: DetailLevel) -> None:
         self.section, self.context, self.detail = section, context, detail
         self.labels, self.dialect = context.labels, context.dialect
-        self.pen = Pen()
+        self.pen = Pen(plain=context.dialect.plain)
         self.frames_left_out = False
         #: The texts so far: what a reader has read already is not said again.
         self._said: list[str] = []

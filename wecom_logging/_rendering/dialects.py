@@ -5,7 +5,7 @@ Whatever is handed to a form is inert already (see `Pen`); the forms add our own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wecom_logging._model import text
@@ -61,6 +61,8 @@ class Markdown:
     msgtype: MsgType = "markdown"
     #: Whether lines of a table are text, so that `|` has to go from them.
     tables = False
+    #: Whether markup is text.
+    plain = False
 
     def strong(self, words: str) -> str:
         return f"**{words}**"
@@ -105,6 +107,7 @@ class Text(Markdown):
     """The same lines without markup, for readers inside WeChat."""
 
     msgtype: MsgType = "text"
+    plain = True
 
     def strong(self, words: str) -> str:
         return words
@@ -167,8 +170,9 @@ class Pen:
     What it writes brings no marker, state word or count of its own.
     """
 
-    def __init__(self, *, tables: bool = False) -> None:
+    def __init__(self, *, tables: bool = False, plain: bool = False) -> None:
         self._tables = tables
+        self._plain = plain
         self.shortened = False
 
     def lines(self, words: str, max_bytes: int) -> list[str]:
@@ -199,10 +203,7 @@ class Pen:
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place or a source line, to stand in a code span."""
-        inert = text.code(
-            _unmarked(self._ends(words, _LONG_NAME)), newline=" · ", table=self._tables
-        )
-        inert = _STATE_WORD().sub(r"\1‹\2›", inert)
+        inert = self._inert(self._ends(words, _LONG_NAME), text.code)
         return self._noted(inert, text.shorten_middle(inert, max_bytes))
 
     def _ends(self, words: str, max_bytes: int) -> str:
@@ -213,18 +214,17 @@ class Pen:
         self.shortened = True
         return f"{words[:most]} {text.ELLIPSIS} {words[-most:]}"
 
-    def _inert(self, words: str) -> str:
-        # Twice: a cut can bring something to an end that means something there, like `foo_`.
-        inert = text.neutralise(_unmarked(words), newline=" · ", table=self._tables)
+    def _inert(self, words: str, neutral: Callable[..., str] = text.neutralise) -> str:
+        words = words if words.isascii() else words.translate(_MARKERS)
+        if self._plain:
+            inert = text.plain(words, newline=" · ")
+        else:
+            inert = neutral(words, newline=" · ", table=self._tables)
         return _STATE_WORD().sub(r"\1‹\2›", inert)
 
     def _noted(self, inert: str, cut: str) -> str:
         self.shortened |= cut != inert
         return cut
-
-
-def _unmarked(words: str) -> str:
-    return words if words.isascii() else words.translate(_MARKERS)
 
 
 def whole_words(inert: str, cut: str) -> str:
