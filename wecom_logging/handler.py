@@ -12,6 +12,7 @@ from weakref import finalize
 
 from wecom_logging._capture import grouping
 from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
+from wecom_logging._capture.once import on_the_way, taken_at
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import Options, read_options
 from wecom_logging._config.validators import level_number
@@ -176,6 +177,8 @@ class WeComHandler(logging.Handler):
             self.handle = _ignore  # type: ignore[method-assign]
             return
         self._components: Components = components
+        #: Where a record is one error, by however many ways it comes there.
+        self._place = (components.sender.destination, options.app, options.environment or "")
         self._fingerprint: Callable[[logging.LogRecord], Any] = grouping.fingerprint
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
@@ -230,8 +233,13 @@ class WeComHandler(logging.Handler):
 
         The level is looked at here as well, because a QueueListener by default does not.
         """
-        if record.levelno < self.level:
-            return False
+        try:
+            if record.levelno < self.level:
+                return False
+        except TypeError:  # made by hand: a word, or nothing
+            record = grouping.sound(record)
+            if record.levelno < self.level:
+                return False
         if self.filters:
             passed = self.filter(record)
             if not passed:
@@ -249,15 +257,57 @@ class WeComHandler(logging.Handler):
             key = self._fingerprint(record)
             tally = self._known.get(key)
             if tally is None:
-                tally = self._tallies.add(key, record)
-        except Exception:  # a RecursionError, a fingerprint's own `__eq__` …
+                tally = self._first_seen(key, record)
+        except RecursionError:
             tally = self._unknown
+        except Exception:  # a fingerprint's own `__eq__`, a record with odd attributes …
+            tally = self._made_sound(record)
         next(tally)
         if tally.needs_wakeup:
             try:
                 self._notify_worker(tally, record)
             except RecursionError:
                 pass  # not even that call fits on the stack; it is counted
+
+    def _first_seen(self, key: Key, record: logging.LogRecord) -> Tally:
+        """The tally of an error of a kind that is not known."""
+        if grouping.learn(record):
+            key = self._fingerprint(record)
+        return self._tallies.add(key, record)
+
+    def _made_sound(self, record: logging.LogRecord) -> Tally:
+        """The tally of a record that cannot be told apart as it is."""
+        try:
+            record = grouping.sound(record)
+            key = self._fingerprint(record)
+            return self._known.get(key) or self._first_seen(key, record)
+        except Exception:
+            return self._unknown
+
+    def _handle_once(self, record: logging.LogRecord) -> bool:
+        """`handle` where a record may come by several ways: who takes it first counts it."""
+        taken = taken_at(self._place)
+        if record in taken:
+            return False
+        passed = type(self).handle(self, record)
+        if passed:
+            taken.add(record)
+        return passed
+
+    def _look_for_other_ways(self, record: logging.LogRecord) -> None:
+        """Whether this record will come here again, or to a handler of the same place. Looked
+        for when a group has slept, so that it costs nothing where each record comes once."""
+        ways = [
+            handler
+            for handler in on_the_way(record.name)
+            if isinstance(handler, WeComHandler)
+            and handler.enabled
+            and handler._place == self._place
+        ]
+        if len(ways) > 1:
+            taken_at(self._place).add(record)
+            for handler in ways:
+                handler.handle = handler._handle_once  # type: ignore[method-assign]
 
     def _emit_and_remember(self, record: logging.LogRecord) -> None:
         """`emit` where breadcrumbs are on: also records below the alert level come here."""
@@ -273,11 +323,15 @@ class WeComHandler(logging.Handler):
         return record.process is None or record.process == self._pid
 
     def _notify_worker(self, tally: Tally, record: logging.LogRecord) -> None:
-        """The first error of a group since the worker has looked: capture it, wake him."""
+        """The first error of a group since the worker has looked: capture it, wake him. Or
+        one of the next ones, which may say something new."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
                 fork.notice()
                 type(self).emit(self, record)
+                return
+            if tally.roused:
+                self._look(tally, record)
                 return
             # Two threads that find it needs_wakeup: one captures, and the worker does not hear of
             # it before there is a sample. By one step that no other thread can split.
@@ -285,37 +339,85 @@ class WeComHandler(logging.Handler):
             if self._rousing.setdefault(tally, me) != me:
                 return
             try:
-                tally.needs_wakeup = False
+                tally.roused = True
+                if "handle" not in self.__dict__:
+                    self._look_for_other_ways(record)
                 sample = self._sample(tally, record)
             finally:
                 # Before the wake-up: who finds the entry can rely on one that is yet to come.
                 self._rousing.pop(tally, None)
             if not self._worker.notify(tally, sample):
-                tally.needs_wakeup = True  # no thread is to be had: the next error tries again
+                tally.roused = False  # no thread is to be had: the next error tries again
         except Exception:
-            tally.needs_wakeup = True
+            tally.roused = False
         except BaseException:  # of a signal handler, as Ctrl-C: it goes on
-            tally.needs_wakeup = True
+            tally.roused = False
             raise
+
+    def _look(self, tally: Tally, record: logging.LogRecord) -> None:
+        """An error that the worker will read anyway: told out of turn if it says something new."""
+        if tally.looks <= 0:
+            tally.needs_wakeup = False
+            if not tally.roused:  # he has read it meanwhile, and who comes next wakes him again
+                tally.needs_wakeup = True
+            return
+        tally.looks -= 1
+        self._tallies.come_again(tally, record)
+        if self._says_something_new(tally, record) and (sample := self._out_of_turn(tally, record)):
+            self._worker.notify(tally, sample)
 
     def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
         """A captured event, if one is wanted."""
+        new = self._says_something_new(tally, record)
         now = time.monotonic()
-        second, taken = self._sampled
-        if now < tally.sample_at or (int(now) == second and taken >= SAMPLES_PER_SECOND):
+        if now >= tally.sample_at:
+            # Of a new group, and after a message, there is one in any case.
+            return self._capture(tally, record, now, in_any_case=not tally.sample_at)
+        return self._out_of_turn(tally, record) if new else None
+
+    def _says_something_new(self, tally: Tally, record: logging.LogRecord) -> bool:
+        try:
+            crowd = tally.origin.is_crowd
+            said = hash(self._fingerprint(record)) if crowd else self._components.said(record)
+            return tally.is_new(said, time.monotonic())
+        except Exception:
+            return False
+
+    def _out_of_turn(self, tally: Tally, record: logging.LogRecord) -> Event | None:
+        if tally.turns <= 0:
             return None
+        tally.turns -= 1
+        return self._capture(tally, record, time.monotonic(), in_any_case=True)
+
+    def _capture(
+        self, tally: Tally, record: logging.LogRecord, now: float, *, in_any_case: bool
+    ) -> Event | None:
+        """A whole event, so many a second; a glimpse of what there is no time for."""
         thread = get_ident()
         if thread in self._capturing:
             return None  # logged by a `__str__` that we have called: counted, not captured
-        self._sampled = (int(now), taken + 1 if int(now) == second else 1)
+        second, taken = self._sampled
+        capture = self._components.capture
+        if int(now) != second or taken < SAMPLES_PER_SECOND:
+            self._sampled = (int(now), taken + 1 if int(now) == second else 1)
+        elif in_any_case:
+            capture = self._components.glimpse
+        else:
+            return None
         tally.sample_at = now + SAMPLE_INTERVAL
         self._capturing.add(thread)
         try:
-            return self._components.capture(record, self.formatter)
+            return self._captured(capture, record)
         except Exception:
             return None  # told without texts
         finally:
             self._capturing.discard(thread)
+
+    def _captured(self, capture: Callable[..., Event], record: logging.LogRecord) -> Event:
+        try:
+            return capture(record, self.formatter)
+        except Exception:
+            return capture(grouping.sound(record), self.formatter)
 
     # -- for everybody -----------------------------------------------------------------
 
@@ -448,4 +550,5 @@ def _ignore(record: logging.LogRecord) -> bool:
     return False
 
 
-_NOBODY = logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR", "pathname": ""})
+# Not by the factory of records: an application's own may not like it.
+_NOBODY = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)

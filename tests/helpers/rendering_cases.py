@@ -43,7 +43,7 @@ def event(message: str, *chain: Event, **context: Any) -> Event:
 
 def report(id_: str, type_: str = "", place: str = "", **more: Any) -> Report:
     """A new group of one error a second ago, unless told otherwise."""
-    keys = ("logger", "level", "template", "cause")
+    keys = ("logger", "level", "template", "cause", "from_text")
     identity = {"logger": "pay.views", "level": "error"}
     identity.update({key: more.pop(key) for key in keys if key in more})
     count = more.setdefault("count", 1)
@@ -592,7 +592,11 @@ def in_a_text() -> Digest:
     """An exception that only a text tells of, which may say anything."""
     told = error("KeyError", "'sku'", frame("shop/jobs.py", 12, "nightly"), from_text=True)
     return alone(
-        "KeyError", event("job failed:", told), "shop/jobs.py nightly", template="job failed:"
+        "KeyError",
+        event("job failed:", told),
+        "shop/jobs.py nightly",
+        template="job failed:",
+        from_text=True,
     )
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Callable
+import subprocess
+import traceback
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,14 @@ def caught(raising: Callable[[], object]) -> Any:
     raise AssertionError("it did not raise")
 
 
+def key_of(found: logging.LogRecord) -> grouping.Key:
+    """The fingerprint of a record that the handler has seen the like of."""
+    grouping.learn(found)
+    return fingerprint(found)
+
+
 def group_id(found: logging.LogRecord) -> str:
-    return identify(GroupSeed(found, fingerprint(found))).id
+    return identify(GroupSeed(found, key_of(found))).id
 
 
 # -- the fingerprint -----------------------------------------------------------------------
@@ -77,6 +86,47 @@ SAME = {
         record(json.dumps({"event": "order failed", "order": 1})),
         record(json.dumps({"order": 2, "event": "order failed"})),
     ),
+    "user names": (record("user alice not found"), record("user bob.k not found")),
+    "user names after a sign": (
+        record("no cart for user='alice'"),
+        record("no cart for user='bob'"),
+    ),
+    "e-mails": (record("no mail to a.b@example.com"), record("no mail to zoe@mail.example.org")),
+    "file names": (record("cannot read report.pdf"), record("cannot read /data/in/sales-2025.csv")),
+    "nanoid": (
+        record("no object V1StGXR8_Z5jdHi6B-myT"),
+        record("no object Uakgb_J5m9g-0JDMbcJqL"),
+    ),
+    "base64": (
+        record("token aGVsbG8gd29ybGQgdGhpcyBpcw== is bad"),
+        record("token c29tZXRoaW5nIGVsc2UgaGVyZSE= is bad"),
+    ),
+    "Chinese names": (record("用户 张伟 登录失败"), record("用户 李娜 登录失败")),
+    "Chinese names without a space": (record("用户张伟登录失败"), record("用户李娜登录失败")),
+    "Chinese numerals": (record("第一次重试失败"), record("第二次重试失败")),
+    "Chinese counts": (record("还剩三个订单"), record("还剩十二个订单")),
+    "numbers of two countries": (record("sum 12 345,67 is wrong"), record("sum 1,234.50 is wrong")),
+    "one and many": (record("1 row affected"), record("5 rows affected")),
+    "one and many that change": (record("1 entry lost"), record("2 entries lost")),
+    "units": (record("took 12ms"), record("took 900 µs")),
+    "a formatter's prefix": (
+        record("2026-03-04 14:03:11,123 ERROR shop.pay: it failed"),
+        record("2026-03-05 09:00:00,001 WARNING shop.cart: it failed"),
+    ),
+    "another formatter's prefix": (record("ERROR:shop.pay:it failed"), record("it failed")),
+    "a prefix in brackets": (
+        record("[2026-03-04 14:03:11 +0800] [12] [ERROR] it failed"),
+        record("[2026-03-05 14:03:11 +0800] [1344] [ERROR] it failed"),
+    ),
+    "a message by another key": (
+        record('{"msg": "order 7 failed", "order": 7}'),
+        record('{"level": "error", "msg": "order 8 failed"}'),
+    ),
+    "numbers beside a code": (record("HTTP 404 for order 7"), record("HTTP 404 for order 8")),
+    "an exception's own numbers": (
+        record("failed: %s", OSError(28, "No space left", "/data/7")),
+        record("failed: %s", OSError(28, "No space left", "/data/8")),
+    ),
     "long messages that differ in their middle": (
         record("a" * 500 + "x" * 50 + "z" * 300),
         record("a" * 500 + "y" * 50 + "z" * 300),
@@ -105,6 +155,32 @@ DIFFERENT = {
         record("failed", fingerprint="shard-1"),
         record("failed", fingerprint="shard-2"),
     ),
+    "a status in a text": (record("HTTP 404 for order 7"), record("HTTP 500 for order 7")),
+    "a status by its name": (record("status code 401"), record("status code 403")),
+    "a status with its phrase": (
+        record("404 Client Error: Not Found for url: /7"),
+        record("500 Server Error: Internal Server Error for url: /7"),
+    ),
+    "an errno in a text": (record("[Errno 111] no luck"), record("[Errno 28] no luck")),
+    "SQLSTATE": (record("SQLSTATE[23505] at 7"), record("SQLSTATE[40001] at 7")),
+    "exit codes": (record("exited with code 1"), record("exited with code 137")),
+    "signals": (record("killed by signal 9"), record("killed by signal 11")),
+    "services in quotes": (record("service 'redis' is down"), record("service 'kafka' is down")),
+    "logfmt": (record('level=error msg="disk full"'), record('level=error msg="queue slow"')),
+    "JSON without a message": (record('{"error": "disk full"}'), record('{"error": "queue slow"}')),
+    "an exception's repr": (record(repr(KeyError("sku"))), record(repr(KeyError("price")))),
+    "codes of a service in a text": (
+        record("An error occurred (ThrottlingException) when calling PutItem"),
+        record("An error occurred (AccessDenied) when calling PutItem"),
+    ),
+    "exceptions as arguments": (
+        record("failed: %s", ValueError("x")),
+        record("failed: %s", KeyError("x")),
+    ),
+    "errno of an argument": (
+        record("failed: %s", OSError(28, "x")),
+        record("failed: %s", OSError(5, "x")),
+    ),
     "a fingerprint of its own at another level": (
         record("failed", fingerprint="db-down"),
         record("failed", fingerprint="db-down", levelno=50),
@@ -115,14 +191,14 @@ DIFFERENT = {
 @pytest.mark.parametrize("case", SAME)
 def test_these_are_one_kind_of_error(case: str) -> None:
     one, other = SAME[case]
-    assert fingerprint(one) == fingerprint(other)
+    assert key_of(one) == key_of(other)
     assert group_id(one) == group_id(other)
 
 
 @pytest.mark.parametrize("case", DIFFERENT)
 def test_these_are_two_kinds_of_error(case: str) -> None:
     one, other = DIFFERENT[case]
-    assert fingerprint(one) != fingerprint(other)
+    assert key_of(one) != key_of(other)
     if case not in ("another line", "another level"):
         assert group_id(one) != group_id(other)
 
@@ -210,6 +286,203 @@ def test_a_mask_is_bounded_and_hides_numbers(message: str) -> None:
     assert not any(c.isdigit() for c in masked)
 
 
+class Refused(Exception):
+    """With whatever a library puts onto its exceptions."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class Response:
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(28, "No space left on device"), "28"),
+        (ConnectionRefusedError(111, "refused"), "111"),
+        (OSError("without"), ""),
+        (Refused(status_code=404), "404"),
+        (Refused(code="E42"), "E42"),
+        (Refused(pgcode="23505"), "23505"),
+        (Refused(returncode=137), "137"),
+        (Refused(response=Response(503)), "503"),
+        (Refused(response={"Error": {"Code": "ThrottlingException"}}), "ThrottlingException"),
+        (Refused(status_code=HTTPStatus.NOT_FOUND), "404"),
+        (Refused(code=True), ""),
+        (Refused(code="two words"), ""),
+        (Refused(code="x" * 33), ""),
+        (Refused(code=10**5000), ""),
+        (Refused(code=None, response=None), ""),
+        (Refused(response={"Error": "none"}), ""),
+        (subprocess.CalledProcessError(139, ["job"]), "139"),
+    ],
+    ids=repr,
+)
+def test_the_code_of_an_exception(error: BaseException, code: str) -> None:
+    assert grouping.code_of(error) == code
+
+
+def test_no_code_of_the_application_runs_for_a_code() -> None:
+    class Trap(Exception):
+        ran = False
+
+        @property
+        def status_code(self) -> int:
+            Trap.ran = True
+            return 404
+
+        code = errno = response = status_code
+
+        def __getattribute__(self, name: str) -> Any:
+            Trap.ran = True
+            return super().__getattribute__(name)
+
+    assert grouping.code_of(Trap("x")) == ""
+    assert not Trap.ran
+
+
+def test_codes_of_live_exceptions_tell_groups_apart(watch: Watch) -> None:
+    w = watch()
+    for code in (404, 500, 404):
+        try:
+            raise Refused(status_code=code)
+        except Refused:
+            w.log.exception("failed")
+    assert sorted(w.counts()) == [1, 2]
+
+
+def test_the_code_of_a_cause_tells_groups_apart(watch: Watch) -> None:
+    w = watch()
+    for code in ("23505", "40001"):
+        try:
+            try:
+                raise Refused(pgcode=code)
+            except Refused as error:
+                raise RuntimeError("no order") from error
+        except RuntimeError:
+            w.log.exception("failed")
+    assert w.counts() == [1, 1]
+
+
+def test_beyond_the_allowance_an_exception_has_no_code(watch: Watch) -> None:
+    w = watch()
+    for code in range(20):
+        try:
+            raise Refused(code=code)
+        except Refused:
+            w.log.exception("failed")
+    assert sorted(w.counts()) == [1] * grouping.MAX_VARIANTS + [10]
+
+
+def fails() -> None:
+    raise ValueError("no price")
+
+
+def test_a_traceback_of_the_exception_being_handled_is_that_exception(watch: Watch) -> None:
+    """`log.error("…%s", traceback.format_exc())`: three failures at their own places."""
+    w = watch()
+
+    def run(job: Callable[[], object], how: int) -> None:
+        try:
+            job()
+        except Exception:
+            text = traceback.format_exc()
+            if how:
+                w.log.error(f"job failed: {text}")
+            else:
+                w.log.error("job failed: %s", text)
+
+    for how in range(2):
+        for job in (fails, divide, look_up):
+            run(job, how)
+    told = w.told()
+    assert w.counts() == [2, 2, 2], "logged in two places, it is one cause"
+    assert all(f"test_grouping.py:{name(job)}" in told for job in (fails, divide, look_up))
+    assert 'return {}["x"]' in told, "the source of a frame that has run"
+
+
+def name(function: Callable[[], object]) -> str:
+    return f"{function.__code__.co_firstlineno + 1} {function.__name__}"
+
+
+def posted(i: int) -> str:
+    return (
+        f'Traceback (most recent call last):\n  File "a{i}.py", line {i + 1}, in x{i}\n'
+        "    nothing()\nValueError: nothing"
+    )
+
+
+def test_a_traceback_in_a_text_is_not_the_exception_being_handled() -> None:
+    grouping.learn(found := record("cannot parse: %s", posted(1)))
+    try:
+        raise ValueError("nothing")
+    except ValueError:
+        key = fingerprint(found)
+    assert isinstance(key[4], grouping.Traced)
+    identity = identify(GroupSeed(found, key))
+    assert (identity.type, identity.from_text) == ("ValueError", True)
+    assert identity.template == "cannot parse: %s"
+    assert identity.cause == "", "never in a block with a failure that has happened"
+
+
+def test_a_remote_traceback_tells_where_it_failed() -> None:
+    """The exception of a process pool stands where its result was asked for."""
+
+    def remote(function: str) -> BaseException:
+        cause = type("_RemoteTraceback", (Exception,), {})()
+        cause.tb = (
+            f'"""\nTraceback (most recent call last):\n  File "/srv/shop/jobs.py", line 4, in'
+            f' {function}\n    boom()\nValueError: x\n"""'
+        )
+        error = ValueError("x")
+        error.__cause__ = cause
+        return error
+
+    one, other = (record("failed", exc_info=(ValueError, remote(f), None)) for f in ("a", "b"))
+    assert key_of(one) != key_of(other)
+    identity = identify(GroupSeed(one, key_of(one)))
+    assert identity.place == "shop/jobs.py a"
+
+
+def test_frames_of_compiled_libraries_are_a_librarys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cython gives its frames the path that the source had where it was built."""
+    installed = {"__file__": "/venv/lib/site-packages/pandas/_libs/x.so"}
+    own = {"__file__": "/srv/shop/fast.so"}
+    for name, namespace, expected in (
+        ("pandas/_libs/tslibs/timestamps.pyx", installed, True),
+        ("src/lxml/parser.pxi", installed, True),
+        ("<template>", {}, True),
+        ("<attrs generated init shop.Order>", {}, True),
+        ("shop/fast.pyx", own, False),
+        ("<stdin>", {}, False),
+        ("shop/pay.py", {}, False),
+        ("/srv/shop/templates/cart.html", {}, False),
+    ):
+        monkeypatch.setattr(code_location, "LIBRARIES", {})
+        assert code_location.is_library(name, namespace) is expected, name
+
+
+def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
+    namespace: dict[str, Any] = {"__file__": "/x/site-packages/dates.so"}
+    source = "def parse():\n    return int('x')\n"
+    exec(compile(code_location, "pandas/_libs/dates.pyx", "exec"), namespace)
+    parse = namespace["parse"]
+
+    def orders() -> object:
+        return parse()
+
+    def stock() -> object:
+        return parse()
+
+    ours = [record("bad", exc_info=caught(f)) for f in (orders, stock)]
+    assert key_of(ours[0]) != key_of(ours[1])
+    places = [identify(GroupSeed(each, key_of(each))).place for each in ours]
+    assert [place.rpartition(".")[2] for place in places] == ["orders", "stock"]
+
+
 # -- the tally -----------------------------------------------------------------------------
 
 
@@ -266,6 +539,122 @@ def test_a_call_site_with_ever_new_texts_becomes_one_group() -> None:
     found = [record(f"cannot open {chr(97 + i // 26) + chr(97 + i % 26)}") for i in range(50)]
     seen = {id(tallies.add(fingerprint(each), each)) for each in found}
     assert len(seen) == grouping.MAX_VARIANTS + 1
+
+
+def made(tallies: Tallies, records: Iterable[logging.LogRecord]) -> list[Tally]:
+    """The tallies that the records end up in, as a handler finds them."""
+    found = []
+    for each in records:
+        grouping.learn(each)
+        key = fingerprint(each)
+        found.append(tallies.known.get(key) or tallies.add(key, each))
+    return found
+
+
+VARYING_KINDS: dict[str, Callable[[int], logging.LogRecord]] = {
+    "f-strings": lambda i: record(f"cannot open {letters(i)}"),
+    "tracebacks in arguments": lambda i: record("cannot parse: %s", posted(i)),
+    "tracebacks in texts": lambda i: record("cannot parse: " + posted(i)),
+    "JSON": lambda i: record(json.dumps({"event": f"cannot open {letters(i)}"})),
+    "JSON without a message": lambda i: record(json.dumps({"why": f"cannot open {letters(i)}"})),
+    "structlog's events": lambda i: record({"event": f"cannot open {letters(i)}"}),
+    "fingerprints": lambda i: record("failed", fingerprint=f"shard-{letters(i)}"),
+    "fingerprints that are numbers": lambda i: record("failed", fingerprint=i),
+    "reprs": lambda i: record(f"failed: {KeyError(letters(i) * 3)!r}"),
+    "logger names": lambda i: record("failed", name=f"tenant.{letters(i)}"),
+    "rendered exceptions": lambda i: record("failed", exc_text=posted(i)),
+}
+
+
+def letters(i: int) -> str:
+    return chr(97 + i // 26 % 26) + chr(97 + i % 26) + "x"
+
+
+@pytest.mark.parametrize("kind", VARYING_KINDS)
+def test_one_call_site_makes_ten_groups_of_changing_values(kind: str) -> None:
+    tallies = Tallies(1000)
+    found = made(tallies, map(VARYING_KINDS[kind], range(200)))
+    assert len(set(map(id, found))) == grouping.MAX_VARIANTS + 1
+    assert found[-1].origin.is_crowd
+    assert identify(found[-1].origin).template == grouping.VARYING
+
+
+def test_texts_that_are_constant_have_a_larger_allowance() -> None:
+    """Constant: the same object as before, as in a helper that logs what it is given."""
+    tallies = Tallies(1000)
+    texts = [f"failure {letters(i)}" for i in range(150)]
+    first = made(tallies, map(record, texts))
+    assert len(set(map(id, first))) == grouping.MAX_VARIANTS + 1
+    again = made(tallies, map(record, (text for text in texts for _ in range(2))))
+    assert len(set(map(id, again))) == grouping.MAX_VARIANTS + grouping.MAX_CONSTANT + 1
+
+
+def test_a_tenth_of_the_groups_is_kept_for_call_sites_that_have_none() -> None:
+    tallies = Tallies(100)
+    for line in range(9):
+        made(tallies, (record(f"line {line} {letters(i)}", lineno=line) for i in range(10)))
+    others = [record("pay: no answer", lineno=1000 + i) for i in range(10)]
+    assert not any(tally.origin.is_crowd for tally in made(tallies, others))
+    assert made(tallies, [record("one too many", lineno=2000)])[0].origin.is_crowd
+
+
+def test_a_group_that_is_forgotten_makes_room_at_its_call_site() -> None:
+    tallies = Tallies(1000)
+    found = made(tallies, (record(f"cannot open {letters(i)}") for i in range(11)))
+    tallies.remove(found[0])
+    (new,) = made(tallies, [record("cannot open a new one")])
+    assert not new.origin.is_crowd
+
+
+def test_all_groups_of_a_call_site_name_it() -> None:
+    one, other, elsewhere = (
+        identify(GroupSeed(each, key_of(each)))
+        for each in (record("a thing"), record("another"), record("x", funcName="elsewhere"))
+    )
+    assert one.site == other.site != elsewhere.site
+    assert one.varying.id == other.varying.id != elsewhere.varying.id
+    assert one.varying.template == grouping.VARYING
+
+
+def test_what_a_stranger_logs_takes_no_words_from_a_real_failure(watch: Watch) -> None:
+    w = watch(max_groups=200)
+    for i in range(300):
+        w.log.error("cannot parse comment: %s", posted(i))
+    try:
+        raise ConnectionError("bank does not answer")
+    except ConnectionError:
+        w.log.exception("payment failed")
+    w.log.critical("the vault is open")
+    told = w.told()
+    assert "bank does not answer" in told
+    assert "the vault is open" in told
+    assert sum(w.counts()) == 302
+
+
+def test_a_new_text_beyond_the_allowance_is_news(watch: Watch) -> None:
+    w = watch(group_wait=0.0, group_interval=0.0)
+
+    def report(message: str) -> None:
+        w.log.error(message)
+
+    for i in range(11):
+        report(f"failure {letters(i)}")
+    assert w.flush()
+    before = len(w.sender.messages)
+    report("the disk is full")  # nobody flushes: it does not wait for a pause
+    eventually(lambda: len(w.sender.messages) > before)
+    assert "the disk is full" in w.sender.messages[-1].content
+
+
+def test_a_stream_of_new_texts_is_news_ten_times_an_hour() -> None:
+    tallies = Tallies(1000)
+    found = made(tallies, (record(f"cannot open {letters(i)}") for i in range(11)))
+    crowd, news = found[-1], 0
+    for second in range(1000):
+        crowd.is_new(second, float(second))
+        news += crowd.news
+        crowd.news = False
+    assert news == grouping.NEWS
 
 
 def test_of_a_huge_template_little_is_kept() -> None:

@@ -1,1 +1,1 @@
-"""On the thread that logs: from a `LogRecord` to a fingerprint, a tally and an `Event`."""
+"""From a record to its fingerprint and its event."""

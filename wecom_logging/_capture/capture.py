@@ -11,6 +11,8 @@ import copy
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from itertools import islice
+from types import TracebackType
 from typing import Any
 
 from structlog.contextvars import get_contextvars
@@ -19,15 +21,32 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.grouping import find_error, json_event
+from wecom_logging._capture.grouping import (
+    JSON_TRACEBACKS,
+    args_of,
+    arguments,
+    as_text,
+    chain,
+    code_of,
+    find_error,
+    json_message,
+    warned_by,
+)
+from wecom_logging._capture.template import mask
 from wecom_logging._model.digest import Event
-from wecom_logging._model.serialize import MAX_ITEMS, CaptureLimits, plain, safe_text
-from wecom_logging.contrib import django
+from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
+from wecom_logging.contrib import django, tracing
+
+#: Bytes of what is captured when there is time for little, and exceptions of a chain that are
+#: looked at for what they say.
+GLIMPSE_BYTES = 8192
+SAID_CAUSES = 3
 
 _TRACEBACK = "Traceback (most recent call last)"
 
 #: What logging itself puts into a record. All else was put there by the application.
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+#: Not by the factory of records: an application's own may put its fields there.
+_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
     "message",
     "asctime",
     "taskName",
@@ -43,6 +62,9 @@ _FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})
 
 #: Keys of a structlog event dict that are no context.
 _STRUCTLOG = _FAILURE | {"event", "fingerprint", "positional_args"}
+
+#: Ids that are zero or empty where there is nothing that they could name.
+_IDS = frozenset({"trace_id", "span_id", "request_id"})
 
 #: Keys that a structlog dict repeats.
 _REPEATED = frozenset({"level", "logger", "timestamp"})
@@ -65,18 +87,7 @@ def capture(
     """
     limits = CaptureLimits()
     fields = _fields(record)
-    event: Event = {
-        "event": limits.take(_message(record, fields, formatter)),
-        "level": str(record.levelname).lower(),
-        "logger": record.name,
-        "timestamp": record.created,
-        "pathname": record.pathname,
-        "module": record.module,
-        "func_name": record.funcName,
-        "lineno": record.lineno,
-        "process": record.process,
-        "thread_name": record.threadName,
-    }
+    event = _head(record, fields, formatter, limits)
     _add_exception(event, record, fields, limits, show_locals=show_locals)
     stack = record.stack_info or fields.get("stack") or fields.get("stack_info")
     if isinstance(stack, str):
@@ -90,14 +101,72 @@ def capture(
     return event
 
 
+def glimpse(record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Event:
+    """What there is always time for: the message, and what broke where."""
+    limits = CaptureLimits(GLIMPSE_BYTES)
+    fields = _fields(record)
+    event = _head(record, fields, formatter, limits)
+    error = find_error(record)
+    if error is None:
+        _add_exception(event, record, fields, limits, show_locals=False)
+    else:
+        event["exception"] = [exceptions.glimpse(error, limits, _given_traceback(record))]
+    event["left_out"] = "callers, context"
+    return event
+
+
+def said(record: logging.LogRecord) -> int:
+    """What an error says, as a number that means something in this process only: its texts
+    without what changes, its code, its route. No code of the application runs for it."""
+    message: object = record.msg
+    texts: list[object] = [message] if not record.args else list(arguments(record))
+    if isinstance(message, dict):
+        texts = [message.get("event")]
+    codes = []
+    error = find_error(record)
+    for each in chain(error)[:SAID_CAUSES] if error is not None else ():
+        codes.append(code_of(each))
+        texts.extend(args_of(each)[:MAX_ITEMS])
+    masked = tuple(mask(text) for text in texts[:MAX_ITEMS] if type(text) is str)
+    return hash((masked, *codes, contrib.route(record)))
+
+
+def _head(
+    record: logging.LogRecord,
+    fields: Mapping[str, Any],
+    formatter: logging.Formatter | None,
+    limits: CaptureLimits,
+) -> Event:
+    event = {
+        "event": limits.take(_message(record, fields, formatter)),
+        "level": str(record.levelname).lower(),
+        "logger": as_text(record.name),
+        "timestamp": record.created,
+        "pathname": as_text(record.pathname),
+        "module": as_text(record.module),
+        "func_name": as_text(record.funcName),
+        "lineno": record.lineno,
+        "process": record.process,
+        "thread_name": as_text(record.threadName),
+    }
+    if (warned := warned_by(record)) is not None:
+        event.update(
+            event=limits.take(exceptions.spoken(warned.get("message"))),
+            warning=getattr(warned.get("category"), "__name__", ""),
+            pathname=warned["filename"],
+            lineno=warned["lineno"],
+            func_name="",
+        )
+    return event
+
+
+def _given_traceback(record: logging.LogRecord) -> TracebackType | None:
+    return record.exc_info[2] if record.exc_info else None
+
+
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """The event dict of a record that structlog has sent; empty for others."""
-    message: object = record.msg
-    if isinstance(message, dict):
-        return message
-    if type(message) is str and not record.args and message[:1] == "{":
-        return json_event(message) or {}
-    return {}
+    return record.msg if isinstance(record.msg, dict) else {}
 
 
 def _message(
@@ -108,10 +177,30 @@ def _message(
             return formatter.format(_without_exception(record))
         if "event" in fields:
             return str(fields["event"])
+        if type(record.msg) is str and not record.args and record.msg[:1] == "{":
+            return _spoken(record.msg)
         return record.getMessage()
-    except Exception as error:
+    except FAILURES as error:
         args = safe_text(record.args)
         return f"{safe_text(record.msg)} [{type(error).__name__} in formatting; args: {args}]"
+
+
+def _spoken(message: str) -> str:
+    """A log line in JSON as a text: what it says, then its other fields, then its traceback.
+
+    Nothing of it becomes context, an exception or a breadcrumb: it may be somebody else's.
+    """
+    said = json_message(message)
+    if said is None:
+        return message
+    text, fields = said
+    trace = next((t for t in map(fields.get, JSON_TRACEBACKS) if isinstance(t, str)), "")
+    words = [
+        f"{key}={value}"
+        for key, value in islice(fields.items(), MAX_ITEMS)
+        if key not in JSON_TRACEBACKS and isinstance(value, (str, int, float))
+    ]
+    return "\n".join(filter(None, (" ".join([text, *words]), trace)))
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
@@ -153,6 +242,8 @@ def _add_context(
         key = str(key)
         if key in _REPEATED or (key in ours and _same(event[key], value)):
             continue
+        if key in _IDS and not tracing.is_id(value):
+            continue
         if key in ours:
             key += "_"
         if limits.spent():
@@ -193,7 +284,9 @@ def _add_exception(
     error = find_error(record)
     rendered = record.exc_text or fields.get("exception")
     if error is not None:
-        event["exception"] = exceptions.errors(error, limits, show_locals=show_locals)
+        event["exception"] = exceptions.errors(
+            error, limits, tb=_given_traceback(record), show_locals=show_locals
+        )
     elif isinstance(rendered, list):
         event["exception"] = plain(rendered, limits)
     elif isinstance(rendered, str):
@@ -208,16 +301,28 @@ def complete(event: Event, *, show_source: bool = True) -> Event:
     event["timestamp"] = _moment(event["timestamp"])
     event["pathname"] = below_root(str(event.get("pathname", "")))
     text = event.get("exception")
-    if _TRACEBACK in event["event"]:  # loguru repeats there what is in the record as well
-        message, _, rest = event["event"].partition(_TRACEBACK)
-        event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
-        text = text or _TRACEBACK + rest
     if isinstance(text, str):
         event["exception"] = [exceptions.from_text(text)]
+    _part_from_traceback(event)
+    if isinstance(stack := event.get("stack"), str):
+        event["stack_frames"] = exceptions.stack_frames(stack)
+    lines = exceptions.Lines() if show_source else None
     for error in event.get("exception") or ():
         if isinstance(error, dict):
-            exceptions.complete(error, show_source=show_source)
+            exceptions.complete(error, lines)
+    if lines and lines.left_out:
+        event["left_out"] = ", ".join(filter(None, (event.get("left_out"), "source")))
     return event
+
+
+def _part_from_traceback(event: Event) -> None:
+    """A message that holds a traceback: what it says, and the exception as read from a text."""
+    message, found, rest = event["event"].partition(_TRACEBACK)
+    if not found:
+        return
+    event["event"] = message.strip() or rest.strip().rpartition("\n")[2]
+    if not event.get("exception"):  # loguru repeats there what is in the record as well
+        event["exception"] = [{**exceptions.from_text(found + rest), "from_text": True}]
 
 
 def _moment(created: Any) -> str:

@@ -1,32 +1,75 @@
-"""Where a piece of code lives: below which import root, and whether it is a library's."""
+"""Where a piece of code lives: below which import root, whether it is a library's; its lines.
+
+A file is only ever opened for a frame that has run. A path that stands in a text is a text.
+"""
 
 from __future__ import annotations
 
+import io
+import linecache
 import os
+import stat
 import sys
+import tokenize
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
 _CONTRIB = os.path.join(os.path.dirname(__file__), "contrib") + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
+#: Names of code that was typed in; all others in angle brackets are generated.
+_TYPED = ("<stdin>", "<string>", "<console>", "<ipython", "<python-input", "<doctest")
+
+#: Source files that are larger are not looked into, bytes.
+_MAX_SOURCE = 1 << 20
+
 #: Both caches are filled by file names of loaded code, which are few, and emptied all the
 #: same when a program that makes up file names has filled them.
 _MAX_CACHED = 10_000
-_libraries: dict[str, bool] = {}
+LIBRARIES: dict[str, bool] = {}
 _relative: dict[str, str] = {}
 
 
-def is_library(filename: str) -> bool:
-    """Whether a code object's file belongs to the interpreter or an installed package."""
-    known = _libraries.get(filename)
+def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> bool:
+    """Whether a code object's file belongs to the interpreter or an installed package.
+
+    Args:
+        filename: That of the code object.
+        namespace: The globals of a frame that runs it. A compiled extension gives its frames
+            the path that its source had where it was built.
+    """
+    known = LIBRARIES.get(filename)
     if known is None:
-        known = filename.startswith((_STDLIB, _CONTRIB, "<frozen ")) or any(
-            part in filename for part in _PACKAGES
-        )
-        _remember(_libraries, filename, known)
+        known = _is_library(filename, namespace or {})
+        _remember(LIBRARIES, filename, known)
     return known
+
+
+def is_library_by_name(filename: str) -> bool:
+    """The same for a path in a text, of which nothing else is known. Not remembered: whoever
+    writes the text must not decide about real frames."""
+    return _is_library(filename, {})
+
+
+def _is_library(filename: str, namespace: Mapping[str, Any]) -> bool:
+    if _is_installed(filename):
+        return True
+    if filename.startswith("<"):
+        return not filename.startswith(_TYPED)
+    if os.path.isabs(filename) or filename.endswith(".py"):
+        return False
+    # Relative and no Python: Cython's `pandas/_libs/x.pyx`, a template in memory.
+    module = namespace.get("__file__")
+    return not isinstance(module, str) or not os.path.isabs(module) or _is_installed(module)
+
+
+def _is_installed(filename: str) -> bool:
+    return filename.startswith((_STDLIB, _CONTRIB, "<frozen ")) or any(
+        part in filename for part in _PACKAGES
+    )
 
 
 def below_root(filename: str) -> str:
@@ -46,10 +89,19 @@ def _find_below_root(filename: str) -> str:
     if not filename or filename.startswith("<"):
         return filename
     path = _absolute(filename)
-    roots = _roots(tuple(root for root in sys.path if isinstance(root, str)), _absolute(""))
-    root = next(filter(path.startswith, roots), "")
+    root = _root_of(path)
     below = path[len(root) :] if root else os.sep.join(path.split(os.sep)[-2:])
     return below.replace(os.sep, "/")
+
+
+def _root_of(path: str) -> str:
+    roots = _roots(tuple(root for root in sys.path if isinstance(root, str)), _absolute(""))
+    return next(filter(path.startswith, roots), "")
+
+
+def below_root_by_name(filename: str) -> str:
+    """The same for a path in a text: nothing is opened, nothing remembered."""
+    return _find_below_root(filename)
 
 
 @lru_cache(maxsize=1)
@@ -71,3 +123,47 @@ def _remember(cache: dict[str, bool] | dict[str, str], key: str, value: bool | s
     if len(cache) >= _MAX_CACHED:
         cache.clear()
     cache[key] = value  # type: ignore[assignment]
+
+
+# -- on the worker's thread ---------------------------------------------------------------
+
+
+def source_line(filename: str, lineno: int) -> str:
+    """A line of the code of a real frame; "" if it is not to be had.
+
+    Read from regular files below an import root only: a program may compile code under any
+    name, and a pipe or a device would never end.
+    """
+    try:
+        lines = _typed_lines(filename) or _file_lines(filename)
+        return lines[lineno - 1].strip()[:500] if 0 < lineno <= len(lines) else ""
+    except Exception:
+        return ""  # a file that cannot be decoded is no reason to lose an alert
+
+
+def _typed_lines(filename: str) -> list[str]:
+    """The cells of a notebook, which are kept in memory."""
+    entry = linecache.cache.get(filename)
+    return entry[2] if entry and len(entry) == 4 and entry[1] is None else []
+
+
+def _file_lines(filename: str) -> list[str]:
+    path = os.path.abspath(filename)
+    if filename.startswith("<") or not (path.startswith(_STDLIB) or _root_of(path)):
+        return []
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_SOURCE:
+        return []
+    return _read_lines(path, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _read_lines(path: str, changed: int) -> list[str]:
+    # Without blocking, and looked at again: it may have become a pipe since.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return []
+        data = file.read(_MAX_SOURCE)
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return data.decode(encoding, "replace").splitlines()

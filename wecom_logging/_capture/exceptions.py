@@ -6,18 +6,32 @@
 
 from __future__ import annotations
 
-import linecache
 import traceback
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
+from time import perf_counter
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
-from wecom_logging._capture.code_location import below_root, is_library
-from wecom_logging._capture.grouping import EXCEPTION_GROUPS, chain, text_traceback
+from wecom_logging._capture.code_location import (
+    below_root,
+    below_root_by_name,
+    is_library,
+    is_library_by_name,
+    source_line,
+)
+from wecom_logging._capture.grouping import (
+    EXCEPTION_GROUPS,
+    TextFrame,
+    chain,
+    code_of,
+    fields_of,
+    remote_traceback,
+    text_traceback,
+)
 from wecom_logging._model.digest import type_name
-from wecom_logging._model.serialize import CaptureLimits, plain, safe_text
+from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
 #: Frames kept of a long traceback, at its start and at its end; and of a cause's.
@@ -32,6 +46,12 @@ WHOLE_PARTS, ALL_PARTS = 5, 1000
 MAX_NESTING = 5
 
 MAX_NOTES = 5
+
+#: What is kept of the output of a program that failed: its end.
+STDERR_BYTES = 2000
+
+#: Seconds that looking for source lines may take for one event.
+_MAX_SECONDS = 0.02
 
 #: Local variables: of so many innermost frames of the application's own, so many of each,
 #: so many bytes of one text in them.
@@ -50,45 +70,106 @@ FrameSite = tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]
 
 
 def errors(
-    error: BaseException, limits: CaptureLimits, *, show_locals: bool = False, nesting: int = 0
+    error: BaseException,
+    limits: CaptureLimits,
+    *,
+    tb: TracebackType | None = None,
+    show_locals: bool = False,
+    nesting: int = 0,
 ) -> list[dict[str, Any]]:
-    """An exception, then what it came from. A chain may be a loop, and so may a group."""
+    """An exception, then what it came from. A chain may be a loop, and so may a group.
+
+    `tb` is the traceback that was given with the exception: its own may have been taken off.
+    """
     found: list[dict[str, Any]] = []
     links = chain(error)
     for i, one in enumerate(links):
         if i and limits.spent():
             limits.left_out.append(f"cause {type(one).__name__}")
             break
+        if i and (remote := remote_traceback(one)):
+            # What happened in another process goes on where the call of this one ended.
+            found[-1]["frames"] += _remote_frames(remote, limits)
+            continue
+        given = (None if i else tb) or one.__traceback__
         described = _describe(one, limits, nesting)
         described["is_cause"] = i > 0 and links[i - 1].__cause__ is one
-        described["frames"] = walk(one.__traceback__, limits, *(CAUSE_FRAMES if i else FRAMES))
+        described["frames"] = walk(given, limits, *(CAUSE_FRAMES if i else FRAMES))
         if show_locals:
-            _add_locals(described["frames"], one.__traceback__, limits)
+            _add_locals(described["frames"], given, limits)
         found.append(described)
     return found
 
 
+def glimpse(
+    error: BaseException, limits: CaptureLimits, tb: TracebackType | None
+) -> dict[str, Any]:
+    """What an exception says and where it broke: all there is time for in a storm of kinds."""
+    described = _describe(error, limits, MAX_NESTING)
+    described["is_cause"] = False
+    described["frames"] = _ends(tb or error.__traceback__)
+    return described
+
+
+def _ends(tb: TracebackType | None) -> list[FrameSite]:
+    """The innermost frame of the application's own, and the innermost one of all."""
+    own = last = None
+    while tb is not None:
+        last = tb
+        if not is_library(tb.tb_frame.f_code.co_filename, tb.tb_frame.f_globals):
+            own = tb
+        tb = tb.tb_next
+    found = (own, None if last is own else last)
+    return [_spot(each.tb_frame.f_code, each.tb_lineno) for each in found if each is not None]
+
+
+def _spot(code: CodeType, lineno: int) -> FrameSite:
+    return code.co_filename, lineno, _qualname(code)
+
+
+def _remote_frames(text: str, limits: CaptureLimits) -> list[Any]:
+    limits.take(text)
+    _, frames = text_traceback(text)
+    return [{**_text_frame(frame), "remote": True} for frame in frames[-CAUSE_FRAMES[1] :]]
+
+
 def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
     is_group = isinstance(error, EXCEPTION_GROUPS)
-    return {
+    described = {
         "exc_type": _type_name(error),
-        "exc_value": limits.take(_str(error)),
+        "exc_value": limits.take(spoken(error)),
         "exc_notes": list(_notes(error, limits)),
         "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
         "is_group": is_group,
         "exceptions": _parts(error, limits, nesting) if is_group else [],
     }
+    if code := code_of(error):
+        described["code"] = code
+    if stderr := _stderr(error, limits):
+        described["stderr"] = stderr
+    return described
+
+
+def _stderr(error: BaseException, limits: CaptureLimits) -> str:
+    """The end of what a program that failed has written (`CalledProcessError`)."""
+    written = fields_of(error).get("stderr")
+    if type(written) is bytes:
+        written = written[-4 * STDERR_BYTES :].decode("utf-8", "replace")
+    if type(written) is not str:
+        return ""
+    return limits.take(written.strip()[-STDERR_BYTES:], STDERR_BYTES)
+
+
+def spoken(error: object) -> str:
+    """What an exception says, if it can."""
+    try:
+        return str.__str__(str(error))
+    except FAILURES as other:
+        return f"<{type(error).__name__}: str raised {type(other).__name__}>"
 
 
 def _type_name(error: BaseException) -> str:
     return type_name(type(error).__module__, type(error).__qualname__)
-
-
-def _str(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as other:
-        return f"<{type(error).__name__}: str raised {type(other).__name__}>"
 
 
 def _notes(error: BaseException, limits: CaptureLimits) -> Iterator[str]:
@@ -129,8 +210,9 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
     tail: deque[FrameSite] = deque(maxlen=last)
     depth = 0
     while tb is not None:
-        code = tb.tb_frame.f_code
-        (head if depth < first else tail).append((code.co_filename, tb.tb_lineno, _qualname(code)))
+        frame = tb.tb_frame
+        is_library(frame.f_code.co_filename, frame.f_globals)  # the worker will ask
+        (head if depth < first else tail).append(_spot(frame.f_code, tb.tb_lineno))
         depth += 1
         tb = tb.tb_next
     limits.size -= _FRAME_BYTES * (len(head) + len(tail))
@@ -188,7 +270,7 @@ def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
 
 
 def from_text(text: str) -> dict[str, Any]:
-    """An exception of which only the rendered traceback is left."""
+    """An exception of which only the rendered traceback is left. Nothing is opened for it."""
     type_name, frames = text_traceback(text)
     value = text.strip().rpartition("\n")[2].partition(":")[2].strip()
     return {
@@ -197,27 +279,60 @@ def from_text(text: str) -> dict[str, Any]:
         "exc_notes": [],
         "syntax_error": None,
         "is_cause": False,
-        "frames": frames,
+        "frames": [_text_frame(frame) for frame in frames[-sum(FRAMES) :]],
         "is_group": False,
         "exceptions": [],
     }
 
 
-def complete(error: dict[str, Any], *, show_source: bool) -> None:
+def stack_frames(text: str) -> list[dict[str, Any]]:
+    """The calls that led to a record with `stack_info`, outermost first."""
+    _, frames = text_traceback(text)
+    return [_text_frame(frame) for frame in frames[-sum(FRAMES) :]]
+
+
+def _text_frame(frame: TextFrame) -> dict[str, Any]:
+    filename, lineno, name, line = frame
+    return {
+        "filename": below_root_by_name(filename),
+        "lineno": lineno,
+        "name": name,
+        "library": is_library_by_name(filename),
+        "line": line,
+    }
+
+
+class Lines:
+    """Looks up source lines, within the time that one event may take."""
+
+    def __init__(self) -> None:
+        self._deadline = perf_counter() + _MAX_SECONDS
+        #: There was no time for all of them.
+        self.left_out = False
+
+    def look_up(self, filename: str, lineno: int) -> str:
+        if perf_counter() > self._deadline:
+            self.left_out = True
+            return ""
+        return source_line(filename, lineno)
+
+
+def complete(error: dict[str, Any], lines: Lines | None) -> None:
     """Shown paths and source lines, also in the parts of a group."""
     frames = error.get("frames")
     if isinstance(frames, list):
-        error["frames"] = [_complete_frame(frame, show_source) for frame in frames]
+        # The innermost first: time may run out.
+        error["frames"] = [_complete_frame(frame, lines) for frame in frames[::-1]][::-1]
     parts = error.get("exceptions")  # not ours, if the application has rendered it
     for part in parts if isinstance(parts, list) else ():
         for nested in part if isinstance(part, list) else ():
             if isinstance(nested, dict):
-                complete(nested, show_source=show_source)
+                complete(nested, lines)
 
 
-def _complete_frame(frame: Any, show_source: bool) -> Any:
+def _complete_frame(frame: Any, lines: Lines | None) -> Any:
     if not isinstance(frame, tuple):
-        return frame
+        return _foreign_frame(frame)
     filename, lineno, name, *variables = frame
     found = {
         "filename": below_root(filename) if filename else "",
@@ -225,21 +340,23 @@ def _complete_frame(frame: Any, show_source: bool) -> Any:
         "name": name.replace("<locals>.", ""),
         "library": is_library(filename),
     }
-    if show_source and filename and (line := _source_line(filename, lineno)):
+    if lines and filename and (line := lines.look_up(filename, lineno)):
         found["line"] = line
     if variables:
         found["locals"] = variables[0]
     return found
 
 
-def _source_line(filename: str, lineno: int) -> str:
-    try:
-        return linecache.getline(filename, lineno).strip()[:500]
-    except Exception:
-        return ""  # a file that cannot be decoded is no reason to lose an alert
+def _foreign_frame(frame: Any) -> Any:
+    """A frame that the application has rendered itself: a path in it is a text."""
+    filename = frame.get("filename") if isinstance(frame, dict) else None
+    if not isinstance(filename, str) or "library" in frame:
+        return frame
+    library = is_library_by_name(filename)
+    return {**frame, "filename": below_root_by_name(filename), "library": library}
 
 
 def preload() -> None:
-    """Have `linecache` import now what it would import on the worker's thread (3.13)."""
+    """Have imported now what would be imported on the worker's thread (3.13)."""
     traceback.extract_stack(limit=1)
-    linecache.getline(__file__, 1)
+    source_line(__file__, 1)

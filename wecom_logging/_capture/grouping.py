@@ -12,46 +12,60 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
-from types import CodeType, TracebackType
-from typing import Any
+from types import CodeType, FrameType, TracebackType
+from typing import Any, NamedTuple
 
-from wecom_logging._capture.code_location import is_library
-from wecom_logging._model.digest import OTHERS, Identity
+from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
+from wecom_logging._capture.template import HEAD as HEAD
+from wecom_logging._capture.template import TAIL as TAIL
+from wecom_logging._capture.template import WHOLE, mask, may_have_code
+from wecom_logging._model.digest import OTHERS, Identity, type_name
+from wecom_logging._model.digest import VARYING as VARYING
 
-#: How much of a message that arrives already rendered is looked at, and how much of a text
-#: that may hold a traceback or be JSON. A log line of 10 MB costs no more than that.
-HEAD, TAIL = 400, 200
-WHOLE = HEAD + TAIL
+#: How much of a text that is JSON, or a traceback that logging has rendered, is looked at;
+#: and of one that may hold a traceback, its end.
 MAX_TEXT = 65536
+MAX_TRACEBACK = 4096
 
 #: Exceptions looked at along a chain. A chain can be a loop.
 MAX_CHAIN = 10
 
-#: Groups without an exception that one call site may make before it is one group.
+#: Groups that one call site may make: of values that change, of texts that are constant (the
+#: same object as before), of types of exceptions in one place.
 MAX_VARIANTS = 10
-VARYING = "varying messages"
+MAX_CONSTANT = 100
 
 #: Logger, level and call site, then what is known of the error: five or six parts. Three
 #: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
 Key = tuple[Any, ...]
+Site = tuple[Any, ...]
 OVERFLOW: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 
-_MASKS = re.compile(
-    r"""
-    "[^"]*" | '[^']*'                               # quoted parts
-    | \b[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]{2,})*\b      # hex, UUIDs
-    | \d[\w.:-]*                                    # numbers, IPs, times, what hangs on them
-    """,
-    re.VERBOSE,
-)
+
+class _Overflow:
+    """Stands in a key for all that a call site says beyond its allowance."""
+
+
+OVERFLOW = _Overflow()
+
 _TRACEBACK = "Traceback (most recent call last)"
+_FRAME = '  File "'
 _TEXT_FRAME = re.compile(
-    r'^[ \t]*File "([^"\n]{1,500})", line ([0-9]{1,9}), in (\S{1,200})', re.MULTILINE
+    r'^[ \t]*File "([^"\n]{1,500})", line ([0-9]{1,9})(?:, in (\S{1,200}))?'
+    r"(?:\n {4,40}(\S[^\n]{0,500}))?",
+    re.MULTILINE,
 )
 _TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)")
+
+#: A type of exception, with its code or with the place where it failed in another process.
+#: (path and function, with a NUL between them).
+Coded = tuple[type, str]
+
+#: File, line, function and source line of a traceback that is only a text.
+TextFrame = tuple[str, int, str, str]
 
 #: Templates of messages seen lately, so that few are masked (2 µs): of those without digits
 #: by the message, of the others by its shape, in which each digit is a zero. All digits are
@@ -62,7 +76,21 @@ _constants: dict[str, str] = {}
 _shapes: dict[bytes, str] = {}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
+#: Between two messages: errors of a group that are looked at, and of those the ones that say
+#: something new and are captured at once.
+LOOKS, TURNS = 100, 3
+MAX_SEEN = 200
+
+#: What is not told apart is news because of a new text so often in so many seconds.
+NEWS, NEWS_SECONDS = 10, 3600.0
+
 _ABSENT = object()
+
+#: What has been learnt of the program, so that a call costs no more than a look-up: templates
+#: whose arguments have held an exception or a traceback, types of exceptions that have a code.
+_TELLING: set[str] = set()
+_CODED: set[type] = {OSError}
+_MAX_LEARNT = 1000
 
 #: Exception groups; there are none before Python 3.11.
 EXCEPTION_GROUPS: tuple[type, ...] = tuple(
@@ -79,21 +107,70 @@ class Tally(count):  # type: ignore[type-arg]
     has to fetch from memory is 1 % of a call where many kinds of errors take turns.
     """
 
-    __slots__ = ("counted", "identity", "muted", "needs_wakeup", "origin", "sample_at")
+    __slots__ = (
+        "counted",
+        "identity",
+        "looks",
+        "muted",
+        "needs_wakeup",
+        "news",
+        "news_at",
+        "news_left",
+        "origin",
+        "roused",
+        "sample_at",
+        "seen",
+        "turns",
+    )  # fmt: skip
 
     def __new__(cls, origin: GroupSeed) -> Tally:
         return super().__new__(cls)  # type: ignore[return-value]
 
     def __init__(self, origin: GroupSeed) -> None:
-        #: The worker does not know of any error later than those it has read.
+        #: The next error is looked at: the worker does not know of any later than those he
+        #: has read, or what it says may be new to the group.
         self.needs_wakeup = True
+        #: The worker has been told that there is something to read.
+        self.roused = False
         #: Monotonic time from which on the next error is captured.
         self.sample_at = 0.0
+        #: How many more errors are looked at, and how many of them may be captured out of
+        #: turn, until a message tells of the group.
+        self.looks, self.turns = LOOKS, TURNS
+        #: What its errors have said, as numbers that mean something in this process only.
+        self.seen: set[int] = set()
+        #: A group of what is not told apart says something new; so often more until `news_at`.
+        self.news = False
+        self.news_left, self.news_at = 0, 0.0
         self.origin = origin
         #: Below: the worker's alone.
         self.counted = 0
         self.muted = False
         self.identity: Identity | None = None
+
+    def is_new(self, said: int, now: float) -> bool:
+        """Whether an error says something that none of the group has said. For one that holds
+        what is not told apart that is news, ten times an hour at most."""
+        if said in self.seen:
+            return False
+        if len(self.seen) >= MAX_SEEN:
+            self.seen.clear()
+        first = not self.seen
+        self.seen.add(said)
+        if first:
+            return False
+        if self.origin.is_crowd:
+            if now >= self.news_at:
+                self.news_left, self.news_at = NEWS, now + NEWS_SECONDS
+            self.news = self.news or self.news_left > 0
+            self.news_left -= 1
+        return True
+
+    def watch_anew(self) -> None:
+        """A message has told of the group: the next error is captured, what differs noticed."""
+        self.sample_at = 0.0
+        self.looks, self.turns = LOOKS, TURNS
+        self.needs_wakeup = True
 
     @property
     def value(self) -> int:
@@ -115,24 +192,30 @@ def fingerprint(record: logging.LogRecord) -> Key:
             record.pathname,
             record.lineno,
             _types(error),
-            _place(exc_info[2]),
+            _place(exc_info[2] or error.__traceback__),
         )
     message = record.msg
     if type(message) is str:
         what: Hashable
         if record.args:
-            what = message
-        elif record.exc_text:
-            what = _text_exception(record.exc_text)
+            if message in _TELLING:
+                return _of_arguments(record, message)
+            return (record.name, record.levelno, record.pathname, record.lineno, message)
+        if record.exc_text:
+            what = _text_exception(record.exc_text[-MAX_TEXT:])
         else:
             # A call less for most; what is long is not even hashed.
-            what = (len(message) <= WHOLE and _constants.get(message)) or template_of(message)
+            what = len(message) <= WHOLE and _constants.get(message)
+            if not what:
+                what = _template_of_unseen(message)
+                if what is _LIVE:
+                    return _of_object(record, sys.exc_info()[1])
     elif isinstance(message, dict):
         if "exc_info" in message or "fingerprint" in message or "exception" in message:
             return _of_object(record, message)
         event = message.get("event")
         if isinstance(event, str):
-            what = (len(event) <= WHOLE and _constants.get(event)) or template_of(event)
+            what = (len(event) <= WHOLE and _constants.get(event)) or _template_of_unseen(event)
         else:
             what = type(message)
     else:
@@ -143,7 +226,7 @@ def fingerprint(record: logging.LogRecord) -> Key:
 def _of_object(record: logging.LogRecord, message: object) -> Key:
     """The fingerprint of a record whose message is an exception, or structlog's dict with one."""
     site = (record.name, record.levelno, record.pathname, record.lineno)
-    error = find_error(record)
+    error = message if isinstance(message, BaseException) else find_error(record)
     if error is not None:
         return (*site, _types(error), _place(error.__traceback__))
     if isinstance(message, dict):
@@ -151,11 +234,61 @@ def _of_object(record: logging.LogRecord, message: object) -> Key:
             return explicit(message["fingerprint"], record)
         text = message.get("exception")
         if isinstance(text, str) and _TRACEBACK in text[-MAX_TEXT:]:
-            return (*site, _text_exception(text))
+            return (*site, _text_exception(text[-MAX_TEXT:]))
         event = message.get("event")
         if isinstance(event, str):
             return (*site, template_of(event))
     return (*site, type(message))
+
+
+def _of_arguments(record: logging.LogRecord, message: str) -> Key:
+    """The fingerprint of a record whose arguments may hold an exception or a traceback."""
+    site = (record.name, record.levelno, record.pathname, record.lineno)
+    error = find_error(record)
+    if error is not None:
+        return (*site, _types(error), _place(error.__traceback__))
+    for argument in arguments(record):
+        if type(argument) is str and record.name == _WARNINGS:  # before 3.11
+            return (*site, template_of(argument))
+        if type(argument) is str and (found := _traced(argument)) is not None:
+            return (*site, found._replace(template=message[:WHOLE]))
+    return (*site, message)
+
+
+def learn(record: logging.LogRecord) -> bool:
+    """Look at a record of an unknown kind more closely; returns whether another look at its
+    fingerprint is worth it."""
+    message = record.msg
+    learnt = False
+    if record.args and type(message) is str and message not in _TELLING:
+        learnt = record.name == _WARNINGS or any(map(_tells, arguments(record)))
+        if learnt and len(message) < MAX_TEXT:
+            _learn(_TELLING, message)
+    error = find_error(record)
+    for each in () if error is None else chain(error):
+        if type(each) not in _CODED and (code_of(each) or remote_traceback(each)):
+            _learn(_CODED, type(each))
+            learnt = True
+    return learnt
+
+
+def _learn(known: set[Any], what: Any) -> None:
+    if len(known) >= _MAX_LEARNT:
+        known.clear()
+    known.add(what)
+
+
+def arguments(record: logging.LogRecord) -> Iterable[object]:
+    """The values that a record's message is filled with."""
+    args: Any = record.args
+    return args.values() if isinstance(args, Mapping) else args if type(args) is tuple else ()
+
+
+def _tells(argument: object) -> bool:
+    kind = type(argument)
+    if kind is str:
+        return _FRAME in argument[-MAX_TRACEBACK:]  # type: ignore[index]
+    return issubclass(kind, BaseException)
 
 
 def explicit(value: object, record: logging.LogRecord) -> Key:
@@ -170,8 +303,10 @@ def explicit(value: object, record: logging.LogRecord) -> Key:
 
 def find_error(record: logging.LogRecord) -> BaseException | None:
     """The exception of a record, wherever it is; only on the thread that logs."""
-    if record.exc_info:
-        return record.exc_info[1]
+    exc_info: Any = record.exc_info
+    if exc_info:
+        error = exc_info[1]
+        return error if isinstance(error, BaseException) else None
     message: object = record.msg
     if isinstance(message, dict):
         message = message.get("exc_info")
@@ -179,7 +314,43 @@ def find_error(record: logging.LogRecord) -> BaseException | None:
             return sys.exc_info()[1]
         if isinstance(message, tuple) and len(message) == 3:
             message = message[1]
+    elif type(message) is str:
+        return _error_in_text(record, message)
     return message if isinstance(message, BaseException) else None
+
+
+def _error_in_text(record: logging.LogRecord, message: str) -> BaseException | None:
+    """The exception among the arguments, or the one being handled if its traceback is there."""
+    if not record.args:
+        return live_error(message)
+    if message not in _TELLING:
+        return None
+    found: BaseException | None = None
+    for argument in arguments(record):
+        if issubclass(type(argument), BaseException):
+            return argument  # type: ignore[return-value]
+        if type(argument) is str:
+            found = found or live_error(argument)
+    return found
+
+
+def live_error(text: str) -> BaseException | None:
+    """The exception that is being handled, if a text ends with its traceback."""
+    if _FRAME not in text[-MAX_TRACEBACK:]:
+        return None
+    kind, error, tb = sys.exc_info()
+    if error is None or kind is None or tb is None:
+        return None
+    while tb.tb_next is not None:
+        tb = tb.tb_next
+    text = text[-MAX_TRACEBACK:].rstrip()
+    code = tb.tb_frame.f_code
+    inner = f'{_FRAME}{code.co_filename}", line {tb.tb_lineno}, in {code.co_name}\n'
+    rest = text[text.rfind(_FRAME) :]
+    # Its last line, without asking the exception what it says: that is code of others.
+    name = kind.__qualname__
+    names = (f"\n{name}", f"\n{kind.__module__}.{name}")
+    return error if rest.startswith(inner) and any(name in rest for name in names) else None
 
 
 def chain(error: BaseException) -> list[BaseException]:
@@ -197,12 +368,92 @@ def chain(error: BaseException) -> list[BaseException]:
 
 
 def _types(error: BaseException) -> Any:
-    """The types along the chain; the type itself for the usual chain of one."""
+    """The types along the chain, with codes; the type itself for the usual chain of one."""
     if isinstance(error, EXCEPTION_GROUPS):
         return (type(error), *_part_types(error))
     if error.__context__ is None and error.__cause__ is None:
-        return type(error)
-    return tuple([type(e) for e in chain(error)])
+        kind = type(error)
+        return kind if kind not in _CODED else _coded(error)
+    found = tuple([_coded(e) if type(e) in _CODED else type(e) for e in chain(error)])
+    return found if len(found) > 1 else found[0]
+
+
+def _coded(error: BaseException) -> Any:
+    """The type of an exception that may have a code, and the code."""
+    code = code_of(error)
+    if code:
+        return (type(error), code)
+    remote = remote_traceback(error)
+    return (type(error), _remote_place(remote)) if remote else type(error)
+
+
+def _remote_place(text: str) -> str:
+    _, frames = text_traceback(text[-MAX_TRACEBACK:])
+    own = [frame for frame in frames if not is_library_by_name(frame[0])] or frames[-1:]
+    return f"{own[-1][0]}\0{own[-1][2]}" if own else ""
+
+
+def fields_of(value: object) -> dict[str, Any]:
+    """The attributes that an object holds itself: no code of the application runs."""
+    try:
+        if issubclass(type(value), BaseException):
+            found = _FIELDS(value)
+        else:
+            found = object.__getattribute__(value, "__dict__")
+    except Exception:
+        return {}
+    return found if type(found) is dict else {}
+
+
+def args_of(error: BaseException) -> tuple[Any, ...]:
+    """What an exception was made with, likewise."""
+    found = _ARGS(error)
+    return found if type(found) is tuple else ()
+
+
+_ARGS = BaseException.__dict__["args"].__get__
+_FIELDS = BaseException.__dict__["__dict__"].__get__
+_ERRNO = OSError.__dict__["errno"].__get__
+_CODE_NAMES = (
+    "errno", "status_code", "code", "status", "pgcode", "sqlstate", "returncode", "exit_code",
+)  # fmt: skip
+_CODE = re.compile(r"[\w.-]{1,32}", re.ASCII)
+_NUMBERED = ("pymysql", "MySQLdb")
+
+
+def code_of(error: BaseException) -> str:
+    """The code of an exception: errno, status of HTTP, SQLSTATE, that of a service; "" if none."""
+    fields = fields_of(error)
+    values = [fields[name] for name in _CODE_NAMES if name in fields]
+    if issubclass(type(error), OSError):
+        values.insert(0, _ERRNO(error))
+    response = fields.get("response")
+    if type(response) is dict:  # botocore's
+        said = response.get("Error")
+        values.append(said.get("Code") if type(said) is dict else None)
+    elif response is not None:
+        values.append(fields_of(response).get("status_code"))
+    if type(error).__module__.partition(".")[0] in _NUMBERED:
+        values.extend(args_of(error)[:1])
+    return next(filter(None, map(_code, values)), "")
+
+
+def _code(value: object) -> str:
+    kind = type(value)
+    if issubclass(kind, int) and kind is not bool:
+        number = int.__add__(value, 0)  # type: ignore[operator]
+        return str(number) if number.bit_length() <= 64 else ""
+    if kind is str and _CODE.fullmatch(value):  # type: ignore[call-overload]
+        return value  # type: ignore[return-value]
+    return ""
+
+
+def remote_traceback(error: BaseException) -> str:
+    """The traceback that a pool's exception has brought from another process, as its cause."""
+    if not type(error).__name__.endswith("RemoteTraceback"):
+        return ""
+    text = fields_of(error).get("tb")
+    return text[-MAX_TEXT:] if type(text) is str else ""
 
 
 def _part_types(error: BaseException) -> list[type]:
@@ -218,9 +469,14 @@ def _place(tb: TracebackType | None) -> Hashable:
     last = tb
     while (following := last.tb_next) is not None:
         last = following
-    code = last.tb_frame.f_code
-    inner = (code.co_filename, code.co_firstlineno, last.tb_lasti)
-    if not is_library(code.co_filename):
+    frame = last.tb_frame
+    code = frame.f_code
+    file = code.co_filename
+    inner = (file, code.co_firstlineno, last.tb_lasti)
+    library = LIBRARIES.get(file)
+    if library is None:
+        library = is_library(file, frame.f_globals)
+    if not library:
         return inner
     own = _own_frame(tb)
     if own is None:
@@ -232,7 +488,12 @@ def _place(tb: TracebackType | None) -> Hashable:
 def _own_frame(tb: TracebackType | None) -> TracebackType | None:
     found = None
     while tb is not None:
-        if not is_library(tb.tb_frame.f_code.co_filename):
+        frame = tb.tb_frame
+        file = frame.f_code.co_filename
+        library = LIBRARIES.get(file)
+        if library is None:
+            library = is_library(file, frame.f_globals)
+        if not library:
             found = tb
         tb = tb.tb_next
     return found
@@ -240,33 +501,38 @@ def _own_frame(tb: TracebackType | None) -> TracebackType | None:
 
 def template_of(message: str) -> Hashable:
     """What stays the same in a message that arrives already rendered."""
+    return (len(message) <= WHOLE and _constants.get(message)) or _template_of_unseen(message)
+
+
+def _template_of_unseen(message: str) -> Hashable:
+    """The same for one that is not among the constants."""
     if len(message) > WHOLE:
         return _structure(message) or mask(message)
-    template = _constants.get(message)
+    shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
+    template = _shapes.get(shape)
     if template is None:
-        shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
-        template = _shapes.get(shape)
-        if template is None:
-            structure = _structure(message)
-            if structure is not None:
-                return structure
-            template = mask(message)
-            if b"0" in shape:
-                _remember(_shapes, shape, template)
-            else:
-                _remember(_constants, message, template)
+        structure = _structure(message)
+        if structure is not None:
+            return structure
+        template = mask(message)
+        # A code keeps its digits: then the shape does not say which template it is.
+        if b"0" in shape and not may_have_code(message.lower()):
+            _remember(_shapes, shape, template)
+        else:
+            _remember(_constants, message, template)
     return template
 
 
 def _structure(message: str) -> Hashable | None:
     """What tells a message apart that is a JSON object or holds a traceback; None for others."""
-    if message[:1] == "{" and (event := json_event(message)) is not None:
-        text = event.get("exception")
-        if isinstance(text, str) and _TRACEBACK in text:
-            return _text_exception(text)
-        return mask(str(event["event"]))
-    if _TRACEBACK in message[-MAX_TEXT:]:
-        return _text_exception(message)
+    if message[:1] == "{" and (said := json_message(message)) is not None:
+        text, fields = said
+        trace = next((t for t in map(fields.get, JSON_TRACEBACKS) if type(t) is str), "")
+        if (found := _traced(trace)) is not None:
+            return found._replace(template=mask(text))
+        return mask(text)
+    if _FRAME in message[-MAX_TRACEBACK:]:
+        return _LIVE if live_error(message) is not None else _traced(message)
     return None
 
 
@@ -276,20 +542,11 @@ def _remember(cache: dict[Any, str], key: str | bytes, template: str) -> None:
     cache[key] = template
 
 
-def mask(message: str) -> str:
-    """Numbers, hex, UUIDs, IPs and quoted parts become a placeholder."""
-    if len(message) > WHOLE:
-        message = f"{message[:HEAD]} … {message[-TAIL:]}"
-    if "\x1b" in message:
-        message = ANSI.sub("", message)
-    return _MASKS.sub("*", message)
+def json_message(message: str) -> tuple[str, dict[str, Any]] | None:
+    """The text of a JSON object that is a log line, and its other fields; None for others.
 
-
-ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-
-
-def json_event(message: str) -> dict[str, Any] | None:
-    """A JSON object with a message in it, as an event dict; None for anything else."""
+    Whoever could write the line could write all of it: nothing but the text is believed.
+    """
     if len(message) > MAX_TEXT:
         return None
     try:
@@ -299,34 +556,98 @@ def json_event(message: str) -> dict[str, Any] | None:
     if not isinstance(event, dict):
         return None
     for key in ("event", "message", "msg"):
-        if key in event:
-            event["event"] = event.pop(key)
-            return event
+        if isinstance(event.get(key), (str, int, float)):
+            return str(event.pop(key)), event
     return None
 
 
+JSON_TRACEBACKS = ("exception", "exc_info", "traceback", "stack_trace", "error.stack_trace")
+
+
+class Traced(NamedTuple):
+    """A text with a traceback in it, as the last part of a key."""
+
+    type: str
+    inner: TextFrame
+    own: TextFrame | None
+    #: What the text is about. None: logging itself has rendered the record's exception.
+    template: str | None = None
+
+
+#: Stands for a text whose traceback is that of the exception being handled.
+_LIVE = "the exception being handled"
+
+
 def _text_exception(text: str) -> Hashable:
-    """Type and place of a traceback that has only its text left."""
+    """Type and place of the exception of a record that has only its text left."""
+    return _traced_in(text) or mask(text)
+
+
+def _traced(text: str) -> Traced | None:
+    """A text that holds a traceback in its end: what stands before that, its type and place."""
+    end = text[-MAX_TRACEBACK:]
+    if _FRAME not in end:
+        return None
+    before = text[:WHOLE].partition(_TRACEBACK)[0]
+    found = _traced_in(end)
+    return found and found._replace(template=mask(before.strip()))
+
+
+def _traced_in(text: str) -> Traced | None:
     type_name, frames = text_traceback(text)
     if not frames:
-        return mask(text)
-    own = [frame for frame in frames if not is_library(frame[0])]
-    return (type_name, frames[-1], own[-1] if own else None)
+        return None
+    own = [frame for frame in frames if not is_library_by_name(frame[0])]
+    return Traced(type_name, _known_by(frames[-1]), _known_by(own[-1]) if own else None)
 
 
-def text_traceback(text: str) -> tuple[str, list[tuple[str, int, str]]]:
-    """Type and frames `(file, line, function)` of the last traceback in a text."""
+def _known_by(frame: TextFrame) -> TextFrame:
+    return (*frame[:3], "")
+
+
+def text_traceback(text: str) -> tuple[str, list[TextFrame]]:
+    """Type and frames of the last traceback in a text."""
     text = text[-MAX_TEXT:]
     text = text[max(0, text.rfind(_TRACEBACK)) :]
-    frames = [(f, int(line), name) for f, line, name in _TEXT_FRAME.findall(text)]
+    frames = [(f, int(line), name, code) for f, line, name, code in _TEXT_FRAME.findall(text)]
     for line in reversed(text.splitlines()):
         if (found := _TEXT_TYPE.match(line)) is not None:
-            return found[1].rpartition(".")[2], frames
+            module, _, name = found[1].rpartition(".")
+            return type_name(module, name), frames
     return "", frames
 
 
+class Variety:
+    """The groups that one call site has made, by what makes them different."""
+
+    __slots__ = ("changing", "constant", "logger", "others", "texts")
+
+    def __init__(self, logger: str) -> None:
+        self.logger = logger
+        self.changing: set[Key] = set()
+        self.constant: set[Key] = set()
+        self.others: set[Key] = set()
+        #: Texts that found no place, by `id`, and their keys: one that comes again is constant.
+        self.texts: dict[int, tuple[str, Key]] = {}
+
+    @property
+    def groups(self) -> int:
+        return len(self.changing) + len(self.constant) + len(self.others)
+
+    def is_constant(self, text: object, key: Key) -> bool:
+        """Whether a text is the same object as before, which no f-string is, and is all that
+        makes the group."""
+        if type(text) is not str or len(text) > WHOLE:
+            return False
+        if len(self.texts) >= MAX_CONSTANT:
+            self.texts.clear()
+        before = self.texts.get(id(text))
+        self.texts[id(text)] = (text, key)
+        return before is not None and before[0] is text and before[1] == key
+
+
 class Tallies:
-    """The tallies of one handler, bounded.
+    """The tallies of one handler, bounded, and no call site takes what others need.
 
     `known` is read in every call, by the handler itself.
     """
@@ -334,70 +655,228 @@ class Tallies:
     def __init__(self, max_groups: int) -> None:
         self.max_groups = max_groups
         self.known: dict[Key, Tally] = {}
-        self._variants: dict[Key, int] = {}
+        self._sites: dict[Site, Variety] = {}
 
     def add(self, key: Key, record: logging.LogRecord) -> Tally:
         """The tally for a key that is not known: a new one, or that of a crowd."""
-        crowd = self._crowd(key, record)
-        if crowd is not None:
-            key = crowd
+        site = _site(record)
+        variety = self._sites.get(site) or Variety(record.name)
+        key, allowance = self._allowed(key, record, variety)
+        if (tally := self.known.get(key)) is not None:
+            return tally
+        if not self._has_room(variety):
+            key = OVERFLOW[record.levelno >= logging.CRITICAL]
             if (tally := self.known.get(key)) is not None:
                 return tally
+        else:
+            allowance.add(key)
+            self._sites.setdefault(site, variety)
+        origin = GroupSeed(record, key, site, changing=allowance is variety.changing)
         # setdefault: two threads may meet here, and one of the two tallies would be lost.
-        return self.known.setdefault(key, Tally(GroupSeed(record, key)))
+        return self.known.setdefault(key, Tally(origin))
 
-    def _crowd(self, key: Key, record: logging.LogRecord) -> Key | None:
-        """The key of the crowd in which this one disappears, if it does."""
-        # Beyond `max_groups` this runs for every error of a kind that is not known.
-        crowd: Key | None = None
-        varies = len(key) == 5 and isinstance(key[4], str)
-        variants = self._variants.get(key[:4], 0) if varies else 0
-        if variants >= MAX_VARIANTS:
-            crowd = (*key[:4], VARYING)
-            if crowd in self.known:
-                return crowd
-        beyond = len(self.known) - self.max_groups
-        if beyond >= 0 and beyond >= (OVERFLOW[0] in self.known) + (OVERFLOW[1] in self.known):
-            return OVERFLOW[record.levelno >= logging.CRITICAL]
-        if varies and crowd is None and not _from_structlog(record):
-            if len(self._variants) > _MAX_TEMPLATES * 10:
-                self._variants.clear()
-            self._variants[key[:4]] = variants + 1
-        return crowd
+    def remove(self, tally: Tally) -> None:
+        """Forget a tally, so that its call site may make another group."""
+        key = tally.origin.key
+        self.known.pop(key, None)
+        variety = self._sites.get(tally.origin.site)
+        if variety is not None:
+            for allowance in (variety.changing, variety.constant, variety.others):
+                allowance.discard(key)
+            if not variety.groups:
+                self._sites.pop(tally.origin.site, None)
+
+    def come_again(self, tally: Tally, record: logging.LogRecord) -> None:
+        """Another error of a group: a text that is the same object as before is constant."""
+        origin = tally.origin
+        if origin.text is not None and origin.text is _text_of(record):
+            origin.text = None
+            variety = self._sites.get(origin.site)
+            if variety is not None and origin.key in variety.changing:
+                variety.constant.add(origin.key)
+                variety.changing.discard(origin.key)
+                origin.changing = False
+
+    def _allowed(
+        self, key: Key, record: logging.LogRecord, variety: Variety
+    ) -> tuple[Key, set[Key]]:
+        """The key that a record may have, and what it is counted against."""
+        # Beyond its allowance this runs for every error of a call site.
+        is_changing = len(variety.changing) < MAX_VARIANTS
+        if len(key) == 6:
+            bare = (*key[:4], _without_codes(key[4]), key[5])
+            if bare != key and is_changing:
+                return key, variety.changing
+            here = sum(each[5] == key[5] for each in tuple(variety.others) if len(each) == 6)
+            if here < MAX_CONSTANT or bare in self.known:
+                return bare, variety.others
+        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(_text_of(record), key):
+            return key, variety.constant
+        elif is_changing:
+            return key, variety.changing
+        return (variety.logger, *_site(record)[1:4], OVERFLOW), variety.others
+
+    def _has_room(self, variety: Variety) -> bool:
+        """A tenth is kept for call sites that have none yet."""
+        crowds = (OVERFLOW[0] in self.known) + (OVERFLOW[1] in self.known)
+        left = self.max_groups - (len(self.known) - crowds)
+        return left > (self.max_groups // 10 if variety.groups else 0)
 
 
-def _from_structlog(record: logging.LogRecord) -> bool:
-    """Whether the call site is structlog's own: a logger made before `structlog.configure`
-    reports one and the same for every event."""
-    return record.pathname.endswith(_STRUCTLOG)
+def _without_codes(kinds: Any) -> Any:
+    bare = tuple([kind for kind, _ in _flat(kinds)])
+    return bare if len(bare) > 1 else bare[0]
 
 
+def _site(record: logging.LogRecord) -> Site:
+    """The line of code that has logged. Its logger only where nothing else is known: a name may
+    be made up of what changes."""
+    path, line = record.pathname, record.lineno
+    if (warned := warned_by(record)) is not None:
+        path, line = warned["filename"], warned["lineno"]
+    elif path.endswith(_STRUCTLOG) and (frame := _caller()) is not None:
+        path, line = frame.f_code.co_filename, frame.f_lineno
+    return ("" if path else record.name, record.levelno, path, line)
+
+
+#: The call site of a logger that was made before `structlog.configure`, for every event.
 _STRUCTLOG = os.path.join("structlog", "_base.py")
+_LOGGING = (os.path.dirname(logging.__file__), os.path.dirname(__file__))
+
+
+def _caller() -> FrameType | None:
+    """The innermost frame that is neither structlog's, nor logging's, nor ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_LOGGING) and f"{os.sep}structlog{os.sep}" not in file:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+_WARNINGS = "py.warnings"
+
+
+def warned_by(record: logging.LogRecord) -> dict[str, Any] | None:
+    """The `message`, `category`, `filename` and `lineno` of a captured warning, as they were
+    given to logging, which makes one text of them."""
+    if record.name != _WARNINGS:
+        return None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "_showwarning" and frame.f_globals is logging.__dict__:
+            found = frame.f_locals
+            return found if isinstance(found.get("filename"), str) else None
+        frame = frame.f_back
+    return None
+
+
+def _text_of(record: logging.LogRecord) -> object:
+    """What tells a record apart, as the object that was given."""
+    message: object = record.msg
+    fingerprint = getattr(record, "fingerprint", None)
+    if fingerprint is not None:
+        return fingerprint
+    return message.get("event") if isinstance(message, dict) else message
 
 
 class GroupSeed:
     """Where a group comes from: noted in the line that logs, made an `Identity` later."""
 
-    __slots__ = ("codes", "function", "key", "level", "logger", "pathname", "types")
+    __slots__ = (
+        "changing", "codes", "function", "key", "level", "logger", "pathname", "site", "text",
+        "types",
+    )  # fmt: skip
 
-    def __init__(self, record: logging.LogRecord, key: tuple[Any, ...]) -> None:
+    def __init__(
+        self, record: logging.LogRecord, key: Key, site: Site = (), *, changing: bool = False
+    ) -> None:
         self.key = key
         # A failed task of Celery's stands under its own name (see `contrib.celery`).
-        self.logger = (key[0] if len(key) > 3 else record.name) or ""  # None: made by hand
+        self.logger = as_text(key[0] if len(key) > 3 else record.name)
         self.level = record.levelno
-        self.pathname = record.pathname or ""
-        self.function = record.funcName or ""
-        self.types: tuple[type, ...] = ()
+        self.pathname = as_text(record.pathname)
+        self.function = as_text(record.funcName)
+        if (warned := warned_by(record)) is not None:
+            self.pathname, self.function = as_text(warned["filename"]), ""
+        self.site = site
+        #: The group is one of the few that its call site may make of values that change.
+        self.changing = changing
+        text = _text_of(record)
+        self.text = text if changing and type(text) is str and len(text) <= WHOLE else None
+        self.types: tuple[Coded, ...] = ()
         self.codes: tuple[CodeType, ...] = ()
         error = find_error(record)
         if error is not None:
-            types = _types(error)
-            self.types = types if isinstance(types, tuple) else (type(error),)
+            kinds = key[4] if len(key) == 6 else _types(error)
+            self.types = _flat(kinds)
             self.codes = _codes(error, record)
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether the group holds what is not told apart."""
+        return len(self.key) == 1 or self.key[-1] is OVERFLOW
+
+
+def as_text(value: object) -> str:
+    """An attribute of a record that should be a string, and is one of a class of its own, None
+    or something else where a record was made by hand."""
+    return str.__str__(value) if isinstance(value, str) else ""
+
+
+def sound(record: logging.LogRecord) -> logging.LogRecord:
+    """A copy of a record with odd or missing attributes that can be told.
+
+    Its level may be a word, or missing: then it is an ERROR, since somebody has sent it here.
+    """
+    made = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)
+    usual = dict(made.__dict__)
+    made.__dict__.update(fields_of(record))
+    made.levelno = _level_of(made)
+    made.levelname = as_text(made.levelname) or logging.getLevelName(made.levelno)
+    for name in ("name", "pathname", "filename", "module", "funcName", "threadName"):
+        setattr(made, name, as_text(getattr(made, name)))
+    for name in ("lineno", "created", "thread", "process"):
+        if not isinstance(getattr(made, name), (int, float)):
+            setattr(made, name, usual[name])
+    exc_info: Any = made.exc_info
+    if isinstance(exc_info, BaseException):
+        exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
+    is_whole = type(exc_info) is tuple and len(exc_info) == 3
+    good = is_whole and isinstance(exc_info[1], BaseException)
+    if good and not isinstance(exc_info[2], TracebackType):
+        exc_info = (exc_info[0], exc_info[1], None)
+    made.exc_info = exc_info if good else None
+    for name in ("exc_text", "stack_info"):
+        setattr(made, name, as_text(getattr(made, name)) or None)
+    if type(made.args) not in (tuple, dict):
+        made.args = (made.args,) if made.args else ()
+    return made
+
+
+def _level_of(record: logging.LogRecord) -> int:
+    level: object = record.levelno
+    for each in (level, record.levelname):
+        if isinstance(each, int):
+            return int.__add__(each, 0)
+        if isinstance(each, str):
+            word = as_text(each).strip().upper()
+            number = int(word) if word.isdecimal() and len(word) < 4 else logging.getLevelName(word)
+            if isinstance(number, int):
+                return number
+    return logging.ERROR
+
+
+def _flat(kinds: Any) -> tuple[Coded, ...]:
+    """`_types` in one shape."""
+    if not isinstance(kinds, tuple) or isinstance(kinds[-1], str):
+        kinds = (kinds,)
+    return tuple(kind if isinstance(kind, tuple) else (kind, "") for kind in kinds)
 
 
 def _codes(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, ...]:
-    tb = record.exc_info[2] if record.exc_info else error.__traceback__
+    tb = (record.exc_info[2] if record.exc_info else None) or error.__traceback__
     if tb is None:
         return ()
     last = tb

@@ -10,9 +10,10 @@ from hashlib import blake2b
 from types import CodeType
 from typing import Any
 
-from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.grouping import ANSI, EXPLICIT, HEAD, OVERFLOW, GroupSeed
-from wecom_logging._model.digest import Identity, others, type_name
+from wecom_logging._capture.code_location import below_root, below_root_by_name
+from wecom_logging._capture.grouping import EXPLICIT, OVERFLOW, GroupSeed, Traced
+from wecom_logging._capture.template import ANSI, HEAD
+from wecom_logging._model.digest import VARYING, Identity, others, type_name
 from wecom_logging._runtime import lazy
 
 
@@ -29,7 +30,9 @@ def identify(origin: GroupSeed) -> Identity:
         return _exception_identity(origin, level)
     site = (origin.logger, level, below_root(origin.pathname), origin.function)
     template = origin.key[-1]
-    if isinstance(template, tuple):
+    if template is OVERFLOW:
+        return _identity(origin, level, (*site, VARYING), VARYING).varying
+    if isinstance(template, Traced):
         return _text_identity(origin, level, site, template)
     text = template if isinstance(template, str) else getattr(template, "__qualname__", "")
     return _identity(origin, level, (*site, text), text[:HEAD])
@@ -60,41 +63,60 @@ _ADDRESS = lazy.regex(r" at 0x[0-9a-fA-F]+")
 
 
 def _identity(
-    origin: GroupSeed, level: str, parts: tuple[str, ...], template: str, **more: str
+    origin: GroupSeed, level: str, parts: tuple[str, ...], template: str, **more: Any
 ) -> Identity:
-    more.setdefault("place", _spoken(below_root(origin.pathname), origin.function))
-    return Identity(id=_digest(parts), logger=origin.logger, level=level, template=template, **more)
+    path = below_root(origin.pathname)
+    more.setdefault("place", _spoken(path, origin.function))
+    return Identity(
+        id=_digest(parts),
+        logger=origin.logger,
+        level=level,
+        template=template,
+        site=_digest((level, path, origin.function) if path else (level, origin.logger)),
+        changing=origin.changing,
+        **more,
+    )
 
 
 def _exception_identity(origin: GroupSeed, level: str) -> Identity:
-    names = [f"{t.__module__}.{t.__qualname__}" for t in origin.types]
     places = [_spoken(below_root(c.co_filename), _qualname(c)) for c in origin.codes]
     site = (origin.logger, level, below_root(origin.pathname), origin.function)
     shown = places[-1] if places else _spoken(site[2], site[3])
+    names, codes = [], [""]
+    for kind, code in origin.types:
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        path, nul, function = code.partition("\0")
+        if nul:  # where it failed in another process
+            shown = code = _spoken(below_root_by_name(path), function)
+        elif code:
+            codes.append(code)
+        names.append(f"{name} {code}".strip())
+    first = origin.types[0][0]
     return _identity(
         origin,
         level,
         (*site, *names, *places),
         "",
-        type=type_name(origin.types[0].__module__, origin.types[0].__qualname__),
+        type=type_name(first.__module__, first.__qualname__),
         place=shown,
         cause=_digest((*names, *places[:1])),
+        code=next(filter(None, codes), ""),
     )
 
 
 def _text_identity(
-    origin: GroupSeed, level: str, site: tuple[str, ...], template: tuple[Any, ...]
+    origin: GroupSeed, level: str, site: tuple[str, ...], traced: Traced
 ) -> Identity:
-    type_name, inner, own = template
-    places = [_spoken(below_root(f[0]), f[2]) for f in (inner, own) if f is not None]
+    frames = (traced.inner, traced.own)
+    places = [_spoken(below_root_by_name(f[0]), f[2]) for f in frames if f is not None]
     return _identity(
         origin,
         level,
-        (*site, type_name, *places),
-        "",
-        type=type_name,
+        (*site, "text", traced.template or "", traced.type, *places),
+        (traced.template or "")[:HEAD],
+        type=traced.type,
         place=places[-1],
-        cause=_digest((type_name, places[0])),
+        from_text=traced.template is not None,
     )
 
 

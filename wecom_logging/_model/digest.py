@@ -5,12 +5,17 @@ from __future__ import annotations
 import builtins
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
 
 State = Literal["new", "again", "still", "over"]
+
+
+#: The template of all that a call site says beyond its allowance.
+VARYING = "varying messages"
 
 
 class Identity(NamedTuple):
@@ -29,6 +34,28 @@ class Identity(NamedTuple):
     #: The same for all groups that one cause explains (chain of types and innermost
     #: frame); "" if there is no exception.
     cause: str = ""
+    #: Code that tells the group from others of the type ("28", "404"); "" if there is none.
+    code: str = ""
+    #: Type and place were read out of a text that was logged; the template is what it is about.
+    from_text: bool = False
+    #: The same for all groups of one call site.
+    site: str = ""
+    #: It is one of the few groups that its call site may make of values that change.
+    changing: bool = False
+
+    @property
+    def varying(self) -> Identity:
+        """The group of what its call site says beyond its allowance."""
+        name = f"{self.site} {VARYING}".encode()
+        return self._replace(
+            id=blake2b(name, digest_size=8).hexdigest(),
+            template=VARYING,
+            type="",
+            cause="",
+            code="",
+            from_text=False,
+            changing=False,
+        )
 
     @property
     def critical(self) -> bool:

@@ -138,9 +138,14 @@ def arrive(track: Track, count: int, pending: int, now: float, wait: float) -> N
         track.pending_since = now
     track.total += count
     track.last_seen = now
-    if not track.news and is_surge(track, pending + count, now):
-        track.news, track.due = True, now + wait
-        track.step = -1
+    if is_surge(track, pending + count, now):
+        hasten(track, now, wait)
+
+
+def hasten(track: Track, now: float, wait: float) -> None:
+    """Its pending errors are news, whatever the pause."""
+    if not track.news:
+        track.news, track.due, track.step = True, now + wait, -1
 
 
 def is_surge(track: Track, pending: int, now: float) -> bool:

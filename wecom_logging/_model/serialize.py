@@ -6,6 +6,7 @@ time; what comes after it is left out, and said.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from time import perf_counter
@@ -24,6 +25,10 @@ MAX_VALUE = 16384
 #: Bounds of what is nested in one value.
 MAX_DEPTH = 5
 MAX_ITEMS = 50
+
+#: What code of the application may raise while it is asked for a text. Not what comes from
+#: elsewhere through whatever runs just then: Ctrl-C, an exit in a signal handler.
+FAILURES = (Exception, CancelledError)
 
 #: What stands for something that there was no time or room for.
 LEFT_OUT = "…"
@@ -120,7 +125,7 @@ def safe_text(value: object) -> str:
         if kind.__module__.partition(".")[0] in _SPOKEN:
             return str(value)
         return str.__str__(repr(value))
-    except Exception as error:
+    except FAILURES as error:
         return f"<{kind.__name__}: repr raised {type(error).__name__}>"
 
 

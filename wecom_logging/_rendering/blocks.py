@@ -162,9 +162,7 @@ class _BlockRenderer:
     def _message(self) -> Iterator[str]:
         """What was logged, unless heading or exception say it already."""
         section = self.section
-        if section.varying:
-            yield from self._text(section.message)
-        elif not section.type:
+        if not section.type:
             start, rest = self._split_title()
             self._said.append(start)
             yield from self._text(rest)
@@ -398,6 +396,8 @@ def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
     """In how many places, or under which other names."""
     if section.is_block:
         return context.labels.in_places(len(section.spots))
+    if section.varying:
+        return context.labels.in_brackets(context.labels.varying).strip() if section.message else ""
     shown: list[str] = []
     for name in section.names[1:]:
         if shown and sum(map(len, shown)) + len(name) > _NAMES:

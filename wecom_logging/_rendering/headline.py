@@ -61,16 +61,18 @@ def started(report: Report, now: float) -> float:
 
 def title(section: Section, context: RenderContext) -> str:
     """What a group is called: type, or message, or wherever it came from."""
-    if section.varying:
-        return context.labels.varying
-    return section.type or section.name or section.lead.identity.logger or context.labels.no_message
+    return (
+        section.type
+        or section.name
+        or (context.labels.varying if section.varying else "")
+        or section.lead.identity.logger
+        or context.labels.no_message
+    )
 
 
 def summary(section: Section, context: RenderContext) -> str:
     """The same, and what it says."""
-    return (
-        title(section, context) if section.varying else section.headline or title(section, context)
-    )
+    return section.headline or title(section, context)
 
 
 def _marker(context: RenderContext) -> str:

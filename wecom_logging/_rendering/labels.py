@@ -24,7 +24,7 @@ class Labels:
     }
     units = ("s", "min", "h", "d")
     others = "others"
-    varying = "varying messages"
+    varying = "varying messages here"
     no_message = "no message"
     logs = "logs"
     caused_by = "caused by "
@@ -147,7 +147,7 @@ class Chinese(Labels):
     states = {"new": "新出现", "again": "再次出现", "still": "仍在发生", "over": "已平息"}  # noqa: RUF012
     units = ("秒", "分钟", "小时", "天")
     others = "其他"
-    varying = "内容多变的消息"
+    varying = "此处内容多变"
     no_message = "无消息内容"
     logs = "查看日志"
     caused_by = "原因："

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from wecom_logging._rendering.blocks import EVERYTHING, Block, DetailLevel, draw, row
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.dialects import Row
+from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.sections import Section
 
 #: The part of the detail that the first group leaves to the lines of the others, if they
@@ -17,6 +17,9 @@ _FOR_OTHERS = 0.4
 
 #: Bytes of a text that are not worth another look.
 _PRECISION = 24
+
+#: Texts that are shown of what is not told apart, and bytes of one.
+_OTHER_TEXTS, _OTHER_TEXT = 3, 80
 
 #: Groups that are over and have a line each. There may be hundreds, after a bad night.
 _LINES_FOR_OVER = 6
@@ -171,4 +174,7 @@ def _overflow(hidden: Sequence[Section], context: RenderContext) -> Iterator[str
     if len(hidden) > len(told):
         yield context.labels.more_over(len(hidden) - len(told))
     if context.others:
-        yield f"{context.labels.others} ×{context.others:,}"
+        pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
+        texts = [pen.start(text, _OTHER_TEXT) for text in context.other_texts[-_OTHER_TEXTS:]]
+        said = context.labels.comma.join(texts)
+        yield f"{context.labels.others} ×{context.others:,}{said and f': {said}'}"

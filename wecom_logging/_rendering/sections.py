@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from wecom_logging._capture.grouping import VARYING
-from wecom_logging._model.digest import OTHERS, Digest, Report, State
+from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
 from wecom_logging._rendering.sample import Frame, Sample, places, read
 from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
@@ -113,7 +112,7 @@ class Section:
     @cached
     def type(self) -> str:
         """Type of the exception; "" without one, and for one that a text tells of."""
-        if any(failure.from_text for failure in self.sample.chain[:1]):
+        if self.lead.identity.from_text:
             return ""
         return self.lead.identity.type or next((one.type for one in self.sample.chain), "")
 
@@ -122,7 +121,8 @@ class Section:
         """What was logged, if that says anything; without an event, what is remembered of it."""
         if self.lead.samples:
             return self.sample.words.strip()
-        return self.lead.text.strip() or of_template(self.lead.identity.template.strip())
+        template = "" if self.varying else of_template(self.lead.identity.template.strip())
+        return self.lead.text.strip() or template
 
     @cached
     def line(self) -> str:
@@ -133,7 +133,7 @@ class Section:
     @cached
     def name(self) -> str:
         """What a group without an exception is called, the same in all messages."""
-        return self.lead.text.strip() or self.message
+        return self.message if self.varying else self.lead.text.strip() or self.message
 
     @cached
     def value(self) -> str:
@@ -202,10 +202,10 @@ class Section:
         return [(_count(spot), name(spot[0])) for spot in self.spots[:limit]]
 
 
-def sections_of(digest: Digest) -> tuple[list[Section], int]:
-    """The sections of a digest in the order of drawing, and the errors of "others"."""
+def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
+    """The sections of a digest in the order of drawing, and what is not told apart."""
     reports = [report for report in digest.reports if not _is_others(report)]
-    others = sum(report.count for report in digest.reports if _is_others(report))
+    crowd = [report for report in digest.reports if _is_others(report)]
     told = {report.identity.id for report in reports if report.state != "over"}
     ended = {report.identity.id for report in reports if report.state == "over"} & told
     blocks: dict[object, list[Report]] = {}
@@ -216,7 +216,7 @@ def sections_of(digest: Digest) -> tuple[list[Section], int]:
         key = (cause, report.state == "over") if cause else id(report)
         blocks.setdefault(key, []).append(report)
     sections = [_item(block, ended) for block in blocks.values()]
-    return sorted(_by_name(sections, ended), key=_rank), others
+    return sorted(_by_name(sections, ended), key=_rank), crowd
 
 
 def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:

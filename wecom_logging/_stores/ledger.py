@@ -117,6 +117,8 @@ class Ledger:
         if group is None or schedule.is_forgotten(group.track, group.untold, now):
             group = self._new_group(entry.identity, wait)
         schedule.arrive(group.track, entry.errors, group.untold, now, wait)
+        if entry.news:
+            schedule.hasten(group.track, now, wait)
         group.pending[source] = group.pending.get(source, 0) + entry.errors
         group.doubtful += entry.doubtful
         if entry.samples:

@@ -68,6 +68,8 @@ class Entry(NamedTuple):
     samples: tuple[Event, ...] = ()
     #: How many of them a message of unknown fate may have told already.
     doubtful: int = 0
+    #: A group of what is not told apart says something new.
+    news: bool = False
 
 
 class Batch(NamedTuple):

@@ -238,6 +238,7 @@ class RedisStore:
             **self._group(entry.identity, wait),
             "count": entry.errors,
             "doubtful": entry.doubtful,
+            "news": entry.news,
             "samples": [encode(sample) for sample in entry.samples],
             "others": self._group(others(critical=entry.identity.critical), wait),
         }

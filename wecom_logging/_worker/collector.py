@@ -57,6 +57,8 @@ class Collector:
         self._show_source = show_source
         self._quiet_after = quiet_after
         self._woken: dict[Tally, list[Event]] = {}
+        #: Samples of errors that have been merged without them; the next ones bring them.
+        self._early: dict[Tally, tuple[Event, ...]] = {}
         self._by_group: dict[str, list[Tally]] = {}
         self._read_at: dict[Key, float] = {}
         #: Errors of tallies that are gone, and the tallies that are going.
@@ -78,13 +80,13 @@ class Collector:
         samples = self._woken.setdefault(tally, [])
         if sample is not None:
             samples.append(sample)
-        return tally.identity is None
+        return tally.identity is None or tally.news
 
     def note_all(self) -> None:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if tally.needs_wakeup and tally.value != tally.counted:
+            if not tally.roused and tally.value != tally.counted:
                 self._woken.setdefault(tally, [])
 
     def entries(self) -> tuple[Entry, ...]:
@@ -97,25 +99,29 @@ class Collector:
         """Have the next error of each group captured: a message has told of it."""
         for group_id in group_ids:
             for tally in self._by_group.get(group_id, ()):
-                tally.sample_at = 0.0
+                tally.watch_anew()
 
     # -- one tally ---------------------------------------------------------------------
 
     def _read(self, tally: Tally, samples: list[Event]) -> Entry | None:
         # In this order: who counts after the value was read finds that the tally needs a wake-up.
+        tally.roused = False
         tally.needs_wakeup = True
         value = tally.value
         count = value - tally.counted
         tally.counted = value
         self._read_at[tally.origin.key] = time.monotonic()
         identity = self._identity(tally)
-        kept = tuple(self._processed(tally, samples))
+        kept = (*self._early.pop(tally, ()), *self._processed(tally, samples))
         if not count:
+            if kept:  # its error was read before the sample had come
+                self._early[tally] = kept
             return None
         if tally.muted:
             self._recorder.add(muted=count)
             return None
-        return Entry(identity, count, kept)
+        news, tally.news = tally.news, False
+        return Entry(identity, count, kept, news=news)
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
@@ -127,9 +133,13 @@ class Collector:
         try:
             found = identify(tally.origin)
             texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            if found.from_text:
+                texts["place"] = found.place
             return found._replace(**self._redact(None, "", texts))
-        except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
-            # an error that has no name is counted all the same
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a fingerprint whose `__repr__` raises, be it SystemExit:
+            # whatever it is, an error that has no name is counted all the same
             warn_rarely(
                 f"identity {type(error).__name__}",
                 f"a kind of error cannot be told apart, it counts as others ({where(error)})",
@@ -156,9 +166,9 @@ class Collector:
                 event = processor(logger, level, event)
                 if not isinstance(event, dict):
                     raise TypeError(f"returned {type(event).__name__} instead of the event dict")
-            except DropEvent:
+            except (DropEvent, KeyboardInterrupt):
                 raise
-            except Exception as error:
+            except BaseException as error:  # SystemExit and CancelledError of theirs as well
                 name = getattr(processor, "__qualname__", type(processor).__qualname__)
                 warn_rarely(
                     f"processor {name}",
@@ -191,10 +201,11 @@ class Collector:
     def _retire(self, key: Key) -> None:
         self._read_at.pop(key, None)
         tally = self._tallies.known.get(key)
-        if tally is not None and tally.needs_wakeup:
+        if tally is not None and not tally.roused:
             counted, leaving = self._retired
             self._retired = (counted, (*leaving, tally))
-            del self._tallies.known[key]
+            self._tallies.remove(tally)
+            self._early.pop(tally, None)
             self._unlink(tally)
 
     def _forget_retired(self) -> None:
@@ -205,7 +216,7 @@ class Collector:
             id(tally): tally.counted
             for tally in leaving
             # Held by the tuple, by the loop and by the call itself.
-            if sys.getrefcount(tally) <= 3 and tally.needs_wakeup and tally.value == tally.counted
+            if sys.getrefcount(tally) <= 3 and not tally.roused and tally.value == tally.counted
         }
         rest = tuple(tally for tally in leaving if id(tally) not in gone)
         self._retired = (counted + sum(gone.values()), rest)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from wecom_logging._capture.capture import capture, preload
+from wecom_logging._capture.capture import capture, glimpse, preload, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._rendering import Style
@@ -36,6 +36,9 @@ class Components(NamedTuple):
 
     #: On the thread that logs: an event for a record.
     capture: Callable[[logging.LogRecord, logging.Formatter | None], Event]
+    #: The same in short, where there is no time for more; and what a record says, as a number.
+    glimpse: Callable[[logging.LogRecord, logging.Formatter | None], Event]
+    said: Callable[[logging.LogRecord], int]
     #: The user's processors, then the redaction.
     processors: tuple[Processor, ...]
     redact: Processor
@@ -83,6 +86,8 @@ def make_components(options: Options, started: float) -> Components:
     redact = redactor(mode, lambda: (*sender.secrets(), *hidden))
     return Components(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
+        glimpse=glimpse,
+        said=said,
         processors=(*options.processors, redact),
         redact=redact,
         open_store=opener(options.store, place),

@@ -9,6 +9,7 @@ captured. Never taken: bodies, cookies, headers, query values.
     asgi.py     `RequestContextMiddleware`, for Starlette, FastAPI and every other ASGI app
     airflow.py  `on_failure`, a callback: Airflow ignores handlers
     celery.py   the task that is running; the handler's way back after Celery's own set-up
+    tracing.py  ids of the current trace
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
+from structlog.contextvars import get_contextvars
+
+from wecom_logging._capture.template import mask
 from wecom_logging._model.serialize import is_opaque
-from wecom_logging.contrib import asgi, celery, django, flask
+from wecom_logging.contrib import asgi, celery, django, flask, tracing
 
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]
@@ -25,7 +29,16 @@ Finder = Callable[[logging.LogRecord], Mapping[str, object]]
 #: Parts whose beginnings are watched.
 _watched: set[str] = set()
 
-_FINDERS: tuple[Finder, ...] = (celery.context, asgi.context, django.context, flask.context)
+_FINDERS: tuple[Finder, ...] = (
+    celery.context,
+    asgi.context,
+    django.context,
+    flask.context,
+    tracing.context,
+)
+
+#: What a request or task is known by; a route says more than a path.
+_ROUTES = ("task", "route", "path")
 
 
 def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
@@ -38,6 +51,19 @@ def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
         yield from ((key, value) for key, value in found.items() if value not in (None, ""))
 
 
+def route(record: logging.LogRecord) -> str:
+    """The request or task in which a record was logged, without ids in its path; "" if none."""
+    message: object = record.msg
+    said = message if isinstance(message, dict) else {}
+    found = {**get_contextvars(), **said, **record.__dict__, **dict(context(record))}
+    for name in _ROUTES:
+        value = found.get(name)
+        if type(value) is str and value:
+            method = found.get("method")
+            return mask(f"{method} {value}" if type(method) is str else value)
+    return ""
+
+
 def recognises(record: logging.LogRecord, key: str, value: object) -> bool:
     """Whether a key of `extra` is a framework's own, described by `context` in fewer words.
 
@@ -45,7 +71,7 @@ def recognises(record: logging.LogRecord, key: str, value: object) -> bool:
     """
     if key == "request":
         return is_opaque(type(value))
-    return celery.recognises(record, key)
+    return celery.recognises(record, key) or tracing.recognises(key)
 
 
 def watch_beginnings(begin: Callable[..., None]) -> None:

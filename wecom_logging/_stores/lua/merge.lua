@@ -48,6 +48,7 @@ local function add(entry)
     id, group = new_group(entry)
   end
   arrive(group.t, entry.count, group.n + group.o, entry.wait)
+  if entry.news then hasten(group.t, entry.wait) end
   group.n, group.d = group.n + entry.count, group.d + entry.doubtful
   redis.call('HINCRBY', pending, id .. '|' .. name, string.format('%.0f', entry.count))
   if #entry.samples > 0 then
