@@ -113,6 +113,8 @@ identities = st.builds(
     place=texts,
     template=texts | st.just("varying messages"),
     cause=st.sampled_from(("", "", "c1", "c2")),
+    from_text=st.booleans(),
+    text=st.just("") | texts,
 )
 moments = st.floats(NOW - 90000, NOW) | st.floats()
 counts = st.integers(0, 2000)
@@ -134,6 +136,8 @@ def reports(draw: st.DrawFn) -> Report:
         news=draw(st.booleans()),
         hosts=tuple(draw(st.lists(texts, max_size=3))),
         samples=tuple(draw(st.lists(events, max_size=2))),
+        short_id=draw(st.sampled_from(("", "40871", "40871?"))),
+        left=draw(st.integers(0, 3)),
         earlier=draw(counts),
         earliest=draw(moments),
         last_before=draw(moments),

@@ -396,9 +396,9 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
         logging.config.dictConfig(LOGGING)
         before = set(sys.modules)
         for i in range(90):
-            error = type(f"Kind{i}Error", (Exception,), {})(f"{chr(0x4E00 + i)} of {chr(0x4E00 + i)}")
+            kind = type(f"Kind{i}Error", (Exception,), {})
             try:
-                raise error
+                raise kind(f"{i:b}b of {i:x}x")
             except Exception:
                 log.exception("trouble")
         logging.getLogger().handlers[0].flush()

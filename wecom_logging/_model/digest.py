@@ -42,6 +42,9 @@ class Identity(NamedTuple):
     site: str = ""
     #: It is one of the few groups that its call site may make of values that change.
     changing: bool = False
+    #: The words of its first event: a group has one name in all messages, also in those that
+    #: come when its events are gone.
+    text: str = ""
 
     @property
     def varying(self) -> Identity:
@@ -130,12 +133,11 @@ class Report:
     earlier: int = 0
     earliest: float = 0.0
     last_before: float = 0.0
-    #: The number of the group at its destination, as it is typed; "" unknown.
+    #: Five or six digits to be typed on a phone, with a question mark while nobody else knows
+    #: of them; "" if there are none.
     short_id: str = ""
-    #: Errors of `count` that processes which have ended have left behind.
+    #: Errors of `count` that processes which have ended left to be told.
     left: int = 0
-    #: The words of its first event, kept for when there is no sample: one name for one group.
-    text: str = ""
 
     @property
     def shown_id(self) -> str:

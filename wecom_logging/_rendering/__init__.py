@@ -82,4 +82,4 @@ def _without_logged_text(digest: Digest) -> Digest:
 
 
 def _anonymous(report: Report) -> Report:
-    return replace(report, identity=report.identity._replace(template=""), samples=(), text="")
+    return replace(report, identity=report.identity._replace(template="", text=""), samples=())

@@ -41,6 +41,10 @@ OWN_KEYS = frozenset(
 _MAX_DEPTH = 8
 
 
+#: Characters that are remembered of the first words of a group.
+_FIRST_WORDS = 200
+
+
 class Frame(NamedTuple):
     """One place in a traceback; `line` is 0 and texts are empty where nothing is known."""
 
@@ -150,6 +154,11 @@ class Sample(NamedTuple):
         for failure in self.chain:
             yield from (f"{leaf.type}: {leaf.words}" for leaf in failure.leaves())
             yield failure.words
+
+
+def first_words(event: object) -> str:
+    """What a group is known by that began with this event."""
+    return next(filter(None, read(event).texts), "")[:_FIRST_WORDS]
 
 
 def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:

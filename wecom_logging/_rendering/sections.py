@@ -122,7 +122,7 @@ class Section:
         if self.lead.samples:
             return self.sample.words.strip()
         template = "" if self.varying else of_template(self.lead.identity.template.strip())
-        return self.lead.text.strip() or template
+        return self.lead.identity.text.strip() or template
 
     @cached
     def line(self) -> str:
@@ -133,7 +133,7 @@ class Section:
     @cached
     def name(self) -> str:
         """What a group without an exception is called, the same in all messages."""
-        return self.message if self.varying else self.lead.text.strip() or self.message
+        return self.message if self.varying else self.lead.identity.text.strip() or self.message
 
     @cached
     def value(self) -> str:
@@ -144,12 +144,12 @@ class Section:
     def headline(self) -> str:
         """Type, message and reason as far as they are known and not the same."""
         said = self.type
-        texts = [self.lead.text, *self.sample.texts] if self.type else [self.name]
+        texts = [self.lead.identity.text, *self.sample.texts] if self.type else [self.name]
         if self.sample.chain and not self.type:  # what a text tells of
             failure = self.sample.chain[0]
             texts.append(": ".join(filter(None, (failure.type, failure.words))))
         for text in map(one_line, texts):
-            if text and not contains(said, text):
+            if text and not contains(outline(said), outline(text)):
                 said = f"{said.rstrip(': ')}: {text}" if said else text
         return said
 
