@@ -13,7 +13,7 @@ VERSION_TESTS := $(wildcard tests/processes/test_exit.py tests/processes/test_fo
 
 INSTALL = -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo simulator test bench lint lint-rules lint-format lint-types other-pythons clean
+.PHONY: help demo simulator test bench screenshots lint lint-rules lint-format lint-types other-pythons clean
 .NOTPARALLEL:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test       ruff, mypy and the tests, on every Python from 3.10 on that is here"
 	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
+	@echo "make screenshots  the pictures of the inbox in docs/, made anew (needs chromium)"
 	@echo "make clean      remove what the others have made"
 
 demo: $(VENV)/simulator
@@ -40,6 +41,9 @@ test: $(VENV)/dev
 
 bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+screenshots: $(VENV)/simulator
+	@$(BIN)/python docs/screenshots.py
 
 lint: lint-rules lint-format lint-types
 

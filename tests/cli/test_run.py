@@ -210,7 +210,7 @@ def test_failures_in_a_row_and_recovery(run: Run, app: Simulator) -> None:
     assert "in a row" not in first
     assert "3rd failure in a row" in third
     assert "last success " in third
-    assert recovery.startswith("🟢 import · works again after 3 failures\n")
+    assert recovery.startswith("✅ import · works again after 3 failures\n")
 
 
 def test_a_recovery_that_was_not_delivered_is_told_later(run: Run, app: Simulator) -> None:
@@ -233,7 +233,7 @@ def test_text_and_chinese(run: Run, app: Simulator, monkeypatch: pytest.MonkeyPa
     assert first.msgtype == "text"
     assert first.content.startswith("🔴 备份 prod · 退出码 2\n")
     assert "连续第 2 次失败" in second.content
-    assert recovery.content.startswith("🟢 备份 prod · 失败 2 次后恢复正常\n")
+    assert recovery.content.startswith("✅ 备份 prod · 失败 2 次后恢复正常\n")
 
 
 def test_the_state_is_private_and_small(run: Run, app: Simulator, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def _recovery(name: str, failures: int, handler: WeComHandler) -> Message:
     style = handler._components.style
     words = _WORKS_AGAIN[style.language].format(count=failures, s="s" * (failures != 1))
     program = " ".join(filter(None, (style.app, style.environment)))
-    return Message("text", f"🟢 {neutralise(program)} · {cut_bytes(neutralise(name), 200)} {words}")
+    return Message("text", f"✅ {neutralise(program)} · {cut_bytes(neutralise(name), 200)} {words}")
 
 
 def _announce(message: Message, handler: WeComHandler) -> bool:

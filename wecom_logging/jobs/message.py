@@ -71,7 +71,7 @@ def recovery_message(
     """The all-clear after failures that were told."""
     outcome = _redacted(outcome, options, sender)
     page = _JobMessage(options, sender, outcome)
-    return "\n".join([page.headline("🟢", page.words.works_again(history.owed)), page.facts()])
+    return "\n".join([page.headline("✅", page.words.works_again(history.owed)), page.facts()])
 
 
 class _JobMessage:
