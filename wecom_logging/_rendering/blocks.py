@@ -263,7 +263,9 @@ class _BlockRenderer:
             listed = [f"{n:,} {code(self.pen.place(place, _PLACE))}" for n, place in counted]
             return " · ".join(filter(None, first + listed))
         chain = section.sample.chain
-        syntax = [(chain[0].syntax, 1)] if chain and chain[0].syntax else []
+        parsed = chain[0].syntax if chain else None
+        # "<string>" is no place that anybody could look at
+        syntax = [(parsed, 1)] if parsed and not parsed.path.startswith("<") else []
         callers = section.trace[1:]
         self.frames_left_out = len(callers) > self.detail.callers
         frames = [*syntax, section.trace[0], *callers[: self.detail.callers]]
