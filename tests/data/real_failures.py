@@ -527,7 +527,8 @@ def tame(event: dict[str, Any]) -> dict[str, Any]:
     text = re.sub(r"/srv/tmp\w+", "/srv/shop", text)
     found: dict[str, Any] = json.loads(text)
     for error in found.get("exception", ()):
-        error["frames"] = error["frames"][-8:]
+        frames = error["frames"]
+        error["frames"] = [one for one in frames if not one["library"] or one in frames[-6:]]
     return found
 
 
