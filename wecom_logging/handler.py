@@ -13,6 +13,7 @@ from weakref import finalize
 from wecom_logging._capture import grouping
 from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
 from wecom_logging._capture.once import on_the_way, taken_at
+from wecom_logging._capture.sound import sound
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import Options, read_options
 from wecom_logging._config.validators import level_number
@@ -84,7 +85,9 @@ class WeComHandler(logging.Handler):
         rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
             minute from a robot (document 91770), 30 a minute and 1000 an hour from an
             application to a member (document 90312), and drops the rest in silence.
-        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others".
+        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others". A
+            line of code makes at most ten groups of values that change and a hundred of
+            constant texts; a tenth of all is kept for lines that have none.
         fingerprint: Called with each record; returns what tells groups apart.
         processors: structlog processors, run on each captured event before the redaction.
         redact: True: secrets and personal data; "secrets"; False.
@@ -164,8 +167,16 @@ class WeComHandler(logging.Handler):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "level", "__class__")}
         # Everything that can fail comes before `Handler.__init__`: a half-made handler is
         # called again by `logging.shutdown`, after the message that mattered.
-        options = read_options(arguments)
-        number = level_number(level, "level")
+        self._set_up(read_options(arguments), level_number(level, "level"))
+
+    @classmethod
+    def of(cls, options: Options, level: int = logging.ERROR) -> WeComHandler:
+        """A handler with options that were gathered elsewhere. For our commands alone."""
+        handler = cls.__new__(cls)
+        handler._set_up(options, level)
+        return handler
+
+    def _set_up(self, options: Options, number: int) -> None:
         components = _components(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
@@ -236,8 +247,8 @@ class WeComHandler(logging.Handler):
         try:
             if record.levelno < self.level:
                 return False
-        except TypeError:  # made by hand: a word, or nothing
-            record = grouping.sound(record)
+        except Exception:  # made by hand: a word, or nothing
+            record = sound(record)
             if record.levelno < self.level:
                 return False
         if self.filters:
@@ -278,13 +289,13 @@ class WeComHandler(logging.Handler):
     def _made_sound(self, record: logging.LogRecord) -> Tally:
         """The tally of a record that cannot be told apart as it is."""
         try:
-            record = grouping.sound(record)
+            record = sound(record)
             key = self._fingerprint(record)
             return self._known.get(key) or self._first_seen(key, record)
         except Exception:
             return self._unknown
 
-    def _handle_once(self, record: logging.LogRecord) -> bool:
+    def handle_once(self, record: logging.LogRecord) -> bool:
         """`handle` where a record may come by several ways: who takes it first counts it."""
         taken = taken_at(self._place)
         if record in taken:
@@ -307,7 +318,7 @@ class WeComHandler(logging.Handler):
         if len(ways) > 1:
             taken_at(self._place).add(record)
             for handler in ways:
-                handler.handle = handler._handle_once  # type: ignore[method-assign]
+                handler.handle = handler.handle_once  # type: ignore[method-assign]
 
     def _emit_and_remember(self, record: logging.LogRecord) -> None:
         """`emit` where breadcrumbs are on: also records below the alert level come here."""
@@ -417,7 +428,7 @@ class WeComHandler(logging.Handler):
         try:
             return capture(record, self.formatter)
         except Exception:
-            return capture(grouping.sound(record), self.formatter)
+            return capture(sound(record), self.formatter)
 
     # -- for everybody -----------------------------------------------------------------
 
@@ -447,7 +458,14 @@ class WeComHandler(logging.Handler):
             return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
-    def _flush(self, timeout: float) -> bool:
+    def end_job(self, record: logging.LogRecord) -> None:
+        """The group of a record is over, which is told if a failure was. For `jobs` alone."""
+        key = self._fingerprint(record)
+        tally = self._known.get(key) or self._tallies.add(key, record)
+        if tally.origin.key == key:  # and not beyond `max_groups`
+            self._worker.end(tally)
+
+    def _flush(self, timeout: float, *, job_done: bool = False) -> bool:
         from wecom_logging._runtime import shutdown
 
         worker = self._worker
@@ -459,7 +477,7 @@ class WeComHandler(logging.Handler):
         began = time.monotonic()
         if shutdown.exiting.begun:
             timeout = shutdown.exiting.left(timeout)
-        delivered = worker.wait(worker.request_flush(began + timeout))
+        delivered = worker.wait(worker.request_flush(began + timeout, job_done=job_done))
         if shutdown.exiting.begun:
             shutdown.exiting.waited(time.monotonic() - began)
         return delivered
@@ -470,10 +488,18 @@ class WeComHandler(logging.Handler):
         A handler that is closed and still attached goes on as if it had not been: uvicorn
         and Celery close handlers that they did not make.
         """
+        self._close()
+
+    def close_after_job(self) -> None:
+        """As `close`; what is not due yet is left to the next one who comes to a store that
+        keeps it. For `jobs` alone."""
+        self._close(job_done=True)
+
+    def _close(self, *, job_done: bool = False) -> None:
         if self.enabled:
             from wecom_logging._runtime import shutdown
 
-            delivered = self._flush(self._options.close_timeout)
+            delivered = self._flush(self._options.close_timeout, job_done=job_done)
             self._worker.close()
             if not delivered and shutdown.exiting.begun and not owns_logging_lock():
                 shutdown.declare_lost(self._worker)

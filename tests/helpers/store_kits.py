@@ -53,7 +53,7 @@ class MemoryKit:
 
 
 class SQLiteKit:
-    """Stores of one host, each with its own connection to one file."""
+    """Stores of one host on one file, which those of this process share."""
 
     shared = True
 
@@ -129,6 +129,12 @@ class Client:
         self.store.merge(batch)
         return batch
 
+    def end(self, kind: str) -> None:
+        """Say that a kind of error is over: a job works again."""
+        self._sequence += 1
+        entry = Entry(identity(kind), 0, over=True)
+        self.store.merge(Batch(self.source, self._sequence, (entry,)))
+
     def claim(self, **how: bool) -> Claim:
         """Claim what has to be due by now."""
         claim = self.store.claim(self.source, **how)
@@ -161,7 +167,9 @@ class Client:
 
 
 def identity(kind: str, level: str = "error") -> Identity:
-    return Identity(id=kind, logger="shop", level=level, type=kind, place=f"shop.py {kind}")
+    """One whose kind begins with "job" is over only when somebody says so."""
+    job = kind.startswith("job")
+    return Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}", job=job)
 
 
 def event(text: str) -> Event:

@@ -338,7 +338,8 @@ def check_voice(content: str, items: int) -> None:
     """One marker, and a state word for each group that is shown: nothing logged brings any."""
     assert [char for char in content if char in "🔴🟠🟡🟢🔶✅⚪"] == [content[0]]
     start = r"(?:[>│-] |### |\| )?(?:\*\*)?"
-    words = "|".join(word for labels in LABELS.values() for word in labels.states.values())
+    states = [(*labels.states.values(), labels.recovered) for labels in LABELS.values()]
+    words = "|".join(word for found in states for word in found)
     assert len(re.findall(rf"(?m)^{start}(?:{words})\b", content)) == items
 
 

@@ -14,7 +14,7 @@ from wecom_logging._model.digest import Report
 from wecom_logging._model.schedule import Policy
 from wecom_logging._stores.protocol import Claim, Failure
 
-KINDS = ("A", "B", "C", "D", "E", "F")
+KINDS = ("A", "B", "C", "D", "E", "job")
 OPTIONS = {
     "max_groups": 4,
     "rate_limit": ((6, 60.0), (20, 3600.0)),
@@ -36,10 +36,13 @@ class Incident:
             self.steps.append(self._step(rng))
 
     def _step(self, rng: random.Random) -> tuple[str, tuple[Any, ...]]:
-        step = rng.choice(("log", "log", "log", "wait", "wait", "visit", "visit", "visit", "flush"))
+        steps = ("log", "log", "log", "wait", "wait", "visit", "visit", "visit", "flush", "end")
+        step = rng.choice(steps)
         if step == "log":
             kind, level = rng.choice(KINDS), rng.choice(("error", "error", "error", "critical"))
             return "log", (f"{kind} {level}", level, rng.choice((1, 1, 3, 200)), rng.random() < 0.5)
+        if step == "end":
+            return "end", ("job error",)
         if step == "wait":
             return "wait", (rng.choice((0.5, 2.0, 14.5, 31.5, 61.0, 301.0, 700.0, 7300.0)),)
         ends = ("told", "told", "told", "refused", "unclear", "lost", "died", "strict")
@@ -57,6 +60,8 @@ class Incident:
             place.advance(0.002)  # no two errors at once: which is older would be a matter of taste
             if step == "wait":
                 place.advance(arguments[0])
+            elif step == "end":
+                client.end(*arguments)
             elif step == "log":
                 name, level, count, sampled = arguments
                 samples = (event(f"sample {number}"),) if sampled else ()

@@ -92,6 +92,15 @@ def test_the_last_ones_are_in_the_alert_but_not_those_below_their_level(
     assert "too low" not in message.content
 
 
+def test_a_clock_that_stands_still_takes_no_crumbs(log: logging.Logger) -> None:
+    for i in range(3):
+        record = log.makeRecord("shop", logging.INFO, "a.py", 1, "step %d", (i,), None)
+        record.created = 1.0
+        log.handle(record)
+        log.handle(record)  # by another handler
+    assert texts() == ["step 0", "step 1", "step 2"]
+
+
 def test_errors_are_crumbs_of_the_next_error(log: logging.Logger) -> None:
     log.error("first")
     assert texts() == ["first"]

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import json
 import logging
+import os
+import subprocess
 import sys
 import time
+import traceback
 import uuid
+import warnings
+from asyncio import CancelledError
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
 from decimal import Decimal
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 import pytest
 import structlog
 
-from wecom_logging._capture.capture import capture, complete
+from wecom_logging._capture import exceptions
+from wecom_logging._capture.capture import capture, complete, glimpse
 from wecom_logging._model.serialize import MAX_TEXT, MAX_VALUE
 
 NEEDS_GROUPS = pytest.mark.skipif(sys.version_info < (3, 11), reason="no exception groups")
@@ -127,6 +136,65 @@ def test_a_value_that_holds_itself() -> None:
     loop: dict[str, Any] = {}
     loop["loop"] = loop
     json.dumps(capture(record(loop=loop)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"otelTraceID": "4bf92f35", "otelSpanID": "00f067aa"}, ("4bf92f35", "00f067aa")),
+        ({"dd.trace_id": "7277407061855694839", "dd.span_id": "12"}, ("7277407061855694839", "12")),
+        ({"dd.trace_id": 7277407061855694839}, ("7277407061855694839", None)),
+        ({"otelTraceID": "0", "otelSpanID": "0"}, (None, None)),
+        ({"otelTraceID": "0" * 32}, (None, None)),
+        ({"dd.trace_id": "", "dd.service": "shop"}, (None, None)),
+        ({"trace_id": "0"}, (None, None)),
+        ({"trace_id": "ab12"}, ("ab12", None)),
+    ],
+)
+def test_ids_of_traces_by_the_names_of_others(
+    fields: dict[str, Any], expected: tuple[str | None, str | None]
+) -> None:
+    event = capture(record(**fields))
+    assert (event.get("trace_id"), event.get("span_id")) == expected
+    assert not [key for key in event if key.startswith(("otel", "dd."))]
+
+
+def test_the_current_span_of_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Span:
+        trace_id, span_id = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0xF067AA0BA902B7
+
+        def get_span_context(self) -> Span:
+            return self
+
+    module = ModuleType("opentelemetry.trace")
+    module.get_current_span = Span  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", module)
+    event = capture(record())
+    assert event["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert event["span_id"] == "00f067aa0ba902b7"
+    Span.trace_id = 0
+    assert "trace_id" not in capture(record())
+
+
+def test_fields_of_a_factory_that_was_there_first_are_context() -> None:
+    program = """
+import logging
+before = logging.getLogRecordFactory()
+def factory(*args, **options):
+    made = before(*args, **options)
+    made.tenant = args[0].upper()  # which nobody's None survives
+    return made
+logging.setLogRecordFactory(factory)
+from wecom_logging import WeComHandler
+from wecom_logging.testing import RecordingSender
+sender = RecordingSender()
+logging.getLogger().addHandler(WeComHandler(sender=sender, store="memory"))
+logging.getLogger("shop").error("failed")
+logging.getLogger().handlers[0].flush()
+print(sender.inbox.one().content)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "tenant=SHOP" in done.stdout, done.stderr
 
 
 # -- bounds ----------------------------------------------------------------------------
@@ -286,6 +354,261 @@ def test_a_message_that_repeats_its_traceback_is_the_message_alone() -> None:
     event = complete(capture(record(text, error=raised(ValueError("why")))))
     assert event["event"] == "it failed"
     assert event["exception"][0]["exc_value"] == "why"
+
+
+def test_the_traceback_that_was_given_counts_where_the_exception_has_none() -> None:
+    """As in a failure that Twisted has cleaned."""
+    error = raised(ValueError("why"))
+    made = record()
+    made.exc_info = (ValueError, error, error.__traceback__)
+    error.__traceback__ = None
+    (found,) = complete(capture(made))["exception"]
+    assert found["frames"][-1]["name"] == "raised"
+    assert found["frames"][-1]["line"] == "raise error from cause"
+
+
+def test_the_end_of_what_a_program_has_written() -> None:
+    error = subprocess.CalledProcessError(2, ["pg_dump"], stderr=b"x" * 9000 + b"\xff no space\n")
+    (found,) = capture(record(error=error))["exception"]
+    assert found["stderr"].endswith("x\ufffd no space")
+    assert len(found["stderr"].encode()) <= exceptions.STDERR_BYTES
+    assert found["code"] == "2"
+    assert "stderr" not in capture(record(error=ValueError("x")))["exception"][0]
+
+
+def test_a_pools_exception_goes_on_in_the_other_process() -> None:
+    remote = type("_RemoteTraceback", (Exception,), {})()
+    remote.tb = (
+        '"""\nTraceback (most recent call last):\n  File "/srv/shop/jobs.py", line 4, in crunch\n'
+        '    boom()\nValueError: x\n"""'
+    )
+    (found,) = complete(capture(record(error=raised(ValueError("x"), remote))))["exception"]
+    *ours, last = found["frames"]
+    assert ours[-1]["name"] == "raised"
+    assert (last["filename"], last["lineno"], last["name"]) == ("shop/jobs.py", 4, "crunch")
+    assert (last["line"], last["remote"], last["library"]) == ("boom()", True, False)
+
+
+def test_the_calls_that_led_to_a_record() -> None:
+    made = record()
+    stack = "".join(traceback.format_stack())
+    made.stack_info = f"Stack (most recent call last):\n{stack.rstrip()}"
+    frames = complete(capture(made))["stack_frames"]
+    assert frames[-1]["name"] == "test_the_calls_that_led_to_a_record"
+    assert frames[-1]["line"].startswith("stack = ")
+
+
+def test_a_captured_warning_stands_where_it_was_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[dict[str, Any]] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            events.append(complete(capture(record)))
+
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    keeper, logger = Keeper(), logging.getLogger("py.warnings")
+    logger.addHandler(keeper)
+    logging.captureWarnings(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = logging._showwarning  # type: ignore[attr-defined]
+            warnings.warn("old_api is deprecated", DeprecationWarning, stacklevel=1)
+    finally:
+        logging.captureWarnings(False)
+        logger.removeHandler(keeper)
+    (event,) = events
+    assert event["event"] == "old_api is deprecated"
+    assert event["warning"] == "DeprecationWarning"
+    assert event["pathname"].endswith("test_capture.py")
+    assert "old_api" in Path(__file__).read_text().splitlines()[event["lineno"] - 1]
+
+
+# -- text is never a path ----------------------------------------------------------------
+
+
+def traceback_naming(path: str) -> str:
+    return (
+        f'Traceback (most recent call last):\n  File "{path}", line 1, in x\n'
+        f'  File "{path}", line 1\n    nothing here\nValueError: nothing'
+    )
+
+
+def with_remote(text: str) -> BaseException:
+    remote = type("RemoteTraceback", (Exception,), {})()
+    remote.tb = text
+    error = ValueError("x")
+    error.__cause__ = remote
+    return error
+
+
+NAMING = {
+    "in a message": lambda path: record(f"cannot parse: {traceback_naming(path)}"),
+    "in an argument": lambda path: record("cannot parse: %s", traceback_naming(path)),
+    "in JSON": lambda path: record(json.dumps({"event": "x", "exception": traceback_naming(path)})),
+    "in JSON's frames": lambda path: record(
+        json.dumps({"event": "x", "exception": [{"frames": [{"filename": path, "lineno": 1}]}]})
+    ),
+    "rendered by logging": lambda path: record(exc_text=traceback_naming(path)),
+    "rendered by structlog": lambda path: record(
+        {"event": "x", "exception": traceback_naming(path)}
+    ),
+    "structlog's frames": lambda path: record(
+        {
+            "event": "x",
+            "exception": [{"exc_type": "E", "frames": [{"filename": path, "lineno": 1}]}],
+        }
+    ),
+    "in a stack": lambda path: record(stack_info=traceback_naming(path)),
+    "from another process": lambda path: record(error=with_remote(traceback_naming(path))),
+    "in an exception's text": lambda path: record(error=ValueError(traceback_naming(path))),
+    "of a syntax error": lambda path: record(error=SyntaxError("x", (path, 1, 1, None))),
+    "as the record's own": lambda path: record(pathname=path),
+    "in breadcrumbs": lambda path: record(
+        json.dumps({"event": "x", "breadcrumbs": [{"pathname": path}]})
+    ),
+}
+
+
+@pytest.mark.parametrize("where", NAMING)
+def test_nothing_is_opened_that_a_text_names(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))  # not even below an import root
+    path = tmp_path / "private.conf"
+    path.write_text("code word HORSE-STAPLE\n")
+    touched: list[str] = []
+
+    def watched(module: ModuleType, name: str) -> None:
+        before = getattr(module, name)
+
+        def call(file: Any, *args: Any, **options: Any) -> Any:
+            if str(file).endswith(path.name):
+                touched.append(name)
+            return before(file, *args, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    for module, name in (
+        (os, "open"),
+        (os, "stat"),
+        (os, "lstat"),
+        (io, "open"),
+        (builtins, "open"),
+    ):
+        watched(module, name)
+    event = complete(capture(NAMING[where](str(path))))
+    assert not touched
+    assert "HORSE" not in json.dumps(event)
+
+
+def frame_of(path: Path, source: str = "def fails():\n    raise ValueError\n") -> dict[str, Any]:
+    """The innermost frame of code that was compiled under a name."""
+    scope: dict[str, Any] = {}
+    exec(compile(source, str(path), "exec"), scope)
+    try:
+        scope["fails"]()
+    except ValueError as error:
+        event = complete(capture(record(error=error)))
+    frame: dict[str, Any] = event["exception"][0]["frames"][-1]
+    return frame
+
+
+def test_source_lines_are_of_regular_files_below_an_import_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for folder in (root, elsewhere):
+        folder.mkdir()
+        (folder / "code.py").write_text("def fails():\n    raise ValueError  # here\n")
+    monkeypatch.syspath_prepend(str(root))
+    assert frame_of(root / "code.py")["line"] == "raise ValueError  # here"
+    assert "line" not in frame_of(elsewhere / "code.py")
+    assert "line" not in frame_of(root / ".." / "elsewhere" / "code.py")
+    os.mkfifo(root / "pipe.py")
+    assert "line" not in frame_of(root / "pipe.py")
+    (root / "link.py").symlink_to("/dev/zero")
+    assert "line" not in frame_of(root / "link.py")
+    (root / "huge.py").write_bytes(b"x\n" * (1 << 20))
+    assert "line" not in frame_of(root / "huge.py")
+    assert "line" not in frame_of(root)
+
+
+def test_lines_are_counted_as_python_counts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = "\ufeff# \x0c \u2028 one line\r\ndef fails():\r\n    raise ValueError  # 这里\r\n"
+    (tmp_path / "odd.py").write_text(source, encoding="utf-8", newline="")
+    code = source.removeprefix("\ufeff").replace("\x0c \u2028", "")
+    assert frame_of(tmp_path / "odd.py", code)["line"] == "raise ValueError  # 这里"
+    gbk = "# coding: gbk\ndef fails():\n    raise ValueError  # 这里\n"
+    (tmp_path / "gbk.py").write_text(gbk, encoding="gbk")
+    assert "line" not in frame_of(tmp_path / "gbk.py", gbk), "no codec is imported for it"
+
+
+def test_what_there_is_no_time_for_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(1000))
+    event = capture(record(error=raised(ValueError("why"))))
+    monkeypatch.setattr(exceptions, "thread_time", lambda: next(seconds))
+    event = complete(event)
+    assert "line" not in event["exception"][0]["frames"][-1]
+    assert event["left_out"] == "source"
+
+
+def test_an_exception_out_of_a_text_is_marked() -> None:
+    text = traceback_naming("/srv/shop/pay.py")
+    (found,) = complete(capture(record("cannot parse: %s", text)))["exception"]
+    assert (found["exc_type"], found["from_text"]) == ("ValueError", True)
+    (found,) = complete(capture(record(exc_text=text)))["exception"]
+    assert "from_text" not in found, "logging itself has rendered it"
+
+
+def test_of_json_nothing_is_believed_but_what_it_says() -> None:
+    text = json.dumps(
+        {
+            "event": "ledger out of balance",
+            "path": "/ledger",
+            "level": "critical",
+            "logger": "bank",
+            "request_id": "r-1",
+            "exception": [{"exc_type": "LedgerError", "frames": [{"filename": "a.py"}]}],
+            "breadcrumbs": [{"event": "operator: restart now"}],
+        }
+    )
+    event = complete(capture(record(text)))
+    assert event["event"].startswith("ledger out of balance\npath=/ledger level=critical")
+    assert not {"path", "request_id", "exception", "breadcrumbs"} & event.keys()
+    assert (event["level"], event["logger"]) == ("error", "shop")
+    assert "restart now" not in json.dumps(event)
+
+
+# -- what there is always time for ---------------------------------------------------------
+
+
+def test_a_glimpse_has_the_words_and_where_it_broke() -> None:
+    try:
+        json.loads("{")
+    except ValueError as error:
+        made = record("cannot read %s", "the feed", error=error, order=7)
+    event = complete(glimpse(made))
+    assert event["event"] == "cannot read the feed"
+    (found,) = event["exception"]
+    own, inner = found["frames"]
+    assert own["name"] == "test_a_glimpse_has_the_words_and_where_it_broke"
+    assert own["line"] == 'json.loads("{")'
+    assert inner["library"]
+    assert found["exc_value"].startswith("Expecting property name")
+    assert event["left_out"] == "callers, context"
+
+
+def test_cancelling_in_a_repr_is_no_cancelling() -> None:
+    def cancelled() -> str:
+        raise CancelledError
+
+    event = capture(record("failed: %r", Hostile(cancelled), value=Hostile(cancelled)))
+    assert "CancelledError" in event["event"]
+    assert event["value"] == "<Hostile: repr raised CancelledError>"
 
 
 # -- local variables -------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import subprocess
 import traceback
 from collections.abc import Callable, Iterable
@@ -16,8 +17,10 @@ import pytest
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
+from wecom_logging._capture.codes import code_of
 from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint, mask
 from wecom_logging._capture.identity import identify
+from wecom_logging._capture.variety import MAX_CONSTANT, MAX_VARIANTS, site_of
 
 Watch = Callable[..., Watched]
 
@@ -314,6 +317,7 @@ class Response:
         (Refused(code=True), ""),
         (Refused(code="two words"), ""),
         (Refused(code="x" * 33), ""),
+        (Refused(code="SplxlOBeZQQYbYS6WxSbIA"), ""),
         (Refused(code=10**5000), ""),
         (Refused(code=None, response=None), ""),
         (Refused(response={"Error": "none"}), ""),
@@ -322,7 +326,7 @@ class Response:
     ids=repr,
 )
 def test_the_code_of_an_exception(error: BaseException, code: str) -> None:
-    assert grouping.code_of(error) == code
+    assert code_of(error) == code
 
 
 def test_no_code_of_the_application_runs_for_a_code() -> None:
@@ -340,7 +344,7 @@ def test_no_code_of_the_application_runs_for_a_code() -> None:
             Trap.ran = True
             return super().__getattribute__(name)
 
-    assert grouping.code_of(Trap("x")) == ""
+    assert code_of(Trap("x")) == ""
     assert not Trap.ran
 
 
@@ -374,7 +378,7 @@ def test_beyond_the_allowance_an_exception_has_no_code(watch: Watch) -> None:
             raise Refused(code=code)
         except Refused:
             w.log.exception("failed")
-    assert sorted(w.counts()) == [1] * grouping.MAX_VARIANTS + [10]
+    assert sorted(w.counts()) == [1] * MAX_VARIANTS + [10]
 
 
 def fails() -> None:
@@ -480,7 +484,8 @@ def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
     ours = [record("bad", exc_info=caught(f)) for f in (orders, stock)]
     assert key_of(ours[0]) != key_of(ours[1])
     places = [identify(GroupSeed(each, key_of(each))).place for each in ours]
-    assert [place.rpartition(".")[2] for place in places] == ["orders", "stock"]
+    # With the names around them since Python 3.11.
+    assert [place.replace(" ", ".").rpartition(".")[2] for place in places] == ["orders", "stock"]
 
 
 # -- the tally -----------------------------------------------------------------------------
@@ -506,7 +511,7 @@ def test_max_groups_are_told_apart_and_the_rest_are_others() -> None:
 def test_varying_messages_beyond_max_groups_are_others_too() -> None:
     tallies = Tallies(3)
     for line in range(20):
-        for _ in range(grouping.MAX_VARIANTS + 2):
+        for _ in range(MAX_VARIANTS + 2):
             each = record("always the same", lineno=line)
             key = fingerprint(each)
             if key not in tallies.known:
@@ -517,7 +522,7 @@ def test_varying_messages_beyond_max_groups_are_others_too() -> None:
 def test_a_call_site_is_not_varying_because_there_was_no_room() -> None:
     tallies = Tallies(1)
     tallies.add(("a group",), record("x"))
-    for _ in range(grouping.MAX_VARIANTS + 2):
+    for _ in range(MAX_VARIANTS + 2):
         each = record("always the same")
         crowd = tallies.add(fingerprint(each), each)
     del tallies.known[("a group",)]
@@ -538,7 +543,7 @@ def test_a_call_site_with_ever_new_texts_becomes_one_group() -> None:
     tallies = Tallies(1000)
     found = [record(f"cannot open {chr(97 + i // 26) + chr(97 + i % 26)}") for i in range(50)]
     seen = {id(tallies.add(fingerprint(each), each)) for each in found}
-    assert len(seen) == grouping.MAX_VARIANTS + 1
+    assert len(seen) == MAX_VARIANTS + 1
 
 
 def made(tallies: Tallies, records: Iterable[logging.LogRecord]) -> list[Tally]:
@@ -574,7 +579,7 @@ def letters(i: int) -> str:
 def test_one_call_site_makes_ten_groups_of_changing_values(kind: str) -> None:
     tallies = Tallies(1000)
     found = made(tallies, map(VARYING_KINDS[kind], range(200)))
-    assert len(set(map(id, found))) == grouping.MAX_VARIANTS + 1
+    assert len(set(map(id, found))) == MAX_VARIANTS + 1
     assert found[-1].origin.is_crowd
     assert identify(found[-1].origin).template == grouping.VARYING
 
@@ -584,9 +589,18 @@ def test_texts_that_are_constant_have_a_larger_allowance() -> None:
     tallies = Tallies(1000)
     texts = [f"failure {letters(i)}" for i in range(150)]
     first = made(tallies, map(record, texts))
-    assert len(set(map(id, first))) == grouping.MAX_VARIANTS + 1
+    assert len(set(map(id, first))) == MAX_VARIANTS + 1
     again = made(tallies, map(record, (text for text in texts for _ in range(2))))
-    assert len(set(map(id, again))) == grouping.MAX_VARIANTS + grouping.MAX_CONSTANT + 1
+    assert len(set(map(id, again))) == MAX_VARIANTS + MAX_CONSTANT + 1
+
+
+def test_the_call_site_of_structlog_is_who_has_called_it() -> None:
+    """A logger made before `structlog.configure` reports one and the same for every event."""
+    found = record({"event": "x"}, pathname=f"/x{os.sep}structlog{os.sep}_base.py", lineno=1)
+    one = site_of(found)
+    other = site_of(found)
+    assert one[2] == other[2] == __file__
+    assert other[3] == one[3] + 1
 
 
 def test_a_tenth_of_the_groups_is_kept_for_call_sites_that_have_none() -> None:
@@ -737,6 +751,34 @@ def test_max_groups_plus_one_is_told_as_others(watch: Watch) -> None:
         w.log.error("failed", extra={"fingerprint": i})
     assert sorted(w.counts()) == [1] * 5 + [7]
     assert "others ×7" in w.told()
+
+
+def test_silent_groups_of_a_call_site_make_room_for_its_new_ones(watch: Watch) -> None:
+    w = watch(quiet_after=0.01, rate_limit=[[1000, 60]])
+
+    def report(text: str) -> None:
+        w.log.error(text)
+
+    for i in range(20):
+        report(f"failure {letters(i)}")
+    assert w.flush()
+
+    def is_a_kind_of_its_own() -> bool:
+        report("the disk is full")
+        assert w.flush()
+        return "**NEW** the disk is full" in w.sender.messages[-1].content
+
+    eventually(is_a_kind_of_its_own)
+    assert balanced(w.stats)
+
+
+def test_codes_are_told_apart_in_whatever_order_they_come() -> None:
+    texts = [
+        f"{code} in order {order} (HTTP {code})" for order in (1, 2) for code in (200, 404, 500)
+    ]
+    templates = [grouping.template_of(text) for text in texts]
+    assert templates[:3] == templates[3:]
+    assert len(set(templates)) == 3
 
 
 def tallies_in_memory() -> int:

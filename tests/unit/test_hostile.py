@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,6 +205,65 @@ def test_any_exc_info_is_told(exc_info: Any, watch: Watch) -> None:
     w.handler.handle(
         logging.makeLogRecord({"name": "shop", "levelno": 40, "msg": "m", "exc_info": exc_info})
     )
+    assert w.counts() == [1]
+
+
+class NoString(str):
+    """A string that is none wherever it is used."""
+
+    def __str__(self) -> str:
+        raise ValueError("no string")
+
+    startswith = partition = endswith = split = encode = __str__  # type: ignore[assignment]
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "nothing at all": {},
+    "a level that is a word": {"levelno": "ERROR", "msg": "m"},
+    "a level that is a number as a word": {"levelno": "40", "msg": "m"},
+    "a level that is no level": {"levelno": object(), "msg": "m"},
+    "no name": {"levelno": 40, "name": None},
+    "a name that is no string": {"levelno": 40, "name": NoString("evil")},
+    "a name that is a list": {"levelno": 40, "name": ["shop"]},
+    "a path that is no string": {"levelno": 40, "pathname": NoString("/evil")},
+    "a path that is a path": {"levelno": 40, "pathname": Path("/srv/shop.py")},
+    "a line that is a word": {"levelno": 40, "lineno": "seven"},
+    "a line that is a list": {"levelno": 40, "lineno": [7]},
+    "arguments that are a list": {"levelno": 40, "msg": "%s", "args": [1]},
+    "arguments that are a number": {"levelno": 40, "msg": "%s", "args": 7},
+    "a time that is a word": {"levelno": 40, "created": "noon"},
+    "an exception's text that is none": {"levelno": 40, "exc_text": 7},
+    "a stack that is none": {"levelno": 40, "stack_info": ["x"]},
+    "a level's name that is none": {"levelno": 40, "levelname": None},
+    "a traceback that is none": {"levelno": 40, "exc_info": (ValueError, ValueError("x"), "tb")},
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_a_record_with_odd_attributes_is_counted(case: str, watch: Watch) -> None:
+    w = watch()
+    for _ in range(3):
+        w.handler.handle(logging.makeLogRecord(ODD[case]))
+    w.log.error("another")
+    assert sum(w.counts()) == 4
+    assert "another" in w.told()
+    assert w.stats.reported == w.stats.seen == 4
+
+
+@pytest.mark.parametrize("name", sorted(logging.makeLogRecord({}).__dict__))
+def test_a_record_that_lacks_an_attribute_is_counted(name: str, watch: Watch) -> None:
+    w = watch()
+    fields = {"name": "shop", "levelno": 40, "levelname": "ERROR", "msg": "m"}
+    record = logging.makeLogRecord(fields)
+    del record.__dict__[name]
+    w.handler.handle(record)
+    assert w.counts() == [1]
+
+
+def test_a_level_that_is_a_word_is_compared_as_a_level(watch: Watch) -> None:
+    w = watch("ERROR")
+    assert not w.handler.handle(logging.makeLogRecord({"levelno": "WARNING", "msg": "m"}))
+    assert w.handler.handle(logging.makeLogRecord({"levelno": "CRITICAL", "msg": "m"}))
     assert w.counts() == [1]
 
 

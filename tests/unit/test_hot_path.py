@@ -23,8 +23,8 @@ import pytest
 import wecom_logging
 from tests.helpers.support import PATIENCE
 from wecom_logging import WeComHandler
-from wecom_logging._capture.capture import capture
-from wecom_logging._capture.grouping import fingerprint, mask
+from wecom_logging._capture.capture import capture, complete, said
+from wecom_logging._capture.grouping import fingerprint, learn, mask
 from wecom_logging._senders.protocol import Limits, Message
 
 PACKAGE = str(Path(wecom_logging.__file__).parent)
@@ -177,6 +177,15 @@ HOSTILE = {
     "a traceback of spaces": TRACEBACK + " " * LONG,
     "a traceback of dots": TRACEBACK + "a." * (LONG // 2),
     "a traceback of quotes": TRACEBACK + 'File "' * (LONG // 6),
+    "frames": TRACEBACK + '  File "a.py", line 1, in f\n    x\n' * (LONG // 34),
+    "almost frames": '  File "' * (LONG // 8),
+    "almost codes": "exit " * (LONG // 5),
+    "almost a prefix": "2026-01-01 10:00:00 " + "[x] " * (LONG // 4),
+    "names": "user=" * (LONG // 5),
+    "Chinese names": "用户张" * (LONG // 3),
+    "almost e-mails": "a@" * (LONG // 2),
+    "almost files": "a." * (LONG // 2),
+    "slashes": "/" * LONG,
     "a traceback last": "x" * LONG + TRACEBACK + '  File "a.py", line 1, in f\nValueError: x',
 }
 
@@ -188,6 +197,11 @@ def test_a_call_is_bounded_whatever_is_logged(what: str) -> None:
         new = record({"msg": text})
         assert seconds(lambda new=new: fingerprint(new)) < 0.05
         assert seconds(lambda new=new: capture(new)) < 0.1
+        assert seconds(lambda new=new: said(new)) < 0.01
+        argument = record({"msg": "it failed: %s", "args": (text,)})
+        learn(argument)
+        assert seconds(lambda argument=argument: fingerprint(argument)) < 0.01
+        assert seconds(lambda argument=argument: complete(capture(argument))) < 0.1
         assert seconds(lambda text=text: mask(text)) < 0.01
         event = record({"msg": {"event": text}})
         assert seconds(lambda event=event: fingerprint(event)) < 0.05

@@ -21,25 +21,26 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
+from wecom_logging._capture.codes import args_of, code_of
 from wecom_logging._capture.grouping import (
     JSON_TRACEBACKS,
-    args_of,
     arguments,
-    as_text,
     chain,
-    code_of,
     find_error,
     json_message,
-    warned_by,
 )
+from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import mask
+from wecom_logging._capture.variety import warned_by
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
+from wecom_logging._model.text import cut_bytes
 from wecom_logging.contrib import django, tracing
 
 #: Bytes of what is captured when there is time for little, and exceptions of a chain that are
 #: looked at for what they say.
 GLIMPSE_BYTES = 8192
+SHORT_BYTES = 1000
 SAID_CAUSES = 3
 
 _TRACEBACK = "Traceback (most recent call last)"
@@ -160,6 +161,12 @@ def _head(
     return event
 
 
+_HEAD = (
+    "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process",
+    "thread_name", "warning",
+)  # fmt: skip
+
+
 def _given_traceback(record: logging.LogRecord) -> TracebackType | None:
     return record.exc_info[2] if record.exc_info else None
 
@@ -200,7 +207,7 @@ def _spoken(message: str) -> str:
         for key, value in islice(fields.items(), MAX_ITEMS)
         if key not in JSON_TRACEBACKS and isinstance(value, (str, int, float))
     ]
-    return "\n".join(filter(None, (" ".join([text, *words]), trace)))
+    return "\n".join(filter(None, (text, " ".join(words), trace)))
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
@@ -325,13 +332,25 @@ def _part_from_traceback(event: Event) -> None:
         event["exception"] = [{**exceptions.from_text(found + rest), "from_text": True}]
 
 
+def in_short(event: Event) -> Event:
+    """A captured event without all that takes time to redact: what it says and where it broke."""
+    short = {key: event[key] for key in _HEAD if key in event}
+    short["event"] = cut_bytes(as_text(short.get("event")), SHORT_BYTES)
+    errors = event.get("exception")
+    if isinstance(errors, str):
+        short["exception"] = cut_bytes(errors[-SHORT_BYTES:], SHORT_BYTES)
+    elif isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        error = {key: errors[0].get(key) for key in ("exc_type", "exc_value", "code", "is_cause")}
+        error["exc_value"] = cut_bytes(as_text(error["exc_value"]), SHORT_BYTES)
+        frames = errors[0].get("frames")
+        error["frames"] = frames[-2:] if isinstance(frames, list) else []
+        short["exception"] = [error]
+    short["left_out"] = "all but the words"
+    return short
+
+
 def _moment(created: Any) -> str:
     try:
         return datetime.fromtimestamp(created, timezone.utc).isoformat()
     except Exception:  # a record made by hand, which may hold anything
         return datetime.now(timezone.utc).isoformat()
-
-
-def preload() -> None:
-    """Have imported now what would be imported on the worker's thread."""
-    exceptions.preload()

@@ -5,13 +5,12 @@ A file is only ever opened for a frame that has run. A path that stands in a tex
 
 from __future__ import annotations
 
-import io
+import codecs
 import linecache
 import os
 import stat
 import sys
-import tokenize
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -136,18 +135,20 @@ def source_line(filename: str, lineno: int) -> str:
     """
     try:
         lines = _typed_lines(filename) or _file_lines(filename)
-        return lines[lineno - 1].strip()[:500] if 0 < lineno <= len(lines) else ""
+        line = lines[lineno - 1] if 0 < lineno <= len(lines) else ""
+        # Of another encoding there is no line: looking for a codec would be an import.
+        return (line if isinstance(line, str) else line.decode()).strip()[:500]
     except Exception:
-        return ""  # a file that cannot be decoded is no reason to lose an alert
+        return ""  # a file that cannot be read is no reason to lose an alert
 
 
-def _typed_lines(filename: str) -> list[str]:
+def _typed_lines(filename: str) -> Sequence[str]:
     """The cells of a notebook, which are kept in memory."""
     entry = linecache.cache.get(filename)
     return entry[2] if entry and len(entry) == 4 and entry[1] is None else []
 
 
-def _file_lines(filename: str) -> list[str]:
+def _file_lines(filename: str) -> Sequence[bytes]:
     path = os.path.abspath(filename)
     if filename.startswith("<") or not (path.startswith(_STDLIB) or _root_of(path)):
         return []
@@ -158,12 +159,10 @@ def _file_lines(filename: str) -> list[str]:
 
 
 @lru_cache(maxsize=16)
-def _read_lines(path: str, changed: int) -> list[str]:
+def _read_lines(path: str, changed: int) -> Sequence[bytes]:
     # Without blocking, and looked at again: it may have become a pipe since.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return []
-        data = file.read(_MAX_SOURCE)
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    return data.decode(encoding, "replace").splitlines()
+        return file.read(_MAX_SOURCE).removeprefix(codecs.BOM_UTF8).splitlines()

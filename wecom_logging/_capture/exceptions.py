@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
-from time import perf_counter
+from time import thread_time
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -21,15 +20,9 @@ from wecom_logging._capture.code_location import (
     is_library_by_name,
     source_line,
 )
-from wecom_logging._capture.grouping import (
-    EXCEPTION_GROUPS,
-    TextFrame,
-    chain,
-    code_of,
-    fields_of,
-    remote_traceback,
-    text_traceback,
-)
+from wecom_logging._capture.codes import code_of, remote_traceback
+from wecom_logging._capture.grouping import EXCEPTION_GROUPS, TextFrame, chain, text_traceback
+from wecom_logging._capture.sound import fields_of
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
@@ -48,9 +41,9 @@ MAX_NESTING = 5
 MAX_NOTES = 5
 
 #: What is kept of the output of a program that failed: its end.
-STDERR_BYTES = 2000
+STDERR_BYTES = 3000
 
-#: Seconds that looking for source lines may take for one event.
+#: Seconds of computing that looking for source lines may take for one event.
 _MAX_SECONDS = 0.02
 
 #: Local variables: of so many innermost frames of the application's own, so many of each,
@@ -153,11 +146,13 @@ def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict
 def _stderr(error: BaseException, limits: CaptureLimits) -> str:
     """The end of what a program that failed has written (`CalledProcessError`)."""
     written = fields_of(error).get("stderr")
-    if type(written) is bytes:
-        written = written[-4 * STDERR_BYTES :].decode("utf-8", "replace")
-    if type(written) is not str:
+    if type(written) is str:
+        written = written[-STDERR_BYTES:].encode("utf-8", "replace")
+    if type(written) is not bytes:
         return ""
-    return limits.take(written.strip()[-STDERR_BYTES:], STDERR_BYTES)
+    # What cannot be decoded becomes three bytes long.
+    end = written.strip()[-STDERR_BYTES // 3 :].decode("utf-8", "replace")
+    return limits.take(end.lstrip("\ufffd"), STDERR_BYTES)
 
 
 def spoken(error: object) -> str:
@@ -306,12 +301,12 @@ class Lines:
     """Looks up source lines, within the time that one event may take."""
 
     def __init__(self) -> None:
-        self._deadline = perf_counter() + _MAX_SECONDS
+        self._deadline = thread_time() + _MAX_SECONDS
         #: There was no time for all of them.
         self.left_out = False
 
     def look_up(self, filename: str, lineno: int) -> str:
-        if perf_counter() > self._deadline:
+        if thread_time() > self._deadline:
             self.left_out = True
             return ""
         return source_line(filename, lineno)
@@ -354,9 +349,3 @@ def _foreign_frame(frame: Any) -> Any:
         return frame
     library = is_library_by_name(filename)
     return {**frame, "filename": below_root_by_name(filename), "library": library}
-
-
-def preload() -> None:
-    """Have imported now what would be imported on the worker's thread (3.13)."""
-    traceback.extract_stack(limit=1)
-    source_line(__file__, 1)

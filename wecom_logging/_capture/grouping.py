@@ -1,7 +1,8 @@
 """Which errors are the same error: the fingerprint of a record, and its tally.
 
-Everything above `GroupSeed` runs in the line that logs, for every record: it reads what is
-there, runs no code of the application, and remembers what can be remembered.
+`fingerprint` runs in the line that logs, for every record: it reads what is there, runs no code
+of the application, and remembers what can be remembered. Everything else runs for kinds that are
+not known, and for the first errors of a group after each message.
 """
 
 from __future__ import annotations
@@ -9,18 +10,30 @@ from __future__ import annotations
 import builtins
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
+from wecom_logging._capture.codes import code_of, remote_traceback
+from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import HEAD as HEAD
 from wecom_logging._capture.template import TAIL as TAIL
-from wecom_logging._capture.template import WHOLE, mask, may_have_code
+from wecom_logging._capture.template import WHOLE, code_spans, mask
+from wecom_logging._capture.variety import (
+    MAX_CONSTANT,
+    MAX_VARIANTS,
+    WARNINGS,
+    Site,
+    Variety,
+    site_of,
+    text_of,
+    warned_by,
+)
+from wecom_logging._capture.variety import Key as Key
 from wecom_logging._model.digest import OTHERS, Identity, type_name
 from wecom_logging._model.digest import VARYING as VARYING
 
@@ -32,15 +45,7 @@ MAX_TRACEBACK = 4096
 #: Exceptions looked at along a chain. A chain can be a loop.
 MAX_CHAIN = 10
 
-#: Groups that one call site may make: of values that change, of texts that are constant (the
-#: same object as before), of types of exceptions in one place.
-MAX_VARIANTS = 10
-MAX_CONSTANT = 100
-
-#: Logger, level and call site, then what is known of the error: five or six parts. Three
-#: parts are a fingerprint of the application's own, one part is what is beyond `max_groups`.
-Key = tuple[Any, ...]
-Site = tuple[Any, ...]
+#: What is beyond `max_groups`.
 OVERFLOW: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
 
@@ -51,6 +56,13 @@ class _Overflow:
 
 OVERFLOW = _Overflow()
 
+
+class Job(NamedTuple):
+    """The fingerprint of a job's failures, whatever they are."""
+
+    name: str
+
+
 _TRACEBACK = "Traceback (most recent call last)"
 _FRAME = '  File "'
 _TEXT_FRAME = re.compile(
@@ -60,7 +72,7 @@ _TEXT_FRAME = re.compile(
 )
 _TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)")
 
-#: A type of exception, with its code or with the place where it failed in another process.
+#: A type of exception, with its code or with the place where it failed in another process
 #: (path and function, with a NUL between them).
 Coded = tuple[type, str]
 
@@ -69,17 +81,19 @@ TextFrame = tuple[str, int, str, str]
 
 #: Templates of messages seen lately, so that few are masked (2 µs): of those without digits
 #: by the message, of the others by its shape, in which each digit is a zero. All digits are
-#: masked, so messages of one shape have one template. Messages that are different every
-#: time must not fill the memory.
+#: masked, so messages of one shape have one template, unless some of them are a code: then
+#: it is known where those stand. Messages that are different every time must not fill the
+#: memory.
 _MAX_TEMPLATES = 1000
 _constants: dict[str, str] = {}
-_shapes: dict[bytes, str] = {}
+_shapes: dict[bytes, str | tuple[slice, ...]] = {}
+_coded_shapes: dict[tuple[Any, ...], str] = {}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 #: Between two messages: errors of a group that are looked at, and of those the ones that say
 #: something new and are captured at once.
 LOOKS, TURNS = 100, 3
-MAX_SEEN = 200
+MAX_SEEN = 64
 
 #: What is not told apart is news because of a new text so often in so many seconds.
 NEWS, NEWS_SECONDS = 10, 3600.0
@@ -248,7 +262,7 @@ def _of_arguments(record: logging.LogRecord, message: str) -> Key:
     if error is not None:
         return (*site, _types(error), _place(error.__traceback__))
     for argument in arguments(record):
-        if type(argument) is str and record.name == _WARNINGS:  # before 3.11
+        if type(argument) is str and record.name == WARNINGS:  # before 3.11
             return (*site, template_of(argument))
         if type(argument) is str and (found := _traced(argument)) is not None:
             return (*site, found._replace(template=message[:WHOLE]))
@@ -261,7 +275,7 @@ def learn(record: logging.LogRecord) -> bool:
     message = record.msg
     learnt = False
     if record.args and type(message) is str and message not in _TELLING:
-        learnt = record.name == _WARNINGS or any(map(_tells, arguments(record)))
+        learnt = record.name == WARNINGS or any(map(_tells, arguments(record)))
         if learnt and len(message) < MAX_TEXT:
             _learn(_TELLING, message)
     error = find_error(record)
@@ -393,69 +407,6 @@ def _remote_place(text: str) -> str:
     return f"{own[-1][0]}\0{own[-1][2]}" if own else ""
 
 
-def fields_of(value: object) -> dict[str, Any]:
-    """The attributes that an object holds itself: no code of the application runs."""
-    try:
-        if issubclass(type(value), BaseException):
-            found = _FIELDS(value)
-        else:
-            found = object.__getattribute__(value, "__dict__")
-    except Exception:
-        return {}
-    return found if type(found) is dict else {}
-
-
-def args_of(error: BaseException) -> tuple[Any, ...]:
-    """What an exception was made with, likewise."""
-    found = _ARGS(error)
-    return found if type(found) is tuple else ()
-
-
-_ARGS = BaseException.__dict__["args"].__get__
-_FIELDS = BaseException.__dict__["__dict__"].__get__
-_ERRNO = OSError.__dict__["errno"].__get__
-_CODE_NAMES = (
-    "errno", "status_code", "code", "status", "pgcode", "sqlstate", "returncode", "exit_code",
-)  # fmt: skip
-_CODE = re.compile(r"[\w.-]{1,32}", re.ASCII)
-_NUMBERED = ("pymysql", "MySQLdb")
-
-
-def code_of(error: BaseException) -> str:
-    """The code of an exception: errno, status of HTTP, SQLSTATE, that of a service; "" if none."""
-    fields = fields_of(error)
-    values = [fields[name] for name in _CODE_NAMES if name in fields]
-    if issubclass(type(error), OSError):
-        values.insert(0, _ERRNO(error))
-    response = fields.get("response")
-    if type(response) is dict:  # botocore's
-        said = response.get("Error")
-        values.append(said.get("Code") if type(said) is dict else None)
-    elif response is not None:
-        values.append(fields_of(response).get("status_code"))
-    if type(error).__module__.partition(".")[0] in _NUMBERED:
-        values.extend(args_of(error)[:1])
-    return next(filter(None, map(_code, values)), "")
-
-
-def _code(value: object) -> str:
-    kind = type(value)
-    if issubclass(kind, int) and kind is not bool:
-        number = int.__add__(value, 0)  # type: ignore[operator]
-        return str(number) if number.bit_length() <= 64 else ""
-    if kind is str and _CODE.fullmatch(value):  # type: ignore[call-overload]
-        return value  # type: ignore[return-value]
-    return ""
-
-
-def remote_traceback(error: BaseException) -> str:
-    """The traceback that a pool's exception has brought from another process, as its cause."""
-    if not type(error).__name__.endswith("RemoteTraceback"):
-        return ""
-    text = fields_of(error).get("tb")
-    return text[-MAX_TEXT:] if type(text) is str else ""
-
-
 def _part_types(error: BaseException) -> list[type]:
     """The first few types inside an exception group, which by itself says nothing."""
     parts = getattr(error, "exceptions", ())
@@ -510,16 +461,22 @@ def _template_of_unseen(message: str) -> Hashable:
         return _structure(message) or mask(message)
     shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
     template = _shapes.get(shape)
-    if template is None:
+    if type(template) is tuple:  # some digits are a code: they are part of what it is known by
+        spans = template
+        coded = (shape, *[message[span] for span in spans])
+        template = _coded_shapes.get(coded)
+        if template is None:
+            template = mask(message)
+            _remember(_coded_shapes, coded, template)
+    elif template is None:
         structure = _structure(message)
         if structure is not None:
             return structure
         template = mask(message)
-        # A code keeps its digits: then the shape does not say which template it is.
-        if b"0" in shape and not may_have_code(message.lower()):
-            _remember(_shapes, shape, template)
-        else:
+        if b"0" not in shape:
             _remember(_constants, message, template)
+        else:
+            _remember(_shapes, shape, code_spans(message) or template)
     return template
 
 
@@ -536,7 +493,7 @@ def _structure(message: str) -> Hashable | None:
     return None
 
 
-def _remember(cache: dict[Any, str], key: str | bytes, template: str) -> None:
+def _remember(cache: dict[Any, Any], key: Hashable, template: Hashable) -> None:
     if len(cache) >= _MAX_TEMPLATES:
         cache.clear()
     cache[key] = template
@@ -617,35 +574,6 @@ def text_traceback(text: str) -> tuple[str, list[TextFrame]]:
     return "", frames
 
 
-class Variety:
-    """The groups that one call site has made, by what makes them different."""
-
-    __slots__ = ("changing", "constant", "logger", "others", "texts")
-
-    def __init__(self, logger: str) -> None:
-        self.logger = logger
-        self.changing: set[Key] = set()
-        self.constant: set[Key] = set()
-        self.others: set[Key] = set()
-        #: Texts that found no place, by `id`, and their keys: one that comes again is constant.
-        self.texts: dict[int, tuple[str, Key]] = {}
-
-    @property
-    def groups(self) -> int:
-        return len(self.changing) + len(self.constant) + len(self.others)
-
-    def is_constant(self, text: object, key: Key) -> bool:
-        """Whether a text is the same object as before, which no f-string is, and is all that
-        makes the group."""
-        if type(text) is not str or len(text) > WHOLE:
-            return False
-        if len(self.texts) >= MAX_CONSTANT:
-            self.texts.clear()
-        before = self.texts.get(id(text))
-        self.texts[id(text)] = (text, key)
-        return before is not None and before[0] is text and before[1] == key
-
-
 class Tallies:
     """The tallies of one handler, bounded, and no call site takes what others need.
 
@@ -656,10 +584,12 @@ class Tallies:
         self.max_groups = max_groups
         self.known: dict[Key, Tally] = {}
         self._sites: dict[Site, Variety] = {}
+        #: Call sites that have wanted more groups than they may make.
+        self._crowded: set[Site] = set()
 
     def add(self, key: Key, record: logging.LogRecord) -> Tally:
         """The tally for a key that is not known: a new one, or that of a crowd."""
-        site = _site(record)
+        site = site_of(record)
         variety = self._sites.get(site) or Variety(record.name)
         key, allowance = self._allowed(key, record, variety)
         if (tally := self.known.get(key)) is not None:
@@ -689,7 +619,7 @@ class Tallies:
     def come_again(self, tally: Tally, record: logging.LogRecord) -> None:
         """Another error of a group: a text that is the same object as before is constant."""
         origin = tally.origin
-        if origin.text is not None and origin.text is _text_of(record):
+        if origin.text is not None and origin.text is text_of(record):
             origin.text = None
             variety = self._sites.get(origin.site)
             if variety is not None and origin.key in variety.changing:
@@ -703,6 +633,8 @@ class Tallies:
         """The key that a record may have, and what it is counted against."""
         # Beyond its allowance this runs for every error of a call site.
         is_changing = len(variety.changing) < MAX_VARIANTS
+        if isinstance(key[-1], Job):  # as many as the program has
+            return key, variety.others
         if len(key) == 6:
             bare = (*key[:4], _without_codes(key[4]), key[5])
             if bare != key and is_changing:
@@ -710,75 +642,42 @@ class Tallies:
             here = sum(each[5] == key[5] for each in tuple(variety.others) if len(each) == 6)
             if here < MAX_CONSTANT or bare in self.known:
                 return bare, variety.others
-        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(_text_of(record), key):
+        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(text_of(record), key):
             return key, variety.constant
         elif is_changing:
             return key, variety.changing
-        return (variety.logger, *_site(record)[1:4], OVERFLOW), variety.others
+        site = site_of(record)
+        self._crowded.add(site)
+        return (variety.logger, *site[1:], OVERFLOW), variety.others
 
     def _has_room(self, variety: Variety) -> bool:
         """A tenth is kept for call sites that have none yet."""
+        return self._room > (self.max_groups // 10 if variety.groups else 0)
+
+    @property
+    def _room(self) -> int:
         crowds = (OVERFLOW[0] in self.known) + (OVERFLOW[1] in self.known)
-        left = self.max_groups - (len(self.known) - crowds)
-        return left > (self.max_groups // 10 if variety.groups else 0)
+        return self.max_groups - (len(self.known) - crowds)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a call site that has a group can make no other."""
+        return self._room <= self.max_groups // 10
+
+    def take_crowded(self) -> set[Site]:
+        """The call sites that have wanted more groups than they may make, since last asked."""
+        crowded, self._crowded = self._crowded, set()
+        return crowded
+
+    def site_of(self, key: Key) -> Site | None:
+        """The call site of a group that is known."""
+        tally = self.known.get(key)
+        return None if tally is None else tally.origin.site
 
 
 def _without_codes(kinds: Any) -> Any:
     bare = tuple([kind for kind, _ in _flat(kinds)])
     return bare if len(bare) > 1 else bare[0]
-
-
-def _site(record: logging.LogRecord) -> Site:
-    """The line of code that has logged. Its logger only where nothing else is known: a name may
-    be made up of what changes."""
-    path, line = record.pathname, record.lineno
-    if (warned := warned_by(record)) is not None:
-        path, line = warned["filename"], warned["lineno"]
-    elif path.endswith(_STRUCTLOG) and (frame := _caller()) is not None:
-        path, line = frame.f_code.co_filename, frame.f_lineno
-    return ("" if path else record.name, record.levelno, path, line)
-
-
-#: The call site of a logger that was made before `structlog.configure`, for every event.
-_STRUCTLOG = os.path.join("structlog", "_base.py")
-_LOGGING = (os.path.dirname(logging.__file__), os.path.dirname(__file__))
-
-
-def _caller() -> FrameType | None:
-    """The innermost frame that is neither structlog's, nor logging's, nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_LOGGING) and f"{os.sep}structlog{os.sep}" not in file:
-            return frame
-        frame = frame.f_back
-    return None
-
-
-_WARNINGS = "py.warnings"
-
-
-def warned_by(record: logging.LogRecord) -> dict[str, Any] | None:
-    """The `message`, `category`, `filename` and `lineno` of a captured warning, as they were
-    given to logging, which makes one text of them."""
-    if record.name != _WARNINGS:
-        return None
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "_showwarning" and frame.f_globals is logging.__dict__:
-            found = frame.f_locals
-            return found if isinstance(found.get("filename"), str) else None
-        frame = frame.f_back
-    return None
-
-
-def _text_of(record: logging.LogRecord) -> object:
-    """What tells a record apart, as the object that was given."""
-    message: object = record.msg
-    fingerprint = getattr(record, "fingerprint", None)
-    if fingerprint is not None:
-        return fingerprint
-    return message.get("event") if isinstance(message, dict) else message
 
 
 class GroupSeed:
@@ -803,7 +702,7 @@ class GroupSeed:
         self.site = site
         #: The group is one of the few that its call site may make of values that change.
         self.changing = changing
-        text = _text_of(record)
+        text = text_of(record)
         self.text = text if changing and type(text) is str and len(text) <= WHOLE else None
         self.types: tuple[Coded, ...] = ()
         self.codes: tuple[CodeType, ...] = ()
@@ -817,55 +716,6 @@ class GroupSeed:
     def is_crowd(self) -> bool:
         """Whether the group holds what is not told apart."""
         return len(self.key) == 1 or self.key[-1] is OVERFLOW
-
-
-def as_text(value: object) -> str:
-    """An attribute of a record that should be a string, and is one of a class of its own, None
-    or something else where a record was made by hand."""
-    return str.__str__(value) if isinstance(value, str) else ""
-
-
-def sound(record: logging.LogRecord) -> logging.LogRecord:
-    """A copy of a record with odd or missing attributes that can be told.
-
-    Its level may be a word, or missing: then it is an ERROR, since somebody has sent it here.
-    """
-    made = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)
-    usual = dict(made.__dict__)
-    made.__dict__.update(fields_of(record))
-    made.levelno = _level_of(made)
-    made.levelname = as_text(made.levelname) or logging.getLevelName(made.levelno)
-    for name in ("name", "pathname", "filename", "module", "funcName", "threadName"):
-        setattr(made, name, as_text(getattr(made, name)))
-    for name in ("lineno", "created", "thread", "process"):
-        if not isinstance(getattr(made, name), (int, float)):
-            setattr(made, name, usual[name])
-    exc_info: Any = made.exc_info
-    if isinstance(exc_info, BaseException):
-        exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
-    is_whole = type(exc_info) is tuple and len(exc_info) == 3
-    good = is_whole and isinstance(exc_info[1], BaseException)
-    if good and not isinstance(exc_info[2], TracebackType):
-        exc_info = (exc_info[0], exc_info[1], None)
-    made.exc_info = exc_info if good else None
-    for name in ("exc_text", "stack_info"):
-        setattr(made, name, as_text(getattr(made, name)) or None)
-    if type(made.args) not in (tuple, dict):
-        made.args = (made.args,) if made.args else ()
-    return made
-
-
-def _level_of(record: logging.LogRecord) -> int:
-    level: object = record.levelno
-    for each in (level, record.levelname):
-        if isinstance(each, int):
-            return int.__add__(each, 0)
-        if isinstance(each, str):
-            word = as_text(each).strip().upper()
-            number = int(word) if word.isdecimal() and len(word) < 4 else logging.getLevelName(word)
-            if isinstance(number, int):
-                return number
-    return logging.ERROR
 
 
 def _flat(kinds: Any) -> tuple[Coded, ...]:

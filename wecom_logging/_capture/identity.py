@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from wecom_logging._capture.code_location import below_root, below_root_by_name
-from wecom_logging._capture.grouping import EXPLICIT, OVERFLOW, GroupSeed, Traced
+from wecom_logging._capture.grouping import EXPLICIT, OVERFLOW, GroupSeed, Job, Traced
 from wecom_logging._capture.template import ANSI, HEAD
 from wecom_logging._model.digest import VARYING, Identity, others, type_name
 from wecom_logging._runtime import lazy
@@ -22,6 +22,9 @@ def identify(origin: GroupSeed) -> Identity:
     if origin.key in OVERFLOW:
         return others(critical=origin.level >= logging.CRITICAL)
     level = level_name(origin.level)
+    if len(origin.key) == 3 and isinstance(origin.key[2], Job):
+        name = origin.key[2].name
+        return _identity(origin, level, ("job", name), name[:HEAD], job=True)
     if len(origin.key) == 3:
         chosen = _written(origin.key[2])
         parts = (EXPLICIT, str(origin.key[1]), chosen)

@@ -71,6 +71,7 @@ _REASON = re.compile(r"[45]\d\d[\s:-]{1,3}[a-z]")
 
 # Digits that are kept stand in Unicode's private area while the others are masked.
 _KEEP = {ord("0") + digit: 0xE000 + digit for digit in range(10)}
+_FOURS = {ord("0") + digit: "4" for digit in range(10)}
 _KEPT = {private: digit for digit, private in _KEEP.items()}
 
 _WARNED = re.compile(r"(?<![\w./\\-])([\w./\\-]+):\d+: (?=\w*Warning: )")
@@ -127,6 +128,8 @@ _NUMBERS = re.compile(
     re.VERBOSE,
 )
 
+_DIGIT = re.compile(r"\d")
+
 #: One row, five rows.
 _PLURAL = re.compile(r"(?<=\* )(?!(?:as|does|has|is|its|less|plus|this|us|was)\b)([a-z]+)s\b")
 _MANY = re.compile(r"(?:(?<=ss)|(?<=x)|(?<=ch)|(?<=sh))e$")
@@ -172,12 +175,20 @@ def mask(message: str) -> str:
     if _has_person(lower):
         message = _PERSON.sub(_without_person, message)
     kept = message
-    if may_have_code(lower):
+    if _may_have_code(lower):
         kept = _CODES.sub(_keep_code, message)
-    masked = _NUMBERS.sub("*", _TOKEN.sub(_without_id, kept))
+    masked = _TOKEN.sub(_without_id, kept)
+    if _DIGIT.search(masked) is not None:
+        masked = _NUMBERS.sub("*", masked)
     if "* " in masked:
         masked = _PLURAL.sub(_one, masked)
     return masked if kept is message else masked.translate(_KEPT)
+
+
+def code_spans(message: str) -> tuple[slice, ...]:
+    """Where the digits of a message may be a code, whatever they are."""
+    found = _CODES.finditer(message.translate(_FOURS)) if _may_have_code(message.lower()) else ()
+    return tuple(slice(*each.span()) for each in found if _is_code(each))
 
 
 def _has_person(lower: str) -> bool:
@@ -194,7 +205,7 @@ def _has_person(lower: str) -> bool:
     )
 
 
-def may_have_code(lower: str) -> bool:
+def _may_have_code(lower: str) -> bool:
     """Whether a message, in lower case, may hold a code whose digits say something."""
     return (
         "http" in lower
@@ -240,22 +251,26 @@ def _without_person(found: re.Match[str]) -> str:
 
 
 def _keep_code(found: re.Match[str]) -> str:
+    return found[0].translate(_KEEP) if _is_code(found) else found[0]
+
+
+def _is_code(found: re.Match[str]) -> bool:
+    """Whether what follows a number is a reason phrase, where that makes it a code."""
     reason = found["reason"]
-    if reason is not None and not _begins_phrase(reason.lower().replace("-", " ")):
-        return found[0]
-    return found[0].translate(_KEEP)
-
-
-def _begins_phrase(words: str) -> bool:
+    if reason is None:
+        return True
+    words = reason.lower().replace("-", " ")
     return words in _PHRASES or words.partition(" ")[0] in _PHRASES
 
 
 def _without_id(found: re.Match[str]) -> str:
-    return "*" if _is_random(found[0]) else found[0]
+    return "*" if is_random(found[0]) else found[0]
 
 
-def _is_random(token: str) -> bool:
+def is_random(token: str) -> bool:
     """Whether letters and digits change too often for words: `V1StGXR8_Z5jdHi6B-myT`."""
+    if len(token) < 10:
+        return False
     kinds = [("a" if c.islower() else "A" if c.isupper() else "0") for c in token if c.isalnum()]
     changes = sum(a != b for a, b in pairwise(kinds))
     parts = token.count("_") + token.count("-") + token.count("/") + token.count("+")

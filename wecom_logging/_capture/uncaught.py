@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from weakref import ref
 
 from wecom_logging._capture.grouping import find_error
@@ -17,8 +17,16 @@ from wecom_logging._capture.grouping import find_error
 #: and all that they hold, alive.
 _MARK = "__wecom_logging_counted__"
 
-_handlers: list[ref[logging.Handler]] = []
+_handlers: list[ref[Counting]] = []
 _hooked = False
+
+
+class Counting(Protocol):
+    """What is told of an uncaught exception."""
+
+    def handle_once(self, record: logging.LogRecord) -> bool:
+        """Count a record, unless it has been counted at the same place."""
+
 
 Fingerprint = Callable[[logging.LogRecord], Any]
 
@@ -43,7 +51,7 @@ def mark(error: BaseException) -> None:
         pass  # an exception with slots: it may be told twice
 
 
-def report_to(handler: logging.Handler) -> None:
+def report_to(handler: Counting) -> None:
     """Report uncaught exceptions to a handler. The hooks are set once per process; the ones
     that were there still run."""
     global _hooked
@@ -88,7 +96,7 @@ def _report(level: int, message: str, error: BaseException, tb: TracebackType | 
     for reference in (*_handlers,):  # one may go while we look
         handler = reference()
         if handler is not None:
-            handler.handle(record)
+            handler.handle_once(record)
 
 
 def _place(tb: TracebackType | None) -> tuple[str, int]:

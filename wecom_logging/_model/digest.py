@@ -34,6 +34,9 @@ class Identity(NamedTuple):
     #: The same for all groups that one cause explains (chain of types and innermost
     #: frame); "" if there is no exception.
     cause: str = ""
+    #: It is over when somebody says so, and not because it is silent: a job that fails once
+    #: a day has not been mended in between.
+    job: bool = False
     #: Code that tells the group from others of the type ("28", "404"); "" if there is none.
     code: str = ""
     #: Type and place were read out of a text that was logged; the template is what it is about.

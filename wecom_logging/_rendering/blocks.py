@@ -31,21 +31,30 @@ class DetailLevel(NamedTuple):
     others: int = 0
     source: bool = False
     link: bool = True
+    output: int = 1
 
 
 #: From everything down to the least that is more than one line. Texts grow beyond what is
 #: written here as far as there are bytes for them.
 DETAIL_LEVELS = (
-    DetailLevel(EVERYTHING, callers=3, causes=20, context=50, crumbs=20, others=4, source=True),
-    DetailLevel(text=400, callers=3, causes=20, context=12, crumbs=5, others=4, source=True),
-    DetailLevel(text=300, callers=2, causes=4, context=6, crumbs=2, others=3, source=True),
-    DetailLevel(text=160, callers=1, causes=2, context=3, others=2),
-    DetailLevel(text=80, context=1),
+    DetailLevel(
+        EVERYTHING, callers=3, causes=20, context=50, crumbs=20, output=20, others=4, source=True
+    ),
+    DetailLevel(
+        text=400, callers=3, causes=20, context=12, crumbs=5, output=20, others=4, source=True
+    ),
+    DetailLevel(
+        text=300, callers=2, causes=4, context=6, crumbs=2, output=12, others=3, source=True
+    ),
+    DetailLevel(text=160, callers=1, causes=2, context=3, output=6, others=2),
+    DetailLevel(text=80, context=1, output=3),
     DetailLevel(text=80, link=False),
 )
 
 #: Bytes of names: whole for all but absurd ones.
 _TYPE, _PLACE, _VALUE = 64, 96, 80
+#: Bytes of one line of a command's output.
+_OUTPUT = 300
 #: A message takes the place of the type up to here; it goes on below.
 _TITLE = 160
 _ROW_TITLE = 80
@@ -127,6 +136,7 @@ class _BlockRenderer:
         yield from map(self.dialect.quote, self._reasons())
         yield from map(self.dialect.line, filter(None, (self._source(), self._also())))
         yield from map(self.dialect.quote, self._crumbs())
+        yield from map(self.dialect.quote, self._output())
 
     # -- what, and how often ---------------------------------------------------------
 
@@ -311,6 +321,14 @@ class _BlockRenderer:
             words = " ".join(filter(None, (time, crumb.level.upper(), crumb.message)))
             yield self.pen.say(words, self.detail.text // 3)
 
+    def _output(self) -> Iterator[str]:
+        lines = self.section.sample.output
+        if len(lines) > self.detail.output:
+            self.pen.shortened = True
+            yield text.ELLIPSIS
+        for line in lines[-self.detail.output :]:
+            yield self.pen.say(line, min(_OUTPUT, self.detail.text))
+
     def facts(self) -> tuple[str, str]:
         """The last line, and the link in it."""
         section = self.section
@@ -373,6 +391,8 @@ class _BlockRenderer:
 
 
 def _state(section: Section, context: RenderContext) -> str:
+    if section.works_again:
+        return context.labels.recovered
     return (
         context.labels.over(_silent(section, context))[0]
         if section.over
@@ -419,6 +439,11 @@ def _history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
     if left := sum(report.left for report in section.reports):
         yield context.labels.left(left)
+    if section.works_again:
+        yield context.labels.works_again(
+            section.total, max(context.digest.now - section.since, 0.0)
+        )
+        return
     if section.over:
         yield from filter(None, context.labels.over(_silent(section, context))[1:])
         yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))

@@ -51,7 +51,7 @@ _MARKERS = str.maketrans(
     | {"⚪": "○"}
 )
 _STATE_WORD = lazy.regex(
-    r"^([^\w‹]*)(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL|新出现|再次出现|仍在发生|已平息|静默结束)\b"
+    r"^([^\w‹]*)(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL|新出现|再次出现|仍在发生|已平息|已恢复|静默结束)\b"
 )
 
 

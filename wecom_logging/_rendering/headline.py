@@ -105,6 +105,7 @@ def _subject(context: RenderContext) -> tuple[str, str, str]:
     if not told:
         return "", labels.others if context.others else "", ""
     state = labels.states["over"] if told[0].over else ""
+    state = labels.recovered if told[0].works_again else state
     kinds = sum(section.kinds for section in told)
     more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
     return state, summary(told[0], context)[: 4 * _WIDTH], more

@@ -32,6 +32,7 @@ OWN_KEYS = frozenset(
         "stack",
         "stack_frames",
         "breadcrumbs",
+        "output",
         "left_out",
         "warning",
     }
@@ -134,6 +135,8 @@ class Sample(NamedTuple):
     stack: str = ""
     context: Mapping[str, str] = MappingProxyType({})
     crumbs: tuple[Crumb, ...] = ()
+    #: The last lines that a command has written.
+    output: tuple[str, ...] = ()
     #: What there was no time or room to capture.
     left_out: str = ""
     #: What happened: the message without a formatter's or a framework's share.
@@ -196,6 +199,7 @@ def read(event: object) -> Sample:
         stack=as_text(event.get("stack")),
         context=_context(event),
         crumbs=tuple(_crumb(raw) for raw in _dicts(event.get("breadcrumbs"))),
+        output=_lines(as_text(event.get("output"))),
         left_out=as_text(event.get("left_out")),
         calls=tuple(_frame(raw) for raw in _dicts(event.get("stack_frames"))),
     )
@@ -219,6 +223,13 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
     if facts is not None:
         words, context = "", {**facts, **context}
     return sample._replace(words=words, context=context)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """Those with something in them. What a progress bar has overwritten is gone from the
+    terminal as well."""
+    lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+    return tuple(line for line in lines if line.strip())
 
 
 def as_text(value: object) -> str:

@@ -61,6 +61,11 @@ class Section:
     def over(self) -> bool:
         return self.state == "over"
 
+    @property
+    def works_again(self) -> bool:
+        """Whether this is a job that has failed and works again."""
+        return (self.over or self.ended) and self.lead.identity.job
+
     @cached
     def critical(self) -> bool:
         return any(report.identity.critical for report in self.reports)
@@ -121,8 +126,9 @@ class Section:
         """What was logged, if that says anything; without an event, what is remembered of it."""
         if self.lead.samples:
             return self.sample.words.strip()
-        template = "" if self.varying else of_template(self.lead.identity.template.strip())
-        return self.lead.identity.text.strip() or template
+        identity = self.lead.identity
+        template = "" if self.varying else of_template(identity.template.strip())
+        return template if identity.job else identity.text.strip() or template
 
     @cached
     def line(self) -> str:
@@ -133,7 +139,8 @@ class Section:
     @cached
     def name(self) -> str:
         """What a group without an exception is called, the same in all messages."""
-        return self.message if self.varying else self.lead.identity.text.strip() or self.message
+        is_another = self.varying or self.lead.identity.job  # each time it says something else
+        return self.message if is_another else self.lead.identity.text.strip() or self.message
 
     @cached
     def value(self) -> str:

@@ -130,9 +130,13 @@ class AppSender(WeComSender):
         """
         return f"{self._base} {self._corpid} {self._corpsecret.digest}"
 
-    def use_tokens(self, source: TokenSource) -> None:
-        """Take access tokens from `source` from now on, not from this process's own cache."""
-        self._tokens = source
+    def use_tokens(self, source: TokenSource) -> TokenSource:
+        """Take access tokens from `source` from now on, not from this process's own cache.
+
+        Returns where they came from before.
+        """
+        before, self._tokens = self._tokens, source
+        return before
 
     def secrets(self) -> tuple[str, ...]:
         return (*self._corpsecret.known, *self._known_tokens, *self._proxy_passwords)

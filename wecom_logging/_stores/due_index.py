@@ -47,6 +47,8 @@ class Agenda:
                 self._note_end(track)
             return
         self.counts[group_id] = pending
+        if schedule.ends_at_once(track):
+            self._note_end(track)
         if not track.news:
             self.pause = _earlier(self.pause, track.pause)
         elif track.critical:

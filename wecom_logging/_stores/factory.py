@@ -14,7 +14,6 @@ from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import shared_store
 from wecom_logging._stores.protocol import Rules, Store
-from wecom_logging._stores.token_lease import SharedTokens
 from wecom_logging.errors import ConfigurationError
 
 
@@ -110,7 +109,7 @@ def _file(path: str, place: Place, *, owned: bool = False) -> Callable[[], Store
         store = SQLiteStore(
             path, destination, place.app, place.environment, place.rules, owned=owned
         )
-        return _resilient(store, place, f"the store {path}")
+        return FallbackStore(store, place.rules, f"the store {path}")
 
     return open_store
 
@@ -126,14 +125,6 @@ def _redis(url: str, place: Place) -> Callable[[], Store]:
     def open_store() -> Store:
         destination = place.sender.destination
         store = RedisStore(url, destination, place.app, place.environment, place.rules)
-        return _resilient(store, place, shown(url))
+        return FallbackStore(store, place.rules, shown(url))
 
     return open_store
-
-
-def _resilient(store: Store, place: Place, name: str) -> Store:
-    resilient = FallbackStore(store, place.rules, name)
-    use_tokens = getattr(place.sender, "use_tokens", None)
-    if use_tokens is not None:
-        use_tokens(SharedTokens(resilient))
-    return resilient

@@ -100,13 +100,21 @@ class FallbackStore:
         self._alone.merge(batch)
 
     def claim(
-        self, source: str, *, urgent: bool = False, insist: bool = False, leaving: bool = False
+        self,
+        source: str,
+        *,
+        urgent: bool = False,
+        news_only: bool = False,
+        insist: bool = False,
+        leaving: bool = False,
     ) -> Claim | float | None:
         if self._memory is not None and self._clock() >= self._retry_at:
             self._return(source)
         if self._memory is None:
             try:
-                answer = self._primary.claim(source, urgent=urgent, insist=insist, leaving=leaving)
+                answer = self._primary.claim(
+                    source, urgent=urgent, news_only=news_only, insist=insist, leaving=leaving
+                )
                 self._count_fleet(source)
             except StoreError as error:
                 self._lose(error)
@@ -283,4 +291,4 @@ def without(entries: tuple[Entry, ...], told: tuple[Entry, ...]) -> tuple[Entry,
         errors = have.errors - entry.errors
         doubtful = min(have.doubtful, max(0, errors))
         left[entry.identity.id] = have._replace(errors=errors, doubtful=doubtful)
-    return tuple(entry for entry in left.values() if entry.errors)
+    return tuple(entry for entry in left.values() if entry.errors or entry.over)

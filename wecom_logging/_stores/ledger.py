@@ -106,9 +106,11 @@ class Ledger:
         for entry in batch.entries:
             if entry.errors < 0:
                 source.merged -= self._cancel(entry, batch.source)
-            else:
+            elif entry.errors:
                 source.merged += entry.errors
                 self._add(entry, batch.source)
+            if entry.over:
+                self._end(entry.identity.id)
 
     def _add(self, entry: Entry, source: str) -> None:
         state, now = self._state, self._now
@@ -126,6 +128,12 @@ class Ledger:
             state.samples[group.identity.id] = kept([*before, *entry.samples])
         self._note(group)
 
+    def _end(self, group_id: str) -> None:
+        group = self._state.groups.get(group_id)
+        if group is not None:
+            schedule.end(group.track, group.untold, self._now)
+            self._note(group)
+
     def _new_group(self, identity: Identity, wait: float) -> Group:
         groups = self._state.groups
         if identity.id not in groups and len(groups) >= self._rules.max_groups:
@@ -133,7 +141,9 @@ class Ledger:
             if (others := groups.get(identity.id)) is not None:
                 return others
         policy = self._rules.policy
-        track = schedule.begin(self._now, wait, policy, critical=identity.critical)
+        track = schedule.begin(
+            self._now, wait, policy, critical=identity.critical, job=identity.job
+        )
         group = groups[identity.id] = Group(identity, track)
         return group
 
@@ -174,16 +184,24 @@ class Ledger:
                 samples = tuple(state.samples.pop(group.identity.id, ()))
                 doubtful = min(count, group.doubtful)
                 group.doubtful -= doubtful
-                found.append(Entry(group.identity, count, samples, doubtful))
+                over = group.track.ended_at is not None
+                found.append(Entry(group.identity, count, samples, doubtful, over))
         self._look_through()
         return tuple(found)
 
     # -- what goes out -----------------------------------------------------------------
 
     def claim(
-        self, source: str, *, urgent: bool = False, insist: bool = False, leaving: bool = False
+        self,
+        source: str,
+        *,
+        urgent: bool = False,
+        news_only: bool = False,
+        insist: bool = False,
+        leaving: bool = False,
     ) -> Claim | float | None:
         self._recover()
+        urgent = urgent and (self._state.desk.agenda.has_news or not news_only)
         self._be_present(source, leaving=leaving)
         if leaving and self._shared and self._may_leave(source):
             answer: Claim | float | None = None

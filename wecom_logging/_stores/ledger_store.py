@@ -25,10 +25,18 @@ class LocalStore(ABC):
             ledger.merge(batch)
 
     def claim(
-        self, source: str, *, urgent: bool = False, insist: bool = False, leaving: bool = False
+        self,
+        source: str,
+        *,
+        urgent: bool = False,
+        news_only: bool = False,
+        insist: bool = False,
+        leaving: bool = False,
     ) -> Claim | float | None:
         with self._step() as ledger:
-            return ledger.claim(source, urgent=urgent, insist=insist, leaving=leaving)
+            return ledger.claim(
+                source, urgent=urgent, news_only=news_only, insist=insist, leaving=leaving
+            )
 
     def freeze(self, digest_id: str, body: str) -> None:
         with self._step() as ledger:

@@ -68,6 +68,8 @@ class Entry(NamedTuple):
     samples: tuple[Event, ...] = ()
     #: How many of them a message of unknown fate may have told already.
     doubtful: int = 0
+    #: After these errors the group is over, which is worth a message if one told of it.
+    over: bool = False
     #: A group of what is not told apart says something new.
     news: bool = False
 
@@ -141,16 +143,23 @@ class Store(Protocol):
         """Add what a source has counted, and fix when it is due."""
 
     def claim(
-        self, source: str, *, urgent: bool = False, insist: bool = False, leaving: bool = False
+        self,
+        source: str,
+        *,
+        urgent: bool = False,
+        news_only: bool = False,
+        insist: bool = False,
+        leaving: bool = False,
     ) -> Claim | float | None:
         """Take everything that is pending, if something is due and a slot is free.
 
         Returns a `Claim`, or the seconds after which to ask again (which the store writes
         down), or None if nothing will become due without a new error. `urgent` makes
-        everything pending due; `insist` overrides a pause after a failure, unless that is
-        strict. An unclear message comes before all else. `leaving`, with `urgent`: the
-        process ends, and None also means that what is pending, none of it news, is left to
-        a worker of another process that is due to look.
+        everything pending due; with `news_only` it does if there is news among it. `insist`
+        overrides a pause after a failure, unless that is strict. An unclear message comes
+        before all else. `leaving`, with `urgent`: the process ends, and None also means that
+        what is pending, none of it news, is left to a worker of another process that is due
+        to look.
         """
 
     def freeze(self, digest_id: str, body: str) -> None:

@@ -93,7 +93,11 @@ class Part:
 
 def ends(track: Track, pending: int, out: int, now: float) -> bool:
     """Whether a message that goes out now says that the group is over."""
-    if track.over_told or track.told_at is None or out or now < over_at(track):
+    if track.over_told or out or now < over_at(track):
+        return False
+    if track.ended_at is not None:
+        return track.told > 0 or pending > 0
+    if track.told_at is None:
         return False
     # Pending errors are told now, and were the last ones for long enough.
     return not pending or (track.told > 0 and not track.again)

@@ -59,6 +59,7 @@ _OWN = ("desk", "groups", "identities", "pending", "samples", "sources", "looks"
 #: What `schedule.arrive` writes, and `schedule.tell` does not.
 _ARRIVAL = (
     "last_seen", "since", "total", "earlier", "last_before", "due", "pending_since", "over_told",
+    "ended_at",
 )  # fmt: skip
 
 _STEPS = ("merge", "claim", "freeze", "renew", "settle", "release", "slot", "account", "fleet")
@@ -116,7 +117,13 @@ class RedisStore:
         self._run("merge", batch.source, batch.sequence, entries)
 
     def claim(
-        self, source: str, *, urgent: bool = False, insist: bool = False, leaving: bool = False
+        self,
+        source: str,
+        *,
+        urgent: bool = False,
+        news_only: bool = False,
+        insist: bool = False,
+        leaving: bool = False,
     ) -> Claim | float | None:
         answer = self._run(
             "claim",
@@ -128,6 +135,7 @@ class RedisStore:
             _new_id(),
             self._wall(),
             source.rpartition("/")[0] + "/",
+            int(news_only),
         )
         if answer[0] == "none":
             return None
@@ -239,12 +247,15 @@ class RedisStore:
             "count": entry.errors,
             "doubtful": entry.doubtful,
             "news": entry.news,
+            "over": entry.over,
             "samples": [encode(sample) for sample in entry.samples],
             "others": self._group(others(critical=entry.identity.critical), wait),
         }
 
     def _group(self, identity: Identity, wait: float) -> dict[str, Any]:
-        track = schedule.begin(0.0, wait, self._policy, critical=identity.critical)
+        track = schedule.begin(
+            0.0, wait, self._policy, critical=identity.critical, job=identity.job
+        )
         return {
             "id": identity.id,
             "identity": encode(identity),

@@ -13,7 +13,7 @@ from typing import Any
 
 from structlog import DropEvent
 
-from wecom_logging._capture.capture import complete
+from wecom_logging._capture.capture import complete, in_short
 from wecom_logging._capture.grouping import Key, Tallies, Tally
 from wecom_logging._capture.identity import identify
 from wecom_logging._model.digest import Event, Identity, others
@@ -26,6 +26,10 @@ from wecom_logging.stats import StatsRecorder
 #: What is left of an event when a redaction or processor has failed: nothing that the
 #: application wrote.
 _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
+
+#: Seconds of computing that the samples of one reading may take. What comes after that is
+#: told in short, so that nobody's long texts hold up the counts, and with them a CRITICAL.
+MAX_SECONDS = 0.25
 
 Processor = Callable[[Any, str, Event], Any]
 
@@ -58,8 +62,11 @@ class Collector:
         self._show_source = show_source
         self._quiet_after = quiet_after
         self._woken: dict[Tally, list[Event]] = {}
+        self._deadline = 0.0
         #: Samples of errors that have been merged without them; the next ones bring them.
         self._early: dict[Tally, tuple[Event, ...]] = {}
+        #: Tallies of groups that are over, and what they had counted then. From any thread.
+        self.endings: dict[Tally, int] = {}
         self._by_group: dict[str, list[Tally]] = {}
         self._read_at: dict[Key, float] = {}
         #: Errors of tallies that are gone, and the tallies that are going.
@@ -87,12 +94,13 @@ class Collector:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if not tally.roused and tally.value != tally.counted:
+            if not tally.roused and (tally.value != tally.counted or tally in self.endings):
                 self._woken.setdefault(tally, [])
 
     def entries(self) -> tuple[Entry, ...]:
         """What the tallies that were noted have counted since they were read last."""
         woken, self._woken = self._woken, {}
+        self._deadline = time.thread_time() + MAX_SECONDS
         read = (self._read(tally, samples) for tally, samples in woken.items())
         return tuple(entry for entry in read if entry is not None)
 
@@ -116,15 +124,18 @@ class Collector:
         kept = (*self._early.pop(tally, ()), *self._processed(tally, samples))
         if kept and not identity.text:
             identity = tally.identity = identity._replace(text=first_words(kept[0]))
-        if not count:
-            if kept:  # its error was read before the sample had come
-                self._early[tally] = kept
-            return None
-        if tally.muted:
+        # Errors that it has counted since are those of a group that is not over.
+        over = self.endings.pop(tally, None) == value
+        if count and tally.muted:
             self._recorder.add(muted=count)
+            count = 0
+        elif kept and not count:  # its error was read before the sample had come
+            self._early[tally] = kept
+            kept = ()
+        if not count and not over:
             return None
         news, tally.news = tally.news, False
-        return Entry(identity, count, kept, news=news)
+        return Entry(identity, count, kept, news=news, over=over)
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
@@ -135,7 +146,8 @@ class Collector:
     def _identified(self, tally: Tally) -> Identity:
         try:
             found = identify(tally.origin)
-            texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            names = ("logger", "type", "template", "code")
+            texts = {name: getattr(found, name) for name in names}
             if found.from_text:
                 texts["place"] = found.place
             return found._replace(**self._redact(None, "", texts))
@@ -163,7 +175,7 @@ class Collector:
         logger = _logger(str(sample.get("logger") or "root"))
         level = str(sample.get("level", "error"))
         safe: Event = {}
-        event: Any = sample
+        event: Any = in_short(sample) if time.thread_time() > self._deadline else sample
         for processor in (self._complete, *self._processors):
             try:
                 event = processor(logger, level, event)
@@ -190,14 +202,18 @@ class Collector:
     # -- bounds ------------------------------------------------------------------------
 
     def make_room(self) -> None:
-        """Forget tallies that have been silent, longest first, when the table is full."""
+        """Forget tallies that have been silent, longest first, when the table is full, or a
+        call site has made all the groups that it may."""
         tallies = self._tallies
-        if len(tallies.known) >= tallies.max_groups:
+        full, crowded = tallies.is_full, tallies.take_crowded()
+        if full or crowded:
             before = time.monotonic() - self._quiet_after
             silent = [key for key, at in self._read_at.items() if at <= before]
             silent.sort(key=self._read_at.__getitem__)
-            for key in silent[: max(1, tallies.max_groups // 10)]:
-                self._retire(key)
+            spare = max(1, tallies.max_groups // 10) if full else 0
+            for index, key in enumerate(silent):
+                if index < spare or tallies.site_of(key) in crowded:
+                    self._retire(key)
         if self._retired[1]:
             self._forget_retired()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from wecom_logging._capture.capture import capture, glimpse, preload, said
+from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._rendering import Style
@@ -56,7 +56,6 @@ def make_components(options: Options, started: float) -> Components:
     sender = _sender(options)
     _check_abilities(options, sender)
     _warn_of_plain_http(sender)
-    preload()
     msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
     if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
         raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")

@@ -61,8 +61,11 @@ class DeliveryCycle:
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
-        #: They are no news, and another process is due to look at them.
+        #: They are no news, and another process is due to look at them; or not due yet, and
+        #: of a job that is done.
         self._handed_over = False
+        #: They are a job's that is done: no exit has to look again.
+        self._job_done = False
         self._given_up = False
 
     # -- for any thread ----------------------------------------------------------------
@@ -82,7 +85,13 @@ class DeliveryCycle:
     def has_work(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        return self.stats().pending > 0 or (self.store is not None and self.store.durable)
+        pending = self.stats().pending
+        if self._collector.endings or pending > self.kept:
+            return True
+        return not self._job_done and (pending > 0 or self._is_durable())
+
+    def _is_durable(self) -> bool:
+        return self.store is not None and self.store.durable
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -99,6 +108,10 @@ class DeliveryCycle:
         self._given_up = self._given_up or lost > 0
         self._recorder.add(lost=lost)
         return lost
+
+    def end(self, tally: Tally) -> None:
+        """The group of a tally is over after the errors that it has counted so far."""
+        self._collector.endings[tally] = tally.value
 
     # -- for who holds the turn --------------------------------------------------------
 
@@ -141,6 +154,7 @@ class DeliveryCycle:
             claim = store.claim(
                 self._source,
                 urgent=flushes.has_waiters(self._recorder.settled),
+                news_only=store.durable and flushes.news_only,
                 insist=flushes.take_override(self._recorder.settled),
                 leaving=flushes.leaving,
             )
@@ -153,7 +167,8 @@ class DeliveryCycle:
         self._collector.make_room()
         if not flushes:
             return claim
-        self._handed_over = claim is None and flushes.leaving
+        self._job_done = store.durable and flushes.news_only and flushes.in_vain(claim)
+        self._handed_over = self._job_done or (claim is None and flushes.leaving)
         flushes.answer(self._recorder.settled, handed_over=self._handed_over)
         waits = (flushes.next_deadline(), claim)
         return min((wait for wait in waits if wait is not None), default=None)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from threading import get_ident
 
 from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Shape, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import Claim, Failure, Store
+from wecom_logging._stores.token_lease import SharedTokens
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging.errors import (
     ContentError,
@@ -48,18 +51,18 @@ class Delivery:
 
         Returns whether it was delivered. Errors of the sender end here.
         """
-        plan = self._plan(store, claim)
-        message = self._send(store, claim, plan)
-        if message is None:
-            self._follow_ups.cancel(store, plan)
-            return False
-        self._follow_ups.follow(claim.digest, store, plan, message)
-        return True
+        with _hooked(self._sender, store, claim.digest.id):
+            plan = self._plan(store, claim)
+            message = self._send(store, claim, plan)
+            if message is None:
+                self._follow_ups.cancel(store, plan)
+                return False
+            self._follow_ups.follow(claim.digest, store, plan, message)
+            return True
 
     def _send(self, store: Store, claim: Claim, plan: FollowUpPlan) -> Message | None:
         """One message; plainer ones in its place as long as its content is refused."""
         digest_id = claim.digest.id
-        self._hook_into_sender(store, digest_id)
         first = self._refused
         for refused, shape in enumerate(SHAPES[first:], first):
             if refused > first and not store.renew(digest_id):
@@ -95,18 +98,6 @@ class Delivery:
             return self._follow_ups.plan(claim, store)
         except Exception:
             return FollowUpPlan()  # `_message` meets the same trouble, and says it
-
-    def _hook_into_sender(self, store: Store, digest_id: str) -> None:
-        """A second attempt inside the sender, with a new token, costs a slot as well."""
-
-        def before_resend() -> None:
-            if not store.renew(digest_id):
-                raise RateLimitedError(45009, "no slot free for another attempt")
-
-        if hasattr(self._sender, "before_resend"):
-            self._sender.before_resend = before_resend
-        if hasattr(self._sender, "on_partial"):
-            self._sender.on_partial = _tell_partial
 
     def _message(self, claim: Claim, shape: Shape, plan: FollowUpPlan) -> Message:
         try:
@@ -146,6 +137,35 @@ class Delivery:
     def _trouble(self) -> str:
         """How complaints about this destination begin."""
         return f"trouble {self._sender.destination}"
+
+
+@contextmanager
+def _hooked(sender: Sender, store: Store, digest_id: str) -> Iterator[None]:
+    """A sender that works for the store, for as long as one delivery takes.
+
+    It is the user's, who may send with it by itself: afterwards, and on another thread
+    meanwhile.
+    """
+    worker = get_ident()
+
+    def before_resend() -> None:
+        """A second attempt inside the sender, with a new token, costs a slot as well."""
+        if get_ident() == worker and not store.renew(digest_id):
+            raise RateLimitedError(45009, "no slot free for another attempt")
+
+    hooks: dict[str, object] = {"before_resend": before_resend, "on_partial": _tell_partial}
+    before = {name: getattr(sender, name) for name in hooks if hasattr(sender, name)}
+    use_tokens = getattr(sender, "use_tokens", None) if store.durable else None
+    tokens = use_tokens and use_tokens(SharedTokens(store))
+    try:
+        for name in before:
+            setattr(sender, name, hooks[name])
+        yield
+    finally:
+        for name, hook in before.items():
+            setattr(sender, name, hook)
+        if use_tokens:
+            use_tokens(tokens)
 
 
 def _tell_partial(partial: Mapping[str, Iterable[str]]) -> None:

@@ -10,13 +10,18 @@ import time
 class FlushRequest:
     """Somebody waits until what was pending is told, or until the deadline."""
 
-    def __init__(self, deadline: float, seen: int, *, leaving: bool = False) -> None:
+    def __init__(
+        self, deadline: float, seen: int, *, leaving: bool = False, job_done: bool = False
+    ) -> None:
         self.deadline = deadline
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
         #: for the schedule, or a flush in a storm would spend the whole budget.
         self.seen = seen
         #: The process ends: what is no news may be left to others who share the store.
         self.leaving = leaving
+        #: What is neither news nor due yet is left to a store that outlives the process, for
+        #: whoever comes next: a job that fails every minute is not told every minute.
+        self.job_done = job_done
         self.done = threading.Event()
         #: The first attempt overrides a pause after a failure, later ones keep it.
         self.overrides_backoff = True
@@ -64,6 +69,16 @@ class Flushes:
         for request in self._requests:
             request.overrides_backoff = False
         return overrides_backoff
+
+    @property
+    def news_only(self) -> bool:
+        """Whether all who wait are jobs that are done."""
+        return bool(self._requests) and all(request.job_done for request in self._requests)
+
+    def in_vain(self, wait: float | None) -> bool:
+        """Whether nobody has time for what is due in `wait` seconds (None: if ever)."""
+        now = time.monotonic()
+        return wait is None or all(now + wait >= r.deadline for r in self._requests)
 
     def answer(self, told: int, *, handed_over: bool) -> None:
         """Let those go who have what they wait for, or no more time."""

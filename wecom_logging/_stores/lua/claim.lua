@@ -1,5 +1,6 @@
 -- Take everything that is pending, if something is due and a slot is free.
--- ARGV: source, urgent, insist, leaving, id, slot, wall, prefix of the same process.
+-- ARGV: source, urgent, insist, leaving, id, slot, wall, prefix of the same process, whether
+-- it is urgent for news only.
 -- Answers {'none'}, {'wait', seconds}, or {'claim', failures, now, field, value, ...}.
 local source = ARGV[3]
 local urgent, insist, leaving = ARGV[4] == '1', ARGV[5] == '1', ARGV[6] == '1'
@@ -122,8 +123,9 @@ end
 local function ends(group)
   local track = group.t
   if rules.recovery == 'off' and not track.loud then return false end
-  if track.over_told or not known(track.told_at) then return false end
-  if group.o > 0 or now < over_at(track) then return false end
+  if track.over_told or group.o > 0 or now < over_at(track) then return false end
+  if known(track.ended_at) then return track.told > 0 or group.n > 0 end
+  if not known(track.told_at) then return false end
   return group.n == 0 or (track.told > 0 and not track.again)
 end
 
@@ -192,6 +194,7 @@ local function claim()
 end
 
 recover()
+urgent = urgent and (has_news() ~= nil or ARGV[11] ~= '1')
 be_present()
 local left = leaving and may_leave()
 if leaving and not left and redis.call('ZSCORE', looks, source) and not somebody_else_looks() then

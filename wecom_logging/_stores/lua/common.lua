@@ -60,6 +60,7 @@ end
 -- schedule.py ---------------------------------------------------------------------------
 
 local function over_at(track)
+  if known(track.ended_at) then return track.ended_at end
   local told_at = known(track.told_at) and track.told_at or track.first_seen
   return math.max(track.last_seen + track.quiet_after, told_at + track.pause)
 end
@@ -87,6 +88,7 @@ local function arrive(track, count, untold, wait)
       track.news, track.due = true, now + wait
     end
   end
+  track.ended_at = nil
   if untold == 0 then
     track.pending_since = now
   end
@@ -97,13 +99,31 @@ local function arrive(track, count, untold, wait)
   if surge then hasten(track, wait) end
 end
 
+local function end_(track, untold)
+  if not track.over_told and (track.told > 0 or untold > 0) then
+    track.ended_at = known(track.ended_at) and track.ended_at or now
+    track.loud = track.told > 0
+  end
+end
+
+local function ends_at_once(track)
+  return known(track.ended_at) and track.loud and not track.over_told
+end
+
 -- agenda.py -----------------------------------------------------------------------------
 
 local DESK = {
   'critical', 'news', 'pause', 'over', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
 }
 
+local function note_end(desk, track)
+  local at = over_at(track)
+  desk.look_at = math.min(desk.look_at or 0, at)
+  if track.loud then desk.over = earlier(desk.over, at) end
+end
+
 local function note(desk, track, count)
+  if count > 0 and ends_at_once(track) then note_end(desk, track) end
   if count > 0 and track.news and track.critical then
     desk.critical = earlier(desk.critical, track.due)
   elseif count > 0 and track.news then
@@ -111,9 +131,7 @@ local function note(desk, track, count)
   elseif count > 0 then
     desk.pause = earlier(desk.pause, track.pause)
   elseif known(track.told_at) and not track.over_told then
-    local at = over_at(track)
-    desk.look_at = math.min(desk.look_at or 0, at)
-    if track.loud then desk.over = earlier(desk.over, at) end
+    note_end(desk, track)
   end
 end
 

@@ -78,8 +78,17 @@ local function cancel(entry)
   source.m = source.m - taken
 end
 
+local function end_group(id)
+  local group = get_group(id)
+  if not group then return end
+  end_(group.t, group.n + group.o)
+  put_group(id, group)
+  note(desk, group.t, group.n)
+end
+
 for _, entry in ipairs(cjson.decode(ARGV[5])) do
-  if entry.count < 0 then cancel(entry) else add(entry) end
+  if entry.count < 0 then cancel(entry) elseif entry.count > 0 then add(entry) end
+  if entry.over then end_group(entry.id) end
 end
 put_source(name, source)
 write(deskkey, desk, DESK)

@@ -19,6 +19,7 @@ local function tell_part(part, count)
       group.t[name] = value
     end
     group.t.told_at = now
+    group.t.loud = group.t.loud or known(group.t.ended_at)
   end
   -- An error that came while the message was on its way has begun it anew.
   if part.e and group.n == 0 and not group.t.again then
