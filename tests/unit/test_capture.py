@@ -190,7 +190,7 @@ from wecom_logging.testing import RecordingSender
 sender = RecordingSender()
 logging.getLogger().addHandler(WeComHandler(sender=sender, store="memory"))
 logging.getLogger("shop").error("failed")
-logging.getLogger().handlers[0].flush()
+assert logging.getLogger().handlers[0].flush(60)
 print(sender.inbox.one().content)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -562,6 +562,18 @@ def test_an_exception_out_of_a_text_is_marked() -> None:
     assert (found["exc_type"], found["from_text"]) == ("ValueError", True)
     (found,) = complete(capture(record(exc_text=text)))["exception"]
     assert "from_text" not in found, "logging itself has rendered it"
+
+
+def test_the_words_of_a_rendered_exception_are_whole() -> None:
+    text = (
+        'Traceback (most recent call last):\n  File "/srv/shop/pay.py", line 31, in post\n'
+        "    send(order)\n    ~~~~^^^^^^^\npsycopg2.errors.UniqueViolation: duplicate key\n"
+        "DETAIL:  Key (id)=(5) already exists.\n"
+    )
+    (found,) = complete(capture(record(exc_text=text)))["exception"]
+    assert found["exc_type"] == "UniqueViolation"
+    assert found["exc_value"] == "duplicate key\nDETAIL:  Key (id)=(5) already exists."
+    assert found["frames"][0]["line"] == "send(order)"
 
 
 def test_of_json_nothing_is_believed_but_what_it_says() -> None:

@@ -8,12 +8,15 @@ import logging
 import os
 import subprocess
 import traceback
+import urllib.error
 from collections.abc import Callable, Iterable
+from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
@@ -90,6 +93,7 @@ SAME = {
         record(json.dumps({"order": 2, "event": "order failed"})),
     ),
     "user names": (record("user alice not found"), record("user bob.k not found")),
+    "user names at the end": (record("no cart for user alice"), record("no cart for user bob")),
     "user names after a sign": (
         record("no cart for user='alice'"),
         record("no cart for user='bob'"),
@@ -158,6 +162,8 @@ DIFFERENT = {
         record("failed", fingerprint="shard-1"),
         record("failed", fingerprint="shard-2"),
     ),
+    "what happened to somebody": (record("account suspended"), record("account closed")),
+    "what somebody did": (record("client connected twice"), record("client disconnected twice")),
     "a status in a text": (record("HTTP 404 for order 7"), record("HTTP 500 for order 7")),
     "a status by its name": (record("status code 401"), record("status code 403")),
     "a status with its phrase": (
@@ -301,6 +307,12 @@ class Response:
         self.status_code = status_code
 
 
+def answered(status: int) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    return response
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -314,6 +326,8 @@ class Response:
         (Refused(response=Response(503)), "503"),
         (Refused(response={"Error": {"Code": "ThrottlingException"}}), "ThrottlingException"),
         (Refused(status_code=HTTPStatus.NOT_FOUND), "404"),
+        (urllib.error.HTTPError("/x", 502, "Bad Gateway", Message(), None), "502"),
+        (requests.HTTPError(response=answered(429)), "429"),
         (Refused(code=True), ""),
         (Refused(code="two words"), ""),
         (Refused(code="x" * 33), ""),
@@ -592,6 +606,26 @@ def test_texts_that_are_constant_have_a_larger_allowance() -> None:
     assert len(set(map(id, first))) == MAX_VARIANTS + 1
     again = made(tallies, map(record, (text for text in texts for _ in range(2))))
     assert len(set(map(id, again))) == MAX_VARIANTS + MAX_CONSTANT + 1
+
+
+def test_types_that_are_made_up_are_a_hundred_in_one_place() -> None:
+    tallies = Tallies(1000)
+
+    def failure(i: int) -> logging.LogRecord:
+        made_up = type(f"Refused{i}", (Exception,), {})
+        return record("failed", exc_info=(made_up, made_up("x"), None))
+
+    found = made(tallies, map(failure, range(300)))
+    assert len(set(map(id, found))) == MAX_CONSTANT + 1
+
+
+def test_a_frameworks_call_site_makes_a_group_for_each_failure() -> None:
+    tallies = Tallies(1000)
+    code = "\n".join(f"def view_{i}(): return {{}}[{i}]" for i in range(300))
+    scope: dict[str, Any] = {}
+    exec(compile(code, "/srv/shop/views.py", "exec"), scope)
+    failures = (record("failed", exc_info=caught(scope[f"view_{i}"])) for i in range(300))
+    assert len(set(map(id, made(tallies, failures)))) == 300
 
 
 def test_the_call_site_of_structlog_is_who_has_called_it() -> None:

@@ -21,7 +21,13 @@ from wecom_logging._capture.code_location import (
     source_line,
 )
 from wecom_logging._capture.codes import code_of, remote_traceback
-from wecom_logging._capture.grouping import EXCEPTION_GROUPS, TextFrame, chain, text_traceback
+from wecom_logging._capture.grouping import (
+    EXCEPTION_GROUPS,
+    TextFrame,
+    chain,
+    text_error,
+    text_traceback,
+)
 from wecom_logging._capture.sound import fields_of
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
@@ -266,8 +272,8 @@ def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
 
 def from_text(text: str) -> dict[str, Any]:
     """An exception of which only the rendered traceback is left. Nothing is opened for it."""
-    type_name, frames = text_traceback(text)
-    value = text.strip().rpartition("\n")[2].partition(":")[2].strip()
+    _, frames = text_traceback(text)
+    type_name, value = text_error(text)
     return {
         "exc_type": type_name,
         "exc_value": value,

@@ -70,7 +70,7 @@ _TEXT_FRAME = re.compile(
     r"(?:\n {4,40}(\S[^\n]{0,500}))?",
     re.MULTILINE,
 )
-_TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)")
+_TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)", re.MULTILINE)
 
 #: A type of exception, with its code or with the place where it failed in another process
 #: (path and function, with a NUL between them).
@@ -564,14 +564,26 @@ def _known_by(frame: TextFrame) -> TextFrame:
 
 def text_traceback(text: str) -> tuple[str, list[TextFrame]]:
     """Type and frames of the last traceback in a text."""
+    found = _TEXT_FRAME.findall(_last_traceback(text))
+    return text_error(text)[0], [(f, int(line), name, code) for f, line, name, code in found]
+
+
+def text_error(text: str) -> tuple[str, str]:
+    """Type and words of the exception of the last traceback in a text: its frames are
+    followed by them, and they may have many lines, some of which look like another type."""
+    text, end = _last_traceback(text), 0
+    for frame in _TEXT_FRAME.finditer(text):
+        end = frame.end()
+    found = _TEXT_TYPE.search(text, end)
+    if found is None:
+        return "", ""
+    module, _, name = found[1].rpartition(".")
+    return type_name(module, name), text[found.end() :].strip()
+
+
+def _last_traceback(text: str) -> str:
     text = text[-MAX_TEXT:]
-    text = text[max(0, text.rfind(_TRACEBACK)) :]
-    frames = [(f, int(line), name, code) for f, line, name, code in _TEXT_FRAME.findall(text)]
-    for line in reversed(text.splitlines()):
-        if (found := _TEXT_TYPE.match(line)) is not None:
-            module, _, name = found[1].rpartition(".")
-            return type_name(module, name), frames
-    return "", frames
+    return text[max(0, text.rfind(_TRACEBACK)) :]
 
 
 class Tallies:

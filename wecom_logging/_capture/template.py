@@ -112,6 +112,9 @@ _NO_NAMES = _words(
     """
 )
 
+_NO_NAME_ENDINGS = ("ed", "ing", "ion", "ment", "ly", "able")
+_PREPOSITIONS = _words("for of by from to as with")
+
 #: Ids of random letters: nanoid, base64.
 _TOKEN = re.compile(r"(?<![\w+/=-])[A-Za-z0-9_+/-]{10,}={0,2}")
 
@@ -245,9 +248,19 @@ def _without_file(found: re.Match[str]) -> str:
 
 def _without_person(found: re.Match[str]) -> str:
     label, separator, name = found.groups()
-    if separator == " " and name.lower() in _NO_NAMES:
+    if separator == " " and not _is_name(found, name.lower()):
         return found[0]
     return f"{label}{separator}*"
+
+
+def _is_name(found: re.Match[str], word: str) -> bool:
+    """Whether a bare word after "user" is a name: it is no verb, and it is "for user bob", or
+    something is said of it ("user bob has no address", but "account suspended")."""
+    if word in _NO_NAMES or word.endswith(_NO_NAME_ENDINGS):
+        return False
+    before = found.string[max(0, found.start() - 8) : found.start()].split()
+    after = found.string[found.end() : found.end() + 2].strip()
+    return bool(after[:1].isalnum() or (before and before[-1].lower() in _PREPOSITIONS))
 
 
 def _keep_code(found: re.Match[str]) -> str:
