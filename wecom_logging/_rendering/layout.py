@@ -21,6 +21,9 @@ _PRECISION = 24
 #: Texts that are shown of what is not told apart, and bytes of one.
 _OTHER_TEXTS, _OTHER_TEXT = 3, 80
 
+#: Bytes that the line of what is only counted, and the head of a table, may take at most.
+_COUNTED = 500
+
 #: Groups that are over and have a line each. There may be hundreds, after a bad night.
 _LINES_FOR_OVER = 6
 
@@ -110,10 +113,14 @@ class Layout:
     ) -> Body:
         """A line for each of the `sections`, as far as they fit."""
         body = Body(blocks, (), tuple(sections))
+        surely = body.size(self._page, self._foot) + _COUNTED
         worth_a_line = sum(not section.over for section in sections) + _LINES_FOR_OVER
         for index, section in enumerate(sections[:worth_a_line], 1):
-            more = Body(blocks, (*body.rows, row(section, self._page)), tuple(sections[index:]))
-            if more.size(self._page, self._foot) > max_bytes:
+            drawn = row(section, self._page)
+            more = Body(blocks, (*body.rows, drawn), tuple(sections[index:]))
+            # All of it is only put together where it may be too much.
+            surely += size("\n".join(self._page.dialect.rows((drawn,), ()))) + 1
+            if surely > max_bytes and more.size(self._page, self._foot) > max_bytes:
                 break
             body = more
         return body

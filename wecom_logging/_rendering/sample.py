@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from wecom_logging._rendering.words import framework_facts, without_boilerplate, without_frame
+from wecom_logging._rendering.words import (
+    bounded,
+    framework_facts,
+    without_boilerplate,
+    without_frame,
+)
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
@@ -222,7 +227,7 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
     facts = framework_facts(words) if sample.chain else None
     if facts is not None:
         words, context = "", {**facts, **context}
-    return sample._replace(words=words, context=context)
+    return sample._replace(words=bounded(words), context=context)
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -296,7 +301,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         parts=tuple(chain for chain in chains if chain),
         from_text=raw.get("from_text") is True,
         stderr=as_text(raw.get("stderr")).strip(),
-        words=without_boilerplate(value),
+        words=bounded(without_boilerplate(value)),
     )
 
 

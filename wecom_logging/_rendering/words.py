@@ -242,6 +242,11 @@ def of_template(template: str) -> str:
     return _PLACEHOLDER().sub("…", template)
 
 
+def bounded(text: str) -> str:
+    """Both ends of a text that is longer than any message."""
+    return text if len(text) <= _LONG else f"{text[: _LONG // 2]} … {text[-_LONG // 2 :]}"
+
+
 def one_line(text: str) -> str:
     """A text without line breaks and the signs of a list."""
     lines = (line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines())
