@@ -52,7 +52,9 @@ def literal(node: ast.expr) -> Iterator[str]:
         yield "".join(map(str, parts))
 
 
-@pytest.mark.parametrize("advice", {m.advice for m in (*TABLE.values(), *_GETTOKEN.values())})
+@pytest.mark.parametrize(
+    "advice", sorted({m.advice for m in (*TABLE.values(), *_GETTOKEN.values())})
+)
 def test_every_advice_is_known(advice: str) -> None:
     """Also with a value in its place."""
     said = in_language(advice.replace("{ip}", "10.0.0.7"), "zh")

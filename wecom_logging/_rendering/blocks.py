@@ -267,7 +267,7 @@ class _BlockRenderer:
         """The innermost place of the application's own and its callers, or the worst places."""
         section, code = self.section, self.dialect.code
         if section.is_block:
-            self.frames_left_out = len(section.trace) > 1
+            self.frames_left_out = len(section.spots) > _PLACES
             first = [self._place(*section.trace[0])] if section.same_place else []
             counted = section.places(_PLACES)
             listed = [f"{n:,} {code(self.pen.place(place, _PLACE))}" for n, place in counted]
