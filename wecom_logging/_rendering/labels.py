@@ -173,7 +173,7 @@ class Chinese(Labels):
     recovered = "已恢复"
     file_follows = "完整内容见下方文件"
     columns = ("状态", "类型", "次数", "位置")
-    comma = "，"
+    comma = "、"
 
     def errors(self, count: int) -> str:
         return f"{count:,} 个错误"
