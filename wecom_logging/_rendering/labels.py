@@ -185,7 +185,7 @@ class Chinese(Labels):
         return f"等 {more + 1:,} 个路由"
 
     def and_names(self, names: str, more: int) -> str:
-        return f"及 {names}{(more and ' 等') or ''}"
+        return f"及 {names}{f'，另有 {more:,} 个' if more else ''}"
 
     def and_kinds(self, more: int) -> str:
         return f"等 {more + 1:,} 类"
