@@ -228,7 +228,7 @@ class Chinese(Labels):
         return f"失败 {failures:,} 次后恢复正常，历时 {self.duration(seconds)}"
 
     def ended(self, seconds: float) -> str:
-        return self.over(seconds)[0]
+        return f"此后 {self.duration(seconds)}未再出现，已平息"
 
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} 每{self.units[unit]} {now} 次，之前 {before} 次"
