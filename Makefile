@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo simulator test dev lint bench clean
+.PHONY: help demo simulator test dev lint bench screenshots clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
+	@echo "make screenshots  the pictures of the inbox in docs/, made anew (needs chromium)"
 	@echo "make clean      remove what the others have made"
 
 demo: $(VENV)/simulator
@@ -35,6 +36,9 @@ dev: $(VENV)/dev
 
 bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+screenshots: $(VENV)/simulator
+	@$(BIN)/python docs/screenshots.py
 
 # Each of these files is a stamp: it is newer than what was installed by its rule.
 $(VENV)/simulator: pyproject.toml

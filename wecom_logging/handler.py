@@ -18,7 +18,7 @@ from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import Options, read_options
 from wecom_logging._config.validators import level_number
 from wecom_logging._runtime import fork
-from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.diagnostics import speak, warn_rarely
 from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.stats import Stats
@@ -551,6 +551,7 @@ def _components(options: Options) -> Components | None:
     """What the worker needs; None if the handler is off. Imports all that it will use."""
     if options.enabled is False:
         return None
+    speak(options.language)
     if not options.kind:
         if options.enabled:
             raise ConfigurationError(

@@ -38,7 +38,9 @@ M = TypeVar("M", bound=_HasContent)
 
 #: A part of the first line that says how many errors the message newly reports. Before it
 #: there may be marker and level, if the application has no name.
-_ERRORS = re.compile(r"(?:\S (?:CRITICAL )?)?([\d,]+) (?:errors?|个错误)")
+_ERRORS = re.compile(r"(?:\S (?:CRITICAL )?)?([\d,]+) errors?")
+#: The same in Chinese, where it stands behind the application's name.
+_TIMES = re.compile(r"\S (?:\S.{0,100} )??([\d,]+)次(?: |$)")
 
 
 class Inbox(Generic[M]):
@@ -87,10 +89,9 @@ class Inbox(Generic[M]):
 
 def errors_in(content: str) -> int:
     """The count in a message's first line; 0 if it is no alert of ours."""
-    for part in content.partition("\n")[0].split(" · "):
-        if match := _ERRORS.fullmatch(part):
-            return int(match[1].replace(",", ""))
-    return 0
+    line = content.partition("\n")[0]
+    found = next(filter(None, map(_ERRORS.fullmatch, line.split(" · "))), _TIMES.match(line))
+    return int(found[1].replace(",", "")) if found else 0
 
 
 _numbers = itertools.count(1)

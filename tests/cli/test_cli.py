@@ -142,7 +142,7 @@ def test_send_markdown_level_and_recipients(cli: Cli, app: Simulator) -> None:
     cli("send", "--markdown", "--level", "warning", "--to", "LiSi|WangWu", "**hot**")
     (message,) = app.messages
     headline, text = message.content.split("\n")
-    assert headline.startswith("🟠 WARNING · ")
+    assert headline.startswith("🔶 WARNING · ")
     assert text == "**hot**"
     assert message.delivered_to == ("LiSi", "WangWu")
 

@@ -57,7 +57,7 @@ def test_failure_is_one_alert(run: Run, app: Simulator) -> None:
     head, facts, _, state, *rest = message.content.split("\n")
     assert head == "🔴 backup · 1 error · backup: exit status 3"
     assert facts.startswith("> ")
-    assert state.endswith("backup: exit status 3 **×1**")
+    assert state.startswith("**NEW** backup: exit status 3 **×1** #")
     assert sorted(rest[:2]) == ["> copying", "> disk full"]
     assert "command=sh -c" in rest[2]
     assert " ms · " in rest[2]
@@ -149,7 +149,7 @@ def test_each_run_is_a_process(sim: Simulator, tmp_path: Path) -> None:
         assert (done.stdout, done.stderr) == ("", "")
     first, last = sim.messages
     assert first.content.startswith("🔴 job · 1 error")
-    assert last.content.startswith("🟠 job · 1 error · OVER job")
+    assert last.content.startswith("🔶 job · 1 error · OVER job")
 
 
 def _start(sim: Simulator, script: str, tmp_path: Path) -> subprocess.Popen[str]:
@@ -222,7 +222,7 @@ def test_failures_in_a_row_and_recovery(run: Run, app: Simulator) -> None:
     assert "since" not in first
     assert "exit status 2 **×1**" in second
     assert "3 since " in third
-    assert recovery.startswith("🟢 import · 0 errors · OVER import\n")
+    assert recovery.startswith("✅ import · 0 errors · OVER import\n")
     assert "works again after 3 failures, " in recovery
 
 
@@ -235,7 +235,7 @@ def test_a_job_that_goes_on_failing_is_told_after_pauses(
         assert run("--name", "import", *sh("exit 1")) == (1, "", "")
     assert len(app.messages) == 1
     run("--name", "import", *sh("exit 0"))
-    assert app.messages[-1].content.startswith("🟠 import · 2 errors · OVER import")
+    assert app.messages[-1].content.startswith("🔶 import · 2 errors · OVER import")
     assert "works again after 3 failures, " in app.messages[-1].content
     assert len(app.messages) == 2
 
@@ -270,7 +270,7 @@ def test_text_and_chinese(run: Run, app: Simulator, monkeypatch: pytest.MonkeyPa
         run("--name", "备份", *sh(script))
     first, second, recovery = app.messages
     assert first.msgtype == "text"
-    assert first.content.startswith("🔴 备份 prod · 1 个错误 · 备份: exit status 2\n")
+    assert first.content.startswith("🔴 备份 prod 1次 备份: exit status 2\n")
     assert "起共 2 次" in second.content
     assert "已恢复" in recovery.content
     assert "失败 2 次后恢复正常" in recovery.content

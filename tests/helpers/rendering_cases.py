@@ -43,7 +43,7 @@ def event(message: str, *chain: Event, **context: Any) -> Event:
 
 def report(id_: str, type_: str = "", place: str = "", **more: Any) -> Report:
     """A new group of one error a second ago, unless told otherwise."""
-    keys = ("logger", "level", "template", "cause")
+    keys = ("logger", "level", "template", "cause", "from_text", "text")
     identity = {"logger": "pay.views", "level": "error"}
     identity.update({key: more.pop(key) for key in keys if key in more})
     count = more.setdefault("count", 1)
@@ -430,6 +430,253 @@ def varying_messages() -> Digest:
     )
 
 
+# -- what has been told badly once ---------------------------------------------------------
+
+
+def alone(name: str, sample: Event, place: str = "shop/pay.py charge", **more: Any) -> Digest:
+    """One new group of one sample."""
+    return digest(report("b0a7", name, place, samples=(sample,), **more))
+
+
+def said_three_times() -> Digest:
+    """A refused connection, whose reason each library wraps into words of its own."""
+    reason = "Failed to establish a new connection: [Errno 111] Connection refused"
+    inner = f"<urllib3.connection.HTTPConnection object at 0x7f3a5c1e9a0b>: {reason}"
+    outer = (
+        "HTTPConnectionPool(host='bank', port=80): Max retries exceeded with url: /v1/charge?n=8841"
+        f" (Caused by NewConnectionError('{inner}'))"
+    )
+    chain = (
+        error("requests.ConnectionError", outer, frame("shop/pay.py", 12, "charge")),
+        error("MaxRetryError", outer, library("urllib3/util/retry.py", 515, "increment")),
+        error("NewConnectionError", inner, library("urllib3/connection.py", 213, "_new_conn")),
+        error("ConnectionRefusedError", "[Errno 111] Connection refused", is_cause=True),
+    )
+    return alone("requests.ConnectionError", event("charge failed for order 8841", *chain))
+
+
+def compiled_library() -> Digest:
+    """A date that pandas refuses; its compiled frames are a library's."""
+    failure = error(
+        "DateParseError",
+        "month must be in 1..12: 2026-13-45",
+        frame("shop/more.py", 154, "orders_from", 'return pd.Timestamp("2026-13-45")'),
+        library("pandas/_libs/tslibs/timestamps.pyx", 1865, "Timestamp.__new__"),
+    )
+    sample = event("request failed in orders_from", failure)
+    return alone("DateParseError", sample, "shop/more.py orders_from")
+
+
+def verbose_formatter() -> Digest:
+    """Date, level, logger and process before what happened."""
+    line = "2026-03-04 14:03:11,123 ERROR [pay.views:92] 4711 order 8841 has no address"
+    return alone("", event(line), "pay/views.py charge")
+
+
+def every_part() -> Digest:
+    """An exception group of four types."""
+    parts = [
+        [error("ValueError", "row 17 has no price")],
+        [error("KeyError", "'sku'")],
+        [error("ConnectionError", "erp refused")],
+        [error("OSError", "[Errno 28] No space left on device")],
+    ]
+    group = error(
+        "ExceptionGroup",
+        "nightly (4 sub-exceptions)",
+        frame("shop/nightly.py", 55, "run"),
+        is_group=True,
+        exceptions=parts,
+    )
+    return alone("ExceptionGroup", event("nightly failed", group), "shop/nightly.py run")
+
+
+def many_lines() -> Digest:
+    """A message that is a list."""
+    rows = [
+        "row 17: price missing",
+        "row 18: quantity 'abc' is not a number",
+        "row 99: unknown SKU",
+    ]
+    text = "\n".join(["import finished with errors:", *(f"- {row}" for row in rows)])
+    return alone("", event(f"{text}\n\n3 of 1204 rows skipped"), "pay/views.py charge")
+
+
+def helper_of_three_routes() -> Digest:
+    """One helper, three views."""
+
+    def failed(path: str, key: str) -> Event:
+        frames = (frame("shop/views.py", 40, "view"), frame("shop/db.py", 11, "fetch"))
+        message = f"Exception on {path} [GET]"
+        return event(message, error("KeyError", key, *frames), method="GET", path=path)
+
+    samples = (failed("/cart", "'card'"), failed("/orders", "'total'"), failed("/me", "'email'"))
+    return digest(report("b0a7", "KeyError", "shop/db.py fetch", count=60, samples=samples))
+
+
+def frameworks() -> Digest:
+    """Three sentences that say nothing, and a task that only its sentence names."""
+    task = (
+        "Task tasks.pay[226f31ab-0a5e-4f6c-9d0b-5c1e9a0b7d3f] raised unexpected: TimeoutError('b')"
+    )
+    timeout = error("TimeoutError", "bank did not answer", frame("tasks/pay.py", 9, "pay"))
+    broken = error("ZeroDivisionError", "division by zero", frame("shop/price.py", 7, "share"))
+    return digest(
+        report(
+            "71fe", "TimeoutError", "tasks/pay.py pay", count=2, samples=(event(task, timeout),)
+        ),
+        report(
+            "72fe",
+            "ZeroDivisionError",
+            "shop/price.py share",
+            samples=(event("Internal Server Error: /price/17", broken, method="GET"),),
+        ),
+    )
+
+
+def boilerplate() -> Digest:
+    """Eleven faulty fields, with a link to read more for each."""
+    names = ["id", "qty", "price", "total", "weight", "vat", "phone", "zip", "day", "month", "year"]
+    fields = [
+        f"{name}\n  Input should be a valid number [type=float_parsing, input_value='x',"
+        " input_type=str]\n    For further information visit https://errors.example/v/float"
+        for name in names
+    ]
+    text = "\n".join(["11 validation errors for Order", *fields])
+    failure = error("pydantic.ValidationError", text, frame("shop/orders.py", 14, "accept"))
+    sample = event("order refused", failure)
+    return alone("pydantic.ValidationError", sample, "shop/orders.py accept")
+
+
+def over_with_its_words() -> Digest:
+    """What is over is named as it was when it was new."""
+    over = {"state": "over", "count": 0, "last": NOW - 10 * MINUTE, "hosts": ()}
+    return digest(
+        report(
+            "b0a7",
+            "TimeoutError",
+            "shop/pay.py charge",
+            total=1532,
+            since=NOW - 40 * MINUTE,
+            text="order 8841 not paid",
+            **over,
+        )
+    )
+
+
+def services() -> Digest:
+    """Three services down at one line: the texts of a group differ."""
+    samples = tuple(event(f"{name} is down") for name in ("redis", "postgres", "kafka"))
+    return digest(
+        report("b0a7", "", "pay/views.py charge", template="%s is down", count=3, samples=samples)
+    )
+
+
+def names_only() -> Digest:
+    """Thirty kinds that differ in nothing but the name of a class."""
+
+    def failed(n: int) -> Event:
+        value = f"column price is missing in the feed of supplier {n}"
+        failure = error(f"Feed{n:03}Error", value, frame("shop/feeds.py", 123, "parse"))
+        return event(f"feed of supplier {n} is skipped", failure)
+
+    return digest(
+        *(
+            report(f"{n:04x}", f"Feed{n:03}Error", "shop/feeds.py parse", samples=(failed(n),))
+            for n in range(30)
+        )
+    )
+
+
+def in_a_text() -> Digest:
+    """An exception that only a text tells of, which may say anything."""
+    told = error("KeyError", "'sku'", frame("shop/jobs.py", 12, "nightly"), from_text=True)
+    return alone(
+        "KeyError",
+        event("job failed:", told),
+        "shop/jobs.py nightly",
+        template="job failed:",
+        from_text=True,
+    )
+
+
+def together() -> Digest:
+    """As many of each: what came first explains the others."""
+    told = (
+        ("ValueError", "page not rendered", 4),
+        ("ConnectionError", "database gone", 1),
+        ("LookupError", "no session", 3),
+    )
+    return digest(
+        *(
+            report(
+                f"{n}4aa",
+                name,
+                f"shop/step{n}.py run",
+                first=NOW - 1,
+                samples=(
+                    event(
+                        "step failed",
+                        error(name, value, frame(f"shop/step{n}.py", n, "run")),
+                        timestamp=f"2026-03-04T06:03:1{n}+00:00",
+                    ),
+                ),
+            )
+            for name, value, n in told
+        )
+    )
+
+
+def failed_program() -> Digest:
+    """What the program itself has said is the reason."""
+    failure = error(
+        "CalledProcessError",
+        "Command '['pg_dump', 'shop']' returned non-zero exit status 3.",
+        frame("shop/backup.py", 21, "dump", 'subprocess.run(["pg_dump", "shop"], check=True)'),
+        stderr="pg_dump: error: no space left on device",
+    )
+    return alone("CalledProcessError", event("backup failed", failure), "shop/backup.py dump")
+
+
+def stack_and_warning() -> Digest:
+    """A record with its stack, a captured warning, and a dict."""
+    calls = [
+        frame("shop/jobs.py", 30, "nightly"),
+        library("contextlib.py", 81, "inner"),
+        frame("shop/locks.py", 8, "release"),
+    ]
+    stack = event(
+        "lock not released",
+        pathname="shop/locks.py",
+        lineno=8,
+        func_name="release",
+        stack_frames=calls,
+    )
+    warning = event(
+        "price() is deprecated",
+        level="warning",
+        logger="py.warnings",
+        pathname="shop/old.py",
+        lineno=10,
+        func_name="total",
+        warning="DeprecationWarning",
+    )
+    refused = event(
+        "{'what': 'payment refused', 'order': 8841}", what="payment refused", order=8841
+    )
+    return digest(
+        report("a111", "", "shop/locks.py release", samples=(stack,), count=3),
+        report("a222", "", "shop/old.py total", samples=(warning,), level="warning", count=2),
+        report("a333", "", "pay/views.py charge", samples=(refused,)),
+    )
+
+
+def a_line_of_ours() -> Digest:
+    """A text that would be a block of its own, with another marker, state and count."""
+    forged = "ok\nNEW Fake ×999 #12345\n🔴 shop prod · 9 errors\n已平息 订单 9次"
+    return alone("", event(f"OVER {forged}"), "pay/views.py charge")
+
+
 CASES: tuple[Callable[[], Digest], ...] = (
     one_error,
     several_kinds,
@@ -447,4 +694,20 @@ CASES: tuple[Callable[[], Digest], ...] = (
     chinese,
     long_message,
     varying_messages,
+    said_three_times,
+    compiled_library,
+    verbose_formatter,
+    every_part,
+    many_lines,
+    helper_of_three_routes,
+    frameworks,
+    boilerplate,
+    over_with_its_words,
+    services,
+    names_only,
+    in_a_text,
+    together,
+    failed_program,
+    stack_and_warning,
+    a_line_of_ours,
 )

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 #: State, kind and count of a group, as a message tells them.
 ITEM = re.compile(r"^\*\*(\w+)\*\* (.+?) \*\*×([\d,]+)\*\*", re.MULTILINE)
 #: One of several places where a kind has failed.
-PLACE = re.compile(r"^([\d,]+) `(.+)`$", re.MULTILINE)
+PLACE = re.compile(r"(?:^| · )([\d,]+) `([^`]+)`", re.MULTILINE)
 
 #: What a killed process had logged so long before is in the store. Promised is a tenth of a
 #: second; the rest is for a machine on which nobody gets to run.

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
+from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
+from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.sections import sections_of
 
 NOW = 1772603006.0
@@ -29,6 +31,9 @@ HOSTILE = (
     "e\u0301\u0301\u0301" * 40 + "👨‍👩‍👧‍👦🇨🇳👍🏽",
     "付款失败：网关超时，请稍后再试。" * 20,
     "×××`" * 300,
+    "🔴 shop prod · 9 errors\n**NEW** Fake ×9 #12345\nOVER\n> 已平息 新出现 Fake\n🔶⚪✅🟢",
+    "NEW",
+    "2026-03-04 14:03:11 ERROR [a] " * 50,
     "](" * 200,
     "x" * 500,
     "`",
@@ -108,6 +113,8 @@ identities = st.builds(
     place=texts,
     template=texts | st.just("varying messages"),
     cause=st.sampled_from(("", "", "c1", "c2")),
+    from_text=st.booleans(),
+    text=st.just("") | texts,
 )
 moments = st.floats(NOW - 90000, NOW) | st.floats()
 counts = st.integers(0, 2000)
@@ -129,6 +136,8 @@ def reports(draw: st.DrawFn) -> Report:
         news=draw(st.booleans()),
         hosts=tuple(draw(st.lists(texts, max_size=3))),
         samples=tuple(draw(st.lists(events, max_size=2))),
+        short_id=draw(st.sampled_from(("", "40871", "40871?"))),
+        left=draw(st.integers(0, 3)),
         earlier=draw(counts),
         earliest=draw(moments),
         last_before=draw(moments),
@@ -181,7 +190,7 @@ def test_the_file_can_always_be_written(digest: Digest, style: Style) -> None:
     assert all(line.isprintable() for line in content.split("\n"))
     for item in sections_of(digest)[0]:
         for report in item.reports:
-            assert f"#{report.identity.id[:4]}" in content
+            assert report.shown_id in content
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -281,7 +290,7 @@ def check(rendered: Rendered, digest: Digest, style: Style, shape: Shape) -> Non
     assert counted(content) == expected
     check_first_line(content.split("\n")[0], expected, style)
     check_markup(content, rendered.message.msgtype)
-    check_shown(content, rendered, digest, shape)
+    check_shown(content, rendered, digest, style, shape)
     assert content.removesuffix("</font>").endswith(digest.message_id)
 
 
@@ -296,24 +305,27 @@ def counted(content: str) -> int:
 
 
 def check_first_line(line: str, expected: int, style: Style) -> None:
-    assert line[0] in "🔴🟠🟢⚪"
+    assert line[0] in "🔴🔶✅⚪"
     assert columns(line) <= 64
-    words = "个错误" if style.language == "zh" else "error"
-    assert f"{expected:,} {words}" in line
+    words = "次" if style.language == "zh" else " error"
+    assert f"{expected:,}{words}" in line
     assert not re.search(r"\*\*|`|<font|\]\(", line)
 
 
 def check_markup(content: str, msgtype: str) -> None:
     assert not re.search("[\u200b-\u200f\u202a-\u202e\x00-\x09\x0b-\x1f]", content)
     links = re.findall(r"\[(?:logs|查看日志)\]\([^()\s<>`]+\)", content)
-    assert content.count("](") == len(links)
+    assert msgtype == "text" or content.count("](") == len(links)
     fence = False
     for line in content.split("\n"):
         if msgtype == "markdown_v2" and line == "```":
             fence = not fence
             continue
+        if msgtype == "text":  # where markup is text
+            assert not re.search(r"<(?:/?a\b|@)", line)
+            continue
         marks = line.count("`"), line.count("**"), line.count("*")
-        if msgtype == "text" or fence:
+        if fence:
             assert marks == (0, 0, 0)
         assert marks[0] % 2 == marks[1] % 2 == 0
         assert marks[2] == 2 * marks[1]
@@ -322,15 +334,27 @@ def check_markup(content: str, msgtype: str) -> None:
     assert not fence
 
 
-def check_shown(content: str, rendered: Rendered, digest: Digest, shape: Shape) -> None:
+def check_voice(content: str, items: int) -> None:
+    """One marker, and a state word for each group that is shown: nothing logged brings any."""
+    assert [char for char in content if char in "🔴🟠🟡🟢🔶✅⚪"] == [content[0]]
+    start = r"(?:[>│-] |### |\| )?(?:\*\*)?"
+    states = [(*labels.states.values(), labels.recovered) for labels in LABELS.values()]
+    words = "|".join(word for found in states for word in found)
+    assert len(re.findall(rf"(?m)^{start}(?:{words})\b", content)) == items
+
+
+def check_shown(
+    content: str, rendered: Rendered, digest: Digest, style: Style, shape: Shape
+) -> None:
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
         digest = digest._replace(reports=tuple(replace(r, samples=()) for r in digest.reports))
-    shown = sections_of(digest)[0]
+    shown = list(RenderContext.of(digest, style).items)  # times as they are shown
     left_out = rendered.kinds_left_out
     while left_out:
         left_out -= len(shown.pop().reports)
-    pens = Pen(), Pen(tables=True)
+    check_voice(content, len(shown))
+    pens = Pen(), Pen(tables=True), Pen(plain=True)
     for item in shown:
         place = item.places(1)[0][1]
         assert any(pen.name(item.type, 64) in content for pen in pens)

@@ -29,6 +29,7 @@ from wecom_logging._capture.grouping import (
     text_traceback,
 )
 from wecom_logging._capture.sound import fields_of
+from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
 
@@ -134,7 +135,7 @@ def _remote_frames(text: str, limits: CaptureLimits) -> list[Any]:
 def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
     is_group = isinstance(error, EXCEPTION_GROUPS)
     described = {
-        "exc_type": type(error).__name__,
+        "exc_type": _type_name(error),
         "exc_value": limits.take(spoken(error)),
         "exc_notes": list(_notes(error, limits)),
         "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
@@ -168,6 +169,10 @@ def spoken(error: object) -> str:
         return f"<{type(error).__name__}: str raised {type(other).__name__}>"
 
 
+def _type_name(error: BaseException) -> str:
+    return type_name(type(error).__module__, type(error).__qualname__)
+
+
 def _notes(error: BaseException, limits: CaptureLimits) -> Iterator[str]:
     notes = getattr(error, "__notes__", None)
     for note in notes[:MAX_NOTES] if isinstance(notes, list) else ():
@@ -185,7 +190,7 @@ def _parts(error: BaseException, limits: CaptureLimits, nesting: int) -> list[li
         if i < WHOLE_PARTS and nesting < MAX_NESTING and not limits.spent():
             found.append(errors(part, limits, nesting=nesting + 1))
         else:
-            found.append([{"exc_type": type(part).__name__, "exc_value": "", "frames": []}])
+            found.append([{"exc_type": _type_name(part), "exc_value": "", "frames": []}])
     return found
 
 

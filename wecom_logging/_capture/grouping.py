@@ -34,7 +34,7 @@ from wecom_logging._capture.variety import (
     warned_by,
 )
 from wecom_logging._capture.variety import Key as Key
-from wecom_logging._model.digest import OTHERS, Identity
+from wecom_logging._model.digest import OTHERS, Identity, type_name
 from wecom_logging._model.digest import VARYING as VARYING
 
 #: How much of a text that is JSON, or a traceback that logging has rendered, is looked at;
@@ -577,7 +577,8 @@ def text_error(text: str) -> tuple[str, str]:
     found = _TEXT_TYPE.search(text, end)
     if found is None:
         return "", ""
-    return found[1].rpartition(".")[2], text[found.end() :].strip()
+    module, _, name = found[1].rpartition(".")
+    return type_name(module, name), text[found.end() :].strip()
 
 
 def _last_traceback(text: str) -> str:

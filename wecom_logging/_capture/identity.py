@@ -13,7 +13,7 @@ from typing import Any
 from wecom_logging._capture.code_location import below_root, below_root_by_name
 from wecom_logging._capture.grouping import EXPLICIT, OTHER_KEYS, OVERFLOW, GroupSeed, Job, Traced
 from wecom_logging._capture.template import ANSI, HEAD
-from wecom_logging._model.digest import VARYING, Identity, others
+from wecom_logging._model.digest import VARYING, Identity, others, type_name
 from wecom_logging._runtime import lazy
 
 
@@ -100,7 +100,7 @@ def _exception_identity(origin: GroupSeed, level: str) -> Identity:
         level,
         (*site, *names, *places),
         "",
-        type=first.__name__,
+        type=type_name(first.__module__, first.__qualname__),
         place=shown,
         cause=_digest((*names, *places[:1])),
         code=next(filter(None, codes), ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
@@ -18,6 +18,7 @@ from wecom_logging.errors import WeComError
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
     from wecom_logging._config.options import Options
+    from wecom_logging._rendering.style import Language
     from wecom_logging._senders.base import WeComSender
     from wecom_logging.handler import WeComHandler
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     for step in steps(args):
         found.append(step)
         if not args.json:
-            _show(step, terminal)
+            _show(step, terminal, _language(args))
     well = all(step.status != "failed" for step in found)
     if args.json:
         data = {"ok": well, "steps": [step.data() for step in found]}
@@ -143,12 +144,26 @@ def _next(found: Options) -> Step:
     )
 
 
-def _show(step: Step, terminal: Terminal) -> None:
+def _language(args: argparse.Namespace) -> Language:
+    """That of the application's handler, or of the environment."""
+    if args.app or args.django:
+        from wecom_logging._cli.checks import routing
+
+        found = routing.handlers()
+        chosen = found[0]._options.language if found else os.environ.get("WECOM_LANGUAGE")
+    else:
+        chosen = environment(args.env_file).get("WECOM_LANGUAGE")
+    return "zh" if chosen == "zh" else "en"
+
+
+def _show(step: Step, terminal: Terminal, language: Language) -> None:
+    from wecom_logging._rendering.sentences import in_language
+
     style, mark = MARKS[step.status]
-    terminal.say(f"{terminal.paint(style, mark)} {step.name}: {step.text}")
-    for line in (*step.details, *_fix(step)):
+    name, text, fix, *details = (
+        in_language(words, language) for words in (step.name, step.text, step.fix, *step.details)
+    )
+    colon = "：" if language == "zh" else ": "
+    terminal.say(f"{terminal.paint(style, mark)} {name}{colon}{text}")
+    for line in (*details, *([f"→ {fix}"] if fix else [])):
         terminal.say(f"    {line}")
-
-
-def _fix(step: Step) -> Iterable[str]:
-    return [f"→ {step.fix}"] if step.fix else []

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.destination import add_env_file, environment, options, sender
-from wecom_logging._model.text import neutralise
+from wecom_logging._model.text import neutralise, strip_hidden, without_links
 
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
     from wecom_logging._senders.application import AppSender
     from wecom_logging._senders.robot import WebhookSender
 
-MARKERS = {"info": "🔵", "warning": "🟠", "error": "🔴", "critical": "🔴"}
+MARKERS = {"info": "🔵", "warning": "🔶", "error": "🔴", "critical": "🔴"}
 
 #: Columns of leading white space that are kept.
 _INDENT = 16
@@ -26,8 +26,11 @@ def register(commands: Commands) -> None:
     parser = commands.add_parser(
         "send",
         help="send a message",
-        description="Send a message. It is sent as it stands there; with --markdown its markup"
-        " counts. Exit status 0 if WeCom has accepted it, 1 if not.",
+        description="Send a message. It is sent as it stands there, but for three things that a"
+        " client would act on or not show: the < of a link (<a href=…>) or mention (<@…>) becomes"
+        " ‹, terminal colours and control characters go, and the spaces that begin a line become"
+        " such as WeCom keeps. With --markdown TEXT is WeCom's markdown, and nothing is changed."
+        " Exit status 0 if WeCom has accepted it, 1 if not.",
     )
     parser.add_argument(
         "text", nargs="?", metavar="TEXT", help="the message; - reads it from stdin"
@@ -59,15 +62,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def inert(text: str) -> str:
-    """`text` as text: nothing in it becomes a link, and control characters go."""
+    """`text` as text: nothing in it becomes a link or a mention, and control characters go."""
     return "\n".join(map(_inert_line, text.splitlines()))
 
 
 def _inert_line(line: str) -> str:
-    line = line.expandtabs(4).rstrip()
-    indent = len(line) - len(line.lstrip(" "))
-    # WeCom and our own cleaning would take ordinary spaces off the start of a line.
-    return "\u00a0" * min(indent, _INDENT) + neutralise(line)
+    line = strip_hidden(line.expandtabs(4)).rstrip()
+    words = line.lstrip(" ")
+    # WeCom takes ordinary spaces off the start of a line.
+    return "\u00a0" * min(len(line) - len(words), _INDENT) + without_links(words)
 
 
 def _text(args: argparse.Namespace) -> str | None:

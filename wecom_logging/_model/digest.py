@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
@@ -19,11 +21,11 @@ VARYING = "varying messages"
 class Identity(NamedTuple):
     """What makes a group this group: stable across processes and releases, already redacted."""
 
-    #: Sixteen hexadecimal digits. The first four are shown, as in `#7f3a`.
+    #: Sixteen hexadecimal digits.
     id: str
     logger: str
     level: str
-    #: Type of the exception ("ConnectTimeout"), "" without one.
+    #: Type of the exception as `type_name` has it ("ConnectTimeout"), "" without one.
     type: str = ""
     #: Module path below its import root and function ("pay/gateway.py post"), "" if unknown.
     place: str = ""
@@ -43,6 +45,9 @@ class Identity(NamedTuple):
     site: str = ""
     #: It is one of the few groups that its call site may make of values that change.
     changing: bool = False
+    #: The words of its first event: a group has one name in all messages, also in those that
+    #: come when its events are gone.
+    text: str = ""
 
     @property
     def varying(self) -> Identity:
@@ -61,6 +66,30 @@ class Identity(NamedTuple):
     @property
     def critical(self) -> bool:
         return self.level == "critical"
+
+
+def type_name(module: str, qualname: str) -> str:
+    """What a type of exception is called, everywhere: `KeyError`, `Order.DoesNotExist`.
+
+    With its package where the name alone says little: `redis.ConnectionError`, but
+    `ConnectTimeout`.
+    """
+    owner, _, name = qualname.replace("<locals>.", "").rpartition(".")
+    owner = owner.rpartition(".")[2]
+    if owner[:1].isupper():  # a class of exceptions for each model, as Django has them
+        return f"{owner}.{name}"
+    package = module.partition(".")[0].lstrip("_")
+    is_bare = package in ("", "builtins", "__main__", "main__")
+    if is_bare or not (hasattr(builtins, name) or _SAYS_LITTLE.fullmatch(name)):
+        return name
+    return f"{package}.{name}"
+
+
+#: Names that many libraries have.
+_SAYS_LITTLE = re.compile(
+    "(?:Error|Exception|Failure|Timeout|Abort|HTTP|Http|API|Api|Client|Server|Service|Request"
+    "|Response|Connection|Validation|Status|Database|Not|Found|Bad|Base)+"
+)
 
 
 #: Ids of what is not told apart: errors beyond `max_groups`. CRITICAL ones stay apart.
@@ -107,6 +136,16 @@ class Report:
     earlier: int = 0
     earliest: float = 0.0
     last_before: float = 0.0
+    #: Five or six digits to be typed on a phone, with a question mark while nobody else knows
+    #: of them; "" if there are none.
+    short_id: str = ""
+    #: Errors of `count` that processes which have ended left to be told.
+    left: int = 0
+
+    @property
+    def shown_id(self) -> str:
+        """`#40871`."""
+        return f"#{self.short_id or self.identity.id[:4]}"
 
 
 class Outage(NamedTuple):

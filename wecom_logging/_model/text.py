@@ -163,6 +163,22 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
     return text.replace("|", "¦") if table else text
 
 
+# All that means anything to a client in a message of type "text".
+_LINK_OR_MENTION = re.compile(r"<(?=/?[aA](?:[\s>]|$)|@|/?$)")
+_COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
+
+
+def plain(text: str, *, newline: str = " ⏎ ") -> str:
+    """One line for a message of type "text", where markup is text: nothing in it is a link, a
+    mention or a count, and nothing hides or reorders what stands there."""
+    return without_links(_one_visible_line(text, newline)).translate(_COUNTS)
+
+
+def without_links(text: str) -> str:
+    """`text` without what a client takes for a link or mention in a message of type "text"."""
+    return _LINK_OR_MENTION.sub("‹", text)
+
+
 def _without_inline_markup(text: str) -> str:
     text = text.translate(_LOOK_ALIKE).replace("](", "] (")
     return _without_tags(_ENTITY.sub("＆", text))
@@ -221,11 +237,13 @@ def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     return _start(start, len(_readable(data[:room]))) + ellipsis
 
 
-def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
+def shorten_middle(
+    text: str, max_bytes: int, ellipsis: str = ELLIPSIS, *, head: float = 1 / 3
+) -> str:
     """Start and end of `text` within `max_bytes` of UTF-8.
 
-    For places and types, whose end says more than their start and so gets two thirds:
-    `shop/pay…/gateway.py post`.
+    The end gets two thirds, unless `head` is another share of the start: that of places and
+    types says more than their start, as in `shop/pay…/gateway.py post`.
     """
     text = _encodable(text)
     data = text.encode()
@@ -234,9 +252,10 @@ def shorten_middle(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     room = max_bytes - len(ellipsis.encode())
     if room < 0:
         return ""
-    head = len(_readable(data[: room // 3]))
-    tail = len(text) - len(_readable(data[len(data) - (room - room // 3) :]))
-    return _start(text, head) + ellipsis + text[_boundary(text, tail, 1) :]
+    first = int(room * head)
+    end = len(text) - len(_readable(data[len(data) - (room - first) :]))
+    start = _start(text, len(_readable(data[:first])))
+    return start + ellipsis + text[_boundary(text, end, 1) :]
 
 
 @lru_cache(maxsize=128)

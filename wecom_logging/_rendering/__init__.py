@@ -22,7 +22,7 @@ from wecom_logging._rendering.blocks import DETAIL_LEVELS
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
-from wecom_logging._rendering.layout import arrange, size
+from wecom_logging._rendering.layout import Layout, size
 from wecom_logging._rendering.report import report_text
 from wecom_logging._rendering.style import Language, Rendered, Shape, Style
 from wecom_logging._senders.protocol import Message
@@ -45,23 +45,24 @@ def render(
         file_follows: Whether a file with the whole report comes after it.
     """
     style = _plainer(style, shape)
-    context = RenderContext.of(_without_logged_text(digest) if shape == "bare" else digest, style)
+    shown = _without_logged_text(digest) if shape == "bare" else digest
+    context = RenderContext.of(shown, style, file_follows=file_follows)
     pen = Pen()
     head = "\n".join([headline(context), *facts(context, pen)])
-    foot = context.dialect.grey(_foot(context, file_follows))
-    max_bytes = style.max_bytes - size(f"{head}\n\n\n{foot}")
-    body = arrange(context, max_bytes, () if shape == "bare" else DETAIL_LEVELS)
-    content = "\n\n".join(filter(None, (head, body.text(context)))) + f"\n{foot}"
+    foot = _foot(context)
+    max_bytes = style.max_bytes - size(f"{head}\n\n")
+    body = Layout(context, max_bytes, foot, () if shape == "bare" else DETAIL_LEVELS).body()
+    content = f"{head}\n\n{body.text(context, foot)}"
     return Rendered(
         Message(style.msgtype, content),
         kinds_left_out=sum(len(section.reports) for section in body.hidden),
-        frames_left_out=tuple(body.frames_left_out(context)),
+        left_out=tuple(body.left_out(context)),
         shortened=pen.shortened or any(block.shortened for block in body.blocks),
     )
 
 
-def _foot(context: RenderContext, file_follows: bool) -> str:
-    file = context.labels.file_follows if file_follows else ""
+def _foot(context: RenderContext) -> str:
+    file = context.labels.file_follows if context.file_follows else ""
     return " · ".join(filter(None, (file, Pen().name(context.digest.message_id, 16))))
 
 
@@ -81,4 +82,4 @@ def _without_logged_text(digest: Digest) -> Digest:
 
 
 def _anonymous(report: Report) -> Report:
-    return replace(report, identity=report.identity._replace(template=""), samples=())
+    return replace(report, identity=report.identity._replace(template="", text=""), samples=())

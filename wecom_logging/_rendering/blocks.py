@@ -8,41 +8,46 @@ from typing import NamedTuple
 from wecom_logging._model import text
 from wecom_logging._rendering import links
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.dialects import Pen, Row
+from wecom_logging._rendering.dialects import Pen, Row, whole_words
 from wecom_logging._rendering.headline import started, title
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
+from wecom_logging._rendering.words import contains
+from wecom_logging._runtime import lazy
+
+#: More than any message holds.
+EVERYTHING = 4096
 
 
 class DetailLevel(NamedTuple):
     """How much of a group is drawn. Texts in bytes, all else in pieces."""
 
     text: int
-    source: int = 0
     callers: int = 0
     causes: int = 1
-    places: int = 2
     context: int = 0
     crumbs: int = 0
+    others: int = 0
+    source: bool = False
     link: bool = True
     output: int = 1
 
 
-#: From everything down to the least that is more than one line.
+#: From everything down to the least that is more than one line. Texts grow beyond what is
+#: written here as far as there are bytes for them.
 DETAIL_LEVELS = (
     DetailLevel(
-        text=1200, source=240, callers=2, causes=4, places=8, context=12, crumbs=5, output=20
+        EVERYTHING, callers=3, causes=20, context=50, crumbs=20, output=20, others=4, source=True
     ),
     DetailLevel(
-        text=600, source=200, callers=2, causes=3, places=6, context=8, crumbs=3, output=20
+        text=400, callers=3, causes=20, context=12, crumbs=5, output=20, others=4, source=True
     ),
     DetailLevel(
-        text=360, source=160, callers=2, causes=3, places=5, context=6, crumbs=2, output=14
+        text=300, callers=2, causes=4, context=6, crumbs=2, output=12, others=3, source=True
     ),
-    DetailLevel(text=240, source=120, callers=2, causes=2, places=4, context=5, output=10),
-    DetailLevel(text=160, source=100, callers=1, causes=2, places=3, context=3, output=6),
-    DetailLevel(text=100, source=80, context=1, output=3),
+    DetailLevel(text=160, callers=1, causes=2, context=3, output=6, others=2),
+    DetailLevel(text=80, context=1, output=3),
     DetailLevel(text=80, link=False),
 )
 
@@ -50,51 +55,67 @@ DETAIL_LEVELS = (
 _TYPE, _PLACE, _VALUE = 64, 96, 80
 #: Bytes of one line of a command's output.
 _OUTPUT = 300
-#: A message takes the place of the type up to here; it goes on in the next line.
-_TITLE = 120
-_ROW_TITLE = 60
+#: A message takes the place of the type up to here; it goes on below.
+_TITLE = 160
+_ROW_TITLE = 80
 _LONG_TITLE = 4096
+#: Bytes of the names of groups that are one section.
+_NAMES = 120
+#: A longer source line is rather looked up than read on a phone.
+_SOURCE = 72
+_OTHER_TEXT = 100
+#: Places of a block that are named.
+_PLACES = 3
+#: Types of the parts of an exception group that have a line.
+_PARTS = 8
 
 #: A rate that changed by less than this factor is no trend.
 _STEADY = 1.25
+#: Seconds below which a span says nothing about how many errors come in a minute.
+_TREND = 5.0
 
 #: Context that is looked for first when an error has to be found in a log.
 _IDS = ("request_id", "trace_id", "user_id")
 #: Context that is shown in a form of its own.
 _REQUEST = frozenset({"method", "path", "task"})
 
+_SENTENCE_END = lazy.regex(r"[.!?:;](?=\s)|[。！？；：]")
+
 
 class Block(NamedTuple):
     """A group that was drawn."""
 
     text: str
+    #: What its last line says, and the link in it.
+    facts: tuple[str, str] = ("", "")
     shortened: bool = False
     #: Whether frames of the application's own were left out.
     frames_left_out: bool = False
 
 
 def draw(section: Section, context: RenderContext, detail: DetailLevel) -> Block:
-    """A group at length: what, how often, why, where, for whom."""
+    """A group at length: what, how often, where, why, for whom."""
     renderer = _BlockRenderer(section, context, detail)
     lines = [line for line in renderer.lines() if line]
-    return Block("\n".join(lines), renderer.pen.shortened, renderer.frames_left_out)
+    facts = renderer.facts()
+    return Block("\n".join(lines), facts, renderer.pen.shortened, renderer.frames_left_out)
 
 
 def row(section: Section, context: RenderContext) -> Row:
     """A group in one line: state, type, count and place."""
-    pen = Pen(tables=context.dialect.tables)
+    pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
+    name = pen.name(section.type, _TYPE) or pen.start(title(section, context), _ROW_TITLE)
+    if section.over and section.type and section.message:
+        name = f"{name}: {pen.start(section.message, _ROW_TITLE)}"
     return Row(
         state=_state(section, context),
-        kind=_kind(section, pen, pen.say(title(section, context), _ROW_TITLE)),
+        kind=_kind(section, pen, name),
         times=_count(section),
-        extent=_extent(section, context),
-        history=" · ".join(filter(None, _history(section, context))),
+        extent=_extent(section, context, pen),
+        id=pen.name(section.lead.shown_id, 12),
+        history=" · ".join(_history(section, context)),
         place=pen.place(section.places(1)[0][1], _PLACE),
     )
-
-
-#: Seconds below which a span says nothing about how many errors come in a minute.
-_TREND = 5.0
 
 
 class _BlockRenderer:
@@ -103,17 +124,19 @@ class _BlockRenderer:
     def __init__(self, section: Section, context: RenderContext, detail: DetailLevel) -> None:
         self.section, self.context, self.detail = section, context, detail
         self.labels, self.dialect = context.labels, context.dialect
-        self.pen = Pen()
+        self.pen = Pen(plain=context.dialect.plain)
         self.frames_left_out = False
+        #: The texts so far: what a reader has read already is not said again.
+        self._said: list[str] = []
 
     def lines(self) -> Iterator[str]:
         yield self._heading()
-        yield self._message()
+        yield from map(self.dialect.line, filter(None, (self._where(),)))
+        yield from map(self.dialect.line, self._message())
         yield from map(self.dialect.quote, self._reasons())
-        yield from self.dialect.trace(list(self._trace()))
+        yield from map(self.dialect.line, filter(None, (self._source(), self._also())))
         yield from map(self.dialect.quote, self._crumbs())
         yield from map(self.dialect.quote, self._output())
-        yield self._facts()
 
     # -- what, and how often ---------------------------------------------------------
 
@@ -122,32 +145,43 @@ class _BlockRenderer:
         return self.dialect.heading(
             Row(
                 state=_state(section, context),
-                kind=_kind(section, self.pen, self._split_title()[0]),
+                kind=_kind(section, self.pen, self._name()),
                 times=_count(section),
-                extent=_extent(section, context),
-                history=" · ".join(
-                    filter(None, [*_trend(section, context), *_history(section, context)])
-                ),
+                extent=_extent(section, context, self.pen),
+                id=self.pen.name(section.lead.shown_id, 12),
             )
         )
 
+    def _name(self) -> str:
+        if self.section.type:
+            return self.pen.name(self.section.type, _TYPE)
+        return self.pen.start(self._split_title()[0], EVERYTHING)
+
     def _split_title(self) -> tuple[str, str]:
         """The message where it takes the place of the type: what the heading holds, the rest."""
-        whole = text.neutralise(title(self.section, self.context)[:_LONG_TITLE])
-        start = text.cut_bytes(whole, _TITLE)
-        return start, "" if start == whole else whole[len(start) - 1 :]
+        first, _, rest = title(self.section, self.context)[:_LONG_TITLE].strip().partition("\n")
+        start = text.cut_bytes(first, _TITLE)
+        if start == first or not start.endswith(text.ELLIPSIS):
+            return first, rest
+        ends = [end.end() for end in _SENTENCE_END().finditer(start)]
+        if ends and ends[-1] > _TITLE // 4:
+            return first[: ends[-1]], f"{first[ends[-1] :]}\n{rest}"
+        start = whole_words(first, start)
+        return start, f"…{first[len(start) - 1 :]}\n{rest}"
 
-    def _message(self) -> str:
+    def _message(self) -> Iterator[str]:
         """What was logged, unless heading or exception say it already."""
         section = self.section
-        if section.varying:
-            return self.pen.say(section.sample.message, self.detail.text)
         if not section.type:
-            return self.pen.say(self._split_title()[1], self.detail.text)
-        in_value = section.message in section.value and section.message != section.value
-        if in_value or section.message == section.type:
-            return ""
-        return self.pen.say(section.message, self.detail.text)
+            start, rest = self._split_title()
+            self._said.append(start)
+            yield from self._text(rest)
+            self._said.append(section.name)
+            yield from self._text(section.message)
+        elif section.message == section.value or not contains(
+            f"{section.type} {section.value}", section.message
+        ):
+            yield from self._text(section.line)
 
     # -- why -------------------------------------------------------------------------
 
@@ -156,72 +190,101 @@ class _BlockRenderer:
         if not chain:
             return
         failure = chain[0]
-        if self.section.value not in self.section.message:
-            yield self.pen.say(failure.value, self.detail.text)
+        if failure.from_text:
+            yield f"{self.labels.in_the_text}{self._named(failure, self._short(failure.words))}"
+        elif not contains(self.section.type, failure.words):
+            yield from self._text(failure.words)
+        yield from self._text(failure.stderr)
         yield from self._parts(failure)
         for note in failure.notes[:2]:
-            yield self.labels.note + self.pen.say(note, self.detail.text // 2)
+            yield self.labels.note + self.pen.say(note, max(self.detail.text // 2, 80))
         yield from self._causes(chain[1:])
 
     def _parts(self, failure: ExceptionView) -> Iterator[str]:
+        """Every type of an exception group, with the text of the first of them."""
         types = failure.part_types()
-        if not types:
-            return
-        named = [self.labels.part(self.pen.name(name, _TYPE), n) for name, n in types[:5]]
-        more = ["…"] if len(types) > 5 else []
-        total = sum(n for _, n in types)
-        yield self.labels.parts(total, self.labels.comma.join(named + more))
-        yield self._named(next(failure.leaves()))
+        texts: dict[str, ExceptionView] = {}
+        for leaf in failure.leaves():
+            if not texts.get(leaf.type, leaf).words:
+                texts[leaf.type] = leaf
+            texts.setdefault(leaf.type, leaf)
+        for name, count in types[:_PARTS]:
+            words = self._named(texts[name], self._short(texts[name].words))
+            yield f"{count:,} {words}" if count > 1 else words
+        if len(types) > _PARTS:
+            self.pen.shortened = True
+            rest = ", ".join(self.pen.name(name, _TYPE) for name, _ in types[_PARTS : 2 * _PARTS])
+            yield f"… {rest}"
 
     def _causes(self, causes: Sequence[ExceptionView]) -> Iterator[str]:
-        """The chain in short: the nearest causes, and always the first of all, the root."""
+        """The chain: types, texts where they are new, and always the first of all, the root."""
         shown = list(causes)
         if len(causes) > self.detail.causes:
             self.pen.shortened = True
             shown = [*causes[: self.detail.causes - 1], causes[-1]]
-        for cause in shown:
-            if cause is causes[-1] and len(causes) > len(shown):
-                yield self.labels.between(len(causes) - len(shown))
-            yield self.labels.link_of(is_cause=cause.is_cause) + self._named(cause)
+        line, above = self.labels.because, self.section.sample.chain[0].type
+        for index, cause in enumerate(shown):
+            # What a later one says as well stands with that one, which is nearer to the root.
+            later = any(contains(one.words, cause.words) for one in shown[index + 1 :])
+            words = "" if later else self._short(cause.words)
+            if cause is causes[-1] and len(shown) < len(causes):
+                line += "… ← "
+            named = self._named(cause, words, place=cause is causes[-1])
+            if cause.type == above and named == self.pen.name(above, _TYPE):
+                continue  # a driver's error in the words of its wrapper
+            above = cause.type
+            line += named
+            if words:
+                yield line
+                line = "← "
+            else:
+                line += " ← "
+        if line.removesuffix(" ← ") not in (self.labels.because, "← "):
+            yield line.removesuffix(" ← ")
 
-    def _named(self, failure: ExceptionView) -> str:
-        """`KeyError: 'sku'`, and where, if that is somewhere else."""
-        name = self.pen.name(failure.type, _TYPE)
-        value = self.pen.say(failure.value, self.detail.text // 2)
-        words = f"{name}: {value}" if value else name
-        places = failure.places
-        if not places or places[0][0].place == self.section.trace[0][0].place:
-            return words
-        return f"{words} {self.dialect.code(self.pen.place(places[0][0].place, _PLACE))}"
+    def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
+        """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
+        said = ": ".join(filter(None, (self.pen.name(failure.type, _TYPE), words)))
+        frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
+        known = [frame.place for frame, _ in self.section.trace]
+        if not frame.place or frame.library or _below_one_root(frame.place, known):
+            return said
+        return f"{said} {self.dialect.code(self.pen.place(frame.place, _PLACE))}"
+
+    def _text(self, words: str) -> Iterator[str]:
+        """The lines of a text, if it is not part of one that stands there."""
+        if words.strip() and not any(contains(said, words) for said in self._said):
+            self._said.append(words)
+            yield from self.pen.lines(words, self.detail.text)
+
+    def _short(self, words: str) -> str:
+        """The same in one line."""
+        return " · ".join(self._text(words))
 
     # -- where -----------------------------------------------------------------------
 
-    def _trace(self) -> Iterator[tuple[str, str]]:
-        section = self.section
+    def _where(self) -> str:
+        """The innermost place of the application's own and its callers, or the worst places."""
+        section, code = self.section, self.dialect.code
+        if section.is_block:
+            self.frames_left_out = len(section.spots) > _PLACES
+            first = [self._place(*section.trace[0])] if section.same_place else []
+            counted = section.places(_PLACES)
+            listed = [f"{n:,} {code(self.pen.place(place, _PLACE))}" for n, place in counted]
+            return " · ".join(filter(None, first + listed))
         chain = section.sample.chain
-        if chain and chain[0].syntax:
-            yield from self._place(chain[0].syntax, 1)
-        if not section.is_block:
-            yield from self._place(*section.trace[0])
-            yield from self._callers()
-        else:
-            self.frames_left_out = len(section.trace) > 1
-            if section.same_place:
-                yield from self._place(*section.trace[0])
-            for count, place in section.places(self.detail.places):
-                yield f"{count:,}", self.pen.place(place, _PLACE)
-
-    def _place(self, frame: Frame, times: int) -> Iterator[tuple[str, str]]:
-        if frame.place:
-            yield "", self.pen.place(frame.place, _PLACE) + self._repeated(times)
-        if frame.source and self.context.style.show_source and self.detail.source:
-            yield "", self.pen.source(frame.source, self.detail.source)
-
-    def _callers(self) -> Iterator[tuple[str, str]]:
-        callers = self.section.trace[1:]
+        parsed = chain[0].syntax if chain else None
+        # "<string>" is no place that anybody could look at
+        syntax = [(parsed, 1)] if parsed and not parsed.path.startswith("<") else []
+        callers = section.trace[1:]
         self.frames_left_out = len(callers) > self.detail.callers
-        for frame, times in callers[: self.detail.callers]:
-            yield "←", self.pen.place(frame.place, _PLACE) + self._repeated(times)
+        frames = [*syntax, section.trace[0], *callers[: self.detail.callers]]
+        return " ← ".join(filter(None, (self._place(*frame) for frame in frames)))
+
+    def _place(self, frame: Frame, times: int) -> str:
+        if not frame.place:
+            return ""
+        return self.dialect.code(self.pen.place(frame.place, _PLACE) + self._repeated(times))
 
     def _repeated(self, times: int) -> str:
         if times < 2:
@@ -229,7 +292,25 @@ class _BlockRenderer:
         skipped = any(failure.skipped for failure in self.section.sample.chain)
         return self.labels.in_brackets(self.labels.repeated(times, at_least=skipped))
 
-    # -- for whom, and what led up to it ----------------------------------------------
+    def _source(self) -> str:
+        """The line that broke, where it is short and says something new."""
+        chain = self.section.sample.chain
+        if not self.context.style.show_source or not chain or not self.detail.source:
+            return ""
+        frame = chain[0].syntax or self.section.trace[0][0]
+        source = frame.source
+        if not source or len(source) > _SOURCE or "raise" in source.split():
+            return ""
+        return self.dialect.code(self.pen.place(source, _SOURCE * 3))
+
+    # -- what differs, for whom, and what led up to it ---------------------------------
+
+    def _also(self) -> str:
+        """Other texts and routes of the group."""
+        texts = [*self.section.also, *self.section.routes[1:]]
+        self.pen.shortened |= len(texts) > self.detail.others
+        shown = [self.pen.say(each, _OTHER_TEXT) for each in texts[: self.detail.others]]
+        return self.labels.also + self.labels.comma.join(shown) if shown else ""
 
     def _crumbs(self) -> Iterator[str]:
         crumbs = self.section.sample.crumbs
@@ -248,18 +329,28 @@ class _BlockRenderer:
         for line in lines[-self.detail.output :]:
             yield self.pen.say(line, min(_OUTPUT, self.detail.text))
 
-    def _facts(self) -> str:
-        facts = [*self._context(), self._hosts(), self._left_out()]
-        if not self.section.type:
-            facts.append(self.pen.name(self.section.lead.identity.logger, _TYPE))
-        facts.append(f"#{self.pen.name(self.section.lead.identity.id[:4], 4)}")
-        return self.dialect.facts(" · ".join(filter(None, facts)), self._link())
+    def facts(self) -> tuple[str, str]:
+        """The last line, and the link in it."""
+        section = self.section
+        facts = [self._route(), *self._context(), self._hosts()]
+        facts += [
+            *_trend(section, self.context),
+            *_history(section, self.context),
+            self._left_out(),
+        ]
+        if not section.type or not any(facts):
+            facts.append(self.pen.name(section.lead.identity.logger, _TYPE))
+        return " · ".join(filter(None, facts)), self._link()
+
+    def _route(self) -> str:
+        more = len(self.section.routes) - 1
+        route = self.pen.say(self.section.sample.route, _PLACE)
+        return f"{route} {self.labels.and_routes(more)}" if route and more > 0 else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context
-        request = " ".join(filter(None, (context.get("method"), context.get("path"))))
-        yield self.pen.say(request, _PLACE)
-        yield self.pen.name(context.get("task", ""), _PLACE)
+        if "task" in context and self.section.sample.route != context["task"]:
+            yield self.pen.name(context["task"], _PLACE)
         keys = [key for key in _IDS if key in context]
         keys += [key for key in context if key not in _IDS and key not in _REQUEST]
         self.pen.shortened |= len(keys) > self.detail.context
@@ -301,7 +392,7 @@ class _BlockRenderer:
 
 def _state(section: Section, context: RenderContext) -> str:
     if section.works_again:
-        return context.labels.states["over"]
+        return context.labels.recovered
     return (
         context.labels.over(_silent(section, context))[0]
         if section.over
@@ -313,10 +404,9 @@ def _silent(section: Section, context: RenderContext) -> float:
     return max(context.digest.now - section.last, 0.0)
 
 
-def _kind(section: Section, pen: Pen, message: str) -> str:
-    """Level, if it has to be said, and type or `message`."""
-    name = pen.name(section.type, _TYPE) if section.type else message
-    level = pen.name(section.level, 12)
+def _kind(section: Section, pen: Pen, name: str) -> str:
+    """Level, if it has to be said, and what the group is called."""
+    level = section.level if section.critical else pen.name(section.level, 12)
     return f"{level} {name}" if level else name
 
 
@@ -324,19 +414,38 @@ def _count(section: Section) -> str:
     return "" if section.over and not section.count else f"×{section.count:,}"
 
 
-def _extent(section: Section, context: RenderContext) -> str:
-    return context.labels.in_places(len(section.spots)) if section.is_block else ""
+def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
+    """In how many places, or under which other names."""
+    if section.is_block:
+        return context.labels.in_places(len(section.spots))
+    if section.varying:
+        return context.labels.in_brackets(context.labels.varying).strip() if section.message else ""
+    shown: list[str] = []
+    for name in section.names[1:]:
+        if shown and sum(map(len, shown)) + len(name) > _NAMES:
+            pen.shortened = True
+            break
+        shown.append(pen.name(name, _TYPE))
+    names = context.labels.comma.join(shown)
+    return context.labels.and_names(names, len(section.names) - 1 - len(shown)) if names else ""
+
+
+def _below_one_root(place: str, known: Sequence[str]) -> bool:
+    """Whether a place is one of the `known`, which may be spelled from an import root on."""
+    return any(one and (place.endswith(one) or one.endswith(place)) for one in known)
 
 
 def _history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
+    if left := sum(report.left for report in section.reports):
+        yield context.labels.left(left)
     if section.works_again:
         yield context.labels.works_again(
             section.total, max(context.digest.now - section.since, 0.0)
         )
         return
     if section.over:
-        yield context.labels.over(_silent(section, context))[1]
+        yield from filter(None, context.labels.over(_silent(section, context))[1:])
         yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))
     elif section.state == "again" and section.earlier:
         yield context.labels.again(

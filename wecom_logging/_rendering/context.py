@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.labels import LABELS, Labels
+from wecom_logging._rendering.sample import read
 from wecom_logging._rendering.sections import Section, hosts_of, sections_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
@@ -22,28 +23,38 @@ class RenderContext(NamedTuple):
     digest: Digest
     style: Style
     sections: tuple[Section, ...]
-    #: Errors of the kinds beyond `max_groups`.
+    #: Errors of the kinds beyond `max_groups`, and the latest of their texts.
     others: int
+    other_texts: tuple[str, ...]
     labels: Labels
     dialect: Markdown
     times: TimeFormatter
     hosts: tuple[str, ...]
+    #: Whether a file with the whole report comes after the message.
+    file_follows: bool = False
 
     @classmethod
-    def of(cls, digest: Digest, style: Style) -> RenderContext:
+    def of(cls, digest: Digest, style: Style, *, file_follows: bool = False) -> RenderContext:
         digest = _with_sane_times(digest)
-        sections, others = sections_of(digest)
+        sections, crowd = sections_of(digest)
+        samples = [read(sample) for report in crowd for sample in report.samples]
         labels = LABELS[style.language]
         times = TimeFormatter(digest.now, style.timezone, labels, show_offset=style.show_offset)
         return cls(
             digest,
             style,
             tuple(sections),
-            others,
+            sum(report.count for report in crowd),
+            tuple(
+                dict.fromkeys(
+                    text for one in samples if (text := next(filter(None, one.texts), ""))
+                )
+            ),
             labels,
             DIALECTS[style.msgtype],
             times,
             hosts_of(digest.reports),
+            file_follows,
         )
 
     @property

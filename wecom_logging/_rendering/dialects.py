@@ -5,10 +5,11 @@ Whatever is handed to a form is inert already (see `Pen`); the forms add our own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wecom_logging._model import text
+from wecom_logging._runtime import lazy
 from wecom_logging._senders.protocol import MsgType
 
 
@@ -22,13 +23,36 @@ class Row(NamedTuple):
     times: str
     #: `in 60 places`, for a block.
     extent: str
+    #: `#40871`.
+    id: str
     #: Trend and total, since when.
-    history: str
+    history: str = ""
     place: str = ""
 
 
 #: Characters of a name; in what is longer, only both ends are looked at.
-_LONG_NAME = 1000
+_LONG_NAME = 500
+
+#: Lines that one text has, and what may stand before those that have to share one.
+_LINES = 3
+_BULLETS = "-‐+∗•· "
+
+#: What cannot be the last thing before an ellipsis.
+_LOOSE = " :,;·(←-"
+
+#: Characters of a word that is rather cut than left out.
+_LONG_WORD = 16
+
+#: Our own markers, and what looks like them.
+_MARKERS = str.maketrans(
+    dict.fromkeys("🔴🟠🟡🟢🔵🟣🟤⚫⭕", "●")
+    | dict.fromkeys("🔶🔷🔸🔹", "◆")
+    | dict.fromkeys("✅☑✔", "✓")
+    | {"⚪": "○"}
+)
+_STATE_WORD = lazy.regex(
+    r"^([^\w‹]*)(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL|新出现|再次出现|仍在发生|已平息|已恢复|静默结束)\b"
+)
 
 
 class Markdown:
@@ -37,6 +61,8 @@ class Markdown:
     msgtype: MsgType = "markdown"
     #: Whether lines of a table are text, so that `|` has to go from them.
     tables = False
+    #: Whether markup is text.
+    plain = False
 
     def strong(self, words: str) -> str:
         return f"**{words}**"
@@ -57,13 +83,14 @@ class Markdown:
         """First line of a group that is drawn at length."""
         return self._row(row)
 
-    def trace(self, lines: Sequence[tuple[str, str]]) -> list[str]:
-        """Places and source lines, each with a sign before it or none."""
-        return [_words(sign, self.code(line)) for sign, line in lines]
+    def line(self, words: str) -> str:
+        """A line of a group."""
+        return words
 
-    def facts(self, words: str, link: str) -> str:
+    def facts(self, words: str, link: str = "") -> str:
         """Last line of a group."""
-        return _words(self.grey(words), link)
+        said = " · ".join(filter(None, (words, link)))
+        return said and self.grey(said)
 
     def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
         """Groups in one line each."""
@@ -72,7 +99,7 @@ class Markdown:
     def _row(self, row: Row) -> str:
         place = row.place and self.code(row.place)
         count = row.times and self.strong(row.times)
-        words = _words(self.strong(row.state), row.kind, count, row.extent, place)
+        words = _words(self.strong(row.state), row.kind, count, row.extent, row.id, place)
         return " · ".join(filter(None, (words, row.history)))
 
 
@@ -80,6 +107,7 @@ class Text(Markdown):
     """The same lines without markup, for readers inside WeChat."""
 
     msgtype: MsgType = "text"
+    plain = True
 
     def strong(self, words: str) -> str:
         return words
@@ -95,9 +123,6 @@ class Text(Markdown):
 
     def link(self, label: str, url: str) -> str:
         return f"{label}: {url}"
-
-    def facts(self, words: str, link: str) -> str:
-        return "\n".join(filter(None, (words, link)))
 
 
 class MarkdownV2(Markdown):
@@ -117,16 +142,10 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        words = _words("###", row.state, row.kind, row.times, row.extent)
-        return " · ".join(filter(None, (words, row.history)))
+        return _words("###", row.state, row.kind, row.times, row.extent, row.id)
 
-    def trace(self, lines: Sequence[tuple[str, str]]) -> list[str]:
-        if len(lines) < 2:
-            return [self.quote(_words(sign, self.code(line))) for sign, line in lines]
-        return ["```", *(_words(sign, line) for sign, line in lines), "```"]
-
-    def facts(self, words: str, link: str) -> str:
-        return self.grey(" · ".join(filter(None, (words, link))))
+    def line(self, words: str) -> str:
+        return f"- {words}"
 
     def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
         if not rows:
@@ -136,7 +155,8 @@ class MarkdownV2(Markdown):
 
     def _cells(self, row: Row) -> str:
         count = " · ".join(filter(None, (_words(row.times, row.extent), row.history)))
-        return _cells((row.state, row.kind, count, row.place and self.code(row.place)))
+        kind = _words(row.kind, row.id)
+        return _cells((row.state, kind, count, row.place and self.code(row.place)))
 
 
 DIALECTS: dict[MsgType, Markdown] = {
@@ -145,51 +165,78 @@ DIALECTS: dict[MsgType, Markdown] = {
 
 
 class Pen:
-    """Makes texts inert and short, and remembers whether anything was lost by it."""
+    """Makes texts inert and short, and remembers whether anything was lost by it.
 
-    def __init__(self, *, tables: bool = False) -> None:
+    What it writes brings no marker, state word or count of its own.
+    """
+
+    def __init__(self, *, tables: bool = False, plain: bool = False) -> None:
         self._tables = tables
+        self._plain = plain
         self.shortened = False
 
+    def lines(self, words: str, max_bytes: int) -> list[str]:
+        """A text in lines of its own, a few at most; its start and its end if it is too long."""
+        lines = [self._inert(line) for line in self._ends(words, max_bytes).splitlines()]
+        lines = [line for line in lines if line]
+        if len(lines) > _LINES:
+            rest = (line.lstrip(_BULLETS) for line in lines[_LINES - 1 :])
+            lines[_LINES - 1 :] = [" · ".join(rest)]
+        inert = "\n".join(lines)
+        cut = self._noted(inert, text.shorten_middle(inert, max_bytes, head=0.6))
+        return [self._inert(line) for line in cut.split("\n") if line]
+
     def say(self, words: str, max_bytes: int) -> str:
-        """The start of a text."""
-        inert = text.neutralise(self._start(words, max_bytes), table=self._tables)
-        return self._inert_end(inert, text.cut_bytes(inert, max_bytes))
+        """The same in one line."""
+        return " · ".join(self.lines(words, max_bytes))
+
+    def start(self, words: str, max_bytes: int) -> str:
+        """The start of a text, in one line."""
+        inert = self._inert(self._ends(words, max_bytes))
+        cut = self._noted(inert, text.cut_bytes(inert, max_bytes))
+        return self._inert(whole_words(inert, cut))
 
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
-        inert = text.neutralise(self._ends(words), table=self._tables)
-        return self._inert_end(inert, text.shorten_middle(inert, max_bytes))
+        inert = self._inert(self._ends(words, _LONG_NAME))
+        return self._inert(self._noted(inert, text.shorten_middle(inert, max_bytes)))
 
     def place(self, words: str, max_bytes: int) -> str:
-        """Start and end of a place, to stand in a code span."""
-        inert = text.code(self._ends(words), table=self._tables)
+        """Start and end of a place or a source line, to stand in a code span."""
+        inert = self._inert(self._ends(words, _LONG_NAME), text.code)
         return self._noted(inert, text.shorten_middle(inert, max_bytes))
 
-    def source(self, words: str, max_bytes: int) -> str:
-        """The start of a source line, to stand in a code span."""
-        inert = text.code(self._start(words, max_bytes), table=self._tables)
-        return self._noted(inert, text.cut_bytes(inert, max_bytes))
-
-    def _start(self, words: str, max_bytes: int) -> str:
+    def _ends(self, words: str, max_bytes: int) -> str:
         """No more of a text than may be needed: what is invisible in it takes room as well."""
-        start = words[: 2 * max_bytes + 400]
-        self.shortened |= start != words
-        return start
-
-    def _ends(self, words: str) -> str:
-        if len(words) <= _LONG_NAME:
+        most = max_bytes + 400
+        if len(words) <= 2 * most:
             return words
         self.shortened = True
-        return words[: _LONG_NAME // 2] + words[-_LONG_NAME // 2 :]
+        return f"{words[:most]} {text.ELLIPSIS} {words[-most:]}"
 
-    def _inert_end(self, inert: str, cut: str) -> str:
-        # A cut can bring something to an end that means something there, like `foo_`.
-        return text.neutralise(self._noted(inert, cut), table=self._tables)
+    def _inert(self, words: str, neutral: Callable[..., str] = text.neutralise) -> str:
+        words = words if words.isascii() else words.translate(_MARKERS)
+        if self._plain:
+            inert = text.plain(words, newline=" · ")
+        else:
+            inert = neutral(words, newline=" · ", table=self._tables)
+        return _STATE_WORD().sub(r"\1‹\2›", inert)
 
     def _noted(self, inert: str, cut: str) -> str:
         self.shortened |= cut != inert
         return cut
+
+
+def whole_words(inert: str, cut: str) -> str:
+    """`cut` without the part of a word at its end, unless that is a long one."""
+    kept = cut.removesuffix(text.ELLIPSIS)
+    if kept == cut:
+        return cut
+    start, _, part = kept.rpartition(" ")
+    is_cut = inert[len(kept) :][:1].isalnum() and part.isascii()
+    if is_cut and len(part) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
+        kept = start
+    return f"{kept.rstrip(_LOOSE)}{text.ELLIPSIS}"
 
 
 def _words(*words: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wecom_logging._model.digest import Report
 from wecom_logging._model.text import columns, cut_bytes, cut_columns
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.dialects import Pen
+from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.sections import Section
 
 #: Columns of line 1: what a phone shows of a notification.
@@ -13,6 +13,8 @@ _WIDTH = 64
 #: Columns that the last part keeps when the app has a long name.
 _SUBJECT = 24
 _APP, _ENVIRONMENT = 8, 16
+#: A word is cut rather than so many columns left empty.
+_WASTED = 4
 
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
@@ -21,17 +23,17 @@ _FRESH = 3600.0
 def headline(context: RenderContext) -> str:
     """Line 1, without markup. What is cut is the last part, then the app, never the count."""
     count = context.labels.errors(context.errors)
+    comma = context.labels.headline_comma
     start = f"{_marker(context)} {'CRITICAL ' if _critical(context) else ''}"
-    room = _WIDTH - columns(f"{start} · {count}")
-    subject, more = _subject(context)
-    wanted = columns(f" · {_words(subject, more)}") if subject else 0
-    app = _sender(context, room - min(wanted, _SUBJECT))
-    room -= columns(app)
-    parts = [part for part in (app, count) if part]
-    if subject and room >= columns(f" · {more}") + 6:
-        subject = _cut(subject, room - columns(_words(" · ", more)))
-        parts.append(_words(subject, more))
-    return start + " · ".join(parts)
+    count = context.labels.times(context.errors)
+    state, subject, more = _subject(context)
+    wanted = columns(comma + _words(state, subject, more)) if subject else 0
+    app = _sender(context, _WIDTH - columns(start + comma + count) - min(wanted, _SUBJECT))
+    line = start + comma.join(filter(None, (app, count)))
+    room = _WIDTH - columns(comma.join((line, _words(state, "-", more)))) + 1
+    if subject and room >= 6:
+        line += comma + _words(state, _cut(subject, room), more)
+    return line
 
 
 def facts(context: RenderContext, pen: Pen) -> list[str]:
@@ -59,11 +61,18 @@ def started(report: Report, now: float) -> float:
 
 def title(section: Section, context: RenderContext) -> str:
     """What a group is called: type, or message, or wherever it came from."""
-    if section.varying:
-        return context.labels.varying
     return (
-        section.type or section.message or section.lead.identity.logger or context.labels.no_message
+        section.type
+        or section.name
+        or (context.labels.varying if section.varying else "")
+        or section.lead.identity.logger
+        or context.labels.no_message
     )
+
+
+def summary(section: Section, context: RenderContext) -> str:
+    """The same, and what it says."""
+    return section.headline or title(section, context)
 
 
 def _marker(context: RenderContext) -> str:
@@ -71,7 +80,7 @@ def _marker(context: RenderContext) -> str:
         return "⚪"
     if _critical(context) or any(map(_is_news, context.digest.reports)):
         return "🔴"
-    return "🟠" if context.errors or context.digest.lost else "🟢"
+    return "🔶" if context.errors or context.digest.lost else "✅"
 
 
 def _critical(context: RenderContext) -> bool:
@@ -89,16 +98,17 @@ def _sender(context: RenderContext, width: int) -> str:
     return _words(_cut(context.style.app, max(width, _APP)), environment)
 
 
-def _subject(context: RenderContext) -> tuple[str, str]:
-    """The last part of line 1: the first kind, and how many more."""
+def _subject(context: RenderContext) -> tuple[str, str, str]:
+    """The last part of line 1: the first kind with what it says, and how many more."""
     labels = context.labels
     told = [section for section in context.sections if not section.over] or context.sections
     if not told:
-        return labels.others if context.others else "", ""
-    subject = title(told[0], context)[: 4 * _WIDTH]
-    if told[0].over or told[0].works_again:
-        subject = f"{labels.states['over']} {subject}"
-    return subject, labels.and_kinds(len(told) - 1) if len(told) > 1 else ""
+        return "", labels.others if context.others else "", ""
+    state = labels.states["over"] if told[0].over else ""
+    state = labels.recovered if told[0].works_again else state
+    kinds = sum(section.kinds for section in told)
+    more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
+    return state, summary(told[0], context)[: 4 * _WIDTH], more
 
 
 def _hosts(context: RenderContext, pen: Pen) -> str:
@@ -111,7 +121,7 @@ def _release(context: RenderContext, pen: Pen) -> str:
     age = context.digest.now - context.style.started
     up = context.labels.up(age) if context.style.started and 0 <= age < _FRESH else ""
     if not context.style.release:
-        return up
+        return ""
     release = context.labels.release(pen.name(context.style.release, 60))
     return release + (up and context.labels.in_brackets(up))
 
@@ -127,7 +137,11 @@ def _span(context: RenderContext) -> str:
 
 def _cut(words: str, width: int) -> str:
     # Characters without width would be free of charge: bytes bound them.
-    return cut_bytes(cut_columns(Pen().say(words, 400), width), 3 * max(width, 0))
+    inert = Pen().start(words, 400)
+    cut = cut_columns(inert, width)
+    whole = whole_words(inert, cut)
+    wasted = columns(cut) - columns(whole)
+    return cut_bytes(cut if wasted > _WASTED else whole, 3 * max(width, 0))
 
 
 def _words(*words: str) -> str:

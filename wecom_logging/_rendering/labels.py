@@ -24,11 +24,15 @@ class Labels:
     }
     units = ("s", "min", "h", "d")
     others = "others"
-    varying = "varying messages"
+    varying = "varying messages here"
     no_message = "no message"
     logs = "logs"
     caused_by = "caused by "
     while_handling = "while handling "
+    because = "← "
+    also = "also: "
+    in_the_text = "in the text: "
+    headline_comma = " · "
     note = "note: "
     left_out = "not captured: "
     seen = "Messages seen"
@@ -36,12 +40,23 @@ class Labels:
     stack = "Stack"
     before = "What led up to it"
     output = "output"
+    recovered = "OVER"
     file_follows = "whole report in the file below"
     columns = ("state", "kind", "count", "where")
     comma = ", "
 
     def errors(self, count: int) -> str:
         return f"{count:,} error" if count == 1 else f"{count:,} errors"
+
+    def times(self, count: int) -> str:
+        """What the notification says of a count."""
+        return self.errors(count)
+
+    def and_routes(self, more: int) -> str:
+        return f"+{more:,} route{'s' * (more != 1)}"
+
+    def and_names(self, names: str, more: int) -> str:
+        return f"and {names}{(more and f' +{more:,}') or ''}"
 
     def and_kinds(self, more: int) -> str:
         return f"+{more:,} kind" if more == 1 else f"+{more:,} kinds"
@@ -92,8 +107,9 @@ class Labels:
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} {now}/{self.units[unit]}, before {before}/{self.units[unit]}"
 
-    def parts(self, count: int, types: str) -> str:
-        return f"{count:,} part{'s' * (count != 1)}: {types}"
+    def left(self, count: int) -> str:
+        """Said of errors that were left to a later message."""
+        return f"earlier: {count:,}"
 
     def part(self, name: str, count: int) -> str:
         return f"{name} {count:,}"
@@ -101,9 +117,6 @@ class Labels:
     def link_of(self, *, is_cause: bool) -> str:
         """What stands before an exception in a chain."""
         return self.caused_by if is_cause else self.while_handling
-
-    def between(self, causes: int) -> str:
-        return f"{causes:,} more between"
 
     def like_these(self, frames: int) -> str:
         return f"{frames:,} more like these"
@@ -138,10 +151,10 @@ class Labels:
 class Chinese(Labels):
     """Chinese as written on the mainland, with a space between Han and digits."""
 
-    states = {"new": "新出现", "again": "再次出现", "still": "仍在发生", "over": "已恢复"}  # noqa: RUF012
+    states = {"new": "新出现", "again": "再次出现", "still": "仍在发生", "over": "已平息"}  # noqa: RUF012
     units = ("秒", "分钟", "小时", "天")
     others = "其他"
-    varying = "内容多变的消息"
+    varying = "此处内容多变"
     no_message = "无消息内容"
     logs = "查看日志"
     caused_by = "原因："
@@ -152,13 +165,27 @@ class Chinese(Labels):
     traceback = "调用栈（最近的调用在最后）"
     stack = "日志调用栈"
     before = "此前的日志"
+    because = "原因："
+    also = "还有："
+    in_the_text = "文本中："
+    headline_comma = " "
     output = "输出"
+    recovered = "已恢复"
     file_follows = "完整内容见下方文件"
     columns = ("状态", "类型", "次数", "位置")
-    comma = "，"
+    comma = "、"
 
     def errors(self, count: int) -> str:
         return f"{count:,} 个错误"
+
+    def times(self, count: int) -> str:
+        return f"{count:,}次"
+
+    def and_routes(self, more: int) -> str:
+        return f"等 {more + 1:,} 个路由"
+
+    def and_names(self, names: str, more: int) -> str:
+        return f"及 {names}{f'，另有 {more:,} 个' if more else ''}"
 
     def and_kinds(self, more: int) -> str:
         return f"等 {more + 1:,} 类"
@@ -170,7 +197,7 @@ class Chinese(Labels):
         return f"另有 {kinds:,} 类{self.states['over']}"
 
     def in_places(self, places: int) -> str:
-        return f"（{places:,} 处同因）"
+        return f"{places:,} 处同因"
 
     def hosts(self, hosts: int) -> str:
         return f"{hosts:,} 台主机"
@@ -201,16 +228,13 @@ class Chinese(Labels):
         return f"失败 {failures:,} 次后恢复正常，历时 {self.duration(seconds)}"
 
     def ended(self, seconds: float) -> str:
-        return self.over(seconds)[0]
+        return f"此后 {self.duration(seconds)}未再出现，已平息"
 
     def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
         return f"{arrow} 每{self.units[unit]} {now} 次，之前 {before} 次"
 
-    def parts(self, count: int, types: str) -> str:
-        return f"含 {count:,} 个子异常：{types}"
-
-    def between(self, causes: int) -> str:
-        return f"中间还有 {causes:,} 层"
+    def left(self, count: int) -> str:
+        return f"此前留下 {count:,} 次"
 
     def like_these(self, frames: int) -> str:
         return f"另有 {frames:,} 层与上面相同"

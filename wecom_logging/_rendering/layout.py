@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from wecom_logging._rendering.blocks import Block, DetailLevel, draw, row
+from wecom_logging._rendering.blocks import EVERYTHING, Block, DetailLevel, draw, row
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.dialects import Row
+from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.sections import Section
 
 #: The part of the detail that the first group leaves to the lines of the others, if they
 #: need so much.
 _FOR_OTHERS = 0.4
 
+
+#: Bytes of a text that are not worth another look.
+_PRECISION = 24
+
+#: Texts that are shown of what is not told apart, and bytes of one.
+_OTHER_TEXTS, _OTHER_TEXT = 3, 80
+
+#: Bytes that the line of what is only counted, and the head of a table, may take at most.
+_COUNTED = 500
 
 #: Groups that are over and have a line each. There may be hundreds, after a bad night.
 _LINES_FOR_OVER = 6
@@ -26,24 +35,44 @@ class Body(NamedTuple):
     rows: tuple[Row, ...]
     hidden: tuple[Section, ...]
 
-    def text(self, context: RenderContext) -> str:
-        lines = context.dialect.rows(self.rows, context.labels.columns)
+    def text(self, context: RenderContext, foot: str) -> str:
+        """The lines; `foot` ends the last one that is grey, or the last one."""
+        dialect = context.dialect
+        lines = dialect.rows(self.rows, context.labels.columns)
         if counted := " · ".join(_overflow(self.hidden, context)):
             # Right after a table, a line would be its next row.
-            lines.append(f"\n{counted}" if context.dialect.tables and lines else counted)
-        parts = [block.text for block in self.blocks]
-        return "\n\n".join([*parts, "\n".join(lines)] if lines else parts)
+            lines.append(f"\n{counted}" if dialect.tables and lines else counted)
+        parts = []
+        for index, block in enumerate(self.blocks):
+            words, link = block.facts
+            if not (lines or context.file_follows) and index == len(self.blocks) - 1:
+                words, link, foot = " · ".join(filter(None, (words, link, foot))), "", ""
+            parts.append("\n".join(filter(None, (block.text, dialect.facts(words, link)))))
+        if lines or foot:
+            parts.append(_ended(lines, foot, context))
+        return "\n\n".join(parts)
 
-    def frames_left_out(self, context: RenderContext) -> Iterator[str]:
-        """Ids of the groups that are shown without all of their own frames."""
+    def size(self, context: RenderContext, foot: str) -> int:
+        return size(self.text(context, foot))
+
+    def left_out(self, context: RenderContext) -> Iterator[str]:
+        """Ids of the groups that are shown without all of their own frames or texts."""
         for index, section in enumerate(context.sections[: len(self.blocks) + len(self.rows)]):
-            at_length = index < len(self.blocks)
-            cut = self.blocks[index].frames_left_out if at_length else len(section.trace) > 1
+            if index < len(self.blocks):
+                block = self.blocks[index]
+                cut = block.frames_left_out or block.shortened
+            else:
+                cut = len(section.trace) > 1 or bool(section.names)
             if cut or section.has_locals:  # which only the file has detail for
                 yield from (report.identity.id for report in section.reports)
 
-    def fits(self, context: RenderContext, max_bytes: int) -> bool:
-        return size(self.text(context)) <= max_bytes
+
+def _ended(lines: Sequence[str], foot: str, context: RenderContext) -> str:
+    if not foot:
+        return "\n".join(lines)
+    if not lines or context.dialect.tables or context.file_follows:
+        return "\n".join([*lines, context.dialect.grey(foot)])
+    return "\n".join([*lines[:-1], f"{lines[-1]} · {context.dialect.grey(foot)}"])
 
 
 def size(text: str) -> int:
@@ -51,66 +80,108 @@ def size(text: str) -> int:
     return len(text.encode())
 
 
-def arrange(context: RenderContext, max_bytes: int, levels: Sequence[DetailLevel]) -> Body:
-    """The first group as rich as it fits, the others as lines, and richer if detail is left.
+class Layout:
+    """Fits the groups of a context into bytes: the first as rich as it can be, the others as
+    lines, and richer as far as there is detail. What finds no place is counted.
 
-    Fits into `max_bytes` bytes, whatever the digest holds: what finds no place is counted.
+    Args:
+        context: What to tell.
+        max_bytes: Bytes for all of it.
+        foot: The end of the message.
+        levels: How groups may be drawn at length, the richest first.
     """
-    others = _add_rows(context, (), context.sections[1:], int(max_bytes * _FOR_OTHERS))
-    left = max_bytes - size(others.text(context)) - len("\n\n")
-    for block in _richest_first(context.sections[0], context, levels) if context.sections else ():
-        if size(block.text) <= left:
-            return _enrich(
-                context,
-                _add_rows(context, (block,), context.sections[1:], max_bytes),
-                max_bytes,
-                levels,
-            )
-    return _add_rows(context, (), context.sections, max_bytes)
 
+    def __init__(
+        self, context: RenderContext, max_bytes: int, foot: str, levels: Sequence[DetailLevel]
+    ) -> None:
+        self._page = context
+        self._budget = max_bytes
+        self._foot = foot
+        self._ladder = levels
 
-def _add_rows(
-    context: RenderContext, blocks: tuple[Block, ...], sections: Sequence[Section], max_bytes: int
-) -> Body:
-    """A line for each of the `sections`, as far as they fit."""
-    body = Body(blocks, (), tuple(sections))
-    worth_a_line = sum(not section.over for section in sections) + _LINES_FOR_OVER
-    for index, section in enumerate(sections[:worth_a_line], 1):
-        more = Body(blocks, (*body.rows, row(section, context)), tuple(sections[index:]))
-        if not more.fits(context, max_bytes):
-            break
-        body = more
-    return body
+    def body(self) -> Body:
+        sections = self._page.sections
+        others = self._with_rows((), sections[1:], int(self._budget * _FOR_OTHERS))
+        first = self._richest(sections[0], self._left(others)) if sections else None
+        if first is None:
+            return self._with_rows((), sections, self._budget)
+        body = self._with_rows((first,), sections[1:], self._budget)
+        return self._enriched(self._at_length(body))
 
-
-def _enrich(
-    context: RenderContext, body: Body, max_bytes: int, levels: Sequence[DetailLevel]
-) -> Body:
-    """Draw more groups at length, in their order, as long as none is hidden for it."""
-    while body.rows and not body.hidden:
-        section = context.sections[len(body.blocks)]
-        for block in _richest_first(section, context, levels):
-            richer = Body((*body.blocks, block), body.rows[1:], ())
-            if richer.fits(context, max_bytes):
-                body = richer
+    def _with_rows(
+        self, blocks: tuple[Block, ...], sections: Sequence[Section], max_bytes: int
+    ) -> Body:
+        """A line for each of the `sections`, as far as they fit."""
+        body = Body(blocks, (), tuple(sections))
+        surely = body.size(self._page, self._foot) + _COUNTED
+        worth_a_line = sum(not section.over for section in sections) + _LINES_FOR_OVER
+        for index, section in enumerate(sections[:worth_a_line], 1):
+            drawn = row(section, self._page)
+            more = Body(blocks, (*body.rows, drawn), tuple(sections[index:]))
+            # All of it is only put together where it may be too much.
+            surely += size("\n".join(self._page.dialect.rows((drawn,), ()))) + 1
+            if surely > max_bytes and more.size(self._page, self._foot) > max_bytes:
                 break
-        else:
-            break
-    return body
+            body = more
+        return body
 
+    def _at_length(self, body: Body) -> Body:
+        """More groups in a few lines instead of one, as long as none is hidden for it."""
+        while body.rows and not body.hidden:
+            section = self._page.sections[len(body.blocks)]
+            richer = (
+                Body((*body.blocks, draw(section, self._page, detail)), body.rows[1:], ())
+                for detail in self._ladder[-2:]
+            )
+            found = next((each for each in richer if self._left(each) >= 0), None)
+            if found is None:
+                break
+            body = found
+        return body
 
-def _richest_first(
-    section: Section, context: RenderContext, levels: Sequence[DetailLevel]
-) -> Iterator[Block]:
-    return (draw(section, context, detail) for detail in levels)
+    def _enriched(self, body: Body) -> Body:
+        """What detail is left is for the groups in their order."""
+        blocks = list(body.blocks)
+        for index in range(1, len(blocks)):
+            without = body._replace(blocks=(*blocks[:index], Block(""), *blocks[index + 1 :]))
+            richest = self._richest(self._page.sections[index], self._left(without))
+            blocks[index] = richest or blocks[index]
+        return body._replace(blocks=tuple(blocks))
+
+    def _left(self, body: Body) -> int:
+        return self._budget - body.size(self._page, self._foot)
+
+    def _richest(self, section: Section, room_left: int) -> Block | None:
+        """The richest drawing of a group within so many bytes, its texts as long as they may be."""
+        for detail in self._ladder:
+            block = self._fit(section, detail, room_left)
+            if block is not None and block.shortened and detail.text < EVERYTHING:
+                fits, most = detail.text, room_left
+                while most - fits > _PRECISION:
+                    middle = (fits + most) // 2
+                    longer = self._fit(section, detail._replace(text=middle), room_left)
+                    fits, most = (middle, most) if longer else (fits, middle)
+                    block = longer or block
+            if block is not None:
+                return block
+        return None
+
+    def _fit(self, section: Section, detail: DetailLevel, room_left: int) -> Block | None:
+        block = draw(section, self._page, detail)
+        facts = self._page.dialect.facts(*block.facts)
+        return block if size(f"\n\n{block.text}\n{facts}") <= room_left else None
 
 
 def _overflow(hidden: Sequence[Section], context: RenderContext) -> Iterator[str]:
     """What is only counted, so that all the counts of a message still add up."""
     told = [section for section in hidden if section.count]
     if told:
-        yield context.labels.more_kinds(len(told), sum(section.count for section in told))
+        kinds = sum(section.kinds for section in told)
+        yield context.labels.more_kinds(kinds, sum(section.count for section in told))
     if len(hidden) > len(told):
         yield context.labels.more_over(len(hidden) - len(told))
     if context.others:
-        yield f"{context.labels.others} ×{context.others:,}"
+        pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
+        texts = [pen.start(text, _OTHER_TEXT) for text in context.other_texts[-_OTHER_TEXTS:]]
+        said = context.labels.comma.join(texts)
+        yield f"{context.labels.others} ×{context.others:,}{said and f': {said}'}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.headline import title
+from wecom_logging._rendering.headline import summary
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
@@ -73,11 +73,11 @@ def _line(section: Section, report: Report, context: RenderContext) -> str:
     one = Section((report,))
     count = f"×{report.count:,}" if report.count or not section.over else ""
     words = (
-        f"#{report.identity.id[:4]}",
+        report.shown_id,
         context.labels.states[report.state],
         one.level,
         count,
-        _short(title(one, context)),
+        _short(summary(one, context)),
         one.places(1)[0][1],
     )
     return visible("  ".join(filter(None, words)))
@@ -158,6 +158,7 @@ def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
     yield from value[1:]
     for note in failure.notes:
         yield f"{context.labels.note}{note}"
+    yield from failure.stderr.splitlines()
     if failure.syntax:
         yield from _frame(failure.syntax)
     yield from _frames(failure.frames, context)

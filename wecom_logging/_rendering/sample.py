@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
+
+from wecom_logging._rendering.words import (
+    bounded,
+    framework_facts,
+    without_boilerplate,
+    without_frame,
+)
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
@@ -28,14 +35,20 @@ OWN_KEYS = frozenset(
         "thread_name",
         "exception",
         "stack",
+        "stack_frames",
         "breadcrumbs",
         "output",
         "left_out",
+        "warning",
     }
 )
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
+
+
+#: Characters that are remembered of the first words of a group.
+_FIRST_WORDS = 200
 
 
 class Frame(NamedTuple):
@@ -68,6 +81,12 @@ class ExceptionView(NamedTuple):
     syntax: Frame | None = None
     #: The chains of the parts of an exception group.
     parts: tuple[tuple[ExceptionView, ...], ...] = ()
+    #: What the failed program has written, for a `CalledProcessError`.
+    stderr: str = ""
+    #: Whether it was read out of a text, which may say anything.
+    from_text: bool = False
+    #: The value without what the library says every time.
+    words: str = ""
 
     @property
     def places(self) -> list[tuple[Frame, int]]:
@@ -76,12 +95,7 @@ class ExceptionView(NamedTuple):
         Each place once, with how often it was there: that folds any recursion. Without code
         of its own, where it broke in a library.
         """
-        own = [frame for frame in reversed(self.frames) if not frame.library and frame.path]
-        times = Counter(frame.place for frame in own)
-        first = {frame.place: frame for frame in reversed(own)}
-        return [(first[place], n) for place, n in times.items()] or [
-            (frame, 1) for frame in self.frames[-1:]
-        ]
+        return places(self.frames)
 
     @property
     def skipped(self) -> bool:
@@ -130,6 +144,38 @@ class Sample(NamedTuple):
     output: tuple[str, ...] = ()
     #: What there was no time or room to capture.
     left_out: str = ""
+    #: What happened: the message without a formatter's or a framework's share.
+    words: str = ""
+    #: The calls that led to a record with `stack_info`, outermost first.
+    calls: tuple[Frame, ...] = ()
+
+    @property
+    def route(self) -> str:
+        """The request or the task that it happened in."""
+        get = self.context.get
+        return " ".join(filter(None, (get("method"), get("path")))) or get("task") or ""
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """What it says, the most telling first."""
+        yield self.words
+        for failure in self.chain:
+            yield from (f"{leaf.type}: {leaf.words}" for leaf in failure.leaves())
+            yield failure.words
+
+
+def first_words(event: object) -> str:
+    """What a group is known by that began with this event."""
+    return next(filter(None, read(event).texts), "")[:_FIRST_WORDS]
+
+
+def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:
+    """The application's own places among `frames`, innermost first, and how often each."""
+    own = [frame for frame in reversed(frames) if not frame.library and frame.path]
+    times = Counter(frame.place for frame in own)
+    first = {frame.place: frame for frame in reversed(own)}
+    found = [(first[place], n) for place, n in times.items()]
+    return found or [(frame, 1) for frame in frames[-1:]]
 
 
 def place(path: str, line: int, name: str) -> str:
@@ -142,7 +188,7 @@ def read(event: object) -> Sample:
     """The event as a `Sample`; an empty one if it is none."""
     if not isinstance(event, Mapping):
         return Sample()
-    return Sample(
+    sample = Sample(
         message=as_text(event.get("event")),
         level=as_text(event.get("level")).lower(),
         logger=as_text(event.get("logger")),
@@ -160,7 +206,28 @@ def read(event: object) -> Sample:
         crumbs=tuple(_crumb(raw) for raw in _dicts(event.get("breadcrumbs"))),
         output=_lines(as_text(event.get("output"))),
         left_out=as_text(event.get("left_out")),
+        calls=tuple(_frame(raw) for raw in _dicts(event.get("stack_frames"))),
     )
+    return _with_words(sample, event)
+
+
+def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
+    """With what happened, as far as nobody else has said it."""
+    site, context = sample.site, sample.context
+    path = site.path.rpartition("/")[2]
+    known = {sample.logger, sample.process, sample.thread, path, site.path}
+    known |= {site.name.strip("<>"), str(site.line), as_text(event.get("module"))}
+    words = without_frame(sample.message.strip(), known - {""})
+    if words.startswith("{'"):  # a dict was logged: its sections are context already
+        told = {key: value for key, value in context.items() if f"'{key}': " in words}
+        words = ", ".join(f"{key}={value}" for key, value in told.items()) or words
+        context = {key: value for key, value in context.items() if key not in told}
+    if warning := as_text(event.get("warning")):
+        words = f"{warning}: {words}"
+    facts = framework_facts(words) if sample.chain else None
+    if facts is not None:
+        words, context = "", {**facts, **context}
+    return sample._replace(words=bounded(words), context=context)
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -223,14 +290,18 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
     notes = raw.get("exc_notes")
     parts = raw.get("exceptions") if depth else None
     chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
+    value = as_text(raw.get("exc_value"))
     return ExceptionView(
         type=as_text(raw.get("exc_type")),
-        value=as_text(raw.get("exc_value")),
+        value=value,
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
         frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
         syntax=_syntax(raw.get("syntax_error")),
         parts=tuple(chain for chain in chains if chain),
+        from_text=raw.get("from_text") is True,
+        stderr=as_text(raw.get("stderr")).strip(),
+        words=bounded(without_boilerplate(value)),
     )
 
 

@@ -1,15 +1,25 @@
-"""What is drawn as one: a group, or all groups that one cause explains; and in which order."""
+"""What is drawn as one: a group, or groups that have a cause or a place in common; and in
+which order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from wecom_logging._capture.grouping import VARYING
-from wecom_logging._model.digest import OTHERS, Digest, Report, State
-from wecom_logging._rendering.sample import Frame, Sample, read
+from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
+from wecom_logging._rendering.sample import Frame, Sample, places, read
+from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
 _STATES: tuple[State, ...] = ("new", "again", "still", "over")
+
+#: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
+_NAMES = 3
+
+#: Groups of a block that are looked at for what differs.
+_BLOCK = 100
+
+#: Seconds since the epoch, then a time stamp.
+Moment = tuple[float, str]
 
 
 class Section:
@@ -17,11 +27,15 @@ class Section:
 
     Args:
         reports: At least one.
+        names: What the groups of one place are called that differ in nothing else.
         ended: What is told here were the last errors: the groups are over.
     """
 
-    def __init__(self, reports: tuple[Report, ...], *, ended: bool = False) -> None:
+    def __init__(
+        self, reports: tuple[Report, ...], names: tuple[str, ...] = (), *, ended: bool = False
+    ) -> None:
         self.reports = reports
+        self.names = names
         self.ended = ended
 
     @property
@@ -31,7 +45,12 @@ class Section:
     @property
     def is_block(self) -> bool:
         """Whether one cause explains several groups."""
-        return len(self.reports) > 1
+        return len(self.reports) > 1 and not self.names
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of errors this is to a reader."""
+        return len(self.names) or 1
 
     @cached
     def state(self) -> State:
@@ -83,6 +102,13 @@ class Section:
         return read(next(samples, None))
 
     @cached
+    def samples(self) -> list[Sample]:
+        """All of the group that stands for them, and one of each other that has its cause."""
+        others = self.reports[1:_BLOCK] if self.is_block else ()
+        found = [*self.lead.samples, *(one.samples[0] for one in others if one.samples)]
+        return [read(sample) for sample in found]
+
+    @cached
     def level(self) -> str:
         """The level, if it is not the usual one."""
         level = "critical" if self.critical else self.lead.identity.level
@@ -90,18 +116,62 @@ class Section:
 
     @cached
     def type(self) -> str:
-        """Type of the exception; "" without one."""
+        """Type of the exception; "" without one, and for one that a text tells of."""
+        if self.lead.identity.from_text:
+            return ""
         return self.lead.identity.type or next((one.type for one in self.sample.chain), "")
 
     @cached
     def message(self) -> str:
-        """What was logged, or the template if no event was captured."""
-        return self.sample.message.strip() or self.lead.identity.template.strip()
+        """What was logged, if that says anything; without an event, what is remembered of it."""
+        if self.lead.samples:
+            return self.sample.words.strip()
+        identity = self.lead.identity
+        template = "" if self.varying else of_template(identity.template.strip())
+        return template if identity.job else identity.text.strip() or template
+
+    @cached
+    def line(self) -> str:
+        """The same as a formatter of the user's has made it."""
+        whole = self.sample.message.strip()
+        return whole if self.message and whole.endswith(self.message) else self.message
+
+    @cached
+    def name(self) -> str:
+        """What a group without an exception is called, the same in all messages."""
+        is_another = self.varying or self.lead.identity.job  # each time it says something else
+        return self.message if is_another else self.lead.identity.text.strip() or self.message
 
     @cached
     def value(self) -> str:
         """What the exception itself says; "" without one."""
-        return next((failure.value.strip() for failure in self.sample.chain), "")
+        return next((failure.words for failure in self.sample.chain), "")
+
+    @cached
+    def headline(self) -> str:
+        """Type, message and reason as far as they are known and not the same."""
+        said = self.type
+        texts = [self.lead.identity.text, *self.sample.texts] if self.type else [self.name]
+        if self.sample.chain and not self.type:  # what a text tells of
+            failure = self.sample.chain[0]
+            texts.append(": ".join(filter(None, (failure.type, failure.words))))
+        for text in map(one_line, texts):
+            if text and not contains(outline(said), outline(text)):
+                said = f"{said.rstrip(': ')}: {text}" if said else text
+        return said
+
+    @cached
+    def also(self) -> list[str]:
+        """Other texts of the group, where they differ in more than numbers."""
+        firsts = (next(filter(None, sample.texts), "") for sample in self.samples)
+        values = (s.chain[0].words if s.chain else "" for s in self.samples)
+        return list(others(firsts)) or list(others(values))
+
+    @cached
+    def routes(self) -> list[str]:
+        """The requests or tasks that it happened in, where they differ in more than numbers."""
+        routes = [sample.route for sample in self.samples]
+        return [*routes[:1], *others(routes)] if any(routes) else []
 
     @cached
     def trace(self) -> list[tuple[Frame, int]]:
@@ -139,10 +209,10 @@ class Section:
         return [(_count(spot), name(spot[0])) for spot in self.spots[:limit]]
 
 
-def sections_of(digest: Digest) -> tuple[list[Section], int]:
-    """The sections of a digest in the order of drawing, and the errors of "others"."""
+def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
+    """The sections of a digest in the order of drawing, and what is not told apart."""
     reports = [report for report in digest.reports if not _is_others(report)]
-    others = sum(report.count for report in digest.reports if _is_others(report))
+    crowd = [report for report in digest.reports if _is_others(report)]
     told = {report.identity.id for report in reports if report.state != "over"}
     ended = {report.identity.id for report in reports if report.state == "over"} & told
     blocks: dict[object, list[Report]] = {}
@@ -152,14 +222,52 @@ def sections_of(digest: Digest) -> tuple[list[Section], int]:
         cause = report.identity.cause
         key = (cause, report.state == "over") if cause else id(report)
         blocks.setdefault(key, []).append(report)
-    sections = [
-        Section(
-            tuple(sorted(block, key=_strength)),
-            ended=all(report.identity.id in ended for report in block),
+    sections = [_item(block, ended) for block in blocks.values()]
+    return sorted(_by_name(sections, ended), key=_rank), crowd
+
+
+def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
+    ordered = tuple(sorted(reports, key=_strength))
+    return Section(ordered, tuple(names), ended=all(r.identity.id in ended for r in ordered))
+
+
+def _by_name(sections: Sequence[Section], ended: set[str]) -> list[Section]:
+    """Items of one place that differ in one word only become one, with these words."""
+    alike: dict[object, list[tuple[Section, list[str]]]] = {}
+    for section in sections:
+        words = _words(section)
+        key = (
+            section.lead.identity.place,
+            bool(section.type),
+            section.level,
+            section.over,
+            len(words),
         )
-        for block in blocks.values()
-    ]
-    return sorted(sections, key=_rank), others
+        says_it = bool(section.type) or len(words) > 1
+        alike.setdefault(key if key[0] and says_it else id(section), []).append((section, words))
+    return [section for found in alike.values() for section in _named(found, ended)]
+
+
+def _words(section: Section) -> list[str]:
+    """Type, message and value word by word."""
+    if section.varying:
+        return []
+    return [*filter(None, [section.type]), *f"{section.message} {section.value}"[:1000].split()]
+
+
+def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[Section]:
+    columns = list(zip(*(words for _, words in alike), strict=True))
+    types = int(bool(alike[0][0].type))  # their numbers are part of a name
+    outlines = [*columns[:types], *(list(map(outline, column)) for column in columns[types:])]
+    different = [n for n, column in enumerate(outlines) if len(set(column)) > 1]
+    if len(alike) < _NAMES or len(different) != 1:
+        return [section for section, _ in alike]
+    found = sorted(alike, key=lambda pair: _rank(pair[0]))
+    names = dict.fromkeys(words[different[0]].strip(_PUNCTUATION) for _, words in found)
+    return [_item((r for section, _ in found for r in section.reports), ended, list(names))]
+
+
+_PUNCTUATION = "'\"`“”‘’「」.,:;()[]"
 
 
 def hosts_of(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -172,14 +280,15 @@ def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
     The identity names a place without a line. Its own spelling (qualified name, path below
     the import root) is kept, and the line is the sample's.
     """
-    traces = [failure.places for failure in sample.chain] + [[(sample.site, 1)]]
+    traces = [failure.places for failure in sample.chain]
+    traces += [places(sample.calls), [(sample.site, 1)]]
     path, name = split_place(report.identity.place)
     if not path:
-        return traces[0] or traces[-1]
-    for places in traces:
-        for index, (frame, times) in enumerate(places):
+        return next(filter(None, traces))
+    for found in traces:
+        for index, (frame, times) in enumerate(found):
             if _same_file(frame.path, path) and _same_function(frame.name, name):
-                return [(frame._replace(path=path, name=name), times), *places[index + 1 :]]
+                return [(frame._replace(path=path, name=name), times), *found[index + 1 :]]
     return [(Frame(path, name=name), 1)]
 
 
@@ -220,14 +329,20 @@ def _is_others(report: Report) -> bool:
     return report.identity.id in OTHERS
 
 
-def _strength(report: Report) -> tuple[bool, int, int]:
-    return not report.identity.critical, _STATES.index(report.state), -report.count
+def _strength(report: Report) -> tuple[bool, int, int, Moment]:
+    return not report.identity.critical, _STATES.index(report.state), -report.count, _first(report)
 
 
-def _rank(section: Section) -> tuple[bool, bool, bool, int]:
+def _rank(section: Section) -> tuple[bool, bool, bool, int, Moment]:
     return (
         section.over,
         not section.critical,
         section.state != "new",
         -max(section.count, section.total * section.over),
+        min(map(_first, section.reports)),
     )
+
+
+def _first(report: Report) -> Moment:
+    """When it came. What was merged at once has one time there, and its own in its events."""
+    return report.first or report.since, _first_sample(report).timestamp or "~"

@@ -41,12 +41,12 @@ class Rendered(NamedTuple):
     message: Message
     #: Kinds of errors that are only counted ("+ 7 more kinds").
     kinds_left_out: int = 0
-    #: Ids of groups that are shown, but without all frames of their own.
-    frames_left_out: tuple[str, ...] = ()
+    #: Ids of groups that are shown, but without all of their own frames or texts.
+    left_out: tuple[str, ...] = ()
     #: Whether any text of a group that is shown was shortened or left out.
     shortened: bool = False
 
     @property
     def cut(self) -> bool:
         """Whether the report says more than the message."""
-        return bool(self.kinds_left_out or self.frames_left_out or self.shortened)
+        return bool(self.kinds_left_out or self.left_out or self.shortened)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 from wecom_logging._runtime import fork
 
@@ -18,6 +20,20 @@ SELDOM = 3600.0
 _MOST = 1000
 
 _said: dict[str, float] = {}
+
+#: From English to the language of the handlers; None: as it is.
+_translate: Callable[[str], str] | None = None
+
+
+def speak(language: str) -> None:
+    """From now on say it in this language, "en" or "zh". Imports what that needs."""
+    global _translate
+    if language == "en":
+        _translate = None
+        return
+    from wecom_logging._rendering.sentences import in_language
+
+    _translate = partial(in_language, language="zh")
 
 
 def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
@@ -37,7 +53,8 @@ def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
     _said[kind] = now
     # A program under pythonw or a daemon may have none, or a closed one, or a full disk.
     try:
-        sys.stderr.write(f"wecom_logging: {text}\n")
+        said = _translate(text) if _translate else text
+        sys.stderr.write(f"wecom_logging: {said}\n")
         sys.stderr.flush()
     except (AttributeError, OSError, ValueError):
         pass

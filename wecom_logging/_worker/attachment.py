@@ -34,8 +34,9 @@ def wanted(digest: Digest, rendered: Rendered, cooldowns: CooldownSet) -> bool:
 
 
 def reasons(digest: Digest, rendered: Rendered) -> list[str]:
-    """Ids of the groups that need a file: new or CRITICAL ones whose own frames did not fit."""
-    cut = frozenset(rendered.frames_left_out)
+    """Ids of the groups that need a file: new or CRITICAL ones whose own frames or texts
+    did not fit."""
+    cut = frozenset(rendered.left_out)
     found = [
         report.identity.id
         for report in digest.reports

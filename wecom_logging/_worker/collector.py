@@ -17,6 +17,7 @@ from wecom_logging._capture.capture import complete, in_short
 from wecom_logging._capture.grouping import Key, Tallies, Tally
 from wecom_logging._capture.identity import identify
 from wecom_logging._model.digest import Event, Identity, others
+from wecom_logging._rendering.sample import first_words
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
@@ -121,6 +122,8 @@ class Collector:
         self._read_at[tally.origin.key] = time.monotonic()
         identity = self._identity(tally)
         kept = (*self._early.pop(tally, ()), *self._processed(tally, samples))
+        if kept and not identity.text:
+            identity = tally.identity = identity._replace(text=first_words(kept[0]))
         # Errors that it has counted since are those of a group that is not over.
         over = self.endings.pop(tally, None) == value
         if count and tally.muted:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from wecom_logging._model.digest import Digest, Report
-from wecom_logging._model.text import cut_bytes, neutralise
 from wecom_logging._rendering import Language, Style
+from wecom_logging._rendering.dialects import Pen
 from wecom_logging._senders.protocol import Message
 from wecom_logging._worker.cooldowns import CooldownSet
 
@@ -54,7 +54,7 @@ class Mentions:
         words = (
             " ".join(filter(None, (style.app, style.environment))),
             "CRITICAL" if report.identity.critical else "",
-            cut_bytes(neutralise(what), 200),
+            Pen().start(what, 200),
             going_on if report.state == "still" else "",
             f"{see} ({digest.message_id})",
         )

@@ -1,0 +1,72 @@
+"""Failures of real libraries: what stands in the notification and right below.
+
+The events are those of `data/real_failures.json`; the golden file is read like a phone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.rendering_cases import digest, report
+from tests.rendering.test_golden import LIMITS, STYLE, compare
+from tests.rendering.test_properties import check
+from wecom_logging._model.digest import Digest
+from wecom_logging._rendering import Language, render
+from wecom_logging._rendering.sample import read
+from wecom_logging._senders.protocol import MsgType
+
+EVENTS: dict[str, Any] = json.loads(
+    Path(__file__).with_name("data").joinpath("real_failures.json").read_text("utf-8")
+)
+#: First lines without an exception: they begin with what was logged.
+TEXTS = ("verbose_text", "logfmt_text")
+
+failures = pytest.mark.parametrize("name", EVENTS)
+
+
+def failed(name: str) -> Digest:
+    sample = read(EVENTS[name])
+    kind = sample.chain[0].type if sample.chain else ""
+    own = [frame for one in sample.chain for frame, _ in one.places if not frame.library]
+    place = own[0] if own else sample.site
+    template = "" if kind else sample.message
+    return digest(
+        report(
+            "b0a7", kind, f"{place.path} {place.name}".strip(), logger=sample.logger,
+            template=template, samples=(EVENTS[name],),
+        )
+    )  # fmt: skip
+
+
+@failures
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("msgtype", LIMITS)
+def test_it_keeps_the_rules(name: str, msgtype: MsgType, language: Language) -> None:
+    """Bytes, counts, markup, and that nothing logged speaks in our voice."""
+    style = STYLE._replace(msgtype=msgtype, max_bytes=LIMITS[msgtype], language=language)
+    check(render(failed(name), style), failed(name), style, "full")
+
+
+@failures
+def test_two_lines_are_enough(name: str) -> None:
+    """What broke and what it said in the notification; where, right below the heading."""
+    lines = render(failed(name), STYLE).message.content.split("\n")
+    subject = lines[0].split(" · ")[-1]
+    assert not re.search(r"\d\d:\d\d|ERROR|4711|level=", subject)
+    if name not in TEXTS:
+        assert re.match(r"[\w.]+(?:: \S|…$)", subject), "more than a type, if there is room"
+    heading = next(i for i, line in enumerate(lines) if line.startswith("**NEW**"))
+    assert re.match(r"`[\w/.-]+:\d+ ", lines[heading + 1]), "the place"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_all_of_them(language: Language) -> None:
+    """One file to be read."""
+    style = STYLE._replace(language=language)
+    found = [f"## {name}\n{render(failed(name), style).message.content}\n" for name in EVENTS]
+    compare(f"real_failures.{language}", "\n".join(found))

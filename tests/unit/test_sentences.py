@@ -1,0 +1,91 @@
+"""Commands and stderr in Chinese: every sentence of theirs is known."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from wecom_logging import WeComHandler
+from wecom_logging._cli import check
+from wecom_logging._cli.checks import configuration, network, routing, wecom
+from wecom_logging._rendering.sentences import _CHINESE, in_language
+from wecom_logging._runtime import diagnostics
+from wecom_logging._senders.errcodes import _GETTOKEN, TABLE
+from wecom_logging.testing import RecordingSender
+
+#: Words that stand for themselves, in either language.
+SAME = {"DNS", "TLS", "structlog", "--no-send", "access token", "markdown", "{}: {}"}
+
+
+@pytest.mark.parametrize("module", [check, configuration, network, routing, wecom])
+def test_what_check_says_is_known(module: ModuleType) -> None:
+    """Literal texts of steps; f-strings with values in their places."""
+    unknown = [
+        text
+        for text in said_by(module)
+        if text not in SAME and text.strip("{}") and in_language(text, "zh") == text
+    ]
+    assert not unknown
+
+
+def said_by(module: ModuleType) -> Iterator[str]:
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id
+        if called in ("ok", "failed", "warning", "skipped"):
+            for arg in node.args:  # type: ignore[attr-defined]
+                yield from literal(arg)
+
+
+def literal(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr) and not any(
+        isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name)
+        and part.value.id in ("_VISIBLE", "way")
+        for part in node.values
+    ):  # fmt: skip
+        parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        yield "".join(map(str, parts))
+
+
+@pytest.mark.parametrize(
+    "advice", sorted({m.advice for m in (*TABLE.values(), *_GETTOKEN.values())})
+)
+def test_every_advice_is_known(advice: str) -> None:
+    """Also with a value in its place."""
+    said = in_language(advice.replace("{ip}", "10.0.0.7"), "zh")
+    assert said != advice
+    assert "{" not in said
+
+
+def test_values_are_kept_and_translated_where_they_are_sentences() -> None:
+    """What stands in a sentence may be one."""
+    said = in_language("bank.example: no answer within 8 s", "zh")
+    assert said == "bank.example：8 秒内无响应"
+    assert in_language("'shop', seen by 2 members, 1 tag", "zh").startswith("'shop'，可见范围：")
+    assert in_language("of somebody else", "zh") == "of somebody else"
+    assert in_language("nobody", "en") == "nobody"
+
+
+def test_placeholders_agree() -> None:
+    """As many values in Chinese as in English."""
+    for english, chinese in _CHINESE.items():
+        assert english.count("{}") == chinese.count("{}"), english
+
+
+def test_stderr_follows_the_language(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of the handler that was made last."""
+    handlers = [WeComHandler(sender=RecordingSender(), language=one) for one in ("zh", "en")]
+    for handler, language in zip(handlers, ("zh", "en"), strict=True):
+        diagnostics.speak(language)
+        diagnostics.warn_rarely(
+            f"a test {language}", "delivered, but not to everybody (touser: LiSi)"
+        )
+        handler.close()
+    zh, en = capsys.readouterr().err.splitlines()
+    assert zh == "wecom_logging: 已送达，但不是所有人（touser: LiSi）"
+    assert en == "wecom_logging: delivered, but not to everybody (touser: LiSi)"

@@ -1,0 +1,268 @@
+"""What a logged text says, without what others have put around it.
+
+A formatter puts time, level and process before it; frameworks have sentences of their own
+about an error that is shown anyway; libraries explain where to read more. Plain functions on
+untrusted text, each in time proportional to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from wecom_logging._model.text import strip_ansi
+from wecom_logging._runtime import lazy
+
+#: Of a longer text only the start is looked at.
+_LONG = 16384
+
+
+def without_frame(text: str, known: Collection[str]) -> str:
+    """What happened, out of a line that a formatter or renderer has made.
+
+    Args:
+        text: The line, which may be JSON or logfmt.
+        known: What the event itself says of logger, process, thread and call site.
+    """
+    text = strip_ansi(text[:_LONG]) + text[_LONG:]
+    return _from_json(text) or _from_logfmt(text) or _without_prefix(text, known)
+
+
+# -- time, level, process --------------------------------------------------------------
+
+_TOKEN = lazy.regex(
+    r"""[\s\[(<{|]*
+    (?: (?P<time> \d{4}[-/.]\d\d[-/.]\d\d (?:[T\ ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?)?
+                  (?:\ ?(?:Z\b|UTC\b|[+-]\d\d:?\d\d))?
+                | \d\d:\d\d:\d\d(?:[.,]\d{1,9})? )
+      | (?P<word> [^\s\[\](){}<>|:,;]{1,200}) )
+    (?P<end> \s{0,20}[\])>}:|,;-]{0,5}(?=\s|[\[(<{|]|[^\W\d]|\d|$)) \s*""",
+    0x40,  # re.VERBOSE
+)
+_BRACKET = lazy.regex(r"\s*\[[^\]\s]{1,100}\]:?\s*")
+_LEVELS = frozenset({"debug", "info", "warn", "warning", "error", "critical", "fatal"})
+
+
+def _without_prefix(text: str, known: Collection[str]) -> str:
+    end = place = words = 0
+    told_level = told_time = marked = False
+    while True:
+        if (told_time or told_level) and (bracket := _BRACKET().match(text, place)):
+            place = end = bracket.end()
+        token = _TOKEN().match(text, place)
+        if token is None:
+            break
+        word = (token["word"] or "").rpartition("=")[2]
+        ends = token["end"].strip()
+        is_level = word.lower() in _LEVELS and bool(word.isupper() or ends)
+        if token["time"] or is_level or word in known:
+            place = end = token.end()
+            words += 1
+            told_time |= bool(token["time"])
+            told_level |= is_level
+            marked |= bool(ends)
+        elif word in ("in", "at", "-") and words:  # "ERROR in views: …"
+            place = token.end()
+        else:
+            break
+    is_frame = told_time or (told_level and (words > 1 or marked))
+    return text[end:].lstrip(" \t-:|>") or text if is_frame else text
+
+
+# -- pairs of keys and values ----------------------------------------------------------
+
+_PAIR = lazy.regex(r"""\s*([\w.@-]{1,60})=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
+_EVENT_KEYS = ("event", "message", "msg")
+
+#: Keys under which loggers say when, how bad and by whom.
+_FRAME_KEYS = frozenset(
+    {
+        "asctime", "caller", "created", "exc_info", "exception", "file", "filename", "func",
+        "func_name", "funcName", "function", "hostname", "level", "levelname", "levelno", "line",
+        "lineno", "logger", "loglevel", "lvl", "module", "name", "pathname", "pid", "process",
+        "processName", "severity", "stack_info", "taskName", "thread", "threadName",
+        "thread_name", "time", "timestamp", "ts", "@timestamp", "@version",
+    }
+)  # fmt: skip
+
+
+def _from_json(text: str) -> str:
+    if text[:1] != "{" or len(text) > _LONG:
+        return ""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    return _of_pairs(found) if isinstance(found, dict) else ""
+
+
+def _from_logfmt(text: str) -> str:
+    found: dict[str, str] = {}
+    place = 0
+    while pair := _PAIR().match(text, place):
+        found[pair[1]] = pair[2][1:-1].replace('\\"', '"') if pair[2][:1] == '"' else pair[2]
+        place = pair.end()
+    return _of_pairs(found) if len(found) > 1 and not text[place:].strip() else ""
+
+
+def _of_pairs(pairs: Mapping[str, object]) -> str:
+    """The message among the pairs, then those that say something about it; "" without one."""
+    key = next((key for key in _EVENT_KEYS if isinstance(pairs.get(key), str)), "")
+    others = (
+        f"{name}={value}" for name, value in pairs.items() if name != key and _says(name, value)
+    )
+    return " ".join([str(pairs[key]), *others]).strip() if key else ""
+
+
+def _says(name: str, value: object) -> bool:
+    return name not in _FRAME_KEYS and value not in (None, "") and type(value) in _SIMPLE
+
+
+_SIMPLE = (str, int, float, bool)
+
+
+# -- sentences of frameworks -----------------------------------------------------------
+
+#: What frameworks say about an exception that is shown anyway. Groups are facts that perhaps
+#: nobody else knows.
+_SENTENCES = tuple(
+    lazy.regex(sentence, 0x10)  # re.DOTALL
+    for sentence in (
+        r"Internal Server Error: (?P<path>/\S*)",
+        r"Exception on (?P<path>\S+) \[(?P<method>[A-Z]+)\]",
+        r"Exception in ASGI application\s*",
+        r"Exception while serving (?P<path>/\S*)",
+        r"Exception occurred while handling uri: (?P<path>\S+)",
+        r"Error handling request(?: from [\d.:a-f]+)?(?: (?P<path>/\S*))?",
+        r"Unhandled exception(?: in .{0,80})?[.!]?",
+        r"Uncaught exception(?: (?P<method>[A-Z]+) (?P<path>/\S*)(?: .*)?)?",
+        r"Task (?P<task>[\w.]+)(?:\[(?P<task_id>[\w-]+)\])? raised unexpected: .*",
+        r"Task handler raised error: .*",
+        r"Task (?:exception was never retrieved|failed with exception)\b.*",
+        r"Future exception was never retrieved\b.*",
+        r"Exception in callback .*",
+        r"exception calling callback .*",
+        r"Exception calling application: .*",
+        r"Exception in worker process\s*",
+        r"Exception inside application: .*",
+        r"Unhandled (?:E|e)rror(?: in Deferred:?)?\s*",
+        r"Spider error processing <(?P<method>[A-Z]+) (?P<path>[^>\s]+)>.*",
+        r"Error downloading <(?P<method>[A-Z]+) (?P<path>[^>\s]+)>.*",
+        r"\[Job (?P<job>[\w-]+)\]: exception raised while executing \((?P<task>[\w.]+)\).*",
+        r"Failed to process message (?P<task>[\w.]+)\(.*\) with unhandled exception\.",
+        r"Unhandled exception in task (?P<task_id>[\w-]+)\.",
+        r'Job "(?P<job>[^"]+)" raised an exception\s*',
+    )
+)
+
+
+def framework_facts(text: str) -> dict[str, str] | None:
+    """What a framework's own sentence about an exception knows; None for any other text."""
+    for sentence in _SENTENCES:
+        if found := sentence().fullmatch(text[:_LONG]):
+            facts = {name: value for name, value in found.groupdict().items() if value}
+            if "task_id" in facts:
+                facts["task_id"] = facts["task_id"][:8]
+            if "job" in facts:
+                facts["job"] = facts["job"].partition(" (")[0]
+            return facts
+    return None
+
+
+# -- boilerplate of libraries ----------------------------------------------------------
+
+#: What stands in a text that has some, what it looks like, and what is left of it.
+_BOILERPLATE = tuple(
+    (hint, lazy.regex(pattern, 0x08), instead)  # re.MULTILINE
+    for hint, pattern, instead in (
+        ("For further information", r"\n? *For further information visit \S+", ""),
+        ("For more information", r"\n? *For more information check: \S+", ""),
+        ("(Background on", r"\n?\(Background on this error at: \S+\)", ""),
+        ("(Session info", r"\n? *\(Session info: .{0,200}\)", ""),
+        ("\n  ", r"^(\S{1,80})\n {2}(?=\S)", r"\1: "),
+        (
+            "[type=",
+            r" \[type=\w{1,80}, (input_value=.{0,200}?), input_type=\w{1,80}\]$",
+            r" (\1)",
+        ),
+        ("Max retries", r": Max retries exceeded with url: (?=/)", ""),
+        (" object at 0x", r"<?[\w.]{1,120} object at 0x[0-9a-f]{1,16}>?: ", ""),
+        (" at 0x", r"(?: object)? at 0x[0-9a-f]{6,16}", ""),
+        (" of RPC", r"^<\w{1,80} of RPC that terminated with:\n", ""),
+        ("(", r"^\(\w{1,40}(?:\.\w{1,40}){1,3}\) (?=\S)", ""),  # SQLAlchemy: the driver's type
+        ("(configured timeouts", r" \(configured timeouts: [^()\n]{0,200}\)", ""),
+        ("Connection(", r"\bHTTPS?Connection\(host='[^'\n]{0,250}', port=\d{1,5}\): ", ""),
+        (
+            "ConnectionPool(",
+            r"\bHTTPS?ConnectionPool\(host='([^'\n]{0,250})', port=(\d{1,5})\)",
+            r"\1:\2",
+        ),
+        ("Failed to establish", r"\bFailed to establish a new connection: ", ""),
+    )
+)
+
+#: Where the rest of a text is the same for everybody, or said by the chain.
+_ENDS = (
+    (" (Caused by ", ")"),
+    ("\nStacktrace:\n", ""),
+    (" You might want to try:\n", ""),
+    (", Topology Description: ", ">"),
+    ("\n\tdebug_error_string = ", ">"),
+)
+
+
+def without_boilerplate(text: str) -> str:
+    """What a library says about an error, without what it says every time."""
+    head, tail = text[:_LONG], text[_LONG:]
+    for start, end in _ENDS:
+        place = head.find(start)
+        if place > 0 and text.endswith(end):
+            head, tail = head[:place], ""
+    for hint, pattern, instead in _BOILERPLATE:
+        if hint in head:
+            head = pattern().sub(instead, head)
+    return (head + tail).strip()
+
+
+# -- the same, and something else -------------------------------------------------------
+
+_VARIABLE = lazy.regex(r"[0-9a-fA-F]{8,}|\d+")
+
+
+def outline(text: str) -> str:
+    """A text without its numbers: two that differ in nothing else say the same."""
+    return _VARIABLE().sub("0", text)
+
+
+_PLACEHOLDER = lazy.regex(r"%(?:\(\w{1,60}\))?[-#0+]?[\d.]{0,6}[a-zA-Z]|\*")
+
+
+def of_template(template: str) -> str:
+    """A text of which only the template is known."""
+    return _PLACEHOLDER().sub("…", template)
+
+
+def bounded(text: str) -> str:
+    """Both ends of a text that is longer than any message."""
+    return text if len(text) <= _LONG else f"{text[: _LONG // 2]} … {text[-_LONG // 2 :]}"
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and the signs of a list."""
+    lines = (line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines())
+    return " ".join(filter(None, lines))
+
+
+def contains(text: str, part: str) -> bool:
+    """Whether a reader of `text` has read `part` already."""
+    return " ".join(part.split()).casefold() in " ".join(text.split()).casefold()
+
+
+def others(texts: Iterable[str]) -> Iterator[str]:
+    """Those that are unlike the first one and each other in more than numbers."""
+    seen: set[str] = {""}
+    for index, text in enumerate(texts):
+        if (known := outline(text)) not in seen:
+            seen.add(known)
+            if index:
+                yield text
