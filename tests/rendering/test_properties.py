@@ -349,7 +349,7 @@ def check_shown(
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
         digest = digest._replace(reports=tuple(replace(r, samples=()) for r in digest.reports))
-    shown = list(RenderContext.of(digest, style).items)  # times as they are shown
+    shown = list(RenderContext.of(digest, style).sections)  # times as they are shown
     left_out = rendered.kinds_left_out
     while left_out:
         left_out -= len(shown.pop().reports)

@@ -197,7 +197,7 @@ _CHINESE = {
     "Copy agentid from AgentId under 应用管理 → 应用 → the app.": (
         "请从 应用管理 → 应用 → 该应用 的 AgentId 复制 agentid。"
     ),
-    "corpsecret and agentid are of two apps: copy both from the same context under 应用管理 → 应用"
+    "corpsecret and agentid are of two apps: copy both from the same page under 应用管理 → 应用"
     " → the app.": "corpsecret 与 agentid 属于两个应用：请从 应用管理 → 应用 → 该应用 同一页复制。",
     "The access token got lost on the way: a proxy or gateway drops the query of the URL.": (
         "access token 在途中丢失：代理或网关去掉了 URL 的查询参数。"
