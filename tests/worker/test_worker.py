@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import gc
 import logging
 import threading
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from tests.helpers.support import PATIENCE, Watched, balanced, counted, eventually
 from wecom_logging import Limits, Message, WeComHandler
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
+from wecom_logging._runtime import native
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._stores.memory import MemoryStore, Place
 from wecom_logging.errors import (
@@ -193,7 +193,7 @@ def test_a_processor_that_flushes_does_not_wait_for_itself(watch: Watch) -> None
 def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = _thread.start_new_thread
+    start = native.start_new_thread
     refused = 0
 
     def refuse_once(*args: Any) -> int:
@@ -204,7 +204,7 @@ def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
         return start(*args)
 
     w = watch(**AT_ONCE)
-    monkeypatch.setattr(_thread, "start_new_thread", refuse_once)
+    monkeypatch.setattr(native, "start_new_thread", refuse_once)
     logged = 0
 
     def logs_one_more() -> bool:
@@ -225,13 +225,13 @@ def test_many_new_groups_at_once_start_one_thread(
 ) -> None:
     w = watch(group_wait=60.0)
     asked: list[Callable[..., object]] = []
-    start = _thread.start_new_thread
+    start = native.start_new_thread
 
     def take_note(run: Callable[..., object], arguments: object) -> int:
         asked.append(run)
         return 1
 
-    monkeypatch.setattr(_thread, "start_new_thread", take_note)
+    monkeypatch.setattr(native, "start_new_thread", take_note)
     for i in range(20):
         w.log.error("failed", extra={"fingerprint": i})
     monkeypatch.undo()
@@ -248,7 +248,7 @@ def test_without_any_thread_nothing_piles_up_and_flush_delivers(
         raise RuntimeError("can't start new thread")
 
     w = watch()
-    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    monkeypatch.setattr(native, "start_new_thread", refuse)
     for _ in range(5000):
         w.log.error("failed")
     assert w.handler._worker._inbox.qsize() < 100

@@ -7,8 +7,8 @@ Exit comes in steps, and no single hook sees all of them:
    else such threads may go on for days. From here on Python 3.12 starts no thread.
 2. `atexit`: after threads that outlive main.
 3. `logging.shutdown`, which is `atexit` as well but registered before ours: flushes and
-   closes the handlers that are open. What is logged after that is delivered by the
-   thread that logs it.
+   closes the handlers that are open, and our threads end. What is logged after that is
+   delivered by the thread that logs it.
 
 Children of billiard run none of them, but its finalisers; those of a Celery worker not even
 these (see `contrib.celery`).
@@ -17,22 +17,28 @@ these (see `contrib.celery`).
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import ref
 
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 
 
 class Forkable(Protocol):
-    """What a fork has to know of a handler."""
+    """What a fork, and the exit after one, have to know of a handler."""
 
     def after_fork(self) -> None:
         """Start anew in a forked child."""
+
+    def look_for_children(self) -> None:
+        """Look at exit for what killed children have left behind."""
 
 
 class Deliverer(Protocol):
@@ -54,6 +60,8 @@ class Deliverer(Protocol):
 
     def give_up(self, reason: str) -> int: ...
 
+    def end(self) -> None: ...
+
 
 class _Exit:
     """How far the exit of this process has come."""
@@ -71,8 +79,17 @@ class _Exit:
         """Seconds that exit may still spend, of one budget for all handlers together."""
         return max(0.0, close_timeout - self._waited)
 
-    def waited(self, seconds: float) -> None:
-        self._waited += seconds
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Spend of that time. Ctrl-C says that there is no patience left, and is heard by
+        what is left of the exit: what is not delivered by now is said and left."""
+        began = monotonic()
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._waited = math.inf
+        finally:
+            self._waited += monotonic() - began
 
 
 exiting = _Exit()
@@ -143,6 +160,8 @@ def _at_exit() -> None:
         # Who is open is asked once more, by `logging.shutdown`, if there is time left.
         if worker.closed or not exiting.left(worker.close_timeout):
             declare_lost(worker)
+        if worker.closed:
+            worker.end()
 
 
 def leave(*_: object, **__: object) -> None:
@@ -156,11 +175,11 @@ def _deliver() -> None:
     """Have everything delivered, within one deadline for all."""
     fork.notice()
     exiting.begun = True
-    began = time.monotonic()
-    try:
+    if fork.had_children():
+        for handler in _living():
+            handler.look_for_children()
+    with exiting.waiting():
         deliver_within(exiting.left(_longest_timeout()))
-    finally:
-        exiting.waited(time.monotonic() - began)
 
 
 def deliver_pending() -> None:
@@ -172,7 +191,7 @@ def deliver_pending() -> None:
 
 
 def deliver_within(seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = monotonic() + seconds
     workers = [c for c in list(_workers.values()) if c.has_work()]
     requests = [(c, c.request_flush(deadline)) for c in workers]
     for worker, request in requests:
@@ -198,10 +217,12 @@ def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
     exiting.reset()
     _workers.clear()
-    for reference in list(_handlers.values()):
-        handler = reference()
-        if handler is not None:
-            handler.after_fork()
+    fork.run_each([handler.after_fork for handler in _living()])
+
+
+def _living() -> list[Forkable]:
+    found = (reference() for reference in list(_handlers.values()))
+    return [handler for handler in found if handler is not None]
 
 
 fork.in_child(_after_fork)

@@ -7,15 +7,15 @@ into the handler's account what has become of its errors, whoever has told them.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
 from wecom_logging._model.digest import Event
-from wecom_logging._runtime import shutdown
+from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Batch, Claim, Store
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
@@ -41,6 +41,7 @@ class DeliveryCycle:
 
     def __init__(self, components: Components, tallies: Tallies) -> None:
         self._open_store = components.open_store
+        self._durable = components.durable
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -82,7 +83,11 @@ class DeliveryCycle:
     def has_work(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        return self.stats().pending > 0 or (self.store is not None and self.store.durable)
+        if self.stats().pending > 0:
+            return True
+        if self.store is None:
+            return self._durable and fork.had_children()
+        return self.store.durable
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -135,14 +140,14 @@ class DeliveryCycle:
             # One that outlived the process would leave its lease behind, and every other
             # process waiting for that.
             last_moment = flushes.last_moment() - TO_WRITE_DOWN
-            if time.monotonic() >= last_moment:
+            if monotonic() >= last_moment:
                 claim = TO_WRITE_DOWN
                 break
             claim = store.claim(
                 self._source,
                 urgent=flushes.has_waiters(self._recorder.settled),
                 insist=flushes.take_override(self._recorder.settled),
-                leaving=flushes.leaving,
+                leaving=flushes.leaving and not flushes.looking,
             )
             if not isinstance(claim, Claim):
                 break
@@ -154,7 +159,7 @@ class DeliveryCycle:
         if not flushes:
             return claim
         self._handed_over = claim is None and flushes.leaving
-        flushes.answer(self._recorder.settled, handed_over=self._handed_over)
+        flushes.answer(self._recorder.settled, handed_over=self._handed_over, due=claim)
         waits = (flushes.next_deadline(), claim)
         return min((wait for wait in waits if wait is not None), default=None)
 

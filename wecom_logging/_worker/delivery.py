@@ -78,7 +78,9 @@ class Delivery:
             except DeliveryError as error:
                 self._release(store, claim, error)
                 return None
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # of a sender that is not ours, a SystemExit say
                 self._release(store, claim, _foreign(error))
                 return None
             else:
@@ -154,7 +156,7 @@ def _tell_partial(partial: Mapping[str, Iterable[str]]) -> None:
     warn_rarely(f"partial {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
-def _foreign(error: Exception) -> DeliveryError:
+def _foreign(error: BaseException) -> DeliveryError:
     """An error that a sender should not raise: nobody knows whether the message arrived."""
     return DeliveryError(f"the sender raised {type(error).__name__}", unclear=True)
 
