@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import ref
 
-from wecom_logging._runtime import fork
+from wecom_logging._runtime import fork, native, termination
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 
@@ -46,6 +46,7 @@ class Deliverer(Protocol):
 
     close_timeout: float
     closed: bool
+    busy: bool
 
     @property
     def last_error(self) -> str | None: ...
@@ -53,6 +54,13 @@ class Deliverer(Protocol):
     def pending(self) -> int: ...
 
     def has_work(self) -> bool: ...
+
+    @property
+    def durable(self) -> bool: ...
+
+    def has_unstored(self) -> bool: ...
+
+    def wake(self) -> None: ...
 
     def request_flush(self, deadline: float) -> Any: ...
 
@@ -73,6 +81,8 @@ class _Exit:
         self.begun = False
         #: True once nobody will ask again: who logs now has to deliver.
         self.last_call = False
+        #: It is about to be killed: what is begun is ended, and nothing new begun.
+        self.killed = False
         self._waited = 0.0
 
     def left(self, close_timeout: float) -> float:
@@ -109,9 +119,15 @@ def register_handler(handler: Forkable) -> None:
 
 
 def register_worker(worker: Deliverer) -> None:
-    """Deliver for this worker at exit. Called where a thread is started: see billiard."""
+    """Deliver for this worker at exit.
+
+    Called where a thread is started, on the thread that logs: a child may end, or be ended,
+    right after its first error.
+    """
     _workers[id(worker)] = worker
     _hook_billiard()
+    if worker.durable:
+        termination.postpone(store_within)
 
 
 def unregister_worker(worker: Deliverer) -> None:
@@ -132,10 +148,7 @@ def _set_hooks() -> None:
 
 
 def _hook_billiard() -> None:
-    """In a child of Celery, whose bootstrap empties the finalisers that it inherits.
-
-    On the thread that logs, because a child may end right after its first error.
-    """
+    """In a child of Celery, whose bootstrap empties the finalisers that it inherits."""
     global _billiard_pid
     util = sys.modules.get("billiard.util")
     if util is not None and _billiard_pid != os.getpid():
@@ -198,13 +211,25 @@ def deliver_within(seconds: float) -> None:
         worker.wait(request)
 
 
+def store_within(seconds: float) -> None:
+    """Before a kill: have all that was counted brought into the stores, and no more than
+    that, but for a message that is on its way."""
+    exiting.killed = True
+    until = monotonic() + seconds
+    workers = [c for c in list(_workers.values()) if c.durable]
+    for worker in workers:
+        worker.wake()
+    while monotonic() < until and any(c.busy or c.has_unstored() for c in workers):
+        native.sleep(0.001)
+
+
 def _longest_timeout() -> float:
     return max((worker.close_timeout for worker in list(_workers.values())), default=0.0)
 
 
-def declare_lost(worker: Deliverer) -> None:
+def declare_lost(worker: Deliverer, reason: str = "") -> None:
     """Say on stderr, and in its account, what a worker could not deliver before the exit."""
-    reason = worker.last_error or f"not done within {worker.close_timeout:g} s"
+    reason = reason or worker.last_error or f"not done within {worker.close_timeout:g} s"
     lost = worker.give_up(reason)
     if lost:
         errors = "error was" if lost == 1 else "errors were"

@@ -83,6 +83,10 @@ class Collector:
             if retired is self._retired:
                 return counted + sum(tally.value for tally in tallies)
 
+    def has_unread(self) -> bool:
+        """Whether something was counted since it was read last. On any thread."""
+        return any(t.value != t.counted for t in list(self._tallies.known.values()))
+
     def note(self, tally: Tally, sample: Event | None) -> bool:
         """Take note of a tally that has counted; returns whether it is a new one."""
         noted = self._woken.setdefault(tally, _Noted())

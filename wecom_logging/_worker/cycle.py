@@ -41,7 +41,7 @@ class DeliveryCycle:
 
     def __init__(self, components: Components, tallies: Tallies) -> None:
         self._open_store = components.open_store
-        self._durable = components.durable
+        self.durable = components.durable
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -58,6 +58,7 @@ class DeliveryCycle:
         self.store: Store | None = None
         self._sequence = 0
         self._unmerged: list[Batch] = []
+        self._merging = False
         #: A tally has counted and could not say so: look at all of them.
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
@@ -86,8 +87,12 @@ class DeliveryCycle:
         if self.stats().pending > 0:
             return True
         if self.store is None:
-            return self._durable and fork.had_children()
+            return self.durable and fork.had_children()
         return self.store.durable
+
+    def has_unstored(self) -> bool:
+        """Whether errors are counted in this process only."""
+        return self._merging or bool(self._unmerged) or self._collector.has_unread()
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -135,7 +140,7 @@ class DeliveryCycle:
                 self.overlooked = False
                 self._collector.note_all()
             self._merge(store)
-            if shutdown.exiting.last_call and not flushes:
+            if shutdown.exiting.killed or (shutdown.exiting.last_call and not flushes):
                 return None  # nobody waits for us any more: it would be left half sent
             # One that outlived the process would leave its lease behind, and every other
             # process waiting for that.
@@ -163,16 +168,28 @@ class DeliveryCycle:
         waits = (flushes.next_deadline(), claim)
         return min((wait for wait in waits if wait is not None), default=None)
 
+    def leave_in_store(self) -> None:
+        """Bring in what was counted, for others to tell."""
+        store = self._opened()
+        self._collector.note_all()
+        self._merge(store)
+        self._balance(store)
+        self._handed_over = False
+
     def _opened(self) -> Store:
         if self.store is None:
             self.store = self._open_store()
         return self.store
 
     def _merge(self, store: Store) -> None:
-        entries = self._collector.entries()
-        if entries:
-            self._sequence += 1
-            self._unmerged.append(Batch(self._source, self._sequence, entries))
+        self._merging = True
+        try:
+            entries = self._collector.entries()
+            if entries:
+                self._sequence += 1
+                self._unmerged.append(Batch(self._source, self._sequence, entries))
+        finally:
+            self._merging = False
         while self._unmerged:
             store.merge(self._unmerged[0])
             del self._unmerged[0]

@@ -36,6 +36,9 @@ CLOSED_LOOK = 1.0
 #: The longest pause after an error of our own, seconds.
 MAX_ERROR_BACKOFF = 60.0
 
+#: Samples that wait while no thread is to be had.
+MOST_WAITING = 50
+
 #: How long an exit waits for a thread that has nothing left to do, seconds.
 ENDS_WITHIN = 0.2
 
@@ -84,8 +87,11 @@ class Worker:
             return True
         self.closed = False  # and still attached: it goes on
         if not self._run_lock.locked() and monotonic() < self._start_at:
-            # Instead of a queue that grows while no thread is to be had.
+            # Instead of a queue that grows while no thread is to be had, but for the texts of
+            # some: an exit, where none is, tells them all the same.
             self.cycle.overlooked = True
+            if sample is not None and self._inbox.qsize() < MOST_WAITING:
+                self._inbox.put((tally, sample))
             return False
         self._inbox.put((tally, sample))
         return self._run_lock.locked() or self._start()
@@ -136,19 +142,47 @@ class Worker:
             return False  # a processor or a sender asks: it would wait for itself
         if not request.has_thread and self._run_lock.acquire(blocking=False):
             self._serve(request)
-        if not sys.is_finalizing():  # else whoever has the turn will never go on
-            request.done.wait(request.deadline)
+        request.done.wait(request.deadline)
         return not self.pending()
 
     def deliver_inline(self) -> None:
-        """Deliver on this thread, within what the exit may still take."""
+        """Deliver on this thread, within what the exit may still take.
+
+        Once the interpreter goes down nothing can be imported and no other thread goes on:
+        then an error is left to a store that outlives the process, or lost.
+        """
+        if sys.is_finalizing():
+            self._leave_in_store()
+            shutdown.declare_lost(self, "logged while the interpreter was going down")
+            return
         with shutdown.exiting.waiting():
             self.wait(self.request_flush(monotonic() + shutdown.exiting.left(self.close_timeout)))
         shutdown.declare_lost(self)
 
+    def _leave_in_store(self) -> None:
+        if not self._run_lock.acquire(blocking=False):
+            return
+        try:
+            with delivering():
+                self._accept_all()
+                self.cycle.leave_in_store()
+        except Exception:
+            pass  # what it needs is gone already
+        finally:
+            self._run_lock.release()
+
     def pending(self) -> int:
         """Errors that have not been told."""
         return self.cycle.stats().pending
+
+    @property
+    def durable(self) -> bool:
+        """Whether the store is meant to outlive the process."""
+        return self.cycle.durable
+
+    def has_unstored(self) -> bool:
+        """Whether errors are counted in this process only."""
+        return self.cycle.has_unstored()
 
     def has_work(self) -> bool:
         """Whether a flush has something to wait or look for; a file may be on its way."""
