@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import io
 import math
+import os
 import socket
 from contextvars import ContextVar
 from typing import Any
@@ -96,6 +97,7 @@ class _Idle(list[Any]):
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
+        self._pid = os.getpid()
 
     def put(self, connection: Any, block: bool = True) -> None:
         if len(self) < self._most:
@@ -104,10 +106,14 @@ class _Idle(list[Any]):
             connection.close()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        try:
-            return self.pop()
-        except IndexError:
-            raise Empty from None
+        # What a child has inherited is the parent's: not even its number may be closed, which
+        # can be another file's by now (a daemon closes all that it has not opened).
+        if self._pid == os.getpid():
+            try:
+                return self.pop()
+            except IndexError:
+                pass
+        raise Empty
 
     def qsize(self) -> int:
         return len(self)

@@ -217,6 +217,8 @@ def _reason(error: BaseException) -> str:
         queue += [*current.args, getattr(current, "reason", None), current.__cause__]
         if not current.__suppress_context__:
             queue.append(current.__context__)
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "a SOCKS proxy needs PySocks: pip install 'requests[socks]'"
     if best is None:
         return type(error).__name__
     return one_line(str(best)) or type(best).__name__

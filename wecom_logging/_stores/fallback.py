@@ -50,9 +50,6 @@ class FallbackStore:
         StoreError: From `freeze`, when nothing may be sent, and the four steps of tokens.
     """
 
-    #: What was merged and is not told outlives this process.
-    durable = True
-
     def __init__(
         self,
         primary: Store,
@@ -64,6 +61,8 @@ class FallbackStore:
     ) -> None:
         self._primary, self._rules, self._name = primary, rules, name
         self._clock, self._wall = clock, wall
+        #: What was merged and is not told outlives this process: while it can be reached.
+        self.durable = True
         #: What works while the store is away; None while it is there.
         self._memory: MemoryStore | None = None
         self._retry_at, self._tries = 0.0, 0
@@ -76,6 +75,13 @@ class FallbackStore:
         #: The store's digests that were sent, and what it has not been told about them.
         self._claimed = ""
         self._owed: list[Callable[[], None]] = []
+
+    def is_stuck(self, source: str) -> bool:
+        """Whether nothing that is pending can be told before the store is back."""
+        if self._memory is None:
+            return False
+        alone = self._memory.account(source)
+        return alone.merged == alone.reported + alone.lost
 
     @property
     def gather(self) -> float:
@@ -102,7 +108,7 @@ class FallbackStore:
     def claim(
         self, source: str, *, urgent: bool = False, insist: bool = False, leaving: bool = False
     ) -> Claim | float | None:
-        if self._memory is not None and self._clock() >= self._retry_at:
+        if self._memory is not None and (insist or self._clock() >= self._retry_at):
             self._return(source)
         if self._memory is None:
             try:
@@ -166,6 +172,7 @@ class FallbackStore:
     def _alone(self) -> MemoryStore:
         if self._memory is None:
             rules = self._rules
+            self.durable = False
             self._memory = MemoryStore(
                 duplicate_check=rules.duplicate_check,
                 policy=rules.policy,
@@ -208,7 +215,7 @@ class FallbackStore:
         except StoreError:
             self._retry_later()
             return
-        memory, self._memory = self._alone, None
+        memory, self._memory, self.durable = self._alone, None, True
         entries = memory.withdraw(source)
         self._account.told_alone(memory.account(source))
         unclear, self._unclear = self._unclear, None

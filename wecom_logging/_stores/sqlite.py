@@ -13,6 +13,7 @@ from math import isfinite
 from weakref import finalize
 
 from wecom_logging._runtime import fork
+from wecom_logging._runtime.private import foreign_link, make_directories
 from wecom_logging._stores.documents import FORGET, SCHEMA, RowState, scope
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LocalStore
@@ -216,7 +217,9 @@ def connect(path: str, wall: float) -> sqlite3.Connection:
 
 def _prepare(path: str) -> None:
     """SQLite makes its files with the mode of the first one, which is made here."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+    if link := foreign_link(path):
+        raise StoreError(f"{link} is a symbolic link of another user")
+    make_directories(os.path.dirname(os.path.abspath(path)))
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         found = os.fstat(descriptor)
@@ -336,5 +339,5 @@ def _leave_to_parent() -> None:
     _working = threading.Lock()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
+fork.hook(before=_before_fork, after_in_parent=_after_fork_in_parent)
 fork.in_child(_leave_to_parent)

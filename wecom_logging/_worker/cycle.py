@@ -164,7 +164,9 @@ class DeliveryCycle:
         if not flushes:
             return claim
         self._handed_over = claim is None and flushes.leaving
-        flushes.answer(self._recorder.settled, handed_over=self._handed_over, due=claim)
+        is_stuck = getattr(store, "is_stuck", None)
+        in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
+        flushes.answer(self._recorder.settled, in_vain=in_vain, due=claim)
         waits = (flushes.next_deadline(), claim)
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -207,5 +209,5 @@ class DeliveryCycle:
             return
         account = store.account(self._source)
         self._recorder.write(reported=account.reported, lost=account.lost)
-        if store.durable:
-            self.kept = account.merged - account.reported - account.lost
+        # While it cannot be reached nobody can say that it keeps them.
+        self.kept = account.merged - account.reported - account.lost if store.durable else 0

@@ -75,17 +75,19 @@ class Flushes:
             request.overrides_backoff = False
         return overrides_backoff
 
-    def answer(self, told: int, *, handed_over: bool, due: float | None) -> None:
+    def answer(self, told: int, *, in_vain: bool, due: float | None) -> None:
         """Let those go who have what they wait for, or no more time.
 
         Args:
+            in_vain: Nothing more can be told by this process: it is left to others, or in a
+                store that is away.
             due: Seconds until the store has something to tell; None if it has nothing.
         """
         now = monotonic()
         for request in list(self._requests):
             in_time = due is not None and now + due < request.deadline
             has_all = told >= request.seen and not (request.looking and in_time)
-            if handed_over or has_all or now >= request.deadline:
+            if in_vain or has_all or now >= request.deadline:
                 self._requests.remove(request)
                 request.done.close()
 
