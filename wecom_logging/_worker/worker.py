@@ -117,10 +117,11 @@ class Worker:
         others = native.thread_count()
         until = monotonic() + ENDS_WITHIN
         self._inbox.put(None)
-        if self._run_lock.acquire(timeout=ENDS_WITHIN):
-            self._run_lock.release()
-            while native.thread_count() >= others and monotonic() < until:
-                native.sleep(0.0005)  # it has left our code, but not yet the interpreter
+        with shutdown.exiting.waiting():
+            if self._run_lock.acquire(timeout=ENDS_WITHIN):
+                self._run_lock.release()
+                while native.thread_count() >= others and monotonic() < until:
+                    native.sleep(0.0005)  # it has left our code, but not yet the interpreter
 
     def request_flush(self, deadline: float) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
@@ -160,6 +161,9 @@ class Worker:
         shutdown.declare_lost(self)
 
     def _leave_in_store(self) -> None:
+        store = self.cycle.store
+        if store is None or not store.durable:
+            return  # to open one takes more than is left
         if not self._run_lock.acquire(blocking=False):
             return
         try:
