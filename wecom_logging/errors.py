@@ -56,6 +56,9 @@ class DeliveryError(WeComError):
 class TransportError(DeliveryError):
     """The API could not be reached, or its answer could not be read."""
 
+    #: Whether the request was written at all, so that it counts as a call.
+    written = True
+
 
 class ApiError(DeliveryError):
     """WeCom answered, with an `errcode` other than 0."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Protocol, cast
 
 from wecom_logging._runtime.deadline import remaining
-from wecom_logging._senders.access_token import SPACING, TOKENS, Fetch, lifetime_of, margin_of
+from wecom_logging._senders.access_token import SPACING, TOKENS, Fetch, margin_of
+from wecom_logging._senders.protocol import Message, Receipt, Sender, TokenSender
 from wecom_logging._stores.protocol import LEASE, POLL, Store, StoreError
 from wecom_logging._stores.records import Token
-from wecom_logging.errors import TransportError
+from wecom_logging.errors import TokenError, TransportError
 
 #: How long to wait for another process to fetch a token, seconds: less than a lease, which
 #: the digest that is about to be sent is under.
 PATIENCE = 15.0
 
 
-class Tokens(Protocol):
+class Known(Protocol):
     @property
     def tokens(self) -> MutableMapping[str, Token]: ...
 
@@ -28,7 +30,7 @@ class TokenBook:
     `Store` says what each does.
     """
 
-    def __init__(self, state: Tokens, now: float) -> None:
+    def __init__(self, state: Known, now: float) -> None:
         self._state, self._now = state, now
 
     def token(self, key: str) -> str | float | None:
@@ -62,18 +64,65 @@ class TokenBook:
         return self._state.tokens.setdefault(key, Token())
 
 
+class Tokens(Protocol):
+    """Where a token comes from: this process, or a store that many share."""
+
+    def get(self, key: str, fetch: Fetch) -> str:
+        """The current token of `key`; calls `fetch`, once for all who wait, if there is none."""
+
+    def invalidate(self, key: str, token: str) -> None:
+        """WeCom has refused this token: never hand it out again. Others stay."""
+
+
+class Wire:
+    """A sender and, if it needs one, the access token. Called on the worker's thread.
+
+    A token that is refused is dropped, if it is still that one, and the `TokenError` goes
+    on: whoever takes another slot can call once more, with a new one.
+    """
+
+    def __init__(self, sender: Sender, store: Store) -> None:
+        self._sender = sender
+        self._tokens: Tokens = SharedTokens(store) if store.durable else TOKENS
+
+    def send(self, message: Message) -> Receipt | None:
+        """Send a message. Raises what the sender raises."""
+        if not self._sender.limits.token:
+            return self._sender.send(message)
+        sender = cast("TokenSender", self._sender)
+        with self._token(sender) as token:
+            return sender.send(message, token)
+
+    def upload(self, name: str, data: bytes) -> str:
+        """Upload a file, see `send`."""
+        if not self._sender.limits.token:
+            return self._sender.upload(name, data)
+        sender = cast("TokenSender", self._sender)
+        with self._token(sender) as token:
+            return sender.upload(name, data, token)
+
+    @contextmanager
+    def _token(self, sender: TokenSender) -> Iterator[str]:
+        key = sender.token_key
+        token = self._tokens.get(key, sender.fetch_token)
+        try:
+            yield token
+        except TokenError:
+            self._tokens.invalidate(key, token)
+            raise
+
+
 class SharedTokens:
-    """A sender's token source: one `gettoken` for all processes that share the store.
+    """One `gettoken` for all processes that share the store.
 
     One process fetches while the others wait for it. Where the store cannot be reached,
-    the tokens of this process serve. Called on the worker's thread.
+    the tokens of this process serve.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def get(self, key: str, fetch: Fetch) -> str:
-        """Return the token of `key`, fetched if need be. Errors of `fetch` pass through."""
         until = time.monotonic() + PATIENCE
         try:
             while True:
@@ -87,7 +136,6 @@ class SharedTokens:
             return TOKENS.get(key, fetch)
 
     def invalidate(self, key: str, token: str) -> None:
-        """WeCom has refused this token: nobody gets it again."""
         TOKENS.invalidate(key, token)
         try:
             self._store.drop_token(key, token)
@@ -97,13 +145,12 @@ class SharedTokens:
     def _fetch(self, key: str, fetch: Fetch) -> str:
         began, asked = time.monotonic(), True
         try:
-            token, expires_in = fetch()
+            token, lifetime = fetch()
         except Exception as error:
             # What never reached WeCom does not count for the spacing.
-            asked = not isinstance(error, TransportError) or error.unclear
+            asked = not isinstance(error, TransportError) or error.written
             self._tell(lambda: self._store.miss_token(key, asked=asked))
             raise
-        lifetime = lifetime_of(expires_in)
         # Counted from before the question: the answer may have been on its way for long.
         refresh_in = lifetime - margin_of(lifetime) - (time.monotonic() - began)
         self._tell(lambda: self._store.put_token(key, token, refresh_in))

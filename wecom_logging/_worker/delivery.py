@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import cast
 
 from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Shape, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
-from wecom_logging._senders.protocol import Message, Sender
+from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender
 from wecom_logging._stores.protocol import Claim, Failure, Store
+from wecom_logging._stores.token_lease import Wire
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging.errors import (
     ContentError,
@@ -48,18 +49,19 @@ class Delivery:
 
         Returns whether it was delivered. Errors of the sender end here.
         """
+        wire = Wire(self._sender, store)
         plan = self._plan(store, claim)
-        message = self._send(store, claim, plan)
+        message = self._send(store, claim, plan, wire)
         if message is None:
             self._follow_ups.cancel(store, plan)
             return False
-        self._follow_ups.follow(claim.digest, store, plan, message)
+        self._follow_ups.follow(claim.digest, store, plan, message, wire)
         return True
 
-    def _send(self, store: Store, claim: Claim, plan: FollowUpPlan) -> Message | None:
+    def _send(self, store: Store, claim: Claim, plan: FollowUpPlan, wire: Wire) -> Message | None:
         """One message; plainer ones in its place as long as its content is refused."""
         digest_id = claim.digest.id
-        self._hook_into_sender(store, digest_id)
+        route = _route(self._sender)
         first = self._refused
         for refused, shape in enumerate(SHAPES[first:], first):
             if refused > first and not store.renew(digest_id):
@@ -72,17 +74,18 @@ class Delivery:
                 message = self._message(claim, shape, plan)
             store.freeze(digest_id, json.dumps(asdict(message)))
             try:
-                self._sender.send(message)
+                receipt = _attempt(store, digest_id, wire, message)
             except ContentError as error:
                 self._note(error)
             except DeliveryError as error:
-                self._release(store, claim, error)
+                self._release(store, claim, error, at_once=_route(self._sender) != route)
                 return None
             except Exception as error:
                 self._release(store, claim, _foreign(error))
                 return None
             else:
                 store.settle(digest_id)
+                _tell_missed(receipt)
                 self._recorder.add(messages=1)
                 self._refused = 0
                 reset(self._trouble)
@@ -96,18 +99,6 @@ class Delivery:
         except Exception:
             return FollowUpPlan()  # `_message` meets the same trouble, and says it
 
-    def _hook_into_sender(self, store: Store, digest_id: str) -> None:
-        """A second attempt inside the sender, with a new token, costs a slot as well."""
-
-        def before_resend() -> None:
-            if not store.renew(digest_id):
-                raise RateLimitedError(45009, "no slot free for another attempt")
-
-        if hasattr(self._sender, "before_resend"):
-            self._sender.before_resend = before_resend
-        if hasattr(self._sender, "on_partial"):
-            self._sender.on_partial = _tell_partial
-
     def _message(self, claim: Claim, shape: Shape, plan: FollowUpPlan) -> Message:
         try:
             return self._follow_ups.message(claim.digest, shape, plan)
@@ -118,9 +109,12 @@ class Delivery:
             )
             return render(claim.digest, self._style, shape="bare").message
 
-    def _release(self, store: Store, claim: Claim, error: DeliveryError) -> None:
+    def _release(
+        self, store: Store, claim: Claim, error: DeliveryError, *, at_once: bool = False
+    ) -> None:
+        """`at_once`: the attempt has shown another secret, which is to be tried."""
         self._note(error)
-        pause = pause_after(error, claim.failures + 1, random.random())  # noqa: S311
+        pause = 0.0 if at_once else pause_after(error, claim.failures + 1, random.random())  # noqa: S311
         strict = isinstance(error, RateLimitedError)
         failure = Failure(error.text, pause, strict=strict, unclear=error.unclear)
         store.release(claim.digest.id, failure)
@@ -148,10 +142,27 @@ class Delivery:
         return f"trouble {self._sender.destination}"
 
 
-def _tell_partial(partial: Mapping[str, Iterable[str]]) -> None:
+def _attempt(store: Store, digest_id: str, wire: Wire, message: Message) -> Receipt | None:
+    """One request; one more, which costs a slot as well, if the access token was stale."""
+    try:
+        return wire.send(message)
+    except TokenError:
+        pass
+    if not store.renew(digest_id):
+        raise RateLimitedError(45009, "no slot free for another attempt")
+    return wire.send(message)
+
+
+def _route(sender: Sender) -> str:
+    return cast("RoutedSender", sender).route if sender.limits.route else ""
+
+
+def _tell_missed(receipt: object) -> None:
     """Delivered, but not to all: said once for each set of names."""
-    names = "; ".join(f"{field}: {', '.join(sorted(who))}" for field, who in partial.items())
-    warn_rarely(f"partial {names}", f"delivered, but not to everybody ({names})", once=True)
+    if isinstance(receipt, Receipt) and receipt.missed:
+        missed = sorted(receipt.missed.items())
+        names = "; ".join(f"{field}: {', '.join(sorted(who))}" for field, who in missed)
+        warn_rarely(f"missed {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
 def _foreign(error: Exception) -> DeliveryError:

@@ -14,6 +14,7 @@ from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import Claim, Store
+from wecom_logging._stores.token_lease import Wire
 from wecom_logging._worker import attachment
 from wecom_logging._worker.cooldowns import Cooldowns, CooldownSet
 from wecom_logging._worker.mentions import Mentions
@@ -92,20 +93,22 @@ class FollowUps:
             if cooldowns is not None:
                 cooldowns.leave()
 
-    def follow(self, digest: Digest, store: Store, plan: FollowUpPlan, message: Message) -> None:
+    def follow(
+        self, digest: Digest, store: Store, plan: FollowUpPlan, message: Message, wire: Wire
+    ) -> None:
         """`message` was delivered; never raises."""
         if plan.call is not None:
             if message.mentions:
                 plan.call.keep()
             else:
-                self._call(digest, store, plan.call)
+                self._call(digest, store, plan.call, wire)
         if plan.file is not None:
             plan.file.keep()  # also if it fails: it was tried, and that is enough for a while
             if plan.announced or _take(store):
-                _try("the file with the whole report", lambda: self._send_file(digest))
+                _try("the file with the whole report", lambda: self._send_file(digest, wire))
                 _give_back(store)
 
-    def _call(self, digest: Digest, store: Store, cooldowns: CooldownSet) -> None:
+    def _call(self, digest: Digest, store: Store, cooldowns: CooldownSet, wire: Wire) -> None:
         mentions = self._mentions
         if mentions is None or not store.take_slot("extra"):
             cooldowns.leave()  # the next message may find a slot
@@ -113,14 +116,14 @@ class FollowUps:
         cooldowns.keep()
         _try(
             "the call for somebody",
-            lambda: self._sender.send(mentions.message(digest, self._style)),
+            lambda: wire.send(mentions.message(digest, self._style)),
         )
         store.give_back()
 
-    def _send_file(self, digest: Digest) -> None:
+    def _send_file(self, digest: Digest, wire: Wire) -> None:
         data = report_text(digest, self._style).encode("utf-8", "replace")
-        media_id = self._sender.upload(attachment.file_name(digest, self._style), data)
-        self._sender.send(Message("file", media_id))
+        media_id = wire.upload(attachment.file_name(digest, self._style), data)
+        wire.send(Message("file", media_id))
 
 
 def _if(wanted: bool, cooldowns: CooldownSet) -> CooldownSet | None:
@@ -145,7 +148,7 @@ def _give_back(store: Store) -> None:
         store.give_back()
 
 
-def _try(what: str, act: Callable[[], None]) -> None:
+def _try(what: str, act: Callable[[], object]) -> None:
     try:
         act()
     except Exception as error:
