@@ -85,6 +85,11 @@ class Wire:
         self._sender = sender
         self._tokens: Tokens = SharedTokens(store) if store.durable else TOKENS
 
+    @property
+    def renews_tokens(self) -> bool:
+        """Whether another call comes with another token, once one was refused."""
+        return self._sender.limits.token
+
     def send(self, message: Message) -> Receipt | None:
         """Send a message. Raises what the sender raises."""
         if not self._sender.limits.token:

@@ -147,7 +147,8 @@ def _attempt(store: Store, digest_id: str, wire: Wire, message: Message) -> Rece
     try:
         return wire.send(message)
     except TokenError:
-        pass
+        if not wire.renews_tokens:
+            raise
     if not store.renew(digest_id):
         raise RateLimitedError(45009, "no slot free for another attempt")
     return wire.send(message)
