@@ -16,7 +16,13 @@ from wecom_logging._senders.base import WeComSender, json_bytes, media, media_id
 from wecom_logging._senders.errcodes import BAD_SECRET, Call
 from wecom_logging._senders.http import Files, Params
 from wecom_logging._senders.protocol import Limits, Message, Receipt
-from wecom_logging.errors import ConfigurationError, SetupError, TokenError, TransportError
+from wecom_logging.errors import (
+    ConfigurationError,
+    DeliveryError,
+    SetupError,
+    TokenError,
+    TransportError,
+)
 
 #: Seconds over which WeCom recognises a repetition, its longest (WeCom API document 90236).
 DUPLICATE_CHECK_INTERVAL = 4 * 3600
@@ -180,12 +186,11 @@ class AppSender(WeComSender):
             token = answer.get("access_token")
             if not isinstance(token, str) or not token:
                 raise TransportError("the answer to gettoken has no access_token")
-        except SetupError as refused:
-            if refused.errcode in BAD_SECRET:
+        except DeliveryError as error:
+            # Nothing was sent to a person; and others have other credentials, or a token.
+            error.unclear, error.way = False, True
+            if isinstance(error, SetupError) and error.errcode in BAD_SECRET:
                 self._corpsecret.reload()
-            raise
-        except TransportError as error:
-            error.unclear = False  # nothing was sent to a person
             raise
         return token, lifetime_of(answer.get("expires_in"))
 

@@ -122,7 +122,7 @@ class Http:
                 return answer or {}
             text, unclear = trouble
         failed = TransportError(f"{url.split('/')[2]}: {self._scrub(text)}", unclear=unclear)
-        failed.written = progress.written
+        failed.written, failed.way = progress.written, not unclear
         raise failed
 
     def close(self) -> None:

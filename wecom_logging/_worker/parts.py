@@ -1,0 +1,93 @@
+"""How a digest is told when its content is refused: plainer, then its groups apart.
+
+Plain functions over values. What one group says must not cost the others their words, nor
+anybody their place: so the groups are sent in halves until the one is found that is refused
+by itself, and that one is told last, without anything that was logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from wecom_logging._model.digest import Digest, Identity, Report
+from wecom_logging._rendering import Shape
+
+#: Each is for when the one before it was refused, as long as all groups are together.
+SHAPES: tuple[Shape, ...] = ("full", "short", "text")
+
+
+class Part(NamedTuple):
+    """Groups of a digest that one message tells."""
+
+    groups: tuple[str, ...]
+    #: "bare": without anything that was logged.
+    shape: Shape = "full"
+
+
+def groups_of(digest: Digest) -> tuple[str, ...]:
+    """Ids of its groups, in their order."""
+    return tuple(dict.fromkeys(report.identity.id for report in digest.reports))
+
+
+def parts_of(digest: Digest, refused: Mapping[str, Shape]) -> list[Part]:
+    """How to begin: what has not been refused before first, so that it is told in time.
+
+    Args:
+        refused: For groups of messages that were refused, the shape to go on with.
+    """
+    shapes: dict[Shape, list[str]] = {"full": [], "short": [], "text": [], "bare": []}
+    for group in groups_of(digest):
+        shapes[refused.get(group, "full")].append(group)
+    return [Part(tuple(groups), shape) for shape, groups in shapes.items() if groups]
+
+
+def plainer(refused: Part, rest: list[Part]) -> list[Part]:
+    """What is to be sent after `refused` was; `rest` is what was still to be sent.
+
+    Without a new part for it there is nothing plainer.
+    """
+    if refused.shape in SHAPES[:-1]:
+        following = SHAPES[SHAPES.index(refused.shape) + 1]
+        return [Part(refused.groups, following), *rest]
+    if len(refused.groups) > 1:
+        middle = len(refused.groups) // 2
+        halves = (refused.groups[:middle], refused.groups[middle:])
+        return [*(Part(half, refused.shape) for half in halves), *rest]
+    if refused.shape == "bare":
+        return rest
+    if rest and rest[-1].shape == "bare":
+        return [*rest[:-1], Part((*rest[-1].groups, *refused.groups), "bare")]
+    return [*rest, Part(refused.groups, "bare")]
+
+
+def is_lost(refused: Part) -> bool:
+    """Whether there is nothing plainer."""
+    return refused.shape == "bare" and len(refused.groups) == 1
+
+
+def told_by(part: Part, digest: Digest, *, first: bool) -> Digest:
+    """What the message of a part tells; the first one also what concerns all."""
+    groups = frozenset(part.groups)
+    reports: Iterable[Report] = (r for r in digest.reports if r.identity.id in groups)
+    if part.shape == "bare":
+        reports = map(_wordless, reports)
+    told = digest._replace(reports=tuple(reports))
+    if not first:
+        return told._replace(outage=None, lost=0)
+    if part.shape == "bare" and told.outage:
+        return told._replace(outage=told.outage._replace(reason=""))
+    return told
+
+
+def doubtful(digest: Digest) -> Digest:
+    """A digest of which a message that nobody can read any more may have told."""
+    reports = tuple(replace(report, doubtful=report.count) for report in digest.reports)
+    return digest._replace(reports=reports)
+
+
+def _wordless(report: Report) -> Report:
+    """Id, level and numbers: nothing that somebody else may have written."""
+    identity = Identity(report.identity.id, "", report.identity.level)
+    return replace(report, identity=identity, samples=())
