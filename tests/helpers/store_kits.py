@@ -53,7 +53,7 @@ class MemoryKit:
 
 
 class SQLiteKit:
-    """Stores of one host, each with its own connection to one file."""
+    """Stores of one host on one file, which those of this process share."""
 
     shared = True
 
