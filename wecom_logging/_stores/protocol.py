@@ -9,6 +9,7 @@ No method takes a time: every store has one clock.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple, Protocol
 
 from wecom_logging._model.digest import Digest, Event, Identity
@@ -227,8 +228,17 @@ class Store(Protocol):
     def renew(self, claim_id: str) -> bool:
         """Take a slot for another attempt and extend the lease; False: not now."""
 
-    def settle(self, claim_id: str, *follow_ups: FollowUp, lost: bool = False) -> None:
+    def settle(
+        self,
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
         """It was delivered (or refused for good: `lost`), and this shall follow. Twice is once.
+
+        With `groups`, no more than these of a digest were: the rest is still claimed, under
+        the same lease, and without a frozen body, until nothing is left of it.
 
         Slots that were taken by `freeze` go to the follow-ups in their order; who got none
         takes its own when it is claimed.

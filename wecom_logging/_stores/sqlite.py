@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from math import isfinite
 
 from wecom_logging._stores.documents import FORGET, SCHEMA, RowState, scope
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LocalStore
-from wecom_logging._stores.protocol import Rules
+from wecom_logging._stores.protocol import FollowUp, Rules
 from wecom_logging._stores.sqlite_file import SQLiteFile, shared_file
 
 #: Rows that nobody has written for so long belong to an app that is gone.
@@ -63,11 +63,11 @@ class SQLiteStore(LocalStore):
         wall: Callable[[], float] = time.time,
         is_alive: Callable[[str], bool] = is_running,
     ) -> None:
-        super().__init__()
         self._path, self._owned = path, owned
         self._wall, self._is_alive = wall, is_alive
         self._rules = rules
         self._scopes = scope(destination), scope(destination, app, environment)
+        self._names = app, environment
         self._shared_file: SQLiteFile | None = None
 
     @property
@@ -77,27 +77,35 @@ class SQLiteStore(LocalStore):
             self._shared_file = shared_file(self._path)
         return self._shared_file
 
-    def settle(self, digest_id: str, *, lost: bool = False) -> None:
-        super().settle(digest_id, lost=lost)
+    def settle(
+        self,
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
+        super().settle(claim_id, *follow_ups, lost=lost, groups=groups)
         self.file.write_back()
 
     @contextmanager
-    def _step(self) -> Iterator[Ledger]:
+    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
         file = self.file
         with file.transaction(self._make_tables, owned=self._owned) as connection:
             wall = self._wall()
             now, ahead, set_back = _read_clock(connection, wall)
-            state = RowState(connection, *self._scopes)
+            state = RowState(connection, *self._scopes, self._names)
+            state.read_ahead(wanted)
             yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
             if state.save(now) or set_back:
                 connection.execute("INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, ahead))
                 file.wrote()
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
-        connection.execute(SCHEMA)
-        connection.execute(_CLOCK)
+        for statement in (*SCHEMA, _CLOCK):
+            connection.execute(statement)
         now, *_ = _read_clock(connection, self._wall())
-        connection.execute(FORGET, (now - ABANDONED_AFTER,))
+        for statement in FORGET:
+            connection.execute(statement, (now - ABANDONED_AFTER,))
 
 
 def _read_clock(connection: sqlite3.Connection, wall: float) -> tuple[float, float, bool]:

@@ -175,6 +175,8 @@ class SQLiteFile:
             text = str(error)
             if "malformed" in text or "not a database" in text:
                 raise self._damaged(text, owned=owned) from None
+            if "no such table" in text:
+                self._close()  # they are made with the next connection
             raise StoreError(text) from None
         except OSError as error:
             raise StoreError(error.strerror or "cannot be opened") from None

@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
-from typing import Protocol
+from collections.abc import Callable
 
 from wecom_logging._runtime.deadline import remaining
-from wecom_logging._senders.access_token import SPACING, TOKENS, Fetch, lifetime_of, margin_of
-from wecom_logging._stores.protocol import LEASE, POLL, Store, StoreError
-from wecom_logging._stores.records import Token
+from wecom_logging._senders.access_token import TOKENS, Fetch, lifetime_of, margin_of
+from wecom_logging._stores.protocol import Dropped, Left, Store, StoreError
 from wecom_logging.errors import TransportError
 
 #: How long to wait for another process to fetch a token, seconds: less than a lease, which
 #: the digest that is about to be sent is under.
 PATIENCE = 15.0
-
-
-class Tokens(Protocol):
-    @property
-    def tokens(self) -> MutableMapping[str, Token]: ...
-
-
-class TokenBook:
-    """The steps of one moment: who has a token, and who may fetch the next one.
-
-    `Store` says what each does.
-    """
-
-    def __init__(self, state: Tokens, now: float) -> None:
-        self._state, self._now = state, now
-
-    def token(self, key: str) -> str | float | None:
-        now, known = self._now, self._known(key)
-        if known.token and now < known.refresh_at:
-            return known.token
-        if now < known.fetched_until:
-            return POLL
-        if known.asked_at is not None and known.asked_at + SPACING > now:
-            return known.asked_at + SPACING - now
-        known.asked_before, known.asked_at = known.asked_at, now
-        known.fetched_until = now + LEASE
-        return None
-
-    def put(self, key: str, token: str, refresh_in: float) -> None:
-        known = self._known(key)
-        known.token, known.refresh_at, known.fetched_until = token, self._now + refresh_in, 0.0
-
-    def miss(self, key: str, *, asked: bool) -> None:
-        known = self._known(key)
-        known.fetched_until = 0.0
-        if not asked:
-            known.asked_at = known.asked_before
-
-    def drop(self, key: str, token: str) -> None:
-        known = self._known(key)
-        if known.token == token:
-            known.token = ""
-
-    def _known(self, key: str) -> Token:
-        return self._state.tokens.setdefault(key, Token())
 
 
 class SharedTokens:
@@ -77,7 +30,7 @@ class SharedTokens:
         until = time.monotonic() + PATIENCE
         try:
             while True:
-                answer = self._store.token(key)
+                answer = self._store.lease(key)
                 if isinstance(answer, str):
                     return answer
                 if answer is None:
@@ -90,7 +43,7 @@ class SharedTokens:
         """WeCom has refused this token: nobody gets it again."""
         TOKENS.invalidate(key, token)
         try:
-            self._store.drop_token(key, token)
+            self._store.lease(key, Dropped(token))
         except StoreError:
             pass  # whoever gets it from there will find out as well
 
@@ -101,15 +54,15 @@ class SharedTokens:
         except Exception as error:
             # What never reached WeCom does not count for the spacing.
             asked = not isinstance(error, TransportError) or error.unclear
-            self._tell(lambda: self._store.miss_token(key, asked=asked))
+            self._tell(lambda: self._store.lease(key, Left(used=asked)))
             raise
         lifetime = lifetime_of(expires_in)
         # Counted from before the question: the answer may have been on its way for long.
         refresh_in = lifetime - margin_of(lifetime) - (time.monotonic() - began)
-        self._tell(lambda: self._store.put_token(key, token, refresh_in))
+        self._tell(lambda: self._store.lease(key, Left(token, refresh_in)))
         return token
 
-    def _tell(self, step: Callable[[], None]) -> None:
+    def _tell(self, step: Callable[[], object]) -> None:
         try:
             step()
         except StoreError:
