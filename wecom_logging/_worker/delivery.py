@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._model.schedule import pause_after
-from wecom_logging._rendering import Shape, Style, render
+from wecom_logging._rendering import Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender, TokenSender
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
@@ -64,9 +64,9 @@ class Delivery:
         self._style = style
         self._follow_ups = follow_ups
         self._recorder = recorder
-        #: Groups of messages that were refused for their content before the budget was
-        #: short, and the shape to go on with.
-        self._refused: dict[str, Shape] = {}
+        #: What was still to be sent of a digest whose content was refused when there was no
+        #: slot for more.
+        self._refused: list[Part] = []
 
     @property
     def route(self) -> str:
@@ -83,7 +83,7 @@ class Delivery:
             leaving: The process ends, so a file that is announced might never come.
         """
         work = _Work(store, claim, self._refused)
-        self._refused = {}
+        self._refused = []
         work.plan = self._plan(work, announce=not leaving)
         route = self.route
         for requests in range(MOST_REQUESTS):
@@ -197,7 +197,7 @@ class Delivery:
 
     def _put_off(self, work: _Work) -> None:
         """The next claim goes on here, and not from the start."""
-        self._refused = {group: part.shape for part in work.parts for group in part.groups}
+        self._refused = work.parts
         work.store.release(work.claim.id, Failure("content refused, no slot free", pause=1.0))
         work.plan.leave()
 
@@ -282,7 +282,7 @@ class Delivery:
 class _Work:
     """How far one digest has come."""
 
-    def __init__(self, store: Store, claim: Claim, refused: dict[str, Shape]) -> None:
+    def __init__(self, store: Store, claim: Claim, refused: list[Part]) -> None:
         frozen = read_body(claim.body) if claim.body is not None else None
         unreadable = claim.body is not None and frozen is None
         self.store, self.claim = store, claim

@@ -7,7 +7,7 @@ by itself, and that one is told last, without anything that was logged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,16 +31,17 @@ def groups_of(digest: Digest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(report.identity.id for report in digest.reports))
 
 
-def parts_of(digest: Digest, refused: Mapping[str, Shape]) -> list[Part]:
+def parts_of(digest: Digest, refused: Sequence[Part] = ()) -> list[Part]:
     """How to begin: what has not been refused before first, so that it is told in time.
 
     Args:
-        refused: For groups of messages that were refused, the shape to go on with.
+        refused: What was left to be sent when the attempt before had to end.
     """
-    shapes: dict[Shape, list[str]] = {"full": [], "short": [], "text": [], "bare": []}
-    for group in groups_of(digest):
-        shapes[refused.get(group, "full")].append(group)
-    return [Part(tuple(groups), shape) for shape, groups in shapes.items() if groups]
+    groups = groups_of(digest)
+    again = {group for part in refused for group in part.groups}
+    fresh = Part(tuple(group for group in groups if group not in again))
+    rest = (Part(tuple(g for g in part.groups if g in groups), part.shape) for part in refused)
+    return [part for part in (fresh, *rest) if part.groups]
 
 
 def plainer(refused: Part, rest: list[Part]) -> list[Part]:
@@ -89,5 +90,6 @@ def doubtful(digest: Digest) -> Digest:
 
 def _wordless(report: Report) -> Report:
     """Id, level and numbers: nothing that somebody else may have written."""
-    identity = Identity(report.identity.id, "", report.identity.level)
-    return replace(report, identity=identity, samples=())
+    group = report.identity.id
+    name = f"#{report.short_id or group[:4]}"
+    return replace(report, identity=Identity(group, "", report.identity.level, name), samples=())

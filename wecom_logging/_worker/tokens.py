@@ -12,7 +12,7 @@ import time
 from wecom_logging._runtime.deadline import remaining
 from wecom_logging._senders.access_token import TOKENS, margin_of
 from wecom_logging._senders.protocol import TokenSender
-from wecom_logging._stores.protocol import Dropped, Left, Store, StoreError
+from wecom_logging._stores.protocol import Dropped, Left, Store
 from wecom_logging.errors import TransportError
 
 #: How long to wait for another process to fetch a token, seconds: less than a lease, which
@@ -26,24 +26,10 @@ def current(store: Store, sender: TokenSender) -> str:
     Raises:
         DeliveryError: There is none, and it is no fault of the destination's.
     """
-    if store.durable:
-        try:
-            return _shared(store, sender)
-        except StoreError:
-            pass
-    return TOKENS.get(sender.token_key, sender.fetch_token)
-
-
-def drop(store: Store, key: str, token: str) -> None:
-    """WeCom has refused this token: nobody gets it again. Newer ones stay."""
-    TOKENS.invalidate(key, token)
-    if store.durable:
-        _leave(store, key, Dropped(token))
-
-
-def _shared(store: Store, sender: TokenSender) -> str:
-    until = time.monotonic() + PATIENCE
     key = sender.token_key
+    if not store.durable:
+        return TOKENS.get(key, sender.fetch_token)
+    until = time.monotonic() + PATIENCE
     while True:
         found = store.lease(key)
         if isinstance(found, str):
@@ -53,6 +39,14 @@ def _shared(store: Store, sender: TokenSender) -> str:
         _wait(found, until)
 
 
+def drop(store: Store, key: str, token: str) -> None:
+    """WeCom has refused this token: nobody gets it again. Newer ones stay."""
+    if store.durable:
+        store.lease(key, Dropped(token))
+    else:
+        TOKENS.invalidate(key, token)
+
+
 def _fetched(store: Store, sender: TokenSender, key: str) -> str:
     began, used = time.monotonic(), True
     try:
@@ -60,19 +54,12 @@ def _fetched(store: Store, sender: TokenSender, key: str) -> str:
     except Exception as error:
         # What never reached WeCom does not count for the ten seconds between two calls.
         used = not isinstance(error, TransportError) or error.written
-        _leave(store, key, Left(used=used))
+        store.lease(key, Left(used=used))
         raise
     # Counted from before the question: the answer may have been on its way for long.
     good_for = lifetime - margin_of(lifetime) - (time.monotonic() - began)
-    _leave(store, key, Left(token, good_for))
+    store.lease(key, Left(token, good_for))
     return token
-
-
-def _leave(store: Store, key: str, what: Left | Dropped) -> None:
-    try:
-        store.lease(key, what)
-    except StoreError:
-        pass  # the turn ends by itself; and who gets a token that is refused drops it as well
 
 
 def _wait(seconds: float, until: float) -> None:
