@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, counted, eventually
+from wecom_logging import WeComHandler
 from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._rendering import Style, render
 from wecom_logging._senders.protocol import Limits, Message
-from wecom_logging._worker.delivery import MOST_REQUESTS
+from wecom_logging._stores.memory import MemoryStore
+from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry
+from wecom_logging._worker.delivery import MOST_REQUESTS, Delivery
 from wecom_logging._worker.frozen import Frozen, body_of, read_body
 from wecom_logging._worker.parts import (
     Part,
@@ -27,6 +30,7 @@ from wecom_logging._worker.parts import (
     told_by,
 )
 from wecom_logging.errors import ContentError, TransportError
+from wecom_logging.stats import StatsRecorder
 from wecom_logging.testing import RecordingSender
 
 Watch = Callable[..., Watched]
@@ -266,6 +270,61 @@ def test_a_body_that_cannot_be_read_counts_as_none(body: str) -> None:
 def test_a_field_of_a_newer_version_is_no_hindrance() -> None:
     body = '{"msgtype": "text", "content": "x", "mentions": [], "colour": {"of": "it"}}'
     assert read_body(body) == Frozen(Message("text", "x"))
+
+
+class Destination:
+    """A store, and a process at it that is killed after its message has left."""
+
+    def __init__(self, *, duplicate_check: bool) -> None:
+        limits = Limits({"markdown": 4096, "text": 2048}, duplicate_check=duplicate_check)
+        self.sender = RecordingSender(limits)
+        self.now = 0.0
+        self.store = MemoryStore(duplicate_check=duplicate_check, clock=lambda: self.now)
+        handler = WeComHandler(sender=self.sender, app="shop", store="memory")
+        components = handler._components
+        self.delivery = Delivery(
+            self.sender, components.style, components.follow_ups, StatsRecorder()
+        )
+        entry = Entry(Identity("a" * 16, "shop", "error", "KeyError"), 3)
+        self.claim(Batch("web-1/1/a", 1, (entry,)))
+
+    def claim(self, *batches: Batch) -> Claim:
+        found = self.store.claim(Asker("web-1/1/a", "flush"), *batches)
+        assert isinstance(found, Claim)
+        self.claimed = found
+        return found
+
+    def dies_after_sending(self, body: str) -> None:
+        self.store.freeze(self.claimed.id, body)
+        self.now += LEASE + 1
+
+    def goes_on(self) -> str:
+        assert self.delivery.deliver(self.store, self.claim()) == ["a" * 16]
+        return self.sender.inbox.one().content
+
+
+def test_killed_between_sending_and_writing_it_down() -> None:
+    destination = Destination(duplicate_check=False)
+    destination.dies_after_sending(body_of(Message("markdown", "KeyError ×3")))
+    content = destination.goes_on()
+    assert "×3" in content
+    assert "told before" in content
+
+
+def test_the_same_bytes_again_where_that_is_recognised() -> None:
+    destination = Destination(duplicate_check=True)
+    destination.dies_after_sending(body_of(Message("markdown", "KeyError ×3")))
+    assert destination.goes_on() == "KeyError ×3"
+
+
+@pytest.mark.parametrize("duplicate_check", [False, True])
+@pytest.mark.parametrize("body", ["", "null", '{"msgtype": "markdown"}', "[" * 100_000])
+def test_what_was_sent_cannot_be_read_any_more(body: str, duplicate_check: bool) -> None:
+    destination = Destination(duplicate_check=duplicate_check)
+    destination.dies_after_sending(body)
+    content = destination.goes_on()
+    assert "×3" in content
+    assert "told before" in content
 
 
 def test_what_nobody_can_read_may_have_been_told() -> None:

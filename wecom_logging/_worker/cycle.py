@@ -184,7 +184,9 @@ class DeliveryCycle:
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
-        return Asker(self._source, why, flushes.leaving, self._delivery.route)
+        # Between the steps of an exit nobody waits, but there is nobody to come back either.
+        leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
+        return Asker(self._source, why, leaving, self._delivery.route)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
