@@ -16,7 +16,7 @@ from wecom_logging._model.secret import Secret
 from wecom_logging._senders import application
 from wecom_logging._senders.access_token import TokenCache
 from wecom_logging._senders.application import AppSender
-from wecom_logging._senders.protocol import Message, Sender
+from wecom_logging._senders.protocol import Message, RoutedSender, Sender, TokenSender
 from wecom_logging.errors import (
     BusyError,
     ConfigurationError,
@@ -97,7 +97,18 @@ OK = {"errcode": 0, "errmsg": "ok"}
 
 
 def test_it_is_a_sender(make: Callable[..., AppSender]) -> None:
-    assert isinstance(make(), Sender)
+    sender: AppSender = make()
+    assert isinstance(sender, Sender)
+    token, route = takes_tokens(sender), names_its_route(sender)
+    assert (sender.limits.token, sender.limits.route) == (token, route) == (True, True)
+
+
+def takes_tokens(sender: TokenSender) -> bool:
+    return bool(sender.token_key)
+
+
+def names_its_route(sender: RoutedSender) -> bool:
+    return bool(sender.route)
 
 
 def test_the_request_as_documented(stub: Stub, make: Callable[..., AppSender]) -> None:

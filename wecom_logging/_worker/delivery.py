@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._model.schedule import pause_after
-from wecom_logging._rendering import Style, render
+from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender, TokenSender
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
@@ -29,6 +29,7 @@ from wecom_logging._worker.parts import (
     told_by,
 )
 from wecom_logging.errors import (
+    ApiError,
     ContentError,
     DeliveryError,
     RateLimitedError,
@@ -113,7 +114,8 @@ class Delivery:
         """What follows the message. While the destination fails no slots are taken for it in
         advance: each attempt would take them anew."""
         try:
-            plan = self._follow_ups.plan(work.store, work.digest, render(work.digest, self._style))
+            work.rendered = render(work.digest, self._style)
+            plan = self._follow_ups.plan(work.store, work.digest, work.rendered)
         except Exception:
             return FollowUpPlan()  # `_message` meets the same trouble, and says it
         plan.announced = plan.file and announce and not work.claim.failures and not work.again
@@ -140,9 +142,13 @@ class Delivery:
     def _message(self, work: _Work) -> Message:
         part = work.parts[0]
         digest = told_by(part, work.digest, first=not work.told)
-        file_follows = work.plan.announced and len(part.groups) == work.groups
+        is_whole = len(part.groups) == work.groups
+        file_follows = work.plan.announced and is_whole
         try:
-            rendered = render(digest, self._style, shape=part.shape, file_follows=file_follows)
+            if work.rendered and is_whole and part.shape == "full" and not file_follows:
+                rendered = work.rendered
+            else:
+                rendered = render(digest, self._style, shape=part.shape, file_follows=file_follows)
         except Exception as error:
             warn_rarely(
                 f"render {type(error).__name__}",
@@ -210,8 +216,10 @@ class Delivery:
         failures = work.claim.failures
         work.store.release(work.claim.id, _failure(error, failures + 1, way=way))
         if isinstance(error, (SetupError, TokenError)) or failures >= PATIENCE:
-            kind = f"{self._trouble} {getattr(error, 'errcode', type(error).__name__)}"
-            warn_rarely(kind, f"{error} — everything stays pending, trying again")
+            what = error.errcode if isinstance(error, ApiError) else type(error).__name__
+            warn_rarely(
+                f"{self._trouble} {what}", f"{error} — everything stays pending, trying again"
+            )
 
     def _note(self, error: DeliveryError) -> None:
         self._recorder.add(failures=1)
@@ -299,6 +307,8 @@ class _Work:
             self.parts = [Part(groups_of(self.digest))]
         self.told: list[str] = []
         self.plan = FollowUpPlan()
+        #: The whole of it, without a file that follows; None: it could not be rendered.
+        self.rendered: Rendered | None = None
         #: The slots of what was announced are taken.
         self.reserved = False
         #: A message has called somebody by itself.
