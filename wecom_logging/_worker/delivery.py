@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import random
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -21,11 +23,13 @@ from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging._worker.frozen import body_of, read_body
 from wecom_logging._worker.parts import (
     Part,
+    accepted,
     doubtful,
     groups_of,
     is_lost,
     parts_of,
     plainer,
+    put_off,
     told_by,
 )
 from wecom_logging.errors import (
@@ -39,9 +43,11 @@ from wecom_logging.errors import (
 )
 from wecom_logging.stats import StatsRecorder
 
-#: Requests for one digest whose content is refused: less than half of a minute's budget,
-#: which is there for what is new. The rest of it is told by the next message.
-MOST_REQUESTS = 8
+#: Requests in a minute that are made at once because content was refused: less than half of
+#: its budget, which is there for what is new; and for how long, seconds. What is left then is
+#: told as the schedule allows, one part at a time.
+MOST_RETRIES = 8
+RETRY_FOR = 5.0
 
 #: Failed attempts in a row after which trouble that passes by itself is worth a line.
 PATIENCE = 3
@@ -68,6 +74,8 @@ class Delivery:
         #: What was still to be sent of a digest whose content was refused when there was no
         #: slot for more.
         self._refused: list[Part] = []
+        #: When the latest of these requests were made.
+        self._retried: deque[float] = deque(maxlen=MOST_RETRIES)
 
     @property
     def route(self) -> str:
@@ -86,10 +94,8 @@ class Delivery:
         work = _Work(store, claim, self._refused)
         self._refused = []
         work.plan = self._plan(work, announce=not leaving)
-        route = self.route
-        for requests in range(MOST_REQUESTS):
-            if requests and not store.renew(claim.id):
-                break
+        route, began = self.route, time.monotonic()
+        while True:
             try:
                 message = self._frozen(work)
                 receipt = self._call(store, claim.id, self._sender.send, message)
@@ -107,8 +113,9 @@ class Delivery:
                 _tell_missed(receipt)
             if not work.parts:
                 return work.told
-        self._put_off(work)
-        return work.told
+            if not (self._may_retry(began) and store.renew(claim.id)):
+                self._put_off(work)
+                return work.told
 
     def _plan(self, work: _Work, *, announce: bool) -> FollowUpPlan:
         """What follows the message. While the destination fails no slots are taken for it in
@@ -166,7 +173,7 @@ class Delivery:
         """The message was accepted: what it told is told, and the rest still claimed."""
         part, *rest = work.parts
         work.told += part.groups
-        work.parts, work.again = rest, None
+        work.parts, work.again = accepted(rest), None
         work.called |= bool(message.mentions)
         self._recorder.add(messages=1)
         reset(self._trouble)
@@ -182,6 +189,14 @@ class Delivery:
         except Exception as error:
             warn_rarely(f"follow-up {type(error).__name__}", f"nothing follows: {where(error)}")
             return []
+
+    def _may_retry(self, began: float) -> bool:
+        now = time.monotonic()
+        few = len(self._retried) < MOST_RETRIES or now - self._retried[0] > 60.0
+        if few and now - began < RETRY_FOR:
+            self._retried.append(now)
+            return True
+        return False
 
     def _go_plainer(self, work: _Work) -> None:
         part, *rest = work.parts
@@ -203,8 +218,8 @@ class Delivery:
 
     def _put_off(self, work: _Work) -> None:
         """The next claim goes on here, and not from the start."""
-        self._refused = work.parts
-        work.store.release(work.claim.id, Failure("content refused, no slot free", pause=1.0))
+        self._refused = put_off(work.parts)
+        work.store.release(work.claim.id, Failure("content refused, no slot free", pause=0.2))
         work.plan.leave()
 
     def _release(self, work: _Work, error: DeliveryError, *, way: bool) -> None:

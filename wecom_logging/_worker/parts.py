@@ -24,6 +24,8 @@ class Part(NamedTuple):
     groups: tuple[str, ...]
     #: "bare": without anything that was logged.
     shape: Shape = "full"
+    #: The second half of what was refused: if the first one is accepted, this is to blame.
+    second: bool = False
 
 
 def groups_of(digest: Digest) -> tuple[str, ...]:
@@ -44,23 +46,37 @@ def parts_of(digest: Digest, refused: Sequence[Part] = ()) -> list[Part]:
     return [part for part in (fresh, *rest) if part.groups]
 
 
+def accepted(rest: list[Part]) -> list[Part]:
+    """What is left to be sent after a part was accepted."""
+    # Of the last form no presumption: what is refused in that is lost.
+    if rest and rest[0].second and rest[0].shape != "bare":
+        return plainer(rest[0], rest[1:])
+    return rest
+
+
 def plainer(refused: Part, rest: list[Part]) -> list[Part]:
-    """What is to be sent after `refused` was; `rest` is what was still to be sent.
+    """What is left to be sent after `refused` was not accepted.
 
     Without a new part for it there is nothing plainer.
     """
+    rest = put_off(rest[:1]) + rest[1:]
     if refused.shape in SHAPES[:-1]:
         following = SHAPES[SHAPES.index(refused.shape) + 1]
         return [Part(refused.groups, following), *rest]
     if len(refused.groups) > 1:
         middle = len(refused.groups) // 2
-        halves = (refused.groups[:middle], refused.groups[middle:])
-        return [*(Part(half, refused.shape) for half in halves), *rest]
+        first, second = refused.groups[:middle], refused.groups[middle:]
+        return [Part(first, refused.shape), Part(second, refused.shape, second=True), *rest]
     if refused.shape == "bare":
         return rest
     if rest and rest[-1].shape == "bare":
         return [*rest[:-1], Part((*rest[-1].groups, *refused.groups), "bare")]
     return [*rest, Part(refused.groups, "bare")]
+
+
+def put_off(parts: list[Part]) -> list[Part]:
+    """The same, where nobody knows what becomes of the halves before."""
+    return [part._replace(second=False) for part in parts]
 
 
 def is_lost(refused: Part) -> bool:
