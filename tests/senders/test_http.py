@@ -112,7 +112,8 @@ def test_an_answer_that_is_not_wecoms(
 ) -> None:
     """`unclear` as soon as the request may have been carried out."""
     stub.answer = raw(answer, "webhook/send")
-    assert failure(lambda: robot.text("x")).unclear is unclear
+    failed = failure(lambda: robot.text("x"))
+    assert (failed.unclear, failed.way) == (unclear, not unclear)
     assert len(stub.requests) == 1
 
 
