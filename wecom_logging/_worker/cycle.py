@@ -144,10 +144,12 @@ class DeliveryCycle:
                 told = self._delivery.deliver(store, found, leaving=flushes.leaving)
                 self._collector.want_samples(told)
             else:
+                self._balance(store)
                 self._delivery.follow(store, found)
-        self._balance(store)
-        # Before the next claim, which may be a follow-up: nobody waits for one.
-        flushes.answer(self._recorder.settled, handed_over=False)
+        if flushes:
+            # Before the next claim, which may be a follow-up: nobody waits for one.
+            self._balance(store)
+            flushes.answer(self._recorder.settled, handed_over=False)
         return 0.0
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
