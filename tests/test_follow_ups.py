@@ -181,6 +181,16 @@ def test_flush_does_not_wait_for_a_file(watch: Watch, sim: Simulator) -> None:
     eventually(lambda: len(sim.messages) == 2)
 
 
+def test_a_message_at_an_exit_calls_by_itself(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    for trouble in ("shop is closed", "warehouse burns"):
+        body = f"logging.config.dictConfig(LOGGING); log.critical({trouble!r})"
+        run_program(body, sim, app="shop", mention="@all")
+    called = [(message.msgtype, message.mentions) for message in sim.messages]
+    assert called == [("text", ("@all",)), ("markdown", ())]
+
+
 def test_an_exit_announces_none_and_leaves_it_to_who_comes_next(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:

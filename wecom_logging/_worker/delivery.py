@@ -89,11 +89,14 @@ class Delivery:
         """One message; several where one of its groups is refused. Returns the groups told.
 
         Args:
-            leaving: The process ends, so a file that is announced might never come.
+            leaving: The process ends, and what follows may never come: no file is announced,
+                and a message that shall call somebody is a text, which does it by itself.
         """
-        work = _Work(store, claim, self._refused)
+        work = _Work(store, claim, self._refused, self._style)
         self._refused = []
         work.plan = self._plan(work, announce=not leaving)
+        if leaving and work.plan.call and (size := self._sender.limits.max_bytes.get("text")):
+            work.speak_text(size)
         route, began = self.route, time.monotonic()
         while True:
             try:
@@ -105,7 +108,9 @@ class Delivery:
             except DeliveryError as error:
                 self._release(work, error, way=error.way or self.route != route)
                 return work.told
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # of a sender that is not ours, a SystemExit say
                 self._release(work, _foreign(error), way=False)
                 return work.told
             else:
@@ -155,14 +160,14 @@ class Delivery:
             if work.rendered and is_whole and part.shape == "full" and not file_follows:
                 rendered = work.rendered
             else:
-                rendered = render(digest, self._style, shape=part.shape, file_follows=file_follows)
+                rendered = render(digest, work.style, shape=part.shape, file_follows=file_follows)
         except Exception as error:
             warn_rarely(
                 f"render {type(error).__name__}",
                 f"a message could not be rendered ({where(error)}); sent as counts only",
             )
             bare = told_by(part._replace(shape="bare"), digest, first=not work.told)
-            rendered = render(bare, self._style, shape="bare")
+            rendered = render(bare, work.style, shape="bare")
         return (
             rendered.message
             if work.called
@@ -251,7 +256,9 @@ class Delivery:
         """A file or a call. The message it belongs to is delivered, whatever becomes of it."""
         try:
             self._send_follow_up(store, follow_up)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             known = error if isinstance(error, DeliveryError) else _foreign(error)
             # One that may have arrived is not repeated, since nobody would recognise it as a
             # repetition; nor one that is refused for what it says.
@@ -305,10 +312,10 @@ class Delivery:
 class _Work:
     """How far one digest has come."""
 
-    def __init__(self, store: Store, claim: Claim, refused: list[Part]) -> None:
+    def __init__(self, store: Store, claim: Claim, refused: list[Part], style: Style) -> None:
         frozen = read_body(claim.body) if claim.body is not None else None
         unreadable = claim.body is not None and frozen is None
-        self.store, self.claim = store, claim
+        self.store, self.claim, self.style = store, claim, style
         self.digest: Digest = doubtful(claim.digest) if unreadable else claim.digest
         self.groups = len(groups_of(self.digest))
         #: What an earlier attempt, of whoever it was, may have delivered: sent as it is.
@@ -329,6 +336,10 @@ class _Work:
         #: A message has called somebody by itself.
         self.called = False
 
+    def speak_text(self, max_bytes: int) -> None:
+        self.style = self.style._replace(msgtype="text", max_bytes=max_bytes)
+        self.rendered = None
+
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
@@ -344,7 +355,7 @@ def _tell_missed(receipt: object) -> None:
         warn_rarely(f"missed {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
-def _foreign(error: Exception) -> DeliveryError:
+def _foreign(error: BaseException) -> DeliveryError:
     """An error that a sender should not raise: nobody knows whether the message arrived."""
     return DeliveryError(f"the sender raised {type(error).__name__}", unclear=True)
 
