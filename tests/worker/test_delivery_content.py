@@ -17,7 +17,7 @@ from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._rendering import Style, render
 from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry
+from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry, StoreError
 from wecom_logging._worker.delivery import MOST_RETRIES, Delivery
 from wecom_logging._worker.frozen import Frozen, body_of, read_body
 from wecom_logging._worker.parts import (
@@ -330,6 +330,19 @@ def test_what_was_sent_cannot_be_read_any_more(body: str, duplicate_check: bool)
     content = destination.goes_on()
     assert "×3" in content
     assert "told before" in content
+
+
+def test_what_cannot_be_kept_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever inherited it would not know what to send."""
+
+    def away(*args: Any, **options: Any) -> bool:
+        raise StoreError("it is away")
+
+    destination = Destination(duplicate_check=False)
+    monkeypatch.setattr(destination.store, "freeze", away)
+    with pytest.raises(StoreError):
+        destination.delivery.deliver(destination.store, destination.claimed)
+    assert destination.sender.messages == []
 
 
 def test_what_nobody_can_read_may_have_been_told() -> None:

@@ -99,8 +99,8 @@ class Delivery:
             work.speak_text(size)
         route, began = self.route, time.monotonic()
         while True:
+            message = self._frozen(work)
             try:
-                message = self._frozen(work)
                 receipt = self._call(store, claim.id, self._sender.send, message)
             except ContentError as error:
                 self._note(error)
@@ -137,29 +137,23 @@ class Delivery:
         """The next message, as it is kept for whoever may have to repeat it."""
         if work.again is not None:
             return work.again
-        part, plan = work.parts[0], work.plan
-        groups = () if len(part.groups) == work.groups else part.groups
-        if plan.announced and not work.reserved:
-            message = self._message(work)
-            work.reserved = work.store.freeze(
-                work.claim.id, body_of(message, groups), extra=plan.slots
-            )
-            if work.reserved:
-                return message
-            plan.announced = False
+        plan = work.plan
+        groups = () if work.is_whole else work.parts[0].groups
         message = self._message(work)
-        work.store.freeze(work.claim.id, body_of(message, groups))
-        return message
+        extra = plan.slots if plan.announced and not work.reserved else 0
+        if work.store.freeze(work.claim.id, body_of(message, groups), extra=extra):
+            work.reserved = plan.announced
+            return message
+        plan.announced = False
+        return self._frozen(work)
 
     def _message(self, work: _Work) -> Message:
         part = work.parts[0]
         digest = told_by(part, work.digest, first=not work.told)
-        is_whole = len(part.groups) == work.groups
-        file_follows = work.plan.announced and is_whole
+        file_follows = work.plan.announced and work.is_whole
         try:
-            if work.rendered and is_whole and part.shape == "full" and not file_follows:
-                rendered = work.rendered
-            else:
+            rendered = work.rendered
+            if rendered is None or part.shape != "full" or file_follows or not work.is_whole:
                 rendered = render(digest, work.style, shape=part.shape, file_follows=file_follows)
         except Exception as error:
             warn_rarely(
@@ -168,11 +162,9 @@ class Delivery:
             )
             bare = told_by(part._replace(shape="bare"), digest, first=not work.told)
             rendered = render(bare, work.style, shape="bare")
-        return (
-            rendered.message
-            if work.called
-            else self._follow_ups.calling(rendered.message, work.plan)
-        )
+        if work.called:
+            return rendered.message
+        return self._follow_ups.calling(rendered.message, work.plan)
 
     def _settle(self, work: _Work, message: Message) -> None:
         """The message was accepted: what it told is told, and the rest still claimed."""
@@ -208,10 +200,7 @@ class Delivery:
         work.parts, work.again = plainer(part, rest), None
         if not is_lost(part):
             return
-        if rest or work.told:
-            work.store.settle(work.claim.id, groups=part.groups, lost=True)
-        else:
-            work.store.settle(work.claim.id, lost=True)
+        work.store.settle(work.claim.id, groups=part.groups, lost=True)
         if not rest:
             work.plan.leave()
         count = sum(r.count for r in work.digest.reports if r.identity.id in part.groups)
@@ -335,6 +324,11 @@ class _Work:
         self.reserved = False
         #: A message has called somebody by itself.
         self.called = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the next message tells all of it."""
+        return len(self.parts[0].groups) == self.groups
 
     def speak_text(self, max_bytes: int) -> None:
         self.style = self.style._replace(msgtype="text", max_bytes=max_bytes)
