@@ -345,14 +345,14 @@ class WeComHandler(logging.Handler):
         """
         if not self.enabled:
             return True
+        if not (self._worker.has_work() or self._worker.may_find()):
+            return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
     def _flush(self, timeout: float) -> bool:
         from wecom_logging._runtime import shutdown
 
         worker = self._worker
-        if not worker.has_work():
-            return True
         if owns_logging_lock():
             worker.wake()
             return not worker.pending()
@@ -371,7 +371,7 @@ class WeComHandler(logging.Handler):
         if self.enabled:
             from wecom_logging._runtime import shutdown
 
-            delivered = self._flush(self._options.close_timeout)
+            delivered = not self._worker.has_work() or self._flush(self._options.close_timeout)
             self._worker.close()
             if shutdown.exiting.begun and not owns_logging_lock():
                 if not delivered:
@@ -390,13 +390,10 @@ class WeComHandler(logging.Handler):
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
             self._begin()
-            after_fork = getattr(self._components.sender, "after_fork", None)
-            if after_fork is not None:
-                after_fork()
 
     def look_for_children(self) -> None:
         """At the exit of a process that had children: look for what they left in the store."""
-        if self.enabled and self._worker.has_work():
+        if self.enabled and self._worker.may_find():
             from wecom_logging._runtime import shutdown
 
             shutdown.register_worker(self._worker)

@@ -10,7 +10,7 @@ import pytest
 
 from wecom_logging._model.digest import Event, Identity
 from wecom_logging._stores.memory import MemoryStore, Place
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules, Store
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp, Rules, Store
 from wecom_logging._stores.redis import RedisStore
 from wecom_logging._stores.sqlite import SQLiteStore
 
@@ -41,6 +41,8 @@ class MemoryKit:
             duplicate_check = rules.pop("duplicate_check", False)
             store = self._stores[app, environment] = MemoryStore(
                 self._place,
+                app,
+                environment,
                 duplicate_check=duplicate_check,
                 clock=lambda: self.now,
                 wall=lambda: self.now,
@@ -53,7 +55,7 @@ class MemoryKit:
 
 
 class SQLiteKit:
-    """Stores of one host, each with its own connection to one file."""
+    """Stores of one host on one file, which those of this process share."""
 
     shared = True
 
@@ -115,48 +117,59 @@ def kit(name: str, path: Path, request: pytest.FixtureRequest) -> Kit:
 class Client:
     """One worker of the tests: numbers its batches, and delivers."""
 
-    def __init__(self, kit: Kit, source: str = "web-1/1/a", **options: Any) -> None:
-        self.kit, self.source = kit, source
+    def __init__(
+        self, kit: Kit, source: str = "web-1/1/a", *, route: str = "a route", **options: Any
+    ) -> None:
+        self.kit, self.source, self.route = kit, source, route
         self.store = kit.open(**options)
         self._sequence = 0
 
     def log(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
         """Merge `count` errors of a kind."""
-        level = more.pop("level", "error")
-        self._sequence += 1
-        entry = Entry(identity(kind, level), count, **more)
-        batch = Batch(self.source, self._sequence, (entry,))
+        batch = self.batch(kind, count, **more)
         self.store.merge(batch)
         return batch
 
-    def claim(self, **how: bool) -> Claim:
+    def batch(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
+        """The next batch, with `count` errors of a kind."""
+        level = more.pop("level", "error")
+        self._sequence += 1
+        entry = Entry(identity(kind, level), count, **more)
+        return Batch(self.source, self._sequence, (entry,))
+
+    def ask(self, *batches: Batch, **how: Any) -> Claim | FollowUp | float | None:
+        """Merge, and ask for what is due."""
+        return self.store.claim(Asker(self.source, route=self.route, **how), *batches)
+
+    def claim(self, **how: Any) -> Claim:
         """Claim what has to be due by now."""
-        claim = self.store.claim(self.source, **how)
+        claim = self.ask(**how)
         assert isinstance(claim, Claim), f"nothing to claim for {claim} s"
         return claim
 
-    def wait(self, **how: bool) -> float | None:
+    def wait(self, **how: Any) -> float | None:
         """How long it has to wait, now that nothing can be claimed."""
-        wait = self.store.claim(self.source, **how)
+        wait = self.ask(**how)
+        assert not isinstance(wait, FollowUp), wait
         assert not isinstance(wait, Claim), f"claimed {told(wait)}"
         return wait
 
-    def until_due(self, **how: bool) -> tuple[float, Claim]:
+    def until_due(self, **how: Any) -> tuple[float, Claim]:
         """Wait as the store says until there is a claim; returns the seconds, and it."""
         waited = 0.0
         while True:
-            answer = self.store.claim(self.source, **how)
+            answer = self.ask(**how)
             if isinstance(answer, Claim):
                 return waited, answer
-            assert answer is not None, "nothing will be due"
+            assert isinstance(answer, float), "nothing will be due"
             self.kit.advance(answer)
             waited += answer
 
-    def deliver(self, **how: bool) -> Claim:
+    def deliver(self, **how: Any) -> Claim:
         """Send what is due, now or after the store's wait."""
         _, claim = self.until_due(**how)
-        self.store.freeze(claim.digest.id, "body")
-        self.store.settle(claim.digest.id)
+        assert self.store.freeze(claim.id, "body")
+        self.store.settle(claim.id)
         return claim
 
 

@@ -218,29 +218,22 @@ def test_a_step_that_raises_does_not_keep_the_others_from_running(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
     body = """
-        from wecom_logging import WeComHandler, Limits
         from wecom_logging._runtime import fork
-        class Sender:
-            destination = "nowhere"
-            limits = Limits({"markdown": 4096, "text": 2048})
-            def secrets(self): return ()
-            def send(self, message): pass
-            def upload(self, name, data): return name
-            def after_fork(self): raise ValueError("secret")
-        broken = WeComHandler(sender=Sender(), store="memory")
         last = []
+        def breaks(): raise ValueError("secret")
+        fork.in_child(breaks)
         fork.in_child(lambda: last.append(1))
-        broken.handle(logging.makeLogRecord({"levelno": 40}))
+        log.error("parent"); assert handler.flush(20)
         pid = os.fork()
         if not pid:
-            ok = last == [1] and broken.stats().seen == 0
-            broken.handle(logging.makeLogRecord({"levelno": 40}))
-            os._exit(0 if ok and broken.flush(20) else 1)
+            ok = last == [1] and handler.stats().seen == 0
+            log.error("child")
+            os._exit(0 if ok and handler.flush(20) else 1)
         assert os.waitpid(pid, 0)[1] == 0
         """
     done = run_program(_program(body), sim)
     assert done.returncode == 0, done.err
-    assert "after_fork failed with ValueError in a forked child" in done.err
+    assert "breaks failed with ValueError in a forked child" in done.err
     assert "secret" not in done.err
 
 

@@ -150,6 +150,16 @@ def test_the_url_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "topsecret" not in str(refused.value)
 
 
+def test_the_url_and_a_file_with_one_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the secrets: nobody could say which of the two is meant."""
+    monkeypatch.setenv("WECOM_STORE", "redis://me:topsecret@h/0")
+    monkeypatch.setenv("WECOM_STORE_FILE", "/run/secrets/store")
+    with pytest.raises(ConfigurationError, match="WECOM_STORE_FILE: and WECOM_STORE") as refused:
+        opened()
+    assert "topsecret" not in str(refused.value)
+    assert isinstance(opened(store="memory"), MemoryStore)  # an argument wins over both
+
+
 def test_a_redis_password_is_a_secret() -> None:
     assert "p@ss word" in password("redis://me:p%40ss%20word@h/0")
     handler = WeComHandler(webhook_key=KEY, store="redis://me:topsecret@h:1/0")
@@ -194,7 +204,7 @@ def test_a_store_is_not_opened_through_a_link_of_somebody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "wecom_logging._stores.sqlite.foreign_link", lambda path: f"{tmp_path}/planted"
+        "wecom_logging._runtime.private.foreign_link", lambda path: f"{tmp_path}/planted"
     )
     w = watch(store=f"sqlite:///{tmp_path}/planted/x.db", group_wait=0.0)
     w.log.error("told all the same")

@@ -17,14 +17,17 @@ from wecom_logging._runtime import native
 from wecom_logging._runtime.diagnostics import SELDOM, warn_rarely
 
 
-def full(reader: int, writer: int) -> None:
-    """Write until no more goes in."""
+def fill(writer: int) -> None:
+    """Write until no more goes in, for good: a terminal moves on what it has taken in."""
     os.set_blocking(writer, False)
-    try:
-        while True:
+    refused = 0
+    while refused < 5:
+        try:
             os.write(writer, b"x" * 100)
-    except BlockingIOError:
-        pass
+            refused = 0
+        except BlockingIOError:
+            refused += 1
+            native.sleep(0.01)
     os.set_blocking(writer, True)
 
 
@@ -59,7 +62,7 @@ def test_where_nobody_reads_it_is_not_said_and_not_waited_for(
     blocking: bool, ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, writer = ends
-    full(reader, writer)
+    fill(writer)
     os.set_blocking(writer, blocking)
     with os.fdopen(writer, "w", closefd=False) as stream:
         monkeypatch.setattr(sys, "stderr", stream)

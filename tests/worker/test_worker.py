@@ -379,16 +379,16 @@ def test_an_interrupt_in_the_middle_of_a_reading_loses_one_text_and_no_count(wat
 def test_when_descriptors_run_out_a_line_says_so(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    merge, left = MemoryStore.merge, 1
+    claim, left = MemoryStore.claim, 1
 
-    def refuses(store: MemoryStore, batch: Any) -> None:
+    def refuses(store: MemoryStore, *arguments: Any) -> Any:
         nonlocal left
         left -= 1
         if left >= 0:
             raise OSError(errno.EMFILE, "Too many open files")
-        merge(store, batch)
+        return claim(store, *arguments)
 
-    monkeypatch.setattr(MemoryStore, "merge", refuses)
+    monkeypatch.setattr(MemoryStore, "claim", refuses)
     w = watch(**AT_ONCE)
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 1)
@@ -607,16 +607,16 @@ def test_each_trouble_is_said_once_and_again_after_it_was_mended(
 def test_an_error_of_our_own_is_said_and_survived(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    merge, broken = MemoryStore.merge, 2
+    claim, broken = MemoryStore.claim, 2
 
-    def breaks(store: MemoryStore, batch: Any) -> None:
+    def breaks(store: MemoryStore, *asked: Any) -> Any:
         nonlocal broken
         broken -= 1
         if broken >= 0:
             raise ZeroDivisionError("a secret")
-        merge(store, batch)
+        return claim(store, *asked)
 
-    monkeypatch.setattr(MemoryStore, "merge", breaks)
+    monkeypatch.setattr(MemoryStore, "claim", breaks)
     w = watch(**AT_ONCE)
     for _ in range(10):
         w.log.error("failed")
@@ -656,7 +656,8 @@ class Rig:
             self.worker.request_flush(time.monotonic())
         self.worker._accept_all()
         with delivering():
-            self.worker.cycle.run(self.worker._flushes, self.worker._accept_all)
+            while self.worker.cycle.run(self.worker._flushes) == 0.0:
+                self.worker._accept_all()
 
 
 class Flaky(RecordingSender):

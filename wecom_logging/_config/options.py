@@ -148,11 +148,13 @@ def _policy(found: _Values) -> Policy:
 
 def _store(found: _Values, environ: Mapping[str, str]) -> str:
     chosen = found.get("store", None, store)
-    path = environ.get("WECOM_STORE_FILE")
-    if chosen is None and path:
+    name = "WECOM_STORE_FILE"
+    path = environ.get(name)
+    if path and not found.is_given("store"):
         from wecom_logging._model.secret import Secret
 
-        name = "WECOM_STORE_FILE"
+        if chosen is not None:
+            raise ConfigurationError(name, "and WECOM_STORE are both set: give one of them")
         return Secret.from_file(path, option=name, check=lambda value: store(value, name)).value
     return chosen or "auto"
 
@@ -184,6 +186,10 @@ class _Values:
     def __init__(self, given: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         self._given = given
         self._environ = environ
+
+    def is_given(self, option: str) -> bool:
+        """Whether it is an argument, which wins over whatever the environment says."""
+        return option in self._given
 
     def get(self, option: str, default: Any, check: Callable[[Any, str], Any]) -> Any:
         if option in self._given:

@@ -77,6 +77,11 @@ class Report:
     earlier: int = 0
     earliest: float = 0.0
     last_before: float = 0.0
+    #: Five or six digits to be typed on a phone, with a question mark while nobody else knows
+    #: of them; "" if there are none.
+    short_id: str = ""
+    #: Errors of `count` that processes which have ended left to be told.
+    left: int = 0
 
 
 class Outage(NamedTuple):

@@ -126,9 +126,12 @@ def over_at(track: Track) -> float:
     return max(track.last_seen + track.quiet_after, told_at + track.pause)
 
 
-def arrive(track: Track, count: int, pending: int, now: float, wait: float) -> None:
-    """`count` errors come to a group that has `pending` already."""
-    if is_over(track, pending, now):
+def arrive(
+    track: Track, count: int, pending: int, now: float, wait: float, *, left: int = 0
+) -> None:
+    """`count` errors come to a group that has `pending` already, `left` of which are from
+    processes that have ended and delay nothing."""
+    if is_over(track, pending - left, now):
         track.earlier, track.last_before = track.earlier + track.total, track.last_seen
         track.since, track.total, track.told = now, 0, 0
         track.again, track.over_told, track.loud = True, False, False

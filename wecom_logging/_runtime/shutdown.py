@@ -55,6 +55,8 @@ class Deliverer(Protocol):
 
     def has_work(self) -> bool: ...
 
+    def may_find(self) -> bool: ...
+
     @property
     def durable(self) -> bool: ...
 
@@ -205,7 +207,7 @@ def deliver_pending() -> None:
 
 def deliver_within(seconds: float) -> None:
     deadline = monotonic() + seconds
-    workers = [c for c in list(_workers.values()) if c.has_work()]
+    workers = [c for c in list(_workers.values()) if c.has_work() or c.may_find()]
     requests = [(c, c.request_flush(deadline)) for c in workers]
     for worker, request in requests:
         worker.wait(request)

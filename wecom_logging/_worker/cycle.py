@@ -7,7 +7,6 @@ into the handler's account what has become of its errors, whoever has told them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
@@ -16,7 +15,7 @@ from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._stores.protocol import Batch, Claim, Store
+from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
@@ -58,7 +57,7 @@ class DeliveryCycle:
         self.store: Store | None = None
         self._sequence = 0
         self._unmerged: list[Batch] = []
-        self._merging = False
+        self._collecting = False
         #: A tally has counted and could not say so: look at all of them.
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
@@ -84,15 +83,16 @@ class DeliveryCycle:
     def has_work(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        if self.stats().pending > 0:
-            return True
-        if self.store is None:
-            return self.durable and fork.had_children()
-        return self.store.durable
+        return self.stats().pending > 0 or (self.store is not None and self.store.durable)
+
+    def may_find(self) -> bool:
+        """Whether children of this process may have left something in a store that it has not
+        looked into."""
+        return self.store is None and self.durable and fork.had_children()
 
     def has_unstored(self) -> bool:
         """Whether errors are counted in this process only."""
-        return self._merging or bool(self._unmerged) or self._collector.has_unread()
+        return self._collecting or bool(self._unmerged) or self._collector.has_unread()
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -122,58 +122,65 @@ class DeliveryCycle:
         """Take note of a tally that has counted; returns whether it is a new one."""
         return self._collector.note(tally, sample)
 
-    def run(self, flushes: Flushes, take_in: Callable[[], None]) -> float | None:
-        """Bring in what was counted, deliver what is due; returns when to come again.
+    def run(self, flushes: Flushes) -> float | None:
+        """Bring in what was counted, and deliver what is due, one thing at a time.
+
+        Returns after how many seconds to come again, None if there is no reason to.
 
         Args:
             flushes: Those who wait for it.
-            take_in: Notes what has come since the last message.
 
         Raises:
             StoreError: The store cannot be used just now; it has been said.
         """
-        store = self._opened()
-        claim: Claim | float | None
-        while not self._given_up:
-            take_in()
-            if flushes or self.overlooked:
-                self.overlooked = False
-                self._collector.note_all()
-            self._merge(store)
-            if shutdown.exiting.killed or (shutdown.exiting.last_call and not flushes):
-                return None  # nobody waits for us any more: it would be left half sent
-            # One that outlived the process would leave its lease behind, and every other
-            # process waiting for that.
-            last_moment = flushes.last_moment() - TO_WRITE_DOWN
-            if monotonic() >= last_moment:
-                claim = TO_WRITE_DOWN
-                break
-            claim = store.claim(
-                self._source,
-                urgent=flushes.has_waiters(self._recorder.settled),
-                insist=flushes.take_override(self._recorder.settled),
-                leaving=flushes.leaving and not flushes.looking,
-            )
-            if not isinstance(claim, Claim):
-                break
-            self._deliver(store, claim, last_moment)
-        else:
+        if self._given_up:
             return None  # declared lost: to tell it now would be to tell it twice
+        store = self._opened()
+        self._collect(flushes)
+        if shutdown.exiting.killed or (shutdown.exiting.last_call and not flushes):
+            self._merge(store)
+            return None  # nobody waits for us any more: it would be left half sent
+        # An attempt that outlived the process would leave its lease behind, and every other
+        # process waiting for that.
+        last_moment = flushes.last_moment() - TO_WRITE_DOWN
+        if monotonic() >= last_moment:
+            self._merge(store)
+            return self._answer(store, flushes, TO_WRITE_DOWN)
+        found = store.claim(self._asker(flushes), *self._unmerged)
+        self._unmerged.clear()
+        if not isinstance(found, (Claim, FollowUp)):
+            return self._answer(store, flushes, found)
+        with deadline(last_moment):
+            if isinstance(found, Claim):
+                told = self._delivery.deliver(store, found, leaving=flushes.leaving)
+                self._collector.want_samples(told)
+            else:
+                self._balance(store)
+                self._delivery.follow(store, found)
+        if flushes:
+            # Before the next claim, which may be a follow-up: nobody waits for one.
+            self._balance(store)
+            flushes.answer(self._recorder.settled, in_vain=False, due=0.0)
+        return 0.0
+
+    def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
+        """Nothing is due now: let those go who wait for no more than that."""
         self._balance(store)
         self._collector.make_room()
         if not flushes:
-            return claim
-        self._handed_over = claim is None and flushes.leaving
+            return wait
+        self._handed_over = wait is None and flushes.leaving
         is_stuck = getattr(store, "is_stuck", None)
         in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
-        flushes.answer(self._recorder.settled, in_vain=in_vain, due=claim)
-        waits = (flushes.next_deadline(), claim)
-        return min((wait for wait in waits if wait is not None), default=None)
+        flushes.answer(self._recorder.settled, in_vain=in_vain, due=wait)
+        waits = (flushes.next_deadline(), wait)
+        return min((each for each in waits if each is not None), default=None)
 
     def leave_in_store(self) -> None:
         """Bring in what was counted, for others to tell."""
         store = self._opened()
-        self._collector.note_all()
+        self.overlooked = True
+        self._collect(Flushes())
         self._merge(store)
         self._balance(store)
         self._handed_over = False
@@ -183,25 +190,32 @@ class DeliveryCycle:
             self.store = self._open_store()
         return self.store
 
-    def _merge(self, store: Store) -> None:
-        self._merging = True
+    def _collect(self, flushes: Flushes) -> None:
+        if flushes or self.overlooked:
+            self.overlooked = False
+            self._collector.note_all()
+        self._collecting = True
         try:
-            entries = self._collector.entries()
-            if entries:
+            if entries := self._collector.entries():
                 self._sequence += 1
                 self._unmerged.append(Batch(self._source, self._sequence, entries))
         finally:
-            self._merging = False
-        while self._unmerged:
-            store.merge(self._unmerged[0])
-            del self._unmerged[0]
+            self._collecting = False
 
-    def _deliver(self, store: Store, claim: Claim, last_moment: float) -> None:
-        with deadline(last_moment):
-            delivered = self._delivery.deliver(store, claim)
-        if delivered:
-            self._collector.want_samples(r.identity.id for r in claim.digest.reports)
-        self._balance(store)
+    def _merge(self, store: Store) -> None:
+        if self._unmerged:
+            store.merge(*self._unmerged)
+            self._unmerged.clear()
+
+    def _asker(self, flushes: Flushes) -> Asker:
+        settled = self._recorder.settled
+        why: Why = "due"
+        if flushes.has_waiters(settled):
+            why = "insist" if flushes.take_override(settled) else "flush"
+        # Between the steps of an exit nobody waits, but there is nobody to come back either.
+        leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
+        leaving = leaving and not flushes.looking
+        return Asker(self._source, why, leaving, self._delivery.route)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""

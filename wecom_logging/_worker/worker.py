@@ -192,6 +192,10 @@ class Worker:
         """Whether a flush has something to wait or look for; a file may be on its way."""
         return self.busy or self.cycle.has_work()
 
+    def may_find(self) -> bool:
+        """Whether children may have left errors in a store that nobody here has looked into."""
+        return self.cycle.may_find()
+
     def stats(self) -> Stats:
         """The account, in one consistent reading."""
         return self.cycle.stats()
@@ -245,7 +249,7 @@ class Worker:
             if self._ended:
                 return
             wait = self._run_cycle(BaseException)
-            if self.closed:
+            if self.closed and wait != 0.0:
                 if self._inbox.empty() and not self.pending():
                     shutdown.unregister_worker(self)
                     return
@@ -306,7 +310,7 @@ class Worker:
         self.busy = True
         try:
             with delivering():
-                wait = self.cycle.run(self._flushes, self._accept_all)
+                wait = self.cycle.run(self._flushes)
         except StoreError:
             return 0.0  # it has been said, and the next cycle goes another way
         except survived as error:
