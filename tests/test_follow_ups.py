@@ -73,18 +73,20 @@ def test_it_is_cut_at_256_kib(watch: Watch) -> None:
     assert MAX_BYTES - 1000 < len(name.encode()) + 1 + len(data) <= MAX_BYTES
 
 
-def test_a_call_comes_before_the_file(watch: Watch) -> None:
+def test_a_call_comes_before_the_file(watch: Watch, any_store: str) -> None:
     sender = Uploads()
-    w = watch(sender=sender, mention="zhangsan", mention_level="ERROR")
+    w = watch(sender=sender, mention="zhangsan", mention_level="ERROR", store=any_store)
     many_kinds(w)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "text", "file"])
     assert sender.messages[1].mentions == ("zhangsan",)
 
 
-def test_one_that_fails_is_tried_again(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_fails_is_tried_again(
+    watch: Watch, any_store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     sender = Uploads(TransportError("no route"), TransportError("cut", unclear=True))
-    w = watch(sender=sender)
+    w = watch(sender=sender, store=any_store)
     many_kinds(w)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "file"])

@@ -153,9 +153,9 @@ class Censor(RecordingSender):
         super().send(message)
 
 
-def test_the_others_keep_their_words(watch: Watch) -> None:
+def test_the_others_keep_their_words(watch: Watch, any_store: str) -> None:
     sender = Censor()
-    w = watch(sender=sender)
+    w = watch(sender=sender, store=any_store)
     log(w, 9, bad={4})
     assert w.flush()
     assert (w.stats.reported, w.stats.lost) == (9, 0)
@@ -214,10 +214,10 @@ def test_the_slots_for_it_are_bounded_and_what_is_new_comes_first(watch: Watch) 
 
 
 @pytest.mark.parametrize("unclear", [False, True])
-def test_what_a_part_has_told_stays_told(watch: Watch, unclear: bool) -> None:
+def test_what_a_part_has_told_stays_told(watch: Watch, any_store: str, unclear: bool) -> None:
     """The second half finds the destination gone, or may have arrived."""
     sender = Censor()
-    w = watch(sender=sender)
+    w = watch(sender=sender, store=any_store)
     log(w, 4, bad={0})
     send, failed = sender.send, []
 
