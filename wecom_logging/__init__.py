@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wecom_logging._senders.application import AppSender
-    from wecom_logging._senders.protocol import Limits, Message, Sender
+    from wecom_logging._senders.protocol import (
+        Limits,
+        Message,
+        Receipt,
+        RoutedSender,
+        Sender,
+        TokenSender,
+    )
     from wecom_logging._senders.robot import WebhookSender
     from wecom_logging.errors import (
         ApiError,
@@ -44,10 +51,13 @@ __all__ = [
     "Limits",
     "Message",
     "RateLimitedError",
+    "Receipt",
+    "RoutedSender",
     "Sender",
     "SetupError",
     "Stats",
     "TokenError",
+    "TokenSender",
     "TransportError",
     "WeComError",
     "WeComHandler",
@@ -64,7 +74,14 @@ _HOMES = {
     "wecom_logging.handler": ("WeComHandler",),
     "wecom_logging.jobs.alert": ("alerts", "watch_loop"),
     "wecom_logging._senders.application": ("AppSender",),
-    "wecom_logging._senders.protocol": ("Limits", "Message", "Sender"),
+    "wecom_logging._senders.protocol": (
+        "Limits",
+        "Message",
+        "Receipt",
+        "RoutedSender",
+        "Sender",
+        "TokenSender",
+    ),
     "wecom_logging._senders.robot": ("WebhookSender",),
 }
 

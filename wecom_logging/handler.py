@@ -386,9 +386,6 @@ class WeComHandler(logging.Handler):
     def after_fork(self) -> None:
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
-            after_fork = getattr(self._components.sender, "after_fork", None)
-            if after_fork is not None:
-                after_fork()
             self._begin()
 
     def __repr__(self) -> str:

@@ -466,16 +466,16 @@ def test_each_trouble_is_said_once_and_again_after_it_was_mended(
 def test_an_error_of_our_own_is_said_and_survived(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    merge, broken = MemoryStore.merge, 2
+    claim, broken = MemoryStore.claim, 2
 
-    def breaks(store: MemoryStore, batch: Any) -> None:
+    def breaks(store: MemoryStore, *asked: Any) -> Any:
         nonlocal broken
         broken -= 1
         if broken >= 0:
             raise ZeroDivisionError("a secret")
-        merge(store, batch)
+        return claim(store, *asked)
 
-    monkeypatch.setattr(MemoryStore, "merge", breaks)
+    monkeypatch.setattr(MemoryStore, "claim", breaks)
     w = watch(**AT_ONCE)
     for _ in range(10):
         w.log.error("failed")
@@ -515,7 +515,8 @@ class Rig:
             self.worker.request_flush(time.monotonic())
         self.worker._accept_all()
         with delivering():
-            self.worker.cycle.run(self.worker._flushes, self.worker._accept_all)
+            while self.worker.cycle.run(self.worker._flushes) == 0.0:
+                self.worker._accept_all()
 
 
 class Flaky(RecordingSender):

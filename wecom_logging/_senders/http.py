@@ -121,7 +121,9 @@ class Http:
             if not (trouble := _unreadable(status, answer)):
                 return answer or {}
             text, unclear = trouble
-        raise TransportError(f"{url.split('/')[2]}: {self._scrub(text)}", unclear=unclear)
+        failed = TransportError(f"{url.split('/')[2]}: {self._scrub(text)}", unclear=unclear)
+        failed.written, failed.way = progress.written, not unclear
+        raise failed
 
     def close(self) -> None:
         """Close the connection. A later call opens another."""
@@ -228,9 +230,7 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
         answer = json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    # `errcode` may be left out on success (document 90313); nothing else may.
-    known = {"errcode", "errmsg", "access_token", "media_id", "msgid"}
-    return answer if isinstance(answer, dict) and known & answer.keys() else None
+    return answer if isinstance(answer, dict) else None
 
 
 def _unreadable(status: int, answer: dict[str, Any] | None) -> Trouble | None:

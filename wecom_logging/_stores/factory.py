@@ -14,7 +14,6 @@ from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import shared_store
 from wecom_logging._stores.protocol import Rules, Store
-from wecom_logging._stores.token_lease import SharedTokens
 from wecom_logging.errors import ConfigurationError
 
 
@@ -68,7 +67,7 @@ def _memory(place: Place) -> Store:
 
 
 def _automatic(place: Place, environ: Mapping[str, str]) -> Callable[[], Store]:
-    if getattr(place.sender, "only_here", False):
+    if place.sender.limits.local:
         return lambda: _memory(place)
     if environ.get("KUBERNETES_SERVICE_HOST"):
         warn_rarely(
@@ -132,8 +131,4 @@ def _redis(url: str, place: Place) -> Callable[[], Store]:
 
 
 def _resilient(store: Store, place: Place, name: str) -> Store:
-    resilient = FallbackStore(store, place.rules, name)
-    use_tokens = getattr(place.sender, "use_tokens", None)
-    if use_tokens is not None:
-        use_tokens(SharedTokens(resilient))
-    return resilient
+    return FallbackStore(store, place.rules, name)

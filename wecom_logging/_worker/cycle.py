@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
@@ -16,7 +15,7 @@ from wecom_logging._model.digest import Event
 from wecom_logging._runtime import shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores.protocol import Batch, Claim, Store
+from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
@@ -112,72 +111,82 @@ class DeliveryCycle:
         """Take note of a tally that has counted; returns whether it is a new one."""
         return self._collector.note(tally, sample)
 
-    def run(self, flushes: Flushes, take_in: Callable[[], None]) -> float | None:
-        """Bring in what was counted, deliver what is due; returns when to come again.
+    def run(self, flushes: Flushes) -> float | None:
+        """Bring in what was counted, and deliver what is due, one thing at a time.
+
+        Returns after how many seconds to come again, None if there is no reason to.
 
         Args:
             flushes: Those who wait for it.
-            take_in: Notes what has come since the last message.
 
         Raises:
             StoreError: The store cannot be used just now; it has been said.
         """
-        store = self._opened()
-        claim: Claim | float | None
-        while not self._given_up:
-            take_in()
-            if flushes or self.overlooked:
-                self.overlooked = False
-                self._collector.note_all()
-            self._merge(store)
-            if shutdown.exiting.last_call and not flushes:
-                return None  # nobody waits for us any more: it would be left half sent
-            # One that outlived the process would leave its lease behind, and every other
-            # process waiting for that.
-            last_moment = flushes.last_moment() - TO_WRITE_DOWN
-            if time.monotonic() >= last_moment:
-                claim = TO_WRITE_DOWN
-                break
-            claim = store.claim(
-                self._source,
-                urgent=flushes.has_waiters(self._recorder.settled),
-                insist=flushes.take_override(self._recorder.settled),
-                leaving=flushes.leaving,
-            )
-            if not isinstance(claim, Claim):
-                break
-            self._deliver(store, claim, last_moment)
-        else:
+        if self._given_up:
             return None  # declared lost: to tell it now would be to tell it twice
+        store = self._opened()
+        self._collect(flushes)
+        if shutdown.exiting.last_call and not flushes:
+            self._merge(store)
+            return None  # nobody waits for us any more: it would be left half sent
+        # An attempt that outlived the process would leave its lease behind, and every other
+        # process waiting for that.
+        last_moment = flushes.last_moment() - TO_WRITE_DOWN
+        if time.monotonic() >= last_moment:
+            self._merge(store)
+            return self._answer(store, flushes, TO_WRITE_DOWN)
+        found = store.claim(self._asker(flushes), *self._unmerged)
+        self._unmerged.clear()
+        if not isinstance(found, (Claim, FollowUp)):
+            return self._answer(store, flushes, found)
+        with deadline(last_moment):
+            if isinstance(found, Claim):
+                told = self._delivery.deliver(store, found, leaving=flushes.leaving)
+                self._collector.want_samples(told)
+            else:
+                self._delivery.follow(store, found)
+        self._balance(store)
+        # Before the next claim, which may be a follow-up: nobody waits for one.
+        flushes.answer(self._recorder.settled, handed_over=False)
+        return 0.0
+
+    def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
+        """Nothing is due now: let those go who wait for no more than that."""
         self._balance(store)
         self._collector.make_room()
         if not flushes:
-            return claim
-        self._handed_over = claim is None and flushes.leaving
+            return wait
+        self._handed_over = wait is None and flushes.leaving
         flushes.answer(self._recorder.settled, handed_over=self._handed_over)
-        waits = (flushes.next_deadline(), claim)
-        return min((wait for wait in waits if wait is not None), default=None)
+        waits = (flushes.next_deadline(), wait)
+        return min((each for each in waits if each is not None), default=None)
 
     def _opened(self) -> Store:
         if self.store is None:
             self.store = self._open_store()
         return self.store
 
-    def _merge(self, store: Store) -> None:
-        entries = self._collector.entries()
-        if entries:
+    def _collect(self, flushes: Flushes) -> None:
+        if flushes or self.overlooked:
+            self.overlooked = False
+            self._collector.note_all()
+        if entries := self._collector.entries():
             self._sequence += 1
             self._unmerged.append(Batch(self._source, self._sequence, entries))
-        while self._unmerged:
-            store.merge(self._unmerged[0])
-            del self._unmerged[0]
 
-    def _deliver(self, store: Store, claim: Claim, last_moment: float) -> None:
-        with deadline(last_moment):
-            delivered = self._delivery.deliver(store, claim)
-        if delivered:
-            self._collector.want_samples(r.identity.id for r in claim.digest.reports)
-        self._balance(store)
+    def _merge(self, store: Store) -> None:
+        if self._unmerged:
+            store.merge(*self._unmerged)
+            self._unmerged.clear()
+
+    def _asker(self, flushes: Flushes) -> Asker:
+        settled = self._recorder.settled
+        why: Why = "due"
+        if flushes.has_waiters(settled):
+            why = "insist" if flushes.take_override(settled) else "flush"
+        # Between the steps of an exit nobody waits, but there is nobody to come back either.
+        leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
+        return Asker(self._source, why, leaving, self._delivery.route)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""

@@ -178,7 +178,7 @@ class Worker:
         while True:
             self._listen(wait)
             wait = self._run_cycle()
-            if self.closed:
+            if self.closed and wait != 0.0:
                 if self._inbox.empty() and not self.pending():
                     shutdown.unregister_worker(self)
                     return
@@ -233,7 +233,7 @@ class Worker:
         self.busy = True
         try:
             with delivering():
-                wait = self.cycle.run(self._flushes, self._accept_all)
+                wait = self.cycle.run(self._flushes)
         except StoreError:
             return 0.0  # it has been said, and the next cycle goes another way
         except Exception as error:
