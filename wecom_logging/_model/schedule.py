@@ -182,7 +182,9 @@ def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     if track.step < 0 or now >= before + track.pause:
         # Told in company of other news it keeps its place: a storm that is told four times
         # in its first minute, because of others, would be silent for an hour then.
-        track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
+        track.step += 1
+    # Another process may have more of them.
+    track.step = min(track.step, len(policy.repeat_intervals) - 1)
     track.told_at, track.told_count, track.told_span = now, count, max(0.0, now - before)
     track.told += 1
     track.pause = policy.repeat_intervals[track.step]

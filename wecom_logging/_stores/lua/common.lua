@@ -148,9 +148,8 @@ end
 
 local function tell(track, count)
   local last = known(track.told_at) and track.told_at or track.since
-  if track.step < 0 or now >= last + track.pause then
-    track.step = math.min(track.step + 1, #rules.repeat_intervals - 1)
-  end
+  if track.step < 0 or now >= last + track.pause then track.step = track.step + 1 end
+  track.step = math.min(track.step, #rules.repeat_intervals - 1)
   track.told_at, track.told_count, track.told_span = now, count, math.max(0, now - last)
   track.told = track.told + 1
   track.pause = rules.repeat_intervals[track.step + 1]
