@@ -169,6 +169,12 @@ class Client:
         """Merge, and ask for what is due."""
         return self.store.claim(Asker(self.source, route=self.route, **how), *batches)
 
+    def end(self, kind: str) -> None:
+        """Say that a kind of error is over: a job works again."""
+        self._sequence += 1
+        entry = Entry(identity(kind), 0, over=True)
+        self.store.merge(Batch(self.source, self._sequence, (entry,)))
+
     def claim(self, **how: Any) -> Claim:
         """Claim what has to be due by now."""
         claim = self.ask(**how)
@@ -202,7 +208,9 @@ class Client:
 
 
 def identity(kind: str, level: str = "error") -> Identity:
-    return Identity(id=kind, logger="shop", level=level, type=kind, place=f"shop.py {kind}")
+    """One whose kind begins with "job" is over only when somebody says so."""
+    job = kind.startswith("job")
+    return Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}", job=job)
 
 
 def event(text: str) -> Event:

@@ -233,9 +233,10 @@ class Ledger:
         self.forget(digest_id)
 
     def _put_back(self, digest_id: str, group_id: str, part: Part, *, doubtful: bool) -> None:
-        if not part.pending:
-            return
         state, group = self.state, self.group(group_id)
+        if not part.pending:
+            self.note(group)  # that it is over is still to be told
+            return
         group.out = max(0, group.out - part.count)
         if group.count:
             group.track.pending_since = min(group.track.pending_since, part.track.pending_since)

@@ -57,6 +57,8 @@ class Collector:
         self._show_source = show_source
         self._quiet_after = quiet_after
         self._woken: dict[Tally, list[Event]] = {}
+        #: Tallies of groups that are over, and what they had counted then. From any thread.
+        self.endings: dict[Tally, int] = {}
         self._by_group: dict[str, list[Tally]] = {}
         self._read_at: dict[Key, float] = {}
         #: Errors of tallies that are gone, and the tallies that are going.
@@ -84,7 +86,7 @@ class Collector:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if tally.needs_wakeup and tally.value != tally.counted:
+            if tally.needs_wakeup and (tally.value != tally.counted or tally in self.endings):
                 self._woken.setdefault(tally, [])
 
     def entries(self) -> tuple[Entry, ...]:
@@ -110,12 +112,12 @@ class Collector:
         self._read_at[tally.origin.key] = time.monotonic()
         identity = self._identity(tally)
         kept = tuple(self._processed(tally, samples))
-        if not count:
-            return None
-        if tally.muted:
+        # Errors that it has counted since are those of a group that is not over.
+        over = self.endings.pop(tally, None) == value
+        if count and tally.muted:
             self._recorder.add(muted=count)
-            return None
-        return Entry(identity, count, kept)
+            count = 0
+        return Entry(identity, count, kept, over=over) if count or over else None
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:

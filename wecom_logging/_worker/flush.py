@@ -15,7 +15,8 @@ class FlushRequest:
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
         #: for the schedule, or a flush in a storm would spend the whole budget.
         self.seen = seen
-        #: The process ends: what is no news may be left to others who share the store.
+        #: The process ends, or a job: what is no news may be left to others who share the
+        #: store, so that a job that fails every minute is not told every minute.
         self.leaving = leaving
         self.done = threading.Event()
         #: The first attempt overrides a pause after a failure, later ones keep it.

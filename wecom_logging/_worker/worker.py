@@ -91,15 +91,21 @@ class Worker:
         if not self._run_lock.locked():
             self._start()
 
+    def end(self, tally: Tally) -> None:
+        """The group of a tally is over: a job works again."""
+        self.cycle.end(tally)
+        self.notify(tally, None)
+
     def close(self) -> None:
         """End the thread as soon as everything is delivered."""
         self.closed = self._was_closed = True
         if self._run_lock.locked():
             self._inbox.put(None)
 
-    def request_flush(self, deadline: float) -> FlushRequest:
+    def request_flush(self, deadline: float, *, leaving: bool = False) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
-        request = FlushRequest(deadline, self.cycle.seen(), leaving=shutdown.exiting.begun)
+        leaving = leaving or shutdown.exiting.begun
+        request = FlushRequest(deadline, self.cycle.seen(), leaving=leaving)
         self._inbox.put(request)
         if not self._run_lock.locked() and not self._starting:
             request.has_thread = self._start(insist=True)
