@@ -233,10 +233,12 @@ class Ledger:
         self.forget(digest_id)
 
     def _put_back(self, digest_id: str, group_id: str, part: Part, *, doubtful: bool) -> None:
-        state, group = self.state, self.group(group_id)
+        state = self.state
         if not part.pending:
-            self.note(group)  # that it is over is still to be told
+            if (known := state.groups.get(group_id)) is not None:
+                self.note(known)  # that it is over is still to be told
             return
+        group = self.group(group_id)
         group.out = max(0, group.out - part.count)
         if group.count:
             group.track.pending_since = min(group.track.pending_since, part.track.pending_since)

@@ -82,7 +82,11 @@ class DeliveryCycle:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
         durable = self.store is not None and self.store.durable
-        return durable or bool(self._collector.endings) or self.stats().pending > 0
+        return durable or self.has_endings() or self.stats().pending > 0
+
+    def has_endings(self) -> bool:
+        """Whether the end of a group has still to be brought in."""
+        return bool(self._collector.endings)
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""

@@ -105,7 +105,8 @@ class Worker:
     def request_flush(self, deadline: float, *, leaving: bool = False) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
         leaving = leaving or shutdown.exiting.begun
-        request = FlushRequest(deadline, self.cycle.seen(), leaving=leaving)
+        ends = self.cycle.has_endings()
+        request = FlushRequest(deadline, self.cycle.seen(), leaving=leaving, ends=ends)
         self._inbox.put(request)
         if not self._run_lock.locked() and not self._starting:
             request.has_thread = self._start(insist=True)

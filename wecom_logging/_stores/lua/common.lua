@@ -467,8 +467,12 @@ local function forget(id)
 end
 
 local function put_back(digest, id, part, doubtful)
-  local count, group = count_of(part), get_group(id)
-  if count == 0 then return note(group) end -- that it is over is still to be told
+  local count = count_of(part)
+  if count == 0 then
+    local there = find_group(id)
+    return there and note(there) -- that it is over is still to be told
+  end
+  local group = get_group(id)
   group.o = math.max(0, group.o - count)
   if group.n > 0 then
     group.t.pending_since = math.min(group.t.pending_since, part.t.pending_since)
