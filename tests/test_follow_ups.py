@@ -222,3 +222,39 @@ def test_an_exit_announces_none_and_leaves_it_to_who_comes_next(
     )
     (file,) = (message.file for message in sim.messages if message.file is not None)
     assert file.data.count(b"NEW") >= 90
+
+
+# -- a sender that somebody else wrote ---------------------------------------------------
+
+
+class Plain:
+    """No more than the protocol asks for, as before there were tokens and routes."""
+
+    destination = "a pager"
+    limits = Limits({"text": 2048}, files=True)
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def send(self, message: Message) -> Any:
+        self.sent.append(message.msgtype)
+        return {"whatever": "it answers"}
+
+    def upload(self, name: str, data: bytes) -> str:
+        self.sent.append(name)
+        return "id-7"
+
+
+def test_a_sender_of_the_users_own_works_on_any_store(watch: Watch, any_store: str) -> None:
+    sender = Plain()
+    w = watch(sender=sender, store=any_store)
+    many_kinds(w)
+    assert w.flush()
+    eventually(lambda: len(sender.sent) == 3)
+    text, name, file = sender.sent
+    assert (text, file) == ("text", "file")
+    assert str(name).endswith(".txt")
+    assert w.stats.reported == 90
