@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -16,6 +15,7 @@ from wecom_logging._model.digest import Digest
 from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender, TokenSender
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
 from wecom_logging._worker import tokens
@@ -97,7 +97,7 @@ class Delivery:
         work.plan = self._plan(work, announce=not leaving)
         if leaving and work.plan.call and (size := self._sender.limits.max_bytes.get("text")):
             work.speak_text(size)
-        route, began = self.route, time.monotonic()
+        route, began = self.route, monotonic()
         while True:
             message = self._frozen(work)
             try:
@@ -188,7 +188,7 @@ class Delivery:
             return []
 
     def _may_retry(self, began: float) -> bool:
-        now = time.monotonic()
+        now = monotonic()
         few = len(self._retried) < MOST_RETRIES or now - self._retried[0] > 60.0
         if few and now - began < RETRY_FOR:
             self._retried.append(now)
