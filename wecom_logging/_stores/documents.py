@@ -269,8 +269,10 @@ class RowState:
             some = named[start : start + _AHEAD]
             marks = ",".join(["(?,?,?)"] * len(some))
             found = self._connection.execute(
-                f"SELECT scope, kind, id, body FROM {TABLE}"  # noqa: S608
-                f" WHERE (scope, kind, id) IN (VALUES {marks})",
+                # A cross join, so that each is looked up: with IN the whole table is read.
+                f"WITH wanted (scope, kind, id) AS (VALUES {marks})"  # noqa: S608
+                f" SELECT scope, kind, id, body FROM wanted CROSS JOIN {TABLE}"
+                " USING (scope, kind, id)",
                 [value for rows, key in some for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}
