@@ -176,6 +176,7 @@ class Ledger:
                 self.save(group)
         desk.groups = len(state.groups)
         remember(state, now)
+        self.slots.forget_old()
         if self.shared:
             _forget(state.sources, lambda source: now - source.seen > SOURCE_FOR)
             _forget(state.looks, lambda at: now - at > FLEET_FOR)

@@ -355,6 +355,8 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
             "ends": read["e"],
         }
     )
+    if not taken.pending and not identity:
+        return (taken.track.first_seen, group_id), []  # nobody knows any more what is over
     found = taken.reports(_identity(group_id, identity), short_id, _samples(samples), now, wall)
     return (taken.track.first_seen, group_id), found
 

@@ -230,9 +230,11 @@ local function resume_at()
   return at
 end
 
-local function allowed_at()
-  local purpose = urgent and 'flush' or desk.critical and 'critical' or 'message'
-  return math.max(free_at(purpose), resume_at())
+-- When what is due may be attempted. The budget is only looked at when it matters.
+local function allowed_at(due)
+  local at = math.max(due, resume_at())
+  if at > now then return at end
+  return free_at(urgent and 'flush' or desk.critical and 'critical' or 'message')
 end
 
 local function ends(group)
@@ -326,7 +328,7 @@ local function beside(until_)
   if not desk.critical or redis.call('ZCARD', unclear) > 0 then return wait end
   make_exact()
   if not desk.critical then return wait end
-  local at = math.max(desk.critical, allowed_at())
+  local at = allowed_at(desk.critical)
   if at > now then return {'wait', math.min(wait[2], at - now)} end
   local id = collect()
   return id and take_digest(id) or wait
@@ -347,7 +349,7 @@ local function next_digest()
   if first and first ~= waiting then return wait_for(troubles[1].r) end
   local due = waiting and now or when_due()
   if not due then return {'none'} end
-  local at = math.max(due, allowed_at())
+  local at = allowed_at(due)
   if at > now then
     local busy = waiting or has_pending()
     return {'wait', busy and math.min(at - now, LOOK) or at - now}
