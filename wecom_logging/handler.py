@@ -163,8 +163,16 @@ class WeComHandler(logging.Handler):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "level", "__class__")}
         # Everything that can fail comes before `Handler.__init__`: a half-made handler is
         # called again by `logging.shutdown`, after the message that mattered.
-        options = read_options(arguments)
-        number = level_number(level, "level")
+        self._set_up(read_options(arguments), level_number(level, "level"))
+
+    @classmethod
+    def of(cls, options: Options, level: int = logging.ERROR) -> WeComHandler:
+        """A handler with options that were gathered elsewhere. For our commands alone."""
+        handler = cls.__new__(cls)
+        handler._set_up(options, level)
+        return handler
+
+    def _set_up(self, options: Options, number: int) -> None:
         components = _components(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
@@ -349,7 +357,14 @@ class WeComHandler(logging.Handler):
             return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
-    def _flush(self, timeout: float) -> bool:
+    def end_job(self, record: logging.LogRecord) -> None:
+        """The group of a record is over, which is told if a failure was. For `jobs` alone."""
+        key = self._fingerprint(record)
+        tally = self._known.get(key) or self._tallies.add(key, record)
+        if tally.origin.key == key:  # and not beyond `max_groups`
+            self._worker.end_group(tally)
+
+    def _flush(self, timeout: float, *, leaving: bool = False) -> bool:
         from wecom_logging._runtime import shutdown
 
         worker = self._worker
@@ -357,7 +372,7 @@ class WeComHandler(logging.Handler):
             worker.wake()
             return not worker.pending()
         if not shutdown.exiting.begun:
-            return worker.wait(worker.request_flush(monotonic() + timeout))
+            return worker.wait(worker.request_flush(monotonic() + timeout, leaving=leaving))
         with shutdown.exiting.waiting():
             worker.wait(worker.request_flush(monotonic() + shutdown.exiting.left(timeout)))
         return not worker.pending()
@@ -368,10 +383,19 @@ class WeComHandler(logging.Handler):
         A handler that is closed and still attached goes on as if it had not been: uvicorn
         and Celery close handlers that they did not make.
         """
+        self._close()
+
+    def close_after_job(self) -> None:
+        """As `close`; what is not due yet is left to the next one who comes to a store that
+        keeps it. For `jobs` alone."""
+        self._close(leaving=True)
+
+    def _close(self, *, leaving: bool = False) -> None:
         if self.enabled:
             from wecom_logging._runtime import shutdown
 
-            delivered = not self._worker.has_work() or self._flush(self._options.close_timeout)
+            timeout = self._options.close_timeout
+            delivered = not self._worker.has_work() or self._flush(timeout, leaving=leaving)
             self._worker.close()
             if shutdown.exiting.begun and not owns_logging_lock():
                 if not delivered:

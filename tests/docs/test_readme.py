@@ -134,7 +134,8 @@ def test_commands(sim: Simulator, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert statuses == [0, 0, 3]
     assert [message.content.split("\n")[0].split(" from ")[0] for message in sim.messages] == [
-        "wecom-logging check", "disk is nearly full", "🔴 backup.sh · exit status 3",
+        "wecom-logging check", "disk is nearly full",
+        "🔴 backup.sh · 1 error · backup.sh: exit status 3",
     ]  # fmt: skip
 
 
@@ -227,4 +228,4 @@ def test_the_cron_example(sim: Simulator, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 3
     assert done.stdout == "exporting orders\n"
-    assert "🔴 nightly · exit status 3" in sim.messages[0].content
+    assert "🔴 nightly · 1 error · nightly: exit status 3" in sim.messages[0].content

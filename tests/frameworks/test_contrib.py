@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,6 +302,20 @@ def test_airflow_a_failed_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert "killed by the scheduler" in second.content
     tell({})
     assert len(sender.messages) == 3
+
+
+def test_airflow_a_task_that_goes_on_failing_is_told_after_pauses(tmp_path: Path) -> None:
+    """Also if each try is a process of its own: the store keeps what is left for later."""
+    from wecom_logging.jobs.airflow import on_failure
+
+    class Task:
+        dag_id, task_id = "nightly", "load"
+
+    sender = RecordingSender()
+    for _ in range(3):
+        on_failure(sender=sender, store=f"sqlite:///{tmp_path}/alerts.db")({"ti": Task()})
+    (message,) = sender.messages
+    assert "nightly.load failed" in message.content
 
 
 # -- Celery ----------------------------------------------------------------------------

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
 from wecom_logging._model.digest import Event, Identity
+from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.memory import MemoryStore, Place
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp, Rules, Store
 from wecom_logging._stores.redis import RedisStore
 from wecom_logging._stores.sqlite import SQLiteStore
+
+#: Where the clocks begin that are those of a host.
+START = 1_700_000_000.0
 
 
 class Kit(Protocol):
@@ -25,13 +31,26 @@ class Kit(Protocol):
     def advance(self, seconds: float) -> None: ...
 
 
+class SharedMemoryStore(MemoryStore):
+    """One that reckons with other processes, as those do that it is compared with."""
+
+    @contextmanager
+    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
+        with super()._step(*wanted) as ledger:
+            ledger.shared, ledger.is_alive = True, lambda source: True
+            yield ledger
+
+
 class MemoryKit:
-    """Stores of one process at one destination."""
+    """Stores of one process at one destination.
 
-    shared = False
+    Args:
+        shared: They answer like those of several processes.
+    """
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
+        self.now = START if shared else 1000.0
         self._place = Place()
         self._stores: dict[tuple[str, str], MemoryStore] = {}
 
@@ -39,7 +58,8 @@ class MemoryKit:
         store = self._stores.get((app, environment))
         if store is None:
             duplicate_check = rules.pop("duplicate_check", False)
-            store = self._stores[app, environment] = MemoryStore(
+            make = SharedMemoryStore if self.shared else MemoryStore
+            store = self._stores[app, environment] = make(
                 self._place,
                 app,
                 environment,
@@ -60,7 +80,7 @@ class SQLiteKit:
     shared = True
 
     def __init__(self, path: Path) -> None:
-        self.now = 1_700_000_000.0
+        self.now = START
         self.path = path / "state" / "store.db"
 
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> SQLiteStore:
@@ -79,12 +99,20 @@ class SQLiteKit:
 
 
 class RedisKit:
-    """Stores of a fleet. The clock is the server's, moved by what a test adds to it."""
+    """Stores of a fleet. The clock is the server's, moved by what a test adds to it.
+
+    Args:
+        frozen: It goes on only when it is moved.
+    """
 
     shared = True
 
-    def __init__(self, url: str) -> None:
-        self.url, self.skew = url, 0.0
+    def __init__(self, url: str, *, frozen: bool = False) -> None:
+        self.url, self._moved, self._frozen = url, 0.0, frozen
+
+    @property
+    def skew(self) -> float:
+        return START - time.time() + self._moved if self._frozen else self._moved
 
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> RedisStore:
         return RedisStore(
@@ -98,7 +126,7 @@ class RedisKit:
         )
 
     def advance(self, seconds: float) -> None:
-        self.skew += seconds
+        self._moved += seconds
 
 
 KITS = ("memory", "sqlite", "redis")
@@ -141,6 +169,12 @@ class Client:
         """Merge, and ask for what is due."""
         return self.store.claim(Asker(self.source, route=self.route, **how), *batches)
 
+    def end(self, kind: str) -> None:
+        """Say that a kind of error is over: a job works again."""
+        self._sequence += 1
+        entry = Entry(identity(kind), 0, over=True)
+        self.store.merge(Batch(self.source, self._sequence, (entry,)))
+
     def claim(self, **how: Any) -> Claim:
         """Claim what has to be due by now."""
         claim = self.ask(**how)
@@ -174,7 +208,9 @@ class Client:
 
 
 def identity(kind: str, level: str = "error") -> Identity:
-    return Identity(id=kind, logger="shop", level=level, type=kind, place=f"shop.py {kind}")
+    """One whose kind begins with "job" is over only when somebody says so."""
+    job = kind.startswith("job")
+    return Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}", job=job)
 
 
 def event(text: str) -> Event:

@@ -6,19 +6,21 @@ import asyncio
 import logging
 import os
 import sys
+import threading
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 import wecom_logging
-from tests.helpers.support import eventually
+from tests.helpers.support import eventually, pointing_at
+from wecom_logging._senders.protocol import Message
 from wecom_logging.simulator.server import Simulator
+from wecom_logging.testing import RecordingSender
 
 
-def run_job(sim: Simulator, error: BaseException | None = None) -> None:
-    env = sim.env("robot")
-    with wecom_logging.alerts(
-        "nightly import", webhook_key=env["WECOM_WEBHOOK_KEY"], api_base=env["WECOM_API_BASE"]
-    ):
+def run_job(sim: Simulator, error: BaseException | None = None, **options: Any) -> None:
+    with wecom_logging.alerts("nightly import", **pointing_at(sim, "robot"), **options):
         if error is not None:
             raise error
 
@@ -40,18 +42,77 @@ def test_works_again_after_three_failures_is_said_once(sim: Simulator) -> None:
     run_job(sim)
     run_job(sim)
     (message,) = sim.messages
-    assert message.msgtype == "text"
-    assert message.content.endswith("nightly import works again after 3 failures")
+    assert "works again after 3 failures, " in message.content
 
 
-def test_a_recovery_that_could_not_be_told_is_told_after_the_next_run(
-    sim: Simulator, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_job_that_flaps_is_told_each_time(sim: Simulator) -> None:
+    """No two of its messages are the same to the duplicate check."""
+    options = {**pointing_at(sim, "app"), "store": "memory", "group_interval": 0.0}
+    for fails in (True, False, True, False):
+        with suppress(LookupError), wecom_logging.alerts("nightly import", **options):
+            if fails:
+                raise LookupError("no such file")
+    assert len(sim.messages) == len(sim.calls("message/send")) == 4
+
+
+def test_jobs_keep_to_the_budget_and_to_the_one_thread() -> None:
+    """Failures and recoveries are errors and ends of groups like any other: told by the
+    worker, and no more often than `rate_limit` allows."""
+    threads: list[int] = []
+
+    class Sender(RecordingSender):
+        def send(self, message: Message) -> None:
+            threads.append(threading.get_ident())
+            super().send(message)
+
+    sender = Sender()
+    handler = wecom_logging.install(
+        sender=sender, rate_limit=[[2, 3600]], group_wait=0.0, group_interval=0.0
+    )
+    for n in range(3):
+        with suppress(ValueError), wecom_logging.alerts(f"job {n}"):
+            raise ValueError(n)
+    assert handler.flush()
+    for n in range(3):
+        with wecom_logging.alerts(f"job {n}"):
+            pass
+        handler.flush(0.1)
+    assert 1 <= len(sender.messages) <= 2
+    assert threading.get_ident() not in threads
+
+
+def test_a_failure_after_the_recovery_keeps_the_job_failing() -> None:
+    """Both came before the worker could look."""
+    sender = RecordingSender()
+    handler = wecom_logging.install(sender=sender, group_wait=30.0, store="memory")
+    for fails in (True, False, True):
+        with suppress(ValueError), wecom_logging.alerts("job"):
+            if fails:
+                raise ValueError
+    assert handler.flush()
+    assert "works again" not in sender.messages[0].content
+    with wecom_logging.alerts("job"):
+        pass
+    eventually(lambda: len(sender.messages) == 2)
+    assert "works again after 2 failures" in sender.messages[1].content
+
+
+def test_what_nobody_was_told_of_is_not_over() -> None:
+    for _ in range(3):
+        with suppress(ValueError), wecom_logging.alerts("job", enabled=False):
+            raise ValueError
+    sender = RecordingSender()
+    with wecom_logging.alerts("job", sender=sender, store="memory"):
+        pass
+    assert not sender.messages
+
+
+def test_a_recovery_that_could_not_be_told_is_told_after_the_next_run(sim: Simulator) -> None:
     with pytest.raises(LookupError):
         run_job(sim, LookupError("no such file"))
     with sim.down():
-        run_job(sim)
-    assert "next time" in capsys.readouterr().err
+        run_job(sim, close_timeout=0.3)
+    assert len(sim.messages) == 1
     run_job(sim)
     assert "after 1 failure" in sim.messages[-1].content
 
@@ -103,11 +164,13 @@ def test_an_exception_that_was_told_is_not_told_again_when_nobody_catches_it(
 def test_where_nothing_can_be_remembered_the_job_runs(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)
+    for name in ("XDG_STATE_HOME", "HOME", "TMPDIR"):
+        monkeypatch.setenv(name, os.devnull)
     with pytest.raises(LookupError):
         run_job(sim, LookupError("no such file"))
-    run_job(sim)
     assert len(sim.messages) == 1
+    run_job(sim)  # this process still knows
+    assert len(sim.messages) == 2
 
 
 def test_a_lost_task_is_one_clean_error(caplog: pytest.LogCaptureFixture) -> None:

@@ -181,11 +181,11 @@ def test_a_billiard_child_that_returns_right_after_its_error(
 ) -> None:
     body = """
         import billiard
-        def work():
-            log.error("in a worker")
+        def work(name):
+            log.error("in worker " + name)
         if __name__ == "__main__":
             logging.config.dictConfig(LOGGING)
-            workers = [billiard.Process(target=work) for _ in range(2)]
+            workers = [billiard.Process(target=work, args=(name,)) for name in ("one", "two")]
             [w.start() for w in workers]
             [w.join() for w in workers]
             # The second is no news, and left to whoever comes to the store.

@@ -1095,3 +1095,114 @@ def test_a_batch_of_many_groups_is_one_step(place: Kit) -> None:
     claim = client.ask(why="flush")
     assert isinstance(claim, Claim)
     assert sum(told(claim).values()) == 200 * 201 // 2
+
+
+# -- jobs ----------------------------------------------------------------------------------
+
+
+def test_a_job_works_again(place: Kit, client: Client) -> None:
+    """Told at once, by whichever process: with all failures, and since when."""
+    client.log("job", 2)
+    client.deliver()
+    client.log("job")
+    other = Client(place, "web-2/2/b")
+    other.end("job")
+    claim = other.claim()
+    assert told(claim) == {"job still": 1, "job over": 0}
+    assert [report.total for report in claim.digest.reports] == [3, 3]
+    other.store.settle(claim.digest.id)
+    other.end("job")
+    assert not isinstance(other.ask(why="flush"), Claim)
+
+
+@pytest.mark.parametrize("recovery", ["auto", "always", "fold", "off"])
+def test_that_a_job_works_again_is_told_whatever_is_told_of_others(
+    place: Kit, recovery: str
+) -> None:
+    client = Client(place, policy=Policy(recovery=recovery))
+    client.log("job")
+    client.deliver()
+    client.end("job")
+    assert told(client.claim()) == {"job over": 0}
+
+
+def test_a_job_is_not_over_because_it_is_silent(place: Kit, client: Client) -> None:
+    """One that runs once a week has not been mended in between."""
+    client.log("job")
+    client.deliver()
+    for _ in range(7):
+        place.advance(86400)
+        client.log("other")
+        assert "job over" not in told(client.deliver())
+    client.log("job")
+    assert "job still" in told(client.until_due()[1])
+
+
+def test_what_nobody_was_told_of_does_not_end(client: Client) -> None:
+    client.end("job")
+    assert client.wait() is None
+    client.log("job")
+    client.deliver()
+    client.end("job")
+    assert told(client.deliver()) == {"job over": 0}
+    client.end("job")
+    assert not isinstance(client.ask(why="flush"), Claim)
+
+
+def test_a_failure_that_was_not_told_yet_is_told_with_its_end(client: Client) -> None:
+    """One message and not two; and it waits as long as it would have waited."""
+    client.log("job")
+    client.end("job")
+    assert client.wait() == near(1.0)
+    assert told(client.until_due()[1]) == {"job new": 1, "job over": 0}
+
+
+def test_a_job_that_fails_again_is_not_over(client: Client) -> None:
+    client.log("job")
+    client.deliver()
+    client.end("job")
+    client.log("job")
+    waited, claim = client.until_due()
+    assert waited == near(60.0)
+    assert told(claim) == {"job again": 1}
+    client.store.settle(claim.digest.id)
+    client.end("job")
+    assert told(client.claim()) == {"job over": 0}
+
+
+def test_an_end_that_comes_while_the_failure_is_being_told(client: Client) -> None:
+    client.log("job")
+    _, claim = client.until_due()
+    client.end("job")
+    client.store.settle(claim.digest.id)
+    assert told(client.deliver()) == {"job over": 0}
+
+
+def test_an_end_that_could_not_be_told_is_told_later(client: Client) -> None:
+    client.log("job")
+    client.deliver()
+    client.end("job")
+    client.store.release(client.claim().digest.id, REFUSED)
+    waited, claim = client.until_due()
+    assert waited == near(5.0)
+    assert told(claim) == {"job over": 0}
+
+
+def test_a_job_that_is_done_leaves_what_is_not_due_but_no_news(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    client = Client(place)
+    client.log("job")
+    claim = client.claim(why="flush", leaving=True)  # without waiting for company
+    client.store.settle(claim.digest.id)
+    client.log("job")
+    assert client.wait(why="flush", leaving=True) is None
+    assert told(client.claim(why="flush")) == {"job still": 1}
+
+
+def test_a_job_that_ends_tells_that_it_works_again(place: Kit) -> None:
+    client = Client(place)
+    client.log("job")
+    client.deliver()
+    client.end("job")
+    assert told(client.claim(leaving=True)) == {"job over": 0}

@@ -81,7 +81,7 @@ def test_every_key_expires_and_keys_of_a_destination_share_a_slot(
     assert len(keys) >= 10
     for key in keys:
         assert 86400 < there.ttl(key) <= 10 * 86400, key
-        assert key.startswith("wecom-logging:2:")
+        assert key.startswith(("wecom-logging:3:", "wecom-logging:2:"))
     tags = {found[1] for key in keys if (found := re.search(r"\{(.*?)\}", key))}
     assert len(tags) == 1
 

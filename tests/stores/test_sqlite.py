@@ -234,7 +234,7 @@ def test_an_agenda_that_speaks_of_a_time_that_cannot_be_is_not_believed(
 
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "1e999", "NaN", "true", "null", '"7"'])
 def test_a_number_that_is_none_is_no_record(number: str) -> None:
-    with pytest.raises(ValueError, match=r"unexpected|digits"):
+    with pytest.raises(ValueError, match="unexpected"):
         decode(Token, f'{{"refresh_at": {number}}}')
 
 

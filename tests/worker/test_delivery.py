@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.helpers.support import Watched, balanced, counted, eventually, pointing_at
 from wecom_logging._senders import access_token
+from wecom_logging._senders.application import AppSender, Partial
+from wecom_logging.handler import WeComHandler
 from wecom_logging.simulator.config import SimulatorConfig
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.inbox import Call
@@ -345,3 +349,25 @@ def _flush_often(w: Watched, sim: Simulator) -> None:
     for i in range(5):
         w.log.error("failed", extra={"fingerprint": i})
         eventually(lambda: w.flush(0.2) or len(sim.calls("webhook/send")) == 4)
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite:///alerts.db"])
+def test_a_sender_that_a_handler_has_used_is_its_owners_again(
+    sim: Simulator, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Used by itself it asks no store for a slot, or for a token: a token that died early is
+    fetched anew and the message sent."""
+    monkeypatch.chdir(tmp_path)
+    told: list[Partial] = []
+    sender = AppSender.from_env(sim.env("app"))
+    sender.on_partial = told.append
+    tokens = sender._tokens
+    handler = WeComHandler(sender=sender, store=store, group_wait=0.01)
+    handler.handle(logging.makeLogRecord({"levelno": 40, "msg": "boom"}))
+    assert handler.flush()
+    sim.revoke_tokens()
+    sender.text("directly")
+    assert sim.messages[-1].content == "directly"
+    assert sender._tokens is tokens
+    assert sender.on_partial == told.append
+    handler.close()

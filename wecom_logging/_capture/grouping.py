@@ -15,7 +15,7 @@ import sys
 from collections.abc import Hashable
 from itertools import count
 from types import CodeType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from wecom_logging._capture.code_location import is_library
 from wecom_logging._model.digest import OTHERS, Identity
@@ -38,6 +38,13 @@ VARYING = "varying messages"
 Key = tuple[Any, ...]
 OVERFLOW: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 EXPLICIT = "fingerprint"
+
+
+class Job(NamedTuple):
+    """The fingerprint of a job's failures, whatever they are."""
+
+    name: str
+
 
 _MASKS = re.compile(
     r"""

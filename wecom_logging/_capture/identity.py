@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.grouping import ANSI, EXPLICIT, HEAD, OVERFLOW, GroupSeed
+from wecom_logging._capture.grouping import ANSI, EXPLICIT, HEAD, OVERFLOW, GroupSeed, Job
 from wecom_logging._model.digest import Identity, others
 from wecom_logging._runtime import lazy
 
@@ -21,6 +21,9 @@ def identify(origin: GroupSeed) -> Identity:
     if origin.key in OVERFLOW:
         return others(critical=origin.level >= logging.CRITICAL)
     level = level_name(origin.level)
+    if len(origin.key) == 3 and isinstance(origin.key[2], Job):
+        name = origin.key[2].name
+        return _identity(origin, level, ("job", name), name[:HEAD], job=True)
     if len(origin.key) == 3:
         chosen = _written(origin.key[2])
         parts = (EXPLICIT, str(origin.key[1]), chosen)
@@ -60,7 +63,7 @@ _ADDRESS = lazy.regex(r" at 0x[0-9a-fA-F]+")
 
 
 def _identity(
-    origin: GroupSeed, level: str, parts: tuple[str, ...], template: str, **more: str
+    origin: GroupSeed, level: str, parts: tuple[str, ...], template: str, **more: Any
 ) -> Identity:
     more.setdefault("place", _spoken(below_root(origin.pathname), origin.function))
     return Identity(id=_digest(parts), logger=origin.logger, level=level, template=template, **more)

@@ -27,6 +27,9 @@ class Identity(NamedTuple):
     #: The same for all groups that one cause explains (chain of types and innermost
     #: frame); "" if there is no exception.
     cause: str = ""
+    #: It is over when somebody says so, and not because it is silent: a job that fails once
+    #: a day has not been mended in between.
+    job: bool = False
 
     @property
     def critical(self) -> bool:

@@ -35,23 +35,29 @@ def free_at(nth: Nth, last_taken: float, limit: RateLimit, now: float, purpose: 
     """
     at = now
     for attempts, window in limit:
-        half = half_of(attempts)
-        allowed = {
-            "extra": half,
-            "message": max(1, attempts - 1),
-            "critical": attempts,
-            "flush": attempts,
-        }[purpose]
-        at = max(at, _fewer_than(allowed, nth, window))
+        half = _half(attempts)
+        at = max(at, _fewer_than(_allowed(attempts, purpose), nth, window))
         halfway = _fewer_than(half, nth, window)
         if halfway > now and purpose != "flush":
             at = max(at, min(last_taken + window / half, halfway))
     return at
 
 
-def half_of(attempts: int) -> int:
+def ranks(limit: RateLimit, purpose: Purpose) -> set[int]:
+    """Which slots, counted from the latest one, `free_at` asks for."""
+    return {n for attempts, _ in limit for n in (_half(attempts), _allowed(attempts, purpose))}
+
+
+def _half(attempts: int) -> int:
     """How many of a window's attempts are spent as the schedule wants."""
     return max(1, attempts // 2)
+
+
+def _allowed(attempts: int, purpose: Purpose) -> int:
+    """How many may be out at once."""
+    if purpose == "extra":
+        return _half(attempts)
+    return max(1, attempts - 1) if purpose == "message" else attempts
 
 
 def _fewer_than(n: int, nth: Nth, window: float) -> float:

@@ -35,6 +35,8 @@ PROBES = (60.0, 300.0, 900.0)
 #: Pauses after errcode 45009. WeCom blocks for as long as the window that was exceeded:
 #: a minute, an hour, or the rest of the day (WeCom API document 90312).
 BLOCKS = (65.0, 300.0, 900.0, 3600.0)
+#: For how long a job that has failed is remembered, if it does not work again.
+JOB_FOR = 30 * 86400.0
 #: How long an unclear message is sent again. The duplicate check that makes this harmless
 #: reaches back four hours (document 90236).
 UNCLEAR_FOR = 3.5 * 3600
@@ -80,6 +82,8 @@ class Track:
     over_told: bool = False
     #: That it is over is worth a message of its own.
     loud: bool = False
+    #: When somebody said that it is over.
+    ended_at: float | None = None
     #: So many pending errors, at so many a second, are a surge.
     surge: int = 0
     surge_speed: float = 0.0
@@ -97,15 +101,15 @@ class Track:
     pending_since: float = 0.0
 
 
-def begin(now: float, wait: float, policy: Policy, *, critical: bool) -> Track:
+def begin(now: float, wait: float, policy: Policy, *, critical: bool, job: bool = False) -> Track:
     """A group that has never been seen."""
     return Track(
         first_seen=now,
         last_seen=now,
         since=now,
         due=now + wait,
-        quiet_after=policy.quiet_after,
-        forget_after=policy.forget_after,
+        quiet_after=JOB_FOR if job else policy.quiet_after,
+        forget_after=max(JOB_FOR, policy.forget_after) if job else policy.forget_after,
         critical=critical,
     )
 
@@ -122,6 +126,8 @@ def is_over(track: Track, pending: int, now: float) -> bool:
 
 def over_at(track: Track) -> float:
     """When a group without pending errors will be over, if no error comes."""
+    if track.ended_at is not None:
+        return track.ended_at
     told_at = track.first_seen if track.told_at is None else track.told_at
     return max(track.last_seen + track.quiet_after, told_at + track.pause)
 
@@ -137,6 +143,7 @@ def arrive(
         track.again, track.over_told, track.loud = True, False, False
         if track.critical:
             track.news, track.due = True, now + wait
+    track.ended_at = None
     if not pending:
         track.pending_since = now
     track.total += count
@@ -144,6 +151,18 @@ def arrive(
     if not track.news and is_surge(track, pending + count, now):
         track.news, track.due = True, now + wait
         track.step = -1
+
+
+def end(track: Track, untold: int, now: float) -> None:
+    """Somebody says that the group is over; nothing to tell where nobody knows that it was."""
+    if not track.over_told and (track.told or untold):
+        track.ended_at = now if track.ended_at is None else track.ended_at
+        track.loud = track.told > 0
+
+
+def ends_at_once(track: Track) -> bool:
+    """Whether its end is worth a message now, with the errors that are pending."""
+    return track.ended_at is not None and track.loud and not track.over_told
 
 
 def is_surge(track: Track, pending: int, now: float) -> bool:
@@ -167,6 +186,8 @@ def due_at(track: Track, pending: int, news_gate: float, last_message: float) ->
     spoke about this group too, if only by not naming it. Twenty kinds that each fail once
     an hour are one message an hour because of this, not twenty.
     """
+    if ends_at_once(track):
+        return over_at(track)
     if pending and track.news:
         return track.due if track.critical else max(track.due, news_gate)
     if pending:
@@ -182,15 +203,19 @@ def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     if track.step < 0 or now >= before + track.pause:
         # Told in company of other news it keeps its place: a storm that is told four times
         # in its first minute, because of others, would be silent for an hour then.
-        track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
+        track.step += 1
+    # Another process may have more of them.
+    track.step = min(track.step, len(policy.repeat_intervals) - 1)
     track.told_at, track.told_count, track.told_span = now, count, max(0.0, now - before)
     track.told += 1
     track.pause = policy.repeat_intervals[track.step]
     track.surge = max(SURGE_COUNT, SURGE_FACTOR * count + 1)
     track.surge_speed = SURGE_FACTOR * count / max(1.0, track.told_span)
     track.news = track.again = False
-    track.loud = policy.recovery == "always" or (
-        policy.recovery == "auto" and (track.critical or track.told > 1)
+    track.loud = (
+        track.ended_at is not None
+        or policy.recovery == "always"
+        or (policy.recovery == "auto" and (track.critical or track.told > 1))
     )
 
 

@@ -26,21 +26,30 @@ class DetailLevel(NamedTuple):
     context: int = 0
     crumbs: int = 0
     link: bool = True
+    output: int = 1
 
 
 #: From everything down to the least that is more than one line.
 DETAIL_LEVELS = (
-    DetailLevel(text=1200, source=240, callers=2, causes=4, places=8, context=12, crumbs=5),
-    DetailLevel(text=600, source=200, callers=2, causes=3, places=6, context=8, crumbs=3),
-    DetailLevel(text=360, source=160, callers=2, causes=3, places=5, context=6, crumbs=2),
-    DetailLevel(text=240, source=120, callers=2, causes=2, places=4, context=5),
-    DetailLevel(text=160, source=100, callers=1, causes=2, places=3, context=3),
-    DetailLevel(text=100, source=80, context=1),
+    DetailLevel(
+        text=1200, source=240, callers=2, causes=4, places=8, context=12, crumbs=5, output=20
+    ),
+    DetailLevel(
+        text=600, source=200, callers=2, causes=3, places=6, context=8, crumbs=3, output=20
+    ),
+    DetailLevel(
+        text=360, source=160, callers=2, causes=3, places=5, context=6, crumbs=2, output=14
+    ),
+    DetailLevel(text=240, source=120, callers=2, causes=2, places=4, context=5, output=10),
+    DetailLevel(text=160, source=100, callers=1, causes=2, places=3, context=3, output=6),
+    DetailLevel(text=100, source=80, context=1, output=3),
     DetailLevel(text=80, link=False),
 )
 
 #: Bytes of names: whole for all but absurd ones.
 _TYPE, _PLACE, _VALUE = 64, 96, 80
+#: Bytes of one line of a command's output.
+_OUTPUT = 300
 #: A message takes the place of the type up to here; it goes on in the next line.
 _TITLE = 120
 _ROW_TITLE = 60
@@ -103,6 +112,7 @@ class _BlockRenderer:
         yield from map(self.dialect.quote, self._reasons())
         yield from self.dialect.trace(list(self._trace()))
         yield from map(self.dialect.quote, self._crumbs())
+        yield from map(self.dialect.quote, self._output())
         yield self._facts()
 
     # -- what, and how often ---------------------------------------------------------
@@ -230,6 +240,14 @@ class _BlockRenderer:
             words = " ".join(filter(None, (time, crumb.level.upper(), crumb.message)))
             yield self.pen.say(words, self.detail.text // 3)
 
+    def _output(self) -> Iterator[str]:
+        lines = self.section.sample.output
+        if len(lines) > self.detail.output:
+            self.pen.shortened = True
+            yield text.ELLIPSIS
+        for line in lines[-self.detail.output :]:
+            yield self.pen.say(line, min(_OUTPUT, self.detail.text))
+
     def _facts(self) -> str:
         facts = [*self._context(), self._hosts(), self._left_out()]
         if not self.section.type:
@@ -282,6 +300,8 @@ class _BlockRenderer:
 
 
 def _state(section: Section, context: RenderContext) -> str:
+    if section.works_again:
+        return context.labels.states["over"]
     return (
         context.labels.over(_silent(section, context))[0]
         if section.over
@@ -310,6 +330,11 @@ def _extent(section: Section, context: RenderContext) -> str:
 
 def _history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
+    if section.works_again:
+        yield context.labels.works_again(
+            section.total, max(context.digest.now - section.since, 0.0)
+        )
+        return
     if section.over:
         yield context.labels.over(_silent(section, context))[1]
         yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))

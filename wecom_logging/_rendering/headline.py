@@ -96,7 +96,7 @@ def _subject(context: RenderContext) -> tuple[str, str]:
     if not told:
         return labels.others if context.others else "", ""
     subject = title(told[0], context)[: 4 * _WIDTH]
-    if told[0].over:
+    if told[0].over or told[0].works_again:
         subject = f"{labels.states['over']} {subject}"
     return subject, labels.and_kinds(len(told) - 1) if len(told) > 1 else ""
 

@@ -35,6 +35,7 @@ class Labels:
     traceback = "Traceback, most recent call last"
     stack = "Stack"
     before = "What led up to it"
+    output = "output"
     file_follows = "whole report in the file below"
     columns = ("state", "kind", "count", "where")
     comma = ", "
@@ -78,6 +79,11 @@ class Labels:
     def over(self, seconds: float) -> tuple[str, str]:
         """The state, and how long there has been nothing, where that is said apart."""
         return self.states["over"], f"none for {self.duration(seconds)}"
+
+    def works_again(self, failures: int, seconds: float) -> str:
+        """Said of a job."""
+        many = f"{failures:,} failure{'s' * (failures != 1)}"
+        return f"works again after {many}, {self.duration(seconds)}"
 
     def ended(self, seconds: float) -> str:
         """Said of a group whose last errors are told in the same message."""
@@ -146,6 +152,7 @@ class Chinese(Labels):
     traceback = "调用栈（最近的调用在最后）"
     stack = "日志调用栈"
     before = "此前的日志"
+    output = "输出"
     file_follows = "完整内容见下方文件"
     columns = ("状态", "类型", "次数", "位置")
     comma = "，"
@@ -189,6 +196,9 @@ class Chinese(Labels):
 
     def over(self, seconds: float) -> tuple[str, str]:
         return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
+
+    def works_again(self, failures: int, seconds: float) -> str:
+        return f"失败 {failures:,} 次后恢复正常，历时 {self.duration(seconds)}"
 
     def ended(self, seconds: float) -> str:
         return self.over(seconds)[0]

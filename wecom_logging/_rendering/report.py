@@ -100,6 +100,7 @@ def _group(section: Section, report: Report, context: RenderContext) -> Iterator
         yield from _section(context.labels.traceback, _chain(sample.chain, context))
         yield from _section(context.labels.stack, sample.stack.splitlines())
         yield from _section(context.labels.before, _crumbs(sample, context))
+        yield from _section(context.labels.output, sample.output)
 
 
 def _facts(report: Report, context: RenderContext) -> Iterator[str]:

@@ -29,6 +29,7 @@ OWN_KEYS = frozenset(
         "exception",
         "stack",
         "breadcrumbs",
+        "output",
         "left_out",
     }
 )
@@ -125,6 +126,8 @@ class Sample(NamedTuple):
     stack: str = ""
     context: Mapping[str, str] = MappingProxyType({})
     crumbs: tuple[Crumb, ...] = ()
+    #: The last lines that a command has written.
+    output: tuple[str, ...] = ()
     #: What there was no time or room to capture.
     left_out: str = ""
 
@@ -155,8 +158,16 @@ def read(event: object) -> Sample:
         stack=as_text(event.get("stack")),
         context=_context(event),
         crumbs=tuple(_crumb(raw) for raw in _dicts(event.get("breadcrumbs"))),
+        output=_lines(as_text(event.get("output"))),
         left_out=as_text(event.get("left_out")),
     )
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """Those with something in them. What a progress bar has overwritten is gone from the
+    terminal as well."""
+    lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+    return tuple(line for line in lines if line.strip())
 
 
 def as_text(value: object) -> str:

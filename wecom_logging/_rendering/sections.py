@@ -42,6 +42,11 @@ class Section:
     def over(self) -> bool:
         return self.state == "over"
 
+    @property
+    def works_again(self) -> bool:
+        """Whether this is a job that has failed and works again."""
+        return (self.over or self.ended) and self.lead.identity.job
+
     @cached
     def critical(self) -> bool:
         return any(report.identity.critical for report in self.reports)

@@ -44,6 +44,8 @@ class _Claiming:
         self._ledger, self._asker = ledger, asker
         self._state, self._now = ledger.state, ledger.now
         self._urgent = asker.why != "due"
+        #: What a digest that is collected now has taken, by group.
+        self._collected: dict[str, Part] = {}
 
     @property
     def _desk(self) -> Desk:
@@ -103,7 +105,7 @@ class _Claiming:
         due = now if waiting else self._due()
         if due is None:
             return None
-        at = max(due, self._allowed_at())
+        at = self._allowed_at(due)
         if at > now:
             busy = self._ledger.shared and (desk.agenda.pending or waiting)
             return min(at - now, LOOK) if busy else at - now
@@ -118,7 +120,7 @@ class _Claiming:
         self._ledger.make_exact()
         if (critical := self._desk.agenda.critical) is None:
             return wait
-        at = max(critical, self._allowed_at())
+        at = self._allowed_at(critical)
         if at > self._now:
             return min(wait, at - self._now)
         digest_id = self._collect()
@@ -141,12 +143,15 @@ class _Claiming:
     def _bound(self) -> float | None:
         return self._desk.agenda.due_at(self._desk.news_gate, self._desk.last_message)
 
-    def _allowed_at(self) -> float:
-        """When the back-off and the budget permit an attempt."""
+    def _allowed_at(self, due: float) -> float:
+        """When what is due may be attempted. The budget is only looked at when it matters."""
+        at = max(due, self._resume_at())
+        if at > self._now:
+            return at
         purpose: Purpose = "flush" if self._urgent else "message"
         if not self._urgent and self._desk.agenda.critical is not None:
             purpose = "critical"
-        return max(self._ledger.slots.free_at(purpose), self._resume_at())
+        return self._ledger.slots.free_at(purpose)
 
     def _resume_at(self) -> float:
         """When pauses end that this asker has to keep."""
@@ -195,7 +200,7 @@ class _Claiming:
         counts = {source: each.errors for source, each in pending.items()}
         key = f"{digest_id}/{group_id}"
         part = Part(replace(group.track), counts, group.doubtful, group.left, ends)
-        state.parts[key] = part
+        state.parts[key] = self._collected[group_id] = part
         if samples := state.samples.pop(group_id, None):
             state.samples[key] = samples
         for source in pending:
@@ -218,14 +223,16 @@ class _Claiming:
         held.route = self._asker.route
         self._state.digests[digest_id] = held
         failures = max(trouble.failures for trouble in self._troubles())
-        return Claim(self._digest(digest_id, held), self._state.bodies.get(digest_id), failures)
+        body = None if self._collected else self._state.bodies.get(digest_id)
+        return Claim(self._digest(digest_id, held), body, failures)
 
     def _digest(self, digest_id: str, held: Held) -> Digest:
         state, reports = self._state, list[Report]()
-        parts = sorted(
-            self._ledger.parts(digest_id), key=lambda each: (each[1].track.first_seen, each[0])
-        )
-        for group_id, part in parts:
+        parts = self._collected or dict(self._ledger.parts(digest_id))
+        for group_id in sorted(parts, key=lambda each: (parts[each].track.first_seen, each)):
+            part = parts[group_id]
+            if not part.pending and group_id not in state.groups:
+                continue  # it has made room for another one: nobody knows what is over
             group = self._ledger.group(group_id)
             samples = state.samples.get(f"{digest_id}/{group_id}", [])
             short_id = f"{group.number}{'?' * self._ledger.provisional}" if group.number else ""

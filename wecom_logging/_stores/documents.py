@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -67,9 +67,10 @@ class Rows(MutableMapping[str, T], Generic[T]):
             type_,
             table,
         )
-        #: Records as they are now, and which of them are known, and to be written.
+        #: Records as they are now; which of them are known, have a row, are to be written.
         self._records: dict[str, T] = {}
         self._known: set[str] = set()
+        self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
 
@@ -113,6 +114,7 @@ class Rows(MutableMapping[str, T], Generic[T]):
         self._known.add(key)
         if text is None:
             return
+        self._stored.add(key)
         try:
             self._records[key] = decode(self._type, text)  # type: ignore[arg-type]
         except (ValueError, TypeError):
@@ -129,7 +131,9 @@ class Rows(MutableMapping[str, T], Generic[T]):
             for key in self._changed
             if key in self._records
         ]
-        gone = [(*self.place, key) for key in self._changed if key not in self._records]
+        gone = [
+            (*self.place, key) for key in self._changed & self._stored if key not in self._records
+        ]
         if written:
             self._connection.executemany(
                 f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
@@ -141,7 +145,7 @@ class Rows(MutableMapping[str, T], Generic[T]):
                 f"DELETE FROM {self._table} WHERE {_HERE} AND id=?",  # noqa: S608
                 gone,
             )
-        return bool(self._changed)
+        return bool(written or gone)
 
 
 _HERE = "scope=? AND kind=?"
@@ -177,12 +181,13 @@ class SQLiteSlots:
     def __init__(self, connection: sqlite3.Connection, scope: str) -> None:
         self._connection, self._scope = connection, scope
 
-    def nth(self, n: int) -> float | None:
-        found = self._execute(
-            f"SELECT at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?",  # noqa: S608
-            n - 1,
-        ).fetchone()
-        return found[0] if found else None
+    def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
+        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        found = self._connection.execute(
+            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),  # noqa: S608
+            [value for n in ranks for value in (n, self._scope, n - 1)],
+        )
+        return dict(found.fetchall())
 
     def at(self, slot_id: str) -> float | None:
         found = self._execute(
@@ -264,8 +269,10 @@ class RowState:
             some = named[start : start + _AHEAD]
             marks = ",".join(["(?,?,?)"] * len(some))
             found = self._connection.execute(
-                f"SELECT scope, kind, id, body FROM {TABLE}"  # noqa: S608
-                f" WHERE (scope, kind, id) IN (VALUES {marks})",
+                # A cross join, so that each is looked up: with IN the whole table is read.
+                f"WITH wanted (scope, kind, id) AS (VALUES {marks})"  # noqa: S608
+                f" SELECT scope, kind, id, body FROM wanted CROSS JOIN {TABLE}"
+                " USING (scope, kind, id)",
                 [value for rows, key in some for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}

@@ -22,8 +22,10 @@ class Agenda:
     news: float | None = None
     #: The shortest pause of a known group with pending errors.
     pause: float | None = None
-    #: When the first group is over whose end is worth a message.
+    #: When the first group is over whose end is worth a message: because it was silent, or
+    #: because somebody has said so.
     over: float | None = None
+    ended: float | None = None
     #: From when on all groups have to be looked through.
     look_at: float = 0.0
 
@@ -34,12 +36,14 @@ class Agenda:
 
     @property
     def has_news(self) -> bool:
-        return self.critical is not None or self.news is not None
+        return any(at is not None for at in (self.critical, self.news, self.ended))
 
     def note(self, track: Track, pending: int, left: int, out: int) -> None:
         """A group has changed. `left` of its pending errors are from processes that have
         ended, `out` more are in a digest."""
-        if pending == left and track.told_at is not None and not track.over_told:
+        if schedule.ends_at_once(track) or (
+            pending == left and track.told_at is not None and not track.over_told
+        ):
             self._note_end(track)
         if not pending:
             return
@@ -53,12 +57,14 @@ class Agenda:
     def _note_end(self, track: Track) -> None:
         over_at = schedule.over_at(track)
         self.look_at = min(self.look_at, over_at)
-        if track.loud:
+        if track.loud and track.ended_at is not None:
+            self.ended = earlier(self.ended, over_at)
+        elif track.loud:
             self.over = earlier(self.over, over_at)
 
     def collected(self) -> None:
         """A digest has taken what was pending."""
-        self.critical = self.news = self.pause = None
+        self.critical = self.news = self.pause = self.ended = None
 
     def due_at(self, news_gate: float, last_message: float) -> float | None:
         """When something may be due; as `schedule.due_at`, over all groups."""
@@ -67,6 +73,7 @@ class Agenda:
             None if self.news is None else max(self.news, news_gate),
             None if self.pause is None else last_message + self.pause,
             self.over,
+            self.ended,
         )
         return min((at for at in times if at is not None), default=None)
 

@@ -109,7 +109,7 @@ def _file(path: str, place: Place, *, owned: bool = False) -> Callable[[], Store
         store = SQLiteStore(
             path, destination, place.app, place.environment, place.rules, owned=owned
         )
-        return _resilient(store, place, f"the store {path}")
+        return FallbackStore(store, place.rules, f"the store {path}")
 
     return open_store
 
@@ -125,10 +125,6 @@ def _redis(url: str, place: Place) -> Callable[[], Store]:
     def open_store() -> Store:
         destination = place.sender.destination
         store = RedisStore(url, destination, place.app, place.environment, place.rules)
-        return _resilient(store, place, shown(url))
+        return FallbackStore(store, place.rules, shown(url))
 
     return open_store
-
-
-def _resilient(store: Store, place: Place, name: str) -> Store:
-    return FallbackStore(store, place.rules, name)

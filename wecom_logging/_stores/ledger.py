@@ -176,6 +176,7 @@ class Ledger:
                 self.save(group)
         desk.groups = len(state.groups)
         remember(state, now)
+        self.slots.forget_old()
         if self.shared:
             _forget(state.sources, lambda source: now - source.seen > SOURCE_FOR)
             _forget(state.looks, lambda at: now - at > FLEET_FOR)
@@ -233,9 +234,12 @@ class Ledger:
         self.forget(digest_id)
 
     def _put_back(self, digest_id: str, group_id: str, part: Part, *, doubtful: bool) -> None:
+        state = self.state
         if not part.pending:
+            if (known := state.groups.get(group_id)) is not None:
+                self.note(known)  # that it is over is still to be told
             return
-        state, group = self.state, self.group(group_id)
+        group = self.group(group_id)
         group.out = max(0, group.out - part.count)
         if group.count:
             group.track.pending_since = min(group.track.pending_since, part.track.pending_since)

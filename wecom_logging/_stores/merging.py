@@ -22,20 +22,23 @@ def merge(ledger: Ledger, batch: Batch) -> None:
     source.seen = ledger.now
     for entry in batch.entries:
         source.merged += entry.errors
-        _add(ledger, entry, batch.source)
+        if entry.errors:
+            _add(ledger, entry, batch.source)
+        if entry.over and (group := ledger.state.groups.get(entry.identity.id)) is not None:
+            schedule.end(group.track, group.untold, ledger.now)
+            ledger.save(group)
     ledger.state.sources[batch.source] = source
 
 
 def _add(ledger: Ledger, entry: Entry, source: str) -> None:
     state, now, policy = ledger.state, ledger.now, ledger.rules.policy
-    critical = entry.identity.critical
-    wait = schedule.wait_for_company(policy, critical=critical)
+    wait = schedule.wait_for_company(policy, critical=entry.identity.critical)
     group = state.groups.get(entry.identity.id)
     if group is None:
         group = _new_group(ledger, entry.identity, wait)
     elif schedule.is_forgotten(group.track, group.delaying, now):
         first = group.track.pending_since
-        group.track = schedule.begin(now, wait, policy, critical=critical)
+        group.track = _begin(ledger, entry.identity, wait)
         group.track.pending_since = first
     schedule.arrive(group.track, entry.errors, group.untold, now, wait, left=group.left)
     key = f"{group.identity.id}|{source}"
@@ -55,9 +58,14 @@ def _new_group(ledger: Ledger, identity: Identity, wait: float) -> Group:
         identity = _make_room(ledger, identity)
         if (known := state.groups.get(identity.id)) is not None:
             return known
-    track = schedule.begin(ledger.now, wait, ledger.rules.policy, critical=identity.critical)
     desk.groups += 1
-    return Group(identity, track, number_of(state, identity.id, ledger.now))
+    number = number_of(state, identity.id, ledger.now)
+    return Group(identity, _begin(ledger, identity, wait), number)
+
+
+def _begin(ledger: Ledger, identity: Identity, wait: float) -> schedule.Track:
+    policy, critical, job = ledger.rules.policy, identity.critical, identity.job
+    return schedule.begin(ledger.now, wait, policy, critical=critical, job=job)
 
 
 def _make_room(ledger: Ledger, identity: Identity) -> Identity:
@@ -90,6 +98,7 @@ def withdraw(ledger: Ledger, source: str) -> tuple[Entry, ...]:
         group.doubtful -= doubtful
         group.count -= count
         del state.pending[f"{group_id}|{source}"]
-        found.append(Entry(group.identity, count, samples, doubtful))
+        over = group.track.ended_at is not None
+        found.append(Entry(group.identity, count, samples, doubtful, over))
     ledger.look_through()
     return tuple(found)

@@ -76,6 +76,8 @@ class Entry(NamedTuple):
     samples: tuple[Event, ...] = ()
     #: How many of them a message of unknown fate may have told already.
     doubtful: int = 0
+    #: After these errors the group is over, which is worth a message if one told of it.
+    over: bool = False
 
 
 class Batch(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left, insort
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from wecom_logging._model.ratelimit import Purpose, RateLimit, free_at
+from wecom_logging._model.ratelimit import Purpose, RateLimit, free_at, ranks
 from wecom_logging._stores.protocol import LEASE
 from wecom_logging._stores.records import Destination
 
@@ -14,8 +15,8 @@ from wecom_logging._stores.records import Destination
 class Slots(Protocol):
     """Slots by id, and in the order of when they were answered, or have to be."""
 
-    def nth(self, n: int) -> float | None:
-        """When the n-th latest was answered, or has to be."""
+    def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
+        """When the n-th latest was answered, or has to be, for each n of which there is one."""
 
     def at(self, slot_id: str) -> float | None:
         """When this one was, if it is still known."""
@@ -37,8 +38,8 @@ class MemorySlots:
         self._at: dict[str, float] = {}
         self._sorted: list[tuple[float, str]] = []
 
-    def nth(self, n: int) -> float | None:
-        return self._sorted[-n][0] if n <= len(self._sorted) else None
+    def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
+        return {n: self._sorted[-n][0] for n in ranks if n <= len(self._sorted)}
 
     def at(self, slot_id: str) -> float | None:
         return self._at.get(slot_id)
@@ -71,15 +72,19 @@ class SlotBook:
     def free_at(self, purpose: Purpose) -> float:
         """When one is free: now or later."""
         last_taken = self._destination.last_taken
-        return free_at(self._slots.nth, last_taken, self._limit, self._now, purpose)
+        latest = self._slots.latest(ranks(self._limit, purpose))
+        return free_at(latest.get, last_taken, self._limit, self._now, purpose)
 
     def take(self) -> str:
         """Take one, whether it is free or not; returns its id."""
-        self._slots.forget(self._now - max(window for _, window in self._limit))
         slot_id = os.urandom(4).hex()
         self._slots.put(slot_id, self._now + LEASE)
         self._destination.last_taken = self._now
         return slot_id
+
+    def forget_old(self) -> None:
+        """Forget those that have come back in every window."""
+        self._slots.forget(self._now - max(window for _, window in self._limit))
 
     def take_all(self, count: int, purpose: Purpose) -> list[str] | None:
         """Take so many, or none."""

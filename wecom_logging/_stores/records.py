@@ -48,7 +48,11 @@ class Group:
     def ends(self, now: float) -> bool:
         """Whether a message that goes out now says that it is over."""
         track = self.track
-        if track.over_told or track.told_at is None or self.out or now < over_at(track):
+        if track.over_told or self.out or now < over_at(track):
+            return False
+        if track.ended_at is not None:
+            return track.told > 0 or self.count > 0
+        if track.told_at is None:
             return False
         # Pending errors are told now, and were the last ones for long enough.
         return not self.delaying or (track.told > 0 and not track.again)

@@ -196,6 +196,7 @@ class RedisStore:
             **self._named(entry.identity),
             "count": entry.errors,
             "doubtful": entry.doubtful,
+            "over": entry.over,
             "samples": [encode(sample) for sample in entry.samples],
         }
 
@@ -204,6 +205,7 @@ class RedisStore:
             "id": identity.id,
             "identity": encode(identity),
             "critical": identity.critical,
+            "job": identity.job,
             "first": register.first_choice(self._names, identity.id),
         }
 
@@ -292,6 +294,7 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "rate_limit": rules.rate_limit,
         "max_groups": rules.max_groups,
         "duplicate_check": rules.duplicate_check,
+        "job_for": schedule.JOB_FOR,
         "unclear_for": schedule.UNCLEAR_FOR,
         "surge_count": schedule.SURGE_COUNT,
         "surge_factor": schedule.SURGE_FACTOR,
@@ -352,6 +355,8 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
             "ends": read["e"],
         }
     )
+    if not taken.pending and not identity:
+        return (taken.track.first_seen, group_id), []  # nobody knows any more what is over
     found = taken.reports(_identity(group_id, identity), short_id, _samples(samples), now, wall)
     return (taken.track.first_seen, group_id), found
 

@@ -57,9 +57,6 @@ def first_choice(names: tuple[str, str], group_id: str) -> int:
 
 def remember(state: Register, now: float) -> None:
     """Write down, seldom, what is in use."""
-    known = state.apps.get(state.scope)
-    if known is None or now - known.seen > REFRESH:
-        state.apps[state.scope] = App(*state.names, now)
     for group_id, group in list(state.groups.items()):
         entry = state.numbers.get(str(group.number))
         if entry is None or entry[:2] != (state.scope, group_id):
@@ -67,7 +64,9 @@ def remember(state: Register, now: float) -> None:
             state.groups[group_id] = group
         elif now - entry.seen > REFRESH:
             state.numbers[str(group.number)] = entry._replace(seen=now)
-    if state.destination.numbers >= FIVE_DIGITS:
+    known = state.apps.get(state.scope)
+    if known is None or now - known.seen > REFRESH:
+        state.apps[state.scope] = App(*state.names, now)
         for number, entry in list(state.numbers.items()):
             if _is_unused(entry, now):
                 del state.numbers[number]

@@ -67,6 +67,8 @@ class Collector:
         self._show_source = show_source
         self._quiet_after = quiet_after
         self._woken: dict[Tally, _Noted] = {}
+        #: Tallies of groups that are over, and what they had counted then. From any thread.
+        self.endings: dict[Tally, int] = {}
         self._by_group: dict[str, list[Tally]] = {}
         self._read_at: dict[Key, float] = {}
         #: Errors of tallies that are gone, and the tallies that are going.
@@ -98,7 +100,7 @@ class Collector:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
-            if tally.needs_wakeup and tally.value != tally.counted:
+            if tally.needs_wakeup and (tally.value != tally.counted or tally in self.endings):
                 self._woken.setdefault(tally, _Noted())
 
     def entries(self) -> tuple[Entry, ...]:
@@ -112,11 +114,12 @@ class Collector:
         entries = []
         for tally, value, entry in read:
             tally.counted = value
-            if not entry.errors:
-                continue
-            if tally.muted:
+            if self.endings.get(tally, value + 1) <= value:
+                self.endings.pop(tally, None)
+            if entry.errors and tally.muted:
                 self._recorder.add(muted=entry.errors)
-            else:
+                entry = entry._replace(errors=0)
+            if entry.errors or entry.over:
                 entries.append(entry)
         return tuple(entries)
 
@@ -136,7 +139,10 @@ class Collector:
         self._read_at[tally.origin.key] = monotonic()
         identity = self._identity(tally)
         self._process_samples(tally, noted)
-        return value, Entry(identity, value - tally.counted, tuple(noted.events))
+        # Errors that it has counted since are those of a group that is not over.
+        over = self.endings.get(tally) == value
+        events = tuple(noted.events)
+        return value, Entry(identity, value - tally.counted, events, over=over)
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:

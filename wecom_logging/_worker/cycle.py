@@ -62,7 +62,7 @@ class DeliveryCycle:
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
-        #: They are no news, and another process is due to look at them.
+        #: They are no news, and another process is due to look at them, or whoever comes next.
         self._handed_over = False
         self._given_up = False
 
@@ -83,7 +83,12 @@ class DeliveryCycle:
     def has_work(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        return self.stats().pending > 0 or (self.store is not None and self.store.durable)
+        durable = self.store is not None and self.store.durable
+        return durable or self.has_endings() or self.stats().pending > 0
+
+    def has_endings(self) -> bool:
+        """Whether the end of a group has still to be brought in."""
+        return bool(self._collector.endings)
 
     def may_find(self) -> bool:
         """Whether children of this process may have left something in a store that it has not
@@ -109,6 +114,10 @@ class DeliveryCycle:
         self._given_up = self._given_up or lost > 0
         self._recorder.add(lost=lost)
         return lost
+
+    def end(self, tally: Tally) -> None:
+        """The group of a tally is over after the errors that it has counted so far."""
+        self._collector.endings[tally] = tally.value
 
     # -- for who holds the turn --------------------------------------------------------
 

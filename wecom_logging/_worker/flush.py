@@ -11,22 +11,36 @@ class FlushRequest:
     """Somebody waits until what was pending is told, or until the deadline."""
 
     def __init__(
-        self, deadline: float, seen: int, *, leaving: bool = False, looking: bool = False
+        self,
+        deadline: float,
+        seen: int,
+        *,
+        leaving: bool = False,
+        looking: bool = False,
+        ends: bool = False,
     ) -> None:
         self.deadline = deadline
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
         #: for the schedule, or a flush in a storm would spend the whole budget.
         self.seen = seen
-        #: The process ends: what is no news may be left to others who share the store.
+        #: The process ends, or a job: what is no news may be left to others who share the
+        #: store, so that a job that fails every minute is not told every minute.
         self.leaving = leaving
         #: It had children: what they left in a store and what falls due before the deadline
         #: is waited for, since they may have been killed.
         self.looking = looking
+        #: It has to tell that a job works again.
+        self.ends = ends
         self.done = Latch()
         #: The first attempt overrides a pause after a failure, later ones keep it.
         self.overrides_backoff = True
         #: False: no thread can be started any more, who waits has to do the work.
         self.has_thread = True
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether it looks once although all of its own errors are told."""
+        return self.ends or not self.leaving
 
 
 class Flushes:
@@ -64,12 +78,12 @@ class Flushes:
 
         The first look of a flush is for everybody's; who leaves waits for its own only.
         """
-        return any(r.seen > told or (r.overrides_backoff and not r.leaving) for r in self._requests)
+        return any(r.seen > told or (r.overrides_backoff and r.looks_first) for r in self._requests)
 
     def take_override(self, told: int) -> bool:
         """Whether a pause after a failure is to be overridden: once for each request."""
         overrides_backoff = any(
-            r.overrides_backoff and (r.seen > told or not r.leaving) for r in self._requests
+            r.overrides_backoff and (r.seen > told or r.looks_first) for r in self._requests
         )
         for request in self._requests:
             request.overrides_backoff = False

@@ -102,6 +102,11 @@ class Worker:
         if not self._run_lock.locked():
             self._start()
 
+    def end_group(self, tally: Tally) -> None:
+        """The group of a tally is over: a job works again."""
+        self.cycle.end(tally)
+        self.notify(tally, None)
+
     def close(self) -> None:
         """End the thread as soon as everything is delivered."""
         self.closed = self._was_closed = True
@@ -123,14 +128,15 @@ class Worker:
                 while native.thread_count() >= others and monotonic() < until:
                     native.sleep(0.0005)  # it has left our code, but not yet the interpreter
 
-    def request_flush(self, deadline: float) -> FlushRequest:
+    def request_flush(self, deadline: float, *, leaving: bool = False) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
-        leaving = shutdown.exiting.begun
+        exiting = shutdown.exiting.begun
         request = FlushRequest(
             deadline,
             self.cycle.seen(),
-            leaving=leaving,
-            looking=leaving and fork.had_children(),
+            leaving=leaving or exiting,
+            looking=exiting and fork.had_children(),
+            ends=self.cycle.has_endings(),
         )
         self._inbox.put(request)
         if not self._run_lock.locked() and not self._starting:

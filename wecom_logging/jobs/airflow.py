@@ -32,7 +32,7 @@ def on_failure(**options: Any) -> Callable[[Mapping[str, Any]], None]:
         try:
             handler.handle(_record(context))
         finally:
-            handler.close()
+            handler.close_after_job()
 
     return tell
 

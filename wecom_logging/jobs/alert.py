@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 from wecom_logging._capture import uncaught
-from wecom_logging._model.text import cut_bytes, neutralise
-from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._runtime.echo_guard import delivering
-from wecom_logging._senders.protocol import Message
+from wecom_logging._capture.grouping import Job
 from wecom_logging.handler import WeComHandler
-from wecom_logging.jobs.history import History, HistoryFile
-
-_WORKS_AGAIN = {
-    "en": "works again after {count:,} failure{s}",
-    "zh": "在 {count:,} 次失败后恢复正常",
-}
+from wecom_logging.jobs import command
 
 
 @contextmanager
@@ -32,9 +23,10 @@ def alerts(name: str, **options: Any) -> Iterator[None]:
             run_import()
 
     Also a decorator for functions that are no coroutines. The exception goes on to whoever
-    catches it; `sys.exit` with a status other than 0 is a failure too, Ctrl-C is none. How
-    often the job has failed is remembered in a small file of this user's
-    (`$XDG_STATE_HOME/wecom-logging`); where none can be kept, nothing is said of recovery.
+    catches it; `sys.exit` with a status other than 0 is a failure too, Ctrl-C is none. All
+    failures of a job are one group, whatever their exceptions, and a job that goes on failing
+    is told after the pauses of `repeat_intervals`. The store remembers that it has failed:
+    with one in memory that is this process.
 
     Args:
         name: What the alert calls the job.
@@ -48,18 +40,17 @@ def alerts(name: str, **options: Any) -> Iterator[None]:
     shared = None if options else _on_root()
     handler = shared or WeComHandler(**options)
     handler.standalone = shared is None
-    history = HistoryFile.of(f"alerts {name}", (), os.environ)
     try:
         yield
     except (Exception, SystemExit) as error:
         if not isinstance(error, SystemExit) or error.code not in (None, 0):
-            _failed(name, error, handler, history)
+            _failed(name, error, handler)
         raise
     else:
-        _succeeded(name, handler, history)
+        command.works_again(Job(name), handler)
     finally:
         if shared is None:
-            handler.close()
+            handler.close_after_job()
 
 
 def _on_root() -> WeComHandler | None:
@@ -67,13 +58,11 @@ def _on_root() -> WeComHandler | None:
     return next(found, None)
 
 
-def _failed(name: str, error: BaseException, handler: WeComHandler, history: HistoryFile) -> None:
-    place = _inside(error.__traceback__)
-    record = logging.LogRecord(name, logging.ERROR, *place, f"{name} failed", (), None)
+def _failed(name: str, error: BaseException, handler: WeComHandler) -> None:
+    record = command.failure(Job(name), f"{name} failed", _inside(error.__traceback__))
     record.exc_info = (type(error), error, error.__traceback__)
     handler.handle(record)
     uncaught.mark(error)
-    _remember(history, failed=True)
 
 
 def _inside(tb: TracebackType | None) -> tuple[str, int]:
@@ -81,36 +70,6 @@ def _inside(tb: TracebackType | None) -> tuple[str, int]:
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
         tb = tb.tb_next
     return ("", 0) if tb is None else (tb.tb_frame.f_code.co_filename, tb.tb_lineno)
-
-
-def _succeeded(name: str, handler: WeComHandler, history: HistoryFile) -> None:
-    failures = history.read().failures
-    if failures and handler.enabled and _announce(_recovery(name, failures, handler), handler):
-        _remember(history, failed=False)
-
-
-def _recovery(name: str, failures: int, handler: WeComHandler) -> Message:
-    style = handler._components.style
-    words = _WORKS_AGAIN[style.language].format(count=failures, s="s" * (failures != 1))
-    program = " ".join(filter(None, (style.app, style.environment)))
-    return Message("text", f"🟢 {neutralise(program)} · {cut_bytes(neutralise(name), 200)} {words}")
-
-
-def _announce(message: Message, handler: WeComHandler) -> bool:
-    try:
-        with delivering():
-            handler._components.sender.send(message)
-    except Exception as error:
-        warn_rarely("recovery", f"a recovery could not be told ({type(error).__name__}), next time")
-        return False
-    return True
-
-
-def _remember(history: HistoryFile, *, failed: bool) -> None:
-    try:
-        history.write(history.read().failed() if failed else History())
-    except OSError:
-        pass  # no place to remember it: then nothing is said of recovery
 
 
 def watch_loop(

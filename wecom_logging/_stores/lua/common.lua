@@ -100,12 +100,15 @@ local TRACK = {
 local function is_track(t)
   return type(t) == 'table' and all_numbers(t, TRACK)
     and (not known(t.told_at) or is_number(t.told_at))
+    and (not known(t.ended_at) or is_number(t.ended_at))
 end
 
-local function begin_track(wait, critical)
+local function begin_track(wait, critical, job)
   return {
     first_seen = now, last_seen = now, since = now, due = now + wait,
-    quiet_after = rules.quiet_after, forget_after = rules.forget_after, critical = critical,
+    quiet_after = job and rules.job_for or rules.quiet_after,
+    forget_after = job and math.max(rules.job_for, rules.forget_after) or rules.forget_after,
+    critical = critical,
     total = 0, earlier = 0, last_before = 0, news = true, again = false, over_told = false,
     loud = false, surge = 0, surge_speed = 0, told = 0, step = -1, pause = 0, told_count = 0,
     told_span = 0, pending_since = 0,
@@ -113,6 +116,7 @@ local function begin_track(wait, critical)
 end
 
 local function over_at(track)
+  if known(track.ended_at) then return track.ended_at end
   local told_at = known(track.told_at) and track.told_at or track.first_seen
   return math.max(track.last_seen + track.quiet_after, told_at + track.pause)
 end
@@ -134,6 +138,7 @@ local function arrive(track, count, untold, wait, left)
       track.news, track.due = true, now + wait
     end
   end
+  track.ended_at = nil
   if untold == 0 then
     track.pending_since = now
   end
@@ -146,25 +151,35 @@ local function arrive(track, count, untold, wait, left)
   end
 end
 
+local function end_(track, untold)
+  if not track.over_told and (track.told > 0 or untold > 0) then
+    track.ended_at = known(track.ended_at) and track.ended_at or now
+    track.loud = track.told > 0
+  end
+end
+
+local function ends_at_once(track)
+  return known(track.ended_at) and track.loud and not track.over_told
+end
+
 local function tell(track, count)
   local last = known(track.told_at) and track.told_at or track.since
-  if track.step < 0 or now >= last + track.pause then
-    track.step = math.min(track.step + 1, #rules.repeat_intervals - 1)
-  end
+  if track.step < 0 or now >= last + track.pause then track.step = track.step + 1 end
+  track.step = math.min(track.step, #rules.repeat_intervals - 1)
   track.told_at, track.told_count, track.told_span = now, count, math.max(0, now - last)
   track.told = track.told + 1
   track.pause = rules.repeat_intervals[track.step + 1]
   track.surge = math.max(rules.surge_count, rules.surge_factor * count + 1)
   track.surge_speed = rules.surge_factor * count / math.max(1, track.told_span)
   track.news, track.again = false, false
-  track.loud = rules.recovery == 'always'
+  track.loud = known(track.ended_at) or rules.recovery == 'always'
     or rules.recovery == 'auto' and (track.critical or track.told > 1)
 end
 
 -- The desk ------------------------------------------------------------------------------
 
 local DESK = {
-  'critical', 'news', 'pause', 'over', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
+  'critical', 'news', 'pause', 'over', 'ended', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
 }
 
 local desk = nil
@@ -204,7 +219,7 @@ local function write_desk()
   if #gone > 0 then redis.call('HDEL', deskkey, unpack(gone)) end
 end
 
-local function has_news() return desk.critical or desk.news end
+local function has_news() return desk.critical or desk.news or desk.ended end
 local function has_pending() return has_news() or desk.pause end
 
 -- groups --------------------------------------------------------------------------------
@@ -218,10 +233,11 @@ end
 
 local function note(group)
   local track = group.t
-  if group.n == group.l and known(track.told_at) and not track.over_told then
-    local at = over_at(track)
+  if ends_at_once(track)
+    or group.n == group.l and known(track.told_at) and not track.over_told then
+    local at, bound = over_at(track), known(track.ended_at) and 'ended' or 'over'
     desk.look_at = math.min(desk.look_at or 0, at)
-    if track.loud then desk.over = earlier(desk.over, at) end
+    if track.loud then desk[bound] = earlier(desk[bound], at) end
   end
   if group.n == 0 then return end
   if not track.news then
@@ -452,7 +468,10 @@ end
 
 local function put_back(digest, id, part, doubtful)
   local count = count_of(part)
-  if count == 0 then return end
+  if count == 0 then
+    local there = find_group(id)
+    return there and note(there) -- that it is over is still to be told
+  end
   local group = get_group(id)
   group.o = math.max(0, group.o - count)
   if group.n > 0 then

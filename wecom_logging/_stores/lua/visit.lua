@@ -52,7 +52,7 @@ local function new_group(entry, wait)
   end
   redis.call('HSET', identities, named.id, named.identity)
   local number = new_number(named.id, named.first)
-  return named.id, {t = begin_track(wait, entry.critical), n = 0, d = 0, l = 0, o = 0, k = number}
+  return named.id, {t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number}
 end
 
 local function add(entry, source)
@@ -61,7 +61,7 @@ local function add(entry, source)
     id, group = new_group(entry, wait)
   elseif is_forgotten(group.t, group.n + group.o - group.l) then
     local first = group.t.pending_since
-    group.t = begin_track(wait, entry.critical)
+    group.t = begin_track(wait, entry.critical, entry.job)
     group.t.pending_since = first
   end
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
@@ -84,7 +84,12 @@ local function merge(batch)
   source.q, source.s = batch.sequence, now
   for _, entry in ipairs(batch.entries) do
     source.m = source.m + entry.count
-    add(entry, batch.source)
+    if entry.count > 0 then add(entry, batch.source) end
+    local group = entry.over and find_group(entry.id)
+    if group then
+      end_(group.t, group.n + group.o)
+      save(entry.id, group)
+    end
   end
   put(sources, batch.source, source)
 end
@@ -158,8 +163,6 @@ local function forget_unused()
   local app = document(apps, rules.own, function(e) return is_number(e[3]) end)
   if not app or now - app[3] > rules.number_refresh then
     put(apps, rules.own, {rules.names[1], rules.names[2], now})
-  end
-  if redis.call('HLEN', numbers) >= rules.five_digits then
     for _, number in ipairs(redis.call('HKEYS', numbers)) do
       local entry = document(numbers, number, function(e) return is_number(e.s) end)
       if not entry or now - entry.s > rules.number_for then redis.call('HDEL', numbers, number) end
@@ -176,7 +179,7 @@ end
 
 -- Groups that are forgotten go; the agenda becomes exact.
 local function look_through()
-  desk.critical, desk.news, desk.pause, desk.over = nil, nil, nil, nil
+  desk.critical, desk.news, desk.pause, desk.over, desk.ended = nil, nil, nil, nil, nil
   desk.look_at = now + rules.look_through
   local by_group = pending_by_group()
   local ids = {}
@@ -198,7 +201,7 @@ end
 -- What a group was noted for may be told, taken back or forgotten since.
 local function make_exact()
   if not knows_all_concerned() then return look_through() end
-  desk.critical, desk.news, desk.pause = nil, nil, nil
+  desk.critical, desk.news, desk.pause, desk.ended = nil, nil, nil, nil
   for id in pairs(pending_by_group()) do note(get_group(id)) end
 end
 
@@ -207,6 +210,7 @@ local function bound()
   if desk.news then at = earlier(at, math.max(desk.news, desk.news_gate or 0)) end
   if desk.pause then at = earlier(at, (desk.last_message or 0) + desk.pause) end
   if desk.over then at = earlier(at, desk.over) end
+  if desk.ended then at = earlier(at, desk.ended) end
   return at
 end
 
@@ -226,16 +230,19 @@ local function resume_at()
   return at
 end
 
-local function allowed_at()
-  local purpose = urgent and 'flush' or desk.critical and 'critical' or 'message'
-  return math.max(free_at(purpose), resume_at())
+-- When what is due may be attempted. The budget is only looked at when it matters.
+local function allowed_at(due)
+  local at = math.max(due, resume_at())
+  if at > now then return at end
+  return free_at(urgent and 'flush' or desk.critical and 'critical' or 'message')
 end
 
 local function ends(group)
   local track = group.t
   if rules.recovery == 'off' and not track.loud then return false end
-  if track.over_told or not known(track.told_at) then return false end
-  if group.o > 0 or now < over_at(track) then return false end
+  if track.over_told or group.o > 0 or now < over_at(track) then return false end
+  if known(track.ended_at) then return track.told > 0 or group.n > 0 end
+  if not known(track.told_at) then return false end
   return group.n == group.l or track.told > 0 and not track.again
 end
 
@@ -272,7 +279,7 @@ local function collect()
   if not knows_all_concerned() then
     for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
   end
-  desk.critical, desk.news, desk.pause = nil, nil, nil
+  desk.critical, desk.news, desk.pause, desk.ended = nil, nil, nil, nil
   for id in pairs(ids) do
     any = take_out(id, by_group[id], #desk.out == 0) or any
   end
@@ -321,7 +328,7 @@ local function beside(until_)
   if not desk.critical or redis.call('ZCARD', unclear) > 0 then return wait end
   make_exact()
   if not desk.critical then return wait end
-  local at = math.max(desk.critical, allowed_at())
+  local at = allowed_at(desk.critical)
   if at > now then return {'wait', math.min(wait[2], at - now)} end
   local id = collect()
   return id and take_digest(id) or wait
@@ -342,7 +349,7 @@ local function next_digest()
   if first and first ~= waiting then return wait_for(troubles[1].r) end
   local due = waiting and now or when_due()
   if not due then return {'none'} end
-  local at = math.max(due, allowed_at())
+  local at = allowed_at(due)
   if at > now then
     local busy = waiting or has_pending()
     return {'wait', busy and math.min(at - now, LOOK) or at - now}
