@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo simulator test dev lint bench screenshots clean
+.PHONY: help demo simulator test dev lint bench chaos soak screenshots clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,8 @@ help:
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
+	@echo "make chaos      everything goes wrong at once, ten minutes on each store"
+	@echo "make soak       load for half an hour: nothing may grow, the account has to be exact"
 	@echo "make screenshots  the pictures of the inbox in docs/, made anew (needs chromium)"
 	@echo "make clean      remove what the others have made"
 
@@ -37,8 +39,20 @@ dev: $(VENV)/dev
 bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks $(BENCH)
 
+# MINUTES is how long each run takes.
+chaos: $(VENV)/dev
+	@status=0; for store in sqlite redis memory; do \
+	    $(BIN)/python -m tests.chaos.chaos --store $$store --minutes $(or $(MINUTES),10) || status=1; \
+	done; exit $$status
+
+soak: $(VENV)/dev
+	@status=0; for store in sqlite memory; do \
+	    $(BIN)/python -m tests.chaos.soak --store $$store --minutes $(or $(MINUTES),15) || status=1; \
+	done; exit $$status
+
 screenshots: $(VENV)/simulator
 	@$(BIN)/python docs/screenshots.py
+
 
 # Each of these files is a stamp: it is newer than what was installed by its rule.
 $(VENV)/simulator: pyproject.toml

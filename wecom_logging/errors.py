@@ -42,6 +42,10 @@ class ConfigurationError(WeComError, ValueError):
 class DeliveryError(WeComError):
     """A message was not delivered, or nobody can say whether it was."""
 
+    #: True if it failed on the way there (no connection, proxy, credentials), which is
+    #: nothing to processes that get to the same destination by another way.
+    way = False
+
     def __init__(self, text: str, *, unclear: bool = False) -> None:
         super().__init__(text)
         self.text = text
@@ -55,6 +59,9 @@ class DeliveryError(WeComError):
 
 class TransportError(DeliveryError):
     """The API could not be reached, or its answer could not be read."""
+
+    #: Whether the request was written at all, so that it counts as a call.
+    written = True
 
 
 class ApiError(DeliveryError):
@@ -76,6 +83,8 @@ class ApiError(DeliveryError):
 class TokenError(ApiError):
     """The access token has expired or was withdrawn."""
 
+    way = True
+
 
 class BusyError(ApiError):
     """WeCom is busy or in conflict with itself."""
@@ -94,6 +103,8 @@ class ContentError(ApiError):
 
 class SetupError(ApiError):
     """Credentials, application, recipients or network have to be mended by somebody."""
+
+    way = True
 
 
 def _rebuild(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import time
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -20,6 +19,7 @@ from wecom_logging._config.validators import level_number
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import speak, warn_rarely
 from wecom_logging._runtime.echo_guard import DELIVERING
+from wecom_logging._runtime.native import monotonic
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.stats import Stats
 
@@ -264,7 +264,7 @@ class WeComHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record: a fingerprint, a look-up, one atomic step."""
-        if DELIVERING and (record.thread or get_ident()) in DELIVERING and self._is_here(record):
+        if DELIVERING and self._is_echo(record):
             return  # what the delivery itself logs would become an alert about an alert
         try:
             key = self._fingerprint(record)
@@ -331,9 +331,11 @@ class WeComHandler(logging.Handler):
         except Exception:
             pass  # the stack is used up; what matters has been counted
 
-    def _is_here(self, record: logging.LogRecord) -> bool:
-        """Not from another process, by a queue or socket: numbers of threads may be the same."""
-        return record.process is None or record.process == self._pid
+    def _is_echo(self, record: logging.LogRecord) -> bool:
+        """Whether a thread logs that delivers. Not one of another process, by a queue or
+        socket: numbers of threads may be the same."""
+        thread = record.thread or threading.get_ident()
+        return thread in DELIVERING and (record.process is None or record.process == self._pid)
 
     def _notify_worker(self, tally: Tally, record: logging.LogRecord) -> None:
         """The first error of a group since the worker has looked: capture it, wake him. Or
@@ -348,7 +350,7 @@ class WeComHandler(logging.Handler):
                 return
             # Two threads that find it needs_wakeup: one captures, and the worker does not hear of
             # it before there is a sample. By one step that no other thread can split.
-            me = get_ident()
+            me = threading.get_ident()
             if self._rousing.setdefault(tally, me) != me:
                 return
             try:
@@ -382,7 +384,7 @@ class WeComHandler(logging.Handler):
     def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
         """A captured event, if one is wanted."""
         new = self._says_something_new(tally, record)
-        now = time.monotonic()
+        now = monotonic()
         if now >= tally.sample_at:
             # Of a new group, and after a message, there is one in any case.
             return self._capture(tally, record, now, in_any_case=not tally.sample_at)
@@ -392,7 +394,7 @@ class WeComHandler(logging.Handler):
         try:
             crowd = tally.origin.is_crowd
             said = hash(self._fingerprint(record)) if crowd else self._components.said(record)
-            return tally.is_new(said, time.monotonic())
+            return tally.is_new(said, monotonic())
         except Exception:
             return False
 
@@ -400,13 +402,13 @@ class WeComHandler(logging.Handler):
         if tally.turns <= 0:
             return None
         tally.turns -= 1
-        return self._capture(tally, record, time.monotonic(), in_any_case=True)
+        return self._capture(tally, record, monotonic(), in_any_case=True)
 
     def _capture(
         self, tally: Tally, record: logging.LogRecord, now: float, *, in_any_case: bool
     ) -> Event | None:
         """A whole event, so many a second; a glimpse of what there is no time for."""
-        thread = get_ident()
+        thread = threading.get_ident()
         if thread in self._capturing:
             return None  # logged by a `__str__` that we have called: counted, not captured
         second, taken = self._sampled
@@ -458,6 +460,8 @@ class WeComHandler(logging.Handler):
         """
         if not self.enabled:
             return True
+        if not (self._worker.has_work() or self._worker.may_find()):
+            return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
     def end_job(self, record: logging.LogRecord) -> None:
@@ -465,24 +469,20 @@ class WeComHandler(logging.Handler):
         key = self._fingerprint(record)
         tally = self._known.get(key) or self._tallies.add(key, record)
         if tally.origin.key == key:  # and not beyond `max_groups`
-            self._worker.end(tally)
+            self._worker.end_group(tally)
 
-    def _flush(self, timeout: float, *, job_done: bool = False) -> bool:
+    def _flush(self, timeout: float, *, leaving: bool = False) -> bool:
         from wecom_logging._runtime import shutdown
 
         worker = self._worker
-        if not worker.has_work():
-            return True
         if owns_logging_lock():
             worker.wake()
             return not worker.pending()
-        began = time.monotonic()
-        if shutdown.exiting.begun:
-            timeout = shutdown.exiting.left(timeout)
-        delivered = worker.wait(worker.request_flush(began + timeout, job_done=job_done))
-        if shutdown.exiting.begun:
-            shutdown.exiting.waited(time.monotonic() - began)
-        return delivered
+        if not shutdown.exiting.begun:
+            return worker.wait(worker.request_flush(monotonic() + timeout, leaving=leaving))
+        with shutdown.exiting.waiting():
+            worker.wait(worker.request_flush(monotonic() + shutdown.exiting.left(timeout)))
+        return not worker.pending()
 
     def close(self) -> None:
         """Deliver what is pending, within `close_timeout`, and let go of the thread.
@@ -495,16 +495,20 @@ class WeComHandler(logging.Handler):
     def close_after_job(self) -> None:
         """As `close`; what is not due yet is left to the next one who comes to a store that
         keeps it. For `jobs` alone."""
-        self._close(job_done=True)
+        self._close(leaving=True)
 
-    def _close(self, *, job_done: bool = False) -> None:
+    def _close(self, *, leaving: bool = False) -> None:
         if self.enabled:
             from wecom_logging._runtime import shutdown
 
-            delivered = self._flush(self._options.close_timeout, job_done=job_done)
+            timeout = self._options.close_timeout
+            delivered = not self._worker.has_work() or self._flush(timeout, leaving=leaving)
             self._worker.close()
-            if not delivered and shutdown.exiting.begun and not owns_logging_lock():
-                shutdown.declare_lost(self._worker)
+            if shutdown.exiting.begun and not owns_logging_lock():
+                if not delivered:
+                    shutdown.declare_lost(self._worker)
+                if shutdown.exiting.last_call:
+                    self._worker.end()
         super().close()
 
     def stats(self) -> Stats:
@@ -516,9 +520,6 @@ class WeComHandler(logging.Handler):
     def after_fork(self) -> None:
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
-            after_fork = getattr(self._components.sender, "after_fork", None)
-            if after_fork is not None:
-                after_fork()
             self._begin()
 
     @property
@@ -530,6 +531,13 @@ class WeComHandler(logging.Handler):
     def environment(self) -> str:
         """Where it runs, as messages say it; "" if nobody has said."""
         return self._options.environment
+
+    def look_for_children(self) -> None:
+        """At the exit of a process that had children: look for what they left in the store."""
+        if self.enabled and self._worker.may_find():
+            from wecom_logging._runtime import shutdown
+
+            shutdown.register_worker(self._worker)
 
     def __repr__(self) -> str:
         name = self._components.sender.destination if self.enabled else "off"

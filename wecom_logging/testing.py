@@ -21,6 +21,7 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from wecom_logging._senders.protocol import Limits, Message
@@ -103,13 +104,12 @@ class RecordingSender:
     Usable from any thread. `limits` are those of an application by default.
     """
 
-    #: No other process knows this destination: `store="auto"` is memory for it.
-    only_here = True
-
     def __init__(self, limits: Limits | None = None) -> None:
         #: Each its own: what one test has told or let fail is nothing to the next one.
         self.destination = f"recording {next(_numbers)}"
-        self.limits = limits or Limits({"markdown": 2048, "text": 2048}, files=True)
+        limits = limits or Limits({"markdown": 2048, "text": 2048}, files=True)
+        # No other process knows this destination: `store="auto"` is memory for it.
+        self.limits = replace(limits, local=True)
         self._lock = threading.Lock()
         self._messages: list[Message] = []
         self._files: dict[str, tuple[str, bytes]] = {}

@@ -10,7 +10,7 @@ from wecom_logging._model.digest import Digest, Identity
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import Batch, Claim, Entry
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp
 
 #: (seconds, kind, how many errors, level)
 Error = tuple[float, str, int, str]
@@ -74,12 +74,13 @@ def play(
     outcome = Outcome()
     sequence = 0
     while True:
-        claim = store.claim("host/1/a")
+        claim = store.claim(Asker("host/1/a"))
         if isinstance(claim, Claim):
             now += latency
             outcome.messages.append(Told(now, claim.digest))
             store.settle(claim.digest.id)
             continue
+        assert not isinstance(claim, FollowUp)
         due = None if claim is None else now + claim
         if queue and (due is None or queue[0][0] <= due):
             at, kind, n, level = heapq.heappop(queue)

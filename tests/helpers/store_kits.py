@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
 from wecom_logging._model.digest import Event, Identity
+from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.memory import MemoryStore, Place
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules, Store
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp, Rules, Store
 from wecom_logging._stores.redis import RedisStore
 from wecom_logging._stores.sqlite import SQLiteStore
+
+#: Where the clocks begin that are those of a host.
+START = 1_700_000_000.0
 
 
 class Kit(Protocol):
@@ -25,13 +31,26 @@ class Kit(Protocol):
     def advance(self, seconds: float) -> None: ...
 
 
+class SharedMemoryStore(MemoryStore):
+    """One that reckons with other processes, as those do that it is compared with."""
+
+    @contextmanager
+    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
+        with super()._step(*wanted) as ledger:
+            ledger.shared, ledger.is_alive = True, lambda source: True
+            yield ledger
+
+
 class MemoryKit:
-    """Stores of one process at one destination."""
+    """Stores of one process at one destination.
 
-    shared = False
+    Args:
+        shared: They answer like those of several processes.
+    """
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
+        self.now = START if shared else 1000.0
         self._place = Place()
         self._stores: dict[tuple[str, str], MemoryStore] = {}
 
@@ -39,8 +58,11 @@ class MemoryKit:
         store = self._stores.get((app, environment))
         if store is None:
             duplicate_check = rules.pop("duplicate_check", False)
-            store = self._stores[app, environment] = MemoryStore(
+            make = SharedMemoryStore if self.shared else MemoryStore
+            store = self._stores[app, environment] = make(
                 self._place,
+                app,
+                environment,
                 duplicate_check=duplicate_check,
                 clock=lambda: self.now,
                 wall=lambda: self.now,
@@ -58,7 +80,7 @@ class SQLiteKit:
     shared = True
 
     def __init__(self, path: Path) -> None:
-        self.now = 1_700_000_000.0
+        self.now = START
         self.path = path / "state" / "store.db"
 
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> SQLiteStore:
@@ -77,12 +99,20 @@ class SQLiteKit:
 
 
 class RedisKit:
-    """Stores of a fleet. The clock is the server's, moved by what a test adds to it."""
+    """Stores of a fleet. The clock is the server's, moved by what a test adds to it.
+
+    Args:
+        frozen: It goes on only when it is moved.
+    """
 
     shared = True
 
-    def __init__(self, url: str) -> None:
-        self.url, self.skew = url, 0.0
+    def __init__(self, url: str, *, frozen: bool = False) -> None:
+        self.url, self._moved, self._frozen = url, 0.0, frozen
+
+    @property
+    def skew(self) -> float:
+        return START - time.time() + self._moved if self._frozen else self._moved
 
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> RedisStore:
         return RedisStore(
@@ -96,7 +126,7 @@ class RedisKit:
         )
 
     def advance(self, seconds: float) -> None:
-        self.skew += seconds
+        self._moved += seconds
 
 
 KITS = ("memory", "sqlite", "redis")
@@ -115,19 +145,29 @@ def kit(name: str, path: Path, request: pytest.FixtureRequest) -> Kit:
 class Client:
     """One worker of the tests: numbers its batches, and delivers."""
 
-    def __init__(self, kit: Kit, source: str = "web-1/1/a", **options: Any) -> None:
-        self.kit, self.source = kit, source
+    def __init__(
+        self, kit: Kit, source: str = "web-1/1/a", *, route: str = "a route", **options: Any
+    ) -> None:
+        self.kit, self.source, self.route = kit, source, route
         self.store = kit.open(**options)
         self._sequence = 0
 
     def log(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
         """Merge `count` errors of a kind."""
+        batch = self.batch(kind, count, **more)
+        self.store.merge(batch)
+        return batch
+
+    def batch(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
+        """The next batch, with `count` errors of a kind."""
         level = more.pop("level", "error")
         self._sequence += 1
         entry = Entry(identity(kind, level), count, **more)
-        batch = Batch(self.source, self._sequence, (entry,))
-        self.store.merge(batch)
-        return batch
+        return Batch(self.source, self._sequence, (entry,))
+
+    def ask(self, *batches: Batch, **how: Any) -> Claim | FollowUp | float | None:
+        """Merge, and ask for what is due."""
+        return self.store.claim(Asker(self.source, route=self.route, **how), *batches)
 
     def end(self, kind: str) -> None:
         """Say that a kind of error is over: a job works again."""
@@ -135,34 +175,35 @@ class Client:
         entry = Entry(identity(kind), 0, over=True)
         self.store.merge(Batch(self.source, self._sequence, (entry,)))
 
-    def claim(self, **how: bool) -> Claim:
+    def claim(self, **how: Any) -> Claim:
         """Claim what has to be due by now."""
-        claim = self.store.claim(self.source, **how)
+        claim = self.ask(**how)
         assert isinstance(claim, Claim), f"nothing to claim for {claim} s"
         return claim
 
-    def wait(self, **how: bool) -> float | None:
+    def wait(self, **how: Any) -> float | None:
         """How long it has to wait, now that nothing can be claimed."""
-        wait = self.store.claim(self.source, **how)
+        wait = self.ask(**how)
+        assert not isinstance(wait, FollowUp), wait
         assert not isinstance(wait, Claim), f"claimed {told(wait)}"
         return wait
 
-    def until_due(self, **how: bool) -> tuple[float, Claim]:
+    def until_due(self, **how: Any) -> tuple[float, Claim]:
         """Wait as the store says until there is a claim; returns the seconds, and it."""
         waited = 0.0
         while True:
-            answer = self.store.claim(self.source, **how)
+            answer = self.ask(**how)
             if isinstance(answer, Claim):
                 return waited, answer
-            assert answer is not None, "nothing will be due"
+            assert isinstance(answer, float), "nothing will be due"
             self.kit.advance(answer)
             waited += answer
 
-    def deliver(self, **how: bool) -> Claim:
+    def deliver(self, **how: Any) -> Claim:
         """Send what is due, now or after the store's wait."""
         _, claim = self.until_due(**how)
-        self.store.freeze(claim.digest.id, "body")
-        self.store.settle(claim.digest.id)
+        assert self.store.freeze(claim.id, "body")
+        self.store.settle(claim.id)
         return claim
 
 

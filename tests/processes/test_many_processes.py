@@ -95,8 +95,8 @@ def test_a_process_killed_while_it_sends_is_inherited_and_told_once(
     sim.faults.add(Fault("slow", call="message/send", times=1, delay=3))
     first = start(
         """
-        from wecom_logging._stores import ledger
-        ledger.LEASE = 2.0
+        from wecom_logging._stores import claiming
+        claiming.LEASE = 2.0
         log.error("once"); say(logged=1); listen()
         """
     )
@@ -105,13 +105,14 @@ def test_a_process_killed_while_it_sends_is_inherited_and_told_once(
     first.kill()
     waiting = start(
         """
-        log.critical("twice"); handler.flush(50); account()
+        log.critical("twice"); handler.flush(50); account(); listen()
         """,
         close_timeout=50,
     )
     assert waiting.hear()["reported"] == 1
+    eventually(lambda: len(sim.calls("message/send")) == 3)
+    waiting.go_on()
     waiting.finish()
-    assert len(sim.calls("message/send")) == 3
     assert counted(sim.messages) == 2, "the same bytes twice: the duplicate check knew them"
 
 
@@ -181,12 +182,16 @@ def test_apps_and_environments_on_one_robot_never_mix(sim: Simulator, start: Sta
     ]  # fmt: skip
 
 
-def test_a_cron_script_that_fails_once_is_told_at_its_exit(sim: Simulator, start: Start) -> None:
-    for run in range(2):
+def test_a_cron_script_is_told_at_its_exit_and_then_once_for_each_pause(
+    sim: Simulator, start: Start
+) -> None:
+    for _ in range(3):
         began = time.monotonic()
         start('log.error("nightly job failed")', kind="robot", close_timeout=30).finish()
-        assert counted(sim.messages) == run + 1
+        assert counted(sim.messages) == 1
         assert time.monotonic() - began < PATIENCE, "it waits for its turn"
+    start('log.error("the weekly job as well")', kind="robot", close_timeout=30).finish()
+    assert counted(sim.messages) == 4
 
 
 IT = """
@@ -212,7 +217,7 @@ def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -
     sibling.finish()
 
 
-def test_the_last_to_leave_tells_what_was_left_to_it(sim: Simulator, start: Start) -> None:
+def test_what_the_last_has_left_is_told_by_who_comes_next(sim: Simulator, start: Start) -> None:
     """One sees that the other's error is pending; the other leaves it; then it leaves too."""
     body = """
     while word := listen():
@@ -231,7 +236,9 @@ def test_the_last_to_leave_tells_what_was_left_to_it(sim: Simulator, start: Star
     for worker in (first, last):
         worker.go_on("")
         assert worker.finish() == ""
-    assert counted(sim.messages) == 2
+    assert counted(sim.messages) == 1, "its pause has not passed"
+    start('log.error("another kind")', kind="robot").finish()
+    assert counted(sim.messages) == 3
 
 
 def test_no_planted_password_is_in_any_file(sim: Simulator, start: Start, tmp_path: Path) -> None:

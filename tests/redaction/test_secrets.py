@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 import structlog
 
+from tests.helpers.support import eventually
 from wecom_logging import WeComHandler
 from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.server import Simulator
@@ -296,8 +297,8 @@ def test_all_of_them_at_once(log: logging.Logger, vault: Vault, sim: Simulator) 
     assert len(vault.made) >= 100
     handler: Any = log.handlers[0]
     assert handler.flush()
+    eventually(lambda: "file" in {kind for kind, _ in everything_sent(sim)})
     sent = everything_sent(sim)
-    assert "file" in {kind for kind, _ in sent}
     assert not [secret for _, data in sent for secret in vault.found_in(data)]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from wecom_logging._model.secret import Secret
 from wecom_logging._senders import application
 from wecom_logging._senders.access_token import TokenCache
 from wecom_logging._senders.application import AppSender
-from wecom_logging._senders.protocol import Message, Sender
+from wecom_logging._senders.protocol import Message, RoutedSender, Sender, TokenSender
 from wecom_logging.errors import (
     BusyError,
     ConfigurationError,
@@ -41,10 +42,14 @@ class Clock:
         self.now += seconds
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture(autouse=True)
-def tokens(monkeypatch: pytest.MonkeyPatch) -> TokenCache:
+def tokens(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> TokenCache:
     """A token cache of the test's own, whose ten seconds pass at once."""
-    clock = Clock()
     cache = TokenCache(clock, clock.sleep)
     monkeypatch.setattr(application, "TOKENS", cache)
     return cache
@@ -92,7 +97,18 @@ OK = {"errcode": 0, "errmsg": "ok"}
 
 
 def test_it_is_a_sender(make: Callable[..., AppSender]) -> None:
-    assert isinstance(make(), Sender)
+    sender: AppSender = make()
+    assert isinstance(sender, Sender)
+    token, route = takes_tokens(sender), names_its_route(sender)
+    assert (sender.limits.token, sender.limits.route) == (token, route) == (True, True)
+
+
+def takes_tokens(sender: TokenSender) -> bool:
+    return bool(sender.token_key)
+
+
+def names_its_route(sender: RoutedSender) -> bool:
+    return bool(sender.route)
 
 
 def test_the_request_as_documented(stub: Stub, make: Callable[..., AppSender]) -> None:
@@ -210,27 +226,24 @@ def test_a_stale_token_at_an_upload(stub: Stub, make: Callable[..., AppSender]) 
     assert len(stub.calls("media/upload")) == 2
 
 
-def test_the_second_attempt_is_announced(stub: Stub, make: Callable[..., AppSender]) -> None:
-    stub.answer = numbered(refused(42001), OK)
+@pytest.mark.parametrize("code", [40014, 42001, 40001])
+def test_a_token_that_was_brought_is_not_renewed(
+    stub: Stub, make: Callable[..., AppSender], code: int
+) -> None:
+    """Whoever brought it knows of slots, and of the other processes."""
+    stub.answer = numbered(refused(code))
     sender = make()
-    announced: list[int] = []
-    sender.before_resend = lambda: announced.append(len(stub.calls("message/send")))
-    sender.text("x")
-    sender.text("x")
-    assert announced == [1]
+    with pytest.raises(TokenError):
+        sender.send(Message("text", "x"), "SHARED")
+    (send,) = stub.requests
+    assert send.query == {"access_token": "SHARED"}
+    assert "SHARED" in sender.secrets()
 
 
-def test_the_second_attempt_may_be_forbidden(stub: Stub, make: Callable[..., AppSender]) -> None:
-    def no_slot() -> None:
-        raise RateLimitedError(45009, "the budget is spent")
-
-    stub.answer = numbered(refused(42001), OK)
-    sender = make()
-    sender.before_resend = no_slot
-    with pytest.raises(RateLimitedError, match="budget") as caught:
-        sender.text("x")
-    assert caught.value.__context__ is None
-    assert len(stub.calls("message/send")) == 1
+def test_a_file_with_a_token_that_was_brought(stub: Stub, make: Callable[..., AppSender]) -> None:
+    assert make().upload("x.txt", b"123456", "SHARED") == "MEDIA-1"
+    (upload,) = stub.requests
+    assert upload.query == {"access_token": "SHARED", "type": "file"}
 
 
 def test_senders_with_the_same_credentials_share_a_token(
@@ -259,29 +272,19 @@ def test_sixteen_threads_one_gettoken(stub: Stub, make: Callable[..., AppSender]
     assert len(stub.calls("message/send")) == 16
 
 
-def test_another_source_of_tokens(stub: Stub, make: Callable[..., AppSender]) -> None:
-    log: list[object] = []
-
-    class Source:
-        def get(self, key: str, fetch: Callable[[], tuple[str, object]]) -> str:
-            log.append((key, fetch()))
-            return "SHARED"
-
-        def invalidate(self, key: str, token: str) -> None:
-            log.append((key, token))
-
-    stub.answer = numbered(refused(42001), OK)
-    sender = make()
-    sender.use_tokens(Source())
-    sender.text("x")
-    key = sender.token_key
-    assert log == [(key, ("TOKEN-1", 7200)), (key, "SHARED"), (key, ("TOKEN-2", 7200))]
-    assert stub.calls("message/send")[0].query == {"access_token": "SHARED"}
-    assert "SHARED" in sender.secrets()
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"), [(7200, 7200), ("600", 600), (None, 7200), (0, 7200)]
+)
+def test_fetching_a_token(
+    stub: Stub, make: Callable[..., AppSender], expires_in: object, seconds: float
+) -> None:
+    stub.answer = lambda *_: {**OK, "access_token": "FRESH", "expires_in": expires_in}
+    assert make().fetch_token() == ("FRESH", seconds)
 
 
 @pytest.mark.parametrize(
-    "answer", [{"errcode": 0}, {"errcode": 0, "access_token": ""}, {"access_token": 7}]
+    "answer",
+    [{"errcode": 0}, {"errcode": 0, "access_token": ""}, {"errcode": 0, "access_token": 7}],
 )
 def test_a_gettoken_without_a_token(
     stub: Stub, make: Callable[..., AppSender], answer: dict[str, Any]
@@ -301,6 +304,20 @@ def test_what_happens_to_gettoken_is_never_unclear(
     with pytest.raises(TransportError) as caught:
         make().text("x")
     assert not caught.value.unclear
+
+
+@pytest.mark.parametrize("status", [b"302 Found", b"400 No", b"407 No", b"502 No"])
+def test_whatever_the_answer_to_gettoken_ten_seconds_pass(
+    stub: Stub, make: Callable[..., AppSender], clock: Clock, status: bytes
+) -> None:
+    head = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    stub.answer = raw(head, "gettoken")
+    sender = make()
+    for _ in range(3):
+        with pytest.raises(TransportError):
+            sender.text("x")
+    assert len(stub.calls("gettoken")) == 3
+    assert clock.now == 20.0
 
 
 # --- refusals -------------------------------------------------------------------------------
@@ -392,21 +409,7 @@ def test_who_did_not_get_it(
     stub: Stub, make: Callable[..., AppSender], fields: dict[str, Any], partial: dict[str, set[str]]
 ) -> None:
     stub.answer = numbered({**OK, **fields})
-    sender = make()
-    told: list[Mapping[str, frozenset[str]]] = []
-    sender.on_partial = told.append
-    sender.text("x")
-    assert sender.partial == partial
-    assert told == ([partial] if partial else [])
-
-
-def test_a_delivered_message_stays_delivered_whatever_the_hook_does(
-    stub: Stub, make: Callable[..., AppSender]
-) -> None:
-    stub.answer = numbered({**OK, "invaliduser": "x"})
-    sender = make()
-    sender.on_partial = lambda partial: 1 / 0  # type: ignore[assignment, return-value]
-    sender.text("x")
+    assert make().text("x").missed == partial
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -419,6 +422,19 @@ def test_the_destination(make: Callable[..., AppSender]) -> None:
     assert one == make("another-s3cret", touser=["b", "a"], api_base="https://gateway").destination
     assert one != make(touser="a", api_base="https://gateway").destination
     assert one != make(touser=None, toparty="1", api_base="https://gateway").destination
+
+
+def test_the_route(make: Callable[..., AppSender]) -> None:
+    """The same for the same way, whoever is written to; without a secret."""
+    one = make().route
+    assert one == make(touser="wangwu").route
+    others = [
+        make("another-s3cret"),
+        make(api_base="https://gateway"),
+        make(proxies={"https": "http://me:password@p:3128"}),
+    ]
+    assert len({one, *(other.route for other in others)}) == 4
+    assert re.fullmatch("[0-9a-f]{16}", one)
 
 
 def test_the_secrets(stub: Stub, make: Callable[..., AppSender]) -> None:
@@ -553,8 +569,7 @@ def test_the_wrong_application(simulator: Simulator) -> None:
 def test_recipients_that_are_unknown_in_part_and_all(simulator: Simulator) -> None:
     environ = {**simulator.env(), "WECOM_TOUSER": "ZhangSan,NoSuch"}
     sender = AppSender.from_env(environ)
-    sender.text("x")
-    assert sender.partial == {"invaliduser": {"nosuch"}}
+    assert sender.text("x").missed == {"invaliduser": {"nosuch"}}
     simulator.configure(users=("WangWu",))
     with pytest.raises(SetupError) as caught:
         sender.text("y")

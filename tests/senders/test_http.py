@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.helpers.stub_server import Answer, Request, Stub, errcode, fine, raw, serving
 from tests.helpers.support import PATIENCE
 from wecom_logging._runtime.deadline import deadline
-from wecom_logging._senders import connection
+from wecom_logging._senders import application, connection
 from wecom_logging._senders.application import AppSender
 from wecom_logging._senders.http import MAX_ANSWER
+from wecom_logging._senders.protocol import Message
 from wecom_logging._senders.robot import WebhookSender
 from wecom_logging.errors import DeliveryError, TransportError
 
@@ -83,6 +85,15 @@ FINE = b'{"errcode": 0, "errmsg": "ok"}'
         (page("200 OK", b"{}"), True),
         (page("200 OK", b'{"errcode": "zero"}'), True),
         (page("200 OK", b'{"errcode": [0]}'), True),
+        (page("200 OK", b'{"errmsg": "gateway: please log in"}'), True),
+        (page("200 OK", b'{"errcode": null, "errmsg": ""}'), True),
+        (page("200 OK", b'{"errcode": false}'), True),
+        (page("200 OK", b'{"errcode": "0", "errmsg": "ok"}'), True),
+        (page("200 OK", b'{"errcode": 0.0}'), True),
+        (page("200 OK", b'{"errcode": %s}' % (b"9" * 5000)), True),
+        (page("200 OK", b'{"errcode": "%s"}' % (b"9" * 5000)), True),
+        (page("200 OK", b'{"errcode": %s}' % (b"9" * 4000)), True),
+        (page("200 OK", b'{"msgid": "x"}'), True),
         (page("200 OK", b"[" * 100_000), True),
         (HUGE, True),
         (page("500 No"), True),
@@ -102,7 +113,8 @@ def test_an_answer_that_is_not_wecoms(
 ) -> None:
     """`unclear` as soon as the request may have been carried out."""
     stub.answer = raw(answer, "webhook/send")
-    assert failure(lambda: robot.text("x")).unclear is unclear
+    failed = failure(lambda: robot.text("x"))
+    assert (failed.unclear, failed.way) == (unclear, not unclear)
     assert len(stub.requests) == 1
 
 
@@ -110,9 +122,6 @@ def test_an_answer_that_is_not_wecoms(
     "answer",
     [
         FINE,
-        b'{"errmsg": "ok"}',
-        b'{"errcode": null, "errmsg": ""}',
-        b'{"errcode": "0", "errmsg": "ok"}',
         b'{"errcode": 0, "errmsg": "ok. Warning: wrong json format. "}',
         b'{"errcode": 0, "errmsg": "\xff"}',
     ],
@@ -417,12 +426,14 @@ def test_no_secret_is_shown_anywhere(
     monkeypatch.setattr(root, "handlers", [handler])
     logging.getLogger("urllib3")._cache.clear()  # type: ignore[attr-defined]
     sender = AppSender("ww1", "corp-s3cret", 7, "a", api_base=stub.url, timeout=10)
-    sender._tokens = Patient()
+    monkeypatch.setattr(application, "TOKENS", Patient())
     shown = [repr(sender), sender.destination, sender.token_key]
     calls = (
         lambda: sender.markdown("x"),
         lambda: sender.file("x.txt", b"123456"),
         lambda: sender.agent(),
+        lambda: sender.send(Message("text", "x"), "TOKEN-1"),
+        lambda: sender.upload("x.txt", b"123456", "TOKEN-1"),
     )
     for call in calls:
         try:
@@ -446,9 +457,9 @@ def told_by(error: BaseException) -> Iterator[str]:
 
 
 class Patient:
-    """A token source that fetches each time, and waits for nothing."""
+    """A cache that fetches each time, and waits for nothing."""
 
-    def get(self, key: str, fetch: Callable[[], tuple[str, object]]) -> str:
+    def get(self, key: str, fetch: Callable[[], tuple[str, float]]) -> str:
         return fetch()[0]
 
     def invalidate(self, key: str, token: str) -> None:
@@ -473,3 +484,16 @@ def test_a_forked_child_has_its_own_connection(stub: Stub, robot: WebhookSender)
     (first, parent), (second, child), (third, again) = peers
     assert (first, second, third) == ("parent", "child", "parent")
     assert parent == again != child
+
+
+def test_a_socks_proxy_without_pysocks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", _missing)
+    sender = WebhookSender(
+        KEY, api_base="http://127.0.0.1:1", proxies={"http": "socks5h://127.0.0.1:1"}
+    )
+    with pytest.raises(TransportError, match="needs PySocks"):
+        sender.text("hello")
+
+
+def _missing(*arguments: object, **options: object) -> None:
+    raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")

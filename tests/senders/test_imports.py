@@ -58,7 +58,7 @@ def senders(base, **given):
         "with serving() as stub:"
         " check(stub, *senders('https://x.invalid', proxies={'https': stub.url}))",
         "check(None, *senders('http://127.0.0.1:1'))",
-        "check(None, *senders('http://wecom.invalid'))",
+        "check(None, *senders('https://wecom.invalid'))",
     ],
     ids=[
         "delivered", "by-name", "stale-token", "redirect", "rubbish", "tls", "tunnel", "refused",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from wecom_logging._runtime.deadline import deadline
-from wecom_logging._senders.access_token import TokenCache
+from wecom_logging._senders.access_token import TokenCache, lifetime_of
 from wecom_logging.errors import SetupError, TransportError
 
 
@@ -31,12 +31,12 @@ class Fetch:
     """Hands out token-1, token-2, …"""
 
     def __init__(self, expires_in: object = 7200) -> None:
-        self.expires_in = expires_in
+        self.lifetime = lifetime_of(expires_in)
         self.calls = 0
 
-    def __call__(self) -> tuple[str, object]:
+    def __call__(self) -> tuple[str, float]:
         self.calls += 1
-        return f"token-{self.calls}", self.expires_in
+        return f"token-{self.calls}", self.lifetime
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_two_hours_where_no_lifetime_is_named(
 
 
 def test_the_time_that_the_answer_took_is_not_added(cache: TokenCache, clock: Clock) -> None:
-    def slow() -> tuple[str, object]:
+    def slow() -> tuple[str, float]:
         clock.now += 16
         return "slow", 7200
 
@@ -119,7 +119,7 @@ def test_a_short_lived_token_is_not_fetched_in_a_loop(cache: TokenCache, clock: 
 
 
 def test_a_refused_fetch_counts_too(cache: TokenCache, clock: Clock) -> None:
-    def refused() -> tuple[str, object]:
+    def refused() -> tuple[str, float]:
         raise SetupError(40001, "invalid credential")
 
     with pytest.raises(SetupError):
@@ -132,8 +132,10 @@ def test_a_refused_fetch_counts_too(cache: TokenCache, clock: Clock) -> None:
 def test_a_fetch_that_never_reached_wecom_does_not_count(
     cache: TokenCache, clock: Clock, written: bool, slept: list[float]
 ) -> None:
-    def down() -> tuple[str, object]:
-        raise TransportError("down", unclear=written)
+    def down() -> tuple[str, float]:
+        error = TransportError("down")
+        error.written = written
+        raise error
 
     with pytest.raises(TransportError):
         cache.get("key", down)
@@ -176,7 +178,7 @@ def test_sixteen_threads_one_fetch() -> None:
     calls: list[int] = []
     tokens: list[str] = []
 
-    def fetch() -> tuple[str, object]:
+    def fetch() -> tuple[str, float]:
         calls.append(1)
         go.wait(20)
         return "token", 7200
@@ -201,7 +203,7 @@ def test_waiting_for_another_threads_fetch_keeps_to_the_deadline() -> None:
     cache = TokenCache()
     inside, leave = threading.Event(), threading.Event()
 
-    def hangs() -> tuple[str, object]:
+    def hangs() -> tuple[str, float]:
         inside.set()
         leave.wait(20)
         return "late", 7200
@@ -227,7 +229,7 @@ def test_a_child_keeps_the_token_and_not_the_lock() -> None:
     cache.get("known", lambda: ("inherited", 7200))
     inside, leave = threading.Event(), threading.Event()
 
-    def fetch() -> tuple[str, object]:
+    def fetch() -> tuple[str, float]:
         inside.set()
         leave.wait(20)
         return "parents", 7200
@@ -239,8 +241,8 @@ def test_a_child_keeps_the_token_and_not_the_lock() -> None:
     def child() -> bool:
         known = cache.get("known", Fetch())
         cache.invalidate("known", "another")
-        # Its first fetch falls into the ten seconds after the parent's.
-        cache._sleep = lambda seconds: None
+        # The answer to the parent's question never comes to it: it has ten seconds of its own.
+        cache._sleep = lambda seconds: os._exit(3)
         return (known, cache.get("key", Fetch())) == ("inherited", "token-1")
 
     try:

@@ -132,17 +132,19 @@ def test_a_key_is_read_again_when_it_is_refused(stub: Stub, tmp_path: Path) -> N
     stub.answer = answer
     environ = {"WECOM_WEBHOOK_KEY_FILE": str(file), "WECOM_API_BASE": stub.url}
     robot = WebhookSender.from_env(environ)
-    destination, announced = robot.destination, []
-    robot.before_resend = lambda: announced.append(1)
+    destination, route = robot.destination, robot.route
     with pytest.raises(SetupError):
         robot.text("x")
+    assert robot.route == route
     file.write_text(f"{stub.url}/cgi-bin/webhook/send?key=another-key\n")
+    with pytest.raises(SetupError):
+        robot.text("x")
+    assert robot.route != route, "the next attempt goes another way"
     robot.text("x")
     robot.close()
     assert [request.query["key"] for request in stub.requests] == [KEY, KEY, "another-key"]
     assert {KEY, "another-key"} <= set(robot.secrets())
     assert robot.destination == destination
-    assert announced == [1]
 
 
 def test_the_destination() -> None:

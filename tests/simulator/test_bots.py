@@ -94,7 +94,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def client(clock: Clock) -> Client:
-    return Client(World(SimulatorConfig(), clock)).subscribe()
+    return Client(World(SimulatorConfig(), clock, {})).subscribe()
 
 
 def shown(client: Client) -> Any:
@@ -113,7 +113,7 @@ def shown(client: Client) -> Any:
     ],
 )
 def test_a_wrong_subscription(clock: Clock, body: dict[str, str], errcode: int) -> None:
-    client = Client(World(SimulatorConfig(), clock))
+    client = Client(World(SimulatorConfig(), clock, {}))
     assert client.call("aibot_subscribe", **body) == errcode
     assert client.push() == 846609
 
@@ -179,7 +179,7 @@ def test_what_somebody_writes_in_private(client: Client) -> None:
 
 
 def test_encrypted_user_ids(clock: Clock) -> None:
-    world = World(SimulatorConfig(bots=(Bot(plain_userids=False),)), clock)
+    world = World(SimulatorConfig(bots=(Bot(plain_userids=False),)), clock, {})
     client = Client(world).subscribe()
     client.say("hello", chat="")
     user = client.told[-1]["body"]["from"]["userid"]
@@ -230,7 +230,7 @@ def test_pushes(client: Client) -> None:
 
 
 def test_a_chat_where_nobody_has_written(clock: Clock) -> None:
-    world = World(SimulatorConfig(chats=(Chat(open=False),)), clock)
+    world = World(SimulatorConfig(chats=(Chat(open=False),)), clock, {})
     client = Client(world).subscribe()
     assert client.push() == 93006
     client.say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -9,7 +10,19 @@ import pytest
 
 from tests.helpers.store_kits import KITS, Client, Kit, event, identity, kit, told
 from wecom_logging._model.schedule import UNCLEAR_FOR, Policy
-from wecom_logging._stores.protocol import LEASE, LOOK, Batch, Claim, Entry, Failure
+from wecom_logging._stores import register
+from wecom_logging._stores.protocol import (
+    LEASE,
+    LOOK,
+    TURN,
+    Batch,
+    Claim,
+    Dropped,
+    Entry,
+    Failure,
+    FollowUp,
+    Left,
+)
 
 REFUSED = Failure("connection refused", 5.0)
 UNCLEAR = Failure("read timed out", 5.0, unclear=True)
@@ -35,7 +48,7 @@ def near(seconds: float) -> object:
 
 def test_an_empty_store_has_nothing_to_do(client: Client) -> None:
     assert client.wait() is None
-    assert client.wait(urgent=True) is None
+    assert client.wait(why="flush") is None
 
 
 def test_first_news_waits_for_company(client: Client) -> None:
@@ -89,7 +102,7 @@ def test_a_surge_is_told_like_news(client: Client) -> None:
 
 def test_flush_makes_everything_due(client: Client) -> None:
     client.log("A")
-    assert told(client.claim(urgent=True)) == {"A new": 1}
+    assert told(client.claim(why="flush")) == {"A new": 1}
 
 
 def test_that_a_group_is_over_is_told_by_itself_if_it_was_told_twice(client: Client) -> None:
@@ -140,7 +153,7 @@ def test_nothing_more_is_told_of_what_is_over(client: Client) -> None:
 def test_the_same_batch_twice_changes_nothing(client: Client) -> None:
     batch = client.log("A", 3)
     client.store.merge(batch)
-    assert told(client.claim(urgent=True)) == {"A new": 3}
+    assert told(client.claim(why="flush")) == {"A new": 3}
     assert client.store.account(client.source).merged == 3
 
 
@@ -148,7 +161,7 @@ def test_counts_of_all_sources_add_up_and_hosts_are_named(place: Kit) -> None:
     clients = [Client(place, f"web-{n % 2}/{n}/x") for n in range(4)]
     for n, each in enumerate(clients):
         each.log("A", n + 1)
-    claim = clients[0].claim(urgent=True)
+    claim = clients[0].claim(why="flush")
     assert told(claim) == {"A new": 10}
     assert claim.digest.reports[0].hosts == ("web-0", "web-1")
 
@@ -160,7 +173,7 @@ def test_a_report_says_when_and_how_much(client: Client) -> None:
     client.log("A", 2)
     client.kit.advance(20)
     client.log("A", 2)
-    (report,) = client.claim(urgent=True).digest.reports
+    (report,) = client.claim(why="flush").digest.reports
     assert (report.count, report.total, report.before[0]) == (4, 7, 3)
     assert report.last - report.first == near(20)
     assert report.first - report.since == near(11)
@@ -170,7 +183,7 @@ def test_a_report_says_when_and_how_much(client: Client) -> None:
 def test_the_first_sample_stays_and_the_latest(client: Client) -> None:
     for n in range(8):
         client.log("A", samples=(event(f"sample {n}"),))
-    (report,) = client.claim(urgent=True).digest.reports
+    (report,) = client.claim(why="flush").digest.reports
     assert [s["event"] for s in report.samples] == [f"sample {n}" for n in (0, 4, 5, 6, 7)]
 
 
@@ -179,7 +192,7 @@ def test_texts_come_out_as_they_went_in(client: Client) -> None:
     sample = {"event": hostile, "deep": {"list": [1, 2.5, None, True, {"x": []}], "none": {}}}
     entry = Entry(identity("A")._replace(type=hostile), 1, (sample,))
     client.store.merge(Batch(client.source, 1, (entry,)))
-    (report,) = client.claim(urgent=True).digest.reports
+    (report,) = client.claim(why="flush").digest.reports
     assert report.identity.type == hostile
     assert report.samples == (sample,)
 
@@ -187,7 +200,7 @@ def test_texts_come_out_as_they_went_in(client: Client) -> None:
 def test_large_counts_stay_exact(client: Client) -> None:
     for _ in range(3):
         client.log("A", 3_000_000_001)
-    assert told(client.claim(urgent=True)) == {"A new": 9_000_000_003}
+    assert told(client.claim(why="flush")) == {"A new": 9_000_000_003}
 
 
 def test_two_apps_and_two_environments_never_mix(place: Kit) -> None:
@@ -200,24 +213,16 @@ def test_two_apps_and_two_environments_never_mix(place: Kit) -> None:
     for n, client in enumerate(every):
         client.log("A", n + 1)
     for n, client in enumerate(every):
-        claim = client.claim(urgent=True)
+        claim = client.claim(why="flush")
         assert told(claim) == {"A new": n + 1}
         client.store.settle(claim.digest.id)
         assert client.store.account(client.source).reported == n + 1
         assert client.store.account("web/0/x").merged == (1 if n == 0 else 0)
 
 
-def test_errors_that_were_told_elsewhere_are_taken_back(client: Client) -> None:
-    client.log("A", 5)
-    client.log("A", -2)
-    client.log("B", -2)
-    assert client.store.account(client.source).merged == 3
-    assert told(client.claim(urgent=True)) == {"A new": 3}
-
-
 def test_errors_may_come_doubtful(client: Client) -> None:
     client.log("A", 5, doubtful=2)
-    assert client.claim(urgent=True).digest.reports[0].doubtful == 2
+    assert client.claim(why="flush").digest.reports[0].doubtful == 2
 
 
 # -- what becomes of it --------------------------------------------------------------------
@@ -225,7 +230,7 @@ def test_errors_may_come_doubtful(client: Client) -> None:
 
 def test_settling_twice_is_settling_once(client: Client) -> None:
     client.log("A", 3)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     for _ in range(2):
         client.store.settle(claim.digest.id)
     account = client.store.account(client.source)
@@ -236,7 +241,7 @@ def test_each_source_learns_what_was_told_for_it(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A", 3)
     two.log("A", 4)
-    claim = one.claim(urgent=True)
+    claim = one.claim(why="flush")
     assert two.store.account(two.source).reported == 0
     one.store.settle(claim.digest.id)
     assert two.store.account(two.source).reported == 4
@@ -244,7 +249,7 @@ def test_each_source_learns_what_was_told_for_it(place: Kit) -> None:
 
 def test_what_is_refused_is_pending_again(client: Client) -> None:
     client.log("A", 3, samples=(event("first"),))
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.log("A", 2, samples=(event("second"),))
     for _ in range(2):
         client.store.release(claim.digest.id, REFUSED)
@@ -260,17 +265,17 @@ def test_what_is_refused_is_pending_again(client: Client) -> None:
 
 def test_flush_overrides_a_pause_but_not_a_strict_one(client: Client) -> None:
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.release(claim.digest.id, Failure("wrong secret", 300.0))
-    assert client.wait(urgent=True) == near(LOOK if client.kit.shared else 300)
-    claim = client.claim(urgent=True, insist=True)
+    assert client.wait(why="flush") == near(LOOK if client.kit.shared else 300)
+    claim = client.claim(why="insist")
     client.store.release(claim.digest.id, Failure("errcode 45009", 300.0, strict=True))
-    assert client.wait(urgent=True, insist=True) == near(LOOK if client.kit.shared else 300)
+    assert client.wait(why="insist") == near(LOOK if client.kit.shared else 300)
 
 
 def test_after_an_outage_the_message_says_so(client: Client) -> None:
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.release(claim.digest.id, Failure("no route to host", 60.0))
     _, again = client.until_due()
     assert again.digest.outage is not None
@@ -286,7 +291,7 @@ def test_after_an_outage_the_message_says_so(client: Client) -> None:
 def test_an_unclear_message_is_repeated_as_it_was(place: Kit) -> None:
     client = Client(place, duplicate_check=True)
     client.log("A", 3)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.freeze(claim.digest.id, "the bytes")
     client.log("B", 1)
     client.store.release(claim.digest.id, UNCLEAR)
@@ -303,7 +308,7 @@ def test_an_unclear_message_without_duplicate_check_is_told_again_as_doubtful(
     client: Client,
 ) -> None:
     client.log("A", 3)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.freeze(claim.digest.id, "the bytes")
     client.log("A", 1)
     client.store.release(claim.digest.id, UNCLEAR)
@@ -315,7 +320,7 @@ def test_an_unclear_message_without_duplicate_check_is_told_again_as_doubtful(
 def test_an_unclear_message_is_repeated_for_three_and_a_half_hours(place: Kit) -> None:
     client = Client(place, duplicate_check=True)
     client.log("A", 3)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.freeze(claim.digest.id, "the bytes")
     client.store.release(claim.digest.id, UNCLEAR)
     client.kit.advance(UNCLEAR_FOR - 60)
@@ -334,24 +339,24 @@ def test_while_a_message_is_unclear_it_is_the_only_attempt_at_the_destination(
     shop, till = (Client(place, app=app, duplicate_check=True) for app in ("shop", "till"))
     shop.log("A")
     till.log("B")
-    one, two = shop.claim(urgent=True), till.claim(urgent=True)
+    one, two = shop.claim(why="flush"), till.claim(why="flush")
     shop.store.freeze(one.digest.id, "one")
     till.store.freeze(two.digest.id, "two")
     shop.store.release(one.digest.id, UNCLEAR)
     place.advance(1)
     till.store.release(two.digest.id, UNCLEAR)
     place.advance(6)
-    assert till.wait(urgent=True) is not None
-    again = shop.claim(urgent=True)
+    assert till.wait(why="flush") is not None
+    again = shop.claim(why="flush")
     assert again.body == "one"
-    assert till.wait(urgent=True) is not None
+    assert till.wait(why="flush") is not None
     shop.store.settle(again.digest.id)
-    assert till.claim(urgent=True).body == "two"
+    assert till.claim(why="flush").body == "two"
 
 
 def test_errors_refused_in_every_form_are_declared_in_the_next_message(client: Client) -> None:
     client.log("A", 3)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.settle(claim.digest.id, lost=True)
     account = client.store.account(client.source)
     assert (account.reported, account.lost) == (0, 3)
@@ -361,28 +366,344 @@ def test_errors_refused_in_every_form_are_declared_in_the_next_message(client: C
     assert client.deliver().digest.lost == 0
 
 
+# -- sent apart ----------------------------------------------------------------------------
+
+
+def test_a_digest_can_be_told_in_parts(client: Client) -> None:
+    for kind, count in (("A", 3), ("B", 2), ("C", 1)):
+        client.log(kind, count)
+    claim = client.claim(why="flush")
+    client.store.freeze(claim.id, "all of it")
+    client.store.settle(claim.id, groups=["A"])
+    account = client.store.account(client.source)
+    assert (account.merged, account.reported) == (6, 3)
+    assert client.store.renew(claim.id)
+    client.store.settle(claim.id, groups=["B"], lost=True)
+    assert client.store.account(client.source).lost == 2
+    client.store.release(claim.id, REFUSED)
+    _, again = client.until_due()
+    assert told(again) == {"C new": 1}
+    assert again.digest.lost == 2
+    client.store.settle(again.id, groups=["C"])
+    client.store.settle(again.id)
+    assert client.store.account(client.source)[:3] == (4, 2, 6)
+    assert not isinstance(client.ask(why="flush"), Claim)
+
+
+def test_what_is_left_of_a_digest_that_was_told_in_part_has_no_body(place: Kit) -> None:
+    client = Client(place, duplicate_check=True)
+    client.log("A", 3)
+    client.log("B", 2)
+    claim = client.claim(why="flush")
+    client.store.freeze(claim.id, "both")
+    client.store.release(claim.id, UNCLEAR)
+    _, again = client.until_due()
+    assert again.body == "both"
+    client.store.settle(again.id, groups=["A"])
+    place.advance(LEASE + 1)
+    rest = client.claim(why="flush")
+    assert rest.body is None
+    (report,) = (r for r in rest.digest.reports if r.identity.id == "B")
+    assert (report.count, report.doubtful) == (2, 2)
+
+
 # -- leases --------------------------------------------------------------------------------
 
 
 def test_one_digest_at_a_time(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A")
-    claim = one.claim(urgent=True)
-    two.log("B", level="critical")
+    claim = one.claim(why="flush")
+    two.log("B")
     wait = two.wait()
     assert wait is not None
     assert 0 < wait <= LEASE
-    assert two.wait(urgent=True) == pytest.approx(0.1)
-    one.store.settle(claim.digest.id)
-    assert told(two.claim()) == {"B new": 1}
+    assert two.wait(why="flush") == pytest.approx(0.1)
+    one.store.settle(claim.id)
+    assert told(two.claim(why="flush")) == {"B new": 1}
+
+
+def test_a_new_critical_goes_beside_a_digest_that_is_out(place: Kit) -> None:
+    one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
+    one.log("A", 3)
+    first = one.claim(why="flush")
+    one.log("A", 2)
+    two.log("B")
+    two.log("Fire", level="critical")
+    beside = two.claim()
+    assert told(beside) == {"B new": 1, "Fire new": 1}, "and all else, but for what is out"
+    two.log("Fire", 5, level="critical")
+    wait = two.wait()
+    assert wait is not None, "it is not new any more"
+    two.store.settle(beside.id)
+    one.store.settle(first.id)
+    assert told(two.claim(why="flush")) == {"A still": 2, "Fire still": 5}
+    assert two.store.account(one.source).reported == 3
+
+
+def test_a_new_critical_waits_for_no_process_that_died(place: Kit) -> None:
+    one, two = (Client(place, f"web/{n}/x", duplicate_check=True) for n in (1, 2))
+    one.log("A", 3)
+    dead = one.claim(why="flush")
+    one.store.freeze(dead.id, "the bytes")
+    two.log("Fire", level="critical")
+    two.store.settle(two.claim().id)
+    place.advance(LEASE + 1)
+    again = two.claim()
+    assert (again.id, again.body) == (dead.id, "the bytes")
+    two.log("Flood", level="critical")
+    assert two.wait() is not None, "a repetition is the only attempt"
+    two.store.settle(again.id)
+    assert two.store.account(one.source).reported == 3
+
+
+# -- routes --------------------------------------------------------------------------------
+
+STALE = Failure("invalid credential", 60.0, way=True)
+
+
+@pytest.mark.parametrize("level", ["error", "critical"])
+def test_a_route_that_fails_pauses_nobody_else(place: Kit, level: str) -> None:
+    bad, good = (Client(place, f"web/{n}/x", route=f"route {n}") for n in (1, 2))
+    for n in range(3):
+        bad.log(f"A{n}")
+        claim = bad.claim(why="insist")
+        assert claim.failures == n
+        bad.store.release(claim.id, STALE)
+        assert bad.wait() is not None
+    good.log("B", level=level)
+    waited, claim = good.until_due()
+    assert waited <= 1.0
+    assert claim.failures == 0
+    assert claim.digest.outage is None
+    good.store.settle(claim.id)
+    bad.log("C", level="critical")
+    wait = bad.wait()
+    assert wait is not None
+    assert wait > 20, "the success of another is none of this route"
+
+
+def test_two_routes_that_fail_share_one_pause(place: Kit) -> None:
+    clients = [Client(place, f"web/{n}/x", route=f"route {n}") for n in range(3)]
+    clients[0].log("A")
+    for n in range(2):
+        clients[n].store.release(clients[n].claim(why="flush").id, STALE)
+    for client in clients:
+        wait = client.wait(why="flush")
+        assert wait is not None
+        assert wait > 20
+    assert told(clients[2].claim(why="insist")) == {"A new": 1}
+
+
+def test_a_success_in_between_tells_two_routes_apart(place: Kit) -> None:
+    one, two, good = (Client(place, f"web/{n}/x", route=f"route {n}") for n in range(3))
+    for bad in (one, two):
+        good.log("A")
+        bad.store.release(bad.claim(why="flush").id, STALE)
+        good.store.settle(good.claim(why="flush").id)
+    good.log("A")
+    assert told(good.claim(why="flush")) == {"A still": 1}
+
+
+def test_a_failure_of_the_destination_pauses_all(place: Kit) -> None:
+    one, two = (Client(place, f"web/{n}/x", route=f"route {n}") for n in (1, 2))
+    one.log("A")
+    one.store.release(one.claim(why="flush").id, Failure("errcode -1", 60.0))
+    wait = two.wait(why="flush")
+    assert wait is not None
+    assert wait > 20
+    assert two.claim(why="insist").failures == 1
+
+
+def test_the_route_that_failed_says_why_it_is_late(place: Kit) -> None:
+    client = Client(place)
+    client.log("A")
+    client.store.release(client.claim(why="flush").id, Failure("no network", 60.0, way=True))
+    _, claim = client.until_due()
+    assert claim.digest.outage is not None
+    assert claim.digest.outage.reason == "no network"
+
+
+# -- follow-ups ----------------------------------------------------------------------------
+
+
+def deliver(client: Client, *follow_ups: FollowUp, extra: int = 0) -> None:
+    client.log("A")
+    claim = client.claim(why="flush")
+    assert client.store.freeze(claim.id, "body", extra=extra)
+    client.store.settle(claim.id, *follow_ups)
+
+
+def follow_up(client: Client) -> FollowUp:
+    found = client.ask()
+    assert isinstance(found, FollowUp), found
+    return found
+
+
+def test_a_file_follows_its_message(client: Client) -> None:
+    deliver(client, FollowUp("file", "the report", slots=2), extra=2)
+    assert client.wait(why="flush") is not None
+    assert client.wait(leaving=True) is None
+    found = follow_up(client)
+    assert (found.kind, found.body, found.attempt) == ("file", "the report", 1)
+    assert not isinstance(client.ask(), FollowUp), "one has it"
+    client.store.settle(found.id)
+    assert client.wait() is None
+
+
+def test_it_never_stands_before_a_digest_and_needs_no_slot_of_the_second_half(
+    place: Kit,
+) -> None:
+    client = Client(place, rate_limit=FEW)
+    deliver(client, FollowUp("file", "the report", slots=2))
+    client.log("Fire", level="critical")
+    claim = client.claim()
+    client.store.settle(claim.id)
+    wait = client.wait()
+    assert wait is not None
+    place.advance(61)
+    assert follow_up(client).body == "the report"
+
+
+def test_a_newer_one_takes_the_place_of_an_older(client: Client) -> None:
+    deliver(client, FollowUp("file", "old"), FollowUp("call", "somebody"))
+    deliver(client, FollowUp("file", "new"))
+    found = [follow_up(client), follow_up(client)]
+    assert sorted(each.body for each in found) == ["new", "somebody"]
+    for each in found:
+        client.store.settle(each.id)
+    assert not isinstance(client.ask(), FollowUp)
+
+
+def test_it_is_given_up_after_three_attempts(client: Client) -> None:
+    deliver(client, FollowUp("file", "the report"))
+    for attempt in range(1, 4):
+        found = follow_up(client)
+        assert found.attempt == attempt
+        assert client.store.renew(found.id)
+        client.store.release(found.id, Failure("media refused", 30.0))
+        client.log("B")
+        claim = client.claim(why="flush")
+        assert claim.failures == 0, "that is nobody else's trouble"
+        client.store.settle(claim.id)
+        place_wait = client.wait()
+        if attempt < 3:
+            assert place_wait is not None
+        client.kit.advance(31)
+    assert not isinstance(client.ask(), FollowUp)
+
+
+def test_it_is_given_up_after_ten_minutes_and_taken_over_from_the_dead(client: Client) -> None:
+    deliver(client, FollowUp("file", "the report"))
+    dead = follow_up(client)
+    client.kit.advance(LEASE + 1)
+    again = follow_up(client)
+    assert (again.id, again.attempt) == (dead.id, 2)
+    client.kit.advance(601)
+    assert client.ask() is None
+
+
+# -- what is left --------------------------------------------------------------------------
+
+
+def run_and_end(place: Kit, number: int, kind: str = "A", level: str = "error") -> Claim | None:
+    """A script that fails, as a process of its own; what it told at its end."""
+    script = Client(place, f"web/{number}/x")
+    script.log(kind, level=level)
+    answer = script.ask(why="flush", leaving=True)
+    if not isinstance(answer, Claim):
+        assert answer is None
+        return None
+    script.store.settle(answer.id)
+    return answer
+
+
+def test_a_script_that_fails_in_a_loop_is_told_once_for_each_pause(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    claims = []
+    for number in range(14):
+        claims.append(run_and_end(place, number))
+        place.advance(10)
+    assert [number for number, claim in enumerate(claims) if claim] == [0, 6]
+    assert claims[6] is not None
+    (report,) = claims[6].digest.reports
+    assert (report.state, report.count, report.left) == ("still", 6, 5)
+
+
+@pytest.mark.parametrize("level", ["error", "critical"])
+def test_what_was_left_delays_neither_over_nor_again_nor_new(place: Kit, level: str) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    run_and_end(place, 1, level=level)
+    assert run_and_end(place, 2, level=level) is None
+    place.advance(700)
+    claim = run_and_end(place, 3, level=level)
+    assert claim is not None
+    report = claim.digest.reports[0]
+    assert (report.state, report.count, report.left) == ("again", 2, 1)
+    assert run_and_end(place, 4, level=level) is None
+    place.advance(90_001)
+    claim = run_and_end(place, 5, level=level)
+    assert claim is not None
+    assert (claim.digest.reports[0].state, claim.digest.reports[0].count) == ("new", 2)
+
+
+def test_that_a_group_is_over_is_told_although_errors_of_it_were_left(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    run_and_end(place, 1, level="critical")
+    assert run_and_end(place, 2, level="critical") is None
+    place.advance(700)
+    stays = Client(place, "web/9/x")
+    assert told(stays.claim()) == {"A still": 1, "A over": 0}
+
+
+# -- short ids -----------------------------------------------------------------------------
+
+
+def test_a_group_has_a_short_id_that_stays(place: Kit) -> None:
+    client = Client(place)
+    client.log("A")
+    (first,) = client.deliver().digest.reports
+    assert re.fullmatch(r"\d{5}", first.short_id)
+    place.advance(100_000)
+    client.log("A")
+    (again,) = client.deliver().digest.reports
+    assert (again.state, again.short_id) == ("new", first.short_id)
+
+
+def test_short_ids_are_unique_at_a_destination(place: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "first_choice", lambda names, group_id: 90_000 * 7 - 1)
+    shop, till = (Client(place, app=app) for app in ("shop", "till"))
+    found = []
+    for client in (shop, till, shop):
+        client.log(f"kind {len(found)}")
+        found += [report.short_id for report in client.deliver().digest.reports]
+    assert found == ["99999", "10000", "10001"], "the younger one takes the next"
+
+
+def test_when_many_are_taken_they_get_a_digit_more(
+    place: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "FIVE_DIGITS", 10)
+    client = Client(place)
+    for n in range(12):
+        client.log(f"kind {n}")
+    found = [report.short_id for report in client.deliver().digest.reports]
+    assert sorted(map(len, found)) == [2] * 10 + [3] * 2
+    assert len(set(found)) == 12
+
+
+# -- leases --------------------------------------------------------------------------------
 
 
 def test_a_lease_that_ran_out_before_sending_leaves_its_errors_pending(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A", 3)
-    claim = one.claim(urgent=True)
+    claim = one.claim(why="flush")
     place.advance(LEASE + 1)
-    again = two.claim(urgent=True)
+    again = two.claim(why="flush")
     assert told(again) == {"A new": 3}
     assert again.digest.reports[0].doubtful == 0
     assert again.digest.id != claim.digest.id
@@ -395,7 +716,7 @@ def test_a_lease_that_ran_out_before_sending_leaves_its_errors_pending(place: Ki
 def test_who_inherits_a_lease_sends_the_frozen_body(place: Kit) -> None:
     one, two = (Client(place, f"web/{n}/x", duplicate_check=True) for n in (1, 2))
     one.log("A", 3)
-    claim = one.claim(urgent=True)
+    claim = one.claim(why="flush")
     one.store.freeze(claim.digest.id, "the bytes")
     place.advance(LEASE + 1)
     two.log("B")
@@ -408,14 +729,14 @@ def test_who_inherits_a_lease_sends_the_frozen_body(place: Kit) -> None:
 def test_a_lost_robot_message_is_told_again_as_doubtful(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A", 3)
-    one.store.freeze(one.claim(urgent=True).digest.id, "the bytes")
+    one.store.freeze(one.claim(why="flush").digest.id, "the bytes")
     place.advance(LEASE + 1)
-    assert two.claim(urgent=True).digest.reports[0].doubtful == 3
+    assert two.claim(why="flush").digest.reports[0].doubtful == 3
 
 
 def test_renewing_extends_the_lease(client: Client) -> None:
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.kit.advance(LEASE - 5)
     assert client.store.renew(claim.digest.id)
     client.kit.advance(LEASE - 5)
@@ -427,7 +748,7 @@ def test_renewing_extends_the_lease(client: Client) -> None:
 def test_a_courier_that_is_closed_out_is_told_when_to_look(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A")
-    one.claim(urgent=True)
+    one.claim(why="flush")
     place.advance(LEASE - 2)
     assert two.wait() == near(2.0) if place.shared else 0.1
 
@@ -441,9 +762,9 @@ def test_slots_are_shared_by_all_at_the_destination(place: Kit) -> None:
     shop, till = (Client(place, app=app, rate_limit=FEW) for app in ("shop", "till"))
     for client in (shop, till, shop, till):
         client.log("A")
-        client.deliver(urgent=True)
+        client.deliver(why="flush")
     shop.log("A")
-    assert shop.wait(urgent=True) == near(LOOK if place.shared else 60)
+    assert shop.wait(why="flush") == near(LOOK if place.shared else 60)
 
 
 def test_the_second_half_of_a_window_is_spent_slowly_and_the_last_slot_kept(place: Kit) -> None:
@@ -460,41 +781,57 @@ def test_the_second_half_of_a_window_is_spent_slowly_and_the_last_slot_kept(plac
 def test_a_slot_comes_back_a_window_after_its_answer(place: Kit) -> None:
     client = Client(place, rate_limit=((1, 60.0),))
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     place.advance(10)
     client.store.settle(claim.digest.id)
     client.log("A")
-    waited, _ = client.until_due(urgent=True)
+    waited, _ = client.until_due(why="flush")
     assert waited == near(60)
 
 
 def test_another_attempt_costs_another_slot(place: Kit) -> None:
     client = Client(place, rate_limit=((2, 60.0),))
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     assert client.store.renew(claim.digest.id)
     assert not client.store.renew(claim.digest.id)
 
 
 def test_files_never_take_the_second_half(place: Kit) -> None:
     client = Client(place, rate_limit=FEW)
-    assert client.store.take_slot("extra")
-    assert client.store.take_slot("extra")
-    assert not client.store.take_slot("extra")
-    client.store.give_back()
-    client.store.give_back()
-    client.store.give_back()
-    place.advance(61)
-    assert client.store.take_slot("extra")
+    client.log("A")
+    claim = client.claim(why="flush")
+    assert not client.store.freeze(claim.id, "with a file", extra=2), "one is left of the half"
+    assert client.store.freeze(claim.id, "with a call", extra=1)
+    client.log("B", level="critical")
+    assert told(client.claim(why="flush")) == {"B new": 1}, "and the other half is for messages"
+
+
+def test_slots_that_were_taken_for_what_does_not_follow_come_back(place: Kit) -> None:
+    client = Client(place, rate_limit=((6, 60.0),))
+    client.log("A")
+    claim = client.claim(why="flush")
+    for _ in range(3):
+        assert client.store.freeze(claim.id, "with a file", extra=2)
+        client.store.release(claim.id, Failure("refused", 0.0))
+        place.advance(61)
+        claim = client.claim(why="flush")
+    assert client.store.freeze(claim.id, "with a file", extra=2)
+    client.store.settle(claim.id)
+    client.log("B")
+    claim = client.claim(why="flush")
+    assert not client.store.freeze(claim.id, "with a file", extra=2)
+    assert client.store.freeze(claim.id, "with a call", extra=1)
 
 
 def test_the_slots_of_the_dead_come_back(place: Kit) -> None:
     client = Client(place, rate_limit=((1, 60.0),))
-    assert client.store.take_slot("flush")
+    client.log("A")
+    client.claim(why="flush")
     place.advance(LEASE + 59)
-    assert not client.store.take_slot("flush")
+    assert client.wait(why="flush") == near(1)
     place.advance(2)
-    assert client.store.take_slot("flush")
+    client.claim(why="flush")
 
 
 # -- bounds --------------------------------------------------------------------------------
@@ -505,7 +842,7 @@ def test_what_is_beyond_max_groups_is_counted_as_others(place: Kit) -> None:
     for n in range(5):
         client.log(f"kind {n}", n + 1)
     client.log("fire", level="critical")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     reports = {r.identity.id: r.count for r in claim.digest.reports}
     assert reports == {"kind 0": 1, "kind 1": 2, "others": 12, "others-critical": 1}
 
@@ -565,14 +902,6 @@ def test_a_surge_before_the_interval_waits_for_it(place: Kit) -> None:
     assert told(claim) == {"A still": 5002}
 
 
-def test_nothing_is_claimed_when_all_has_been_taken_back(place: Kit) -> None:
-    client = Client(place)
-    client.log("A", 3)
-    client.log("A", -3)
-    for how in ({"leaving": True}, {"urgent": True}, {}):
-        assert not isinstance(client.store.claim(client.source, **how), Claim), how
-
-
 def test_whoever_settles_an_end_is_told_by_those_who_tell_ends(place: Kit) -> None:
     if not place.shared:
         pytest.skip("the options of the latest handler hold in memory")
@@ -597,7 +926,7 @@ def test_threads_and_clients_at_once_lose_nothing(place: Kit) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(told(Client(place).claim(urgent=True)).values()) == 800
+    assert sum(told(Client(place).claim(why="flush")).values()) == 800
 
 
 # -- who is there --------------------------------------------------------------------------
@@ -611,12 +940,14 @@ def test_an_exit_leaves_what_is_no_news_to_a_courier_that_will_look(place: Kit) 
     here.deliver()
     here.log("A", 3)
     assert there.wait() is not None
-    assert here.wait(urgent=True, leaving=True) is None
+    assert here.wait(why="flush", leaving=True) is None
     place.advance(60)
     assert told(there.claim()) == {"A still": 3}
 
 
-def test_who_was_left_something_tells_it_at_its_own_exit(place: Kit) -> None:
+def test_who_was_left_something_tells_it_at_its_own_exit_if_its_pause_has_passed(
+    place: Kit,
+) -> None:
     if not place.shared:
         pytest.skip("nobody else looks at a memory store")
     here, there = Client(place, "web/1/x"), Client(place, "web/2/x")
@@ -624,8 +955,10 @@ def test_who_was_left_something_tells_it_at_its_own_exit(place: Kit) -> None:
     there.deliver()
     here.log("A", 3)
     assert there.wait() is not None, "it is due to look"
-    assert here.wait(urgent=True, leaving=True) is None, "so it is left to it"
-    assert told(there.claim(leaving=True)) == {"A still": 3}, "which has nothing of its own"
+    assert here.wait(why="flush", leaving=True) is None, "so it is left to it"
+    assert there.wait(leaving=True) is None, "which leaves it to whoever comes"
+    place.advance(61)
+    assert told(there.claim(leaving=True)) == {"A still": 3}
 
 
 def test_who_leaves_sends_nothing_that_another_is_going_to_send(place: Kit) -> None:
@@ -647,25 +980,26 @@ def test_an_exit_tells_news_itself(place: Kit) -> None:
     here, there = Client(place, "web/1/x"), Client(place, "web/2/x")
     here.log("A")
     assert there.wait() is not None
-    assert told(here.claim(urgent=True, leaving=True)) == {"A new": 1}
+    assert told(here.claim(why="flush", leaving=True)) == {"A new": 1}
 
 
 @pytest.mark.parametrize("other", ["nobody", "dead", "sibling", "asleep"])
-def test_an_exit_tells_everything_if_nobody_will_look(place: Kit, other: str) -> None:
+def test_an_exit_tells_what_is_due_if_nobody_will_look(place: Kit, other: str) -> None:
     here = Client(place, "web/1/x")
     here.log("A")
     here.deliver()
     here.log("A", 3)
+    place.advance(45)
     there = Client(place, "web/1/y" if other == "sibling" else "web/2/x")
     if other != "nobody":
         there.wait()
-    if other == "dead":
-        place.advance(LOOK + 11)
+    place.advance(LOOK if other == "dead" else 16)
     if other == "asleep":
-        here.deliver(urgent=True)
-        assert there.wait() == near(600)  # until it can say that A is over
+        here.deliver(why="flush")
+        assert there.wait() == near(539)  # until it can say that A is over
         here.log("A", 3)
-    assert told(here.claim(urgent=True, leaving=True)) == {"A still": 3}
+        place.advance(301)
+    assert told(here.claim(why="flush", leaving=True)) == {"A still": 3}
 
 
 def test_who_has_left_is_not_waited_for(place: Kit) -> None:
@@ -675,8 +1009,9 @@ def test_who_has_left_is_not_waited_for(place: Kit) -> None:
     here.log("A", 3)
     if place.shared:
         here.wait()
-        assert there.wait(urgent=True, leaving=True) is None
-    assert told(here.claim(urgent=True, leaving=True)) == {"A still": 3}
+        assert there.wait(why="flush", leaving=True) is None
+    place.advance(61)
+    assert told(here.claim(why="flush", leaving=True)) == {"A still": 3}
 
 
 def test_a_shared_store_that_holds_something_is_looked_at_every_half_minute(place: Kit) -> None:
@@ -692,13 +1027,18 @@ def test_the_fleet_is_known(place: Kit) -> None:
     for client in clients:
         client.log("A")
         client.wait()
-    assert sorted(c.store.fleet(c.source) for c in clients) == [(0, 3), (1, 3), (2, 3)]
+    assert sorted(map(among, clients)) == [(0, 3), (1, 3), (2, 3)]
     if place.shared:
-        clients[0].claim(urgent=True, leaving=True)
-        assert clients[1].store.fleet(clients[1].source).size == 2
+        clients[0].claim(why="flush", leaving=True)
+        assert among(clients[1])[1] == 2
         place.advance(2 * 3600)
         clients[2].until_due()
-        assert clients[2].store.fleet(clients[2].source) == (0, 1)
+        assert among(clients[2]) == (0, 1)
+
+
+def among(client: Client) -> tuple[int, int]:
+    account = client.store.account(client.source)
+    return account.rank, account.sources
 
 
 # -- tokens --------------------------------------------------------------------------------
@@ -706,43 +1046,43 @@ def test_the_fleet_is_known(place: Kit) -> None:
 
 def test_one_fetches_a_token_while_the_others_wait(place: Kit) -> None:
     one, two = Client(place, app="shop").store, Client(place, app="till").store
-    assert one.token("key") is None
-    assert two.token("key") == pytest.approx(0.1)
-    assert two.token("other key") is None
-    one.put_token("key", "secret", 6900)
-    assert one.token("key") == two.token("key") == "secret"
+    assert one.lease("key") is None
+    assert two.lease("key") == pytest.approx(0.1)
+    assert two.lease("other key") is None
+    one.lease("key", Left("secret", 6900))
+    assert one.lease("key") == two.lease("key") == "secret"
     place.advance(6901)
-    assert two.token("key") is None
+    assert two.lease("key") is None
 
 
 def test_a_refused_token_is_never_handed_out_again_and_newer_ones_stay(place: Kit) -> None:
     store = Client(place).store
-    assert store.token("key") is None
-    store.put_token("key", "old", 6900)
+    assert store.lease("key") is None
+    store.lease("key", Left("old", 6900))
     place.advance(11)
-    store.drop_token("key", "old")
-    assert store.token("key") is None
-    store.put_token("key", "new", 6900)
-    store.drop_token("key", "old")
-    assert store.token("key") == "new"
+    store.lease("key", Dropped("old"))
+    assert store.lease("key") is None
+    store.lease("key", Left("new", 6900))
+    store.lease("key", Dropped("old"))
+    assert store.lease("key") == "new"
 
 
 def test_ten_seconds_lie_between_two_fetches(place: Kit) -> None:
     store = Client(place).store
-    assert store.token("key") is None
-    store.miss_token("key", asked=True)
-    assert store.token("key") == near(10)
+    assert store.lease("key") is None
+    store.lease("key", Left(used=True))
+    assert store.lease("key") == near(10)
     place.advance(10)
-    assert store.token("key") is None
-    store.miss_token("key", asked=False)  # it never reached WeCom
-    assert store.token("key") is None
+    assert store.lease("key") is None
+    store.lease("key", Left(used=False))  # it never reached WeCom
+    assert store.lease("key") is None
 
 
 def test_who_dies_while_fetching_a_token_is_not_waited_for_long(place: Kit) -> None:
     store = Client(place).store
-    assert store.token("key") is None
-    place.advance(LEASE + 1)
-    assert store.token("key") is None
+    assert store.lease("key") is None
+    place.advance(TURN + 1)
+    assert store.lease("key") is None
 
 
 # -- a batch of many -----------------------------------------------------------------------
@@ -752,7 +1092,7 @@ def test_a_batch_of_many_groups_is_one_step(place: Kit) -> None:
     client = Client(place)
     entries = tuple(Entry(identity(f"kind {n}"), n + 1) for n in range(200))
     client.store.merge(Batch(client.source, 1, entries))
-    claim = client.store.claim(client.source, urgent=True)
+    claim = client.ask(why="flush")
     assert isinstance(claim, Claim)
     assert sum(told(claim).values()) == 200 * 201 // 2
 
@@ -772,7 +1112,7 @@ def test_a_job_works_again(place: Kit, client: Client) -> None:
     assert [report.total for report in claim.digest.reports] == [3, 3]
     other.store.settle(claim.digest.id)
     other.end("job")
-    assert not isinstance(other.store.claim(other.source, urgent=True), Claim)
+    assert not isinstance(other.ask(why="flush"), Claim)
 
 
 @pytest.mark.parametrize("recovery", ["auto", "always", "fold", "off"])
@@ -806,7 +1146,7 @@ def test_what_nobody_was_told_of_does_not_end(client: Client) -> None:
     client.end("job")
     assert told(client.deliver()) == {"job over": 0}
     client.end("job")
-    assert not isinstance(client.store.claim(client.source, urgent=True), Claim)
+    assert not isinstance(client.ask(why="flush"), Claim)
 
 
 def test_a_failure_that_was_not_told_yet_is_told_with_its_end(client: Client) -> None:
@@ -848,10 +1188,21 @@ def test_an_end_that_could_not_be_told_is_told_later(client: Client) -> None:
     assert told(claim) == {"job over": 0}
 
 
-def test_a_job_that_is_done_leaves_what_is_not_due_but_no_news(client: Client) -> None:
+def test_a_job_that_is_done_leaves_what_is_not_due_but_no_news(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    client = Client(place)
     client.log("job")
-    claim = client.claim(urgent=True, news_only=True)  # without waiting for company
+    claim = client.claim(why="flush", leaving=True)  # without waiting for company
     client.store.settle(claim.digest.id)
     client.log("job")
-    assert client.wait(urgent=True, news_only=True) is not None
-    assert told(client.claim(urgent=True)) == {"job still": 1}
+    assert client.wait(why="flush", leaving=True) is None
+    assert told(client.claim(why="flush")) == {"job still": 1}
+
+
+def test_a_job_that_ends_tells_that_it_works_again(place: Kit) -> None:
+    client = Client(place)
+    client.log("job")
+    client.deliver()
+    client.end("job")
+    assert told(client.claim(leaving=True)) == {"job over": 0}

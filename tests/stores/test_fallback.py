@@ -9,10 +9,19 @@ import pytest
 
 from tests.helpers.store_kits import Client, event, identity, told
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
-from wecom_logging._stores.fallback import FallbackStore, without
+from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Failure, Fleet, Rules, StoreError
-from wecom_logging._stores.split_limit import share, until_turn
+from wecom_logging._stores.protocol import (
+    Asker,
+    Batch,
+    Claim,
+    Entry,
+    Failure,
+    Left,
+    Rules,
+    StoreError,
+)
+from wecom_logging._stores.split_limit import Fleet, share, until_turn
 
 RULES = Rules()
 
@@ -116,7 +125,7 @@ def test_what_was_not_told_is_merged_when_it_is_back(place: Place, client: Clien
     client.log("A", 2)
     client.log("B", 3, samples=(event("text"),))
     back(place)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     assert told(claim) == {"A new": 3, "B new": 3}
     assert [s["event"] for r in claim.digest.reports for s in r.samples] == ["text"]
     client.store.settle(claim.digest.id)
@@ -134,32 +143,57 @@ def test_a_batch_of_which_nobody_knew_is_counted_once(
     client.log("A", 5)
     place.shaky.cut = "before"
     client.log("A", 7)
+    unclear = 5 if cut == "after" else 0  # only the store can say whether it has them
     if told_alone:
-        assert told(client.deliver(urgent=True)) == {"A new": 12}
+        assert told(client.deliver(why="flush")) == {"A new": 12 - unclear}
     back(place)
     client.log("A", 1)
-    claim = client.claim(urgent=True)
-    assert sum(told(claim).values()) == (1 if told_alone else 13)
+    claim = client.claim(why="flush")
+    assert sum(told(claim).values()) == (1 + unclear if told_alone else 13)
     client.store.settle(claim.digest.id)
     assert settled(client) == (14, 0)
 
 
+def test_nothing_newer_is_merged_before_a_batch_of_which_nobody_knew(
+    place: Place, client: Client
+) -> None:
+    place.shaky.cut = "after"
+    client.log("A", 5)
+    client.log("A", 7)
+    place.advance(90)
+    assert client.ask(why="flush") is not None, "nobody knows about the batch again"
+    assert place.shaky.inner.account(client.source).merged == 5
+    back(place)
+    client.ask(client.batch("A", 2))
+    assert place.shaky.inner.account(client.source).merged == 7
+    assert settled(client) == (0, 0)
+
+
+def test_tokens_and_turns_are_its_own_while_it_is_away(place: Place, client: Client) -> None:
+    place.shaky.cut = "before"
+    assert client.store.lease("key") is None
+    assert client.store.lease("key") == pytest.approx(0.1)
+    client.store.lease("key", Left("secret", 6900))
+    assert client.store.lease("key") == "secret"
+    assert place.shaky.steps == 1
+
+
 def test_a_settlement_that_did_not_get_through_is_made_good(place: Place, client: Client) -> None:
     client.log("A", 4)
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     client.store.freeze(claim.digest.id, "body")
     place.shaky.cut = "before"
     client.store.settle(claim.digest.id)
     assert settled(client) == (0, 0)
     place.shaky.cut = ""
     place.advance(5)  # before the lease ends
-    client.store.claim(client.source)
+    client.ask()
     assert settled(client) == (4, 0)
 
 
 def test_nothing_is_sent_that_could_not_be_frozen(place: Place, client: Client) -> None:
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     place.shaky.cut = "before"
     with pytest.raises(StoreError):
         client.store.freeze(claim.digest.id, "body")
@@ -178,7 +212,7 @@ def test_a_message_claimed_alone_is_settled_alone_although_the_store_is_back(
     client.store.settle(claim.digest.id)
     back(place)
     assert settled(client) == (4, 0)
-    assert client.store.claim(client.source) is None
+    assert client.ask() is None
 
 
 def test_an_emptied_store_is_noticed_and_its_loss_declared(
@@ -202,21 +236,13 @@ def test_it_is_tried_again_ever_more_seldom_and_not_without_need(
     place.shaky.cut = "before"
     client.log("A")
     client.deliver()
-    assert client.store.claim(client.source) is None, "all is told: nothing to bring it"
+    assert client.ask() is None, "all is told: nothing to bring it"
     client.log("A")
     steps = place.shaky.steps
     for _ in range(600):
-        client.store.claim(client.source)
+        client.ask()
         place.advance(1)
     assert 10 <= place.shaky.steps - steps <= 25
-
-
-def test_tokens_are_not_waited_for_while_it_is_away(place: Place, client: Client) -> None:
-    place.shaky.cut = "before"
-    for _ in range(2):
-        with pytest.raises(StoreError):
-            client.store.token("key")
-    assert place.shaky.steps == 1
 
 
 def test_a_big_fleet_comes_more_seldom(client: Client) -> None:
@@ -250,7 +276,7 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     for tick in range(int(600 / step)):
         clocks.now = 1000.0 + tick * step
         for number, store in enumerate(stores):
-            claim = store.claim("s")
+            claim = store.claim(Asker("s"))
             if isinstance(claim, Claim):
                 sent.append(clocks.now)
                 store.settle(claim.digest.id)
@@ -259,10 +285,3 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     assert sent[0] - 1000.0 < 10.0, "the first of them speaks within seconds"
     for i, at in enumerate(sent):
         assert sum(at <= other < at + 60.0 for other in sent[i:]) <= 18
-
-
-def test_without_what_was_told_counts_can_be_negative() -> None:
-    entries = (Entry(identity("A"), 5, (event("a"),), doubtful=5), Entry(identity("B"), 2))
-    gone = (Entry(identity("A"), 3), Entry(identity("B"), 2), Entry(identity("C"), 4))
-    left = {entry.identity.id: (entry.errors, entry.doubtful) for entry in without(entries, gone)}
-    assert left == {"A": (2, 2), "C": (-4, 0)}

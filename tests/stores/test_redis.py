@@ -14,7 +14,7 @@ from tests.helpers.redis_server import RedisServer, free_port, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
 from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
-from wecom_logging._stores.protocol import Rules, StoreError
+from wecom_logging._stores.protocol import Left, Rules, StoreError
 from wecom_logging._stores.redis import TIMEOUTS, RedisStore, shown
 from wecom_logging.simulator.server import Simulator
 
@@ -73,15 +73,15 @@ def test_every_key_expires_and_keys_of_a_destination_share_a_slot(
     client = Client(RedisKit(redis_server.url), duplicate_check=True)
     client.log("A", 3, samples=(event("text"),))
     client.wait()
-    client.store.token("key")
-    client.store.put_token("key", "t", 6900)
-    client.store.freeze(client.claim(urgent=True).digest.id, "body")
+    client.store.lease("key")
+    client.store.lease("key", Left("t", 6900))
+    client.store.freeze(client.claim(why="flush").digest.id, "body")
     client.log("B")
     keys = there.keys("*")
     assert len(keys) >= 10
     for key in keys:
         assert 86400 < there.ttl(key) <= 10 * 86400, key
-        assert key.startswith("wecom-logging:2:")
+        assert key.startswith(("wecom-logging:3:", "wecom-logging:2:"))
     tags = {found[1] for key in keys if (found := re.search(r"\{(.*?)\}", key))}
     assert len(tags) == 1
 
@@ -99,7 +99,7 @@ def test_it_works_on_a_cluster(tmp_path: Path) -> None:
         client = Client(RedisKit(server.url))
         client.log("A", 3)
         assert told(client.deliver()) == {"A new": 3}
-        assert client.store.token("key") is None
+        assert client.store.lease("key") is None
 
 
 def test_a_node_that_has_not_the_keys_is_left_for_the_one_that_has(tmp_path: Path) -> None:
@@ -183,11 +183,11 @@ def test_out_of_memory_changes_nothing(server: RedisServer) -> None:
     client.log("A", 3)
     there = server.client()
     there.config_set("maxmemory", "1mb")
-    for step in (lambda: client.log("B"), lambda: client.claim(urgent=True)):
+    for step in (lambda: client.log("B"), lambda: client.claim(why="flush")):
         with pytest.raises(StoreError, match="maxmemory"):
             step()
     there.config_set("maxmemory", "0")
-    assert told(client.claim(urgent=True)) == {"A new": 3}
+    assert told(client.claim(why="flush")) == {"A new": 3}
 
 
 def test_a_replica_may_not_be_written(server: RedisServer) -> None:
@@ -196,9 +196,9 @@ def test_a_replica_may_not_be_written(server: RedisServer) -> None:
     there = server.client()
     there.execute_command("REPLICAOF", "127.0.0.1", "1")
     with pytest.raises(StoreError, match=r"(?i)read.?only"):
-        client.claim(urgent=True)
+        client.claim(why="flush")
     there.execute_command("REPLICAOF", "NO", "ONE")
-    assert told(client.claim(urgent=True)) == {"A new": 3}
+    assert told(client.claim(why="flush")) == {"A new": 3}
 
 
 @pytest.mark.parametrize("trouble", ["killed", "paused", "memory", "replica"])

@@ -61,7 +61,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(place: SQLiteKit) -> No
 def test_it_survives_its_process(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3, samples=(event("text"),))
     del client.store
-    claim = Client(place, "web/2/y").claim(urgent=True)
+    claim = Client(place, "web/2/y").claim(why="flush")
     assert told(claim) == {"A new": 3}
 
 
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_set_aside_or_left_alone(
     if owned:
         assert place.path.with_suffix(".db.damaged").read_bytes() == content
         client.log("A")
-        assert told(client.claim(urgent=True)) == {"A new": 1}
+        assert told(client.claim(why="flush")) == {"A new": 1}
     else:
         assert place.path.read_bytes() == content
 
@@ -109,7 +109,7 @@ def test_a_page_that_was_overwritten_is_found(place: SQLiteKit, client: Client) 
     again = Client(place, "web/2/x")
     again.store._owned = True  # type: ignore[attr-defined]
     with pytest.raises(StoreError):
-        again.claim(urgent=True)
+        again.claim(why="flush")
     again.log("A")
 
 
@@ -144,7 +144,7 @@ def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Clie
     with pytest.raises(StoreError, match="full"):
         client.log("B", samples=(event("x" * 60_000),))
     connection.execute("PRAGMA max_page_count=100000")
-    assert told(client.claim(urgent=True)) == {"A new": 3}
+    assert told(client.claim(why="flush")) == {"A new": 3}
 
 
 def test_a_file_that_may_only_be_read(place: SQLiteKit, client: Client) -> None:
@@ -177,7 +177,7 @@ def test_a_file_that_was_removed_is_made_anew(place: SQLiteKit, client: Client) 
     for path in place.path.parent.iterdir():
         path.unlink()
     client.log("B")
-    assert told(Client(place, "web/2/x").claim(urgent=True)) == {"B new": 1}
+    assert told(Client(place, "web/2/x").claim(why="flush")) == {"B new": 1}
 
 
 def test_rows_that_are_no_records_count_as_absent(place: SQLiteKit, client: Client) -> None:
@@ -199,12 +199,12 @@ def test_it_is_bounded(place: SQLiteKit) -> None:
     for week in range(20):
         for n in range(200):
             client.log(f"kind {week}-{n}", samples=(event("x" * 500),))
-        client.deliver(urgent=True)
+        client.deliver(why="flush")
         place.advance(2 * 86400)
         Client(place, f"web/{week}/x", max_groups=50).wait()
         sizes.append(place.path.stat().st_size)
     other = sqlite3.connect(place.path)
-    (rows,) = other.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
+    (rows,) = other.execute(f"SELECT count(*) FROM {TABLE} WHERE kind!='number'").fetchone()
     other.close()
     assert rows < 150
     assert max(sizes[10:]) <= max(sizes[:10]) * 1.5
@@ -234,7 +234,7 @@ def test_an_agenda_that_speaks_of_a_time_that_cannot_be_is_not_believed(
 
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "1e999", "NaN", "true", "null", '"7"'])
 def test_a_number_that_is_none_is_no_record(number: str) -> None:
-    with pytest.raises(ValueError, match=r"unexpected|digits"):
+    with pytest.raises(ValueError, match="unexpected"):
         decode(Token, f'{{"refresh_at": {number}}}')
 
 
@@ -275,7 +275,7 @@ def test_a_neighbour_that_comes_or_goes_takes_no_lock_away(
     gc.collect()
     assert is_locked_elsewhere(place.path)
     client.log("A")
-    assert told(client.claim(urgent=True)) == {"A new": 2, "B new": 1 + (not comes_late)}
+    assert told(client.claim(why="flush")) == {"A new": 2, "B new": 1 + (not comes_late)}
 
 
 def test_the_connection_is_closed_with_the_last_store(place: SQLiteKit, client: Client) -> None:
@@ -304,7 +304,7 @@ def test_another_thread_is_waited_for_until_the_callers_deadline(
     """A thread that exits cannot wait for one that is stuck on a disk; but what became of a
     message is written down also when its time is over."""
     client.log("A")
-    claim = client.claim(urgent=True)
+    claim = client.claim(why="flush")
     stuck, free = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -335,7 +335,7 @@ def test_a_child_opens_its_own_connection(place: SQLiteKit, client: Client) -> N
         os._exit(0 if client.store.file.connection is not parents else 1)  # type: ignore[attr-defined]
     assert os.waitpid(child, 0)[1] == 0
     assert client.store.file.connection is parents  # type: ignore[attr-defined]
-    assert told(client.claim(urgent=True)) == {"A new": 2}
+    assert told(client.claim(why="flush")) == {"A new": 2}
     (sound,) = parents.execute("PRAGMA integrity_check").fetchone()
     assert sound == "ok"
 
@@ -347,7 +347,7 @@ def test_the_log_is_written_back_after_messages_before_sqlite_would_do_it(
     before the message leaves."""
     for number in range(150):
         client.log(f"kind {number % 9}", samples=(event("x" * 8000),))
-        client.deliver(urgent=True)
+        client.deliver(why="flush")
         place.advance(300.0)
     log = place.path.with_name(f"{place.path.name}-wal")
     assert 0 < log.stat().st_size < 900 * 4096

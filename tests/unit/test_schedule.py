@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.simulation import Error, Outcome, every, play
 from wecom_logging._model import schedule
-from wecom_logging._model.ratelimit import Slot, free_at
+from wecom_logging._model.ratelimit import Purpose, RateLimit, free_at
 from wecom_logging._model.schedule import Policy
 from wecom_logging.errors import BusyError, RateLimitedError, SetupError, TransportError
 
@@ -201,25 +201,32 @@ def test_a_critical_never_waits_longer_than_the_spacing() -> None:
         assert told(outcome, kind)[0][0] - at <= 60 / 9 + 1.5
 
 
+def after(answered: list[float], limit: RateLimit, now: float, purpose: Purpose) -> float:
+    """When a slot is free after slots that were taken when they were answered."""
+    latest = sorted(answered, reverse=True)
+
+    def nth(n: int) -> float | None:
+        return latest[n - 1] if n <= len(latest) else None
+
+    return free_at(nth, max(answered, default=0.0), limit, now, purpose)
+
+
 def test_slots_come_back_a_window_after_the_answer() -> None:
-    slots = [Slot(0.0, 8.0) for _ in range(3)]
     limit = ((3, 60.0),)
-    assert free_at(slots, limit, 10.0, "flush") == 68.0
-    assert free_at(slots, limit, 68.0, "flush") == 68.0
-    assert free_at([Slot(0.0)], ((1, 60.0),), 10.0, "message") == 70.0, "not answered yet"
+    assert after([8.0] * 3, limit, 10.0, "flush") == 68.0
+    assert after([8.0] * 3, limit, 68.0, "flush") == 68.0
 
 
 def test_extras_never_take_the_second_half() -> None:
-    slots = [Slot(float(i), float(i)) for i in range(9)]
-    assert free_at(slots, ((18, 60.0),), 100.0, "extra") == 100.0
-    slots = [Slot(95.0, 95.0) for _ in range(9)]
-    assert free_at(slots, ((18, 60.0),), 100.0, "extra") == 155.0
-    assert free_at(slots, ((18, 60.0),), 100.0, "message") == pytest.approx(95 + 60 / 9)
-    assert free_at(slots, ((18, 60.0),), 100.0, "flush") == 100.0
+    limit = ((18, 60.0),)
+    assert after([float(i) for i in range(9)], limit, 100.0, "extra") == 100.0
+    assert after([95.0] * 9, limit, 100.0, "extra") == 155.0
+    assert after([95.0] * 9, limit, 100.0, "message") == pytest.approx(95 + 60 / 9)
+    assert after([95.0] * 9, limit, 100.0, "flush") == 100.0
 
 
 def test_a_limit_of_one_still_lets_messages_through() -> None:
-    assert free_at([], ((1, 60.0),), 0.0, "message") == 0.0
+    assert after([], ((1, 60.0),), 0.0, "message") == 0.0
 
 
 # -- after a failure -----------------------------------------------------------------------

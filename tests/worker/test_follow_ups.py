@@ -1,4 +1,4 @@
-"""What comes with a message: the file with the whole report, and a call for somebody."""
+"""What follows a message: the file with the whole report, and a call for somebody."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.support import counted
+from tests.helpers.support import counted, eventually
 from wecom_logging import ConfigurationError, WeComHandler
 from wecom_logging._model.digest import Digest, Identity, Report
 from wecom_logging._rendering import Rendered, Style
 from wecom_logging._senders.protocol import Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import StoreError
 from wecom_logging._worker.attachment import FILES, INTERVAL, file_name
 from wecom_logging._worker.attachment import wanted as file_wanted
-from wecom_logging._worker.cooldowns import Cooldowns, CooldownSet
+from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.mentions import A_DAY, GOING_ON, Mentions
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -70,13 +69,13 @@ def clock() -> Clock:
 
 
 class Processes:
-    """Several that share a store; each asks with cooldowns of its own."""
+    """Several that share a store; each delivery asks for itself."""
 
     def __init__(self, clock: Clock) -> None:
         self.store = MemoryStore(clock=clock)
 
-    def cooldowns(self) -> CooldownSet:
-        return CooldownSet(Cooldowns("shop"), self.store)
+    def cooldowns(self) -> Cooldowns:
+        return Cooldowns(self.store, "shop")
 
 
 @pytest.fixture
@@ -135,21 +134,6 @@ def test_a_message_that_did_not_go_out_leaves_its_turn(processes: Processes) -> 
     assert not has_file(processes, "a")
     cooldowns.leave()
     assert has_file(processes, "a")
-
-
-def test_while_the_store_is_away_a_process_keeps_its_own_marks(clock: Clock) -> None:
-    class Away:
-        def token(self, *args: object, **options: object) -> Any:
-            raise StoreError("away")
-
-        put_token = miss_token = token
-
-    cooldowns, away = Cooldowns("shop", clock), Away()
-    assert cooldowns.take(away, "call")  # type: ignore[arg-type]
-    cooldowns.keep(away, "call", 600)  # type: ignore[arg-type]
-    assert not cooldowns.take(away, "call")  # type: ignore[arg-type]
-    clock.now += 600
-    assert cooldowns.take(away, "call")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +250,7 @@ def test_an_overview_that_leaves_kinds_out_is_followed_by_its_file(
     log = logger_to(sim, handlers, kind)
     many_kinds(log)
     assert handlers[0].flush()
+    eventually(lambda: len(sim.messages) == 2)
     message, file = sim.messages
     assert "whole report in the file below" in message.content
     assert counted([message]) == 90
@@ -302,6 +287,7 @@ def test_own_frames_that_did_not_fit_are_in_the_file(
     except KeyError:
         log.exception("failed")
     assert handlers[0].flush()
+    eventually(lambda: len(sim.messages) == 2)
     _, file = sim.messages
     assert file.file is not None
     assert b"deep_b" in file.file.data
@@ -327,7 +313,9 @@ def test_a_file_that_cannot_be_uploaded_takes_nothing_with_it(
     assert handlers[0].flush()
     assert [message.msgtype for message in sim.messages] == ["markdown"]
     assert handlers[0].stats().reported == 90
-    assert "the file with the whole report could not be sent" in capsys.readouterr().err
+    said = "the file with the whole report could not be sent"
+    eventually(lambda: said in capsys.readouterr().err)
+    assert len(sim.calls("webhook/upload_media")) == 1, "it would be refused again"
 
 
 def test_no_file_from_the_second_half_of_the_budget(
@@ -348,6 +336,7 @@ def test_markdown_is_followed_by_a_short_text_that_calls(
     assert handlers[0].flush()
     log.critical("the shop is closed")
     assert handlers[0].flush()
+    eventually(lambda: len(sim.messages) == 3)
     _, alert, call = sim.messages
     assert alert.mentions == ()
     assert call.msgtype == "text"
@@ -356,15 +345,13 @@ def test_markdown_is_followed_by_a_short_text_that_calls(
     assert counted([call]) == 0
 
 
-def test_a_call_that_found_no_slot_is_made_up_for(
-    sim: Simulator, handlers: list[WeComHandler]
-) -> None:
-    log = logger_to(sim, handlers, mention="@all", rate_limit=((2, 60),))
+def test_a_call_waits_for_a_slot(sim: Simulator, handlers: list[WeComHandler]) -> None:
+    """Of the first half of the budget, which the message has used up."""
+    log = logger_to(sim, handlers, mention="@all", rate_limit=((2, 1),))
     log.critical("the shop is closed")
     assert handlers[0].flush()
     assert [message.msgtype for message in sim.messages] == ["markdown"]
-    store = handlers[0]._components.open_store()
-    assert Cooldowns(f"{handlers[0]._components.sender.destination} shop ").take(store, "call")
+    eventually(lambda: [message.msgtype for message in sim.messages] == ["markdown", "text"])
 
 
 def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) -> None:
@@ -376,11 +363,15 @@ def test_a_text_calls_by_itself(sim: Simulator, handlers: list[WeComHandler]) ->
 
 
 def test_processes_of_a_host_call_once_in_ten_minutes(sim: Simulator, run_program: Any) -> None:
-    for trouble in ("shop is closed", "warehouse burns"):
+    for trouble, requests in (("shop is closed", 2), ("warehouse burns", 1)):
         run_program(
             f"""
             logging.config.dictConfig(LOGGING)
+            sender = logging.getLogger().handlers[0]._components.sender
+            sent, send = [], sender.send
+            sender.send = lambda message: sent.append(message) or send(message)
             log.critical({trouble!r})
+            while len(sent) < {requests}: time.sleep(0.01)
             """,
             sim,
             mention="@all",
@@ -401,6 +392,10 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
                 raise kind(f"{i:b}b of {i:x}x")
             except Exception:
                 log.exception("trouble")
+        sender = logging.getLogger().handlers[0]._components.sender
+        sent, send = [], sender.send
+        sender.send = lambda message: sent.append(message) or send(message)
+        while len(sent) < 3: time.sleep(0.01)
         logging.getLogger().handlers[0].flush()
         print(sorted(set(sys.modules) - before))
         """,

@@ -13,8 +13,7 @@ from wecom_logging._model.text import neutralise, strip_hidden, without_links
 
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
-    from wecom_logging._senders.application import AppSender
-    from wecom_logging._senders.robot import WebhookSender
+    from wecom_logging._senders.protocol import Receipt
 
 MARKERS = {"info": "🔵", "warning": "🔶", "error": "🔴", "critical": "🔴"}
 
@@ -50,14 +49,15 @@ def run(args: argparse.Namespace) -> int:
     file = _file(args.file) if args.file else None
     if text is None and file is None:
         raise CommandError("nothing to send: give TEXT, - for stdin, or --file")
+    receipts = []
     if text is not None:
         lines = [_headline(args.level, options(environ).host)] if args.level else []
         lines.append(text if args.markdown else inert(text))
         send = destination.markdown if args.markdown else destination.text
-        send("\n".join(lines))
+        receipts.append(send("\n".join(lines)))
     if file is not None:
-        destination.file(*file)
-    _name_those_missed(destination)
+        receipts.append(destination.file(*file))
+    _name_those_missed(receipts)
     return 0
 
 
@@ -95,8 +95,7 @@ def _headline(level: str, host: str) -> str:
     return f"{MARKERS[level]} {level.upper()} · {neutralise(host)}"
 
 
-def _name_those_missed(destination: AppSender | WebhookSender) -> None:
-    partial = getattr(destination, "partial", {})
-    for field, names in partial.items():
+def _name_those_missed(receipts: list[Receipt]) -> None:
+    for field, names in receipts[-1].missed.items():
         missed = ", ".join(sorted(names))
         print(f"wecom-logging: not delivered to {missed} ({field})", file=sys.stderr)

@@ -5,8 +5,8 @@ Pure functions over the slots that have been taken, with the time passed in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal
 
 #: Who asks. "message" is any due message; "critical" a message with a new CRITICAL;
 #: "flush" has somebody waiting for it (`flush()` or exit); "extra" is a file or a mention.
@@ -19,53 +19,48 @@ Purpose = Literal["message", "critical", "flush", "extra"]
 RateLimit = tuple[tuple[int, float], ...]
 DEFAULT_RATE_LIMIT: RateLimit = ((18, 60.0), (900, 3600.0))
 
-
-class Slot(NamedTuple):
-    """One attempt. It comes back a window after its *answer*: WeCom counts a request at
-    some moment between the two, and nobody can say at which."""
-
-    taken: float
-    answered: float | None = None
+#: When the n-th latest slot was answered, or has to be; None if there are not so many.
+Nth = Callable[[int], "float | None"]
 
 
-def free_at(slots: Sequence[Slot], limit: RateLimit, now: float, purpose: Purpose) -> float:
+def free_at(nth: Nth, last_taken: float, limit: RateLimit, now: float, purpose: Purpose) -> float:
     """When `purpose` may take a slot: `now` or later.
+
+    A slot comes back a window after its *answer*: WeCom counts a request at some moment
+    between the two, and nobody can say at which.
 
     The first half of a window is spent as the schedule wants. After that messages keep
     `window / half` seconds apart, so that somebody who brings worse news never waits
     longer than that; the last slot is kept for a CRITICAL, a flush or the exit.
     """
-    return max((_free_in(slots, attempts, window, now, purpose) for attempts, window in limit))
-
-
-def _free_in(
-    slots: Sequence[Slot], attempts: int, window: float, now: float, purpose: Purpose
-) -> float:
-    returns = sorted(r for s in slots if (r := _returns(s, window, now)) > now)
-    half = max(1, attempts // 2)
-    allowed = {
-        "extra": half,
-        "message": max(1, attempts - 1),
-        "critical": attempts,
-        "flush": attempts,
-    }[purpose]
-    at = _when_fewer_than(allowed, returns, now)
-    if len(returns) >= half and purpose != "flush":
-        spaced = max(s.taken for s in slots) + window / half
-        at = max(at, min(spaced, _when_fewer_than(half, returns, now)))
+    at = now
+    for attempts, window in limit:
+        half = _half(attempts)
+        at = max(at, _fewer_than(_allowed(attempts, purpose), nth, window))
+        halfway = _fewer_than(half, nth, window)
+        if halfway > now and purpose != "flush":
+            at = max(at, min(last_taken + window / half, halfway))
     return at
 
 
-def _returns(slot: Slot, window: float, now: float) -> float:
-    return (now if slot.answered is None else slot.answered) + window
+def ranks(limit: RateLimit, purpose: Purpose) -> set[int]:
+    """Which slots, counted from the latest one, `free_at` asks for."""
+    return {n for attempts, _ in limit for n in (_half(attempts), _allowed(attempts, purpose))}
 
 
-def _when_fewer_than(n: int, returns: Sequence[float], now: float) -> float:
-    """When fewer than `n` slots are out; `returns` are sorted times in the future."""
-    return returns[len(returns) - n] if len(returns) >= n else now
+def _half(attempts: int) -> int:
+    """How many of a window's attempts are spent as the schedule wants."""
+    return max(1, attempts // 2)
 
 
-def expired(slot: Slot, limit: RateLimit, now: float) -> bool:
-    """Whether a slot has come back in every window and can be forgotten."""
-    longest = max(window for _, window in limit)
-    return slot.answered is not None and slot.answered + longest <= now
+def _allowed(attempts: int, purpose: Purpose) -> int:
+    """How many may be out at once."""
+    if purpose == "extra":
+        return _half(attempts)
+    return max(1, attempts - 1) if purpose == "message" else attempts
+
+
+def _fewer_than(n: int, nth: Nth, window: float) -> float:
+    """When fewer than `n` slots are out."""
+    answered = nth(n)
+    return float("-inf") if answered is None else answered + window

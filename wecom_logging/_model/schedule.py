@@ -132,9 +132,12 @@ def over_at(track: Track) -> float:
     return max(track.last_seen + track.quiet_after, told_at + track.pause)
 
 
-def arrive(track: Track, count: int, pending: int, now: float, wait: float) -> None:
-    """`count` errors come to a group that has `pending` already."""
-    if is_over(track, pending, now):
+def arrive(
+    track: Track, count: int, pending: int, now: float, wait: float, *, left: int = 0
+) -> None:
+    """`count` errors come to a group that has `pending` already, `left` of which are from
+    processes that have ended and delay nothing."""
+    if is_over(track, pending - left, now):
         track.earlier, track.last_before = track.earlier + track.total, track.last_seen
         track.since, track.total, track.told = now, 0, 0
         track.again, track.over_told, track.loud = True, False, False
@@ -205,7 +208,9 @@ def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     if track.step < 0 or now >= before + track.pause:
         # Told in company of other news it keeps its place: a storm that is told four times
         # in its first minute, because of others, would be silent for an hour then.
-        track.step = min(track.step + 1, len(policy.repeat_intervals) - 1)
+        track.step += 1
+    # Another process may have more of them.
+    track.step = min(track.step, len(policy.repeat_intervals) - 1)
     track.told_at, track.told_count, track.told_span = now, count, max(0.0, now - before)
     track.told += 1
     track.pause = policy.repeat_intervals[track.step]

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.native import monotonic
 from wecom_logging.errors import TransportError
 
 #: Seconds that a token lives if the answer does not say (WeCom API document 91039 names
@@ -25,18 +26,8 @@ SPACING = 10.0
 #: Seconds to wait for a thread that is fetching: longer than any fetch should take.
 PATIENCE = 60.0
 
-#: Asks WeCom: returns a token and the seconds it lives.
-Fetch = Callable[[], "tuple[str, object]"]
-
-
-class TokenSource(Protocol):
-    """Where a sender gets its access token: this process, or a store that many share."""
-
-    def get(self, key: str, fetch: Fetch) -> str:
-        """The current token of `key`; calls `fetch`, once for all who wait, if there is none."""
-
-    def invalidate(self, key: str, token: str) -> None:
-        """WeCom has refused this token: never hand it out again. Others stay."""
+#: Asks WeCom: returns a token and the seconds that it lives.
+Fetch = Callable[[], "tuple[str, float]"]
 
 
 class _Grant(NamedTuple):
@@ -69,7 +60,7 @@ class TokenCache:
 
     def __init__(
         self,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._clock = clock
@@ -102,12 +93,11 @@ class TokenCache:
         self._space_out(slot.asked_at + SPACING - self._clock())
         before, slot.asked_at = slot.asked_at, self._clock()
         try:
-            token, expires_in = fetch()
+            token, lifetime = fetch()
         except TransportError as error:
-            if not error.unclear:
+            if not error.written:
                 slot.asked_at = before  # it never reached WeCom, so it does not count
             raise
-        lifetime = lifetime_of(expires_in)
         # Counted from before the question: the answer may have been on its way for long.
         slot.grant = _Grant(token, slot.asked_at + lifetime - margin_of(lifetime))
         return slot.grant
@@ -130,9 +120,14 @@ class TokenCache:
         return self._slots.setdefault(key, _Slot())
 
     def after_fork(self) -> None:
-        """In a forked child: replace the locks, which a thread of the parent may hold."""
+        """In a forked child: replace the locks, which a thread of the parent may hold.
+
+        Who holds one is fetching, and its answer never comes to the child, which therefore
+        does not wait for it either.
+        """
         for slot in self._slots.values():
-            slot.lock = threading.Lock()
+            if slot.lock.locked():
+                slot.lock, slot.asked_at = threading.Lock(), -math.inf
         self._pid = os.getpid()
 
 
@@ -151,7 +146,7 @@ def _held(lock: threading.Lock) -> Iterator[None]:
         lock.release()
 
 
-#: The tokens of this process, used by every `AppSender` that is not given another source.
+#: The tokens of this process: of every `AppSender` that is not given one.
 TOKENS = TokenCache()
 
 fork.in_child(TOKENS.after_fork)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -12,21 +12,24 @@ from wecom_logging._config.destination import APPLICATION, arguments, made
 from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.echo_guard import delivering
-from wecom_logging._senders.access_token import TOKENS, TokenSource
-from wecom_logging._senders.base import WeComSender, json_bytes
+from wecom_logging._senders.access_token import TOKENS, lifetime_of
+from wecom_logging._senders.base import WeComSender, json_bytes, media, media_id
 from wecom_logging._senders.errcodes import BAD_SECRET, Call
 from wecom_logging._senders.http import Files, Params
-from wecom_logging._senders.protocol import Limits, Message
-from wecom_logging.errors import ConfigurationError, SetupError, TokenError, TransportError
+from wecom_logging._senders.protocol import Limits, Message, Receipt
+from wecom_logging.errors import (
+    ConfigurationError,
+    DeliveryError,
+    SetupError,
+    TokenError,
+    TransportError,
+)
 
 #: Seconds over which WeCom recognises a repetition, its longest (WeCom API document 90236).
 DUPLICATE_CHECK_INTERVAL = 4 * 3600
 
-#: For each of `invaliduser`, `invalidparty`, `invalidtag` and `unlicenseduser` that an
-#: answer lists: who did not get the message. WeCom writes user ids in lower case there.
-Partial = Mapping[str, frozenset[str]]
-
-_PARTIAL = ("invaliduser", "invalidparty", "invalidtag", "unlicenseduser")
+#: Where an answer lists who did not get the message.
+_MISSED = ("invaliduser", "invalidparty", "invalidtag", "unlicenseduser")
 
 
 class AppSender(WeComSender):
@@ -59,11 +62,13 @@ class AppSender(WeComSender):
         ConfigurationError: An argument has a value that cannot work.
     """
 
-    limits = Limits(max_bytes={"markdown": 2048, "text": 2048}, duplicate_check=True, files=True)
-
-    #: Called with who did not get a message that was otherwise delivered, after each such
-    #: message. What it raises is dropped: the message *is* delivered.
-    on_partial: Callable[[Partial], None] | None = None
+    limits = Limits(
+        max_bytes={"markdown": 2048, "text": 2048},
+        duplicate_check=True,
+        files=True,
+        token=True,
+        route=True,
+    )
 
     def __init__(
         self,
@@ -88,10 +93,7 @@ class AppSender(WeComSender):
             raise ConfigurationError("touser", "name a recipient: touser, toparty or totag")
         if self._to.get("touser") == "@all" and len(self._to) > 1:
             raise ConfigurationError("touser", "'@all' stands alone: leave out toparty and totag")
-        self._tokens: TokenSource = TOKENS
         self._known_tokens: tuple[str, ...] = ()
-        #: Who did not get the last message, {} if everybody did.
-        self.partial: Partial = {}
         super().__init__(api_base, timeout, proxies)
 
     @classmethod
@@ -124,18 +126,29 @@ class AppSender(WeComSender):
 
         Changes with the secret, so that a wrong one never lives on another's token.
         """
-        return f"{self._base} {self._corpid} {self._corpsecret.digest}"
+        return f"{self._base} {self._credentials}"
 
-    def use_tokens(self, source: TokenSource) -> TokenSource:
-        """Take access tokens from `source` from now on, not from this process's own cache.
-
-        Returns where they came from before.
-        """
-        before, self._tokens = self._tokens, source
-        return before
+    @property
+    def _credentials(self) -> str:
+        return f"{self._corpid} {self._corpsecret.digest}"
 
     def secrets(self) -> tuple[str, ...]:
         return (*self._corpsecret.known, *self._known_tokens, *self._proxy_passwords)
+
+    def send(self, message: Message, token: str | None = None) -> Receipt:
+        # Wrapped, here and below, so that no frame of a traceback shows it.
+        brought, token = _wrapped(token), None
+        self._check(message)
+        answer = self._authorised("message/send", brought, body=self._body(message))
+        return Receipt(_missed(answer))
+
+    def upload(self, name: str, data: bytes, token: str | None = None) -> str:
+        brought, token = _wrapped(token), None
+        files, params = media(name, data), {"type": "file"}
+        answer = self._authorised(
+            "media/upload", brought, params=params, files=files, call="upload"
+        )
+        return media_id(answer)
 
     def agent(self) -> dict[str, Any]:
         """What WeCom says about the application, without sending anything.
@@ -144,25 +157,43 @@ class AppSender(WeComSender):
         enough to check credentials, trusted address and visible range (document 90227).
         """
         params = {"agentid": str(self._agentid)}
-        with delivering():
-            return self._with_token("agent/get", params=params, call="query")
+        return self._authorised("agent/get", None, params=params, call="query")
+
+    def token(self) -> str:
+        """This process's own access token, fetched if need be: for who brings none."""
+        key = self.token_key
+        try:
+            return TOKENS.get(key, self.fetch_token)
+        except SetupError:
+            if self.token_key == key:
+                raise
+        return TOKENS.get(self.token_key, self.fetch_token)  # by another secret
+
+    def fetch_token(self) -> tuple[str, float]:
+        """Ask for a token (WeCom API document 91039), which is good for so many seconds.
+
+        A secret that came from a file and is refused is read again, for the next time:
+        `token_key` is another one then.
+        """
+        params: Params = {"corpid": self._corpid, "corpsecret": self._corpsecret}
+        try:
+            with delivering():
+                answer = self._call("gettoken", params, call="gettoken")
+            token = answer.get("access_token")
+            if not isinstance(token, str) or not token:
+                raise TransportError("the answer to gettoken has no access_token")
+        except DeliveryError as error:
+            # Nothing was sent to a person; and others have other credentials, or a token.
+            error.unclear, error.way = False, True
+            if isinstance(error, SetupError) and error.errcode in BAD_SECRET:
+                self._corpsecret.reload()
+            raise
+        return token, lifetime_of(answer.get("expires_in"))
 
     def __repr__(self) -> str:
         to = ", ".join(f"{name}={names!r}" for name, names in self._to.items())
         base = "" if self._base == validators.API_BASE else f", api_base={self._base!r}"
         return f"AppSender({self._corpid!r}, '***', {self._agentid}, {to}{base})"
-
-    def _send(self, message: Message) -> None:
-        answer = self._with_token("message/send", body=self._body(message), again=self._announce)
-        self.partial = _partial(answer)
-        if self.partial and self.on_partial:
-            try:
-                self.on_partial(self.partial)
-            except Exception:
-                pass  # the message is delivered, whatever the hook makes of it
-
-    def _upload(self, files: Files) -> dict[str, Any]:
-        return self._with_token("media/upload", params={"type": "file"}, files=files, call="upload")
 
     def _body(self, message: Message) -> bytes:
         field = "media_id" if message.msgtype == "file" else "content"
@@ -177,68 +208,43 @@ class AppSender(WeComSender):
             }
         )
 
-    def _with_token(
+    def _authorised(
         self,
         path: str,
+        token: Secret | None,
         *,
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         files: Files | None = None,
         call: Call = "send",
-        again: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
-        """One request that needs a token, and one more if the token turns out to be stale."""
+        """One request with a token; one more if it is our own and turns out to be stale."""
 
         def attempt(token: Secret) -> dict[str, Any]:
+            if token.value not in self._known_tokens:
+                self._known_tokens = (*self._known_tokens[-1:], token.value)
             query: Params = {"access_token": token, **(params or {})}
-            return self._call(path, query, call=call, body=body, files=files)
+            with delivering():
+                return self._call(path, query, call=call, body=body, files=files)
 
-        token = self._token()
-        try:
+        if token is not None:
             return attempt(token)
+        own = Secret(self.token())
+        try:
+            return attempt(own)
         except TokenError:
             pass  # and not below, so that what comes then has no context
-        self._tokens.invalidate(self.token_key, token.value)
-        token = self._token()
-        again()
-        return attempt(token)
-
-    def _announce(self) -> None:
-        if self.before_resend:
-            self.before_resend()
-
-    def _token(self) -> Secret:
-        """The access token; with another secret if the file holds one and this is refused."""
-        try:
-            return self._current_token()
-        except SetupError as refused:
-            if refused.errcode not in BAD_SECRET or not self._corpsecret.reload():
-                raise
-        return self._current_token()
-
-    def _current_token(self) -> Secret:
-        try:
-            token = self._tokens.get(self.token_key, self._fetch)
-        except TransportError as error:
-            error.unclear = False  # nothing was sent to a person
-            raise
-        if token not in self._known_tokens:
-            self._known_tokens = (*self._known_tokens[-1:], token)
-        return Secret(token)
-
-    def _fetch(self) -> tuple[str, object]:
-        """Ask for a token (WeCom API document 91039)."""
-        params: Params = {"corpid": self._corpid, "corpsecret": self._corpsecret}
-        answer = self._call("gettoken", params, call="gettoken")
-        token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
-            raise TransportError("the answer to gettoken has no access_token", unclear=True)
-        return token, answer.get("expires_in")
+        TOKENS.invalidate(self.token_key, own.value)
+        return attempt(Secret(self.token()))
 
 
-def _partial(answer: Mapping[str, object]) -> Partial:
+def _wrapped(token: str | None) -> Secret | None:
+    return None if token is None else Secret(token)
+
+
+def _missed(answer: Mapping[str, object]) -> Mapping[str, frozenset[str]]:
     found = {}
-    for field in _PARTIAL:
+    for field in _MISSED:
         value = answer.get(field)
         names = value.split("|") if isinstance(value, str) else value
         if isinstance(names, list):

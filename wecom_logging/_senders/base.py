@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
+from weakref import WeakSet
 
 from wecom_logging._config import validators
 from wecom_logging._model.secret import scrub
-from wecom_logging._runtime.echo_guard import delivering
+from wecom_logging._runtime import fork
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._senders.errcodes import Call, refusal, unsent
 from wecom_logging._senders.http import Files, Http, Params
-from wecom_logging._senders.protocol import Limits, Message
+from wecom_logging._senders.protocol import Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, TransportError
 
 #: A file holds more than 5 bytes and 20 MB at most (WeCom API documents 90253, 91770).
@@ -30,28 +33,26 @@ class WeComSender(ABC):
     #: What a message to this kind of destination can carry.
     limits: Limits
 
-    #: Called before a message is written a second time within one `send`, because the
-    #: first attempt showed that the token or key had to be renewed. Each attempt counts
-    #: against the rate limit; what the hook raises, `send` raises instead of it.
-    before_resend: Callable[[], None] | None = None
-
     def __init__(self, api_base: object, timeout: object, proxies: object) -> None:
         self._base = validators.api_base(api_base)
         checked = validators.proxies(proxies)
-        self._proxy_passwords = _passwords((checked or getproxies()).values())
+        self._proxies = dict(checked or getproxies())
+        self._proxy_passwords = _passwords(self._proxies.values())
         self._http = Http(validators.timeout(timeout), checked, self._scrub)
+        _connections.add(self._http)
+        _warn_of_plain_http(self._base)
 
     # --- for scripts ----------------------------------------------------------------------
 
-    def markdown(self, text: str) -> None:
+    def markdown(self, text: str) -> Receipt:
         """Send a markdown message. WeChat, as opposed to WeCom, does not show these.
 
-        Returns when WeCom has accepted it, raises a `DeliveryError` otherwise; its
-        `unclear` says whether the message may have arrived all the same.
+        Returns when WeCom has accepted it, with who did not get it all the same; raises a
+        `DeliveryError` otherwise, whose `unclear` says whether it may have arrived.
         """
-        self.send(Message("markdown", text))
+        return self.send(Message("markdown", text))
 
-    def text(self, text: str, mentions: Iterable[str] = ()) -> None:
+    def text(self, text: str, mentions: Iterable[str] = ()) -> Receipt:
         """Send a plain text message, see `markdown`.
 
         Args:
@@ -59,11 +60,11 @@ class WeComSender(ABC):
             mentions: Robots only: user ids, mobile numbers or "@all" to call.
         """
         names = mentions if isinstance(mentions, str) else list(mentions)
-        self.send(Message("text", text, validators.people(names)))
+        return self.send(Message("text", text, validators.people(names)))
 
-    def file(self, name: str, data: bytes) -> None:
+    def file(self, name: str, data: bytes) -> Receipt:
         """Upload a file and send it, see `markdown`."""
-        self.send(Message("file", self.upload(name, data)))
+        return self.send(Message("file", self.upload(name, data)))
 
     # --- the Sender protocol ----------------------------------------------------------------
 
@@ -73,17 +74,22 @@ class WeComSender(ABC):
         """A stable name of where messages go, without a secret in it."""
 
     @property
-    def exposed_to(self) -> str:
-        """The host that the secret goes to without encryption, "" if there is none."""
-        parts = urlsplit(self._base)
-        host = parts.hostname or ""
-        return host if parts.scheme == "http" and not _is_loopback(host) else ""
+    def route(self) -> str:
+        """Names how this process gets there: host, credentials and proxies, hashed."""
+        way = (self._base, self._credentials, sorted(self._proxies.items()))
+        return sha256(encoded(repr(way))).hexdigest()[:16]
+
+    @property
+    @abstractmethod
+    def _credentials(self) -> str:
+        """A digest of what WeCom knows us by."""
 
     @abstractmethod
     def secrets(self) -> tuple[str, ...]:
         """Strings that must never be shown. Ask again later: a token changes."""
 
-    def send(self, message: Message) -> None:
+    @abstractmethod
+    def send(self, message: Message) -> Receipt:
         """Send one message; return when WeCom has answered `errcode` 0.
 
         Raises:
@@ -91,41 +97,16 @@ class WeComSender(ABC):
             ContentError: WeCom would refuse, or has refused, what it says: too long, empty.
             DeliveryError: See the tree in `wecom_logging.errors`.
         """
-        self._check(message)
-        with delivering():
-            self._send(message)
 
+    @abstractmethod
     def upload(self, name: str, data: bytes) -> str:
         """Upload a file; returns the media id for `Message("file", ...)`, good for 3 days."""
-        if not MIN_FILE <= len(data) <= MAX_FILE:
-            rule = f"WeCom takes files of {MIN_FILE} bytes to {MAX_FILE // 1024**2} MB"
-            raise unsent(40006, f"{len(data)} bytes: {rule}")
-        with delivering():
-            answer = self._upload({"media": (_file_name(name), bytes(data), _OCTETS)})
-        media_id = answer.get("media_id")
-        if not isinstance(media_id, str) or not media_id:
-            raise TransportError("the answer to the upload has no media_id", unclear=True)
-        return media_id
 
     def close(self) -> None:
         """Close the connection. The sender stays usable and opens another when needed."""
         self._http.close()
 
-    def after_fork(self) -> None:
-        """In a forked child: leave the parent's connection alone.
-
-        Each call looks whether the process is still the same one; this is for those who
-        know that it is not.
-        """
-        self._http.after_fork()
-
     # --- for the two of them ------------------------------------------------------------------
-
-    @abstractmethod
-    def _send(self, message: Message) -> None: ...
-
-    @abstractmethod
-    def _upload(self, files: Files) -> dict[str, Any]: ...
 
     def _call(
         self,
@@ -167,6 +148,33 @@ class WeComSender(ABC):
 
 _OCTETS = "application/octet-stream"
 
+#: Whatever has a connection that a forked child has to leave to its parent.
+_connections: WeakSet[Http] = WeakSet()
+
+
+def _leave_connections() -> None:
+    for http in list(_connections):
+        http.after_fork()
+
+
+fork.in_child(_leave_connections)
+
+
+def media(name: str, data: bytes) -> Files:
+    """A file as WeCom wants it."""
+    if not MIN_FILE <= len(data) <= MAX_FILE:
+        rule = f"WeCom takes files of {MIN_FILE} bytes to {MAX_FILE // 1024**2} MB"
+        raise unsent(40006, f"{len(data)} bytes: {rule}")
+    return {"media": (_file_name(name), bytes(data), _OCTETS)}
+
+
+def media_id(answer: Mapping[str, object]) -> str:
+    """What an answer to an upload calls the file."""
+    found = answer.get("media_id")
+    if not isinstance(found, str) or not found:
+        raise TransportError("the answer to the upload has no media_id", unclear=True)
+    return found
+
 
 def encoded(text: str) -> bytes:
     """UTF-8, whatever the text holds: a lone surrogate becomes a question mark."""
@@ -183,14 +191,12 @@ def json_bytes(value: Mapping[str, object]) -> bytes:
 
 
 def _errcode(answer: Mapping[str, object]) -> int:
+    """The number that decides. An answer without one, or with one that WeCom cannot have
+    meant, is somebody else's: a gateway's that swallows what it should pass on."""
     errcode = answer.get("errcode")
-    if errcode is None:
-        return 0  # left out on success (document 90313)
-    if isinstance(errcode, int):
+    if isinstance(errcode, int) and not isinstance(errcode, bool) and abs(errcode) < 10**9:
         return errcode
-    if isinstance(errcode, str) and errcode.removeprefix("-").isdecimal():
-        return int(errcode)
-    raise TransportError("the answer's errcode is not a number", unclear=True)
+    raise TransportError("the answer has no errcode that is a number", unclear=True)
 
 
 def _file_name(name: str) -> str:
@@ -209,6 +215,18 @@ def _passwords(addresses: Iterable[str]) -> tuple[str, ...]:
         if password:
             found += (password, unquote(password))
     return tuple(dict.fromkeys(found))
+
+
+def _warn_of_plain_http(base: str) -> None:
+    parts = urlsplit(base)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not _is_loopback(host):
+        warn_rarely(
+            f"plain http {host}",
+            f"api_base is plain http: whoever sits between here and {host} can read the secret"
+            " and every alert",
+            once=True,
+        )
 
 
 def _is_loopback(host: str) -> bool:

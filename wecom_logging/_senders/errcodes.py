@@ -170,6 +170,9 @@ TABLE: dict[int, Meaning] = {
     for code in codes
 }
 
+#: Of a robot and its group.
+_ROBOT = range(93000, 93020)
+
 _GETTOKEN: dict[int, Meaning] = {
     40001: Meaning(
         SetupError,
@@ -206,6 +209,8 @@ def refusal(errcode: int, errmsg: str, call: Call = "send") -> ApiError:
     )
     if isinstance(error, RateLimitedError) and call == "gettoken":
         error.retry_after = 300.0
+    if errcode in _ROBOT:
+        error.way = False  # for whoever has this robot, and there is no other way to it
     return error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 MsgType = Literal["markdown", "text", "markdown_v2", "file"]
 
@@ -21,6 +21,12 @@ class Limits:
     files: bool = False
     #: Whether people can be called by name (`Message.mentions`).
     mentions: bool = False
+    #: Whether each call needs an access token: the sender is a `TokenSender`.
+    token: bool = False
+    #: Whether it says by which route it gets there: the sender is a `RoutedSender`.
+    route: bool = False
+    #: Whether no other process knows the destination, so that there is nothing to share.
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,20 @@ class Message:
     mentions: tuple[str, ...] = field(default=())
 
 
+class Receipt(NamedTuple):
+    """What a destination has said when it accepted a message."""
+
+    #: Who did not get it all the same: names for each field of the answer that lists some,
+    #: {} if everybody did. WeCom writes user ids in lower case there.
+    missed: Mapping[str, frozenset[str]]
+
+
 @runtime_checkable
 class Sender(Protocol):
     """Delivers messages to one destination.
+
+    A sender does what it is asked to, once, and knows nothing of stores, budgets or retries:
+    those are the worker's. What it is able to beyond this protocol, its `limits` declare.
 
     `send` and `upload` are called from one thread at a time. They return when the
     destination has accepted, and raise a `DeliveryError` if it has not; its `unclear`
@@ -57,7 +74,37 @@ class Sender(Protocol):
     def secrets(self) -> Iterable[str]:
         """Strings that must never be shown: in no alert, log line or file."""
 
-    def send(self, message: Message) -> None: ...
+    def send(self, message: Message) -> Receipt | None:
+        """Send a message; None says no more than that it was accepted."""
 
     def upload(self, name: str, data: bytes) -> str:
         """Upload a file; returns the media id for a message of type "file"."""
+
+
+class RoutedSender(Sender, Protocol):
+    """A sender whose `limits.route` is true."""
+
+    @property
+    def route(self) -> str:
+        """Names host, credentials and proxy, hashed: what fails on the way to a destination
+        is nothing to processes that get there by another route."""
+
+
+class TokenSender(Sender, Protocol):
+    """A sender whose `limits.token` is true: each call needs an access token.
+
+    The worker brings it, because one is enough for all processes that share a store. A
+    token that is refused is a `TokenError`. Without one, as in a script, the sender takes
+    that of its process.
+    """
+
+    @property
+    def token_key(self) -> str:
+        """Names host and credentials, hashed: senders with the same key share a token."""
+
+    def fetch_token(self) -> tuple[str, float]:
+        """Ask for a token; returns it and the seconds that it lives."""
+
+    def send(self, message: Message, token: str | None = None) -> Receipt | None: ...
+
+    def upload(self, name: str, data: bytes, token: str | None = None) -> str: ...

@@ -11,10 +11,11 @@ from wecom_logging._config import validators
 from wecom_logging._config.destination import ROBOT, arguments, made
 from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
-from wecom_logging._senders.base import WeComSender, json_bytes
+from wecom_logging._runtime.echo_guard import delivering
+from wecom_logging._senders.base import WeComSender, json_bytes, media, media_id
 from wecom_logging._senders.errcodes import Call
-from wecom_logging._senders.http import Files
-from wecom_logging._senders.protocol import Limits, Message
+from wecom_logging._senders.http import Files, Params
+from wecom_logging._senders.protocol import Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, SetupError
 
 #: "invalid webhook url": the one code that another key may cure.
@@ -50,6 +51,7 @@ class WebhookSender(WeComSender):
         max_bytes={"markdown": 4096, "text": 2048, "markdown_v2": 4096},
         files=True,
         mentions=True,
+        route=True,
     )
 
     def __init__(
@@ -90,6 +92,10 @@ class WebhookSender(WeComSender):
     def destination(self) -> str:
         return self._destination
 
+    @property
+    def _credentials(self) -> str:
+        return self._key.digest
+
     def secrets(self) -> tuple[str, ...]:
         keys = (validators.webhook(value)[0] for value in self._given.known)
         return (*keys, *self._given.known, *self._proxy_passwords)
@@ -98,23 +104,24 @@ class WebhookSender(WeComSender):
         base = "" if self._base == validators.API_BASE else f", api_base={self._base!r}"
         return f"WebhookSender('***'{base})"
 
-    def _send(self, message: Message) -> None:
-        body = _body(message)
+    def send(self, message: Message) -> Receipt:
+        self._check(message)
         try:
-            self._with_key("webhook/send", body=body)
-            return
+            self._with_key("webhook/send", body=_body(message))
         except SetupError as refused:
-            if refused.errcode != _BAD_KEY or not self._given.reload():
-                raise
-        self._read_key()
-        if self.before_resend:
-            self.before_resend()
-        self._with_key("webhook/send", body=body)
+            if refused.errcode == _BAD_KEY and self._given.reload():
+                self._read_key()  # for the next attempt
+            raise
+        return Receipt({})
 
-    def _upload(self, files: Files) -> dict[str, Any]:
-        return self._with_key(
-            "webhook/upload_media", params={"type": "file"}, files=files, call="upload"
+    def upload(self, name: str, data: bytes) -> str:
+        answer = self._with_key(
+            "webhook/upload_media",
+            params={"type": "file"},
+            files=media(name, data),
+            call="upload",
         )
+        return media_id(answer)
 
     def _with_key(
         self,
@@ -125,9 +132,9 @@ class WebhookSender(WeComSender):
         files: Files | None = None,
         call: Call = "send",
     ) -> dict[str, Any]:
-        return self._call(
-            path, {"key": self._key, **(params or {})}, call=call, body=body, files=files
-        )
+        query: Params = {"key": self._key, **(params or {})}
+        with delivering():
+            return self._call(path, query, call=call, body=body, files=files)
 
     def _read_key(self) -> None:
         key, base = validators.webhook(self._given.value)

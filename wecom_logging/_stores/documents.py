@@ -1,140 +1,292 @@
-"""The rows of a database as mappings that read on demand and write what has changed."""
+"""The rows of a database as mappings that read on demand and write what was assigned."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from wecom_logging._model.digest import Event
+from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.due_index import Agenda
-from wecom_logging._stores.records import Desk, Destination, Group, Source, Token
+from wecom_logging._stores.records import (
+    App,
+    Desk,
+    Destination,
+    Following,
+    Group,
+    Held,
+    Numbered,
+    Part,
+    Pending,
+    Source,
+    Token,
+    Trouble,
+)
 
 T = TypeVar("T")
 
-#: The number is that of the layout: two versions of this package beside each other on one
-#: file keep to their own tables.
-TABLE = "documents_2"
+#: The number is that of the layout. Tokens and slots stay where every version looks for
+#: them, so that two versions beside each other on one file share them.
+TABLE = "documents_3"
+TOKENS = "documents_2"
+SLOTS = "slots_1"
+_COLUMNS = (
+    "(scope TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,"
+    " written REAL NOT NULL, PRIMARY KEY (scope, kind, id))"
+)
 SCHEMA = (
-    f"CREATE TABLE IF NOT EXISTS {TABLE} (scope TEXT NOT NULL, kind TEXT NOT NULL,"
-    " id TEXT NOT NULL, body TEXT NOT NULL, written REAL NOT NULL,"
-    " PRIMARY KEY (scope, kind, id))"
+    f"CREATE TABLE IF NOT EXISTS {TABLE} {_COLUMNS}",
+    f"CREATE TABLE IF NOT EXISTS {TOKENS} {_COLUMNS}",
+    f"CREATE TABLE IF NOT EXISTS {SLOTS} (scope TEXT NOT NULL, id TEXT NOT NULL,"
+    " at REAL NOT NULL, PRIMARY KEY (scope, id)) WITHOUT ROWID",
+    f"CREATE INDEX IF NOT EXISTS {SLOTS}_at ON {SLOTS} (scope, at)",
 )
-_READ = f"SELECT body FROM {TABLE} WHERE scope=? AND kind=? AND id=?"  # noqa: S608
-_READ_ALL = f"SELECT id, body FROM {TABLE} WHERE scope=? AND kind=? ORDER BY rowid"  # noqa: S608
-_COUNT = f"SELECT count(*) FROM {TABLE} WHERE scope=? AND kind=?"  # noqa: S608
-_WRITE = (
-    f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-    " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written"
-)
-_DELETE = f"DELETE FROM {TABLE} WHERE scope=? AND kind=? AND id=?"  # noqa: S608
-FORGET = f"DELETE FROM {TABLE} WHERE written<?"  # noqa: S608
+#: Removes what nobody has written since.
+FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))  # noqa: S608
+
+#: So many documents are read ahead at once; SQLite has a limit for what one statement takes.
+_AHEAD = 250
 
 
 class Rows(MutableMapping[str, T], Generic[T]):
     """One kind of record in one scope, for the time of a transaction.
 
-    What is handed out may be changed in place: `save` writes whatever is not as it was
-    read. A row that is no such record counts as absent, and is overwritten.
+    What is handed out may be changed in place, and is written once it has been assigned. A
+    row that is no such record counts as absent.
     """
 
-    def __init__(self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any) -> None:
-        self._connection, self._place, self._type = connection, (scope, kind), type_
-        #: Records as they are now, and their texts as they were read (None: no row).
+    def __init__(
+        self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
+    ) -> None:
+        self._connection, self.place, self._type, self._table = (
+            connection,
+            (scope, kind),
+            type_,
+            table,
+        )
+        #: Records as they are now; which of them are known, have a row, are to be written.
         self._records: dict[str, T] = {}
-        self._texts: dict[str, str | None] = {}
+        self._known: set[str] = set()
+        self._stored: set[str] = set()
+        self._changed: set[str] = set()
         self._all = False
 
     def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._texts:
-            row = self._connection.execute(_READ, (*self._place, key)).fetchone()
-            self._take_in(key, None if row is None else row[0])
+        if not self._all and key not in self._known:
+            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)  # noqa: S608
+            found = row.fetchone()
+            self.take_in(key, None if found is None else found[0])
         return self._records[key]
 
     def __setitem__(self, key: str, record: T) -> None:
-        self.get(key)
         self._records[key] = record
+        self._known.add(key)
+        self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
-        self[key]
-        del self._records[key]
+        del self._records[self._checked(key)]
+        self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
-            for key, text in self._connection.execute(_READ_ALL, self._place).fetchall():
-                if key not in self._texts:
-                    self._take_in(key, text)
+            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")  # noqa: S608
+            for key, text in rows.fetchall():
+                if key not in self._known:
+                    self.take_in(key, text)
             self._all = True
         return iter(list(self._records))
 
     def __len__(self) -> int:
-        if self._all:
-            return len(self._records)
-        known = sum(text is not None for text in self._texts.values())
-        (stored,) = self._connection.execute(_COUNT, self._place).fetchone()
-        return int(stored) - known + len(self._records)
+        return sum(1 for _ in self)
 
-    def _take_in(self, key: str, text: str | None) -> None:
-        self._texts[key] = text
-        if text is not None:
-            try:
-                self._records[key] = decode(self._type, text)
-            except (ValueError, TypeError):
-                pass
+    def _checked(self, key: str) -> str:
+        self[key]
+        return key
+
+    def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
+        return self._connection.execute(statement, (*self.place, *more))
+
+    def take_in(self, key: str, text: object) -> None:
+        """Remember what the row of a key says; None: there is none."""
+        self._known.add(key)
+        if text is None:
+            return
+        self._stored.add(key)
+        try:
+            self._records[key] = decode(self._type, text)  # type: ignore[arg-type]
+        except (ValueError, TypeError):
+            kind = self.place[1]
+            warn_rarely(
+                f"unreadable {kind}",
+                f"the store holds a {kind} that cannot be read; it counts as none",
+            )
 
     def save(self, now: float) -> bool:
-        """Write what has changed; returns whether anything has."""
-        changed = False
-        for key, record in self._records.items():
-            text = encode(record)
-            if text != self._texts.get(key):
-                self._connection.execute(_WRITE, (*self._place, key, text, now))
-                changed = True
-        for key, before in self._texts.items():
-            if before is not None and key not in self._records:
-                self._connection.execute(_DELETE, (*self._place, key))
-                changed = True
-        return changed
+        """Write what was assigned; returns whether anything was."""
+        written = [
+            (*self.place, key, encode(self._records[key]), now)
+            for key in self._changed
+            if key in self._records
+        ]
+        gone = [
+            (*self.place, key) for key in self._changed & self._stored if key not in self._records
+        ]
+        if written:
+            self._connection.executemany(
+                f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+                " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
+                written,
+            )
+        if gone:
+            self._connection.executemany(
+                f"DELETE FROM {self._table} WHERE {_HERE} AND id=?",  # noqa: S608
+                gone,
+            )
+        return bool(written or gone)
+
+
+_HERE = "scope=? AND kind=?"
+
+
+class _Single(Generic[T]):
+    """The one record of a kind in a scope, written if it is not as it was read."""
+
+    def __init__(self, rows: Rows[T], make: Callable[[], T]) -> None:
+        self._rows, self._make = rows, make
+        self._record: T | None = None
+        self._before = ""
+
+    def get(self) -> T:
+        if self._record is None:
+            self._record = self._rows.get("")
+            if self._record is None:
+                self._record = self._make()
+            else:
+                self._before = encode(self._record)
+        return self._record
+
+    def save(self, now: float) -> bool:
+        if self._record is None or encode(self._record) == self._before:
+            return False
+        self._rows[""] = self._record
+        return self._rows.save(now)
+
+
+class SQLiteSlots:
+    """The slots of a destination, for the time of a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, scope: str) -> None:
+        self._connection, self._scope = connection, scope
+
+    def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
+        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        found = self._connection.execute(
+            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),  # noqa: S608
+            [value for n in ranks for value in (n, self._scope, n - 1)],
+        )
+        return dict(found.fetchall())
+
+    def at(self, slot_id: str) -> float | None:
+        found = self._execute(
+            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",  # noqa: S608
+            slot_id,
+        ).fetchone()
+        return found[0] if found else None
+
+    def put(self, slot_id: str, at: float) -> None:
+        self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)  # noqa: S608
+
+    def remove(self, slot_id: str) -> None:
+        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)  # noqa: S608
+
+    def forget(self, before: float) -> None:
+        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)  # noqa: S608
+
+    def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
+        return self._connection.execute(statement, (self._scope, *more))
 
 
 class RowState:
     """A `ledger.State` that lasts for one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, destination: str, desk: str) -> None:
-        def rows(scope: str, kind: str, type_: Any) -> Any:
-            return Rows(connection, scope, kind, type_)
+    def __init__(
+        self, connection: sqlite3.Connection, destination: str, desk: str, names: tuple[str, str]
+    ) -> None:
+        self._connection = connection
+        self._destination_scope, self.scope, self.names = destination, desk, names
+
+        def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
+            return Rows(connection, scope, kind, type_, table)
 
         self.groups: Rows[Group] = rows(desk, "group", Group)
+        self.pending: Rows[Pending] = rows(desk, "pending", Pending)
         self.samples: Rows[list[Event]] = rows(desk, "samples", list[Event])
         self.sources: Rows[Source] = rows(desk, "source", Source)
-        self.tokens: Rows[Token] = rows("tokens", "token", Token)
+        self.looks: Rows[float] = rows(desk, "look", float)
+        self.digests: Rows[Held] = rows(desk, "digest", Held)
+        self.parts: Rows[Part] = rows(desk, "part", Part)
+        self.bodies: Rows[str] = rows(desk, "body", str)
+        self.following: Rows[Following] = rows(desk, "following", Following)
+        self.routes: Rows[Trouble] = rows(destination, "route", Trouble)
+        self.presence: Rows[float] = rows(destination, "presence", float)
+        self.numbers: Rows[Numbered] = rows(destination, "number", Numbered)
+        self.apps: Rows[App] = rows(destination, "app", App)
+        self.tokens: Rows[Token] = rows("tokens", "token", Token, TOKENS)
+        self.slots = SQLiteSlots(connection, destination)
         self._desks: Rows[Desk] = rows(desk, "desk", Desk)
         self._destinations: Rows[Destination] = rows(destination, "destination", Destination)
+        self._desk: _Single[Desk] = _Single(self._desks, self._found_desk)
+        self._destination: _Single[Destination] = _Single(self._destinations, Destination)
 
     @property
     def desk(self) -> Desk:
-        # One that was lost or is no desk: have all groups looked through.
-        return _single(self._desks, lambda: Desk(Agenda(over=0.0)))
+        return self._desk.get()
+
+    def _found_desk(self) -> Desk:
+        """One that was lost or is no desk: have all groups looked through."""
+        out = {*self.digests, *(key.partition("/")[0] for key in self.parts)}
+        return Desk(Agenda(over=0.0), out=sorted(out), following=list(self.following))
 
     @property
     def destination(self) -> Destination:
-        return _single(self._destinations, Destination)
+        return self._destination.get()
+
+    def place(self, source: str) -> tuple[int, int]:
+        rank, size, known = self._connection.execute(
+            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",  # noqa: S608
+            (source, source, *self.presence.place),
+        ).fetchone()
+        return int(rank or 0), int(size) + (0 if known else 1)
+
+    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Read with one statement what will be asked for: (field, key) pairs."""
+        named: list[tuple[Rows[Any], str]] = [(self._desks, ""), (self._destinations, "")]
+        named += [(getattr(self, field), key) for field, key in wanted]
+        for start in range(0, len(named), _AHEAD):
+            some = named[start : start + _AHEAD]
+            marks = ",".join(["(?,?,?)"] * len(some))
+            found = self._connection.execute(
+                # A cross join, so that each is looked up: with IN the whole table is read.
+                f"WITH wanted (scope, kind, id) AS (VALUES {marks})"  # noqa: S608
+                f" SELECT scope, kind, id, body FROM wanted CROSS JOIN {TABLE}"
+                " USING (scope, kind, id)",
+                [value for rows, key in some for value in (*rows.place, key)],
+            ).fetchall()
+            texts = {(scope, kind, key): body for scope, kind, key, body in found}
+            for rows, key in some:
+                rows.take_in(key, texts.get((*rows.place, key)))
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        every: tuple[Rows[Any], ...] = (
-            self.groups, self.samples, self.sources, self.tokens, self._desks, self._destinations,
+        every: tuple[Rows[Any] | _Single[Any], ...] = (
+            self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
+            self.parts, self.bodies, self.following, self.routes, self.presence, self.numbers,
+            self.apps, self.tokens, self._desk, self._destination,
         )  # fmt: skip
         return sum(rows.save(now) for rows in every) > 0
-
-
-def _single(rows: Rows[T], make: Callable[[], T]) -> T:
-    found = rows.get("")
-    if found is None:
-        found = rows[""] = make()
-    return found
 
 
 def scope(*names: str) -> str:

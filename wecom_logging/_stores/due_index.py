@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from wecom_logging._model import schedule
 from wecom_logging._model.schedule import Track
@@ -10,8 +10,7 @@ from wecom_logging._model.schedule import Track
 
 @dataclass(eq=False, repr=False)
 class Agenda:
-    """What is pending, and a bound for `schedule.due_at` over all groups: never later than
-    the truth.
+    """A bound for `schedule.due_at` over all groups: never later than the truth.
 
     Whoever looks whether something is due reads this and not a thousand groups. When the
     bound is reached, the groups with pending errors are looked at, and all groups where one
@@ -23,10 +22,10 @@ class Agenda:
     news: float | None = None
     #: The shortest pause of a known group with pending errors.
     pause: float | None = None
-    #: When the first group is over whose end is worth a message.
+    #: When the first group is over whose end is worth a message: because it was silent, or
+    #: because somebody has said so.
     over: float | None = None
-    #: Errors that are pending, by group.
-    counts: dict[str, int] = field(default_factory=dict)
+    ended: float | None = None
     #: From when on all groups have to be looked through.
     look_at: float = 0.0
 
@@ -37,35 +36,35 @@ class Agenda:
 
     @property
     def has_news(self) -> bool:
-        return self.critical is not None or self.news is not None
+        return any(at is not None for at in (self.critical, self.news, self.ended))
 
-    def note(self, group_id: str, track: Track, pending: int) -> None:
-        """A group has changed."""
-        if not pending:
-            self.counts.pop(group_id, None)
-            if track.told_at is not None and not track.over_told:
-                self._note_end(track)
-            return
-        self.counts[group_id] = pending
-        if schedule.ends_at_once(track):
+    def note(self, track: Track, pending: int, left: int, out: int) -> None:
+        """A group has changed. `left` of its pending errors are from processes that have
+        ended, `out` more are in a digest."""
+        if schedule.ends_at_once(track) or (
+            pending == left and track.told_at is not None and not track.over_told
+        ):
             self._note_end(track)
+        if not pending:
+            return
         if not track.news:
-            self.pause = _earlier(self.pause, track.pause)
-        elif track.critical:
-            self.critical = _earlier(self.critical, track.due)
+            self.pause = earlier(self.pause, track.pause)
+        elif track.critical and not out:
+            self.critical = earlier(self.critical, track.due)
         else:
-            self.news = _earlier(self.news, track.due)
+            self.news = earlier(self.news, track.due)
 
     def _note_end(self, track: Track) -> None:
         over_at = schedule.over_at(track)
         self.look_at = min(self.look_at, over_at)
-        if track.loud:
-            self.over = _earlier(self.over, over_at)
+        if track.loud and track.ended_at is not None:
+            self.ended = earlier(self.ended, over_at)
+        elif track.loud:
+            self.over = earlier(self.over, over_at)
 
     def collected(self) -> None:
-        """A digest has taken everything that was pending."""
-        self.critical = self.news = self.pause = None
-        self.counts = {}
+        """A digest has taken what was pending."""
+        self.critical = self.news = self.pause = self.ended = None
 
     def due_at(self, news_gate: float, last_message: float) -> float | None:
         """When something may be due; as `schedule.due_at`, over all groups."""
@@ -74,9 +73,11 @@ class Agenda:
             None if self.news is None else max(self.news, news_gate),
             None if self.pause is None else last_message + self.pause,
             self.over,
+            self.ended,
         )
         return min((at for at in times if at is not None), default=None)
 
 
-def _earlier(one: float | None, other: float) -> float:
+def earlier(one: float | None, other: float) -> float:
+    """The earlier of two times, the first of which may be none yet."""
     return other if one is None else min(one, other)

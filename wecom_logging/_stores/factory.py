@@ -67,7 +67,7 @@ def _memory(place: Place) -> Store:
 
 
 def _automatic(place: Place, environ: Mapping[str, str]) -> Callable[[], Store]:
-    if getattr(place.sender, "only_here", False):
+    if place.sender.limits.local:
         return lambda: _memory(place)
     if environ.get("KUBERNETES_SERVICE_HOST"):
         warn_rarely(

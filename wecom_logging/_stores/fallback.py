@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from wecom_logging._model.ratelimit import Purpose
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     Account,
+    Asker,
     Batch,
     Claim,
-    Entry,
+    Dropped,
     Failure,
-    Fleet,
+    FollowUp,
+    Left,
     Rules,
     Store,
     StoreError,
 )
-from wecom_logging._stores.reckoning import Reckoning
-from wecom_logging._stores.split_limit import ASSUMED, share, until_turn
+from wecom_logging._stores.split_limit import ASSUMED, Fleet, share, until_turn
 
 T = TypeVar("T")
 
 #: First and longest pause between two tries to reach a store, seconds.
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
-
-#: How often the size of the fleet is asked for, seconds.
-CENSUS = 10.0
 
 #: How many errors of known groups gather, seconds: a fleet as a whole comes to the store
 #: about a thousand times a second.
@@ -42,16 +40,13 @@ class FallbackStore:
 
     While the store cannot be reached the worker works with a memory of its own, within
     its share of the rate limit. What was counted meanwhile and not told is merged when the
-    store is back; a batch of which nobody knew whether it had arrived is reckoned with. A
-    store that was emptied, or went back in time, leaves the account of this worker whole:
-    what is gone with it is `lost`, and said.
+    store is back. A batch whose fate is unknown is kept, and merged again under its number
+    before anything newer. A store that was emptied, or went back in time, leaves the account
+    of this worker whole: what is gone with it is `lost`, and said.
 
     Raises:
-        StoreError: From `freeze`, when nothing may be sent, and the four steps of tokens.
+        StoreError: From `freeze`, when nothing may be sent.
     """
-
-    #: What was merged and is not told outlives this process.
-    durable = True
 
     def __init__(
         self,
@@ -59,23 +54,36 @@ class FallbackStore:
         rules: Rules,
         name: str,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._primary, self._rules, self._name = primary, rules, name
         self._clock, self._wall = clock, wall
+        #: What was merged and is not told outlives this process: while it can be reached.
+        self.durable = True
         #: What works while the store is away; None while it is there.
         self._memory: MemoryStore | None = None
         self._retry_at, self._tries = 0.0, 0
         self._fleet: Fleet | None = None
-        self._census_at = 0.0
+        #: Numbered here: what was counted in memory comes in between.
         self._sequence = 0
-        self._account = Reckoning(name)
-        #: May have been merged, or not.
-        self._unclear: Batch | None = None
-        #: The store's digests that were sent, and what it has not been told about them.
+        #: Handed to the store, which has not said that it took them in.
+        self._unanswered: list[Batch] = []
+        #: Errors that it has taken in, and what it said last has become of them.
+        self._merged = 0
+        self._last = Account()
+        #: Errors that were told, or lost, by earlier lives of the store and without it.
+        self._reported = self._lost = 0
+        #: What was claimed from the store last, and what it has not been told about that.
         self._claimed = ""
-        self._owed: list[Callable[[], None]] = []
+        self._owed: list[Callable[[], object]] = []
+
+    def is_stuck(self, source: str) -> bool:
+        """Whether nothing that is pending can be told before the store is back."""
+        if self._memory is None:
+            return False
+        alone = self._memory.account(source)
+        return alone.merged == alone.reported + alone.lost
 
     @property
     def gather(self) -> float:
@@ -84,81 +92,95 @@ class FallbackStore:
 
     # -- what comes in, what goes out --------------------------------------------------
 
-    def merge(self, batch: Batch) -> None:
-        # Numbered here: what was counted in memory comes in between.
-        self._sequence += 1
-        batch = batch._replace(sequence=self._sequence)
+    def merge(self, *batches: Batch) -> None:
         if self._memory is None:
             try:
-                self._primary.merge(batch)
+                self._hand_in(batches, self._primary.merge)
             except StoreError as error:
                 self._lose(error)
-                self._unclear = batch if error.unclear else None
-            else:
-                self._account.merged(batch)
-                return
-        self._alone.merge(batch)
+        else:
+            self._memory.merge(*self._numbered(batches))
 
-    def claim(
-        self,
-        source: str,
-        *,
-        urgent: bool = False,
-        news_only: bool = False,
-        insist: bool = False,
-        leaving: bool = False,
-    ) -> Claim | float | None:
-        if self._memory is not None and self._clock() >= self._retry_at:
-            self._return(source)
+    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+        if self._memory is not None and (asker.why == "insist" or self._clock() >= self._retry_at):
+            self._return(asker.source)
         if self._memory is None:
             try:
-                answer = self._primary.claim(
-                    source, urgent=urgent, news_only=news_only, insist=insist, leaving=leaving
-                )
-                self._count_fleet(source)
+                answer = self._hand_in(batches, lambda *all_: self._primary.claim(asker, *all_))
             except StoreError as error:
                 self._lose(error)
+                batches = ()
             else:
-                self._claimed = answer.digest.id if isinstance(answer, Claim) else ""
+                self._claimed = answer.id if isinstance(answer, (Claim, FollowUp)) else ""
                 return answer
-        return self._claim_alone(source, urgent=urgent, insist=insist)
+        return self._claim_alone(asker, self._numbered(batches))
 
-    def _claim_alone(self, source: str, *, urgent: bool, insist: bool) -> Claim | float | None:
+    def _hand_in(self, batches: tuple[Batch, ...], step: Callable[..., T]) -> T:
+        """A step that merges what is new, after what may have been merged already."""
+        unanswered, new = self._unanswered, self._numbered(batches)
+        try:
+            answer = step(*unanswered, *new)
+        except StoreError as error:
+            if error.unclear:
+                self._unanswered = [*unanswered, *new]
+            elif new:
+                self._alone.merge(*new)
+            raise
+        self._unanswered = []
+        self._merged += sum(batch.errors for batch in (*unanswered, *new))
+        return answer
+
+    def _numbered(self, batches: tuple[Batch, ...]) -> tuple[Batch, ...]:
+        first = self._sequence + 1
+        self._sequence += len(batches)
+        return tuple(batch._replace(sequence=n) for n, batch in enumerate(batches, first))
+
+    def _claim_alone(
+        self, asker: Asker, batches: tuple[Batch, ...]
+    ) -> Claim | FollowUp | float | None:
         turn = until_turn(self._rules.rate_limit, self._known_fleet, self._wall())
         self._alone.hold_back(turn)
-        answer = self._alone.claim(source, urgent=urgent, insist=insist)
-        if isinstance(answer, Claim):
+        answer = self._alone.claim(asker, *batches)
+        if isinstance(answer, (Claim, FollowUp)):
             self._claimed = ""
             return answer
-        if answer is None and not (self._owed or self._unclear or self._account.outstanding):
+        if answer is None and not (self._owed or self._unanswered or self._outstanding):
             return None
         retry = max(0.1, self._retry_at - self._clock())
         return retry if answer is None else min(answer, retry)
 
-    def freeze(self, digest_id: str, body: str) -> None:
-        self._step(digest_id, lambda store: store.freeze(digest_id, body))
+    def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
+        return self._step(claim_id, lambda store: store.freeze(claim_id, body, extra=extra))
 
-    def renew(self, digest_id: str) -> bool:
+    def renew(self, claim_id: str) -> bool:
         try:
-            return self._step(digest_id, lambda store: store.renew(digest_id))
+            return self._step(claim_id, lambda store: store.renew(claim_id))
         except StoreError:
             return False
 
-    def settle(self, digest_id: str, *, lost: bool = False) -> None:
-        self._step_or_owe(digest_id, lambda store: store.settle(digest_id, lost=lost))
+    def settle(
+        self,
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
+        self._step_or_owe(
+            claim_id, lambda store: store.settle(claim_id, *follow_ups, lost=lost, groups=groups)
+        )
 
-    def release(self, digest_id: str, failure: Failure) -> None:
-        self._step_or_owe(digest_id, lambda store: store.release(digest_id, failure))
+    def release(self, claim_id: str, failure: Failure) -> None:
+        self._step_or_owe(claim_id, lambda store: store.release(claim_id, failure))
 
-    def _step_or_owe(self, digest_id: str, step: Callable[[Store], None]) -> None:
+    def _step_or_owe(self, claim_id: str, step: Callable[[Store], None]) -> None:
         try:
-            self._step(digest_id, step)
+            self._step(claim_id, step)
         except StoreError:
             self._owed.append(lambda: step(self._primary))
 
-    def _step(self, digest_id: str, step: Callable[[Store], T]) -> T:
-        """A step on a digest, in the store that it came from."""
-        if digest_id != self._claimed:
+    def _step(self, claim_id: str, step: Callable[[Store], T]) -> T:
+        """A step on what was claimed, in the store that it came from."""
+        if claim_id != self._claimed:
             return step(self._alone)
         if self._memory is not None:
             raise StoreError("it is away")
@@ -168,17 +190,27 @@ class FallbackStore:
             self._lose(error)
             raise
 
+    def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
+        if self._memory is None:
+            try:
+                return self._primary.lease(key, left)
+            except StoreError as error:
+                self._lose(error)
+        return self._alone.lease(key, left)
+
     # -- away and back -----------------------------------------------------------------
 
     @property
     def _alone(self) -> MemoryStore:
         if self._memory is None:
             rules = self._rules
+            self.durable = False
             self._memory = MemoryStore(
                 duplicate_check=rules.duplicate_check,
                 policy=rules.policy,
                 rate_limit=share(rules.rate_limit, self._known_fleet.size),
                 max_groups=rules.max_groups,
+                provisional=True,
                 clock=self._clock,
                 wall=self._wall,
             )
@@ -212,83 +244,53 @@ class FallbackStore:
             while self._owed:
                 self._owed[0]()
                 del self._owed[0]
-            there = self._primary.account(source)
+            self._hand_in((), self._primary.merge)
         except StoreError:
             self._retry_later()
             return
-        memory, self._memory = self._alone, None
+        memory, self._memory, self.durable = self._alone, None, True
         entries = memory.withdraw(source)
-        self._account.told_alone(memory.account(source))
-        unclear, self._unclear = self._unclear, None
-        if unclear is not None and self._account.took_in(there, unclear):
-            entries = without(entries, unclear.entries)
+        account = memory.account(source)
+        self._reported += account.reported
+        self._lost += account.lost
         if entries:
             self.merge(Batch(source, 0, entries))
 
-    # -- accounts, fleet, slots --------------------------------------------------------
+    # -- the account -------------------------------------------------------------------
 
     def account(self, source: str) -> Account:
         if self._memory is None:
             try:
-                self._account.read(self._primary.account(source))
+                self._read(self._primary.account(source))
             except StoreError as error:
                 self._lose(error)
         alone = Account() if self._memory is None else self._memory.account(source)
-        return self._account.total(alone)
+        reported = self._reported + self._last.reported + alone.reported
+        lost = self._lost + self._last.lost + alone.lost
+        kept = max(0, self._outstanding)
+        return self._last._replace(reported=reported, lost=lost, merged=reported + lost + kept)
 
-    def fleet(self, source: str) -> Fleet:
-        return self._known_fleet
+    @property
+    def _outstanding(self) -> int:
+        """Errors that the store has and nobody has told."""
+        return self._merged - self._last.reported - self._last.lost
 
-    def _count_fleet(self, source: str) -> None:
-        if self._clock() >= self._census_at:
-            self._fleet = self._primary.fleet(source)
-            self._census_at = self._clock() + CENSUS
+    def _read(self, there: Account) -> None:
+        """What the store says now. A file that was removed, or a Redis that was emptied or
+        fell back on an older copy of itself, has forgotten errors."""
+        if there.first != self._last.first and self._last.first:
+            self._forget(self._outstanding - there.merged)
+            self._reported += self._last.reported
+            self._lost += self._last.lost
+        else:
+            self._forget(self._merged - there.merged)
+        self._last, self._merged = there, there.merged
+        self._fleet = Fleet(there.rank, there.sources)
 
-    def take_slot(self, purpose: Purpose) -> bool:
-        if self._memory is not None:
-            return self._memory.take_slot(purpose)
-        try:
-            return self._primary.take_slot(purpose)
-        except StoreError as error:
-            self._lose(error)
-            return False
-
-    def give_back(self) -> None:
-        try:
-            (self._memory or self._primary).give_back()
-        except StoreError as error:
-            self._lose(error)
-
-    # -- tokens ------------------------------------------------------------------------
-
-    def token(self, key: str) -> str | float | None:
-        return self._shared(lambda: self._primary.token(key))
-
-    def put_token(self, key: str, token: str, refresh_in: float) -> None:
-        self._shared(lambda: self._primary.put_token(key, token, refresh_in))
-
-    def miss_token(self, key: str, *, asked: bool) -> None:
-        self._shared(lambda: self._primary.miss_token(key, asked=asked))
-
-    def drop_token(self, key: str, token: str) -> None:
-        self._shared(lambda: self._primary.drop_token(key, token))
-
-    def _shared(self, step: Callable[[], T]) -> T:
-        if self._memory is not None:
-            raise StoreError("it is away")
-        try:
-            return step()
-        except StoreError as error:
-            self._lose(error)
-            raise
-
-
-def without(entries: tuple[Entry, ...], told: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """What is left of `entries` when `told` were among them; less than none is negative."""
-    left = {entry.identity.id: entry for entry in entries}
-    for entry in told:
-        have = left.get(entry.identity.id, Entry(entry.identity, 0))
-        errors = have.errors - entry.errors
-        doubtful = min(have.doubtful, max(0, errors))
-        left[entry.identity.id] = have._replace(errors=errors, doubtful=doubtful)
-    return tuple(entry for entry in left.values() if entry.errors or entry.over)
+    def _forget(self, gone: int) -> None:
+        if gone > 0:
+            self._lost += gone
+            errors = "error is" if gone == 1 else "errors are"
+            warn_rarely(
+                f"emptied {self._name}", f"{gone:,} {errors} lost: {self._name} has forgotten them"
+            )

@@ -3,89 +3,89 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 
-from wecom_logging._model.ratelimit import Purpose
+from wecom_logging._stores import claiming, merging, settling
+from wecom_logging._stores.leases import lease
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.protocol import Account, Batch, Claim, Failure, Fleet
+from wecom_logging._stores.protocol import (
+    Account,
+    Asker,
+    Batch,
+    Claim,
+    Dropped,
+    Failure,
+    FollowUp,
+    Left,
+)
+from wecom_logging._stores.records import Source
 
 
 class LocalStore(ABC):
     """`Store` on top of a `Ledger`: each method is one step, done as a whole or not at all."""
 
-    def __init__(self) -> None:
-        self._extra: list[str] = []
-
     @abstractmethod
-    def _step(self) -> AbstractContextManager[Ledger]:
-        """The ledger of this moment, for one step; nobody else gets one meanwhile."""
+    def _step(self, *wanted: tuple[str, str]) -> AbstractContextManager[Ledger]:
+        """The ledger of this moment, for one step; nobody else gets one meanwhile.
 
-    def merge(self, batch: Batch) -> None:
+        `wanted` are fields of its state and keys in them that the step will ask for.
+        """
+
+    def merge(self, *batches: Batch) -> None:
+        with self._step(*_concerned(batches)) as ledger:
+            for batch in batches:
+                merging.merge(ledger, batch)
+
+    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+        concerned = _concerned(batches)
+        own = [(field, asker.source) for field in ("sources", "looks", "presence")]
+        with self._step(*own, ("routes", asker.route), *concerned) as ledger:
+            for batch in batches:
+                merging.merge(ledger, batch)
+            return claiming.claim(ledger, asker)
+
+    def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
+        with self._step(("digests", claim_id)) as ledger:
+            return settling.freeze(ledger, claim_id, body, extra)
+
+    def renew(self, claim_id: str) -> bool:
         with self._step() as ledger:
-            ledger.merge(batch)
+            return settling.renew(ledger, claim_id)
 
-    def claim(
+    def settle(
         self,
-        source: str,
-        *,
-        urgent: bool = False,
-        news_only: bool = False,
-        insist: bool = False,
-        leaving: bool = False,
-    ) -> Claim | float | None:
-        with self._step() as ledger:
-            return ledger.claim(
-                source, urgent=urgent, news_only=news_only, insist=insist, leaving=leaving
-            )
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
+        with self._step(("digests", claim_id)) as ledger:
+            settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups)
 
-    def freeze(self, digest_id: str, body: str) -> None:
-        with self._step() as ledger:
-            ledger.freeze(digest_id, body)
+    def release(self, claim_id: str, failure: Failure) -> None:
+        with self._step(("digests", claim_id)) as ledger:
+            settling.release(ledger, claim_id, failure)
 
-    def renew(self, digest_id: str) -> bool:
+    def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         with self._step() as ledger:
-            return ledger.renew(digest_id)
-
-    def settle(self, digest_id: str, *, lost: bool = False) -> None:
-        with self._step() as ledger:
-            ledger.settle(digest_id, lost=lost)
-
-    def release(self, digest_id: str, failure: Failure) -> None:
-        with self._step() as ledger:
-            ledger.release(digest_id, failure)
-
-    def take_slot(self, purpose: Purpose) -> bool:
-        with self._step() as ledger:
-            slot = ledger.take_slot(purpose)
-        if slot is not None:
-            self._extra.append(slot)
-        return slot is not None
-
-    def give_back(self) -> None:
-        if self._extra:
-            with self._step() as ledger:
-                ledger.give_back(self._extra.pop())
+            return lease(ledger.state.tokens, key, left, ledger.now)
 
     def account(self, source: str) -> Account:
         with self._step() as ledger:
-            return ledger.account(source)
+            known = ledger.state.sources.get(source) or Source()
+            place = ledger.state.place(source)
+            return Account(known.reported, known.lost, known.merged, known.first, *place)
 
-    def fleet(self, source: str) -> Fleet:
-        with self._step() as ledger:
-            return ledger.fleet(source)
 
-    def token(self, key: str) -> str | float | None:
-        with self._step() as ledger:
-            return ledger.tokens.token(key)
-
-    def put_token(self, key: str, token: str, refresh_in: float) -> None:
-        with self._step() as ledger:
-            ledger.tokens.put(key, token, refresh_in)
-
-    def miss_token(self, key: str, *, asked: bool) -> None:
-        with self._step() as ledger:
-            ledger.tokens.miss(key, asked=asked)
-
-    def drop_token(self, key: str, token: str) -> None:
-        with self._step() as ledger:
-            ledger.tokens.drop(key, token)
+def _concerned(batches: tuple[Batch, ...]) -> list[tuple[str, str]]:
+    """What the state holds of sources and groups that batches tell of."""
+    found = []
+    for batch in batches:
+        found.append(("sources", batch.source))
+        for entry in batch.entries:
+            group_id = entry.identity.id
+            found += [("groups", group_id), ("pending", f"{group_id}|{batch.source}")]
+            if entry.samples:
+                found.append(("samples", group_id))
+    return found

@@ -14,10 +14,26 @@ from wecom_logging._model.digest import Event
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._runtime import fork
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LocalStore
+from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
-from wecom_logging._stores.records import Desk, Destination, Group, Source, Token
+from wecom_logging._stores.rate_limiter import MemorySlots
+from wecom_logging._stores.records import (
+    App,
+    Desk,
+    Destination,
+    Following,
+    Group,
+    Held,
+    Numbered,
+    Part,
+    Pending,
+    Source,
+    Token,
+    Trouble,
+)
 
 Clock = Callable[[], float]
 
@@ -28,6 +44,11 @@ class Place:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.destination = Destination()
+        self.slots = MemorySlots()
+        self.routes: dict[str, Trouble] = {}
+        self.presence: dict[str, float] = {}
+        self.numbers: dict[str, Numbered] = {}
+        self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
 
 
@@ -35,12 +56,29 @@ class Place:
 class MemoryState:
     """The state of one app and environment."""
 
-    destination: Destination
-    tokens: dict[str, Token]
+    shared: Place
+    names: tuple[str, str]
     desk: Desk = field(default_factory=Desk)
     groups: dict[str, Group] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
     samples: dict[str, list[Event]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    looks: dict[str, float] = field(default_factory=dict)
+    digests: dict[str, Held] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
+    bodies: dict[str, str] = field(default_factory=dict)
+    following: dict[str, Following] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.scope = "\x00".join(self.names)
+        place = self.shared
+        self.destination, self.slots, self.routes = place.destination, place.slots, place.routes
+        self.presence, self.numbers = place.presence, place.numbers
+        self.apps, self.tokens = place.apps, place.tokens
+
+    def place(self, source: str) -> tuple[int, int]:
+        names = sorted({*self.presence, source})
+        return names.index(source), len(names)
 
 
 _places: dict[str, Place] = {}
@@ -69,7 +107,7 @@ def shared_store(
     store = _stores.get(key)
     if store is None:
         place = _places.setdefault(destination, Place())
-        store = MemoryStore(place, duplicate_check=duplicate_check)
+        store = MemoryStore(place, app, environment, duplicate_check=duplicate_check)
         store = _stores.setdefault(key, store)
         _latest.append(store)
     store.configure(policy, rate_limit, max_groups)
@@ -98,19 +136,21 @@ class MemoryStore(LocalStore):
     def __init__(
         self,
         place: Place | None = None,
+        app: str = "",
+        environment: str = "",
         *,
         duplicate_check: bool = False,
+        provisional: bool = False,
         policy: Policy | None = None,
         rate_limit: RateLimit = DEFAULT_RATE_LIMIT,
         max_groups: int = 1000,
-        clock: Clock = time.monotonic,
+        clock: Clock = monotonic,
         wall: Clock = time.time,
     ) -> None:
-        super().__init__()
         self._place = place or Place()
-        self._duplicate_check = duplicate_check
+        self._duplicate_check, self._provisional = duplicate_check, provisional
         self._clock, self._wall = clock, wall
-        self._state = MemoryState(self._place.destination, self._place.tokens)
+        self._state = MemoryState(self._place, (app, environment))
         self.configure(policy or Policy(), rate_limit, max_groups)
 
     def configure(self, policy: Policy, rate_limit: RateLimit, max_groups: int) -> None:
@@ -118,17 +158,27 @@ class MemoryStore(LocalStore):
         self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check)
 
     @contextmanager
-    def _step(self) -> Iterator[Ledger]:
+    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
         with self._place.lock:
-            yield Ledger(self._state, self._rules, self._clock(), self._wall(), shared=False)
+            yield Ledger(
+                self._state,
+                self._rules,
+                self._clock(),
+                self._wall(),
+                shared=False,
+                provisional=self._provisional,
+            )
 
     def hold_back(self, seconds: float) -> None:
         """Let no message go out for so long that nobody insists on."""
         with self._place.lock:
-            destination = self._place.destination
-            destination.resume_at = max(destination.resume_at, self._clock() + seconds)
+            trouble = self._place.destination.trouble
+            trouble.resume_at = max(trouble.resume_at, self._clock() + seconds)
 
     def withdraw(self, source: str) -> tuple[Entry, ...]:
-        """Take out everything of a source that is pending, to be merged elsewhere."""
+        """Take out everything of a source that is pending, to be merged into another store.
+
+        A digest whose answer was unclear is taken apart for it: its errors are doubtful.
+        """
         with self._step() as ledger:
-            return ledger.withdraw(source)
+            return withdraw(ledger, source)

@@ -1,23 +1,28 @@
 """What a store is: the `Store` protocol, and the values that go in and out of it.
 
-A store serves one app and environment at one destination. Groups, counts, digests and the
-list of workers belong to that app and environment; slots of the rate limit and back-off
-belong to the destination, and tokens to their credentials: all stores in one place share
-them.
+A store serves a destination: budget, tokens and the register of short ids belong to it,
+back-off to it or to a route to it; groups, digests, follow-ups and the list of workers
+belong to one app and environment there.
 
 No method takes a time: every store has one clock.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Collection
+from typing import Literal, NamedTuple, Protocol
 
 from wecom_logging._model.digest import Digest, Event, Identity
-from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, Purpose, RateLimit
+from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 
 #: How long a digest belongs to who claimed it, seconds. Longer than any attempt can take.
 LEASE = 30.0
+
+#: How long who has the turn of a `lease` may take, and how far apart two turns are that
+#: were made use of, seconds.
+TURN = 15.0
+SPACING = 10.0
 
 #: How often a worker looks at a shared store that holds something, seconds, and how late
 #: it may be before it is taken for dead.
@@ -29,6 +34,10 @@ POLL = 0.1
 
 #: Samples kept of a group until a message tells of it.
 MAX_SAMPLES = 5
+
+#: A follow-up is given up after so many attempts, or so many seconds.
+FOLLOW_UP_ATTEMPTS = 3
+FOLLOW_UP_FOR = 600.0
 
 #: For how long a process counts as one of the fleet after it was last heard of, and how
 #: long its account is kept, seconds.
@@ -63,15 +72,12 @@ class Entry(NamedTuple):
     """What one source has to say about one group."""
 
     identity: Identity
-    #: Negative: so many errors that were merged before have been told elsewhere.
     errors: int
     samples: tuple[Event, ...] = ()
     #: How many of them a message of unknown fate may have told already.
     doubtful: int = 0
     #: After these errors the group is over, which is worth a message if one told of it.
     over: bool = False
-    #: A group of what is not told apart says something new.
-    news: bool = False
 
 
 class Batch(NamedTuple):
@@ -79,7 +85,8 @@ class Batch(NamedTuple):
 
     #: `host/pid/nonce`: one handler in one process.
     source: str
-    #: Grows by one with each batch; the same batch twice changes nothing.
+    #: Grows by one with each batch; the same batch twice changes nothing, so one whose fate
+    #: is unknown is merged again, before anything newer of its source.
     sequence: int
     entries: tuple[Entry, ...]
 
@@ -88,8 +95,24 @@ class Batch(NamedTuple):
         return sum(entry.errors for entry in self.entries)
 
 
+#: "due": its time has come, or not; "flush": somebody waits, so everything pending is due;
+#: "insist": the same, and a pause after a failure is overridden, unless that is strict.
+Why = Literal["due", "flush", "insist"]
+
+
+class Asker(NamedTuple):
+    """Who asks for something to deliver, and why."""
+
+    source: str
+    why: Why = "due"
+    #: The process ends: what is no news stays for others, if that is safe (see `claim`).
+    leaving: bool = False
+    #: How it reaches the destination, hashed. Failures of the way pause their route only.
+    route: str = ""
+
+
 class Account(NamedTuple):
-    """What has become of the errors of one source."""
+    """What has become of the errors of one source, and its place among all sources."""
 
     reported: int = 0
     lost: int = 0
@@ -97,13 +120,9 @@ class Account(NamedTuple):
     merged: int = 0
     #: The first batch that it knows of: another one after it was emptied.
     first: int = 0
-
-
-class Fleet(NamedTuple):
-    """The sources at a destination, and the place of one of them among them."""
-
-    rank: int
-    size: int
+    #: The sources at this destination, and which of them this one is.
+    rank: int = 0
+    sources: int = 1
 
 
 class Claim(NamedTuple):
@@ -112,21 +131,65 @@ class Claim(NamedTuple):
     digest: Digest
     #: Set if an earlier attempt had no readable answer: send exactly this.
     body: str | None = None
-    #: Failed attempts in a row at this destination.
+    #: Failed attempts in a row at this destination, or on this route.
     failures: int = 0
+
+    @property
+    def id(self) -> str:
+        """Names the lease."""
+        return self.digest.id
+
+
+class FollowUp(NamedTuple):
+    """What comes after a message, if it can: a file, a call for somebody.
+
+    Handed to `settle` with the message that it follows, and handed out by `claim` when no
+    digest is due. There is one of each kind for an app: a newer one takes its place.
+    """
+
+    #: "file", "call", …
+    kind: str
+    #: Whatever the sender needs, as text of at most 256 KiB.
+    body: str
+    #: How many requests it takes, each of which costs a slot.
+    slots: int = 1
+    #: Names the lease; given by the store.
+    id: str = ""
+    #: Which attempt this is, from 1.
+    attempt: int = 0
 
 
 class Failure(NamedTuple):
-    """Why a digest comes back, and what follows from it."""
+    """Why something comes back, and what follows from it."""
 
     #: What went wrong, without secrets; the reader is told after the outage.
     reason: str
-    #: Seconds to leave the destination alone.
+    #: Seconds to leave the route or the destination alone.
     pause: float
     #: True: even a flush has to wait that long.
     strict: bool = False
-    #: True: the message may have arrived.
+    #: True: the message may have arrived. Never the way's fault.
     unclear: bool = False
+    #: True: a failure of the way (no connection, DNS, TLS, proxy, secret, 60020), which
+    #: pauses its route; else one of the destination, which pauses all.
+    way: bool = False
+
+
+class Left(NamedTuple):
+    """What who had the turn leaves behind."""
+
+    #: "": nothing.
+    value: str = ""
+    #: For how long it holds.
+    seconds: float = 0.0
+    #: False: the turn was not made use of, and the next one may come at once.
+    used: bool = True
+
+
+class Dropped(NamedTuple):
+    """A value that is not good any more. A newer one in its place stays."""
+
+    value: str
 
 
 class Store(Protocol):
@@ -139,66 +202,66 @@ class Store(Protocol):
     #: What is pending in it outlives the process.
     durable: bool
 
-    def merge(self, batch: Batch) -> None:
+    def merge(self, *batches: Batch) -> None:
         """Add what a source has counted, and fix when it is due."""
 
-    def claim(
-        self,
-        source: str,
-        *,
-        urgent: bool = False,
-        news_only: bool = False,
-        insist: bool = False,
-        leaving: bool = False,
-    ) -> Claim | float | None:
-        """Take everything that is pending, if something is due and a slot is free.
+    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+        """Merge, and take everything that is pending, if something is due and a slot is free.
 
-        Returns a `Claim`, or the seconds after which to ask again (which the store writes
-        down), or None if nothing will become due without a new error. `urgent` makes
-        everything pending due; with `news_only` it does if there is news among it. `insist`
-        overrides a pause after a failure, unless that is strict. An unclear message comes
-        before all else. `leaving`, with `urgent`: the process ends, and None also means that
-        what is pending, none of it news, is left to a worker of another process that is due
-        to look.
+        Returns a `Claim`; a `FollowUp` if no digest is due (for who asks because something
+        may be due, and stays); the seconds after which to ask again (which the store writes
+        down); or None if nothing will become due without a new error.
+
+        An unclear message comes before all else. A CRITICAL that is news is claimed beside a
+        digest that is out, everything else waits for that one.
+
+        For who is leaving, None also means that what is pending, none of it news, stays in
+        the store: for a worker that is due to look, or, where the store is durable and its
+        pause has not passed, for whoever comes next.
         """
 
-    def freeze(self, digest_id: str, body: str) -> None:
-        """Keep what is about to be sent, so that a retry by anybody is byte-identical."""
+    def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
+        """Keep what is about to be sent, so that a retry by anybody is byte-identical.
 
-    def renew(self, digest_id: str) -> bool:
+        `extra` slots are taken for the follow-ups that it announces. False: they are not
+        free, and nothing was kept.
+        """
+
+    def renew(self, claim_id: str) -> bool:
         """Take a slot for another attempt and extend the lease; False: not now."""
 
-    def settle(self, digest_id: str, *, lost: bool = False) -> None:
-        """The digest was delivered (or refused for good: `lost`). Twice is once."""
+    def settle(
+        self,
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
+        """It was delivered (or refused for good: `lost`), and this shall follow. Twice is once.
 
-    def release(self, digest_id: str, failure: Failure) -> None:
-        """The digest was not delivered: its errors are pending again. Twice is once.
+        With `groups`, no more than these of a digest were: the rest is still claimed, under
+        the same lease, and without a frozen body, until nothing is left of it.
 
-        After an unclear attempt at a destination with a duplicate check the digest and
-        its body stay together instead, and are claimed again first.
+        Slots that were taken by `freeze` go to the follow-ups in their order; who got none
+        takes its own when it is claimed.
         """
 
-    def take_slot(self, purpose: Purpose) -> bool:
-        """Take a slot for a file or a mention, if one is free right now."""
+    def release(self, claim_id: str, failure: Failure) -> None:
+        """It was not delivered: the errors of a digest are pending again. Twice is once.
 
-    def give_back(self) -> None:
-        """The request of the last `take_slot` has been answered."""
+        After an unclear attempt at a destination with a duplicate check the digest and
+        its body stay together instead, and are claimed again first. A follow-up that fails
+        waits for the pause by itself, and is given up after three attempts.
+        """
+
+    def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
+        """One of all processes has the turn, and leaves a value for a while.
+
+        Without `left`: the value that holds, or the seconds after which to ask again, or
+        None: it is your turn for `TURN` seconds. Two turns that were made use of are at
+        least `SPACING` seconds apart. With `left` the turn ends, or a value does; returns
+        None.
+        """
 
     def account(self, source: str) -> Account:
         """What has become of the errors of a source, by now."""
-
-    def fleet(self, source: str) -> Fleet:
-        """How many sources there are at this destination, and which of them this one is."""
-
-    def token(self, key: str) -> str | float | None:
-        """The access token of these credentials, or the seconds after which to ask again,
-        or None: fetch one, it is your turn for `LEASE` seconds."""
-
-    def put_token(self, key: str, token: str, refresh_in: float) -> None:
-        """The token that was fetched, and in how many seconds to fetch the next one."""
-
-    def miss_token(self, key: str, *, asked: bool) -> None:
-        """No token was fetched; `asked`: WeCom has, or may have, seen the request."""
-
-    def drop_token(self, key: str, token: str) -> None:
-        """WeCom has refused this token: never hand it out again. Newer ones stay."""

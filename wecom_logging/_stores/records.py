@@ -1,4 +1,4 @@
-"""What a ledger writes down: groups, digests, sources, a destination's state, tokens.
+"""What a ledger writes down: groups, digests, sources, a destination's state, leases.
 
 Plain values that JSON can hold. Times are readings of the store's clock, unless they are
 marked as for display. Nobody compares or prints them, and what is not generated does not
@@ -8,9 +8,9 @@ delay the first handler.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, State
-from wecom_logging._model.ratelimit import Slot
+from wecom_logging._model.digest import Event, Identity, Outage, Report, State
 from wecom_logging._model.schedule import Track, over_at, state
 from wecom_logging._stores.due_index import Agenda
 from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
@@ -18,26 +18,52 @@ from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
 
 @dataclass(eq=False, repr=False)
 class Group:
-    """One group: who it is, what the schedule remembers, what has not been told.
+    """One group: who it is, what the schedule remembers, how much has not been told.
 
-    Its samples are kept apart: most merges bring none.
+    Its samples and its counts by source are documents of their own.
     """
 
     identity: Identity
     track: Track
-    pending: dict[str, int] = field(default_factory=dict)
-    #: Of the pending errors: how many an unclear message may have told.
+    #: Its short id; 0: it has none yet.
+    number: int = 0
+    #: Errors that are pending.
+    count: int = 0
+    #: Of these: how many an unclear message may have told, and how many were left by
+    #: processes that have ended, which delay nothing.
     doubtful: int = 0
+    left: int = 0
     #: Errors that are in a digest right now.
     out: int = 0
 
     @property
-    def count(self) -> int:
-        return sum(self.pending.values())
-
-    @property
     def untold(self) -> int:
         return self.count + self.out
+
+    @property
+    def delaying(self) -> int:
+        """Untold errors that keep it from being over."""
+        return self.untold - self.left
+
+    def ends(self, now: float) -> bool:
+        """Whether a message that goes out now says that it is over."""
+        track = self.track
+        if track.over_told or self.out or now < over_at(track):
+            return False
+        if track.ended_at is not None:
+            return track.told > 0 or self.count > 0
+        if track.told_at is None:
+            return False
+        # Pending errors are told now, and were the last ones for long enough.
+        return not self.delaying or (track.told > 0 and not track.again)
+
+
+class Pending(NamedTuple):
+    """Errors of one group and source that no message has told."""
+
+    errors: int
+    #: So many of them were there when the source ended.
+    left: int = 0
 
 
 def kept(samples: list[Event]) -> list[Event]:
@@ -51,11 +77,10 @@ def kept(samples: list[Event]) -> list[Event]:
 class Part:
     """What a digest has taken out of one group, with the group as it was."""
 
-    identity: Identity
     track: Track
     pending: dict[str, int]
-    samples: list[Event]
     doubtful: int = 0
+    left: int = 0
     #: The message says that the group is over.
     ends: bool = False
 
@@ -63,75 +88,74 @@ class Part:
     def count(self) -> int:
         return sum(self.pending.values())
 
-    def reports(self, now: float, wall: float) -> list[Report]:
+    def reports(
+        self, identity: Identity, short_id: str, samples: list[Event], now: float, wall: float
+    ) -> list[Report]:
         """What the message says about the group; `wall` is `now` for display."""
-        found = [self._report(state(self.track), now, wall)] if self.pending else []
-        return [*found, self._report("over", now, wall)] if self.ends else found
 
-    def _report(self, state: State, now: float, wall: float) -> Report:
-        track = self.track
-        count = 0 if state == "over" else self.count
-        return Report(
-            identity=self.identity,
-            state=state,
-            count=count,
-            doubtful=min(self.doubtful, count),
-            total=track.total,
-            since=wall - (now - track.since),
-            last=wall - (now - track.last_seen),
-            first=wall - (now - track.pending_since),
-            before=(track.told_count, track.told_span),
-            span=now - (track.pending_since if track.told_at is None else track.told_at),
-            news=track.news,
-            hosts=tuple(sorted({source.split("/", 1)[0] for source in self.pending})),
-            samples=tuple(self.samples),
-            earlier=track.earlier,
-            earliest=wall - (now - track.first_seen),
-            last_before=wall - (now - track.last_before),
-        )
+        def report(state: State) -> Report:
+            track = self.track
+            count = 0 if state == "over" else self.count
+            return Report(
+                identity=identity,
+                state=state,
+                count=count,
+                doubtful=min(self.doubtful, count),
+                total=track.total,
+                since=wall - (now - track.since),
+                last=wall - (now - track.last_seen),
+                first=wall - (now - track.pending_since),
+                before=(track.told_count, track.told_span),
+                span=now - (track.pending_since if track.told_at is None else track.told_at),
+                news=track.news,
+                hosts=tuple(sorted({source.split("/", 1)[0] for source in self.pending})),
+                samples=tuple(samples),
+                earlier=track.earlier,
+                earliest=wall - (now - track.first_seen),
+                last_before=wall - (now - track.last_before),
+                short_id=short_id,
+                left=min(self.left, count),
+            )
 
-
-def ends(track: Track, pending: int, out: int, now: float) -> bool:
-    """Whether a message that goes out now says that the group is over."""
-    if track.over_told or out or now < over_at(track):
-        return False
-    if track.ended_at is not None:
-        return track.told > 0 or pending > 0
-    if track.told_at is None:
-        return False
-    # Pending errors are told now, and were the last ones for long enough.
-    return not pending or (track.told > 0 and not track.again)
+        found = [report(state(self.track))] if self.pending else []
+        return [*found, report("over")] if self.ends else found
 
 
 @dataclass(eq=False, repr=False)
 class Held:
-    """A digest that somebody has claimed, or whose answer was unclear."""
+    """The head of a digest that somebody has claimed, or whose answer was unclear.
 
-    id: str
-    parts: list[Part]
+    Its parts, their samples and its frozen body are documents of their own.
+    """
+
     #: When it was collected, by the store's clock and for display.
     now: float
     wall: float
     slot: str = ""
+    #: How who has it reaches the destination.
+    route: str = ""
     #: None: nobody has it.
     lease_until: float | None = None
+    #: Slots that were taken for its follow-ups.
+    extra: list[str] = field(default_factory=list)
     outage: Outage | None = None
     #: Errors that it declares lost.
     lost: int = 0
-    body: str | None = None
     unclear_since: float | None = None
 
-    @property
-    def news(self) -> bool:
-        return any(part.pending and part.track.news for part in self.parts)
 
-    @property
-    def count(self) -> int:
-        return sum(part.count for part in self.parts)
+@dataclass(eq=False, repr=False)
+class Following:
+    """A follow-up that waits, or that somebody is sending. Its body is apart."""
 
-    def digest(self) -> Digest:
-        reports = [r for part in self.parts for r in part.reports(self.now, self.wall)]
-        return Digest(self.id, tuple(reports), self.wall, outage=self.outage, lost=self.lost)
+    id: str
+    slots: int
+    since: float
+    #: Slots that it has already.
+    taken: list[str] = field(default_factory=list)
+    attempts: int = 0
+    not_before: float = 0.0
+    lease_until: float | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -144,9 +168,12 @@ class Desk:
     last_message: float = 0.0
     #: Errors that were lost and that no message has declared yet.
     lost: int = 0
-    #: The digest that is out. One at a time: the next one tells what came meanwhile.
-    held: Held | None = None
-    #: Until when no group is over, so that there is no use in looking for room.
+    #: The digests that are out, the oldest first, and the kinds of follow-ups that wait.
+    out: list[str] = field(default_factory=list)
+    following: list[str] = field(default_factory=list)
+    #: How many groups there are, and until when none of them is over, so that there is no use
+    #: in looking for room.
+    groups: int = 0
     full_until: float = 0.0
 
 
@@ -161,46 +188,66 @@ class Source:
     reported: int = 0
     lost: int = 0
     seen: float = 0.0
-    #: When it looks at the store next; None: when its next error comes.
-    looks_at: float | None = None
 
 
 @dataclass(eq=False, repr=False)
-class Destination:
-    """What all apps at one destination share: slots, back-off, unclear digests."""
+class Trouble:
+    """A destination, or a route to it, that has failed since its last success."""
 
-    slots: dict[str, Slot] = field(default_factory=dict)
+    failures: int = 0
+    since: float | None = None
+    reason: str = ""
     resume_at: float = 0.0
     strict: bool = False
-    failures: int = 0
-    failing_since: float | None = None
-    reason: str = ""
-    #: Digests whose answer was unclear, and since when, the oldest first. Until one is
-    #: clear it is the only attempt here, because only then does the duplicate check make a
-    #: retry harmless.
-    unclear: dict[str, float] = field(default_factory=dict)
-    #: Who is there, and when that was last written down.
-    fleet: dict[str, float] = field(default_factory=dict)
-
-    def succeeded(self) -> None:
-        self.failures, self.failing_since, self.strict = 0, None, False
-        self.resume_at = 0.0
 
     def failed(self, failure: Failure, now: float) -> None:
         self.failures += 1
-        if self.failing_since is None:
-            self.failing_since = now
+        if self.since is None:
+            self.since = now
         self.reason = failure.reason
         self.resume_at, self.strict = now + failure.pause, failure.strict
 
 
 @dataclass(eq=False, repr=False)
+class Destination:
+    """What all apps at one destination share, but for slots, routes and who is there."""
+
+    trouble: Trouble = field(default_factory=Trouble)
+    #: Routes that have failed since the last success of any; two are enough to know.
+    ways: list[str] = field(default_factory=list)
+    #: When the latest slot was taken.
+    last_taken: float = 0.0
+    #: Digests whose answer was unclear, and since when, the oldest first. Until one is
+    #: clear it is the only attempt here, because only then does the duplicate check make a
+    #: retry harmless.
+    unclear: dict[str, float] = field(default_factory=dict)
+    #: How many short ids are in the register.
+    numbers: int = 0
+
+
+class Numbered(NamedTuple):
+    """Whose a short id is."""
+
+    scope: str
+    group: str
+    seen: float = 0.0
+
+
+class App(NamedTuple):
+    """The names behind a scope."""
+
+    app: str
+    environment: str
+    seen: float = 0.0
+
+
+@dataclass(eq=False, repr=False)
 class Token:
-    """The access token of some credentials, and who is fetching one."""
+    """A value that one process leaves for all, an access token say, and whose turn it is."""
 
     token: str = ""
     refresh_at: float = 0.0
-    #: When WeCom was last asked, and when before that.
+    #: When the turn was taken last, and when before that.
     asked_at: float | None = None
     asked_before: float | None = None
     fetched_until: float = 0.0

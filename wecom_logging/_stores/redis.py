@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,35 +15,44 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Identity, Outage, others
-from wecom_logging._model.ratelimit import Purpose
-from wecom_logging._model.schedule import Policy, Track
-from wecom_logging._senders.access_token import SPACING
-from wecom_logging._stores.codec import encode, reader
+from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, others
+from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._stores import register
+from wecom_logging._stores.claiming import LATE_AFTER
+from wecom_logging._stores.codec import decode, encode, reader
 from wecom_logging._stores.documents import scope
-from wecom_logging._stores.ledger import CROWDED, LATE_AFTER, LOOK_THROUGH
+from wecom_logging._stores.ledger import LOOK_THROUGH
+from wecom_logging._stores.merging import CROWDED
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
+    FOLLOW_UP_ATTEMPTS,
+    FOLLOW_UP_FOR,
     LEASE,
     LOOK,
     MAX_SAMPLES,
     POLL,
     SOURCE_FOR,
+    SPACING,
+    TURN,
     Account,
+    Asker,
     Batch,
     Claim,
+    Dropped,
     Entry,
     Failure,
-    Fleet,
+    FollowUp,
+    Left,
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import Held, Part
+from wecom_logging._stores.records import Part
 
 #: The number is that of the layout: two versions of this package beside each other on one
-#: Redis keep to their own keys.
-PREFIX = "wecom-logging:2"
+#: Redis keep to their own keys, but for tokens and slots, which stay where every version
+#: looks for them.
+PREFIX, SHARED_PREFIX = "wecom-logging:3", "wecom-logging:2"
 
 #: How long to wait for a connection, and for an answer, seconds.
 TIMEOUTS = (2.0, 3.0)
@@ -52,17 +60,22 @@ TIMEOUTS = (2.0, 3.0)
 #: For so long after the last visit, and a group's `forget_after`, keys are kept, seconds.
 KEPT = 7 * 86400
 
-#: Of the destination, then of the app and environment, as `common.lua` names them.
-_SHARED = ("dest", "slots", "unclear", "fleet", "seen")
-_OWN = ("desk", "groups", "identities", "pending", "samples", "sources", "looks", "held")
+#: The keys that every step is given, as `common.lua` names them, with their types: of the
+#: destination, in the old layout and in this one, then of the app and environment.
+_BUDGET = {"slots": "zset", "dest": "hash"}
+_SHARED = {
+    "dest": "hash", "routes": "hash", "unclear": "zset", "fleet": "zset", "seen": "zset",
+    "numbers": "hash", "apps": "hash",
+}  # fmt: skip
+_OWN = {
+    "desk": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
+    "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
+    "following": "hash",
+}  # fmt: skip
+_TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
-#: What `schedule.arrive` writes, and `schedule.tell` does not.
-_ARRIVAL = (
-    "last_seen", "since", "total", "earlier", "last_before", "due", "pending_since", "over_told",
-    "ended_at",
-)  # fmt: skip
-
-_STEPS = ("merge", "claim", "freeze", "renew", "settle", "release", "slot", "account", "fleet")
+_STEPS = ("visit", "freeze", "renew", "settle", "release", "account")
+_ALONE = ("lease", "mend")
 _LUA = Path(__file__).with_name("lua")
 
 
@@ -96,196 +109,147 @@ class RedisStore:
         skew: Callable[[], float] = float,
     ) -> None:
         self._url, self._wall, self._skew = url, wall, skew
-        self._policy = rules.policy
-        self._numbers = json.dumps(_numbers(rules))
+        self._names = app, environment
+        own_scope = scope(app, environment)
+        self._numbers = json.dumps({**_numbers(rules), **self._register(own_scope)})
         # What stands in braces decides about the slot of a cluster.
-        shared = f"{PREFIX}:{{{scope(destination)}}}"
-        own = f"{shared}:{scope(app, environment)}"
-        self._keys = [f"{shared}:{name}" for name in _SHARED] + [f"{own}:{n}" for n in _OWN]
+        place = f"{{{scope(destination)}}}"
+        self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
+        self._keys += [f"{PREFIX}:{place}:{name}" for name in _SHARED]
+        self._keys += [f"{PREFIX}:{place}:{own_scope}:{name}" for name in _OWN]
         self._scripts = _scripts()
         self._client: Any = None
         self._pid = 0
-        self._extra: list[str] = []
-        #: The digest claimed last, and when: by the server's clock and by ours.
-        self._held: Held | None = None
-        self._claimed_at = (0.0, 0.0)
+
+    def _register(self, own_scope: str) -> dict[str, Any]:
+        return {
+            "own": own_scope,
+            "names": [name.encode("utf-8", "backslashreplace").decode() for name in self._names],
+            "others": [self._named(others(critical=critical)) for critical in (False, True)],
+        }
 
     # -- steps -------------------------------------------------------------------------
 
-    def merge(self, batch: Batch) -> None:
-        entries = json.dumps([self._entry(entry) for entry in batch.entries])
-        self._run("merge", batch.source, batch.sequence, entries)
+    def merge(self, *batches: Batch) -> None:
+        self._visit("", batches)
 
-    def claim(
-        self,
-        source: str,
-        *,
-        urgent: bool = False,
-        news_only: bool = False,
-        insist: bool = False,
-        leaving: bool = False,
-    ) -> Claim | float | None:
-        answer = self._run(
-            "claim",
-            source,
-            int(urgent),
-            int(insist),
-            int(leaving),
-            _new_id(),
-            _new_id(),
-            self._wall(),
-            source.rpartition("/")[0] + "/",
-            int(news_only),
-        )
+    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+        answer = self._visit(json.dumps(asker._asdict()), batches)
         if answer[0] == "none":
             return None
         if answer[0] == "wait":
             return float(answer[1])
         try:
-            held = self._read(dict(zip(answer[3::2], answer[4::2], strict=True)))
+            return _follow_up(answer) if answer[0] == "follow" else _claim(answer)
         except (ValueError, TypeError, KeyError):
             raise StoreError("it holds a digest that cannot be read") from None
-        self._held, self._claimed_at = held, (float(answer[2]), self._clock())
-        return Claim(held.digest(), held.body, int(answer[1]))
 
-    def _read(self, fields: dict[str, str]) -> Held:
-        """A digest out of the hash that holds it."""
-        now, wall = float(fields["now"]), float(fields["wall"])
-        outage = None
-        if "outage_since" in fields:
-            outage = Outage(wall - (now - float(fields["outage_since"])), fields["reason"])
-        return Held(
-            fields["id"],
-            [self._part(part, now) for part in json.loads(fields["parts"])],
-            now,
-            wall,
-            fields["slot"],
-            outage=outage,
-            lost=int(float(fields["lost"])),
-            body=fields.get("body"),
-        )
-
-    def _part(self, part: dict[str, Any], now: float) -> Part:
-        try:
-            return _part(part)
-        except (ValueError, TypeError, KeyError):
-            # Its errors are told all the same; nothing else of it can be trusted.
-            identity = Identity(str(part["id"]), "", "error")
-            track = schedule.begin(now, 0.0, self._policy, critical=False)
-            return Part(identity, track, reader(dict[str, int])(part["p"] or {}), [])
-
-    def freeze(self, digest_id: str, body: str) -> None:
-        self._run("freeze", digest_id, body)
-
-    def renew(self, digest_id: str) -> bool:
-        return bool(self._run("renew", digest_id, _new_id()))
-
-    def settle(self, digest_id: str, *, lost: bool = False) -> None:
-        if self._held is not None and self._held.id == digest_id:
-            told = json.dumps(self._told(self._held))
-            self._run("settle", digest_id, int(lost), told)
-
-    def _told(self, held: Held) -> dict[str, dict[str, Any]]:
-        """What the tracks of a digest become now that it is told."""
-        theirs, ours = self._claimed_at
-        now, policy = theirs + self._clock() - ours, self._policy
-        return {
-            part.identity.id: {
-                "told": _after(part.track, part.count, now, policy),
-                "surged": _after(replace(part.track, step=-1), part.count, now, policy),
+    def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
+        told = [
+            {
+                "source": batch.source,
+                "sequence": batch.sequence,
+                "entries": [self._entry(entry) for entry in batch.entries],
             }
-            for part in held.parts
-            if part.pending
-        }
+            for batch in batches
+        ]
+        return self._run("visit", self._wall(), json.dumps(told), asker, _new_id(), _new_id())
 
-    def _clock(self) -> float:
-        return time.monotonic() + self._skew()
+    def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
+        return bool(self._run("freeze", claim_id, body, extra, _new_id()))
 
-    def release(self, digest_id: str, failure: Failure) -> None:
-        strict, unclear = int(failure.strict), int(failure.unclear)
-        self._run("release", digest_id, failure.reason, failure.pause, strict, unclear)
+    def renew(self, claim_id: str) -> bool:
+        return bool(self._run("renew", claim_id, _new_id()))
 
-    def take_slot(self, purpose: Purpose) -> bool:
-        slot = _new_id()
-        taken = bool(self._run("slot", slot, purpose))
-        if taken:
-            self._extra.append(slot)
-        return taken
+    def settle(
+        self,
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
+        only = "" if groups is None else json.dumps(dict.fromkeys(groups, 1))
+        flat = (value for each in follow_ups for value in (each.kind, each.slots, each.body))
+        self._run("settle", claim_id, int(lost), only, _new_id(), *flat)
 
-    def give_back(self) -> None:
-        if self._extra:
-            self._run("slot", self._extra.pop(), "")
+    def release(self, claim_id: str, failure: Failure) -> None:
+        self._run("release", claim_id, json.dumps(failure._asdict()))
 
     def account(self, source: str) -> Account:
         return Account(*map(int, self._run("account", source)))
 
-    def fleet(self, source: str) -> Fleet:
-        rank, size = self._run("fleet", source)
-        return Fleet(int(rank), int(size))
-
-    def token(self, key: str) -> str | float | None:
-        answer = self._run_token(key, "get")
-        if answer[0] == "fetch":
+    def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
+        step: tuple[object, ...] = ("get",)
+        if isinstance(left, Dropped):
+            step = "drop", left.value
+        elif left is not None:
+            step = "left", left.value, left.seconds, int(left.used)
+        answer = self._call("lease", [f"{SHARED_PREFIX}:token:{scope(key)}"], step)
+        if not answer or answer[0] == "turn":
             return None
-        return str(answer[1]) if answer[0] == "token" else float(answer[1])
-
-    def put_token(self, key: str, token: str, refresh_in: float) -> None:
-        self._run_token(key, "put", token, refresh_in)
-
-    def miss_token(self, key: str, *, asked: bool) -> None:
-        self._run_token(key, "miss", int(asked))
-
-    def drop_token(self, key: str, token: str) -> None:
-        self._run_token(key, "drop", token)
+        return str(answer[1]) if answer[0] == "value" else float(answer[1])
 
     # -- to Redis and back -------------------------------------------------------------
 
     def _entry(self, entry: Entry) -> dict[str, Any]:
-        wait = schedule.wait_for_company(self._policy, critical=entry.identity.critical)
         return {
-            **self._group(entry.identity, wait),
+            **self._named(entry.identity),
             "count": entry.errors,
             "doubtful": entry.doubtful,
-            "news": entry.news,
             "over": entry.over,
             "samples": [encode(sample) for sample in entry.samples],
-            "others": self._group(others(critical=entry.identity.critical), wait),
         }
 
-    def _group(self, identity: Identity, wait: float) -> dict[str, Any]:
-        track = schedule.begin(
-            0.0, wait, self._policy, critical=identity.critical, job=identity.job
-        )
+    def _named(self, identity: Identity) -> dict[str, Any]:
         return {
             "id": identity.id,
             "identity": encode(identity),
-            "track": asdict(track),
-            "wait": wait,
+            "critical": identity.critical,
+            "job": identity.job,
+            "first": register.first_choice(self._names, identity.id),
         }
 
     def _run(self, step: str, *arguments: object) -> Any:
         return self._call(step, self._keys, arguments)
 
-    def _run_token(self, key: str, *arguments: object) -> Any:
-        return self._call("token", [f"{PREFIX}:token:{scope(key)}"], arguments)
-
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
         try:
-            client = self._connected()
-            script = client.register_script(self._scripts[step])
             try:
-                return script(keys, (self._skew(), self._numbers, *arguments), client)
-            except redis.exceptions.MovedError:  # a node of a cluster that has several
-                self._client = redis.RedisCluster.from_url(self._url, **_options())
-                return script(keys, (self._skew(), self._numbers, *arguments), self._client)
+                unreadable, answer = self._send(step, keys, arguments)
+            except redis.ResponseError as error:
+                if "WRONGTYPE" not in str(error):
+                    raise
+                types = _TYPES if keys is self._keys else ("hash",)
+                if not self._send("mend", keys, types, plain=True):
+                    raise
+                unreadable, answer = self._send(step, keys, arguments)
         except redis.RedisError as error:
             raise _translated(error) from None
         except (OSError, ValueError, TypeError, IndexError) as error:
             raise StoreError(f"unexpected {type(error).__name__}") from None
+        if unreadable:
+            warn_rarely(
+                f"unreadable {unreadable}",
+                f"the store holds {unreadable} that cannot be read; they count as none",
+            )
+        return answer
+
+    def _send(
+        self, step: str, keys: list[str], arguments: tuple[object, ...], *, plain: bool = False
+    ) -> Any:
+        client = self._connected()
+        script = client.register_script(self._scripts[step])
+        everything = arguments if plain else (self._skew(), self._numbers, *arguments)
+        try:
+            return script(keys, everything, client)
+        except redis.exceptions.MovedError:  # a node of a cluster that has several
+            self._client = redis.RedisCluster.from_url(self._url, **_options(self._url))
+            return script(keys, everything, self._client)
 
     def _connected(self) -> Any:
         if self._client is None or self._pid != os.getpid():
-            self._client, self._pid = redis.Redis.from_url(self._url, **_options()), os.getpid()
+            self._client = redis.Redis.from_url(self._url, **_options(self._url))
+            self._pid = os.getpid()
         return self._client
 
 
@@ -295,9 +259,12 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
 
 
-def _options() -> dict[str, Any]:
+def _options(url: str) -> dict[str, Any]:
     connect, answer = TIMEOUTS
+    # Of clients before 6.0 not the default: anybody's certificate would do.
+    checks = {"ssl_check_hostname": True} if url.startswith("rediss:") else {}
     return {
+        **checks,
         "socket_connect_timeout": connect,
         "socket_timeout": answer,
         "decode_responses": True,
@@ -307,60 +274,105 @@ def _options() -> dict[str, Any]:
 
 
 def _scripts() -> dict[str, str]:
-    common = (_LUA / "common.lua").read_text(encoding="utf-8")
-    found = {step: common + (_LUA / f"{step}.lua").read_text(encoding="utf-8") for step in _STEPS}
-    return {**found, "token": (_LUA / "token.lua").read_text(encoding="utf-8")}
+    texts = {
+        name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
+        for name in ("common", *_STEPS, *_ALONE)
+    }
+    common = texts.pop("common")
+    return {name: text if name in _ALONE else common + text for name, text in texts.items()}
 
 
 def _numbers(rules: Rules) -> dict[str, Any]:
     policy = rules.policy
     return {
+        "group_wait": policy.group_wait,
         "group_interval": policy.group_interval,
+        "repeat_intervals": policy.repeat_intervals,
+        "quiet_after": policy.quiet_after,
+        "forget_after": policy.forget_after,
         "recovery": policy.recovery,
         "rate_limit": rules.rate_limit,
         "max_groups": rules.max_groups,
         "duplicate_check": rules.duplicate_check,
+        "job_for": schedule.JOB_FOR,
         "unclear_for": schedule.UNCLEAR_FOR,
+        "surge_count": schedule.SURGE_COUNT,
+        "surge_factor": schedule.SURGE_FACTOR,
         "max_samples": MAX_SAMPLES,
         "lease": LEASE,
+        "turn": TURN,
+        "spacing": SPACING,
         "look": LOOK,
         "poll": POLL,
         "dead_after": DEAD_AFTER,
         "fleet_for": FLEET_FOR,
         "source_for": SOURCE_FOR,
+        "follow_up_attempts": FOLLOW_UP_ATTEMPTS,
+        "follow_up_for": FOLLOW_UP_FOR,
         "late_after": LATE_AFTER,
         "crowded": CROWDED,
         "look_through": LOOK_THROUGH,
-        "spacing": SPACING,
+        "five_digits": register.FIVE_DIGITS,
+        "number_refresh": register.REFRESH,
+        "number_for": register.UNUSED_FOR,
         "ttl": int(policy.forget_after) + KEPT,
     }
-
-
-def _after(track: Track, count: int, now: float, policy: Policy) -> dict[str, Any]:
-    """What a track is after a message; without what errors change that come meanwhile."""
-    told = replace(track)
-    schedule.tell(told, count, now, policy)
-    return {name: value for name, value in asdict(told).items() if name not in _ARRIVAL}
 
 
 def _new_id() -> str:
     return os.urandom(4).hex()
 
 
-def _part(part: dict[str, Any]) -> Part:
+def _follow_up(answer: list[str]) -> FollowUp:
+    _, kind, slots, follow_id, attempt, body = answer
+    return FollowUp(kind, body, int(slots), follow_id, int(attempt))
+
+
+def _claim(answer: list[str]) -> Claim:
+    _, failures, digest_id, head, body, *parts = answer
+    held = json.loads(head)
+    now, wall = float(held["now"]), float(held["wall"])
+    outage = None
+    if "outage" in held:
+        outage = Outage(wall - (now - held["outage"]), str(held["reason"]))
+    told = [_reports(parts[i : i + 5], now, wall) for i in range(0, len(parts), 5)]
+    reports = [report for _, found in sorted(told, key=lambda each: each[0]) for report in found]
+    digest = Digest(digest_id, tuple(reports), wall, outage=outage, lost=int(held["lost"]))
+    return Claim(digest, body or None, int(failures))
+
+
+def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, str], list[Report]]:
+    """What a message says about one group, and its place among the others."""
+    group_id, identity, short_id, part, samples = fields
+    read = json.loads(part)
     # An empty list and an empty object are the same for Lua.
-    samples = [json.loads(sample) for sample in part["s"] or []]
-    found: Part = reader(Part)(
+    taken: Part = reader(Part)(
         {
-            "identity": json.loads(part["i"]),
-            "track": part["t"],
-            "pending": part["p"] or {},
-            "samples": samples,
-            "doubtful": part["d"],
-            "ends": part["e"],
+            "track": read["t"],
+            "pending": read["p"] or {},
+            "doubtful": read["d"],
+            "left": read["l"],
+            "ends": read["e"],
         }
     )
-    return replace(found, samples=samples)
+    if not taken.pending and not identity:
+        return (taken.track.first_seen, group_id), []  # nobody knows any more what is over
+    found = taken.reports(_identity(group_id, identity), short_id, _samples(samples), now, wall)
+    return (taken.track.first_seen, group_id), found
+
+
+def _identity(group_id: str, text: str) -> Identity:
+    try:
+        return decode(Identity, text)
+    except (ValueError, TypeError):
+        return Identity(group_id, "", "error")  # its errors are told all the same
+
+
+def _samples(text: str) -> list[Event]:
+    try:
+        return [decode(dict, sample) for sample in json.loads(text) or []]
+    except (ValueError, TypeError, RecursionError):
+        return []
 
 
 def _translated(error: redis.RedisError) -> StoreError:

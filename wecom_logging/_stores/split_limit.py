@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from wecom_logging._model.ratelimit import RateLimit
-from wecom_logging._stores.protocol import Fleet
 
 #: How many processes are assumed where nobody has ever been able to count them.
 ASSUMED = 16
+
+
+class Fleet(NamedTuple):
+    """The sources at a destination, and the place of one of them among them."""
+
+    rank: int
+    size: int
 
 
 def share(limit: RateLimit, size: int) -> RateLimit:

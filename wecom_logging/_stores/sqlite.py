@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from math import isfinite
+from typing import NamedTuple
 
 from wecom_logging._stores.documents import FORGET, SCHEMA, RowState, scope
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LocalStore
-from wecom_logging._stores.protocol import Rules
+from wecom_logging._stores.protocol import FollowUp, Rules
 from wecom_logging._stores.sqlite_file import SQLiteFile, shared_file
 
 #: Rows that nobody has written for so long belong to an app that is gone.
 ABANDONED_AFTER = 30 * 86400.0
+
+#: How exactly it is written down what time it is, seconds.
+TICK = 0.5
 
 _CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
 
@@ -63,11 +67,11 @@ class SQLiteStore(LocalStore):
         wall: Callable[[], float] = time.time,
         is_alive: Callable[[str], bool] = is_running,
     ) -> None:
-        super().__init__()
         self._path, self._owned = path, owned
         self._wall, self._is_alive = wall, is_alive
         self._rules = rules
         self._scopes = scope(destination), scope(destination, app, environment)
+        self._names = app, environment
         self._shared_file: SQLiteFile | None = None
 
     @property
@@ -77,40 +81,62 @@ class SQLiteStore(LocalStore):
             self._shared_file = shared_file(self._path)
         return self._shared_file
 
-    def settle(self, digest_id: str, *, lost: bool = False) -> None:
-        super().settle(digest_id, lost=lost)
+    def settle(
+        self,
+        claim_id: str,
+        *follow_ups: FollowUp,
+        lost: bool = False,
+        groups: Collection[str] | None = None,
+    ) -> None:
+        super().settle(claim_id, *follow_ups, lost=lost, groups=groups)
         self.file.write_back()
 
     @contextmanager
-    def _step(self) -> Iterator[Ledger]:
+    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
         file = self.file
         with file.transaction(self._make_tables, owned=self._owned) as connection:
             wall = self._wall()
-            now, ahead, set_back = _read_clock(connection, wall)
-            state = RowState(connection, *self._scopes)
+            clock = _read_clock(connection, wall)
+            now = clock.now
+            state = RowState(connection, *self._scopes, self._names)
+            state.read_ahead(wanted)
             yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
-            if state.save(now) or set_back:
-                connection.execute("INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, ahead))
+            wrote = state.save(now)
+            if clock.set_back or (wrote and now - clock.last > TICK):
+                connection.execute(
+                    "INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, clock.ahead)
+                )
+            if wrote:
                 file.wrote()
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
-        connection.execute(SCHEMA)
-        connection.execute(_CLOCK)
-        now, *_ = _read_clock(connection, self._wall())
-        connection.execute(FORGET, (now - ABANDONED_AFTER,))
+        for statement in (*SCHEMA, _CLOCK):
+            connection.execute(statement)
+        now = _read_clock(connection, self._wall()).now
+        for statement in FORGET:
+            connection.execute(statement, (now - ABANDONED_AFTER,))
 
 
-def _read_clock(connection: sqlite3.Connection, wall: float) -> tuple[float, float, bool]:
-    """The store's time, how far it is ahead of the wall clock, and whether that is news.
+class _Clock(NamedTuple):
+    now: float
+    #: How far it is ahead of the wall clock, and whether that is news.
+    ahead: float = 0.0
+    set_back: bool = False
+    #: What it was when it was last written down.
+    last: float = float("-inf")
+
+
+def _read_clock(connection: sqlite3.Connection, wall: float) -> _Clock:
+    """The store's time.
 
     Where the wall clock has been set back it goes on from where it was: a pause of a
     minute must not last until the clock has caught up.
     """
     row = connection.execute("SELECT last, ahead FROM clock_1").fetchone()
     if row is None or not all(isinstance(each, float) and isfinite(each) for each in row):
-        return wall, 0.0, False
+        return _Clock(wall)
     last, ahead = row
     set_back = wall + ahead < last
     if set_back:
         ahead = last - wall
-    return wall + ahead, ahead, set_back
+    return _Clock(wall + ahead, ahead, set_back, last)

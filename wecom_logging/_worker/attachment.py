@@ -10,7 +10,7 @@ from datetime import datetime
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style
-from wecom_logging._worker.cooldowns import CooldownSet
+from wecom_logging._worker.cooldowns import Cooldowns
 
 #: A group has its file once in so many seconds, and all together so many files in them.
 INTERVAL = 3600.0
@@ -23,7 +23,7 @@ _OVERVIEW = "overview"
 _MAX_ASKED = 10
 
 
-def wanted(digest: Digest, rendered: Rendered, cooldowns: CooldownSet) -> bool:
+def wanted(digest: Digest, rendered: Rendered, cooldowns: Cooldowns) -> bool:
     """Whether the file says something that matters, that the message does not, and that
     no file has said in the last hour."""
     # Two digits of an id: so the cooldowns are few for good. That two groups share them, and

@@ -19,6 +19,7 @@ from wecom_logging._capture.identity import identify
 from wecom_logging._model.digest import Event, Identity, others
 from wecom_logging._rendering.sample import first_words
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
 from wecom_logging.stats import StatsRecorder
@@ -32,6 +33,16 @@ _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lin
 MAX_SECONDS = 0.25
 
 Processor = Callable[[Any, str, Event], Any]
+
+
+class _Noted:
+    """The samples of a tally that has counted, before and after the processors."""
+
+    __slots__ = ("events", "samples")
+
+    def __init__(self) -> None:
+        self.samples: list[Event] = []
+        self.events: list[Event] = []
 
 
 class Collector:
@@ -61,7 +72,7 @@ class Collector:
         self._redact = redact
         self._show_source = show_source
         self._quiet_after = quiet_after
-        self._woken: dict[Tally, list[Event]] = {}
+        self._woken: dict[Tally, _Noted] = {}
         self._deadline = 0.0
         #: Samples of errors that have been merged without them; the next ones bring them.
         self._early: dict[Tally, tuple[Event, ...]] = {}
@@ -83,11 +94,15 @@ class Collector:
             if retired is self._retired:
                 return counted + sum(tally.value for tally in tallies)
 
+    def has_unread(self) -> bool:
+        """Whether something was counted since it was read last. On any thread."""
+        return any(t.value != t.counted for t in list(self._tallies.known.values()))
+
     def note(self, tally: Tally, sample: Event | None) -> bool:
         """Take note of a tally that has counted; returns whether it is a new one."""
-        samples = self._woken.setdefault(tally, [])
+        noted = self._woken.setdefault(tally, _Noted())
         if sample is not None:
-            samples.append(sample)
+            noted.samples.append(sample)
         return tally.identity is None or tally.news
 
     def note_all(self) -> None:
@@ -95,14 +110,34 @@ class Collector:
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
             if not tally.roused and (tally.value != tally.counted or tally in self.endings):
-                self._woken.setdefault(tally, [])
+                self._woken.setdefault(tally, _Noted())
 
     def entries(self) -> tuple[Entry, ...]:
-        """What the tallies that were noted have counted since they were read last."""
-        woken, self._woken = self._woken, {}
+        """What the tallies that were noted have counted since they were read last.
+
+        All of them, or none if it raises: then the next call brings them, but for the texts
+        of the one that was at work.
+        """
         self._deadline = time.thread_time() + MAX_SECONDS
-        read = (self._read(tally, samples) for tally, samples in woken.items())
-        return tuple(entry for entry in read if entry is not None)
+        read = [(tally, *self._read(tally, noted)) for tally, noted in self._woken.items()]
+        self._woken = {}
+        entries = []
+        for tally, value, entry in read:
+            tally.counted = value
+            if self.endings.get(tally, value + 1) <= value:
+                self.endings.pop(tally, None)
+            if entry.errors and tally.muted:
+                self._recorder.add(muted=entry.errors)
+                entry = entry._replace(errors=0)
+            elif entry.samples and not entry.errors:
+                # Its error was read before the sample had come.
+                self._early[tally] = entry.samples
+                entry = entry._replace(samples=())
+            if entry.errors or entry.over:
+                self._early.pop(tally, None)
+                news, tally.news = tally.news, False
+                entries.append(entry._replace(news=news))
+        return tuple(entries)
 
     def want_samples(self, group_ids: Iterable[str]) -> None:
         """Have the next error of each group captured: a message has told of it."""
@@ -112,30 +147,21 @@ class Collector:
 
     # -- one tally ---------------------------------------------------------------------
 
-    def _read(self, tally: Tally, samples: list[Event]) -> Entry | None:
+    def _read(self, tally: Tally, noted: _Noted) -> tuple[int, Entry]:
+        """The value of a tally, and what is new in it."""
         # In this order: who counts after the value was read finds that the tally needs a wake-up.
         tally.roused = False
         tally.needs_wakeup = True
         value = tally.value
-        count = value - tally.counted
-        tally.counted = value
-        self._read_at[tally.origin.key] = time.monotonic()
+        self._read_at[tally.origin.key] = monotonic()
         identity = self._identity(tally)
-        kept = (*self._early.pop(tally, ()), *self._processed(tally, samples))
-        if kept and not identity.text:
-            identity = tally.identity = identity._replace(text=first_words(kept[0]))
+        self._process_samples(tally, noted)
+        events = (*self._early.get(tally, ()), *noted.events)
+        if events and not identity.text:
+            identity = tally.identity = identity._replace(text=first_words(events[0]))
         # Errors that it has counted since are those of a group that is not over.
-        over = self.endings.pop(tally, None) == value
-        if count and tally.muted:
-            self._recorder.add(muted=count)
-            count = 0
-        elif kept and not count:  # its error was read before the sample had come
-            self._early[tally] = kept
-            kept = ()
-        if not count and not over:
-            return None
-        news, tally.news = tally.news, False
-        return Entry(identity, count, kept, news=news, over=over)
+        over = self.endings.get(tally) == value
+        return value, Entry(identity, value - tally.counted, events, over=over)
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
@@ -147,31 +173,33 @@ class Collector:
         try:
             found = identify(tally.origin)
             names = ("logger", "type", "template", "code")
-            texts = {name: getattr(found, name) for name in names}
+            texts = {name: _exact(getattr(found, name)) for name in names}
             if found.from_text:
-                texts["place"] = found.place
+                texts["place"] = _exact(found.place)
             return found._replace(**self._redact(None, "", texts))
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a fingerprint whose `__repr__` raises, be it SystemExit:
-            # whatever it is, an error that has no name is counted all the same
+        except BaseException as error:  # a fingerprint whose `__repr__` raises; whatever it
+            # is, an error that has no name is counted all the same
             warn_rarely(
                 f"identity {type(error).__name__}",
                 f"a kind of error cannot be told apart, it counts as others ({where(error)})",
             )
             return others(critical=tally.origin.level >= logging.CRITICAL)
 
-    def _processed(self, tally: Tally, samples: Iterable[Event]) -> Iterable[Event]:
-        for sample in samples:
+    def _process_samples(self, tally: Tally, noted: _Noted) -> None:
+        while noted.samples:
             try:
-                event = self._process(sample)
+                event = self._process(noted.samples.pop(0))
             except DropEvent:
                 tally.muted = True  # with what is counted until the next sample
             else:
                 tally.muted = False
-                yield event
+                noted.events.append(event)
 
     def _process(self, sample: Event) -> Event:
+        # A name may be of a class that has a mind of its own about being text.
+        sample = {key: _exact(value) for key, value in sample.items()}
         logger = _logger(str(sample.get("logger") or "root"))
         level = str(sample.get("level", "error"))
         safe: Event = {}
@@ -183,7 +211,7 @@ class Collector:
                     raise TypeError(f"returned {type(event).__name__} instead of the event dict")
             except (DropEvent, KeyboardInterrupt):
                 raise
-            except BaseException as error:  # SystemExit and CancelledError of theirs as well
+            except BaseException as error:  # a SystemExit, a CancelledError
                 name = getattr(processor, "__qualname__", type(processor).__qualname__)
                 warn_rarely(
                     f"processor {name}",
@@ -207,7 +235,7 @@ class Collector:
         tallies = self._tallies
         full, crowded = tallies.is_full, tallies.take_crowded()
         if full or crowded:
-            before = time.monotonic() - self._quiet_after
+            before = monotonic() - self._quiet_after
             silent = [key for key, at in self._read_at.items() if at <= before]
             silent.sort(key=self._read_at.__getitem__)
             spare = max(1, tallies.max_groups // 10) if full else 0
@@ -249,6 +277,11 @@ class Collector:
             self._by_group[group_id] = rest
         else:
             self._by_group.pop(group_id, None)
+
+
+def _exact(value: Any) -> Any:
+    """A text as a `str` and nothing more; anything else as it is."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _logger(name: str) -> logging.Logger:

@@ -17,7 +17,6 @@ from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._rendering import Style
-from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import Place, opener, password
 from wecom_logging._stores.protocol import Rules, Store
@@ -43,6 +42,8 @@ class Components(NamedTuple):
     processors: tuple[Processor, ...]
     redact: Processor
     open_store: Callable[[], Store]
+    #: The store is meant to outlive the process, and to be shared with others.
+    durable: bool
     style: Style
     sender: Sender
     follow_ups: FollowUps
@@ -55,7 +56,6 @@ def make_components(options: Options, started: float) -> Components:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
     _check_abilities(options, sender)
-    _warn_of_plain_http(sender)
     msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
     if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
         raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")
@@ -90,6 +90,7 @@ def make_components(options: Options, started: float) -> Components:
         processors=(*options.processors, redact),
         redact=redact,
         open_store=opener(options.store, place),
+        durable=options.store != "memory" and not sender.limits.local,
         style=style,
         sender=sender,
         follow_ups=FollowUps(
@@ -112,16 +113,6 @@ def _check_abilities(options: Options, sender: Sender) -> None:
         )
     if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
         raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
-
-
-def _warn_of_plain_http(sender: Sender) -> None:
-    if host := getattr(sender, "exposed_to", ""):
-        warn_rarely(
-            f"plain http {host}",
-            f"api_base is plain http: whoever sits between here and {host} can read the secret"
-            " and every alert",
-            once=True,
-        )
 
 
 def _sender(options: Options) -> Sender:

@@ -7,16 +7,15 @@ into the handler's account what has become of its errors, whoever has told them.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
 from wecom_logging._model.digest import Event
-from wecom_logging._runtime import shutdown
+from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores.protocol import Batch, Claim, Store
+from wecom_logging._runtime.native import monotonic
+from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
@@ -41,6 +40,7 @@ class DeliveryCycle:
 
     def __init__(self, components: Components, tallies: Tallies) -> None:
         self._open_store = components.open_store
+        self.durable = components.durable
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -57,15 +57,13 @@ class DeliveryCycle:
         self.store: Store | None = None
         self._sequence = 0
         self._unmerged: list[Batch] = []
+        self._collecting = False
         #: A tally has counted and could not say so: look at all of them.
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
-        #: They are no news, and another process is due to look at them; or not due yet, and
-        #: of a job that is done.
+        #: They are no news, and another process is due to look at them, or whoever comes next.
         self._handed_over = False
-        #: They are a job's that is done: no exit has to look again.
-        self._job_done = False
         self._given_up = False
 
     # -- for any thread ----------------------------------------------------------------
@@ -85,13 +83,21 @@ class DeliveryCycle:
     def has_work(self) -> bool:
         """Whether there is something to tell, or a store in which others may have left errors
         that they cannot tell any more."""
-        pending = self.stats().pending
-        if self._collector.endings or pending > self.kept:
-            return True
-        return not self._job_done and (pending > 0 or self._is_durable())
+        durable = self.store is not None and self.store.durable
+        return durable or self.has_endings() or self.stats().pending > 0
 
-    def _is_durable(self) -> bool:
-        return self.store is not None and self.store.durable
+    def has_endings(self) -> bool:
+        """Whether the end of a group has still to be brought in."""
+        return bool(self._collector.endings)
+
+    def may_find(self) -> bool:
+        """Whether children of this process may have left something in a store that it has not
+        looked into."""
+        return self.store is None and self.durable and fork.had_children()
+
+    def has_unstored(self) -> bool:
+        """Whether errors are counted in this process only."""
+        return self._collecting or bool(self._unmerged) or self._collector.has_unread()
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -125,74 +131,100 @@ class DeliveryCycle:
         """Take note of a tally that has counted; returns whether it is a new one."""
         return self._collector.note(tally, sample)
 
-    def run(self, flushes: Flushes, take_in: Callable[[], None]) -> float | None:
-        """Bring in what was counted, deliver what is due; returns when to come again.
+    def run(self, flushes: Flushes) -> float | None:
+        """Bring in what was counted, and deliver what is due, one thing at a time.
+
+        Returns after how many seconds to come again, None if there is no reason to.
 
         Args:
             flushes: Those who wait for it.
-            take_in: Notes what has come since the last message.
 
         Raises:
             StoreError: The store cannot be used just now; it has been said.
         """
-        store = self._opened()
-        claim: Claim | float | None
-        while not self._given_up:
-            take_in()
-            if flushes or self.overlooked:
-                self.overlooked = False
-                self._collector.note_all()
-            self._merge(store)
-            if shutdown.exiting.last_call and not flushes:
-                return None  # nobody waits for us any more: it would be left half sent
-            # One that outlived the process would leave its lease behind, and every other
-            # process waiting for that.
-            last_moment = flushes.last_moment() - TO_WRITE_DOWN
-            if time.monotonic() >= last_moment:
-                claim = TO_WRITE_DOWN
-                break
-            claim = store.claim(
-                self._source,
-                urgent=flushes.has_waiters(self._recorder.settled),
-                news_only=store.durable and flushes.news_only,
-                insist=flushes.take_override(self._recorder.settled),
-                leaving=flushes.leaving,
-            )
-            if not isinstance(claim, Claim):
-                break
-            self._deliver(store, claim, last_moment)
-        else:
+        if self._given_up:
             return None  # declared lost: to tell it now would be to tell it twice
+        store = self._opened()
+        self._collect(flushes)
+        if shutdown.exiting.killed or (shutdown.exiting.last_call and not flushes):
+            self._merge(store)
+            return None  # nobody waits for us any more: it would be left half sent
+        # An attempt that outlived the process would leave its lease behind, and every other
+        # process waiting for that.
+        last_moment = flushes.last_moment() - TO_WRITE_DOWN
+        if monotonic() >= last_moment:
+            self._merge(store)
+            return self._answer(store, flushes, TO_WRITE_DOWN)
+        found = store.claim(self._asker(flushes), *self._unmerged)
+        self._unmerged.clear()
+        if not isinstance(found, (Claim, FollowUp)):
+            return self._answer(store, flushes, found)
+        with deadline(last_moment):
+            if isinstance(found, Claim):
+                told = self._delivery.deliver(store, found, leaving=flushes.leaving)
+                self._collector.want_samples(told)
+            else:
+                self._balance(store)
+                self._delivery.follow(store, found)
+        if flushes:
+            # Before the next claim, which may be a follow-up: nobody waits for one.
+            self._balance(store)
+            flushes.answer(self._recorder.settled, in_vain=False, due=0.0)
+        return 0.0
+
+    def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
+        """Nothing is due now: let those go who wait for no more than that."""
         self._balance(store)
         self._collector.make_room()
         if not flushes:
-            return claim
-        self._job_done = store.durable and flushes.news_only and flushes.in_vain(claim)
-        self._handed_over = self._job_done or (claim is None and flushes.leaving)
-        flushes.answer(self._recorder.settled, handed_over=self._handed_over)
-        waits = (flushes.next_deadline(), claim)
-        return min((wait for wait in waits if wait is not None), default=None)
+            return wait
+        self._handed_over = wait is None and flushes.leaving
+        is_stuck = getattr(store, "is_stuck", None)
+        in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
+        flushes.answer(self._recorder.settled, in_vain=in_vain, due=wait)
+        waits = (flushes.next_deadline(), wait)
+        return min((each for each in waits if each is not None), default=None)
+
+    def leave_in_store(self) -> None:
+        """Bring in what was counted, for others to tell."""
+        store = self._opened()
+        self.overlooked = True
+        self._collect(Flushes())
+        self._merge(store)
+        self._balance(store)
+        self._handed_over = False
 
     def _opened(self) -> Store:
         if self.store is None:
             self.store = self._open_store()
         return self.store
 
-    def _merge(self, store: Store) -> None:
-        entries = self._collector.entries()
-        if entries:
-            self._sequence += 1
-            self._unmerged.append(Batch(self._source, self._sequence, entries))
-        while self._unmerged:
-            store.merge(self._unmerged[0])
-            del self._unmerged[0]
+    def _collect(self, flushes: Flushes) -> None:
+        if flushes or self.overlooked:
+            self.overlooked = False
+            self._collector.note_all()
+        self._collecting = True
+        try:
+            if entries := self._collector.entries():
+                self._sequence += 1
+                self._unmerged.append(Batch(self._source, self._sequence, entries))
+        finally:
+            self._collecting = False
 
-    def _deliver(self, store: Store, claim: Claim, last_moment: float) -> None:
-        with deadline(last_moment):
-            delivered = self._delivery.deliver(store, claim)
-        if delivered:
-            self._collector.want_samples(r.identity.id for r in claim.digest.reports)
-        self._balance(store)
+    def _merge(self, store: Store) -> None:
+        if self._unmerged:
+            store.merge(*self._unmerged)
+            self._unmerged.clear()
+
+    def _asker(self, flushes: Flushes) -> Asker:
+        settled = self._recorder.settled
+        why: Why = "due"
+        if flushes.has_waiters(settled):
+            why = "insist" if flushes.take_override(settled) else "flush"
+        # Between the steps of an exit nobody waits, but there is nobody to come back either.
+        leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
+        leaving = leaving and not flushes.looking
+        return Asker(self._source, why, leaving, self._delivery.route)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
@@ -200,5 +232,5 @@ class DeliveryCycle:
             return
         account = store.account(self._source)
         self._recorder.write(reported=account.reported, lost=account.lost)
-        if store.durable:
-            self.kept = account.merged - account.reported - account.lost
+        # While it cannot be reached nobody can say that it keeps them.
+        self.kept = account.merged - account.reported - account.lost if store.durable else 0

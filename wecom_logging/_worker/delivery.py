@@ -1,40 +1,68 @@
-"""One digest: rendered, sent, and settled or released. On the worker's thread."""
+"""From a claim to what becomes of it: rendered, frozen, sent, and settled or released.
+
+On the worker's thread. The store is the cycle's, which lends it for one delivery.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
-from threading import get_ident
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar, cast
 
+from wecom_logging._model.digest import Digest
 from wecom_logging._model.schedule import pause_after
-from wecom_logging._rendering import Shape, Style, render
+from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
-from wecom_logging._senders.protocol import Message, Sender
-from wecom_logging._stores.protocol import Claim, Failure, Store
-from wecom_logging._stores.token_lease import SharedTokens
+from wecom_logging._runtime.native import monotonic
+from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender, TokenSender
+from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
+from wecom_logging._worker import tokens
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
+from wecom_logging._worker.frozen import body_of, read_body
+from wecom_logging._worker.parts import (
+    Part,
+    accepted,
+    doubtful,
+    groups_of,
+    is_lost,
+    parts_of,
+    plainer,
+    put_off,
+    told_by,
+)
 from wecom_logging.errors import (
+    ApiError,
     ContentError,
     DeliveryError,
     RateLimitedError,
     SetupError,
     TokenError,
+    WeComError,
 )
 from wecom_logging.stats import StatsRecorder
 
-#: Each is for when the one before it was refused for its content.
-SHAPES: tuple[Shape, ...] = ("full", "short", "text", "bare")
+#: Requests in a minute that are made at once because content was refused: less than half of
+#: its budget, which is there for what is new; and for how long, seconds. What is left then is
+#: told as the schedule allows, one part at a time.
+MOST_RETRIES = 8
+RETRY_FOR = 5.0
 
 #: Failed attempts in a row after which trouble that passes by itself is worth a line.
 PATIENCE = 3
 
+_FOLLOW_UPS = {"file": "the file with the whole report", "call": "the call for somebody"}
+
+T = TypeVar("T")
+
+
+class _NoSlot(DeliveryError):
+    """The budget does not allow another request just now."""
+
 
 class Delivery:
-    """Brings digests to one destination."""
+    """Brings what was claimed to one destination. Errors of the sender end here."""
 
     def __init__(
         self, sender: Sender, style: Style, follow_ups: FollowUps, recorder: StatsRecorder
@@ -43,91 +71,164 @@ class Delivery:
         self._style = style
         self._follow_ups = follow_ups
         self._recorder = recorder
-        #: Shapes whose content was refused before the budget was short.
-        self._refused = 0
+        #: What was still to be sent of a digest whose content was refused when there was no
+        #: slot for more.
+        self._refused: list[Part] = []
+        #: When the latest of these requests were made.
+        self._retried: deque[float] = deque(maxlen=MOST_RETRIES)
 
-    def deliver(self, store: Store, claim: Claim) -> bool:
-        """One message, and what comes with it.
+    @property
+    def route(self) -> str:
+        """By which route the next attempt gets there."""
+        sender = self._sender
+        return cast("RoutedSender", sender).route if sender.limits.route else ""
 
-        Returns whether it was delivered. Errors of the sender end here.
+    # -- a digest ----------------------------------------------------------------------
+
+    def deliver(self, store: Store, claim: Claim, *, leaving: bool = False) -> list[str]:
+        """One message; several where one of its groups is refused. Returns the groups told.
+
+        Args:
+            leaving: The process ends, and what follows may never come: no file is announced,
+                and a message that shall call somebody is a text, which does it by itself.
         """
-        with _hooked(self._sender, store, claim.digest.id):
-            plan = self._plan(store, claim)
-            message = self._send(store, claim, plan)
-            if message is None:
-                self._follow_ups.cancel(store, plan)
-                return False
-            self._follow_ups.follow(claim.digest, store, plan, message)
-            return True
-
-    def _send(self, store: Store, claim: Claim, plan: FollowUpPlan) -> Message | None:
-        """One message; plainer ones in its place as long as its content is refused."""
-        digest_id = claim.digest.id
-        first = self._refused
-        for refused, shape in enumerate(SHAPES[first:], first):
-            if refused > first and not store.renew(digest_id):
-                self._refused = refused  # the next claim goes on here, and not from the start
-                store.release(digest_id, Failure("content refused, no slot free", pause=1.0))
-                return None
-            if claim.body is not None and refused == first:
-                message = message_from(claim.body)
-            else:
-                message = self._message(claim, shape, plan)
-            store.freeze(digest_id, json.dumps(asdict(message)))
+        work = _Work(store, claim, self._refused, self._style)
+        self._refused = []
+        work.plan = self._plan(work, announce=not leaving)
+        if leaving and work.plan.call and (size := self._sender.limits.max_bytes.get("text")):
+            work.speak_text(size)
+        route, began = self.route, monotonic()
+        while True:
+            message = self._frozen(work)
             try:
-                self._sender.send(message)
+                receipt = self._call(store, claim.id, self._sender.send, message)
             except ContentError as error:
                 self._note(error)
+                self._go_plainer(work)
             except DeliveryError as error:
-                self._release(store, claim, error)
-                return None
-            except Exception as error:
-                self._release(store, claim, _foreign(error))
-                return None
+                self._release(work, error, way=error.way or self.route != route)
+                return work.told
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # of a sender that is not ours, a SystemExit say
+                self._release(work, _foreign(error), way=False)
+                return work.told
             else:
-                store.settle(digest_id)
-                self._recorder.add(messages=1)
-                self._refused = 0
-                reset(self._trouble)
-                return message
-        self._lose(store, claim)
-        return None
+                self._settle(work, message)
+                _tell_missed(receipt)
+            if not work.parts:
+                return work.told
+            if not (self._may_retry(began) and store.renew(claim.id)):
+                self._put_off(work)
+                return work.told
 
-    def _plan(self, store: Store, claim: Claim) -> FollowUpPlan:
+    def _plan(self, work: _Work, *, announce: bool) -> FollowUpPlan:
+        """What follows the message. While the destination fails no slots are taken for it in
+        advance: each attempt would take them anew."""
         try:
-            return self._follow_ups.plan(claim, store)
+            work.rendered = render(work.digest, self._style)
+            plan = self._follow_ups.plan(work.store, work.digest, work.rendered)
         except Exception:
             return FollowUpPlan()  # `_message` meets the same trouble, and says it
+        plan.announced = plan.file and announce and not work.claim.failures and not work.again
+        return plan
 
-    def _message(self, claim: Claim, shape: Shape, plan: FollowUpPlan) -> Message:
+    def _frozen(self, work: _Work) -> Message:
+        """The next message, as it is kept for whoever may have to repeat it."""
+        if work.again is not None:
+            return work.again
+        plan = work.plan
+        groups = () if work.is_whole else work.parts[0].groups
+        message = self._message(work)
+        extra = plan.slots if plan.announced and not work.reserved else 0
+        if work.store.freeze(work.claim.id, body_of(message, groups), extra=extra):
+            work.reserved = plan.announced
+            return message
+        plan.announced = False
+        return self._frozen(work)
+
+    def _message(self, work: _Work) -> Message:
+        part = work.parts[0]
+        digest = told_by(part, work.digest, first=not work.told)
+        file_follows = work.plan.announced and work.is_whole
         try:
-            return self._follow_ups.message(claim.digest, shape, plan)
+            rendered = work.rendered
+            if rendered is None or part.shape != "full" or file_follows or not work.is_whole:
+                rendered = render(digest, work.style, shape=part.shape, file_follows=file_follows)
         except Exception as error:
             warn_rarely(
                 f"render {type(error).__name__}",
                 f"a message could not be rendered ({where(error)}); sent as counts only",
             )
-            return render(claim.digest, self._style, shape="bare").message
+            bare = told_by(part._replace(shape="bare"), digest, first=not work.told)
+            rendered = render(bare, work.style, shape="bare")
+        if work.called:
+            return rendered.message
+        return self._follow_ups.calling(rendered.message, work.plan)
 
-    def _release(self, store: Store, claim: Claim, error: DeliveryError) -> None:
-        self._note(error)
-        pause = pause_after(error, claim.failures + 1, random.random())  # noqa: S311
-        strict = isinstance(error, RateLimitedError)
-        failure = Failure(error.text, pause, strict=strict, unclear=error.unclear)
-        store.release(claim.digest.id, failure)
-        if isinstance(error, (SetupError, TokenError)) or claim.failures >= PATIENCE:
-            kind = f"{self._trouble} {getattr(error, 'errcode', type(error).__name__)}"
-            warn_rarely(kind, f"{error} — everything stays pending, trying again")
+    def _settle(self, work: _Work, message: Message) -> None:
+        """The message was accepted: what it told is told, and the rest still claimed."""
+        part, *rest = work.parts
+        work.told += part.groups
+        work.parts, work.again = accepted(rest), None
+        work.called |= bool(message.mentions)
+        self._recorder.add(messages=1)
+        reset(self._trouble)
+        if rest:
+            work.store.settle(work.claim.id, groups=part.groups)
+            return
+        work.store.settle(work.claim.id, *self._written(work))
+        work.plan.keep()
 
-    def _lose(self, store: Store, claim: Claim) -> None:
-        self._refused = 0
-        store.settle(claim.digest.id, lost=True)
-        count = sum(report.count for report in claim.digest.reports)
+    def _written(self, work: _Work) -> list[FollowUp]:
+        try:
+            return self._follow_ups.written(work.digest, work.plan, called=work.called)
+        except Exception as error:
+            warn_rarely(f"follow-up {type(error).__name__}", f"nothing follows: {where(error)}")
+            return []
+
+    def _may_retry(self, began: float) -> bool:
+        now = monotonic()
+        few = len(self._retried) < MOST_RETRIES or now - self._retried[0] > 60.0
+        if few and now - began < RETRY_FOR:
+            self._retried.append(now)
+            return True
+        return False
+
+    def _go_plainer(self, work: _Work) -> None:
+        part, *rest = work.parts
+        work.parts, work.again = plainer(part, rest), None
+        if not is_lost(part):
+            return
+        work.store.settle(work.claim.id, groups=part.groups, lost=True)
+        if not rest:
+            work.plan.leave()
+        count = sum(r.count for r in work.digest.reports if r.identity.id in part.groups)
         warn_rarely(
-            f"lost {claim.digest.id}",
+            f"lost {work.claim.id}",
             f"{count:,} errors are lost: WeCom refuses the content in every form"
             f" ({self._recorder.last_error})",
         )
+
+    def _put_off(self, work: _Work) -> None:
+        """The next claim goes on here, and not from the start."""
+        self._refused = put_off(work.parts)
+        work.store.release(work.claim.id, Failure("content refused, no slot free", pause=0.2))
+        work.plan.leave()
+
+    def _release(self, work: _Work, error: DeliveryError, *, way: bool) -> None:
+        work.plan.leave()
+        if isinstance(error, _NoSlot):
+            work.store.release(work.claim.id, Failure(error.text, pause=1.0))
+            return
+        self._note(error)
+        failures = work.claim.failures
+        work.store.release(work.claim.id, _failure(error, failures + 1, way=way))
+        if isinstance(error, (SetupError, TokenError)) or failures >= PATIENCE:
+            what = error.errcode if isinstance(error, ApiError) else type(error).__name__
+            warn_rarely(
+                f"{self._trouble} {what}", f"{error} — everything stays pending, trying again"
+            )
 
     def _note(self, error: DeliveryError) -> None:
         self._recorder.add(failures=1)
@@ -138,52 +239,119 @@ class Delivery:
         """How complaints about this destination begin."""
         return f"trouble {self._sender.destination}"
 
+    # -- what follows one --------------------------------------------------------------
 
-@contextmanager
-def _hooked(sender: Sender, store: Store, digest_id: str) -> Iterator[None]:
-    """A sender that works for the store, for as long as one delivery takes.
+    def follow(self, store: Store, follow_up: FollowUp) -> None:
+        """A file or a call. The message it belongs to is delivered, whatever becomes of it."""
+        try:
+            self._send_follow_up(store, follow_up)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            known = error if isinstance(error, DeliveryError) else _foreign(error)
+            # One that may have arrived is not repeated, since nobody would recognise it as a
+            # repetition; nor one that is refused for what it says.
+            final = known.unclear or isinstance(known, ContentError)
+            if final:
+                store.settle(follow_up.id)
+            else:
+                store.release(follow_up.id, _failure(known, follow_up.attempt, way=known.way))
+            if final or follow_up.attempt >= FOLLOW_UP_ATTEMPTS:
+                what = _FOLLOW_UPS[follow_up.kind]
+                # Only the errors of this package have texts without secrets.
+                reason = str(error) if isinstance(error, WeComError) else type(error).__name__
+                warn_rarely(f"follow-up {what}", f"{what} could not be sent: {reason}")
+        else:
+            store.settle(follow_up.id)
 
-    It is the user's, who may send with it by itself: afterwards, and on another thread
-    meanwhile.
-    """
-    worker = get_ident()
+    def _send_follow_up(self, store: Store, follow_up: FollowUp) -> None:
+        if follow_up.kind == "file":
+            name, _, text = follow_up.body.partition("\n")
+            media_id = self._uploaded(store, follow_up.id, name, text)
+            self._call(store, follow_up.id, self._sender.send, Message("file", media_id))
+        elif follow_up.kind == "call" and (frozen := read_body(follow_up.body)):
+            self._call(store, follow_up.id, self._sender.send, frozen.message)
 
-    def before_resend() -> None:
-        """A second attempt inside the sender, with a new token, costs a slot as well."""
-        if get_ident() == worker and not store.renew(digest_id):
-            raise RateLimitedError(45009, "no slot free for another attempt")
+    def _uploaded(self, store: Store, claim_id: str, name: str, text: str) -> str:
+        try:
+            data = text.encode("utf-8", "replace")
+            return self._call(store, claim_id, self._sender.upload, name, data)
+        except DeliveryError as error:
+            error.unclear = False  # nobody is shown what was only uploaded
+            raise
 
-    hooks: dict[str, object] = {"before_resend": before_resend, "on_partial": _tell_partial}
-    before = {name: getattr(sender, name) for name in hooks if hasattr(sender, name)}
-    use_tokens = getattr(sender, "use_tokens", None) if store.durable else None
-    tokens = use_tokens and use_tokens(SharedTokens(store))
-    try:
-        for name in before:
-            setattr(sender, name, hooks[name])
-        yield
-    finally:
-        for name, hook in before.items():
-            setattr(sender, name, hook)
-        if use_tokens:
-            use_tokens(tokens)
+    # -- both --------------------------------------------------------------------------
+
+    def _call(self, store: Store, claim_id: str, method: Callable[..., T], *what: object) -> T:
+        """One request, with a token if the sender takes one; one more, which costs a slot as
+        well, if that was stale."""
+        if not self._sender.limits.token:
+            return method(*what)
+        sender = cast("TokenSender", self._sender)
+        key, token = sender.token_key, tokens.current(store, sender)
+        try:
+            return method(*what, token)
+        except TokenError:
+            tokens.drop(store, key, token)
+        if not store.renew(claim_id):
+            raise _NoSlot("no slot free for another attempt")
+        return method(*what, tokens.current(store, sender))
 
 
-def _tell_partial(partial: Mapping[str, Iterable[str]]) -> None:
+class _Work:
+    """How far one digest has come."""
+
+    def __init__(self, store: Store, claim: Claim, refused: list[Part], style: Style) -> None:
+        frozen = read_body(claim.body) if claim.body is not None else None
+        unreadable = claim.body is not None and frozen is None
+        self.store, self.claim, self.style = store, claim, style
+        self.digest: Digest = doubtful(claim.digest) if unreadable else claim.digest
+        self.groups = len(groups_of(self.digest))
+        #: What an earlier attempt, of whoever it was, may have delivered: sent as it is.
+        self.again: Message | None = frozen and frozen.message
+        #: Still to be told, the next one first.
+        self.parts = parts_of(self.digest, refused)
+        if frozen is not None and frozen.groups:
+            rest = tuple(g for g in groups_of(self.digest) if g not in frozen.groups)
+            self.parts = [Part(frozen.groups), *([Part(rest)] if rest else [])]
+        elif frozen is not None:
+            self.parts = [Part(groups_of(self.digest))]
+        self.told: list[str] = []
+        self.plan = FollowUpPlan()
+        #: The whole of it, without a file that follows; None: it could not be rendered.
+        self.rendered: Rendered | None = None
+        #: The slots of what was announced are taken.
+        self.reserved = False
+        #: A message has called somebody by itself.
+        self.called = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the next message tells all of it."""
+        return len(self.parts[0].groups) == self.groups
+
+    def speak_text(self, max_bytes: int) -> None:
+        self.style = self.style._replace(msgtype="text", max_bytes=max_bytes)
+        self.rendered = None
+
+
+def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
+    pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
+    strict = isinstance(error, RateLimitedError)
+    return Failure(error.text, pause, strict=strict, unclear=error.unclear, way=way)
+
+
+def _tell_missed(receipt: object) -> None:
     """Delivered, but not to all: said once for each set of names."""
-    names = "; ".join(f"{field}: {', '.join(sorted(who))}" for field, who in partial.items())
-    warn_rarely(f"partial {names}", f"delivered, but not to everybody ({names})", once=True)
+    if isinstance(receipt, Receipt) and receipt.missed:
+        missed = sorted(receipt.missed.items())
+        names = "; ".join(f"{field}: {', '.join(sorted(who))}" for field, who in missed)
+        warn_rarely(f"missed {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
-def _foreign(error: Exception) -> DeliveryError:
+def _foreign(error: BaseException) -> DeliveryError:
     """An error that a sender should not raise: nobody knows whether the message arrived."""
     return DeliveryError(f"the sender raised {type(error).__name__}", unclear=True)
-
-
-def message_from(body: str) -> Message:
-    """The message that was frozen as `body`."""
-    fields = json.loads(body)
-    fields["mentions"] = tuple(fields.get("mentions", ()))
-    return Message(**fields)
 
 
 def where(error: BaseException) -> str:

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
+
+from wecom_logging._runtime.native import Latch, monotonic
 
 
 class FlushRequest:
     """Somebody waits until what was pending is told, or until the deadline."""
 
     def __init__(
-        self, deadline: float, seen: int, *, leaving: bool = False, job_done: bool = False
+        self,
+        deadline: float,
+        seen: int,
+        *,
+        leaving: bool = False,
+        looking: bool = False,
+        ends: bool = False,
     ) -> None:
         self.deadline = deadline
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
         #: for the schedule, or a flush in a storm would spend the whole budget.
         self.seen = seen
-        #: The process ends: what is no news may be left to others who share the store.
+        #: The process ends, or a job: what is no news may be left to others who share the
+        #: store, so that a job that fails every minute is not told every minute.
         self.leaving = leaving
-        #: What is neither news nor due yet is left to a store that outlives the process, for
-        #: whoever comes next: a job that fails every minute is not told every minute.
-        self.job_done = job_done
-        self.done = threading.Event()
+        #: It had children: what they left in a store and what falls due before the deadline
+        #: is waited for, since they may have been killed.
+        self.looking = looking
+        #: It has to tell that a job works again.
+        self.ends = ends
+        self.done = Latch()
         #: The first attempt overrides a pause after a failure, later ones keep it.
         self.overrides_backoff = True
         #: False: no thread can be started any more, who waits has to do the work.
         self.has_thread = True
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether it looks once although all of its own errors are told."""
+        return self.ends or not self.leaving
 
 
 class Flushes:
@@ -48,6 +62,11 @@ class Flushes:
         """Whether all who wait do so because the process ends."""
         return bool(self._requests) and all(request.leaving for request in self._requests)
 
+    @property
+    def looking(self) -> bool:
+        """Whether somebody looks for what others have left."""
+        return any(request.looking for request in self._requests)
+
     def last_moment(self) -> float:
         """Until when an exit waits (monotonic); for ever if not only an exit does."""
         if not self.leaving:
@@ -59,36 +78,34 @@ class Flushes:
 
         The first look of a flush is for everybody's; who leaves waits for its own only.
         """
-        return any(r.seen > told or (r.overrides_backoff and not r.leaving) for r in self._requests)
+        return any(r.seen > told or (r.overrides_backoff and r.looks_first) for r in self._requests)
 
     def take_override(self, told: int) -> bool:
         """Whether a pause after a failure is to be overridden: once for each request."""
         overrides_backoff = any(
-            r.overrides_backoff and (r.seen > told or not r.leaving) for r in self._requests
+            r.overrides_backoff and (r.seen > told or r.looks_first) for r in self._requests
         )
         for request in self._requests:
             request.overrides_backoff = False
         return overrides_backoff
 
-    @property
-    def news_only(self) -> bool:
-        """Whether all who wait are jobs that are done."""
-        return bool(self._requests) and all(request.job_done for request in self._requests)
+    def answer(self, told: int, *, in_vain: bool, due: float | None) -> None:
+        """Let those go who have what they wait for, or no more time.
 
-    def in_vain(self, wait: float | None) -> bool:
-        """Whether nobody has time for what is due in `wait` seconds (None: if ever)."""
-        now = time.monotonic()
-        return wait is None or all(now + wait >= r.deadline for r in self._requests)
-
-    def answer(self, told: int, *, handed_over: bool) -> None:
-        """Let those go who have what they wait for, or no more time."""
-        now = time.monotonic()
+        Args:
+            in_vain: Nothing more can be told by this process: it is left to others, or in a
+                store that is away.
+            due: Seconds until the store has something to tell; None if it has nothing.
+        """
+        now = monotonic()
         for request in list(self._requests):
-            if handed_over or told >= request.seen or now >= request.deadline:
+            in_time = due is not None and now + due < request.deadline
+            has_all = told >= request.seen and not (request.looking and in_time)
+            if in_vain or has_all or now >= request.deadline:
                 self._requests.remove(request)
-                request.done.set()
+                request.done.close()
 
     def next_deadline(self) -> float | None:
         """Seconds until the first of them has no more time; None if nobody waits."""
-        now = time.monotonic()
+        now = monotonic()
         return min((request.deadline - now for request in self._requests), default=None)

@@ -1,43 +1,59 @@
-"""What comes with a message: the file with the whole report, and a call for somebody.
+"""What follows a message: the file with the whole report, and a call for somebody.
 
-Both are follow_ups: they take a slot of the rate limit for each request, never from its second
-half, and when one fails the message has been delivered all the same.
+A follow-up is decided before its message is sent, written down when that was accepted,
+because the samples are gone after it, and done when the store hands it out again: by any
+process, when nothing else is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wecom_logging._model.digest import Digest
-from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
-from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._model.text import cut_bytes
+from wecom_logging._rendering import Rendered, Style, report_text
 from wecom_logging._senders.protocol import Message, Sender
-from wecom_logging._stores.protocol import Claim, Store
+from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker import attachment
-from wecom_logging._worker.cooldowns import Cooldowns, CooldownSet
+from wecom_logging._worker.cooldowns import Cooldowns
+from wecom_logging._worker.frozen import body_of
 from wecom_logging._worker.mentions import Mentions
-from wecom_logging.errors import WeComError
+
+#: Bytes of a follow-up, whatever it is.
+MAX_BYTES = 256 * 1024
 
 #: An upload, and the message that shows what was uploaded.
-_REQUESTS_OF_A_FILE = 2
+FILE_SLOTS = 2
 
 
 @dataclass(eq=False, repr=False)
 class FollowUpPlan:
     """What one digest's message is going to be followed by."""
 
-    #: None: it could not be rendered.
-    rendered: Rendered | None = None
-    #: Set if a file shall follow, or somebody be called.
-    file: CooldownSet | None = None
-    call: CooldownSet | None = None
+    file: bool = False
+    call: bool = False
     #: The file is announced in the message itself, and its slots are taken.
     announced: bool = False
+    cooldowns: list[Cooldowns] = field(default_factory=list)
+
+    @property
+    def slots(self) -> int:
+        """How many requests it takes."""
+        return FILE_SLOTS * self.file + self.call
+
+    def keep(self) -> None:
+        """The message was delivered."""
+        for each in self.cooldowns:
+            each.keep()
+
+    def leave(self) -> None:
+        """It was not, so nothing follows it."""
+        for each in self.cooldowns:
+            each.leave()
 
 
 class FollowUps:
-    """Decides and sends the follow_ups of one handler. For one thread at a time.
+    """Decides and writes what follows the messages of one handler.
 
     Args:
         sender: Where they go; its limits say what is possible.
@@ -49,106 +65,41 @@ class FollowUps:
     def __init__(
         self, sender: Sender, style: Style, *, attach: bool = True, mentions: Mentions | None = None
     ) -> None:
-        self._sender = sender
         self._style = style
         self._attach = attach and sender.limits.files
         self._mentions = mentions
-        self._cooldowns = Cooldowns(f"{sender.destination} {style.app} {style.environment}")
+        self._scope = f"{sender.destination} {style.app} {style.environment}"
 
-    def plan(self, claim: Claim, store: Store) -> FollowUpPlan:
-        """What shall come with a message. Raises what rendering raises.
-
-        While the destination fails no slots are taken in advance: each attempt would take
-        them anew. Nor for a message that is repeated as it is.
-        """
-        digest = claim.digest
-        rendered = render(digest, self._style)
-        plan = FollowUpPlan(rendered)
+    def plan(self, store: Store, digest: Digest, rendered: Rendered) -> FollowUpPlan:
+        """What shall follow a message, as far as it has not happened lately."""
+        plan = FollowUpPlan()
         if self._attach:
-            cooldowns = CooldownSet(self._cooldowns, store)
-            plan.file = _if(attachment.wanted(digest, rendered, cooldowns), cooldowns)
-            at_once = not claim.failures and claim.body is None
-            plan.announced = plan.file is not None and at_once and _take(store)
+            asked = Cooldowns(store, self._scope)
+            plan.file = attachment.wanted(digest, rendered, asked)
+            plan.cooldowns.append(asked)
+            if not plan.file:
+                asked.leave()
         if self._mentions is not None:
-            cooldowns = CooldownSet(self._cooldowns, store)
-            plan.call = _if(self._mentions.wanted(digest, cooldowns), cooldowns)
+            asked = Cooldowns(store, self._scope)
+            plan.call = self._mentions.wanted(digest, asked)
+            plan.cooldowns.append(asked)
+            if not plan.call:
+                asked.leave()
         return plan
 
-    def message(self, digest: Digest, shape: Shape, plan: FollowUpPlan) -> Message:
-        """The message itself; it calls people where its dialect can."""
-        rendered = plan.rendered
-        if rendered is None or shape != "full" or plan.announced:
-            rendered = render(digest, self._style, shape=shape, file_follows=plan.announced)
-        message = rendered.message
+    def calling(self, message: Message, plan: FollowUpPlan) -> Message:
+        """The message, calling people by itself where its dialect can."""
         if plan.call and self._mentions is not None and message.msgtype == "text":
             return replace(message, mentions=self._mentions.who)
         return message
 
-    def cancel(self, store: Store, plan: FollowUpPlan) -> None:
-        """The message was not delivered, so nothing follows it."""
-        if plan.announced:
-            _give_back(store)
-        for cooldowns in (plan.file, plan.call):
-            if cooldowns is not None:
-                cooldowns.leave()
-
-    def follow(self, digest: Digest, store: Store, plan: FollowUpPlan, message: Message) -> None:
-        """`message` was delivered; never raises."""
-        if plan.call is not None:
-            if message.mentions:
-                plan.call.keep()
-            else:
-                self._call(digest, store, plan.call)
-        if plan.file is not None:
-            plan.file.keep()  # also if it fails: it was tried, and that is enough for a while
-            if plan.announced or _take(store):
-                _try("the file with the whole report", lambda: self._send_file(digest))
-                _give_back(store)
-
-    def _call(self, digest: Digest, store: Store, cooldowns: CooldownSet) -> None:
-        mentions = self._mentions
-        if mentions is None or not store.take_slot("extra"):
-            cooldowns.leave()  # the next message may find a slot
-            return
-        cooldowns.keep()
-        _try(
-            "the call for somebody",
-            lambda: self._sender.send(mentions.message(digest, self._style)),
-        )
-        store.give_back()
-
-    def _send_file(self, digest: Digest) -> None:
-        data = report_text(digest, self._style).encode("utf-8", "replace")
-        media_id = self._sender.upload(attachment.file_name(digest, self._style), data)
-        self._sender.send(Message("file", media_id))
-
-
-def _if(wanted: bool, cooldowns: CooldownSet) -> CooldownSet | None:
-    if wanted:
-        return cooldowns
-    cooldowns.leave()
-    return None
-
-
-def _take(store: Store) -> bool:
-    """The slots of a file: all or, as far as anybody waits for them, none."""
-    for taken in range(_REQUESTS_OF_A_FILE):
-        if not store.take_slot("extra"):
-            for _ in range(taken):
-                store.give_back()
-            return False
-    return True
-
-
-def _give_back(store: Store) -> None:
-    for _ in range(_REQUESTS_OF_A_FILE):
-        store.give_back()
-
-
-def _try(what: str, act: Callable[[], None]) -> None:
-    try:
-        act()
-    except Exception as error:
-        # Only the errors of this package have texts without secrets.
-        reason = str(error) if isinstance(error, WeComError) else type(error).__name__
-        warn_rarely(f"extra {what}", f"{what} could not be sent: {reason}")
+    def written(self, digest: Digest, plan: FollowUpPlan, *, called: bool) -> list[FollowUp]:
+        """What follows, ready to be sent by whoever it is handed to, the more urgent first."""
+        found = []
+        if plan.call and not called and self._mentions is not None:
+            found.append(FollowUp("call", body_of(self._mentions.message(digest, self._style))))
+        if plan.file:
+            name = attachment.file_name(digest, self._style)
+            text = cut_bytes(report_text(digest, self._style), MAX_BYTES - len(name.encode()) - 1)
+            found.append(FollowUp("file", f"{name}\n{text}", FILE_SLOTS))
+        return found

@@ -8,7 +8,7 @@ from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering import Language, Style
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._senders.protocol import Message
-from wecom_logging._worker.cooldowns import CooldownSet
+from wecom_logging._worker.cooldowns import Cooldowns
 
 #: People are called at most once in so many seconds.
 INTERVAL = 600.0
@@ -35,7 +35,7 @@ class Mentions:
         self.who = who
         self._level = level
 
-    def wanted(self, digest: Digest, cooldowns: CooldownSet) -> bool:
+    def wanted(self, digest: Digest, cooldowns: Cooldowns) -> bool:
         """Whether a message about this digest calls somebody: for a new group, or once for
         one that goes on; not within ten minutes of the last call."""
         worth = [report for report in digest.reports if self._is_worth(report, digest)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from wecom_logging._cli.checks.step import Step, failed, ok, skipped, warning
 from wecom_logging._config.options import Options
-from wecom_logging._senders.access_token import TOKENS
 from wecom_logging._senders.application import AppSender
+from wecom_logging._senders.protocol import Receipt
 from wecom_logging._senders.robot import WebhookSender
 from wecom_logging.errors import ApiError, DeliveryError
 
@@ -21,42 +21,25 @@ _NOT_IN_WECHAT = "If somebody reads inside WeChat (微信插件), set WECOM_MSGT
 
 def application_steps(sender: AppSender) -> Iterator[Step]:
     """Ask WeCom about the application, without sending anything."""
-    tokens = _TellingTokens()
-    sender.use_tokens(tokens)
+    try:
+        sender.token()
+    except DeliveryError as error:
+        yield _refused(error, "access token")
+        return
+    yield ok("access token", "WeCom has issued one")
     try:
         agent = sender.agent()
     except DeliveryError as error:
-        yield from _refused(error, fetched=tokens.fetched)
+        yield _refused(error, "application")
         return
-    finally:
-        sender.use_tokens(TOKENS)
-    yield ok("access token", "WeCom has issued one")
     yield _application(agent)
     yield ok("trusted IP", "WeCom takes calls from this machine's address")
     yield _recipients(sender, agent)
 
 
-class _TellingTokens:
-    """The process's tokens; tells whether there was one, since later calls can be refused too."""
-
-    fetched = False
-
-    def get(self, key: str, fetch: Callable[[], tuple[str, object]]) -> str:
-        token = TOKENS.get(key, fetch)
-        self.fetched = True
-        return token
-
-    def invalidate(self, key: str, token: str) -> None:
-        TOKENS.invalidate(key, token)
-
-
-def _refused(error: DeliveryError, *, fetched: bool) -> Iterator[Step]:
-    if fetched:
-        yield ok("access token", "WeCom has issued one")
+def _refused(error: DeliveryError, name: str) -> Step:
     untrusted = isinstance(error, ApiError) and error.errcode == _UNTRUSTED_IP
-    yield _failure(
-        "trusted IP" if untrusted else "application" if fetched else "access token", error
-    )
+    return _failure("trusted IP" if untrusted else name, error)
 
 
 def _failure(name: str, error: DeliveryError) -> Step:
@@ -112,11 +95,11 @@ def message_steps(sender: AppSender | WebhookSender, found: Options) -> Iterator
     name = "test message" if isinstance(sender, AppSender) else "robot"
     words = f"wecom-logging check from {found.host}, {time.strftime('%H:%M:%S')}: messages arrive."
     try:
-        (sender.text if found.msgtype == "text" else sender.markdown)(words)
+        receipt = (sender.text if found.msgtype == "text" else sender.markdown)(words)
     except DeliveryError as error:
         yield _failure(name, error)
         return
-    if missed := _missed(sender):
+    if missed := _missed(receipt):
         yield failed(name, f"accepted, but not for {missed}", f"Correct the names, or {_VISIBLE}.")
     else:
         yield ok(name, "accepted: look at your phone")
@@ -132,6 +115,6 @@ def no_message_step(sender: AppSender | WebhookSender) -> Step:
     return skipped("robot", "only a message shows whether its key is right, and --no-send is set")
 
 
-def _missed(sender: AppSender | WebhookSender) -> str:
-    partial = sender.partial if isinstance(sender, AppSender) else {}
-    return "; ".join(f"{', '.join(sorted(names))} ({field})" for field, names in partial.items())
+def _missed(receipt: Receipt) -> str:
+    missed = receipt.missed.items()
+    return "; ".join(f"{', '.join(sorted(names))} ({field})" for field, names in missed)

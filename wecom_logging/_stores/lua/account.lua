@@ -1,8 +1,11 @@
--- What has become of the errors of a source: reported, lost, merged, first.
--- ARGV: source.
+-- What has become of the errors of a source: reported, lost, merged, first; and its place among
+-- all, by when they came, and how many they are. ARGV: source.
 local source = get_source(ARGV[3])
 local answer = {}
 for _, number in ipairs({source.r, source.l, source.m, source.f}) do
-  table.insert(answer, string.format('%.0f', number))
+  table.insert(answer, int(number))
 end
-return answer
+local rank, size = redis.call('ZRANK', fleet, ARGV[3]), redis.call('ZCARD', fleet)
+table.insert(answer, rank or size)
+table.insert(answer, rank and size or size + 1)
+return {unreadable, answer}

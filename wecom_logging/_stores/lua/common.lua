@@ -1,12 +1,14 @@
 -- What all steps share. Each step is this file and its own, sent as one script: Redis does it
 -- as a whole or not at all, and alone.
 --
--- It keeps to `schedule.py`, `ratelimit.py` and `ledger.py`, names included; the contract
--- tests hold all stores to the same answers. Numbers of the options come in as JSON.
+-- It keeps to `schedule.py`, `ratelimit.py` and the ledger, names included; the tests hold all
+-- stores to the same answers. Numbers of the options come in as JSON.
 
-local dest, slots, unclear, fleet, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local deskkey, groups, identities, pending = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local samples, sources, looks, heldkey = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local deskkey, groups, identities, pending = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local samples, sources, looks, digests = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local parts, bodies, following = KEYS[18], KEYS[19], KEYS[20]
 
 local rules = cjson.decode(ARGV[2])
 local LEASE, LOOK = rules.lease, rules.look
@@ -22,12 +24,14 @@ local function begin()
   redis.call('HSET', dest, 'v', 1)
 end
 
+local unreadable = ''
+
 -- No key outlives the last who used it by more than that.
 local function finish(answer)
   for _, key in ipairs(KEYS) do
     redis.call('EXPIRE', key, rules.ttl)
   end
-  return answer
+  return {unreadable, answer}
 end
 
 local function known(value)
@@ -38,26 +42,78 @@ local function earlier(one, other)
   return (not one or other < one) and other or one
 end
 
--- A hash of numbers and texts as a table.
-local function read(key)
-  local flat, found = redis.call('HGETALL', key), {}
-  for i = 1, #flat, 2 do
-    found[flat[i]] = tonumber(flat[i + 1]) or flat[i + 1]
+local function int(number)
+  return string.format('%.0f', number)
+end
+
+local function before(at)
+  return string.format('(%.6f', at)
+end
+
+local function is_number(value)
+  return type(value) == 'number' and value == value and math.abs(value) < 1e15
+end
+
+local function all_numbers(values, names)
+  for _, name in ipairs(names) do
+    if not is_number(values[name]) then return false end
   end
+  return true
+end
+
+-- What a field holds, or nil: what cannot be read, or is not good, counts as none.
+local function document(key, field, good)
+  local text = redis.call('HGET', key, field)
+  if not text then return nil end
+  local decoded, value = pcall(cjson.decode, text)
+  if decoded and type(value) == 'table' and good(value) then return value end
+  unreadable = string.match(key, '[^:]*$')
+  return nil
+end
+
+local function put(key, field, value)
+  redis.call('HSET', key, field, cjson.encode(value))
+end
+
+local function words(text)
+  local found = {}
+  for word in string.gmatch(text or '', '%S+') do table.insert(found, word) end
   return found
 end
 
-local function write(key, values, names)
-  for _, name in ipairs(names) do
-    if known(values[name]) then
-      redis.call('HSET', key, name, values[name])
-    else
-      redis.call('HDEL', key, name)
-    end
+local function without(list, gone)
+  local left = {}
+  for _, each in ipairs(list) do
+    if each ~= gone then table.insert(left, each) end
   end
+  return left
 end
 
 -- schedule.py ---------------------------------------------------------------------------
+
+local TRACK = {
+  'first_seen', 'last_seen', 'since', 'due', 'quiet_after', 'forget_after', 'total', 'earlier',
+  'last_before', 'surge', 'surge_speed', 'told', 'step', 'pause', 'told_count', 'told_span',
+  'pending_since',
+}
+
+local function is_track(t)
+  return type(t) == 'table' and all_numbers(t, TRACK)
+    and (not known(t.told_at) or is_number(t.told_at))
+    and (not known(t.ended_at) or is_number(t.ended_at))
+end
+
+local function begin_track(wait, critical, job)
+  return {
+    first_seen = now, last_seen = now, since = now, due = now + wait,
+    quiet_after = job and rules.job_for or rules.quiet_after,
+    forget_after = job and math.max(rules.job_for, rules.forget_after) or rules.forget_after,
+    critical = critical,
+    total = 0, earlier = 0, last_before = 0, news = true, again = false, over_told = false,
+    loud = false, surge = 0, surge_speed = 0, told = 0, step = -1, pause = 0, told_count = 0,
+    told_span = 0, pending_since = 0,
+  }
+end
 
 local function over_at(track)
   if known(track.ended_at) then return track.ended_at end
@@ -65,23 +121,17 @@ local function over_at(track)
   return math.max(track.last_seen + track.quiet_after, told_at + track.pause)
 end
 
-local function is_over(track, untold)
-  return untold == 0 and known(track.told_at) and now >= over_at(track)
+local function is_over(track, count)
+  return count == 0 and known(track.told_at) and now >= over_at(track)
 end
 
-local function is_forgotten(track, untold)
-  return untold == 0 and now >= track.last_seen + track.forget_after
+local function is_forgotten(track, count)
+  return count == 0 and now >= track.last_seen + track.forget_after
 end
 
-local function hasten(track, wait)
-  if not track.news then
-    track.news, track.due, track.step = true, now + wait, -1
-  end
-end
-
-local function arrive(track, count, untold, wait)
-  if is_over(track, untold) then
-    track.earlier, track.last_before = (track.earlier or 0) + track.total, track.last_seen
+local function arrive(track, count, untold, wait, left)
+  if is_over(track, untold - left) then
+    track.earlier, track.last_before = track.earlier + track.total, track.last_seen
     track.since, track.total, track.told = now, 0, 0
     track.again, track.over_told, track.loud = true, false, false
     if track.critical then
@@ -96,7 +146,9 @@ local function arrive(track, count, untold, wait)
   track.last_seen = now
   local gathered = math.max(1, now - track.pending_since)
   local surge = untold + count >= track.surge and untold + count >= track.surge_speed * gathered
-  if surge then hasten(track, wait) end
+  if not track.news and surge then
+    track.news, track.due, track.step = true, now + wait, -1
+  end
 end
 
 local function end_(track, untold)
@@ -110,50 +162,143 @@ local function ends_at_once(track)
   return known(track.ended_at) and track.loud and not track.over_told
 end
 
--- agenda.py -----------------------------------------------------------------------------
-
-local DESK = {
-  'critical', 'news', 'pause', 'over', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
-}
-
-local function note_end(desk, track)
-  local at = over_at(track)
-  desk.look_at = math.min(desk.look_at or 0, at)
-  if track.loud then desk.over = earlier(desk.over, at) end
+local function tell(track, count)
+  local last = known(track.told_at) and track.told_at or track.since
+  if track.step < 0 or now >= last + track.pause then track.step = track.step + 1 end
+  track.step = math.min(track.step, #rules.repeat_intervals - 1)
+  track.told_at, track.told_count, track.told_span = now, count, math.max(0, now - last)
+  track.told = track.told + 1
+  track.pause = rules.repeat_intervals[track.step + 1]
+  track.surge = math.max(rules.surge_count, rules.surge_factor * count + 1)
+  track.surge_speed = rules.surge_factor * count / math.max(1, track.told_span)
+  track.news, track.again = false, false
+  track.loud = known(track.ended_at) or rules.recovery == 'always'
+    or rules.recovery == 'auto' and (track.critical or track.told > 1)
 end
 
-local function note(desk, track, count)
-  if count > 0 and ends_at_once(track) then note_end(desk, track) end
-  if count > 0 and track.news and track.critical then
-    desk.critical = earlier(desk.critical, track.due)
-  elseif count > 0 and track.news then
-    desk.news = earlier(desk.news, track.due)
-  elseif count > 0 then
-    desk.pause = earlier(desk.pause, track.pause)
-  elseif known(track.told_at) and not track.over_told then
-    note_end(desk, track)
+-- The desk ------------------------------------------------------------------------------
+
+local DESK = {
+  'critical', 'news', 'pause', 'over', 'ended', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
+}
+
+local desk = nil
+
+local function read_desk()
+  desk = {}
+  local values = redis.call('HMGET', deskkey, 'out', 'following', unpack(DESK))
+  desk.out, desk.following = words(values[1]), words(values[2])
+  for i, name in ipairs(DESK) do
+    local number = tonumber(values[i + 2] or nil)
+    if is_number(number) then desk[name] = number end
+  end
+  if not values[1] then -- it was lost: have all groups looked through
+    desk.over = 0
+    local found = {}
+    for _, field in ipairs(redis.call('HKEYS', parts)) do
+      local id = string.match(field, '^[^/]*')
+      if not found[id] then table.insert(desk.out, id) end
+      found[id] = true
+    end
+    desk.following = redis.call('HKEYS', following)
   end
 end
 
-local function due_at(desk)
-  local at = desk.critical
-  if desk.news then at = earlier(at, math.max(desk.news, desk.news_gate or 0)) end
-  if desk.pause then at = earlier(at, (desk.last_message or 0) + desk.pause) end
-  if desk.over then at = earlier(at, desk.over) end
-  return at
+local function write_desk()
+  local flat, gone = {}, {}
+  for _, name in ipairs(DESK) do
+    if desk[name] then
+      table.insert(flat, name)
+      table.insert(flat, desk[name])
+    else
+      table.insert(gone, name)
+    end
+  end
+  redis.call('HSET', deskkey, 'out', table.concat(desk.out, ' '),
+    'following', table.concat(desk.following, ' '), unpack(flat))
+  if #gone > 0 then redis.call('HDEL', deskkey, unpack(gone)) end
 end
+
+local function has_news() return desk.critical or desk.news or desk.ended end
+local function has_pending() return has_news() or desk.pause end
 
 -- groups --------------------------------------------------------------------------------
 
--- A group is {t = track, n = pending errors, d = how many of them are doubtful, o = errors
--- that are out}. Counts for each source are in `pending`, as "<group>|<source>".
+-- A group is {t = track, n = pending errors, d = how many of them are doubtful, l = how many
+-- were left, o = errors that are out, k = its short id}. Counts for each source are in
+-- `pending`, as "<group>|<source>" = "<count> <left>".
+local function is_group(group)
+  return all_numbers(group, {'n', 'd', 'l', 'o'}) and is_track(group.t)
+end
+
+local function note(group)
+  local track = group.t
+  if ends_at_once(track)
+    or group.n == group.l and known(track.told_at) and not track.over_told then
+    local at, bound = over_at(track), known(track.ended_at) and 'ended' or 'over'
+    desk.look_at = math.min(desk.look_at or 0, at)
+    if track.loud then desk[bound] = earlier(desk[bound], at) end
+  end
+  if group.n == 0 then return end
+  if not track.news then
+    desk.pause = earlier(desk.pause, track.pause)
+  elseif track.critical and group.o == 0 then
+    desk.critical = earlier(desk.critical, track.due)
+  else
+    desk.news = earlier(desk.news, track.due)
+  end
+end
+
+local function get_pending(field)
+  local count, left = string.match(redis.call('HGET', pending, field) or '', '^(%d+) (%d+)$')
+  return tonumber(count or 0), tonumber(left or 0)
+end
+
+local function put_pending(field, count, left)
+  redis.call('HSET', pending, field, int(count) .. ' ' .. int(left))
+end
+
+-- By group: {source = {count, left}}.
+local function pending_by_group()
+  local found, flat = {}, redis.call('HGETALL', pending)
+  for i = 1, #flat, 2 do
+    local id, source = string.match(flat[i], '^([^|]*)|(.*)$')
+    local count, left = string.match(flat[i + 1], '^(%d+) (%d+)$')
+    if id and count then
+      found[id] = found[id] or {}
+      found[id][source] = {tonumber(count), tonumber(left)}
+    end
+  end
+  return found
+end
+
+local function sum(by_source)
+  local count = 0
+  for _, each in pairs(by_source or {}) do count = count + each[1] end
+  return count
+end
+
+local function find_group(id)
+  return document(groups, id, is_group)
+end
+
+-- A group that has errors; what was known of it may not be readable any more.
 local function get_group(id)
-  local text = redis.call('HGET', groups, id)
-  return text and cjson.decode(text)
+  local group = find_group(id)
+  if not group then
+    local count = sum(pending_by_group()[id])
+    group = {t = begin_track(0, false), n = count, d = 0, l = 0, o = 0, k = ''}
+  end
+  return group
 end
 
 local function put_group(id, group)
-  redis.call('HSET', groups, id, cjson.encode(group))
+  put(groups, id, group)
+end
+
+local function save(id, group)
+  put_group(id, group)
+  note(group)
 end
 
 local function drop_group(id)
@@ -162,36 +307,22 @@ local function drop_group(id)
   redis.call('HDEL', samples, id)
 end
 
--- Calls `each(id, group)` for all groups, in no order.
-local function for_groups(each)
-  local flat = redis.call('HGETALL', groups)
-  for i = 1, #flat, 2 do
-    each(flat[i], cjson.decode(flat[i + 1]))
-  end
+local function get_samples(field)
+  return document(samples, field, function() return true end) or {}
 end
 
-local function keep_samples(id, found)
+local function put_samples(field, found)
   while #found > rules.max_samples do
     table.remove(found, 2) -- the first one stays, and the latest ones
   end
-  if #found > 0 then
-    redis.call('HSET', samples, id, cjson.encode(found))
-  end
-end
-
-local function get_samples(id)
-  local text = redis.call('HGET', samples, id)
-  return text and cjson.decode(text) or {}
+  if #found > 0 then put(samples, field, found) end
 end
 
 -- A source is {f = its first batch, q = its last one, m = merged, r = reported, l = lost, s = seen}.
 local function get_source(name)
-  local text = redis.call('HGET', sources, name)
-  return text and cjson.decode(text) or {f = 0, q = 0, m = 0, r = 0, l = 0, s = now}
-end
-
-local function put_source(name, source)
-  redis.call('HSET', sources, name, cjson.encode(source))
+  return document(sources, name, function(source)
+    return all_numbers(source, {'f', 'q', 'm', 'r', 'l', 's'})
+  end) or {f = 0, q = 0, m = 0, r = 0, l = 0, s = now}
 end
 
 -- slots -----------------------------------------------------------------------------------
@@ -204,7 +335,7 @@ end
 
 local function free_at(purpose)
   local at, longest = now, 0
-  local last_taken = tonumber(redis.call('HGET', dest, 'last_taken') or 0)
+  local last_taken = tonumber(redis.call('HGET', budget, 'last_taken') or 0)
   for _, pair in ipairs(rules.rate_limit) do
     local attempts, window = pair[1], pair[2]
     local half = math.max(1, math.floor(attempts / 2))
@@ -218,13 +349,31 @@ local function free_at(purpose)
     end
     longest = math.max(longest, window)
   end
-  redis.call('ZREMRANGEBYSCORE', slots, '-inf', string.format('%.6f', now - longest))
+  redis.call('ZREMRANGEBYSCORE', slots, '-inf', before(now - longest))
   return at
 end
 
 local function take(slot)
   redis.call('ZADD', slots, now + LEASE, slot)
-  redis.call('HSET', dest, 'last_taken', now)
+  redis.call('HSET', budget, 'last_taken', now)
+end
+
+local function give_back(taken)
+  for _, slot in ipairs(taken) do redis.call('ZREM', slots, slot) end
+end
+
+-- So many for a follow-up, named after `name`, or nil.
+local function take_all(count, name)
+  local taken = {}
+  for i = 1, count do
+    if free_at('extra') > now then
+      give_back(taken)
+      return nil
+    end
+    table.insert(taken, name .. '-' .. i)
+    take(taken[i])
+  end
+  return taken
 end
 
 local function answered(slot, at)
@@ -234,17 +383,54 @@ local function answered(slot, at)
   end
 end
 
--- digests -----------------------------------------------------------------------------------
+-- routes ----------------------------------------------------------------------------------
 
--- What is held is a hash: id, parts (JSON), now, wall, slot, lease_until, body, unclear_since,
--- outage_since, reason, lost. A part is {i = identity, t = track, p = {source = count},
--- s = samples, d = doubtful, e = it ends}.
-local function held_id()
-  return redis.call('HGET', heldkey, 'id')
+-- Trouble is {n = failures, s = since, w = why, r = when to resume, x = strict}.
+local function trouble_at(key, field)
+  return document(key, field, function(trouble) return all_numbers(trouble, {'n', 'r'}) end)
+    or {n = 0, r = 0}
 end
 
-local function held_parts()
-  return cjson.decode(redis.call('HGET', heldkey, 'parts'))
+local function fail(key, field, failure)
+  local trouble = trouble_at(key, field)
+  trouble.n, trouble.w, trouble.x = trouble.n + 1, failure.reason, failure.strict
+  trouble.r = now + failure.pause
+  if not is_number(trouble.s) then trouble.s = now end
+  put(key, field, trouble)
+end
+
+-- A failure of the way pauses its route, unless another one has failed as well.
+local function failed(route, failure)
+  if failure.way and not failure.unclear then
+    fail(routes, route, failure)
+    local ways = redis.call('HGET', dest, 'ways')
+    local list = ways and cjson.decode(ways) or {}
+    if list[1] ~= route and #list < 2 then table.insert(list, route) end
+    put(dest, 'ways', list)
+    if #list < 2 then return end
+  end
+  fail(dest, 'trouble', failure)
+end
+
+-- digests -----------------------------------------------------------------------------------
+
+-- A head is {now, wall, slot, route, lease, extra (words), outage, reason, lost, unclear}.
+local function get_head(id)
+  return document(digests, id, function(head) return all_numbers(head, {'now', 'wall', 'lost'}) end)
+end
+
+local function put_head(id, head)
+  put(digests, id, head)
+end
+
+-- A part is {t = track, p = {source = count}, d = doubtful, l = left, e = it ends}.
+local function is_part(part)
+  if type(part.p) ~= 'table' or not all_numbers(part, {'d', 'l'}) then return false end
+  for _, count in pairs(part.p) do
+    if not is_number(count) then return false end
+  end
+  if not is_track(part.t) then part.t = begin_track(0, false) end
+  return true
 end
 
 local function count_of(part)
@@ -253,43 +439,101 @@ local function count_of(part)
   return count
 end
 
-local function put_back(desk, part, doubtful)
-  local id, count = part.id, count_of(part)
-  if count == 0 then return end
-  local group = get_group(id) or {t = part.t, n = 0, d = 0, o = count}
-  redis.call('HSETNX', identities, id, part.i)
+-- Calls `each(group id, part)` for what a digest has taken.
+local function for_parts(id, each)
+  local prefix = id .. '/'
+  for _, field in ipairs(redis.call('HKEYS', parts)) do
+    if string.sub(field, 1, #prefix) == prefix then
+      local part = document(parts, field, is_part)
+      if part then each(string.sub(field, #prefix + 1), part) end
+    end
+  end
+end
+
+local function forget_part(field)
+  redis.call('HDEL', parts, field)
+  redis.call('HDEL', samples, field)
+end
+
+local function forget(id)
+  redis.call('ZREM', unclear, id)
+  desk.out = without(desk.out, id)
+  local prefix = id .. '/'
+  for _, field in ipairs(redis.call('HKEYS', parts)) do
+    if string.sub(field, 1, #prefix) == prefix then forget_part(field) end
+  end
+  redis.call('HDEL', digests, id)
+  redis.call('HDEL', bodies, id)
+end
+
+local function put_back(digest, id, part, doubtful)
+  local count = count_of(part)
+  if count == 0 then
+    local there = find_group(id)
+    return there and note(there) -- that it is over is still to be told
+  end
+  local group = get_group(id)
   group.o = math.max(0, group.o - count)
   if group.n > 0 then
     group.t.pending_since = math.min(group.t.pending_since, part.t.pending_since)
   end
-  group.n = group.n + count
-  group.d = group.d + (doubtful and count or part.d)
   for source, n in pairs(part.p) do
-    redis.call('HINCRBY', pending, id .. '|' .. source, string.format('%.0f', n))
+    local field = id .. '|' .. source
+    local there, left = get_pending(field)
+    put_pending(field, there + n, left)
   end
-  local found = {}
-  for _, sample in ipairs(part.s) do table.insert(found, sample) end
+  group.n, group.l = group.n + count, group.l + part.l
+  group.d = group.d + (doubtful and count or part.d)
+  local found = get_samples(digest .. '/' .. id)
   for _, sample in ipairs(get_samples(id)) do table.insert(found, sample) end
-  keep_samples(id, found)
-  put_group(id, group)
-  note(desk, group.t, group.n)
+  put_samples(id, found)
+  save(id, group)
+end
+
+-- Its errors are pending again.
+local function take_apart(digest, doubtful)
+  for_parts(digest, function(id, part) put_back(digest, id, part, doubtful) end)
+  forget(digest)
+end
+
+local function may_repeat(head)
+  return is_number(head.unclear) and now - head.unclear < rules.unclear_for
+    and rules.duplicate_check
 end
 
 -- A digest that nobody has: kept as it is if a retry is harmless, else taken apart.
-local function put_away(desk, is_unclear)
-  redis.call('HDEL', heldkey, 'lease_until')
-  if is_unclear then
-    redis.call('HSETNX', heldkey, 'unclear_since', now)
+local function put_away(id, head, is_unclear)
+  head.lease = nil
+  if is_unclear and not is_number(head.unclear) then head.unclear = now end
+  if may_repeat(head) then
+    put_head(id, head)
+    redis.call('ZADD', unclear, head.unclear, id)
+  else
+    take_apart(id, is_number(head.unclear))
   end
-  local id = held_id()
-  local since = tonumber(redis.call('HGET', heldkey, 'unclear_since') or nil)
-  if since and now - since < rules.unclear_for and rules.duplicate_check then
-    redis.call('ZADD', unclear, since, id)
-    return
+end
+
+-- follow-ups --------------------------------------------------------------------------------
+
+-- One is {id, slots, since, taken (words), attempts, after, lease}.
+local function get_follow_up(kind)
+  return document(following, kind, function(waiting)
+    return all_numbers(waiting, {'slots', 'since', 'attempts', 'after'})
+      and type(waiting.id) == 'string'
+  end)
+end
+
+local function forget_follow_up(kind)
+  local waiting = get_follow_up(kind)
+  desk.following = without(desk.following, kind)
+  redis.call('HDEL', following, kind)
+  if waiting then redis.call('HDEL', bodies, waiting.id) end
+end
+
+-- The kind that is under this lease, and it.
+local function leased_follow_up(id)
+  for _, kind in ipairs(desk.following) do
+    local waiting = get_follow_up(kind)
+    if waiting and waiting.id == id and is_number(waiting.lease) then return kind, waiting end
   end
-  redis.call('ZREM', unclear, id)
-  for _, part in ipairs(held_parts()) do
-    put_back(desk, part, since ~= nil)
-  end
-  redis.call('DEL', heldkey)
 end

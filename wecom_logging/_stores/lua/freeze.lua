@@ -1,6 +1,12 @@
--- Keep what is about to be sent. ARGV: id, body.
+-- Keep what is about to be sent. ARGV: id, body, slots of its follow-ups, name for them.
 begin()
-if held_id() == ARGV[3] then
-  redis.call('HSET', heldkey, 'body', ARGV[4])
+local head = get_head(ARGV[3])
+if not head then return finish(1) end
+if ARGV[5] ~= '0' then
+  local taken = take_all(tonumber(ARGV[5]), ARGV[6])
+  if not taken then return finish(0) end
+  head.extra = (head.extra or '') .. ' ' .. table.concat(taken, ' ')
+  put_head(ARGV[3], head)
 end
-return finish(0)
+redis.call('HSET', bodies, ARGV[3], ARGV[4])
+return finish(1)

@@ -1,13 +1,21 @@
--- The digest was not delivered. ARGV: id, reason, pause, strict, unclear.
+-- It was not delivered. ARGV: id, failure.
+local id, failure = ARGV[3], cjson.decode(ARGV[4])
 begin()
-if held_id() ~= ARGV[3] or redis.call('HEXISTS', heldkey, 'lease_until') == 0 then
-  return finish(0)
+read_desk()
+local head = get_head(id)
+if head and is_number(head.lease) then
+  answered(head.slot, now)
+  give_back(words(head.extra))
+  head.extra = ''
+  failed(head.route or '', failure)
+  put_away(id, head, failure.unclear)
+else
+  local kind, waiting = leased_follow_up(id)
+  if not kind then return finish(0) end
+  for _, slot in ipairs(words(waiting.taken)) do answered(slot, now) end
+  waiting.taken, waiting.lease, waiting.after = '', nil, now + failure.pause
+  put(following, kind, waiting)
+  if waiting.attempts >= rules.follow_up_attempts then forget_follow_up(kind) end
 end
-answered(redis.call('HGET', heldkey, 'slot'), now)
-redis.call('HINCRBY', dest, 'failures', 1)
-redis.call('HSETNX', dest, 'failing_since', now)
-redis.call('HSET', dest, 'reason', ARGV[4], 'resume_at', now + tonumber(ARGV[5]), 'strict', ARGV[6])
-local desk = read(deskkey)
-put_away(desk, ARGV[7] == '1')
-write(deskkey, desk, DESK)
+write_desk()
 return finish(1)

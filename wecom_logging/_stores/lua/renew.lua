@@ -1,8 +1,18 @@
 -- Take a slot for another attempt and extend the lease. ARGV: id, slot.
 begin()
-if held_id() ~= ARGV[3] then return finish(0) end
-answered(redis.call('HGET', heldkey, 'slot'), now)
-if free_at('flush') > now then return finish(0) end
+read_desk()
+local head = get_head(ARGV[3])
+if head and is_number(head.lease) then
+  answered(head.slot, now)
+  if free_at('flush') > now then return finish(0) end
+  take(ARGV[4])
+  head.slot, head.lease = ARGV[4], now + LEASE
+  put_head(ARGV[3], head)
+  return finish(1)
+end
+local kind, waiting = leased_follow_up(ARGV[3])
+if not kind or free_at('extra') > now then return finish(0) end
 take(ARGV[4])
-redis.call('HSET', heldkey, 'slot', ARGV[4], 'lease_until', now + LEASE)
+waiting.taken, waiting.lease = waiting.taken .. ' ' .. ARGV[4], now + LEASE
+put(following, kind, waiting)
 return finish(1)

@@ -1,47 +1,99 @@
--- The digest was delivered, or refused for good. ARGV: id, lost, told: for each group what
--- its track becomes, as {told = fields, surged = fields if there was a surge meanwhile}.
-local id, is_lost, told = ARGV[3], ARGV[4] == '1', cjson.decode(ARGV[5])
+-- It was delivered, or refused for good. ARGV: id, lost, the groups that were ('' for all, or
+-- JSON), name, then of each follow-up: kind, slots, body.
+local id, is_lost, name = ARGV[3], ARGV[4] == '1', ARGV[6]
+local only = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
-if held_id() ~= id then return finish(0) end
-local desk, parts, all, has_news = read(deskkey), held_parts(), 0, false
-answered(redis.call('HGET', heldkey, 'slot'), now)
-redis.call('ZREM', unclear, id)
-redis.call('HSET', dest, 'failures', 0, 'resume_at', 0, 'strict', 0)
-redis.call('HDEL', dest, 'failing_since')
+read_desk()
+local head = get_head(id)
 
-local function tell_part(part, count)
-  local group = get_group(part.id)
+local function told(group_id, part, count)
+  local group = find_group(group_id)
   if not group then return end
   if count > 0 then
     group.o = math.max(0, group.o - count)
-    local surged = group.t.step == -1 and part.t.step ~= -1
-    for name, value in pairs(surged and told[part.id].surged or told[part.id].told) do
-      group.t[name] = value
-    end
-    group.t.told_at = now
-    group.t.loud = group.t.loud or known(group.t.ended_at)
+    tell(group.t, count)
   end
   -- An error that came while the message was on its way has begun it anew.
   if part.e and group.n == 0 and not group.t.again then
     group.t.over_told, group.t.loud = true, false
   end
-  put_group(part.id, group)
-  note(desk, group.t, group.n)
+  save(group_id, group)
 end
 
-for _, part in ipairs(parts) do
-  local count = count_of(part)
-  all, has_news = all + count, has_news or (count > 0 and part.t.news)
-  tell_part(part, count)
-  for name, n in pairs(part.p) do
-    local source = get_source(name)
+local function book(part)
+  for source_name, n in pairs(part.p) do
+    local source = get_source(source_name)
     if is_lost then source.l = source.l + n else source.r = source.r + n end
-    put_source(name, source)
+    put(sources, source_name, source)
   end
 end
-desk.lost = is_lost and (desk.lost or 0) + all or nil
-desk.last_message = now
-if has_news then desk.news_gate = now + rules.group_interval end
-write(deskkey, desk, DESK)
-redis.call('DEL', heldkey)
+
+-- What is left of a digest that was told in part, whose next message is another one.
+local function keep(rest)
+  for group_id, part in pairs(rest) do
+    if is_number(head.unclear) then part.d = count_of(part) end
+    put(parts, id .. '/' .. group_id, part)
+  end
+  head.unclear, head.lost = nil, 0
+  put_head(id, head)
+  redis.call('HDEL', bodies, id)
+end
+
+local function settle_digest()
+  local all, rest = 0, {}
+  redis.call('HDEL', dest, 'trouble', 'ways')
+  redis.call('ZREM', unclear, id)
+  redis.call('HDEL', routes, head.route or '')
+  desk.last_message = now
+  for_parts(id, function(group_id, part)
+    if only and not only[group_id] then
+      rest[group_id] = part
+      return
+    end
+    local count = count_of(part)
+    all = all + count
+    if count > 0 and part.t.news then desk.news_gate = now + rules.group_interval end
+    told(group_id, part, count)
+    book(part)
+    if only then forget_part(id .. '/' .. group_id) end
+  end)
+  desk.lost = is_lost and (desk.lost or 0) + all or math.max(0, (desk.lost or 0) - head.lost)
+  if next(rest) then keep(rest) else forget(id) end
+  return not next(rest)
+end
+
+local function follow(kind, count, body, follow_id, free)
+  local older = get_follow_up(kind)
+  if older then
+    if not is_number(older.lease) then give_back(words(older.taken)) end
+    forget_follow_up(kind)
+  end
+  local taken = {}
+  if #free >= count then
+    for _ = 1, count do table.insert(taken, table.remove(free, 1)) end
+  end
+  put(following, kind, {
+    id = follow_id, slots = count, since = now, taken = table.concat(taken, ' '), attempts = 0,
+    after = 0,
+  })
+  redis.call('HSET', bodies, follow_id, body)
+  table.insert(desk.following, kind)
+end
+
+if head then
+  local whole, free = settle_digest(), words(head.extra)
+  for i = 7, #ARGV, 3 do
+    follow(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], name .. '-' .. i, free)
+  end
+  if whole then
+    answered(head.slot, now)
+    give_back(free)
+  end
+else
+  local kind, waiting = leased_follow_up(id)
+  if not kind then return finish(0) end
+  for _, slot in ipairs(words(waiting.taken)) do answered(slot, now) end
+  forget_follow_up(kind)
+end
+write_desk()
 return finish(1)

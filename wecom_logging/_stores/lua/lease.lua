@@ -1,6 +1,6 @@
--- The access token of some credentials. KEYS: its hash. ARGV: skew, constants, then what to
--- do: 'get'; 'put', token, refresh_in; 'miss', asked; 'drop', token.
--- 'get' answers {'token', token}, {'wait', seconds}, or {'fetch'}.
+-- Who has the turn for something, and what was left. KEYS: its hash. ARGV: skew, constants, then
+-- what to do: 'get'; 'left', value, seconds, used; 'drop', value.
+-- 'get' answers {'value', value}, {'wait', seconds}, or {'turn'}.
 local key, rules, step = KEYS[1], cjson.decode(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000 + tonumber(ARGV[1])
@@ -11,31 +11,31 @@ local function number(field)
 end
 
 local function get()
-  local token = redis.call('HGET', key, 'token')
-  if token and now < (number('refresh_at') or 0) then return {'token', token} end
+  local value = redis.call('HGET', key, 'token')
+  if value and now < (number('refresh_at') or 0) then return {'value', value} end
   if now < (number('fetched_until') or 0) then return {'wait', tostring(rules.poll)} end
   local asked_at = number('asked_at')
   if asked_at and asked_at + rules.spacing > now then
     return {'wait', string.format('%.6f', asked_at + rules.spacing - now)}
   end
   redis.call('HSET', key, 'asked_before', asked_at or '', 'asked_at', now)
-  redis.call('HSET', key, 'fetched_until', now + rules.lease)
-  return {'fetch'}
+  redis.call('HSET', key, 'fetched_until', now + rules.turn)
+  return {'turn'}
 end
 
 local answer = {}
 if step == 'get' then
   answer = get()
-elseif step == 'put' then
-  redis.call('HSET', key, 'token', ARGV[4], 'refresh_at', now + tonumber(ARGV[5]))
+elseif step == 'left' then
   redis.call('HDEL', key, 'fetched_until')
-elseif step == 'miss' then
-  redis.call('HDEL', key, 'fetched_until')
-  if ARGV[4] == '0' then
+  if ARGV[4] ~= '' then
+    redis.call('HSET', key, 'token', ARGV[4], 'refresh_at', now + tonumber(ARGV[5]))
+  end
+  if ARGV[6] == '0' then
     redis.call('HSET', key, 'asked_at', redis.call('HGET', key, 'asked_before') or '')
   end
 elseif redis.call('HGET', key, 'token') == ARGV[4] then
   redis.call('HDEL', key, 'token')
 end
 redis.call('EXPIRE', key, rules.ttl)
-return answer
+return {'', answer}

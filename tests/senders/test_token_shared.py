@@ -1,0 +1,252 @@
+"""The access token that the worker brings: one for all that share a store, and never a second
+`gettoken` within ten seconds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.stub_server import Request, Stub, fine, raw, serving
+from tests.helpers.support import Watched, eventually
+from wecom_logging import WeComHandler
+from wecom_logging._runtime.deadline import deadline
+from wecom_logging._senders import access_token as process_tokens
+from wecom_logging._senders.access_token import TokenCache
+from wecom_logging._senders.protocol import Limits, Message, Receipt
+from wecom_logging._stores.protocol import Rules
+from wecom_logging._stores.sqlite import SQLiteStore
+from wecom_logging._worker import tokens
+from wecom_logging.errors import SetupError, TokenError, TransportError
+from wecom_logging.testing import RecordingSender
+
+Watch = Callable[..., Watched]
+
+
+class Application(RecordingSender):
+    """A sender of a user's own that takes tokens: the tenth letter of each is its number."""
+
+    def __init__(self) -> None:
+        super().__init__(Limits({"markdown": 2048, "text": 2048}, token=True))
+        self.fetched = 0
+        self.used: list[str | None] = []
+        self.stale: set[str] = set()
+        self.failure: Exception | None = None
+        self.token_key = f"key of {self.destination}"
+
+    def fetch_token(self) -> tuple[str, float]:
+        self.fetched += 1
+        if self.failure is not None:
+            raise self.failure
+        return f"token-{self.fetched}", 7200.0
+
+    def send(self, message: Message, token: str | None = None) -> Receipt | None:
+        self.used.append(token)
+        if token in self.stale:
+            raise TokenError(42001, "expired")
+        super().send(message)
+        return None
+
+    def upload(self, name: str, data: bytes, token: str | None = None) -> str:
+        raise AssertionError("no files")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> SQLiteStore:
+    return SQLiteStore(str(tmp_path / "store.db"), "app", "shop", "", Rules(), wall=clock)
+
+
+@pytest.fixture(autouse=True)
+def _own_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = TokenCache(sleep=lambda seconds: None)
+    monkeypatch.setattr(process_tokens, "TOKENS", cache)
+    monkeypatch.setattr(tokens, "TOKENS", cache)
+
+
+def test_one_for_all(store: SQLiteStore, clock: Clock) -> None:
+    one, two = Application(), Application()
+    two.token_key = one.token_key
+    assert tokens.current(store, one) == tokens.current(store, two) == "token-1"
+    clock.now += 6899
+    assert tokens.current(store, two) == "token-1"
+    clock.now += 1
+    assert tokens.current(store, two) == "token-1", "its own first one"
+    assert (one.fetched, two.fetched) == (1, 1)
+
+
+def test_only_the_refused_one_is_dropped(store: SQLiteStore, clock: Clock) -> None:
+    sender = Application()
+    old = tokens.current(store, sender)
+    clock.now += 10
+    tokens.drop(store, sender.token_key, old)
+    new = tokens.current(store, sender)
+    tokens.drop(store, sender.token_key, old)
+    assert tokens.current(store, sender) == new == "token-2"
+
+
+@pytest.mark.parametrize(
+    ("failure", "written", "waits"),
+    [
+        (SetupError(40001, "invalid credential"), True, True),
+        (TransportError("HTTP 400"), True, True),
+        (TransportError("cannot connect"), False, False),
+        (ZeroDivisionError(), True, True),
+    ],
+)
+def test_ten_seconds_between_two_questions(
+    store: SQLiteStore, clock: Clock, failure: Exception, written: bool, waits: bool
+) -> None:
+    sender = Application()
+    sender.failure = failure
+    if isinstance(failure, TransportError):
+        failure.written = written
+    with pytest.raises(type(failure)):
+        tokens.current(store, sender)
+    sender.failure = None
+    with deadline(time.monotonic() + 0.2):
+        if waits:
+            with pytest.raises(TransportError, match=r"in 10.0 s only") as caught:
+                tokens.current(store, sender)
+            assert caught.value.way
+            assert not caught.value.unclear
+            clock.now += 10
+        assert tokens.current(store, sender) == f"token-{sender.fetched}"
+    assert sender.fetched == 2
+
+
+def test_a_stale_token_costs_a_slot_and_one_question(watch: Watch) -> None:
+    sender = Application()
+    w = watch(sender=sender)
+    w.log.error("first")
+    assert w.flush()
+    sender.stale.add("token-1")
+    w.log.error("second")
+    assert w.flush()
+    assert sender.used == ["token-1", "token-1", "token-2"]
+    assert (w.stats.messages, w.stats.failures, sender.fetched) == (2, 0, 2)
+
+
+def test_without_a_slot_the_message_waits(watch: Watch) -> None:
+    sender = Application()
+    w = watch(sender=sender, rate_limit=[[2, 3600]])
+    w.log.error("first")
+    assert w.flush()
+    sender.stale.add("token-1")
+    w.log.error("second")
+    assert not w.flush(0.3)
+    assert sender.used == ["token-1", "token-1"]
+    assert w.stats.pending == 1
+
+
+def test_a_token_that_stays_stale_is_no_loop(watch: Watch) -> None:
+    sender = Application()
+    sender.stale |= {"token-1", "token-2", "token-3"}
+    w = watch(sender=sender)
+    w.log.error("first")
+    eventually(lambda: w.stats.failures == 1)
+    assert not w.flush(0.0)
+    assert len(sender.used) <= 4
+    assert "42001" in str(w.stats.last_error)
+
+
+# -- for real --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with serving() as stub:
+        yield stub
+
+
+def application(stub: Stub, **options: Any) -> dict[str, Any]:
+    found = {"corpid": "ww1", "corpsecret": "s3cret" * 6, "agentid": 7, "touser": "a"}
+    return {**found, "api_base": stub.url, "group_wait": 0.0, **options}
+
+
+@pytest.mark.parametrize("store", ["memory", "auto"])
+@pytest.mark.parametrize("status", [b"302 Found", b"400 No", b"503 No"])
+def test_whatever_the_answer_gettoken_is_not_asked_again_at_once(
+    stub: Stub, watch: Watch, monkeypatch: pytest.MonkeyPatch, status: bytes, store: str
+) -> None:
+    monkeypatch.setattr(tokens, "TOKENS", TokenCache())
+    head = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    stub.answer = raw(head, "gettoken")
+    w = watch(**application(stub, store=store))
+    w.log.error("failed")
+    eventually(lambda: w.stats.failures)
+    assert not w.flush(0.5)
+    assert len(stub.calls("gettoken")) == 1
+
+
+def test_two_handlers_one_question(stub: Stub, watch: Watch) -> None:
+    """To other people, so of two stores; with the same credentials."""
+    for touser in ("a", "b"):
+        w = watch(**application(stub, touser=touser))
+        w.log.error("failed")
+        assert w.flush()
+    assert len(stub.calls("message/send")) == 2
+    assert len(stub.calls("gettoken")) == 1
+
+
+@pytest.mark.parametrize("store", ["memory", "auto"])
+def test_another_secret_in_the_file_is_tried_at_once(
+    stub: Stub, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text("old-s3cret" * 4)
+    options = application(stub, store=store)
+    del options["corpsecret"]
+    monkeypatch.setenv("WECOM_CORPSECRET_FILE", str(path))
+
+    def answer(request: Request, sock: Any) -> dict[str, Any]:
+        if request.query.get("corpsecret", "").startswith("old"):
+            path.write_text("new-s3cret" * 4)  # by the time that it is looked at
+            return {"errcode": 40001, "errmsg": "invalid credential"}
+        return fine(request, sock)
+
+    stub.answer = answer
+    w = watch(**options)
+    w.log.error("failed")
+    eventually(lambda: w.stats.reported == 1)
+    assert w.stats.failures == 1
+    assert len(stub.calls("gettoken")) == 2
+
+
+def test_another_key_in_the_file_is_tried_at_once(
+    stub: Stub, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "key"
+    path.write_text("old-key")
+    monkeypatch.setenv("WECOM_WEBHOOK_KEY_FILE", str(path))
+
+    def answer(request: Request, sock: Any) -> dict[str, Any]:
+        if request.query["key"] == "old-key":
+            path.write_text("new-key")
+            return {"errcode": 93000, "errmsg": "invalid webhook url"}
+        return fine(request, sock)
+
+    stub.answer = answer
+    handler = WeComHandler(api_base=stub.url, store="memory", app="shop", group_wait=0.0)
+    w = Watched(handler, logging.Logger("shop"), RecordingSender())
+    w.log.addHandler(handler)
+    w.log.error("failed")
+    eventually(lambda: w.stats.reported == 1)
+    assert [request.query["key"] for request in stub.requests] == ["old-key", "new-key"]
+    handler.close()

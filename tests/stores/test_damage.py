@@ -1,0 +1,156 @@
+"""What cannot be read in a store counts as none, is said once, and the rest goes on."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.redis_server import RedisServer
+from tests.helpers.store_kits import Client, RedisKit, SQLiteKit, event
+from wecom_logging._stores.documents import TABLE
+
+#: No JSON, no object, fields missing, nested without end, numbers that are none.
+BAD = ("{", "7", "{}", "[]", "[" * 100_000, '{"n": 1e999}', "1e999", '"text"', "null")
+
+#: What stands in a record where there should be a number.
+HOLLOW = ("1e999", '"7"', "null", "[]", "1" + "0" * 400, "-1e300")
+
+
+def hollowed(body: str, which: int, bad: str) -> str:
+    """A record with one number that is none."""
+    numbers = list(re.finditer(r"(?<=[:\[,])-?\d+(\.\d+)?(?=[,\]}])", body))
+    if not numbers:
+        return body
+    found = numbers[which % len(numbers)]
+    return body[: found.start()] + bad + body[found.end() :]
+
+
+def told_in_the_end(client: Client) -> int:
+    """How many errors are told when everything is, with new ones of two kinds."""
+    total = 0
+    client.log("A", 10)
+    client.log("C", 100)
+    for _ in range(6):
+        client.kit.advance(40)
+        claim = client.ask(why="insist")
+        if hasattr(claim, "digest"):
+            total += sum(report.count for report in claim.digest.reports)
+            client.store.settle(claim.id)
+    return total
+
+
+def filled(client: Client) -> None:
+    """A store that holds everything: what is known, pending, and out."""
+    client.log("A", samples=(event("text"),))
+    client.deliver(why="flush")
+    client.log("B", samples=(event("text"),))
+    client.claim(why="flush")
+    client.log("A", samples=(event("text"),))
+    client.wait()
+
+
+@pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
+def test_rows_that_are_no_records(
+    bad: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = SQLiteKit(tmp_path)
+    filled(Client(place))
+    with sqlite3.connect(place.path) as other:
+        kinds = {kind for (kind,) in other.execute(f"SELECT DISTINCT kind FROM {TABLE}")}
+        other.execute(f"UPDATE {TABLE} SET body=?", (bad,))
+    other.close()
+    assert {"desk", "destination", "group", "pending", "samples", "digest", "part"} <= kinds
+    assert told_in_the_end(Client(place, "web/2/x")) >= 110
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert len(lines) == len(set(lines)), "each is said once"
+
+
+@pytest.mark.parametrize("which", range(0, 24, 3))
+@pytest.mark.parametrize("bad", HOLLOW, ids=range(len(HOLLOW)))
+def test_rows_with_a_number_that_is_none(bad: str, which: int, tmp_path: Path) -> None:
+    place = SQLiteKit(tmp_path)
+    filled(Client(place))
+    with sqlite3.connect(place.path) as other:
+        rows = other.execute(f"SELECT rowid, body FROM {TABLE}").fetchall()
+        for row, body in rows:
+            text = hollowed(body, which, bad)
+            other.execute(f"UPDATE {TABLE} SET body=? WHERE rowid=?", (text, row))
+    other.close()
+    assert told_in_the_end(Client(place, "web/2/x")) >= 110
+
+
+@pytest.mark.parametrize("kind", ["group", "pending", "part", "digest", "desk", "destination"])
+def test_a_kind_of_rows_that_is_gone(kind: str, tmp_path: Path) -> None:
+    place = SQLiteKit(tmp_path)
+    filled(Client(place))
+    with sqlite3.connect(place.path) as other:
+        other.execute(f"DELETE FROM {TABLE} WHERE kind=?", (kind,))
+    other.close()
+    assert told_in_the_end(Client(place, "web/2/x")) >= 110
+
+
+def test_a_table_that_is_gone_is_made_anew(tmp_path: Path) -> None:
+    place = SQLiteKit(tmp_path)
+    client = Client(place)
+    filled(client)
+    with sqlite3.connect(place.path) as other:
+        other.execute(f"DROP TABLE {TABLE}")
+    other.close()
+    with pytest.raises(Exception, match="no such table"):
+        client.log("A")
+    assert told_in_the_end(client) == 110
+
+
+@pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
+def test_fields_that_are_no_records(
+    bad: str, redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = redis_server.client()
+    there.flushall()
+    filled(Client(RedisKit(redis_server.url)))
+    for key in there.scan_iter():
+        if there.type(key) == "hash" and not key.startswith("wecom-logging:2"):
+            for name in there.hkeys(key):
+                there.hset(key, name, bad)
+    assert told_in_the_end(Client(RedisKit(redis_server.url), "web/2/x")) >= 110
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert len(lines) == len(set(lines)), "each is said once"
+
+
+@pytest.mark.parametrize("which", range(0, 24, 3))
+@pytest.mark.parametrize("bad", HOLLOW, ids=range(len(HOLLOW)))
+def test_fields_with_a_number_that_is_none(bad: str, which: int, redis_server: RedisServer) -> None:
+    there = redis_server.client()
+    there.flushall()
+    filled(Client(RedisKit(redis_server.url)))
+    for key in there.scan_iter():
+        if there.type(key) == "hash":
+            for name, body in there.hgetall(key).items():
+                number = re.fullmatch(r"-?[\d.]+", body)
+                there.hset(key, name, bad if number else hollowed(body, which, bad))
+    assert told_in_the_end(Client(RedisKit(redis_server.url), "web/2/x")) >= 110
+
+
+@pytest.mark.parametrize("type_", ["string", "list", "hash", "zset"])
+def test_keys_of_a_wrong_type(type_: str, redis_server: RedisServer) -> None:
+    there = redis_server.client()
+    there.flushall()
+    client = Client(RedisKit(redis_server.url))
+    filled(client)
+    for key in list(there.scan_iter()):
+        there.delete(key)
+        if type_ == "string":
+            there.set(key, "x")
+        elif type_ == "list":
+            there.rpush(key, "x")
+        elif type_ == "hash":
+            there.hset(key, "x", "y")
+        else:
+            there.zadd(key, {"x": 1})
+    assert told_in_the_end(Client(RedisKit(redis_server.url), "web/2/x")) == 110
+    assert client.store.lease("key") is None

@@ -1,0 +1,359 @@
+"""What goes out: a digest, or what follows one, under a lease and with a slot."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from wecom_logging._model import schedule
+from wecom_logging._model.digest import Digest, Outage, Report
+from wecom_logging._model.ratelimit import Purpose
+from wecom_logging._stores.due_index import earlier
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.protocol import (
+    DEAD_AFTER,
+    FLEET_FOR,
+    FOLLOW_UP_ATTEMPTS,
+    FOLLOW_UP_FOR,
+    LEASE,
+    LOOK,
+    POLL,
+    Asker,
+    Claim,
+    FollowUp,
+)
+from wecom_logging._stores.records import Desk, Following, Held, Part, Pending, Trouble
+
+#: An attempt that failed makes what follows "late" only after so many seconds.
+LATE_AFTER = 30.0
+
+#: How often a source's presence is written down, seconds.
+PRESENCE = 60.0
+
+#: How exactly it is written down when a source looks next, seconds.
+ABOUT = 1.0
+
+
+def claim(ledger: Ledger, asker: Asker) -> Claim | FollowUp | float | None:
+    """The step of one moment; `Store.claim` says what it does."""
+    return _Claiming(ledger, asker).claim()
+
+
+class _Claiming:
+    def __init__(self, ledger: Ledger, asker: Asker) -> None:
+        self._ledger, self._asker = ledger, asker
+        self._state, self._now = ledger.state, ledger.now
+        self._urgent = asker.why != "due"
+        #: What a digest that is collected now has taken, by group.
+        self._collected: dict[str, Part] = {}
+
+    @property
+    def _desk(self) -> Desk:
+        return self._state.desk
+
+    def claim(self) -> Claim | FollowUp | float | None:
+        self._recover()
+        self._be_present()
+        answer = None if self._leaves() else self._next()
+        self._look_again(answer)
+        return answer
+
+    def _next(self) -> Claim | FollowUp | float | None:
+        answer = self._next_digest()
+        if isinstance(answer, Claim):
+            return answer
+        after = self._next_follow_up()
+        if answer is None or isinstance(after, FollowUp):
+            return after
+        return answer if after is None else min(answer, after)
+
+    def _recover(self) -> None:
+        """Leases that have run out, and unclear messages that are too old to repeat."""
+        ledger, state, now = self._ledger, self._state, self._now
+        for digest_id in self._desk.out:
+            held = state.digests.get(digest_id)
+            if held is None:
+                ledger.take_apart(digest_id, doubtful=True)  # it cannot be read any more
+            elif held.lease_until is None:
+                if not ledger.may_repeat(held):
+                    ledger.take_apart(digest_id, doubtful=True)
+            elif held.lease_until <= now:
+                ledger.slots.answered(held.slot, held.lease_until)
+                ledger.slots.give_back(held.extra)
+                held.extra = []
+                ledger.put_away(digest_id, held, unclear=digest_id in state.bodies)
+        unclear = state.destination.unclear
+        for digest_id, since in list(unclear.items()):
+            if now - since > schedule.UNCLEAR_FOR + LEASE:
+                del unclear[digest_id]  # its app is gone for good
+
+    # -- digests -----------------------------------------------------------------------
+
+    def _next_digest(self) -> Claim | float | None:
+        now, desk, destination = self._now, self._desk, self._state.destination
+        leases, waiting = [], None
+        for digest_id in desk.out:
+            if (until := self._state.digests[digest_id].lease_until) is None:
+                waiting = waiting or digest_id
+            else:
+                leases.append(until)
+        if leases:
+            return self._beside(min(leases))
+        first = next(iter(destination.unclear), None)
+        if first is not None and waiting != first:
+            return self._wait(destination.trouble.resume_at)
+        due = now if waiting else self._due()
+        if due is None:
+            return None
+        at = self._allowed_at(due)
+        if at > now:
+            busy = self._ledger.shared and (desk.agenda.pending or waiting)
+            return min(at - now, LOOK) if busy else at - now
+        taken = waiting or self._collect()
+        return None if taken is None else self._take(taken)
+
+    def _beside(self, until: float) -> Claim | float | None:
+        """Beside a digest that is out only a CRITICAL that is news may go."""
+        agenda, wait = self._desk.agenda, self._wait(until)
+        if agenda.critical is None or self._state.destination.unclear:
+            return wait
+        self._ledger.make_exact()
+        if (critical := self._desk.agenda.critical) is None:
+            return wait
+        at = self._allowed_at(critical)
+        if at > self._now:
+            return min(wait, at - self._now)
+        digest_id = self._collect()
+        return wait if digest_id is None else self._take(digest_id)
+
+    def _wait(self, until: float) -> float:
+        """How long to wait for another worker. In the same process its end is soon known."""
+        if self._urgent or not self._ledger.shared:
+            return POLL
+        return min(LOOK, max(POLL, until - self._now))
+
+    def _due(self) -> float | None:
+        """When something is due, exactly if that is now."""
+        bound, urgent = self._bound(), self._urgent and self._desk.agenda.pending
+        if not urgent and (bound is None or bound > self._now):
+            return bound
+        self._ledger.make_exact()
+        return self._now if self._urgent and self._desk.agenda.pending else self._bound()
+
+    def _bound(self) -> float | None:
+        return self._desk.agenda.due_at(self._desk.news_gate, self._desk.last_message)
+
+    def _allowed_at(self, due: float) -> float:
+        """When what is due may be attempted. The budget is only looked at when it matters."""
+        at = max(due, self._resume_at())
+        if at > self._now:
+            return at
+        purpose: Purpose = "flush" if self._urgent else "message"
+        if not self._urgent and self._desk.agenda.critical is not None:
+            purpose = "critical"
+        return self._ledger.slots.free_at(purpose)
+
+    def _resume_at(self) -> float:
+        """When pauses end that this asker has to keep."""
+        insists = self._asker.why == "insist"
+        kept = (t.resume_at for t in self._troubles() if t.strict or not insists)
+        return max(kept, default=0.0)
+
+    def _troubles(self) -> list[Trouble]:
+        """Those of the destination, and of the way there."""
+        route = self._state.routes.get(self._asker.route)
+        return [self._state.destination.trouble, *([route] if route else [])]
+
+    def _collect(self) -> str | None:
+        """Everything that is pending as a new digest, but for groups that are out already."""
+        ledger, desk = self._ledger, self._desk
+        by_group = ledger.pending_by_group()
+        ids = set(by_group) if ledger.knows_all_concerned() else {*by_group, *self._state.groups}
+        digest_id, nobody_has_any = os.urandom(4).hex(), not desk.out
+        desk.agenda.collected()
+        taken = [
+            self._take_out(digest_id, group_id, by_group.get(group_id, {}), nobody_has_any)
+            for group_id in ids
+        ]
+        if not any(taken):
+            return None
+        declared = sum(self._state.digests[each].lost for each in desk.out)
+        self._state.digests[digest_id] = Held(
+            self._now, ledger.wall, outage=self._outage(), lost=max(0, desk.lost - declared)
+        )
+        desk.out = [*desk.out, digest_id]
+        return digest_id
+
+    def _take_out(
+        self, digest_id: str, group_id: str, pending: dict[str, Pending], nobody_has_any: bool
+    ) -> bool:
+        ledger, state, group = self._ledger, self._state, self._ledger.group(group_id)
+        if nobody_has_any:
+            group.out = 0
+        elif group.out:
+            ledger.note(group)
+            return False
+        recovery = ledger.rules.policy.recovery
+        ends = (recovery != "off" or group.track.loud) and group.ends(self._now)
+        if not (pending or ends):
+            return False
+        counts = {source: each.errors for source, each in pending.items()}
+        key = f"{digest_id}/{group_id}"
+        part = Part(replace(group.track), counts, group.doubtful, group.left, ends)
+        state.parts[key] = self._collected[group_id] = part
+        if samples := state.samples.pop(group_id, None):
+            state.samples[key] = samples
+        for source in pending:
+            del state.pending[f"{group_id}|{source}"]
+        group.out += part.count
+        group.count = group.doubtful = group.left = 0
+        state.groups[group_id] = group
+        return True
+
+    def _outage(self) -> Outage | None:
+        failing = [t for t in self._troubles() if t.since is not None]
+        first = min(failing, key=lambda t: t.since or 0.0, default=None)
+        if first is None or first.since is None or self._now - first.since < LATE_AFTER:
+            return None
+        return Outage(self._ledger.wall - (self._now - first.since), first.reason)
+
+    def _take(self, digest_id: str) -> Claim:
+        held = self._state.digests[digest_id]
+        held.slot, held.lease_until = self._ledger.slots.take(), self._now + LEASE
+        held.route = self._asker.route
+        self._state.digests[digest_id] = held
+        failures = max(trouble.failures for trouble in self._troubles())
+        body = None if self._collected else self._state.bodies.get(digest_id)
+        return Claim(self._digest(digest_id, held), body, failures)
+
+    def _digest(self, digest_id: str, held: Held) -> Digest:
+        state, reports = self._state, list[Report]()
+        parts = self._collected or dict(self._ledger.parts(digest_id))
+        for group_id in sorted(parts, key=lambda each: (parts[each].track.first_seen, each)):
+            part = parts[group_id]
+            if not part.pending and group_id not in state.groups:
+                continue  # it has made room for another one: nobody knows what is over
+            group = self._ledger.group(group_id)
+            samples = state.samples.get(f"{digest_id}/{group_id}", [])
+            short_id = f"{group.number}{'?' * self._ledger.provisional}" if group.number else ""
+            reports += part.reports(group.identity, short_id, samples, held.now, held.wall)
+        return Digest(digest_id, tuple(reports), held.wall, outage=held.outage, lost=held.lost)
+
+    # -- follow-ups --------------------------------------------------------------------
+
+    def _next_follow_up(self) -> FollowUp | float | None:
+        """One whose time has come, or in how many seconds one may have."""
+        if self._asker.leaving or self._state.destination.unclear:
+            return None
+        soonest = None
+        for kind in self._desk.following:
+            answer = self._try_follow_up(kind)
+            if isinstance(answer, FollowUp):
+                return answer
+            if answer is not None:
+                soonest = earlier(soonest, answer)
+        return soonest
+
+    def _try_follow_up(self, kind: str) -> FollowUp | float | None:
+        state, now, slots = self._state, self._now, self._ledger.slots
+        waiting = state.following.get(kind)
+        body = None if waiting is None else state.bodies.get(waiting.id)
+        if waiting is None or body is None or self._is_given_up(waiting):
+            forget_follow_up(self._ledger, kind)
+            return None
+        at = max(waiting.not_before, waiting.lease_until or 0.0, self._resume_at())
+        if at > now or self._urgent:
+            return max(POLL, at - now)
+        if not (waiting.taken and slots.extend(waiting.taken)):
+            taken = slots.take_all(waiting.slots, "extra")
+            if taken is None:
+                return max(1.0, slots.free_at("extra") - now)
+            waiting.taken = taken
+        waiting.attempts, waiting.lease_until = waiting.attempts + 1, now + LEASE
+        state.following[kind] = waiting
+        return FollowUp(kind, body, waiting.slots, waiting.id, waiting.attempts)
+
+    def _is_given_up(self, waiting: Following) -> bool:
+        if waiting.lease_until is not None and waiting.lease_until > self._now:
+            return False
+        too_old = self._now - waiting.since > FOLLOW_UP_FOR
+        return too_old or waiting.attempts >= FOLLOW_UP_ATTEMPTS
+
+    # -- who is there ------------------------------------------------------------------
+
+    def _be_present(self) -> None:
+        presence, sources, now = self._state.presence, self._state.sources, self._now
+        source = self._asker.source
+        if self._asker.leaving:
+            presence.pop(source, None)
+            return
+        if now - presence.get(source, float("-inf")) <= PRESENCE:
+            return
+        presence[source] = now
+        if (known := sources.get(source)) is not None:
+            known.seen = now
+            sources[source] = known
+        for name, seen in list(presence.items()):
+            if now - seen > FLEET_FOR:
+                del presence[name]
+
+    def _leaves(self) -> bool:
+        """Whether a process that ends leaves to others what is pending."""
+        desk, agenda, digests = self._desk, self._desk.agenda, self._state.digests
+        if not (self._asker.leaving and self._ledger.shared):
+            return False
+        waits = any(digests[digest_id].lease_until is None for digest_id in desk.out)
+        if agenda.pending:
+            self._ledger.make_exact()
+            agenda = desk.agenda
+        if not agenda.pending and not waits:
+            return True
+        if agenda.has_news:
+            return False
+        if self._somebody_else_looks():
+            return True
+        if waits or agenda.pause is None or desk.last_message + agenda.pause <= self._now:
+            return False
+        self._leave()
+        return True
+
+    def _leave(self) -> None:
+        """Nobody else is there: what is pending waits for whoever comes, and delays nothing."""
+        state = self._state
+        for key, pending in list(state.pending.items()):
+            group_id, _, source = key.partition("|")
+            if source == self._asker.source and pending.left < pending.errors:
+                group = self._ledger.group(group_id)
+                group.left += pending.errors - pending.left
+                state.pending[key] = pending._replace(left=pending.errors)
+                self._ledger.save(group)
+
+    def _somebody_else_looks(self) -> bool:
+        process = self._asker.source.rpartition("/")[0] + "/"
+        return any(
+            -DEAD_AFTER <= at - self._now <= LOOK
+            and not name.startswith(process)
+            and self._ledger.is_alive(name)
+            for name, at in self._state.looks.items()
+        )
+
+    def _look_again(self, answer: Claim | FollowUp | float | None) -> None:
+        """Write down when this worker looks next, if it can do something about what it sees."""
+        if not self._ledger.shared:
+            return
+        looks, source = self._state.looks, self._asker.source
+        wait = answer if isinstance(answer, float) or answer is None else LEASE
+        route = self._state.routes.get(self._asker.route)
+        if wait is None or self._asker.leaving or (route and route.resume_at > self._now):
+            looks.pop(source, None)
+        elif abs(looks.get(source, float("-inf")) - (self._now + wait)) > ABOUT:
+            looks[source] = self._now + wait
+
+
+def forget_follow_up(ledger: Ledger, kind: str) -> None:
+    """Remove one that was sent, given up or replaced."""
+    state = ledger.state
+    state.desk.following = [each for each in state.desk.following if each != kind]
+    waiting = state.following.pop(kind, None)
+    if waiting is not None:
+        state.bodies.pop(waiting.id, None)

@@ -1,0 +1,44 @@
+"""Who has the turn for something, and what was left by who had it last."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+from wecom_logging._stores.protocol import POLL, SPACING, TURN, Dropped, Left
+from wecom_logging._stores.records import Token
+
+
+def lease(
+    tokens: MutableMapping[str, Token], key: str, left: Left | Dropped | None, now: float
+) -> str | float | None:
+    """The step of one moment; `Store.lease` says what it does."""
+    known = tokens.get(key) or Token()
+    if left is None:
+        return _turn(tokens, key, known, now)
+    if isinstance(left, Dropped):
+        if known.token != left.value:
+            return None
+        known.token = ""
+    else:
+        known.fetched_until = 0.0
+        if left.value:
+            known.token, known.refresh_at = left.value, now + left.seconds
+        if not left.used:
+            known.asked_at = known.asked_before
+    tokens[key] = known
+    return None
+
+
+def _turn(
+    tokens: MutableMapping[str, Token], key: str, known: Token, now: float
+) -> str | float | None:
+    if known.token and now < known.refresh_at:
+        return known.token
+    if now < known.fetched_until:
+        return POLL
+    if known.asked_at is not None and known.asked_at + SPACING > now:
+        return known.asked_at + SPACING - now
+    known.asked_before, known.asked_at = known.asked_at, now
+    known.fetched_until = now + TURN
+    tokens[key] = known
+    return None

@@ -1,0 +1,462 @@
+-- Add what a source has counted, and take what is due, if that is asked for.
+-- ARGV: wall, batches, asker ('' or JSON), digest id, slot.
+-- Answers {'none'}, {'wait', seconds}, {'follow', kind, slots, id, attempt, body}, or
+-- {'claim', failures, id, head, body, then of each part: group, identity, short id, part, samples}.
+local wall = tonumber(ARGV[3])
+begin()
+read_desk()
+
+local function new_number(id, first)
+  local base = rules.five_digits
+  if redis.call('HLEN', numbers) >= base then base = 10 * base end
+  local whose = rules.own .. '|' .. id
+  for step = 0, 9 * base do
+    local number = int(base + (first + step) % (9 * base))
+    local entry = document(numbers, number, function(e) return is_number(e.s) end)
+    if not entry or entry.w == whose or now - entry.s > rules.number_for then
+      put(numbers, number, {w = whose, s = now})
+      return number
+    end
+  end
+end
+
+-- merging.py ----------------------------------------------------------------------------
+
+-- Groups that are over go, longest silent first; if none is, there are "others".
+local function make_room(entry)
+  local beyond = rules.others[entry.critical and 2 or 1]
+  if desk.full_until and now < desk.full_until then return beyond end
+  local oldest, rank
+  for _, id in ipairs(redis.call('HKEYS', groups)) do
+    local group = find_group(id)
+    if group and is_over(group.t, group.n + group.o) then
+      local mine = group.t.last_seen + (group.t.over_told and 0 or 1e12)
+      if not oldest or mine < rank then oldest, rank = id, mine end
+    end
+  end
+  if oldest then
+    drop_group(oldest)
+    return entry
+  end
+  desk.full_until = now + rules.crowded
+  return beyond
+end
+
+local function new_group(entry, wait)
+  local named = entry
+  if redis.call('HEXISTS', groups, entry.id) == 0
+    and redis.call('HLEN', groups) >= rules.max_groups then
+    named = make_room(entry)
+    local there = find_group(named.id)
+    if there then return named.id, there end
+  end
+  redis.call('HSET', identities, named.id, named.identity)
+  local number = new_number(named.id, named.first)
+  return named.id, {t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number}
+end
+
+local function add(entry, source)
+  local id, group, wait = entry.id, find_group(entry.id), entry.critical and 0 or rules.group_wait
+  if not group then
+    id, group = new_group(entry, wait)
+  elseif is_forgotten(group.t, group.n + group.o - group.l) then
+    local first = group.t.pending_since
+    group.t = begin_track(wait, entry.critical, entry.job)
+    group.t.pending_since = first
+  end
+  arrive(group.t, entry.count, group.n + group.o, wait, group.l)
+  local field = id .. '|' .. source
+  local count, left = get_pending(field)
+  put_pending(field, count + entry.count, left)
+  group.n, group.d = group.n + entry.count, group.d + entry.doubtful
+  if #entry.samples > 0 then
+    local found = get_samples(id)
+    for _, sample in ipairs(entry.samples) do table.insert(found, sample) end
+    put_samples(id, found)
+  end
+  save(id, group)
+end
+
+local function merge(batch)
+  local source = get_source(batch.source)
+  if batch.sequence <= source.q then return end
+  if source.f == 0 then source.f = batch.sequence end
+  source.q, source.s = batch.sequence, now
+  for _, entry in ipairs(batch.entries) do
+    source.m = source.m + entry.count
+    if entry.count > 0 then add(entry, batch.source) end
+    local group = entry.over and find_group(entry.id)
+    if group then
+      end_(group.t, group.n + group.o)
+      save(entry.id, group)
+    end
+  end
+  put(sources, batch.source, source)
+end
+
+for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
+if ARGV[5] == '' then
+  write_desk()
+  return finish({'none'})
+end
+
+-- claiming.py ---------------------------------------------------------------------------
+
+local asker, new_id, slot = cjson.decode(ARGV[5]), ARGV[6], ARGV[7]
+local urgent, leaving = asker.why ~= 'due', asker.leaving
+local troubles = {trouble_at(dest, 'trouble'), trouble_at(routes, asker.route)}
+
+local function recover()
+  for _, id in ipairs({unpack(desk.out)}) do
+    local head = get_head(id)
+    if not head then
+      take_apart(id, true)
+    elseif not is_number(head.lease) then
+      if not may_repeat(head) then take_apart(id, true) end
+    elseif head.lease <= now then
+      answered(head.slot, head.lease)
+      give_back(words(head.extra))
+      head.extra = ''
+      put_away(id, head, redis.call('HEXISTS', bodies, id) == 1)
+    end
+  end
+  redis.call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
+end
+
+local function be_present()
+  if leaving then
+    redis.call('ZREM', fleet, asker.source)
+    redis.call('ZREM', seen, asker.source)
+    return
+  end
+  redis.call('ZADD', fleet, 'NX', now, asker.source)
+  redis.call('ZADD', seen, now, asker.source)
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen, '-inf', before(now - rules.fleet_for))) do
+    redis.call('ZREM', fleet, name)
+    redis.call('ZREM', seen, name)
+  end
+  if redis.call('HEXISTS', sources, asker.source) == 1 then
+    local me = get_source(asker.source)
+    me.s = now
+    put(sources, asker.source, me)
+  end
+end
+
+-- Whether a message has only something to say of groups with pending errors; not if the
+-- agenda speaks of a time that cannot be.
+local function knows_all_concerned()
+  local at = desk.look_at or 0
+  return now < at and at <= now + rules.look_through
+end
+
+-- What is in use, seldom.
+local function remember(id, group)
+  if group.k == '' then return end
+  local entry = document(numbers, group.k, function(e) return is_number(e.s) end)
+  if entry and now - entry.s > rules.number_refresh then
+    entry.s = now
+    put(numbers, group.k, entry)
+  end
+end
+
+local function forget_unused()
+  local app = document(apps, rules.own, function(e) return is_number(e[3]) end)
+  if not app or now - app[3] > rules.number_refresh then
+    put(apps, rules.own, {rules.names[1], rules.names[2], now})
+    for _, number in ipairs(redis.call('HKEYS', numbers)) do
+      local entry = document(numbers, number, function(e) return is_number(e.s) end)
+      if not entry or now - entry.s > rules.number_for then redis.call('HDEL', numbers, number) end
+    end
+  end
+  for _, name in ipairs(redis.call('HKEYS', sources)) do
+    if now - get_source(name).s > rules.source_for then redis.call('HDEL', sources, name) end
+  end
+  for _, route in ipairs(redis.call('HKEYS', routes)) do
+    if now - trouble_at(routes, route).r > rules.source_for then redis.call('HDEL', routes, route) end
+  end
+  redis.call('ZREMRANGEBYSCORE', looks, '-inf', before(now - rules.fleet_for))
+end
+
+-- Groups that are forgotten go; the agenda becomes exact.
+local function look_through()
+  desk.critical, desk.news, desk.pause, desk.over, desk.ended = nil, nil, nil, nil, nil
+  desk.look_at = now + rules.look_through
+  local by_group = pending_by_group()
+  local ids = {}
+  for id in pairs(by_group) do ids[id] = true end
+  for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
+  for id in pairs(ids) do
+    local group = get_group(id)
+    group.n = sum(by_group[id])
+    if is_forgotten(group.t, group.n + group.o) then
+      drop_group(id)
+    else
+      save(id, group)
+      remember(id, group)
+    end
+  end
+  forget_unused()
+end
+
+-- What a group was noted for may be told, taken back or forgotten since.
+local function make_exact()
+  if not knows_all_concerned() then return look_through() end
+  desk.critical, desk.news, desk.pause, desk.ended = nil, nil, nil, nil
+  for id in pairs(pending_by_group()) do note(get_group(id)) end
+end
+
+local function bound()
+  local at = desk.critical
+  if desk.news then at = earlier(at, math.max(desk.news, desk.news_gate or 0)) end
+  if desk.pause then at = earlier(at, (desk.last_message or 0) + desk.pause) end
+  if desk.over then at = earlier(at, desk.over) end
+  if desk.ended then at = earlier(at, desk.ended) end
+  return at
+end
+
+local function when_due()
+  local at = bound()
+  if not (urgent and has_pending()) and (not at or at > now) then return at end
+  make_exact()
+  if urgent and has_pending() then return now end
+  return bound()
+end
+
+local function resume_at()
+  local at = 0
+  for _, trouble in ipairs(troubles) do
+    if trouble.x or asker.why ~= 'insist' then at = math.max(at, trouble.r) end
+  end
+  return at
+end
+
+-- When what is due may be attempted. The budget is only looked at when it matters.
+local function allowed_at(due)
+  local at = math.max(due, resume_at())
+  if at > now then return at end
+  return free_at(urgent and 'flush' or desk.critical and 'critical' or 'message')
+end
+
+local function ends(group)
+  local track = group.t
+  if rules.recovery == 'off' and not track.loud then return false end
+  if track.over_told or group.o > 0 or now < over_at(track) then return false end
+  if known(track.ended_at) then return track.told > 0 or group.n > 0 end
+  if not known(track.told_at) then return false end
+  return group.n == group.l or track.told > 0 and not track.again
+end
+
+local function take_out(id, by_source, nobody_has_any)
+  local group = get_group(id)
+  if nobody_has_any then
+    group.o = 0
+  elseif group.o > 0 then
+    note(group)
+    return false
+  end
+  local finished = ends(group)
+  if not by_source and not finished then return false end
+  local counts = {}
+  for source, each in pairs(by_source or {}) do
+    counts[source] = each[1]
+    redis.call('HDEL', pending, id .. '|' .. source)
+  end
+  put(parts, new_id .. '/' .. id, {t = group.t, p = counts, d = group.d, l = group.l, e = finished})
+  local texts = redis.call('HGET', samples, id)
+  if texts then
+    redis.call('HSET', samples, new_id .. '/' .. id, texts)
+    redis.call('HDEL', samples, id)
+  end
+  group.o, group.n, group.d, group.l = group.o + sum(by_source), 0, 0, 0
+  put_group(id, group)
+  return true
+end
+
+-- Everything that is pending as a new digest, but for groups that are out already.
+local function collect()
+  local by_group, ids, any, declared = pending_by_group(), {}, false, 0
+  for id in pairs(by_group) do ids[id] = true end
+  if not knows_all_concerned() then
+    for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
+  end
+  desk.critical, desk.news, desk.pause, desk.ended = nil, nil, nil, nil
+  for id in pairs(ids) do
+    any = take_out(id, by_group[id], #desk.out == 0) or any
+  end
+  if not any then return nil end
+  for _, id in ipairs(desk.out) do declared = declared + get_head(id).lost end
+  local head = {now = now, wall = wall, lost = math.max(0, (desk.lost or 0) - declared)}
+  for _, trouble in ipairs(troubles) do
+    if is_number(trouble.s) and (not head.outage or trouble.s < head.outage) then
+      head.outage, head.reason = trouble.s, trouble.w
+    end
+  end
+  if head.outage and now - head.outage < rules.late_after then head.outage = nil end
+  put_head(new_id, head)
+  table.insert(desk.out, new_id)
+  return new_id
+end
+
+local function take_digest(id)
+  local head = get_head(id)
+  take(slot)
+  head.slot, head.lease, head.route = slot, now + LEASE, asker.route
+  put_head(id, head)
+  local failures = math.max(troubles[1].n, troubles[2].n)
+  local answer = {
+    'claim', int(failures), id, cjson.encode(head), redis.call('HGET', bodies, id) or '',
+  }
+  for_parts(id, function(group_id, part)
+    local group = find_group(group_id)
+    for _, each in ipairs({
+      group_id, redis.call('HGET', identities, group_id) or '', group and group.k or '',
+      cjson.encode(part), redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
+    }) do
+      table.insert(answer, each)
+    end
+  end)
+  return answer
+end
+
+local function wait_for(at)
+  return {'wait', urgent and rules.poll or math.min(LOOK, math.max(rules.poll, at - now))}
+end
+
+-- Beside a digest that is out only a CRITICAL that is news may go.
+local function beside(until_)
+  local wait = wait_for(until_)
+  if not desk.critical or redis.call('ZCARD', unclear) > 0 then return wait end
+  make_exact()
+  if not desk.critical then return wait end
+  local at = allowed_at(desk.critical)
+  if at > now then return {'wait', math.min(wait[2], at - now)} end
+  local id = collect()
+  return id and take_digest(id) or wait
+end
+
+local function next_digest()
+  local first_lease, waiting
+  for _, id in ipairs(desk.out) do
+    local head = get_head(id)
+    if is_number(head.lease) then
+      first_lease = earlier(first_lease, head.lease)
+    else
+      waiting = waiting or id
+    end
+  end
+  if first_lease then return beside(first_lease) end
+  local first = redis.call('ZRANGE', unclear, 0, 0)[1]
+  if first and first ~= waiting then return wait_for(troubles[1].r) end
+  local due = waiting and now or when_due()
+  if not due then return {'none'} end
+  local at = allowed_at(due)
+  if at > now then
+    local busy = waiting or has_pending()
+    return {'wait', busy and math.min(at - now, LOOK) or at - now}
+  end
+  local id = waiting or collect()
+  return id and take_digest(id) or {'none'}
+end
+
+local function is_given_up(waiting)
+  if is_number(waiting.lease) and waiting.lease > now then return false end
+  return now - waiting.since > rules.follow_up_for or waiting.attempts >= rules.follow_up_attempts
+end
+
+local function keep_slots(taken)
+  for _, each in ipairs(taken) do
+    if tonumber(redis.call('ZSCORE', slots, each) or 0) <= now then return false end
+  end
+  for _, each in ipairs(taken) do redis.call('ZADD', slots, now + LEASE, each) end
+  return #taken > 0
+end
+
+local function try_follow_up(kind)
+  local waiting = get_follow_up(kind)
+  local body = waiting and redis.call('HGET', bodies, waiting.id)
+  if not body or is_given_up(waiting) then
+    forget_follow_up(kind)
+    return nil
+  end
+  local at = math.max(waiting.after, waiting.lease or 0, resume_at())
+  if at > now or urgent then return {'wait', math.max(rules.poll, at - now)} end
+  if not keep_slots(words(waiting.taken)) then
+    local taken = take_all(waiting.slots, slot)
+    if not taken then return {'wait', math.max(1, free_at('extra') - now)} end
+    waiting.taken = table.concat(taken, ' ')
+  end
+  waiting.attempts, waiting.lease = waiting.attempts + 1, now + LEASE
+  put(following, kind, waiting)
+  return {'follow', kind, int(waiting.slots), waiting.id, int(waiting.attempts), body}
+end
+
+local function next_follow_up()
+  local soonest
+  if leaving or redis.call('ZCARD', unclear) > 0 then return nil end
+  for _, kind in ipairs({unpack(desk.following)}) do
+    local answer = try_follow_up(kind)
+    if answer and answer[1] == 'follow' then return answer end
+    if answer then soonest = earlier(soonest, answer[2]) end
+  end
+  return soonest and {'wait', soonest}
+end
+
+local function next_one()
+  local answer = next_digest()
+  if answer[1] == 'claim' then return answer end
+  local after = next_follow_up()
+  if not after then return answer end
+  if answer[1] == 'none' or after[1] == 'follow' then return after end
+  return {'wait', math.min(answer[2], after[2])}
+end
+
+local function somebody_else_looks()
+  local from, to = now - rules.dead_after, now + LOOK
+  local process = string.match(asker.source, '^(.*)/') or ''
+  local names = redis.call(
+    'ZRANGEBYSCORE', looks, string.format('%.6f', from), string.format('%.6f', to + 0.000001))
+  for _, name in ipairs(names) do
+    if string.sub(name, 1, #process + 1) ~= process .. '/' then return true end
+  end
+  return false
+end
+
+-- Nobody else is there: what is pending waits for whoever comes, and delays nothing.
+local function leave()
+  for id, by_source in pairs(pending_by_group()) do
+    local mine = by_source[asker.source]
+    if mine and mine[2] < mine[1] then
+      local group = get_group(id)
+      group.l = group.l + mine[1] - mine[2]
+      put_pending(id .. '|' .. asker.source, mine[1], mine[1])
+      save(id, group)
+    end
+  end
+end
+
+local function leaves()
+  if not leaving then return false end
+  local waits = false
+  for _, id in ipairs(desk.out) do waits = waits or not is_number(get_head(id).lease) end
+  if has_pending() then make_exact() end
+  if not has_pending() and not waits then return true end
+  if has_news() then return false end
+  if somebody_else_looks() then return true end
+  if waits or not desk.pause or (desk.last_message or 0) + desk.pause <= now then return false end
+  leave()
+  return true
+end
+
+recover()
+be_present()
+local answer = leaves() and {'none'} or next_one()
+write_desk()
+if leaving or answer[1] == 'none' or trouble_at(routes, asker.route).r > now then
+  redis.call('ZREM', looks, asker.source)
+else
+  redis.call('ZADD', looks, now + (answer[1] == 'wait' and answer[2] or LEASE), asker.source)
+end
+if answer[1] == 'wait' then
+  answer[2] = string.format('%.6f', answer[2])
+end
+return finish(answer)

@@ -1,0 +1,104 @@
+"""What comes in: counts and samples of one source."""
+
+from __future__ import annotations
+
+from wecom_logging._model import schedule
+from wecom_logging._model.digest import Identity, others
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.protocol import Batch, Entry
+from wecom_logging._stores.records import Group, Pending, Source, kept
+from wecom_logging._stores.register import number_of
+
+#: How often a full store is looked through for groups that are over, seconds.
+CROWDED = 1.0
+
+
+def merge(ledger: Ledger, batch: Batch) -> None:
+    """Add a batch, once."""
+    source = ledger.state.sources.get(batch.source) or Source()
+    if batch.sequence <= source.sequence:
+        return
+    source.first, source.sequence = source.first or batch.sequence, batch.sequence
+    source.seen = ledger.now
+    for entry in batch.entries:
+        source.merged += entry.errors
+        if entry.errors:
+            _add(ledger, entry, batch.source)
+        if entry.over and (group := ledger.state.groups.get(entry.identity.id)) is not None:
+            schedule.end(group.track, group.untold, ledger.now)
+            ledger.save(group)
+    ledger.state.sources[batch.source] = source
+
+
+def _add(ledger: Ledger, entry: Entry, source: str) -> None:
+    state, now, policy = ledger.state, ledger.now, ledger.rules.policy
+    wait = schedule.wait_for_company(policy, critical=entry.identity.critical)
+    group = state.groups.get(entry.identity.id)
+    if group is None:
+        group = _new_group(ledger, entry.identity, wait)
+    elif schedule.is_forgotten(group.track, group.delaying, now):
+        first = group.track.pending_since
+        group.track = _begin(ledger, entry.identity, wait)
+        group.track.pending_since = first
+    schedule.arrive(group.track, entry.errors, group.untold, now, wait, left=group.left)
+    key = f"{group.identity.id}|{source}"
+    before = state.pending.get(key) or Pending(0)
+    state.pending[key] = before._replace(errors=before.errors + entry.errors)
+    group.count += entry.errors
+    group.doubtful += entry.doubtful
+    if entry.samples:
+        earlier = state.samples.get(group.identity.id, [])
+        state.samples[group.identity.id] = kept([*earlier, *entry.samples])
+    ledger.save(group)
+
+
+def _new_group(ledger: Ledger, identity: Identity, wait: float) -> Group:
+    state, desk = ledger.state, ledger.state.desk
+    if desk.groups >= ledger.rules.max_groups:
+        identity = _make_room(ledger, identity)
+        if (known := state.groups.get(identity.id)) is not None:
+            return known
+    desk.groups += 1
+    number = number_of(state, identity.id, ledger.now)
+    return Group(identity, _begin(ledger, identity, wait), number)
+
+
+def _begin(ledger: Ledger, identity: Identity, wait: float) -> schedule.Track:
+    policy, critical, job = ledger.rules.policy, identity.critical, identity.job
+    return schedule.begin(ledger.now, wait, policy, critical=critical, job=job)
+
+
+def _make_room(ledger: Ledger, identity: Identity) -> Identity:
+    """Groups that are over go, longest silent first; if none is, there are "others"."""
+    desk, now = ledger.state.desk, ledger.now
+    if now < desk.full_until:
+        return others(critical=identity.critical)
+    groups = ledger.state.groups.values()
+    over = [g for g in groups if schedule.is_over(g.track, g.untold, now)]
+    if not over:
+        desk.full_until = now + CROWDED
+        return others(critical=identity.critical)
+    oldest = min(over, key=lambda g: (not g.track.over_told, g.track.last_seen))
+    ledger.drop(oldest.identity.id)
+    return identity
+
+
+def withdraw(ledger: Ledger, source: str) -> tuple[Entry, ...]:
+    """Everything of a source that is pending, to be merged into another store."""
+    state, found = ledger.state, []
+    for digest_id in state.desk.out:
+        if state.digests[digest_id].lease_until is None:
+            ledger.take_apart(digest_id, doubtful=True)
+    for group_id, pending in ledger.pending_by_group().items():
+        if source not in pending:
+            continue
+        count, group = pending[source].errors, ledger.group(group_id)
+        samples = tuple(state.samples.pop(group_id, ()))
+        doubtful = min(count, group.doubtful)
+        group.doubtful -= doubtful
+        group.count -= count
+        del state.pending[f"{group_id}|{source}"]
+        over = group.track.ended_at is not None
+        found.append(Entry(group.identity, count, samples, doubtful, over))
+    ledger.look_through()
+    return tuple(found)

@@ -1,0 +1,77 @@
+"""The register of a destination: whose the short ids are, and what the apps are called."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from hashlib import sha256
+from typing import Protocol
+
+from wecom_logging._stores.records import App, Destination, Group, Numbered
+
+#: Five digits, and a sixth one when so many are taken.
+FIVE_DIGITS = 10_000
+
+#: How often it is written down that an entry is in use, and after how long without that it
+#: is free again, seconds.
+REFRESH = 86_400.0
+UNUSED_FOR = 30 * 86_400.0
+
+
+class Register(Protocol):
+    """What of a `ledger.State` is concerned."""
+
+    scope: str
+    names: tuple[str, str]
+
+    @property
+    def groups(self) -> MutableMapping[str, Group]: ...
+    @property
+    def destination(self) -> Destination: ...
+    @property
+    def numbers(self) -> MutableMapping[str, Numbered]: ...
+    @property
+    def apps(self) -> MutableMapping[str, App]: ...
+
+
+def number_of(state: Register, group_id: str, now: float) -> int:
+    """The short id of a group, the same one whenever it comes, if no older group has it."""
+    base = FIVE_DIGITS if state.destination.numbers < FIVE_DIGITS else 10 * FIVE_DIGITS
+    start = first_choice(state.names, group_id)
+    step = 0
+    while True:
+        number = base + (start + step) % (9 * base)
+        entry = state.numbers.get(str(number))
+        if entry is None:
+            state.destination.numbers += 1
+        if entry is None or entry[:2] == (state.scope, group_id) or _is_unused(entry, now):
+            state.numbers[str(number)] = Numbered(state.scope, group_id, now)
+            return number
+        step += 1
+
+
+def first_choice(names: tuple[str, str], group_id: str) -> int:
+    """Where to begin to look for a number, the same in every store."""
+    text = "\x00".join((*names, group_id)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(sha256(text).digest()[:6], "big")
+
+
+def remember(state: Register, now: float) -> None:
+    """Write down, seldom, what is in use."""
+    for group_id, group in list(state.groups.items()):
+        entry = state.numbers.get(str(group.number))
+        if entry is None or entry[:2] != (state.scope, group_id):
+            group.number = number_of(state, group_id, now)
+            state.groups[group_id] = group
+        elif now - entry.seen > REFRESH:
+            state.numbers[str(group.number)] = entry._replace(seen=now)
+    known = state.apps.get(state.scope)
+    if known is None or now - known.seen > REFRESH:
+        state.apps[state.scope] = App(*state.names, now)
+        for number, entry in list(state.numbers.items()):
+            if _is_unused(entry, now):
+                del state.numbers[number]
+        state.destination.numbers = len(state.numbers)
+
+
+def _is_unused(entry: Numbered, now: float) -> bool:
+    return now - entry.seen > UNUSED_FOR

@@ -1,0 +1,184 @@
+"""What becomes of what was claimed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from wecom_logging._model import schedule
+from wecom_logging._stores.claiming import forget_follow_up
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
+from wecom_logging._stores.records import Following, Held, Part, Source, Trouble
+
+
+def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
+    """`Store.freeze`."""
+    held = ledger.state.digests.get(digest_id)
+    if held is None:
+        return True
+    if extra:
+        taken = ledger.slots.take_all(extra, "extra")
+        if taken is None:
+            return False
+        held.extra = [*held.extra, *taken]
+        ledger.state.digests[digest_id] = held
+    ledger.state.bodies[digest_id] = body
+    return True
+
+
+def renew(ledger: Ledger, claim_id: str) -> bool:
+    """`Store.renew`."""
+    state, slots = ledger.state, ledger.slots
+    held = state.digests.get(claim_id)
+    if held is not None and held.lease_until is not None:
+        slots.answered(held.slot)
+        if slots.free_at("flush") > ledger.now:
+            return False
+        held.slot, held.lease_until = slots.take(), ledger.now + LEASE
+        state.digests[claim_id] = held
+        return True
+    if (found := _follow_up(ledger, claim_id)) is not None:
+        kind, waiting = found
+        if slots.free_at("extra") > ledger.now:
+            return False
+        waiting.taken = [*waiting.taken, slots.take()]
+        waiting.lease_until = ledger.now + LEASE
+        state.following[kind] = waiting
+        return True
+    return False
+
+
+def settle(
+    ledger: Ledger,
+    claim_id: str,
+    follow_ups: tuple[FollowUp, ...],
+    *,
+    lost: bool,
+    groups: Collection[str] | None,
+) -> None:
+    """`Store.settle`."""
+    held = ledger.state.digests.get(claim_id)
+    if held is not None:
+        _settle_digest(ledger, claim_id, held, lost=lost, groups=groups)
+        for follow_up in follow_ups:
+            _follow(ledger, held, follow_up)
+        if claim_id not in ledger.state.digests:
+            ledger.slots.answered(held.slot)
+            ledger.slots.give_back(held.extra)
+    elif (found := _follow_up(ledger, claim_id)) is not None:
+        kind, waiting = found
+        for slot in waiting.taken:
+            ledger.slots.answered(slot)
+        forget_follow_up(ledger, kind)
+
+
+def _settle_digest(
+    ledger: Ledger, digest_id: str, held: Held, *, lost: bool, groups: Collection[str] | None
+) -> None:
+    state, now, desk = ledger.state, ledger.now, ledger.state.desk
+    state.destination.trouble, state.destination.ways = Trouble(), []
+    state.destination.unclear.pop(digest_id, None)
+    state.routes.pop(held.route, None)
+    desk.last_message = now
+    count, rest = 0, {}
+    for group_id, part in ledger.parts(digest_id):
+        if groups is not None and group_id not in groups:
+            rest[group_id] = part
+            continue
+        count += part.count
+        if part.pending and part.track.news:
+            desk.news_gate = now + ledger.rules.policy.group_interval
+        _tell(ledger, group_id, part)
+        _book(ledger, part, lost=lost)
+        if groups is not None:
+            ledger.forget_part(digest_id, group_id)
+    desk.lost = desk.lost + count if lost else max(0, desk.lost - held.lost)
+    if rest:
+        _keep(ledger, digest_id, held, rest)
+    else:
+        ledger.forget(digest_id)
+
+
+def _keep(ledger: Ledger, digest_id: str, held: Held, rest: dict[str, Part]) -> None:
+    """What is left of a digest that was told in part, whose next message is another one."""
+    state, was_unclear = ledger.state, held.unclear_since is not None
+    for group_id, part in rest.items():
+        part.doubtful = part.count if was_unclear else part.doubtful
+        state.parts[f"{digest_id}/{group_id}"] = part
+    held.unclear_since, held.lost = None, 0
+    state.digests[digest_id] = held
+    state.bodies.pop(digest_id, None)
+
+
+def _tell(ledger: Ledger, group_id: str, part: Part) -> None:
+    group = ledger.state.groups.get(group_id)
+    if group is None:
+        return
+    if part.pending:
+        group.out = max(0, group.out - part.count)
+        schedule.tell(group.track, part.count, ledger.now, ledger.rules.policy)
+    # An error that came while the message was on its way has begun it anew.
+    if part.ends and not group.count and not group.track.again:
+        schedule.tell_over(group.track)
+    ledger.save(group)
+
+
+def _book(ledger: Ledger, part: Part, *, lost: bool) -> None:
+    sources = ledger.state.sources
+    for name, count in part.pending.items():
+        source = sources.get(name) or Source(seen=ledger.now)
+        if lost:
+            source.lost += count
+        else:
+            source.reported += count
+        sources[name] = source
+
+
+def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
+    """`Store.release`."""
+    held = ledger.state.digests.get(claim_id)
+    if held is not None and held.lease_until is not None:
+        ledger.slots.answered(held.slot)
+        ledger.slots.give_back(held.extra)
+        held.extra = []
+        ledger.failed(held.route, failure)
+        ledger.put_away(claim_id, held, unclear=failure.unclear)
+    elif (found := _follow_up(ledger, claim_id)) is not None:
+        kind, waiting = found
+        for slot in waiting.taken:
+            ledger.slots.answered(slot)
+        waiting.taken, waiting.lease_until = [], None
+        waiting.not_before = ledger.now + failure.pause
+        ledger.state.following[kind] = waiting
+        if waiting.attempts >= FOLLOW_UP_ATTEMPTS:
+            forget_follow_up(ledger, kind)
+
+
+# -- follow-ups --------------------------------------------------------------------------------
+
+
+def _follow(ledger: Ledger, held: Held, follow_up: FollowUp) -> None:
+    """Have it follow; one of its kind that still waits gives up its place."""
+    state, desk, kind = ledger.state, ledger.state.desk, follow_up.kind
+    if (older := state.following.get(kind)) is not None:
+        if older.lease_until is None:  # else they are in use
+            ledger.slots.give_back(older.taken)
+        forget_follow_up(ledger, kind)
+    follow_id = os.urandom(4).hex()
+    taken = held.extra[: follow_up.slots]
+    if len(taken) < follow_up.slots:
+        taken = []
+    held.extra = held.extra[len(taken) :]
+    state.following[kind] = Following(follow_id, follow_up.slots, ledger.now, taken)
+    state.bodies[follow_id] = follow_up.body
+    desk.following = [*desk.following, kind]
+
+
+def _follow_up(ledger: Ledger, claim_id: str) -> tuple[str, Following] | None:
+    """A follow-up that is under this lease."""
+    for kind in ledger.state.desk.following:
+        waiting = ledger.state.following.get(kind)
+        if waiting is not None and waiting.id == claim_id and waiting.lease_until is not None:
+            return kind, waiting
+    return None

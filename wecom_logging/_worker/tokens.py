@@ -1,0 +1,76 @@
+"""The access token that a sender is given: one for all processes that share a store.
+
+One process has the turn and asks WeCom, the others wait for its answer. A store that this
+process has to itself would not do for that: its handlers may have one each, so there it is
+the token of the process.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.native import monotonic
+from wecom_logging._senders.access_token import TOKENS, margin_of
+from wecom_logging._senders.protocol import TokenSender
+from wecom_logging._stores.protocol import Dropped, Left, Store
+from wecom_logging.errors import TransportError
+
+#: How long to wait for another process to fetch a token, seconds: less than a lease, which
+#: the digest that is about to be sent is under.
+PATIENCE = 15.0
+
+
+def current(store: Store, sender: TokenSender) -> str:
+    """The token for this sender's credentials, fetched if need be.
+
+    Raises:
+        DeliveryError: There is none, and it is no fault of the destination's.
+    """
+    key = sender.token_key
+    if not store.durable:
+        return TOKENS.get(key, sender.fetch_token)
+    until = monotonic() + PATIENCE
+    while True:
+        found = store.lease(key)
+        if isinstance(found, str):
+            return found
+        if found is None:
+            return _fetched(store, sender, key)
+        _wait(found, until)
+
+
+def drop(store: Store, key: str, token: str) -> None:
+    """WeCom has refused this token: nobody gets it again. Newer ones stay."""
+    if store.durable:
+        store.lease(key, Dropped(token))
+    else:
+        TOKENS.invalidate(key, token)
+
+
+def _fetched(store: Store, sender: TokenSender, key: str) -> str:
+    began, used = monotonic(), True
+    try:
+        token, lifetime = sender.fetch_token()
+    except Exception as error:
+        # What never reached WeCom does not count for the ten seconds between two calls.
+        used = not isinstance(error, TransportError) or error.written
+        store.lease(key, Left(used=used))
+        raise
+    # Counted from before the question: the answer may have been on its way for long.
+    good_for = lifetime - margin_of(lifetime) - (monotonic() - began)
+    store.lease(key, Left(token, good_for))
+    return token
+
+
+def _wait(seconds: float, until: float) -> None:
+    left = until - monotonic()
+    try:
+        left = remaining(max(0.001, left))
+    except TimeoutError:
+        left = 0.0
+    if seconds > left:
+        error = TransportError(f"the next access token may be fetched in {seconds:.1f} s only")
+        error.way = True
+        raise error
+    time.sleep(seconds)
