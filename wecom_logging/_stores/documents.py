@@ -11,6 +11,7 @@ from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.due_index import Agenda
+from wecom_logging._stores.rate_limiter import Slots
 from wecom_logging._stores.records import (
     App,
     Desk,
@@ -235,7 +236,7 @@ class RowState:
         self.numbers: Rows[Numbered] = rows(destination, "number", Numbered)
         self.apps: Rows[App] = rows(destination, "app", App)
         self.tokens: Rows[Token] = rows("tokens", "token", Token, TOKENS)
-        self.slots = SQLiteSlots(connection, destination)
+        self.slots: Slots = SQLiteSlots(connection, destination)
         self._desks: Rows[Desk] = rows(desk, "desk", Desk)
         self._destinations: Rows[Destination] = rows(destination, "destination", Destination)
         self._desk: _Single[Desk] = _Single(self._desks, self._found_desk)

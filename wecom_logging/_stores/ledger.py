@@ -74,8 +74,9 @@ class State(Protocol):
     # Of the destination:
     @property
     def destination(self) -> Destination: ...
-    @property
-    def slots(self) -> Slots: ...
+
+    slots: Slots
+
     @property
     def routes(self) -> MutableMapping[str, Trouble]: ...
     @property

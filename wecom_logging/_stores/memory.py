@@ -18,7 +18,7 @@ from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LocalStore
 from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
-from wecom_logging._stores.rate_limiter import MemorySlots
+from wecom_logging._stores.rate_limiter import MemorySlots, Slots
 from wecom_logging._stores.records import (
     App,
     Desk,
@@ -71,7 +71,8 @@ class MemoryState:
     def __post_init__(self) -> None:
         self.scope = "\x00".join(self.names)
         place = self.shared
-        self.destination, self.slots, self.routes = place.destination, place.slots, place.routes
+        self.destination, self.routes = place.destination, place.routes
+        self.slots: Slots = place.slots
         self.presence, self.numbers = place.presence, place.numbers
         self.apps, self.tokens = place.apps, place.tokens
 
