@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import Client, SQLiteKit, told
+from tests.helpers.redis_server import RedisServer
+from tests.helpers.store_kits import Client, RedisKit, SQLiteKit, told
 from wecom_logging._stores.documents import SCHEMA, TOKENS, scope
 
 SCOPE = scope("robot 1", "shop", "prod")
@@ -105,3 +107,46 @@ def test_both_versions_share_tokens(place: SQLiteKit) -> None:
     token = {"token": "secret", "refresh_at": place.now + 1000.0}
     written_by_the_older(place, [("tokens", "token", "key", token)])
     assert Client(place).store.lease("key") == "secret"
+
+
+# -- Redis -----------------------------------------------------------------------------------
+
+
+def left_in_redis(server: RedisServer, now: float, *, looks_at: float | None) -> None:
+    """What the older version wrote: a group with pending errors, and a digest that is out."""
+    there = server.client()
+    own = f"wecom-logging:2:{{{DESTINATION}}}:{scope('shop', 'prod')}:"
+    old = {"t": track(now), "n": 5, "d": 1, "o": 2}
+    part = {
+        "id": "A", "i": json.dumps(IDENTITY), "t": track(now), "p": {"old/1/a": 2},
+        "s": ['{"event":"text"}'], "d": 0, "e": False,
+    }  # fmt: skip
+    there.hset(own + "groups", "A", json.dumps(old))
+    there.hset(own + "identities", "A", json.dumps(IDENTITY))
+    there.hset(own + "pending", "A|old/1/a", 5)
+    there.hset(own + "held", mapping={"id": "0badcafe", "parts": json.dumps([part]), "body": "x"})
+    if looks_at is not None:
+        there.zadd(own + "looks", {"old/1/a": looks_at})
+
+
+def test_what_the_older_version_left_in_redis_is_told(redis_server: RedisServer) -> None:
+    redis_server.client().flushall()
+    left_in_redis(redis_server, time.time(), looks_at=None)
+    client = Client(RedisKit(redis_server.url))
+    claim = client.claim()
+    assert told(claim) == {"A still": 7}
+    (report,) = claim.digest.reports
+    assert (report.doubtful, [s["event"] for s in report.samples]) == (3, ["text"])
+    assert not redis_server.client().keys("wecom-logging:2:*groups")
+    client.store.settle(claim.id)
+    client.log("A")
+    assert client.deliver(why="flush").digest.reports[0].short_id
+
+
+def test_redis_is_left_to_the_older_version_while_that_looks(redis_server: RedisServer) -> None:
+    redis_server.client().flushall()
+    left_in_redis(redis_server, time.time(), looks_at=time.time() + 20)
+    assert Client(RedisKit(redis_server.url)).wait(why="flush") is None
+    place = RedisKit(redis_server.url)
+    place.advance(61)
+    assert told(Client(place).claim()) == {"A still": 7}

@@ -74,7 +74,13 @@ _OWN = {
 }  # fmt: skip
 _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
-_STEPS = ("visit", "freeze", "renew", "settle", "release", "account")
+#: What the older version kept of an app and environment.
+_OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk", "sources")
+
+#: How often to look whether an older version has left something, seconds.
+OLDER_EVERY = 60.0
+
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account")
 _ALONE = ("lease", "mend")
 _LUA = Path(__file__).with_name("lua")
 
@@ -117,6 +123,8 @@ class RedisStore:
         self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
         self._keys += [f"{PREFIX}:{place}:{name}" for name in _SHARED]
         self._keys += [f"{PREFIX}:{place}:{own_scope}:{name}" for name in _OWN]
+        self._older = [f"{SHARED_PREFIX}:{place}:{own_scope}:{name}" for name in _OLDER]
+        self._look_for_older_at: float | None = 0.0
         self._scripts = _scripts()
         self._client: Any = None
         self._pid = 0
@@ -144,7 +152,15 @@ class RedisStore:
         except (ValueError, TypeError, KeyError):
             raise StoreError("it holds a digest that cannot be read") from None
 
+    def _take_over(self) -> None:
+        """What an older version has left there, until there is nothing any more."""
+        at = self._look_for_older_at
+        if at is not None and time.monotonic() >= at:
+            more = self._call("upgrade", [*self._keys, *self._older], ())
+            self._look_for_older_at = time.monotonic() + OLDER_EVERY if more else None
+
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
+        self._take_over()
         told = [
             {
                 "source": batch.source,
@@ -219,7 +235,7 @@ class RedisStore:
             except redis.ResponseError as error:
                 if "WRONGTYPE" not in str(error):
                     raise
-                types = _TYPES if keys is self._keys else ("hash",)
+                types = ("hash",) if len(keys) == 1 else _TYPES
                 if not self._send("mend", keys, types, plain=True):
                     raise
                 unreadable, answer = self._send(step, keys, arguments)

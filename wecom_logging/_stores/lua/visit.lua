@@ -64,6 +64,7 @@ local function add(entry, source)
     group.t = begin_track(wait, entry.critical, entry.job)
     group.t.pending_since = first
   end
+  if group.k == '' then group.k = new_number(id, entry.first) end
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
   local field = id .. '|' .. source
   local count, left = get_pending(field)
