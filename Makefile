@@ -13,7 +13,7 @@ VERSION_TESTS := $(wildcard tests/processes/test_exit.py tests/processes/test_fo
 
 INSTALL = -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo simulator test bench lint lint-rules lint-format lint-types other-pythons clean
+.PHONY: help demo simulator test bench chaos soak lint lint-rules lint-format lint-types other-pythons clean
 .NOTPARALLEL:
 
 help:
@@ -22,6 +22,8 @@ help:
 	@echo "make test       ruff, mypy and the tests, on every Python from 3.10 on that is here"
 	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
+	@echo "make chaos      everything goes wrong at once, ten minutes on each store"
+	@echo "make soak       load for half an hour: nothing may grow, the account has to be exact"
 	@echo "make clean      remove what the others have made"
 
 demo: $(VENV)/simulator
@@ -40,6 +42,17 @@ test: $(VENV)/dev
 
 bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+# MINUTES is how long each run takes.
+chaos: $(VENV)/dev
+	@status=0; for store in sqlite redis memory; do \
+	    $(BIN)/python tests/chaos/chaos.py --store $$store --minutes $(or $(MINUTES),10) || status=1; \
+	done; exit $$status
+
+soak: $(VENV)/dev
+	@status=0; for store in sqlite memory; do \
+	    $(BIN)/python tests/chaos/soak.py --store $$store --minutes $(or $(MINUTES),15) || status=1; \
+	done; exit $$status
 
 lint: lint-rules lint-format lint-types
 

@@ -60,6 +60,15 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
         yield server
 
 
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The option for a store of each kind."""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return server.url
+    return "memory" if request.param == "memory" else f"sqlite:///{tmp_path / 'store.db'}"
+
+
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Watched]]:
     """Make a handler, and a logger that leads to it alone.

@@ -73,18 +73,20 @@ def test_it_is_cut_at_256_kib(watch: Watch) -> None:
     assert MAX_BYTES - 1000 < len(name.encode()) + 1 + len(data) <= MAX_BYTES
 
 
-def test_a_call_comes_before_the_file(watch: Watch) -> None:
+def test_a_call_comes_before_the_file(watch: Watch, any_store: str) -> None:
     sender = Uploads()
-    w = watch(sender=sender, mention="zhangsan", mention_level="ERROR")
+    w = watch(sender=sender, mention="zhangsan", mention_level="ERROR", store=any_store)
     many_kinds(w)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "text", "file"])
     assert sender.messages[1].mentions == ("zhangsan",)
 
 
-def test_one_that_fails_is_tried_again(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_fails_is_tried_again(
+    watch: Watch, any_store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     sender = Uploads(TransportError("no route"), TransportError("cut", unclear=True))
-    w = watch(sender=sender)
+    w = watch(sender=sender, store=any_store)
     many_kinds(w)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "file"])
@@ -181,6 +183,16 @@ def test_flush_does_not_wait_for_a_file(watch: Watch, sim: Simulator) -> None:
     eventually(lambda: len(sim.messages) == 2)
 
 
+def test_a_message_at_an_exit_calls_by_itself(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    for trouble in ("shop is closed", "warehouse burns"):
+        body = f"logging.config.dictConfig(LOGGING); log.critical({trouble!r})"
+        run_program(body, sim, app="shop", mention="@all")
+    called = [(message.msgtype, message.mentions) for message in sim.messages]
+    assert called == [("text", ("@all",)), ("markdown", ())]
+
+
 def test_an_exit_announces_none_and_leaves_it_to_who_comes_next(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
@@ -210,3 +222,39 @@ def test_an_exit_announces_none_and_leaves_it_to_who_comes_next(
     )
     (file,) = (message.file for message in sim.messages if message.file is not None)
     assert file.data.count(b"NEW") >= 90
+
+
+# -- a sender that somebody else wrote ---------------------------------------------------
+
+
+class Plain:
+    """No more than the protocol asks for, as before there were tokens and routes."""
+
+    destination = "a pager"
+    limits = Limits({"text": 2048}, files=True)
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def send(self, message: Message) -> Any:
+        self.sent.append(message.msgtype)
+        return {"whatever": "it answers"}
+
+    def upload(self, name: str, data: bytes) -> str:
+        self.sent.append(name)
+        return "id-7"
+
+
+def test_a_sender_of_the_users_own_works_on_any_store(watch: Watch, any_store: str) -> None:
+    sender = Plain()
+    w = watch(sender=sender, store=any_store)
+    many_kinds(w)
+    assert w.flush()
+    eventually(lambda: len(sender.sent) == 3)
+    text, name, file = sender.sent
+    assert (text, file) == ("text", "file")
+    assert str(name).endswith(".txt")
+    assert w.stats.reported == 90

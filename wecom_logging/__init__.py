@@ -92,11 +92,14 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = next((home for home, names in _HOMES.items() if name in names), "wecom_logging.errors")
-    module = import_module(home)
-    # All of them at once: with its first import the module `install` has taken that name.
-    globals().update({each: getattr(module, each) for each in _HOMES.get(home, (name,))})
-    return globals()[name]
+    homes = [home for home, names in _HOMES.items() if name in names]
+    try:
+        value = getattr(import_module(homes[0] if homes else "wecom_logging.errors"), name)
+    except AttributeError as error:
+        # As it is, whoever asked for the name would take it for one that is not there.
+        raise ImportError(f"{name} cannot be had on this platform: {error}") from error
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import time
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -18,6 +17,7 @@ from wecom_logging._config.validators import level_number
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.echo_guard import DELIVERING
+from wecom_logging._runtime.native import monotonic
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.stats import Stats
 
@@ -251,7 +251,7 @@ class WeComHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record: a fingerprint, a look-up, one atomic step."""
-        if DELIVERING and (record.thread or get_ident()) in DELIVERING and self._is_here(record):
+        if DELIVERING and self._is_echo(record):
             return  # what the delivery itself logs would become an alert about an alert
         try:
             key = self._fingerprint(record)
@@ -276,9 +276,11 @@ class WeComHandler(logging.Handler):
         except Exception:
             pass  # the stack is used up; what matters has been counted
 
-    def _is_here(self, record: logging.LogRecord) -> bool:
-        """Not from another process, by a queue or socket: numbers of threads may be the same."""
-        return record.process is None or record.process == self._pid
+    def _is_echo(self, record: logging.LogRecord) -> bool:
+        """Whether a thread logs that delivers. Not one of another process, by a queue or
+        socket: numbers of threads may be the same."""
+        thread = record.thread or threading.get_ident()
+        return thread in DELIVERING and (record.process is None or record.process == self._pid)
 
     def _notify_worker(self, tally: Tally, record: logging.LogRecord) -> None:
         """The first error of a group since the worker has looked: capture it, wake him."""
@@ -289,7 +291,7 @@ class WeComHandler(logging.Handler):
                 return
             # Two threads that find it needs_wakeup: one captures, and the worker does not hear of
             # it before there is a sample. By one step that no other thread can split.
-            me = get_ident()
+            me = threading.get_ident()
             if self._rousing.setdefault(tally, me) != me:
                 return
             try:
@@ -308,11 +310,11 @@ class WeComHandler(logging.Handler):
 
     def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
         """A captured event, if one is wanted."""
-        now = time.monotonic()
+        now = monotonic()
         second, taken = self._sampled
         if now < tally.sample_at or (int(now) == second and taken >= SAMPLES_PER_SECOND):
             return None
-        thread = get_ident()
+        thread = threading.get_ident()
         if thread in self._capturing:
             return None  # logged by a `__str__` that we have called: counted, not captured
         self._sampled = (int(now), taken + 1 if int(now) == second else 1)
@@ -351,6 +353,8 @@ class WeComHandler(logging.Handler):
         """
         if not self.enabled:
             return True
+        if not (self._worker.has_work() or self._worker.may_find()):
+            return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
     def end_job(self, record: logging.LogRecord) -> None:
@@ -358,24 +362,20 @@ class WeComHandler(logging.Handler):
         key = self._fingerprint(record)
         tally = self._known.get(key) or self._tallies.add(key, record)
         if tally.origin.key == key:  # and not beyond `max_groups`
-            self._worker.end(tally)
+            self._worker.end_group(tally)
 
     def _flush(self, timeout: float, *, leaving: bool = False) -> bool:
         from wecom_logging._runtime import shutdown
 
         worker = self._worker
-        if not worker.has_work():
-            return True
         if owns_logging_lock():
             worker.wake()
             return not worker.pending()
-        began = time.monotonic()
-        if shutdown.exiting.begun:
-            timeout = shutdown.exiting.left(timeout)
-        delivered = worker.wait(worker.request_flush(began + timeout, leaving=leaving))
-        if shutdown.exiting.begun:
-            shutdown.exiting.waited(time.monotonic() - began)
-        return delivered
+        if not shutdown.exiting.begun:
+            return worker.wait(worker.request_flush(monotonic() + timeout, leaving=leaving))
+        with shutdown.exiting.waiting():
+            worker.wait(worker.request_flush(monotonic() + shutdown.exiting.left(timeout)))
+        return not worker.pending()
 
     def close(self) -> None:
         """Deliver what is pending, within `close_timeout`, and let go of the thread.
@@ -394,10 +394,14 @@ class WeComHandler(logging.Handler):
         if self.enabled:
             from wecom_logging._runtime import shutdown
 
-            delivered = self._flush(self._options.close_timeout, leaving=leaving)
+            timeout = self._options.close_timeout
+            delivered = not self._worker.has_work() or self._flush(timeout, leaving=leaving)
             self._worker.close()
-            if not delivered and shutdown.exiting.begun and not owns_logging_lock():
-                shutdown.declare_lost(self._worker)
+            if shutdown.exiting.begun and not owns_logging_lock():
+                if not delivered:
+                    shutdown.declare_lost(self._worker)
+                if shutdown.exiting.last_call:
+                    self._worker.end()
         super().close()
 
     def stats(self) -> Stats:
@@ -410,6 +414,13 @@ class WeComHandler(logging.Handler):
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
             self._begin()
+
+    def look_for_children(self) -> None:
+        """At the exit of a process that had children: look for what they left in the store."""
+        if self.enabled and self._worker.may_find():
+            from wecom_logging._runtime import shutdown
+
+            shutdown.register_worker(self._worker)
 
     def __repr__(self) -> str:
         name = self._components.sender.destination if self.enabled else "off"

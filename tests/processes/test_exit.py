@@ -188,6 +188,8 @@ def test_a_billiard_child_that_returns_right_after_its_error(
             workers = [billiard.Process(target=work, args=(name,)) for name in ("one", "two")]
             [w.start() for w in workers]
             [w.join() for w in workers]
+            # The second is no news, and left to whoever comes to the store.
+            logging.root.handlers[0].flush(20)
         """
     done = run_program(_body(body), sim)
     assert counted(sim.messages) == 2, done.err
@@ -222,3 +224,250 @@ def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
     sim.faults.clear()
     done = run_program(body, sim, kind="app", close_timeout=15)
     assert counted(sim.messages) == 3, done.err
+
+
+# -- where the interpreter goes down -------------------------------------------------------
+
+#: Logs while the interpreter goes down, after all hooks of the exit.
+FINALISER = """
+    class Connection:
+        def __del__(self): log.error("connection was not closed")
+    connection = Connection()
+    """
+
+
+@pytest.mark.parametrize("store", ["auto", "memory"])
+@pytest.mark.parametrize("earlier", [True, False], ids=["after an error", "first error"])
+def test_what_is_logged_in_teardown_is_told_or_said_and_not_waited_for(
+    earlier: bool, store: str, sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    before = 'log.error("an earlier error"); logging.root.handlers[0].flush()\n' if earlier else ""
+    done = run_program(
+        CONFIGURE + before + _body(FINALISER), sim, store=store, close_timeout=20, group_wait=0.1
+    )
+    assert done.seconds < 15
+    assert counted(sim.messages) == (1 if earlier else 0)
+    assert done.err.count("\n") == 1, done.err
+    assert "1 error was not delivered at exit: logged while the interpreter was" in done.err
+    if store == "auto" and earlier:
+        assert "the store keeps them" in done.err
+        run_program(CONFIGURE + 'log.error("the next one")\n', sim)
+        assert counted(sim.messages) == 3
+
+
+def test_errors_of_several_kinds_at_exit_keep_their_texts(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        def pool_close(): raise ConnectionError("broker is away")
+        @atexit.register
+        def bye():
+            log.error("2 jobs were abandoned")
+            try: pool_close()
+            except ConnectionError: log.exception("pool %s is not closed", "main")
+            log.error("lock file stays")
+        """
+    done = run_program(CONFIGURE + _body(body), sim)
+    text = "\n".join(message.content for message in sim.messages)
+    assert counted(sim.messages) == 3, done.err
+    for words in ("2 jobs were abandoned", "broker is away", "pool main", "lock file stays"):
+        assert words in text
+
+
+@pytest.mark.parametrize("signals", [1, 2, 3])
+def test_ctrl_c_at_exit_ends_the_wait_and_what_is_lost_is_said(
+    signals: int, sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    sim.faults.add(Fault("hang", delay=60))
+    body = f"""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        from wecom_logging._runtime import shutdown
+        def impatient():
+            for _ in range({signals}):
+                while not shutdown.exiting.begun: time.sleep(0.01)
+                time.sleep(0.2)
+                os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=impatient, daemon=True).start()
+        log.error("once")
+        """
+    done = run_program(CONFIGURE + _body(body), sim, store="memory", close_timeout=30)
+    assert done.seconds < 25
+    assert "1 error was not delivered at exit" in done.err
+    assert "wecom_logging/" not in done.err, "no frames of ours"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("freezegun") is None, reason="without freezegun")
+def test_a_clock_that_stands_ends_no_deadline(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    sim.faults.add(Fault("errcode", errcode=93000))
+    frozen = "from freezegun import freeze_time\nfreeze_time('2024-01-01 12:00:00').start()\n"
+    done = run_program(frozen + CONFIGURE + 'log.error("once")\n', sim, close_timeout=1.0)
+    assert "not delivered at exit" in done.err
+    assert done.seconds < 1.0 + 3.0
+    sim.faults.clear()
+    done = run_program(frozen + CONFIGURE + 'log.error("once")\n', sim, close_timeout=20)
+    assert counted(sim.messages) == 2, done.err
+
+
+def test_a_stderr_that_nobody_reads_holds_nothing_up(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        reader, writer = os.pipe()
+        os.dup2(writer, 2)
+        os.set_blocking(2, False)
+        try:
+            while True: os.write(2, b"x")
+        except BlockingIOError: pass
+        os.set_blocking(2, True)
+        log.error("first kind")     # told, but not to `nobody`: that is worth a line
+        assert logging.root.handlers[0].flush(20)
+        log.critical("second kind")
+        """
+    done = run_program(CONFIGURE + _body(body), sim, kind="app", touser="ZhangSan|nobody")
+    assert done.returncode == 0
+    assert counted(sim.messages) == 2
+
+
+def test_an_interpreter_that_ends_beside_others(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    """As mod_wsgi ends one: with a thread of ours in it the process would be aborted."""
+    pytest.importorskip("_testcapi")
+    inner = CONFIGURE + 'log.error("in an interpreter of its own")\n'
+    again = "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})\n"
+    told = "assert logging.root.handlers[0].flush(20)\n"
+    body = f"""
+        import _testcapi
+        head = open(__file__).read().partition("import _testcapi")[0]
+        for inner in ({inner!r}, {inner + again!r}, {inner + told!r}):
+            assert _testcapi.run_in_subinterp(head + inner) == 0
+        """
+    done = run_program(_body(body), sim)
+    assert done.returncode == 0, done.err
+    assert counted(sim.messages) == 3
+
+
+# -- children that are ended ---------------------------------------------------------------
+
+
+def test_what_a_pool_logs_is_told_although_its_block_ends_by_terminate(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = f"""
+        import multiprocessing
+        def work(n):
+            log.error("item %d is broken", n)
+        if __name__ == "__main__":
+            {CONFIGURE.strip()}
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                pool.map(work, range(4), chunksize=1)
+        """
+    done = run_program(_body(body), sim, close_timeout=15)
+    assert counted(sim.messages) == 4, done.err
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_parent_looks_at_its_next_step(
+    method: str, sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = f"""
+        import multiprocessing
+        def work():
+            {CONFIGURE.strip()}
+            log.error("in a child")
+            handler = logging.root.handlers[0]
+            while handler._worker.has_unstored(): time.sleep(0.005)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if __name__ == "__main__":
+            {CONFIGURE.strip()}
+            child = multiprocessing.get_context({method!r}).Process(target=work)
+            child.start(); child.join()
+            assert logging.root.handlers[0].flush(20)
+            print(logging.root.handlers[0].stats().messages)
+        """
+    done = run_program(_body(body), sim, group_wait=60.0)
+    assert done.out.split() == ["1"], done.err
+    assert counted(sim.messages) == 1
+
+
+def test_a_child_that_is_stuck_in_c_is_ended_all_the_same(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = f"""
+        import ctypes, multiprocessing
+        def work(ready):
+            log.error("before it is stuck")
+            libc = ctypes.PyDLL(None)
+            ready.set()
+            while True: ctypes.CDLL(None).pause()
+        if __name__ == "__main__":
+            {CONFIGURE.strip()}
+            context = multiprocessing.get_context("fork")
+            ready = context.Event()
+            child = context.Process(target=work, args=(ready,))
+            child.start()
+            assert ready.wait(20)
+            child.terminate(); child.join(20)
+            print(child.exitcode)
+        """
+    done = run_program(_body(body), sim)
+    assert int(done.out) < 0, done.err
+    assert counted(sim.messages) == 1
+
+
+def test_a_child_with_a_handler_of_its_own_keeps_it(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = f"""
+        import multiprocessing
+        def work(ready):
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+            log.error("in a child")
+            ready.set()
+            time.sleep(60)
+        if __name__ == "__main__":
+            {CONFIGURE.strip()}
+            context = multiprocessing.get_context("fork")
+            ready = context.Event()
+            child = context.Process(target=work, args=(ready,))
+            child.start()
+            assert ready.wait(20)
+            child.terminate(); child.join(20)
+            print(child.exitcode)
+        """
+    done = run_program(_body(body), sim)
+    assert done.out.split() == ["7"], done.err
+    assert counted(sim.messages) == 1
+
+
+POOLS = {
+    "maxtasksperchild": """
+        with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+            pool.map(work, range(12), chunksize=1)
+            pool.close(); pool.join()
+        """,
+    "executors made anew": """
+        from concurrent.futures import ProcessPoolExecutor
+        for _ in range(6):
+            with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+                list(pool.map(work, range(2)))
+        """,
+}
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_many_short_lived_children_are_one_voice(
+    kind: str, sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        import multiprocessing
+        def work(n):
+            log.error("item %d is broken", n)
+        logging.config.dictConfig(LOGGING)
+        """
+    done = run_program(_body(body) + _body(POOLS[kind]) + "logging.root.handlers[0].flush(20)", sim)
+    assert counted(sim.messages) == 12, done.err
+    assert len([m for m in sim.messages if "NEW" in m.content]) == 1
+    assert len(sim.messages) <= 4, [m.content for m in sim.messages]

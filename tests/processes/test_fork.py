@@ -183,3 +183,84 @@ def test_a_flush_tells_what_a_killed_child_had_left_in_the_store(
     done = run_program(_program(body), sim)
     assert done.returncode == 0, done.err
     assert counted(sim.messages) == 2, done.err
+
+
+def test_a_child_that_is_forked_while_the_pool_of_connections_is_locked_exits(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    """urllib3 closes the connections of a pool when it is finalised: at the child's exit."""
+    body = """
+        import gc, urllib3
+        log.error("parent"); assert handler.flush()
+        pools = [p for p in gc.get_objects() if isinstance(p, urllib3.HTTPConnectionPool)]
+        assert pools
+        for pool in pools:   # as if the worker stood inside it
+            if hasattr(pool.pool, "mutex"): pool.pool.mutex.acquire()
+        pid = os.fork()
+        if not pid:
+            for fd in range(3, 100):   # as a daemon does it
+                try: os.close(fd)
+                except OSError: pass
+            sys.exit(0)
+        until = time.monotonic() + 20
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < until:
+            time.sleep(0.01)
+        if not ended[0]: os.kill(pid, signal.SIGKILL)
+        print(ended[0] == pid and not ended[1])
+        os._exit(0)
+        """
+    done = run_program(_program(body), sim, store="memory")
+    assert done.out.split() == ["True"], done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_step_that_raises_does_not_keep_the_others_from_running(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        from wecom_logging._runtime import fork
+        last = []
+        def breaks(): raise ValueError("secret")
+        fork.in_child(breaks)
+        fork.in_child(lambda: last.append(1))
+        log.error("parent"); assert handler.flush(20)
+        pid = os.fork()
+        if not pid:
+            ok = last == [1] and handler.stats().seen == 0
+            log.error("child")
+            os._exit(0 if ok and handler.flush(20) else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        """
+    done = run_program(_program(body), sim)
+    assert done.returncode == 0, done.err
+    assert "breaks failed with ValueError in a forked child" in done.err
+    assert "secret" not in done.err
+
+
+def test_a_platform_without_hooks_for_forks(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        fork = os.fork
+        del os.fork, os.register_at_fork
+        logging.config.dictConfig(LOGGING)
+        handler = logging.getLogger().handlers[0]
+        log.error("parent"); assert handler.flush(20)
+        pid = fork()
+        if not pid:
+            log.error("child")
+            os._exit(0 if handler.flush(20) else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        """
+    done = run_program(textwrap.dedent(body), sim)
+    assert done.returncode == 0, done.err
+    assert counted(sim.messages) == 2
+
+
+def test_a_call_that_a_platform_does_not_have_is_named(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    done = run_program("del os.getpid\n" + CONFIGURE, sim)
+    assert done.returncode == 1
+    assert "WeComHandler cannot be had on this platform" in done.err
+    assert "getpid" in done.err

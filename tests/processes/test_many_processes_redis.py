@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.fleet import Worker, at_most
 from tests.helpers.redis_server import RedisServer
-from tests.helpers.support import counted, eventually
+from tests.helpers.support import Watched, counted, eventually
+from wecom_logging.errors import TransportError
 from wecom_logging.simulator.server import Simulator
 
 #: Says now and then how many errors have been merged.
@@ -137,3 +139,26 @@ def test_a_fleet_whose_redis_dies_goes_on_and_comes_back(
     assert counted(sim.messages) == sum(account["seen"] for account in accounts)
     assert all(text.count("cannot be used") == 1 for text in errors), errors
     eventually(lambda: at_most(sim, 30, 60))
+
+
+def test_a_redis_that_is_gone_for_good_is_not_waited_for(
+    redis_server: RedisServer, watch: Callable[..., Watched], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was merged into it cannot be told by anybody; what is counted later can."""
+    w = watch(store=redis_server.url, group_wait=0.0, group_interval=0.0)
+    w.sender.fail(TransportError("no route to WeCom"), times=1)
+    w.log.error("merged before")
+    eventually(lambda: w.stats.failures)
+    redis_server.kill()
+    try:
+        began = time.monotonic()
+        assert not w.handler.flush(60)
+        assert time.monotonic() - began < 30
+        w.log.error("counted later")
+        eventually(lambda: w.flush(1) or w.stats.reported == 1)
+        assert counted(w.sender.messages) == 1
+        lost = w.handler._worker.give_up("no route to WeCom")
+        assert lost == w.stats.lost == 1
+        assert "the store keeps" not in capsys.readouterr().err
+    finally:
+        redis_server.start()

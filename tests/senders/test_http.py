@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.helpers.stub_server import Answer, Request, Stub, errcode, fine, raw, serving
 from tests.helpers.support import PATIENCE
@@ -483,3 +484,16 @@ def test_a_forked_child_has_its_own_connection(stub: Stub, robot: WebhookSender)
     (first, parent), (second, child), (third, again) = peers
     assert (first, second, third) == ("parent", "child", "parent")
     assert parent == again != child
+
+
+def test_a_socks_proxy_without_pysocks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", _missing)
+    sender = WebhookSender(
+        KEY, api_base="http://127.0.0.1:1", proxies={"http": "socks5h://127.0.0.1:1"}
+    )
+    with pytest.raises(TransportError, match="needs PySocks"):
+        sender.text("hello")
+
+
+def _missing(*arguments: object, **options: object) -> None:
+    raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")

@@ -6,10 +6,12 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.support import Watched
 from wecom_logging import ConfigurationError, WeComHandler
 from wecom_logging._stores import location
 from wecom_logging._stores.factory import password
@@ -193,3 +195,26 @@ else:
     raise SystemExit("no error")
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_store_is_not_opened_through_a_link_of_somebody_else(
+    tmp_path: Path,
+    watch: Callable[..., Watched],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "wecom_logging._runtime.private.foreign_link", lambda path: f"{tmp_path}/planted"
+    )
+    w = watch(store=f"sqlite:///{tmp_path}/planted/x.db", group_wait=0.0)
+    w.log.error("told all the same")
+    assert w.flush()
+    assert "planted is a symbolic link of another user" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("url", "checked"), [("rediss://h/0", True), ("redis://h/0", None)])
+def test_a_certificate_has_to_be_that_of_the_host(url: str, checked: bool | None) -> None:
+    redis = pytest.importorskip("wecom_logging._stores.redis")
+    options = redis._options(url)
+    assert options.get("ssl_check_hostname") is checked
+    redis.redis.Redis.from_url(url, **options).connection_pool.make_connection()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, counted, eventually
@@ -17,7 +17,7 @@ from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._rendering import Style, render
 from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry
+from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry, StoreError
 from wecom_logging._worker.delivery import MOST_RETRIES, Delivery
 from wecom_logging._worker.frozen import Frozen, body_of, read_body
 from wecom_logging._worker.parts import (
@@ -153,9 +153,9 @@ class Censor(RecordingSender):
         super().send(message)
 
 
-def test_the_others_keep_their_words(watch: Watch) -> None:
+def test_the_others_keep_their_words(watch: Watch, any_store: str) -> None:
     sender = Censor()
-    w = watch(sender=sender)
+    w = watch(sender=sender, store=any_store)
     log(w, 9, bad={4})
     assert w.flush()
     assert (w.stats.reported, w.stats.lost) == (9, 0)
@@ -214,10 +214,10 @@ def test_the_slots_for_it_are_bounded_and_what_is_new_comes_first(watch: Watch) 
 
 
 @pytest.mark.parametrize("unclear", [False, True])
-def test_what_a_part_has_told_stays_told(watch: Watch, unclear: bool) -> None:
+def test_what_a_part_has_told_stays_told(watch: Watch, any_store: str, unclear: bool) -> None:
     """The second half finds the destination gone, or may have arrived."""
     sender = Censor()
-    w = watch(sender=sender)
+    w = watch(sender=sender, store=any_store)
     log(w, 4, bad={0})
     send, failed = sender.send, []
 
@@ -233,6 +233,63 @@ def test_what_a_part_has_told_stays_told(watch: Watch, unclear: bool) -> None:
     assert (w.stats.reported, w.stats.lost) == (4, 0)
     assert counted(sender.messages) == 4
     assert ("told before" in sender.messages[-1].content) is unclear
+
+
+class Moody(RecordingSender):
+    """Refuses the words of some groups, and fails as it is told to."""
+
+    def __init__(self, bad: set[int], moods: list[str]) -> None:
+        super().__init__(Limits({"markdown": 4096, "text": 2048}))
+        self.bad, self.moods = bad, moods
+
+    def send(self, message: Message) -> None:
+        mood = self.moods.pop(0) if self.moods else "well"
+        if mood == "refuses":
+            raise TransportError("no route")
+        if mood == "unclear, lost":
+            raise TransportError("reset", unclear=True)
+        if any(f"kind {i}." in message.content for i in self.bad):
+            raise ContentError(40201, "a word")
+        super().send(message)
+        if mood == "unclear, arrived":
+            raise TransportError("reset", unclear=True)
+
+
+MOODS = st.sampled_from(["well", "refuses", "unclear, lost", "unclear, arrived"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 12),
+    st.sets(st.integers(0, 11), max_size=3),
+    st.lists(MOODS, max_size=12),
+)
+def test_whatever_else_happens_nobody_loses_anything_for_another(
+    number: int, bad: set[int], moods: list[str]
+) -> None:
+    is_clear = not any(mood.startswith("unclear") for mood in moods)
+    sender, now = Moody(bad, moods), 0.0
+    store = MemoryStore(clock=lambda: now)
+    handler = WeComHandler(sender=sender, app="shop", store="memory")
+    delivery = Delivery(
+        sender, handler._components.style, handler._components.follow_ups, StatsRecorder()
+    )
+    entries = tuple(
+        Entry(Identity(f"{i:016x}", "shop", "error", f"kind {i}."), 2) for i in range(number)
+    )
+    store.merge(Batch("web-1/1/a", 1, entries))
+    for _ in range(60):
+        found = store.claim(Asker("web-1/1/a", "insist"))
+        if isinstance(found, Claim):
+            delivery.deliver(store, found)
+        now += 100.0
+    account = store.account("web-1/1/a")
+    assert (account.reported, account.lost) == (2 * number, 0)
+    content = "\n".join(message.content for message in sender.messages)
+    for i in range(number):
+        assert (f"kind {i}." in content) is (i not in bad)
+    told = sender.inbox.total_errors
+    assert told == 2 * number if is_clear else told >= 2 * number
 
 
 # -- as a store keeps it ---------------------------------------------------------------
@@ -330,6 +387,19 @@ def test_what_was_sent_cannot_be_read_any_more(body: str, duplicate_check: bool)
     content = destination.goes_on()
     assert "×3" in content
     assert "told before" in content
+
+
+def test_what_cannot_be_kept_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever inherited it would not know what to send."""
+
+    def away(*args: Any, **options: Any) -> bool:
+        raise StoreError("it is away")
+
+    destination = Destination(duplicate_check=False)
+    monkeypatch.setattr(destination.store, "freeze", away)
+    with pytest.raises(StoreError):
+        destination.delivery.deliver(destination.store, destination.claimed)
+    assert destination.sender.messages == []
 
 
 def test_what_nobody_can_read_may_have_been_told() -> None:

@@ -118,7 +118,7 @@ def test_the_constructor_touches_no_network_no_file_no_thread(
     for name in (
         "socket.socket.connect",
         "socket.getaddrinfo",
-        "_thread.start_new_thread",
+        "wecom_logging._runtime.native.start_new_thread",
         "os.mkdir",
     ):
         monkeypatch.setattr(name, refuse)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import _thread
+import asyncio
+import errno
 import gc
 import logging
+import sys
 import threading
 import time
 import weakref
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from tests.helpers.support import PATIENCE, Watched, balanced, counted, eventually
 from wecom_logging import Limits, Message, WeComHandler
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
+from wecom_logging._runtime import native
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._stores.memory import MemoryStore, Place
 from wecom_logging.errors import (
@@ -193,7 +196,7 @@ def test_a_processor_that_flushes_does_not_wait_for_itself(watch: Watch) -> None
 def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = _thread.start_new_thread
+    start = native.start_new_thread
     refused = 0
 
     def refuse_once(*args: Any) -> int:
@@ -204,7 +207,7 @@ def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
         return start(*args)
 
     w = watch(**AT_ONCE)
-    monkeypatch.setattr(_thread, "start_new_thread", refuse_once)
+    monkeypatch.setattr(native, "start_new_thread", refuse_once)
     logged = 0
 
     def logs_one_more() -> bool:
@@ -225,13 +228,13 @@ def test_many_new_groups_at_once_start_one_thread(
 ) -> None:
     w = watch(group_wait=60.0)
     asked: list[Callable[..., object]] = []
-    start = _thread.start_new_thread
+    start = native.start_new_thread
 
     def take_note(run: Callable[..., object], arguments: object) -> int:
         asked.append(run)
         return 1
 
-    monkeypatch.setattr(_thread, "start_new_thread", take_note)
+    monkeypatch.setattr(native, "start_new_thread", take_note)
     for i in range(20):
         w.log.error("failed", extra={"fingerprint": i})
     monkeypatch.undo()
@@ -248,12 +251,150 @@ def test_without_any_thread_nothing_piles_up_and_flush_delivers(
         raise RuntimeError("can't start new thread")
 
     w = watch()
-    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    monkeypatch.setattr(native, "start_new_thread", refuse)
     for _ in range(5000):
         w.log.error("failed")
     assert w.handler._worker._inbox.qsize() < 100
     assert w.flush()
     assert w.stats.reported == counted(w.sender.messages) == 5000
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt])
+def test_whatever_starting_a_thread_raises_the_next_error_tries_again(
+    error: type[BaseException], watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any) -> int:
+        raise error
+
+    w = watch(**AT_ONCE)
+    with monkeypatch.context() as patched:
+        patched.setattr(native, "start_new_thread", refuse)
+        try:
+            w.log.error("failed")
+        except KeyboardInterrupt:
+            assert error is KeyboardInterrupt
+    w.handler._worker._start_at = 0.0
+    w.log.error("failed")
+    eventually(lambda: w.stats.reported == 2)
+
+
+# -- whatever is raised --------------------------------------------------------------------
+
+
+class Strange:
+    def __repr__(self) -> str:
+        raise SystemExit("repr")
+
+
+class Name(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise ValueError("no str")
+
+
+def exits(logger: object, method: str, event: Event) -> Event:
+    if event["event"] == "bad":
+        sys.exit("from a processor")
+    return event
+
+
+def is_cancelled(logger: object, method: str, event: Event) -> Event:
+    if event["event"] == "bad":
+        raise asyncio.CancelledError
+    return event
+
+
+BAD: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "a processor that exits": ([exits], {}),
+    "a processor that is cancelled": ([is_cancelled], {}),
+    "a name that is no text": ([], {"name": Name("evil")}),
+    "a fingerprint without a repr": ([], {"fingerprint": Strange()}),
+    "a fingerprint without a repr or hash": ([], {"fingerprint": [Strange()]}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_one_bad_error_loses_its_texts_and_nobody_else_anything(bad: str, watch: Watch) -> None:
+    processors, fields = BAD[bad]
+    w = watch(group_wait=60.0, processors=processors)
+    w.log.error("a good one")
+    record = {"levelno": 40, "levelname": "ERROR", "msg": "bad", **fields}
+    try:
+        w.handler.handle(logging.makeLogRecord(record))
+    except SystemExit:
+        assert "hash" in bad, "on the thread that logs it is whoever logs that it is for"
+    w.log.error("another good one")
+    assert w.flush()
+    for _ in range(10):
+        w.log.error("a good one")
+        w.log.error("another good one")
+    told = w.told()
+    assert "a good one" in told
+    assert "another good one" in told
+    assert w.stats.reported == w.stats.seen == counted(w.sender.messages)
+    assert w.stats.seen == (22 if "hash" in bad else 23)
+
+
+def test_a_sender_that_exits_keeps_everything_pending(watch: Watch) -> None:
+    sender = RecordingSender()
+    send, left = sender.send, 1
+
+    def exits_once(message: Message) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            sys.exit("from a sender")
+        send(message)
+
+    sender.send = exits_once  # type: ignore[method-assign]
+    w = watch(sender=sender, **AT_ONCE)
+    w.log.error("failed")
+    eventually(lambda: w.stats.failures == 1)
+    assert w.flush()
+    assert counted(sender.messages) == 1
+
+
+def test_an_interrupt_in_the_middle_of_a_reading_loses_one_text_and_no_count(watch: Watch) -> None:
+    """Where no thread is to be had the one that waits does the work, and may get a Ctrl-C."""
+    w = watch(group_wait=60.0, processors=[lambda logger, method, event: next(steps)(event)])
+
+    def interrupt(event: Event) -> Event:
+        raise KeyboardInterrupt
+
+    steps = iter([dict, interrupt, *[dict] * 10])
+    worker = w.handler._worker
+    with worker._run_lock:
+        for kind in ("first", "second", "third"):
+            w.log.error(kind)
+        worker._accept_all()
+        with pytest.raises(KeyboardInterrupt):
+            worker.cycle._collector.entries()
+    told = w.told()
+    assert "first" in told
+    assert "third" in told
+    assert w.stats.reported == counted(w.sender.messages) == 3
+
+
+def test_when_descriptors_run_out_a_line_says_so(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim, left = MemoryStore.claim, 1
+
+    def refuses(store: MemoryStore, *arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return claim(store, *arguments)
+
+    monkeypatch.setattr(MemoryStore, "claim", refuses)
+    w = watch(**AT_ONCE)
+    w.log.error("failed")
+    eventually(lambda: w.stats.reported == 1)
+    err = capsys.readouterr().err
+    assert "Too many open files" in err
+    assert "report" not in err
 
 
 # -- processors ----------------------------------------------------------------------------

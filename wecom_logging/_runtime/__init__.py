@@ -1,1 +1,1 @@
-"""What a process does around us: fork, exit, echoes, and what we say on stderr."""
+"""What the interpreter and the process around a handler are, whoever has changed them."""

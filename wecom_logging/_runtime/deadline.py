@@ -5,31 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import local
-from time import monotonic
+from contextvars import ContextVar
 
+from wecom_logging._runtime.native import monotonic
 
-class _Limit(local):
-    at = math.inf
-
-
-_limit = _Limit()
+# Of a thread, or of a greenlet where threads are such.
+_limit: ContextVar[float] = ContextVar("wecom_logging_deadline", default=math.inf)
 
 
 @contextmanager
 def deadline(at: float) -> Iterator[None]:
-    """Let no sender wait on this thread beyond `at` (of `time.monotonic`).
+    """Let no sender wait on this thread beyond `at` (monotonic time).
 
     Deadlines nest, and the earliest counts. A call that runs into one raises a
     `TransportError`. Name resolution alone cannot be cut short: the system's resolver
     has its own patience.
     """
-    outer = _limit.at
-    _limit.at = min(outer, at)
+    outer = _limit.get()
+    _limit.set(min(outer, at))
     try:
         yield
     finally:
-        _limit.at = outer
+        _limit.set(outer)
 
 
 def remaining(most: float) -> float:
@@ -38,7 +35,7 @@ def remaining(most: float) -> float:
     Raises:
         TimeoutError: None are left. (A socket takes a timeout of 0 for "do not block".)
     """
-    left = min(most, _limit.at - monotonic())
+    left = min(most, _limit.get() - monotonic())
     if left <= 0:
         raise TimeoutError("out of time")
     return left

@@ -6,10 +6,13 @@ constructors, the worker and exit only; `emit` never writes.
 
 from __future__ import annotations
 
+import os
+import select
 import sys
-import time
 
-from wecom_logging._runtime import fork
+from wecom_logging._runtime import fork, native
+from wecom_logging._runtime.echo_guard import delivering
+from wecom_logging._senders.foreign import one_line
 
 #: Seconds until the same kind of complaint is made again.
 SELDOM = 3600.0
@@ -17,30 +20,62 @@ SELDOM = 3600.0
 #: Kinds remembered; some have a name in them that is new each time.
 _MOST = 1000
 
+#: Bytes of a line: so many a pipe takes at once when it says that it takes any.
+_LONGEST = min(select.PIPE_BUF, 2000)
+
 _said: dict[str, float] = {}
 
 
 def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
     """Write a line on stderr, unless the same kind has been written lately.
 
+    Waits for nobody: what a full pipe or a stopped terminal does not take is not written,
+    and worth a line when it comes again.
+
     Args:
         kind: What counts as the same complaint.
-        text: The line. It must not hold a secret.
+        text: The line, of which others may have written a part. It must not hold a secret.
         once: Once in the life of the process instead of once an hour.
     """
-    now = time.monotonic()
+    now = native.monotonic()
     last = _said.get(kind)
     if last is not None and (once or now - last < SELDOM):
         return
     if len(_said) >= _MOST:
         _said.clear()
     _said[kind] = now
-    # A program under pythonw or a daemon may have none, or a closed one, or a full disk.
+    if not _write(f"wecom_logging: {one_line(text, _LONGEST // 4)}\n"):
+        _said.pop(kind, None)
+
+
+def _write(line: str) -> bool:
+    """Write it as far as that is possible now; returns False if it may be later."""
+    # Past its buffers: their lock may be held by a thread that waits, or by one that a
+    # forked child does not have.
+    descriptor = _descriptor()
     try:
-        sys.stderr.write(f"wecom_logging: {text}\n")
-        sys.stderr.flush()
-    except (AttributeError, OSError, ValueError):
-        pass
+        if descriptor is None:
+            with delivering():  # it may be one that logs what it is given
+                sys.stderr.write(line)
+                sys.stderr.flush()
+        elif native.is_writable(descriptor):
+            os.write(descriptor, line.encode("utf-8", "replace")[:_LONGEST])
+        else:
+            return False
+    except BlockingIOError:
+        return False
+    except Exception:
+        pass  # there is none (pythonw, a daemon), or a closed one, or a full disk behind it
+    return True
+
+
+def _descriptor() -> int | None:
+    """That of stderr; None if it is something else that takes text, or nothing."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except Exception:
+        return None
+    return descriptor if isinstance(descriptor, int) and descriptor >= 0 else None
 
 
 def reset(beginning: str) -> None:

@@ -9,14 +9,16 @@ stay as they are for everybody else.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import Logger, LogRecord, getLogger
-from threading import get_ident
 
 from wecom_logging._runtime import fork
 
-#: Identities of the threads that are inside a delivery right now.
+#: Identities of the threads that are inside a delivery right now, as `record.thread` has
+#: them: `get_ident` is looked up each time, because a program that is patched later gives its
+#: greenlets numbers of their own, and the function that was there before one for them all.
 DELIVERING: set[int] = set()
 
 # The logger objects are kept, because `getLogger` takes logging's module lock, and during
@@ -30,7 +32,7 @@ class _NotWhileDelivering:
     def filter(self, record: LogRecord) -> bool:
         # Not `record.thread`: a record factory of the application's may have changed it,
         # and a logger's filters always run on the thread that logs.
-        return get_ident() not in DELIVERING
+        return threading.get_ident() not in DELIVERING
 
 
 _FILTER = _NotWhileDelivering()
@@ -47,7 +49,7 @@ def suppress(*names: str) -> None:
 @contextmanager
 def delivering() -> Iterator[None]:
     """Mark the calling thread as delivering. May be nested."""
-    thread = get_ident()
+    thread = threading.get_ident()
     if thread in DELIVERING:
         yield
         return
@@ -68,7 +70,7 @@ def after_fork() -> None:
 
     The child's new threads may get their identities, and would be taken for workers.
     """
-    DELIVERING.intersection_update({get_ident()})
+    DELIVERING.intersection_update({threading.get_ident()})
 
 
 fork.in_child(after_fork)

@@ -1,21 +1,31 @@
 """What a forked child has to forget: its parent's threads, locks and connections.
 
 One list for all modules, since a fork may be seen late: servers written in C (uWSGI) fork
-past Python's hooks, and then the first error that notices it runs the steps.
+past Python's hooks, and then the first error that notices it runs the steps. So it is on a
+platform whose `os` cannot say that it forks, or cannot fork.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 _steps: list[Callable[[], object]] = []
 _pid = os.getpid()
+_had_children = False
+_NONE = "count(1)"
 
 
 def in_child(step: Callable[[], object]) -> None:
     """Have a step run in every forked child, after those that were named before it."""
     _steps.append(step)
+
+
+def hook(**hooks: Callable[[], object]) -> None:
+    """`os.register_at_fork`, where there is one."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(**hooks)
 
 
 def notice() -> bool:
@@ -26,11 +36,37 @@ def notice() -> bool:
     return True
 
 
+def had_children() -> bool:
+    """Whether this process has had children that run Python, and may have been killed."""
+    process = sys.modules.get("multiprocessing.process")
+    # Those that it has started otherwise than by a fork have a number all the same.
+    return _had_children or str(getattr(process, "_process_counter", _NONE)) != _NONE
+
+
 def _run() -> None:
-    global _pid
-    _pid = os.getpid()
-    for step in _steps:
-        step()
+    global _pid, _had_children
+    _pid, _had_children = os.getpid(), False
+    run_each(_steps)
 
 
-os.register_at_fork(after_in_child=_run)
+def run_each(steps: Iterable[Callable[[], object]]) -> None:
+    """Run all of them: one that raises, a sender's of the user say, does not stop the others."""
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            # Imported by whoever has made a handler.
+            from wecom_logging._runtime.diagnostics import warn_rarely
+
+            name = getattr(step, "__qualname__", type(step).__qualname__)
+            warn_rarely(
+                f"fork {name}", f"{name} failed with {type(error).__name__} in a forked child"
+            )
+
+
+def _note_child() -> None:
+    global _had_children
+    _had_children = True
+
+
+hook(after_in_child=_run, after_in_parent=_note_child)

@@ -7,8 +7,8 @@ Exit comes in steps, and no single hook sees all of them:
    else such threads may go on for days. From here on Python 3.12 starts no thread.
 2. `atexit`: after threads that outlive main.
 3. `logging.shutdown`, which is `atexit` as well but registered before ours: flushes and
-   closes the handlers that are open. What is logged after that is delivered by the
-   thread that logs it.
+   closes the handlers that are open, and our threads end. What is logged after that is
+   delivered by the thread that logs it.
 
 Children of billiard run none of them, but its finalisers; those of a Celery worker not even
 these (see `contrib.celery`).
@@ -17,22 +17,28 @@ these (see `contrib.celery`).
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import ref
 
-from wecom_logging._runtime import fork
+from wecom_logging._runtime import fork, native, termination
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 
 
 class Forkable(Protocol):
-    """What a fork has to know of a handler."""
+    """What a fork, and the exit after one, have to know of a handler."""
 
     def after_fork(self) -> None:
         """Start anew in a forked child."""
+
+    def look_for_children(self) -> None:
+        """Look at exit for what killed children have left behind."""
 
 
 class Deliverer(Protocol):
@@ -40,6 +46,7 @@ class Deliverer(Protocol):
 
     close_timeout: float
     closed: bool
+    busy: bool
 
     @property
     def last_error(self) -> str | None: ...
@@ -48,11 +55,22 @@ class Deliverer(Protocol):
 
     def has_work(self) -> bool: ...
 
+    def may_find(self) -> bool: ...
+
+    @property
+    def durable(self) -> bool: ...
+
+    def has_unstored(self) -> bool: ...
+
+    def wake(self) -> None: ...
+
     def request_flush(self, deadline: float) -> Any: ...
 
     def wait(self, request: Any) -> bool: ...
 
     def give_up(self, reason: str) -> int: ...
+
+    def end(self) -> None: ...
 
 
 class _Exit:
@@ -65,14 +83,25 @@ class _Exit:
         self.begun = False
         #: True once nobody will ask again: who logs now has to deliver.
         self.last_call = False
+        #: It is about to be killed: what is begun is ended, and nothing new begun.
+        self.killed = False
         self._waited = 0.0
 
     def left(self, close_timeout: float) -> float:
         """Seconds that exit may still spend, of one budget for all handlers together."""
         return max(0.0, close_timeout - self._waited)
 
-    def waited(self, seconds: float) -> None:
-        self._waited += seconds
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Spend of that time. Ctrl-C says that there is no patience left, and is heard by
+        what is left of the exit: what is not delivered by now is said and left."""
+        began = monotonic()
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._waited = math.inf
+        finally:
+            self._waited += monotonic() - began
 
 
 exiting = _Exit()
@@ -92,9 +121,15 @@ def register_handler(handler: Forkable) -> None:
 
 
 def register_worker(worker: Deliverer) -> None:
-    """Deliver for this worker at exit. Called where a thread is started: see billiard."""
+    """Deliver for this worker at exit.
+
+    Called where a thread is started, on the thread that logs: a child may end, or be ended,
+    right after its first error.
+    """
     _workers[id(worker)] = worker
     _hook_billiard()
+    if worker.durable:
+        termination.postpone(store_within)
 
 
 def unregister_worker(worker: Deliverer) -> None:
@@ -115,10 +150,7 @@ def _set_hooks() -> None:
 
 
 def _hook_billiard() -> None:
-    """In a child of Celery, whose bootstrap empties the finalisers that it inherits.
-
-    On the thread that logs, because a child may end right after its first error.
-    """
+    """In a child of Celery, whose bootstrap empties the finalisers that it inherits."""
     global _billiard_pid
     util = sys.modules.get("billiard.util")
     if util is not None and _billiard_pid != os.getpid():
@@ -143,6 +175,8 @@ def _at_exit() -> None:
         # Who is open is asked once more, by `logging.shutdown`, if there is time left.
         if worker.closed or not exiting.left(worker.close_timeout):
             declare_lost(worker)
+        if worker.closed:
+            worker.end()
 
 
 def leave(*_: object, **__: object) -> None:
@@ -156,11 +190,11 @@ def _deliver() -> None:
     """Have everything delivered, within one deadline for all."""
     fork.notice()
     exiting.begun = True
-    began = time.monotonic()
-    try:
+    if fork.had_children():
+        for handler in _living():
+            handler.look_for_children()
+    with exiting.waiting():
         deliver_within(exiting.left(_longest_timeout()))
-    finally:
-        exiting.waited(time.monotonic() - began)
 
 
 def deliver_pending() -> None:
@@ -172,20 +206,32 @@ def deliver_pending() -> None:
 
 
 def deliver_within(seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    workers = [c for c in list(_workers.values()) if c.has_work()]
+    deadline = monotonic() + seconds
+    workers = [c for c in list(_workers.values()) if c.has_work() or c.may_find()]
     requests = [(c, c.request_flush(deadline)) for c in workers]
     for worker, request in requests:
         worker.wait(request)
+
+
+def store_within(seconds: float) -> None:
+    """Before a kill: have all that was counted brought into the stores, and no more than
+    that, but for a message that is on its way."""
+    exiting.killed = True
+    until = monotonic() + seconds
+    workers = [c for c in list(_workers.values()) if c.durable]
+    for worker in workers:
+        worker.wake()
+    while monotonic() < until and any(c.busy or c.has_unstored() for c in workers):
+        native.sleep(0.001)
 
 
 def _longest_timeout() -> float:
     return max((worker.close_timeout for worker in list(_workers.values())), default=0.0)
 
 
-def declare_lost(worker: Deliverer) -> None:
+def declare_lost(worker: Deliverer, reason: str = "") -> None:
     """Say on stderr, and in its account, what a worker could not deliver before the exit."""
-    reason = worker.last_error or f"not done within {worker.close_timeout:g} s"
+    reason = reason or worker.last_error or f"not done within {worker.close_timeout:g} s"
     lost = worker.give_up(reason)
     if lost:
         errors = "error was" if lost == 1 else "errors were"
@@ -198,10 +244,12 @@ def _after_fork() -> None:
     """In the child: what is pending is the parent's, and so are its threads and locks."""
     exiting.reset()
     _workers.clear()
-    for reference in list(_handlers.values()):
-        handler = reference()
-        if handler is not None:
-            handler.after_fork()
+    fork.run_each([handler.after_fork for handler in _living()])
+
+
+def _living() -> list[Forkable]:
+    found = (reference() for reference in list(_handlers.values()))
+    return [handler for handler in found if handler is not None]
 
 
 fork.in_child(_after_fork)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.native import monotonic
 from wecom_logging.errors import TransportError
 
 #: Seconds that a token lives if the answer does not say (WeCom API document 91039 names
@@ -59,7 +60,7 @@ class TokenCache:
 
     def __init__(
         self,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._clock = clock

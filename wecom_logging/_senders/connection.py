@@ -10,15 +10,16 @@ from __future__ import annotations
 import http.client
 import io
 import math
+import os
 import socket
-import time
-from threading import local
+from contextvars import ContextVar
 from typing import Any
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 
 from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.native import Empty, monotonic
 
 #: Seconds after which an idle connection is replaced instead of reused. A server that
 #: closes it just then leaves a request of which nobody can say whether it arrived. The
@@ -27,16 +28,20 @@ from wecom_logging._runtime.deadline import remaining
 MAX_IDLE = 1.0
 
 
-class _Progress(local):
-    """What this thread's current call has come to."""
+class Progress:
+    """What a call has come to."""
 
-    #: Whether a byte of the request itself may have left, so that it may have arrived.
-    written = False
-    #: Seconds to wait for each part of the answer.
-    read = 0.0
+    def __init__(self, read: float) -> None:
+        #: Whether a byte of the request itself may have left, so that it may have arrived.
+        self.written = False
+        #: Seconds to wait for each part of the answer.
+        self.read = read
 
 
-progress = _Progress()
+_NOBODYS = Progress(math.inf)
+
+#: That of the current call, of this thread or greenlet.
+progress: ContextVar[Progress] = ContextVar("wecom_logging_progress", default=_NOBODYS)
 
 
 class Adapter(HTTPAdapter):
@@ -85,12 +90,43 @@ def _adapted(pool: Any) -> Any:
     return type("Pool", (_Pool, pool), {"ConnectionCls": connection})
 
 
+class _Idle(list[Any]):
+    """The connections that a pool keeps. Without a lock: a child that is forked while one is
+    held would wait for it when the pool's finaliser runs, at its exit, for ever."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self._pid = os.getpid()
+
+    def put(self, connection: Any, block: bool = True) -> None:
+        if len(self) < self._most:
+            self.append(connection)
+        elif connection is not None:
+            connection.close()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        # What a child has inherited is the parent's: not even its number may be closed, which
+        # can be another file's by now (a daemon closes all that it has not opened).
+        if self._pid == os.getpid():
+            try:
+                return self.pop()
+            except IndexError:
+                pass
+        raise Empty
+
+    def qsize(self) -> int:
+        return len(self)
+
+
 class _Pool:
     """A urllib3 pool (mixed in) that does not reuse what has idled, see `MAX_IDLE`."""
 
+    QueueCls = _Idle
+
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)  # type: ignore[misc]
-        if connection.sock and time.monotonic() - connection.answered_at > MAX_IDLE:
+        if connection.sock and monotonic() - connection.answered_at > MAX_IDLE:
             connection.close()  # it connects again by itself
         return connection
 
@@ -113,7 +149,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         # A socket's own timeout starts again with each byte that drips in.
-        self._sock.settimeout(remaining(progress.read))
+        self._sock.settimeout(remaining(progress.get().read))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -145,12 +181,12 @@ class _Connection:
         if self.sock is not None and not self._connecting:
             # urllib3 leaves the connect timeout set, too short for a file of 20 MB.
             self.sock.settimeout(remaining(math.inf))
-            progress.written = True
+            progress.get().written = True
         super().send(data)  # type: ignore[misc]
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
         response = super().getresponse(*args, **kwargs)  # type: ignore[misc]
-        self.answered_at = time.monotonic()
+        self.answered_at = monotonic()
         return response
 
     def _new_conn(self) -> Any:

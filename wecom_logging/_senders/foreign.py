@@ -6,7 +6,8 @@ from __future__ import annotations
 MOST = 200
 
 
-def one_line(text: str) -> str:
-    """One short line that can be printed to a terminal."""
-    line = "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
-    return line if len(line) <= MOST else line[: MOST - 1] + "…"
+def one_line(text: str, most: int = MOST) -> str:
+    """One line of at most so many characters that can be printed to a terminal."""
+    line = " ".join(text[: 10 * most].split())
+    line = "".join(char if char.isprintable() else "�" for char in line[: most + 1])
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import lru_cache
@@ -21,7 +20,8 @@ import requests
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.deadline import deadline, remaining
 from wecom_logging._runtime.echo_guard import suppress
-from wecom_logging._senders.connection import Adapter, progress
+from wecom_logging._runtime.native import monotonic
+from wecom_logging._senders.connection import Adapter, Progress, progress
 from wecom_logging._senders.foreign import one_line
 from wecom_logging.errors import TransportError
 
@@ -109,7 +109,7 @@ class Http:
         if os.getpid() != self._pid:
             self.after_fork()
         try:
-            with deadline(time.monotonic() + sum(self._timeout) + GRACE):
+            with deadline(monotonic() + sum(self._timeout) + GRACE):
                 status, content = self._exchange(url, params, body, files)
         except Exception as error:
             # Whatever the HTTP library comes up with holds the URL in its text, in its
@@ -122,7 +122,7 @@ class Http:
                 return answer or {}
             text, unclear = trouble
         failed = TransportError(f"{url.split('/')[2]}: {self._scrub(text)}", unclear=unclear)
-        failed.written, failed.way = progress.written, not unclear
+        failed.written, failed.way = progress.get().written, not unclear
         raise failed
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class Http:
         self, url: str, params: Params, body: bytes | None, files: Files | None
     ) -> tuple[int, bytes]:
         connect, read = self._timeout
-        progress.written, progress.read = False, read
+        progress.set(Progress(read))
         response = self._adapter.send(
             _request(url, params, body, files),
             timeout=(remaining(connect), read),
@@ -196,7 +196,7 @@ def _adapter() -> Adapter:
 
 
 def _unanswered(error: Exception) -> Trouble:
-    if progress.written:
+    if progress.get().written:
         return f"the request was written, but no readable answer came: {_reason(error)}", True
     return f"cannot connect: {_reason(error)}", False
 
@@ -219,6 +219,8 @@ def _reason(error: BaseException) -> str:
         queue += [*current.args, getattr(current, "reason", None), current.__cause__]
         if not current.__suppress_context__:
             queue.append(current.__context__)
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "a SOCKS proxy needs PySocks: pip install 'requests[socks]'"
     if best is None:
         return type(error).__name__
     return one_line(str(best)) or type(best).__name__

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     Account,
@@ -47,20 +48,19 @@ class FallbackStore:
         StoreError: From `freeze`, when nothing may be sent.
     """
 
-    #: What was merged and is not told outlives this process.
-    durable = True
-
     def __init__(
         self,
         primary: Store,
         rules: Rules,
         name: str,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._primary, self._rules, self._name = primary, rules, name
         self._clock, self._wall = clock, wall
+        #: What was merged and is not told outlives this process: while it can be reached.
+        self.durable = True
         #: What works while the store is away; None while it is there.
         self._memory: MemoryStore | None = None
         self._retry_at, self._tries = 0.0, 0
@@ -77,6 +77,13 @@ class FallbackStore:
         #: What was claimed from the store last, and what it has not been told about that.
         self._claimed = ""
         self._owed: list[Callable[[], object]] = []
+
+    def is_stuck(self, source: str) -> bool:
+        """Whether nothing that is pending can be told before the store is back."""
+        if self._memory is None:
+            return False
+        alone = self._memory.account(source)
+        return alone.merged == alone.reported + alone.lost
 
     @property
     def gather(self) -> float:
@@ -95,7 +102,7 @@ class FallbackStore:
             self._memory.merge(*self._numbered(batches))
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        if self._memory is not None and self._clock() >= self._retry_at:
+        if self._memory is not None and (asker.why == "insist" or self._clock() >= self._retry_at):
             self._return(asker.source)
         if self._memory is None:
             try:
@@ -197,6 +204,7 @@ class FallbackStore:
     def _alone(self) -> MemoryStore:
         if self._memory is None:
             rules = self._rules
+            self.durable = False
             self._memory = MemoryStore(
                 duplicate_check=rules.duplicate_check,
                 policy=rules.policy,
@@ -240,7 +248,7 @@ class FallbackStore:
         except StoreError:
             self._retry_later()
             return
-        memory, self._memory = self._alone, None
+        memory, self._memory, self.durable = self._alone, None, True
         entries = memory.withdraw(source)
         account = memory.account(source)
         self._reported += account.reported

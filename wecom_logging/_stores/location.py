@@ -6,6 +6,8 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 
+from wecom_logging._runtime.private import make_directories
+
 #: File systems on which processes of different hosts do not see each other's locks, or
 #: cannot share memory. Those of FUSE are taken for such, but for disks that it drives.
 _REMOTE = (
@@ -43,11 +45,7 @@ def private_directory(paths: list[str]) -> str | None:
 
 def _is_private(path: str) -> bool:
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        try:
-            os.mkdir(path, 0o700)
-        except FileExistsError:
-            pass
+        make_directories(path)
         # Not through a link: under a temporary directory anybody may have put one there.
         found = os.lstat(path)
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

@@ -14,6 +14,7 @@ from wecom_logging._model.digest import Event
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._runtime import fork
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LocalStore
 from wecom_logging._stores.merging import withdraw
@@ -144,7 +145,7 @@ class MemoryStore(LocalStore):
         policy: Policy | None = None,
         rate_limit: RateLimit = DEFAULT_RATE_LIMIT,
         max_groups: int = 1000,
-        clock: Clock = time.monotonic,
+        clock: Clock = monotonic,
         wall: Clock = time.time,
     ) -> None:
         self._place = place or Place()

@@ -259,12 +259,13 @@ class RedisStore:
         try:
             return script(keys, everything, client)
         except redis.exceptions.MovedError:  # a node of a cluster that has several
-            self._client = redis.RedisCluster.from_url(self._url, **_options())
+            self._client = redis.RedisCluster.from_url(self._url, **_options(self._url))
             return script(keys, everything, self._client)
 
     def _connected(self) -> Any:
         if self._client is None or self._pid != os.getpid():
-            self._client, self._pid = redis.Redis.from_url(self._url, **_options()), os.getpid()
+            self._client = redis.Redis.from_url(self._url, **_options(self._url))
+            self._pid = os.getpid()
         return self._client
 
 
@@ -274,9 +275,12 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
 
 
-def _options() -> dict[str, Any]:
+def _options(url: str) -> dict[str, Any]:
     connect, answer = TIMEOUTS
+    # Of clients before 6.0 not the default: anybody's certificate would do.
+    checks = {"ssl_check_hostname": True} if url.startswith("rediss:") else {}
     return {
+        **checks,
         "socket_connect_timeout": connect,
         "socket_timeout": answer,
         "decode_responses": True,

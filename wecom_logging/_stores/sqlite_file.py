@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakValueDictionary, finalize
 
-from wecom_logging._runtime import fork
+from wecom_logging._runtime import fork, private
 from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import StoreError
 
 try:
@@ -59,14 +60,18 @@ _forking: set[int] = set()
 _files: WeakValueDictionary[str, SQLiteFile] = WeakValueDictionary()
 #: All connections of this process, by id.
 _open: dict[int, sqlite3.Connection] = {}
+#: Files that the parent of this process had open when it was forked.
+_inherited: set[str] = set()
 
 
 def shared_file(path: str) -> SQLiteFile:
     """The file at `path`, the same one for all who ask. Opens nothing yet.
 
     Raises:
-        StoreError: Others are at work for too long.
+        StoreError: Others are at work for too long, or have put a link in the way.
     """
+    if link := private.foreign_link(path):
+        raise StoreError(f"{link} is a symbolic link of another user")
     # A link in its last part is refused when it is opened, and must not be followed here.
     directory, name = os.path.split(os.path.abspath(path))
     path = os.path.join(os.path.realpath(directory), name)
@@ -113,7 +118,7 @@ class SQLiteFile:
                         yield connection
                     return
             # With our lock free: SQLite itself would wait with it, and with its own, held.
-            if time.monotonic() > until:
+            if monotonic() > until:
                 raise StoreError("it is locked by another process")
             time.sleep(BUSY_POLL)
 
@@ -154,6 +159,12 @@ class SQLiteFile:
             if _inode(self.path) == self._inode:
                 return connection
             self._close()  # the file was removed, and what was in it is meant to be gone
+        if self.path in _inherited and not private.is_open(self.path):
+            # SQLite goes on to use what it had opened before, and waits ten seconds for it.
+            raise StoreError(
+                "its descriptors were closed, as a process does that becomes a daemon after an"
+                " error; make the handler after that"
+            )
         self.connection = connection = _connect(self.path, make_tables)
         self._pid, self._inode = os.getpid(), _inode(self.path)
         finalize(self, _close, connection, self._pid).atexit = False
@@ -218,7 +229,7 @@ def _prepare(path: str) -> None:
 
     One that is there is looked at from outside: see the top of this module.
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    private.make_directories(os.path.dirname(path))
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
@@ -283,14 +294,14 @@ def _until() -> float:
         patience = max(TO_WRITE_DOWN, remaining(BUSY_FOR))
     except TimeoutError:
         patience = TO_WRITE_DOWN
-    return time.monotonic() + patience
+    return monotonic() + patience
 
 
 @contextmanager
 def _held(until: float) -> Iterator[None]:
     """The lock, which another thread may hold for longer than we can wait."""
     lock = _working
-    if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
+    if not lock.acquire(timeout=max(0.0, until - monotonic())):
         raise StoreError("another thread of this process is at work in it")
     try:
         yield
@@ -330,10 +341,11 @@ def _leave_to_parent() -> None:
     for connection in _open.values():
         if pythonapi is not None:
             pythonapi.Py_IncRef(py_object(connection))
+    _inherited.update(path for path, file in _files.items() if file.connection is not None)
     _open.clear()
     _forking.clear()
     _working = threading.Lock()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
+fork.hook(before=_before_fork, after_in_parent=_after_fork_in_parent)
 fork.in_child(_leave_to_parent)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +17,7 @@ from wecom_logging._capture.grouping import Key, Tallies, Tally
 from wecom_logging._capture.identity import identify
 from wecom_logging._model.digest import Event, Identity, others
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
 from wecom_logging.stats import StatsRecorder
@@ -27,6 +27,16 @@ from wecom_logging.stats import StatsRecorder
 _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
 
 Processor = Callable[[Any, str, Event], Any]
+
+
+class _Noted:
+    """The samples of a tally that has counted, before and after the processors."""
+
+    __slots__ = ("events", "samples")
+
+    def __init__(self) -> None:
+        self.samples: list[Event] = []
+        self.events: list[Event] = []
 
 
 class Collector:
@@ -56,7 +66,7 @@ class Collector:
         self._redact = redact
         self._show_source = show_source
         self._quiet_after = quiet_after
-        self._woken: dict[Tally, list[Event]] = {}
+        self._woken: dict[Tally, _Noted] = {}
         #: Tallies of groups that are over, and what they had counted then. From any thread.
         self.endings: dict[Tally, int] = {}
         self._by_group: dict[str, list[Tally]] = {}
@@ -75,11 +85,15 @@ class Collector:
             if retired is self._retired:
                 return counted + sum(tally.value for tally in tallies)
 
+    def has_unread(self) -> bool:
+        """Whether something was counted since it was read last. On any thread."""
+        return any(t.value != t.counted for t in list(self._tallies.known.values()))
+
     def note(self, tally: Tally, sample: Event | None) -> bool:
         """Take note of a tally that has counted; returns whether it is a new one."""
-        samples = self._woken.setdefault(tally, [])
+        noted = self._woken.setdefault(tally, _Noted())
         if sample is not None:
-            samples.append(sample)
+            noted.samples.append(sample)
         return tally.identity is None
 
     def note_all(self) -> None:
@@ -87,13 +101,27 @@ class Collector:
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""
         for tally in list(self._tallies.known.values()):
             if tally.needs_wakeup and (tally.value != tally.counted or tally in self.endings):
-                self._woken.setdefault(tally, [])
+                self._woken.setdefault(tally, _Noted())
 
     def entries(self) -> tuple[Entry, ...]:
-        """What the tallies that were noted have counted since they were read last."""
-        woken, self._woken = self._woken, {}
-        read = (self._read(tally, samples) for tally, samples in woken.items())
-        return tuple(entry for entry in read if entry is not None)
+        """What the tallies that were noted have counted since they were read last.
+
+        All of them, or none if it raises: then the next call brings them, but for the texts
+        of the one that was at work.
+        """
+        read = [(tally, *self._read(tally, noted)) for tally, noted in self._woken.items()]
+        self._woken = {}
+        entries = []
+        for tally, value, entry in read:
+            tally.counted = value
+            if self.endings.get(tally, value + 1) <= value:
+                self.endings.pop(tally, None)
+            if entry.errors and tally.muted:
+                self._recorder.add(muted=entry.errors)
+                entry = entry._replace(errors=0)
+            if entry.errors or entry.over:
+                entries.append(entry)
+        return tuple(entries)
 
     def want_samples(self, group_ids: Iterable[str]) -> None:
         """Have the next error of each group captured: a message has told of it."""
@@ -103,21 +131,18 @@ class Collector:
 
     # -- one tally ---------------------------------------------------------------------
 
-    def _read(self, tally: Tally, samples: list[Event]) -> Entry | None:
+    def _read(self, tally: Tally, noted: _Noted) -> tuple[int, Entry]:
+        """The value of a tally, and what is new in it."""
         # In this order: who counts after the value was read finds that the tally needs a wake-up.
         tally.needs_wakeup = True
         value = tally.value
-        count = value - tally.counted
-        tally.counted = value
-        self._read_at[tally.origin.key] = time.monotonic()
+        self._read_at[tally.origin.key] = monotonic()
         identity = self._identity(tally)
-        kept = tuple(self._processed(tally, samples))
+        self._process_samples(tally, noted)
         # Errors that it has counted since are those of a group that is not over.
-        over = self.endings.pop(tally, None) == value
-        if count and tally.muted:
-            self._recorder.add(muted=count)
-            count = 0
-        return Entry(identity, count, kept, over=over) if count or over else None
+        over = self.endings.get(tally) == value
+        events = tuple(noted.events)
+        return value, Entry(identity, value - tally.counted, events, over=over)
 
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
@@ -128,27 +153,35 @@ class Collector:
     def _identified(self, tally: Tally) -> Identity:
         try:
             found = identify(tally.origin)
-            texts = {"logger": found.logger, "type": found.type, "template": found.template}
+            texts = {
+                "logger": _exact(found.logger),
+                "type": _exact(found.type),
+                "template": _exact(found.template),
+            }
             return found._replace(**self._redact(None, "", texts))
-        except Exception as error:  # a fingerprint whose `__repr__` raises; whatever it is,
-            # an error that has no name is counted all the same
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a fingerprint whose `__repr__` raises; whatever it
+            # is, an error that has no name is counted all the same
             warn_rarely(
                 f"identity {type(error).__name__}",
                 f"a kind of error cannot be told apart, it counts as others ({where(error)})",
             )
             return others(critical=tally.origin.level >= logging.CRITICAL)
 
-    def _processed(self, tally: Tally, samples: Iterable[Event]) -> Iterable[Event]:
-        for sample in samples:
+    def _process_samples(self, tally: Tally, noted: _Noted) -> None:
+        while noted.samples:
             try:
-                event = self._process(sample)
+                event = self._process(noted.samples.pop(0))
             except DropEvent:
                 tally.muted = True  # with what is counted until the next sample
             else:
                 tally.muted = False
-                yield event
+                noted.events.append(event)
 
     def _process(self, sample: Event) -> Event:
+        # A name may be of a class that has a mind of its own about being text.
+        sample = {key: _exact(value) for key, value in sample.items()}
         logger = _logger(str(sample.get("logger") or "root"))
         level = str(sample.get("level", "error"))
         safe: Event = {}
@@ -158,9 +191,9 @@ class Collector:
                 event = processor(logger, level, event)
                 if not isinstance(event, dict):
                     raise TypeError(f"returned {type(event).__name__} instead of the event dict")
-            except DropEvent:
+            except (DropEvent, KeyboardInterrupt):
                 raise
-            except Exception as error:
+            except BaseException as error:  # a SystemExit, a CancelledError
                 name = getattr(processor, "__qualname__", type(processor).__qualname__)
                 warn_rarely(
                     f"processor {name}",
@@ -182,7 +215,7 @@ class Collector:
         """Forget tallies that have been silent, longest first, when the table is full."""
         tallies = self._tallies
         if len(tallies.known) >= tallies.max_groups:
-            before = time.monotonic() - self._quiet_after
+            before = monotonic() - self._quiet_after
             silent = [key for key, at in self._read_at.items() if at <= before]
             silent.sort(key=self._read_at.__getitem__)
             for key in silent[: max(1, tallies.max_groups // 10)]:
@@ -221,6 +254,11 @@ class Collector:
             self._by_group[group_id] = rest
         else:
             self._by_group.pop(group_id, None)
+
+
+def _exact(value: Any) -> Any:
+    """A text as a `str` and nothing more; anything else as it is."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _logger(name: str) -> logging.Logger:

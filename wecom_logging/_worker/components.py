@@ -39,6 +39,8 @@ class Components(NamedTuple):
     processors: tuple[Processor, ...]
     redact: Processor
     open_store: Callable[[], Store]
+    #: The store is meant to outlive the process, and to be shared with others.
+    durable: bool
     style: Style
     sender: Sender
     follow_ups: FollowUps
@@ -84,6 +86,7 @@ def make_components(options: Options, started: float) -> Components:
         processors=(*options.processors, redact),
         redact=redact,
         open_store=opener(options.store, place),
+        durable=options.store != "memory" and not sender.limits.local,
         style=style,
         sender=sender,
         follow_ups=FollowUps(

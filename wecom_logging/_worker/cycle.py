@@ -7,14 +7,14 @@ into the handler's account what has become of its errors, whoever has told them.
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
 from wecom_logging._model.digest import Event
-from wecom_logging._runtime import shutdown
+from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
@@ -40,6 +40,7 @@ class DeliveryCycle:
 
     def __init__(self, components: Components, tallies: Tallies) -> None:
         self._open_store = components.open_store
+        self.durable = components.durable
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -56,6 +57,7 @@ class DeliveryCycle:
         self.store: Store | None = None
         self._sequence = 0
         self._unmerged: list[Batch] = []
+        self._collecting = False
         #: A tally has counted and could not say so: look at all of them.
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
@@ -87,6 +89,15 @@ class DeliveryCycle:
     def has_endings(self) -> bool:
         """Whether the end of a group has still to be brought in."""
         return bool(self._collector.endings)
+
+    def may_find(self) -> bool:
+        """Whether children of this process may have left something in a store that it has not
+        looked into."""
+        return self.store is None and self.durable and fork.had_children()
+
+    def has_unstored(self) -> bool:
+        """Whether errors are counted in this process only."""
+        return self._collecting or bool(self._unmerged) or self._collector.has_unread()
 
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
@@ -135,13 +146,13 @@ class DeliveryCycle:
             return None  # declared lost: to tell it now would be to tell it twice
         store = self._opened()
         self._collect(flushes)
-        if shutdown.exiting.last_call and not flushes:
+        if shutdown.exiting.killed or (shutdown.exiting.last_call and not flushes):
             self._merge(store)
             return None  # nobody waits for us any more: it would be left half sent
         # An attempt that outlived the process would leave its lease behind, and every other
         # process waiting for that.
         last_moment = flushes.last_moment() - TO_WRITE_DOWN
-        if time.monotonic() >= last_moment:
+        if monotonic() >= last_moment:
             self._merge(store)
             return self._answer(store, flushes, TO_WRITE_DOWN)
         found = store.claim(self._asker(flushes), *self._unmerged)
@@ -153,10 +164,12 @@ class DeliveryCycle:
                 told = self._delivery.deliver(store, found, leaving=flushes.leaving)
                 self._collector.want_samples(told)
             else:
+                self._balance(store)
                 self._delivery.follow(store, found)
-        self._balance(store)
-        # Before the next claim, which may be a follow-up: nobody waits for one.
-        flushes.answer(self._recorder.settled, handed_over=False)
+        if flushes:
+            # Before the next claim, which may be a follow-up: nobody waits for one.
+            self._balance(store)
+            flushes.answer(self._recorder.settled, in_vain=False, due=0.0)
         return 0.0
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
@@ -166,9 +179,20 @@ class DeliveryCycle:
         if not flushes:
             return wait
         self._handed_over = wait is None and flushes.leaving
-        flushes.answer(self._recorder.settled, handed_over=self._handed_over)
+        is_stuck = getattr(store, "is_stuck", None)
+        in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
+        flushes.answer(self._recorder.settled, in_vain=in_vain, due=wait)
         waits = (flushes.next_deadline(), wait)
         return min((each for each in waits if each is not None), default=None)
+
+    def leave_in_store(self) -> None:
+        """Bring in what was counted, for others to tell."""
+        store = self._opened()
+        self.overlooked = True
+        self._collect(Flushes())
+        self._merge(store)
+        self._balance(store)
+        self._handed_over = False
 
     def _opened(self) -> Store:
         if self.store is None:
@@ -179,9 +203,13 @@ class DeliveryCycle:
         if flushes or self.overlooked:
             self.overlooked = False
             self._collector.note_all()
-        if entries := self._collector.entries():
-            self._sequence += 1
-            self._unmerged.append(Batch(self._source, self._sequence, entries))
+        self._collecting = True
+        try:
+            if entries := self._collector.entries():
+                self._sequence += 1
+                self._unmerged.append(Batch(self._source, self._sequence, entries))
+        finally:
+            self._collecting = False
 
     def _merge(self, store: Store) -> None:
         if self._unmerged:
@@ -195,6 +223,7 @@ class DeliveryCycle:
             why = "insist" if flushes.take_override(settled) else "flush"
         # Between the steps of an exit nobody waits, but there is nobody to come back either.
         leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
+        leaving = leaving and not flushes.looking
         return Asker(self._source, why, leaving, self._delivery.route)
 
     def _balance(self, store: Store) -> None:
@@ -203,5 +232,5 @@ class DeliveryCycle:
             return
         account = store.account(self._source)
         self._recorder.write(reported=account.reported, lost=account.lost)
-        if store.durable:
-            self.kept = account.merged - account.reported - account.lost
+        # While it cannot be reached nobody can say that it keeps them.
+        self.kept = account.merged - account.reported - account.lost if store.durable else 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -16,6 +15,7 @@ from wecom_logging._model.digest import Digest
 from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender, TokenSender
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
 from wecom_logging._worker import tokens
@@ -89,15 +89,18 @@ class Delivery:
         """One message; several where one of its groups is refused. Returns the groups told.
 
         Args:
-            leaving: The process ends, so a file that is announced might never come.
+            leaving: The process ends, and what follows may never come: no file is announced,
+                and a message that shall call somebody is a text, which does it by itself.
         """
-        work = _Work(store, claim, self._refused)
+        work = _Work(store, claim, self._refused, self._style)
         self._refused = []
         work.plan = self._plan(work, announce=not leaving)
-        route, began = self.route, time.monotonic()
+        if leaving and work.plan.call and (size := self._sender.limits.max_bytes.get("text")):
+            work.speak_text(size)
+        route, began = self.route, monotonic()
         while True:
+            message = self._frozen(work)
             try:
-                message = self._frozen(work)
                 receipt = self._call(store, claim.id, self._sender.send, message)
             except ContentError as error:
                 self._note(error)
@@ -105,7 +108,9 @@ class Delivery:
             except DeliveryError as error:
                 self._release(work, error, way=error.way or self.route != route)
                 return work.told
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # of a sender that is not ours, a SystemExit say
                 self._release(work, _foreign(error), way=False)
                 return work.told
             else:
@@ -132,42 +137,34 @@ class Delivery:
         """The next message, as it is kept for whoever may have to repeat it."""
         if work.again is not None:
             return work.again
-        part, plan = work.parts[0], work.plan
-        groups = () if len(part.groups) == work.groups else part.groups
-        if plan.announced and not work.reserved:
-            message = self._message(work)
-            work.reserved = work.store.freeze(
-                work.claim.id, body_of(message, groups), extra=plan.slots
-            )
-            if work.reserved:
-                return message
-            plan.announced = False
+        plan = work.plan
+        groups = () if work.is_whole else work.parts[0].groups
         message = self._message(work)
-        work.store.freeze(work.claim.id, body_of(message, groups))
-        return message
+        extra = plan.slots if plan.announced and not work.reserved else 0
+        if work.store.freeze(work.claim.id, body_of(message, groups), extra=extra):
+            work.reserved = plan.announced
+            return message
+        plan.announced = False
+        return self._frozen(work)
 
     def _message(self, work: _Work) -> Message:
         part = work.parts[0]
         digest = told_by(part, work.digest, first=not work.told)
-        is_whole = len(part.groups) == work.groups
-        file_follows = work.plan.announced and is_whole
+        file_follows = work.plan.announced and work.is_whole
         try:
-            if work.rendered and is_whole and part.shape == "full" and not file_follows:
-                rendered = work.rendered
-            else:
-                rendered = render(digest, self._style, shape=part.shape, file_follows=file_follows)
+            rendered = work.rendered
+            if rendered is None or part.shape != "full" or file_follows or not work.is_whole:
+                rendered = render(digest, work.style, shape=part.shape, file_follows=file_follows)
         except Exception as error:
             warn_rarely(
                 f"render {type(error).__name__}",
                 f"a message could not be rendered ({where(error)}); sent as counts only",
             )
             bare = told_by(part._replace(shape="bare"), digest, first=not work.told)
-            rendered = render(bare, self._style, shape="bare")
-        return (
-            rendered.message
-            if work.called
-            else self._follow_ups.calling(rendered.message, work.plan)
-        )
+            rendered = render(bare, work.style, shape="bare")
+        if work.called:
+            return rendered.message
+        return self._follow_ups.calling(rendered.message, work.plan)
 
     def _settle(self, work: _Work, message: Message) -> None:
         """The message was accepted: what it told is told, and the rest still claimed."""
@@ -191,7 +188,7 @@ class Delivery:
             return []
 
     def _may_retry(self, began: float) -> bool:
-        now = time.monotonic()
+        now = monotonic()
         few = len(self._retried) < MOST_RETRIES or now - self._retried[0] > 60.0
         if few and now - began < RETRY_FOR:
             self._retried.append(now)
@@ -203,10 +200,7 @@ class Delivery:
         work.parts, work.again = plainer(part, rest), None
         if not is_lost(part):
             return
-        if rest or work.told:
-            work.store.settle(work.claim.id, groups=part.groups, lost=True)
-        else:
-            work.store.settle(work.claim.id, lost=True)
+        work.store.settle(work.claim.id, groups=part.groups, lost=True)
         if not rest:
             work.plan.leave()
         count = sum(r.count for r in work.digest.reports if r.identity.id in part.groups)
@@ -251,7 +245,9 @@ class Delivery:
         """A file or a call. The message it belongs to is delivered, whatever becomes of it."""
         try:
             self._send_follow_up(store, follow_up)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             known = error if isinstance(error, DeliveryError) else _foreign(error)
             # One that may have arrived is not repeated, since nobody would recognise it as a
             # repetition; nor one that is refused for what it says.
@@ -305,10 +301,10 @@ class Delivery:
 class _Work:
     """How far one digest has come."""
 
-    def __init__(self, store: Store, claim: Claim, refused: list[Part]) -> None:
+    def __init__(self, store: Store, claim: Claim, refused: list[Part], style: Style) -> None:
         frozen = read_body(claim.body) if claim.body is not None else None
         unreadable = claim.body is not None and frozen is None
-        self.store, self.claim = store, claim
+        self.store, self.claim, self.style = store, claim, style
         self.digest: Digest = doubtful(claim.digest) if unreadable else claim.digest
         self.groups = len(groups_of(self.digest))
         #: What an earlier attempt, of whoever it was, may have delivered: sent as it is.
@@ -329,6 +325,15 @@ class _Work:
         #: A message has called somebody by itself.
         self.called = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the next message tells all of it."""
+        return len(self.parts[0].groups) == self.groups
+
+    def speak_text(self, max_bytes: int) -> None:
+        self.style = self.style._replace(msgtype="text", max_bytes=max_bytes)
+        self.rendered = None
+
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
@@ -344,7 +349,7 @@ def _tell_missed(receipt: object) -> None:
         warn_rarely(f"missed {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
-def _foreign(error: Exception) -> DeliveryError:
+def _foreign(error: BaseException) -> DeliveryError:
     """An error that a sender should not raise: nobody knows whether the message arrived."""
     return DeliveryError(f"the sender raised {type(error).__name__}", unclear=True)
 

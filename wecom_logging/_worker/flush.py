@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
+
+from wecom_logging._runtime.native import Latch, monotonic
 
 
 class FlushRequest:
     """Somebody waits until what was pending is told, or until the deadline."""
 
     def __init__(
-        self, deadline: float, seen: int, *, leaving: bool = False, ends: bool = False
+        self,
+        deadline: float,
+        seen: int,
+        *,
+        leaving: bool = False,
+        looking: bool = False,
+        ends: bool = False,
     ) -> None:
         self.deadline = deadline
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
@@ -20,9 +26,12 @@ class FlushRequest:
         #: The process ends, or a job: what is no news may be left to others who share the
         #: store, so that a job that fails every minute is not told every minute.
         self.leaving = leaving
+        #: It had children: what they left in a store and what falls due before the deadline
+        #: is waited for, since they may have been killed.
+        self.looking = looking
         #: It has to tell that a job works again.
         self.ends = ends
-        self.done = threading.Event()
+        self.done = Latch()
         #: The first attempt overrides a pause after a failure, later ones keep it.
         self.overrides_backoff = True
         #: False: no thread can be started any more, who waits has to do the work.
@@ -53,6 +62,11 @@ class Flushes:
         """Whether all who wait do so because the process ends."""
         return bool(self._requests) and all(request.leaving for request in self._requests)
 
+    @property
+    def looking(self) -> bool:
+        """Whether somebody looks for what others have left."""
+        return any(request.looking for request in self._requests)
+
     def last_moment(self) -> float:
         """Until when an exit waits (monotonic); for ever if not only an exit does."""
         if not self.leaving:
@@ -75,15 +89,23 @@ class Flushes:
             request.overrides_backoff = False
         return overrides_backoff
 
-    def answer(self, told: int, *, handed_over: bool) -> None:
-        """Let those go who have what they wait for, or no more time."""
-        now = time.monotonic()
+    def answer(self, told: int, *, in_vain: bool, due: float | None) -> None:
+        """Let those go who have what they wait for, or no more time.
+
+        Args:
+            in_vain: Nothing more can be told by this process: it is left to others, or in a
+                store that is away.
+            due: Seconds until the store has something to tell; None if it has nothing.
+        """
+        now = monotonic()
         for request in list(self._requests):
-            if handed_over or told >= request.seen or now >= request.deadline:
+            in_time = due is not None and now + due < request.deadline
+            has_all = told >= request.seen and not (request.looking and in_time)
+            if in_vain or has_all or now >= request.deadline:
                 self._requests.remove(request)
-                request.done.set()
+                request.done.close()
 
     def next_deadline(self) -> float | None:
         """Seconds until the first of them has no more time; None if nobody waits."""
-        now = time.monotonic()
+        now = monotonic()
         return min((request.deadline - now for request in self._requests), default=None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.access_token import TOKENS, margin_of
 from wecom_logging._senders.protocol import TokenSender
 from wecom_logging._stores.protocol import Dropped, Left, Store
@@ -29,7 +30,7 @@ def current(store: Store, sender: TokenSender) -> str:
     key = sender.token_key
     if not store.durable:
         return TOKENS.get(key, sender.fetch_token)
-    until = time.monotonic() + PATIENCE
+    until = monotonic() + PATIENCE
     while True:
         found = store.lease(key)
         if isinstance(found, str):
@@ -48,7 +49,7 @@ def drop(store: Store, key: str, token: str) -> None:
 
 
 def _fetched(store: Store, sender: TokenSender, key: str) -> str:
-    began, used = time.monotonic(), True
+    began, used = monotonic(), True
     try:
         token, lifetime = sender.fetch_token()
     except Exception as error:
@@ -57,13 +58,13 @@ def _fetched(store: Store, sender: TokenSender, key: str) -> str:
         store.lease(key, Left(used=used))
         raise
     # Counted from before the question: the answer may have been on its way for long.
-    good_for = lifetime - margin_of(lifetime) - (time.monotonic() - began)
+    good_for = lifetime - margin_of(lifetime) - (monotonic() - began)
     store.lease(key, Left(token, good_for))
     return token
 
 
 def _wait(seconds: float, until: float) -> None:
-    left = until - time.monotonic()
+    left = until - monotonic()
     try:
         left = remaining(max(0.001, left))
     except TimeoutError:

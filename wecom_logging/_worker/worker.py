@@ -7,19 +7,19 @@ can be started any more does the thread that exits do its work.
 
 from __future__ import annotations
 
-import _thread
+import errno
+import os
+import sys
 import threading
-import time
-from queue import Empty, SimpleQueue
-from threading import get_ident
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
 from wecom_logging._model.digest import Event
-from wecom_logging._runtime import shutdown
+from wecom_logging._runtime import fork, native, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.echo_guard import DELIVERING, delivering
+from wecom_logging._runtime.native import Empty, SimpleQueue, monotonic
 from wecom_logging._stores.protocol import StoreError
 from wecom_logging._worker.cycle import DeliveryCycle
 from wecom_logging._worker.delivery import where
@@ -36,6 +36,12 @@ CLOSED_LOOK = 1.0
 #: The longest pause after an error of our own, seconds.
 MAX_ERROR_BACKOFF = 60.0
 
+#: Samples that wait while no thread is to be had.
+MOST_WAITING = 50
+
+#: How long an exit waits for a thread that has nothing left to do, seconds.
+ENDS_WITHIN = 0.2
+
 
 class Worker:
     """Has what one handler counts delivered.
@@ -51,7 +57,7 @@ class Worker:
         # middle of another `put` on the same thread.
         self._inbox: SimpleQueue[tuple[Tally, Event | None] | FlushRequest | None] = SimpleQueue()
         self._flushes = Flushes()
-        self._run_lock = _thread.allocate_lock()
+        self._run_lock = native.allocate_lock()
         self._starting = False
         self._start_at = 0.0
         self._errors_in_a_row = 0
@@ -61,6 +67,8 @@ class Worker:
         self._was_closed = False
         #: It is at the store, or sends: what it has claimed may be the errors of others.
         self.busy = False
+        #: The exit has come to its end, and the thread with it.
+        self._ended = False
 
     # -- for other threads -------------------------------------------------------------
 
@@ -78,9 +86,12 @@ class Worker:
             self.deliver_inline()  # nobody else will, not even at exit: this is after it
             return True
         self.closed = False  # and still attached: it goes on
-        if not self._run_lock.locked() and time.monotonic() < self._start_at:
-            # Instead of a queue that grows while no thread is to be had.
+        if not self._run_lock.locked() and monotonic() < self._start_at:
+            # Instead of a queue that grows while no thread is to be had, but for the texts of
+            # some: an exit, where none is, tells them all the same.
             self.cycle.overlooked = True
+            if sample is not None and self._inbox.qsize() < MOST_WAITING:
+                self._inbox.put((tally, sample))
             return False
         self._inbox.put((tally, sample))
         return self._run_lock.locked() or self._start()
@@ -91,7 +102,7 @@ class Worker:
         if not self._run_lock.locked():
             self._start()
 
-    def end(self, tally: Tally) -> None:
+    def end_group(self, tally: Tally) -> None:
         """The group of a tally is over: a job works again."""
         self.cycle.end(tally)
         self.notify(tally, None)
@@ -102,11 +113,31 @@ class Worker:
         if self._run_lock.locked():
             self._inbox.put(None)
 
+    def end(self) -> None:
+        """At exit: have the thread end, instead of being stopped wherever it is. Who logs
+        later finds that nobody works, and an interpreter beside others ends without one."""
+        self._ended = True
+        if not self._run_lock.locked():
+            return
+        others = native.thread_count()
+        until = monotonic() + ENDS_WITHIN
+        self._inbox.put(None)
+        with shutdown.exiting.waiting():
+            if self._run_lock.acquire(timeout=ENDS_WITHIN):
+                self._run_lock.release()
+                while native.thread_count() >= others and monotonic() < until:
+                    native.sleep(0.0005)  # it has left our code, but not yet the interpreter
+
     def request_flush(self, deadline: float, *, leaving: bool = False) -> FlushRequest:
         """Ask for everything to be delivered by `deadline` (monotonic time)."""
-        leaving = leaving or shutdown.exiting.begun
-        ends = self.cycle.has_endings()
-        request = FlushRequest(deadline, self.cycle.seen(), leaving=leaving, ends=ends)
+        exiting = shutdown.exiting.begun
+        request = FlushRequest(
+            deadline,
+            self.cycle.seen(),
+            leaving=leaving or exiting,
+            looking=exiting and fork.had_children(),
+            ends=self.cycle.has_endings(),
+        )
         self._inbox.put(request)
         if not self._run_lock.locked() and not self._starting:
             request.has_thread = self._start(insist=True)
@@ -114,28 +145,62 @@ class Worker:
 
     def wait(self, request: FlushRequest) -> bool:
         """Wait for a request; returns whether nothing is pending any more."""
-        if get_ident() in DELIVERING:
+        if threading.get_ident() in DELIVERING:
             return False  # a processor or a sender asks: it would wait for itself
         if not request.has_thread and self._run_lock.acquire(blocking=False):
             self._serve(request)
-        left = request.deadline - time.monotonic()
-        request.done.wait(min(max(0.0, left), threading.TIMEOUT_MAX))
+        request.done.wait(request.deadline)
         return not self.pending()
 
     def deliver_inline(self) -> None:
-        """Deliver on this thread, within what the exit may still take."""
-        began = time.monotonic()
-        self.wait(self.request_flush(began + shutdown.exiting.left(self.close_timeout)))
-        shutdown.exiting.waited(time.monotonic() - began)
+        """Deliver on this thread, within what the exit may still take.
+
+        Once the interpreter goes down nothing can be imported and no other thread goes on:
+        then an error is left to a store that outlives the process, or lost.
+        """
+        if sys.is_finalizing():
+            self._leave_in_store()
+            shutdown.declare_lost(self, "logged while the interpreter was going down")
+            return
+        with shutdown.exiting.waiting():
+            self.wait(self.request_flush(monotonic() + shutdown.exiting.left(self.close_timeout)))
         shutdown.declare_lost(self)
+
+    def _leave_in_store(self) -> None:
+        store = self.cycle.store
+        if store is None or not store.durable:
+            return  # to open one takes more than is left
+        if not self._run_lock.acquire(blocking=False):
+            return
+        try:
+            with delivering():
+                self._accept_all()
+                self.cycle.leave_in_store()
+        except Exception:
+            pass  # what it needs is gone already
+        finally:
+            self._run_lock.release()
 
     def pending(self) -> int:
         """Errors that have not been told."""
         return self.cycle.stats().pending
 
+    @property
+    def durable(self) -> bool:
+        """Whether the store is meant to outlive the process."""
+        return self.cycle.durable
+
+    def has_unstored(self) -> bool:
+        """Whether errors are counted in this process only."""
+        return self.cycle.has_unstored()
+
     def has_work(self) -> bool:
         """Whether a flush has something to wait or look for; a file may be on its way."""
         return self.busy or self.cycle.has_work()
+
+    def may_find(self) -> bool:
+        """Whether children may have left errors in a store that nobody here has looked into."""
+        return self.cycle.may_find()
 
     def stats(self) -> Stats:
         """The account, in one consistent reading."""
@@ -155,17 +220,20 @@ class Worker:
         """
         if self._starting:
             return True  # it has not come to its first step, and will find what is left for it
-        now = time.monotonic()
-        if now < self._start_at and not insist:
+        now = monotonic()
+        if self._ended or (now < self._start_at and not insist):
             return False
         shutdown.register_worker(self)
         self._starting = True
         try:
-            _thread.start_new_thread(self._run, ())
-        except RuntimeError:
+            native.start_new_thread(self._run, ())
+        except Exception:  # no thread or memory to be had, or the interpreter is ending
             self._starting = False
-            self._start_at = now + 1.0  # no thread to be had, or the interpreter is ending
+            self._start_at = now + 1.0
             return False
+        except BaseException:
+            self._starting = False
+            raise
         return True
 
     def _run(self) -> None:
@@ -184,7 +252,9 @@ class Worker:
         wait: float | None = 0.0
         while True:
             self._listen(wait)
-            wait = self._run_cycle()
+            if self._ended:
+                return
+            wait = self._run_cycle(BaseException)
             if self.closed and wait != 0.0:
                 if self._inbox.empty() and not self.pending():
                     shutdown.unregister_worker(self)
@@ -196,27 +266,27 @@ class Worker:
         try:
             wait: float | None = 0.0
             with deadline(request.deadline):
-                while not request.done.is_set() and time.monotonic() < request.deadline:
+                while not request.done.closed and monotonic() < request.deadline:
                     self._listen(wait)
-                    wait = self._run_cycle()
+                    wait = self._run_cycle(Exception)
                     if wait is None:
-                        wait = max(0.0, request.deadline - time.monotonic())
+                        wait = max(0.0, request.deadline - monotonic())
         finally:
             self._run_lock.release()
 
     def _listen(self, timeout: float | None) -> None:
         """Wait until somebody wakes us or the time has come."""
-        until = None if timeout is None else time.monotonic() + timeout
+        until = None if timeout is None else monotonic() + timeout
         while True:
             try:
-                left = None if until is None else max(0.0, until - time.monotonic())
-                item = self._inbox.get(timeout=left and min(left, threading.TIMEOUT_MAX))
+                left = None if until is None else max(0.0, until - monotonic())
+                item = self._inbox.get(timeout=left and min(left, native.TIMEOUT_MAX))
             except Empty:
                 return
             if self._accept(item):
                 self._accept_all()
                 return
-            soon = time.monotonic() + self.cycle.gather
+            soon = monotonic() + self.cycle.gather
             until = soon if until is None else min(until, soon)
 
     def _accept_all(self) -> None:
@@ -235,23 +305,35 @@ class Worker:
             return True
         return self.cycle.note(*item)
 
-    def _run_cycle(self) -> float | None:
-        """An cycle that survives our own errors: they are said once and tried again."""
+    def _run_cycle(self, survived: type[BaseException]) -> float | None:
+        """An cycle that survives errors, our own and those of the code that it calls: they
+        are said once and tried again.
+
+        Args:
+            survived: On a thread of ours whatever it is. On the thread of somebody else
+                its Ctrl-C, or the end of its greenlet, is not for us.
+        """
         self.busy = True
         try:
             with delivering():
                 wait = self.cycle.run(self._flushes)
         except StoreError:
             return 0.0  # it has been said, and the next cycle goes another way
-        except Exception as error:
+        except survived as error:
             self._errors_in_a_row += 1
-            warn_rarely(
-                f"worker {type(error).__name__}",
-                f"unexpected {type(error).__name__} in the worker, trying again"
-                f" ({where(error)}); please report it",
-            )
+            warn_rarely(f"worker {type(error).__name__}", _unexpected(error))
             return min(MAX_ERROR_BACKOFF, 0.1 * 2.0 ** min(self._errors_in_a_row, 10))
         finally:
             self.busy = False
         self._errors_in_a_row = 0
         return wait
+
+
+def _unexpected(error: BaseException) -> str:
+    """What happened, without the error's own text, unless it is the system's."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOSPC):
+        return f"{os.strerror(error.errno)}: nothing can be told before that is mended"
+    return (
+        f"unexpected {type(error).__name__} in the worker, trying again"
+        f" ({where(error)}); please report it"
+    )

@@ -1,0 +1,1 @@
+"""Long runs: `chaos` under faults of every kind, `soak` under load."""

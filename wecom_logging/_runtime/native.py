@@ -1,0 +1,95 @@
+"""The interpreter's own threads, locks, clock and waiting, whoever has put others in their place.
+
+gevent and eventlet replace them when they are told to, before a handler is made or after it:
+a thread that is a greenlet, and blocks on a queue that is none, stops the whole program.
+freezegun and the like replace the clock, and a deadline by a clock that stands is none.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from _queue import Empty, SimpleQueue
+from functools import partial
+from importlib.util import find_spec, module_from_spec
+from types import BuiltinFunctionType
+from typing import Any
+
+__all__ = [
+    "TIMEOUT_MAX",
+    "Empty",
+    "Latch",
+    "SimpleQueue",
+    "allocate_lock",
+    "is_writable",
+    "monotonic",
+    "sleep",
+    "start_new_thread",
+    "thread_count",
+]
+
+#: How often who must not wait natively looks, seconds.
+POLL = 0.01
+
+
+def _pristine(name: str) -> Any:
+    """A second copy of a C module, as the interpreter makes it: what others have replaced in
+    the first one, or will, is whole in it."""
+    spec = find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"this Python has no module {name}", name=name)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_thread = _pristine("_thread")
+_select = _pristine("select")
+
+start_new_thread = _thread.start_new_thread
+allocate_lock = _thread.allocate_lock
+thread_count = _thread._count
+sleep = _pristine("time").sleep
+TIMEOUT_MAX: float = threading.TIMEOUT_MAX
+
+#: `time.monotonic`, by a call that libraries which freeze or move the time leave alone.
+monotonic = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+
+
+def is_writable(descriptor: int) -> bool:
+    """Whether a write of up to `select.PIPE_BUF` bytes to it would not have to wait."""
+    poll = _select.poll()
+    poll.register(descriptor, _select.POLLOUT)
+    return any(event & _select.POLLOUT for _, event in poll.poll(0))
+
+
+class Latch:
+    """Closed once and for all by one thread; another one waits for that."""
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+        self.closed = False
+
+    def close(self) -> None:
+        """Let go who waits."""
+        if not self.closed:
+            self.closed = True
+            self._lock.release()
+
+    def wait(self, until: float) -> None:
+        """Wait until it is closed, at most until `until` (of `monotonic`).
+
+        In a program whose `time.sleep` is gevent's or eventlet's a native wait would freeze
+        all its greenlets, of which one may be the server that the worker is talking to.
+        """
+        try:
+            while not self.closed and not isinstance(time.sleep, BuiltinFunctionType):
+                if (left := until - monotonic()) <= 0:
+                    return
+                time.sleep(min(POLL, left))
+        except Exception:
+            pass  # a hub itself, which cannot give way to anybody
+        left = max(0.0, until - monotonic())
+        if self._lock.acquire(timeout=min(left, TIMEOUT_MAX)):
+            self._lock.release()
