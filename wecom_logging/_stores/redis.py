@@ -47,7 +47,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import Part
+from wecom_logging._stores.records import DigestEntry
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: Redis keep to their own keys, but for tokens and slots, which stay where every version
@@ -68,7 +68,7 @@ _SHARED = {
     "numbers": "hash", "apps": "hash",
 }  # fmt: skip
 _OWN = {
-    "desk": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
+    "scope": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
     "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
     "following": "hash",
 }  # fmt: skip
@@ -362,7 +362,7 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
     group_id, identity, short_id, part, samples = fields
     read = json.loads(part)
     # An empty list and an empty object are the same for Lua.
-    taken: Part = reader(Part)(
+    taken: DigestEntry = reader(DigestEntry)(
         {
             "track": read["t"],
             "pending": read["p"] or {},

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import NamedTuple
 
-from wecom_logging._stores.documents import FORGET, SCHEMA, RowState, scope
+from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, scope
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.ledger_store import LocalStore
+from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.protocol import FollowUp, Rules
 from wecom_logging._stores.sqlite_file import SQLiteFile, shared_file
 from wecom_logging._stores.upgrade import SharedSlots, is_beside, take_over
 
-#: Rows that nobody has written for so long belong to an app that is gone.
+#: Documents that nobody has written for so long belong to an app that is gone.
 ABANDONED_AFTER = 30 * 86400.0
 
 #: How often to look whether an older version is at work on the file, seconds.
@@ -40,7 +40,7 @@ def is_running(source: str) -> bool:
     return True
 
 
-class SQLiteStore(LocalStore):
+class SQLiteStore(LedgerStore):
     """Groups, schedule, budget and token in a file of mode 0600.
 
     What was merged survives the process, and a power cut but for the last seconds. Each
@@ -103,7 +103,7 @@ class SQLiteStore(LocalStore):
             wall = self._wall()
             clock = _read_clock(connection, wall)
             now = clock.now
-            state = RowState(connection, *self._scopes, self._names)
+            state = DocumentState(connection, *self._scopes, self._names)
             state.read_ahead(wanted)
             ledger = Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
             self._share_with_older(ledger, connection)

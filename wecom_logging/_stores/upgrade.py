@@ -12,7 +12,7 @@ from typing import Any
 
 from wecom_logging._model.digest import Event, Identity
 from wecom_logging._model.schedule import Track
-from wecom_logging._stores.documents import TOKENS, Rows, SQLiteSlots
+from wecom_logging._stores.documents import TOKENS, Documents, SQLiteSlots
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import DEAD_AFTER, LEASE
 from wecom_logging._stores.records import Group, Pending, kept
@@ -57,8 +57,8 @@ class _Destination:
 def take_over(ledger: Ledger, connection: sqlite3.Connection) -> None:
     """Take over what the older version has left, if none of its workers looks any more."""
 
-    def documents(kind: str, type_: Any) -> Rows[Any]:
-        return Rows(connection, ledger.state.scope, kind, type_, TOKENS)
+    def documents(kind: str, type_: Any) -> Documents[Any]:
+        return Documents(connection, ledger.state.scope, kind, type_, TOKENS)
 
     if any(_looks(source, ledger.now) for source in documents("source", _Source).values()):
         return
@@ -66,11 +66,11 @@ def take_over(ledger: Ledger, connection: sqlite3.Connection) -> None:
     for group_id, old in documents("group", _Group).items():
         if group_id not in ledger.state.groups:
             ledger.state.groups[group_id] = Group(old.identity, old.track)
-            ledger.state.desk.groups += 1
+            ledger.state.scope_state.groups += 1
         _add(ledger, old.identity, old.pending, old.doubtful, samples.get(group_id, []))
-    for desk in documents("desk", _Desk).values():
-        for part in desk.held.parts if desk.held else ():
-            doubtful = sum(part.pending.values()) if desk.held.body is not None else 0
+    for scope_state in documents("desk", _Desk).values():
+        for part in scope_state.held.parts if scope_state.held else ():
+            doubtful = sum(part.pending.values()) if scope_state.held.body is not None else 0
             _add(ledger, part.identity, part.pending, doubtful, part.samples)
     connection.execute(
         f"DELETE FROM {TOKENS} WHERE scope=?",  # noqa: S608
@@ -118,7 +118,9 @@ class SharedSlots(SQLiteSlots):
     def __init__(self, connection: sqlite3.Connection, scope: str, now: float) -> None:
         super().__init__(connection, scope)
         self._now = now
-        documents: Rows[_Destination] = Rows(connection, scope, "destination", _Destination, TOKENS)
+        documents: Documents[_Destination] = Documents(
+            connection, scope, "destination", _Destination, TOKENS
+        )
         theirs = (documents.get("") or _Destination()).slots
         for slot_id, (taken, answered) in theirs.items():
             super().put(slot_id, taken + LEASE if answered is None else answered)

@@ -7,7 +7,7 @@ if redis.call('EXISTS', their_groups, their_held) == 0 then return {'', 0} end
 local latest = redis.call('ZREVRANGE', their_looks, 0, 0, 'WITHSCORES')[2]
 if latest and tonumber(latest) >= now - rules.dead_after then return {'', 1} end
 begin()
-read_desk()
+read_scope()
 
 local function add(id, source, count, doubtful)
   local group, field = get_group(id), id .. '|' .. source
@@ -45,5 +45,5 @@ for _, part in ipairs(readable and held or {}) do
   add_samples(part.id, part.s)
 end
 for i = 21, #KEYS do redis.call('DEL', KEYS[i]) end
-write_desk()
+write_scope()
 return finish(0)
