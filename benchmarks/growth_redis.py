@@ -3,7 +3,7 @@
     python benchmarks/growth_redis.py [--seconds 5] [--out growth_redis.svg]
 
 Starts a redis-server of its own on a free port of loopback. Every process is a real one
-with its own connection, doing what a worker does in a storm: merge five groups, claim,
+with its own connection, doing what a worker does in a storm: merge five groups and claim,
 ask for its account, gather, again.
 """
 
@@ -23,7 +23,7 @@ from growth_plot import Series, plot
 from tests.helpers.redis_server import RedisServer, running
 from tests.helpers.store_kits import event, identity
 from wecom_logging._stores.fallback import FallbackStore
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.redis import RedisStore
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
@@ -39,11 +39,10 @@ def worker(url: str, number: int, seconds: float) -> None:
     entries = tuple(Entry(identity(f"kind {n}"), 7) for n in range(5))
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        store.merge(Batch(source, 0, entries))
-        claim = store.claim(source)
+        claim = store.claim(Asker(source), Batch(source, 0, entries))
         if isinstance(claim, Claim):
-            store.freeze(claim.digest.id, "body")
-            store.settle(claim.digest.id)
+            store.freeze(claim.id, "body")
+            store.settle(claim.id)
         store.account(source)
         time.sleep(store.gather)
 

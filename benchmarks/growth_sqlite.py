@@ -3,7 +3,7 @@
     python benchmarks/growth_sqlite.py [--seconds 5] [--out growth_sqlite.svg]
 
 Every process is a real one with its own connection, doing what a worker does in a storm:
-merge five groups, claim, ask for its account, gather for 50 ms, again.
+merge five groups and claim, ask for its account, gather for 50 ms, again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from growth_plot import Series, plot
 
 from tests.helpers.store_kits import identity
 from wecom_logging._stores.fallback import FallbackStore
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Rules
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.sqlite import SQLiteStore
 
 PROCESSES = (1, 2, 4, 8, 16, 32)
@@ -36,11 +36,10 @@ def worker(path: str, number: int, seconds: float) -> list[float]:
     took, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
         began = time.monotonic()
-        store.merge(Batch(source, 0, entries))
-        claim = store.claim(source)
+        claim = store.claim(Asker(source), Batch(source, 0, entries))
         if isinstance(claim, Claim):
-            store.freeze(claim.digest.id, "body")
-            store.settle(claim.digest.id)
+            store.freeze(claim.id, "body")
+            store.settle(claim.id)
         store.account(source)
         took.append(time.monotonic() - began)
         time.sleep(store.gather)

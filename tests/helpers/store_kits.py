@@ -12,7 +12,7 @@ import pytest
 
 from wecom_logging._model.digest import Event, Identity
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.memory import MemoryStore, Place
+from wecom_logging._stores.memory import MemoryDestination, MemoryStore
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp, Rules, Store
 from wecom_logging._stores.redis import RedisStore
 from wecom_logging._stores.sqlite import SQLiteStore
@@ -51,7 +51,7 @@ class MemoryKit:
     def __init__(self, *, shared: bool = False) -> None:
         self.shared = shared
         self.now = START if shared else 1000.0
-        self._place = Place()
+        self._place = MemoryDestination()
         self._stores: dict[tuple[str, str], MemoryStore] = {}
 
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> Store:

@@ -62,7 +62,7 @@ def test_rows_that_are_no_records(
         kinds = {kind for (kind,) in other.execute(f"SELECT DISTINCT kind FROM {TABLE}")}
         other.execute(f"UPDATE {TABLE} SET body=?", (bad,))
     other.close()
-    assert {"desk", "destination", "group", "pending", "samples", "digest", "part"} <= kinds
+    assert {"scope_state", "destination", "group", "pending", "samples", "digest", "part"} <= kinds
     assert told_in_the_end(Client(place, "web/2/x")) >= 110
     lines = capsys.readouterr().err.splitlines()
     assert lines
@@ -83,7 +83,9 @@ def test_rows_with_a_number_that_is_none(bad: str, which: int, tmp_path: Path) -
     assert told_in_the_end(Client(place, "web/2/x")) >= 110
 
 
-@pytest.mark.parametrize("kind", ["group", "pending", "part", "digest", "desk", "destination"])
+@pytest.mark.parametrize(
+    "kind", ["group", "pending", "part", "digest", "scope_state", "destination"]
+)
 def test_a_kind_of_rows_that_is_gone(kind: str, tmp_path: Path) -> None:
     place = SQLiteKit(tmp_path)
     filled(Client(place))

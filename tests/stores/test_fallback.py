@@ -21,7 +21,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.split_limit import Fleet, share, until_turn
+from wecom_logging._stores.split_limit import Fleet, split_limit, until_time_slice
 
 RULES = Rules()
 
@@ -255,9 +255,9 @@ def test_a_big_fleet_comes_more_seldom(client: Client) -> None:
 
 
 def test_shares_of_a_small_fleet_need_no_turns() -> None:
-    assert share(DEFAULT_RATE_LIMIT, 1) == DEFAULT_RATE_LIMIT
-    assert share(DEFAULT_RATE_LIMIT, 4) == ((2, 60.0), (112, 3600.0))
-    assert until_turn(DEFAULT_RATE_LIMIT, Fleet(3, 4), 12345.6) == 0.0
+    assert split_limit(DEFAULT_RATE_LIMIT, 1) == DEFAULT_RATE_LIMIT
+    assert split_limit(DEFAULT_RATE_LIMIT, 4) == ((2, 60.0), (112, 3600.0))
+    assert until_time_slice(DEFAULT_RATE_LIMIT, Fleet(3, 4), 12345.6) == 0.0
 
 
 @pytest.mark.parametrize("size", [2, 9, 10, 50, 200])

@@ -30,11 +30,15 @@ from tests.helpers.redis_server import RedisServer
 from tests.helpers.store_kits import Client, MemoryKit, RedisKit, SQLiteKit, event
 from wecom_logging._model.digest import Report
 from wecom_logging._model.schedule import Policy
+from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.protocol import (
     Claim,
     Failure,
     FollowUp,
+    Rules,
+    StoreError,
 )
+from wecom_logging._stores.split_limit import Fleet
 
 LIMIT = ((9, 60.0), (40, 3600.0))
 #: Two handlers of one app that are not set alike.
@@ -349,6 +353,108 @@ class StoresAgree(RuleBasedStateMachine):
                 assert account.reported + account.lost == self.logged[source], world.name
 
 
+class Cut:
+    """A way to a store that can be cut, before a step is done or after it."""
+
+    durable = True
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.where = inner, ""
+
+    def __getattr__(self, name: str) -> Any:
+        step = getattr(self.inner, name)
+
+        def run(*arguments: Any, **options: Any) -> Any:
+            if self.where == "before":
+                raise StoreError("connection refused")
+            answer = step(*arguments, **options)
+            if self.where == "after":
+                raise StoreError("timed out", unclear=True)
+            return answer
+
+        return run
+
+
+class RedisLostAndBack(RuleBasedStateMachine):
+    """Couriers whose Redis goes away and comes back: each error is told once."""
+
+    redis: RedisServer
+
+    @initialize()
+    def open(self) -> None:
+        self.redis.client().flushall()
+        self.kit = RedisKit(self.redis.url, frozen=True)
+        self.now = 1000.0
+        self.told = 0
+        self.logged = dict.fromkeys(SOURCES[:2], 0)
+        self.clients = [Client(self.kit, source) for source in self.logged]
+        self.cuts = [Cut(client.store) for client in self.clients]
+        for client, cut in zip(self.clients, self.cuts, strict=True):
+            store = FallbackStore(
+                cut,  # type: ignore[arg-type]
+                Rules(),
+                "the store",
+                clock=lambda: self.now,
+                wall=lambda: self.now,
+            )
+            store._fleet = Fleet(0, 1)
+            client.store = store
+
+    @rule(which=st.integers(0, 1), where=st.sampled_from(("", "", "before", "after")))
+    def the_way_changes(self, which: int, where: str) -> None:
+        self.cuts[which].where = where
+
+    @rule(seconds=st.sampled_from(MOVES[:6]))
+    def time_passes(self, seconds: float) -> None:
+        self.kit.advance(seconds)
+        self.now += seconds
+
+    @rule(which=st.integers(0, 1), kind=KINDS, count=COUNTS, asks=st.booleans())
+    def errors_come(self, which: int, kind: str, count: int, asks: bool) -> None:
+        client = self.clients[which]
+        self.logged[client.source] += count
+        batch = client.batch(kind, count)
+        if asks:
+            self.deliver(client, client.ask(batch))
+        else:
+            client.store.merge(batch)
+
+    @rule(which=st.integers(0, 1), why=st.sampled_from(("due", "flush")))
+    def somebody_looks(self, which: int, why: str) -> None:
+        self.deliver(self.clients[which], self.clients[which].ask(why=why))
+
+    def deliver(self, client: Client, answer: object) -> None:
+        if isinstance(answer, Claim):
+            try:
+                client.store.freeze(answer.id, "body")
+            except StoreError:
+                client.store.release(answer.id, Failure("not kept", 1.0))
+                return
+            self.told += sum(report.count for report in answer.digest.reports)
+            client.store.settle(answer.id)
+
+    @invariant()
+    def nothing_is_uncounted(self) -> None:
+        for client in getattr(self, "clients", ()):
+            account = client.store.account(client.source)
+            assert account.lost == 0
+            assert account.reported <= account.merged <= self.logged[client.source]
+
+    def teardown(self) -> None:
+        if not hasattr(self, "clients"):
+            return
+        for cut in self.cuts:
+            cut.where = ""
+        for _ in range(8):
+            self.time_passes(100.3)
+            for client in self.clients:
+                self.deliver(client, client.ask(why="insist"))
+        for client in self.clients:
+            account = client.store.account(client.source)
+            assert account.reported == account.merged == self.logged[client.source]
+        assert self.told == sum(self.logged.values())
+
+
 PROFILE = settings(
     max_examples=60,
     stateful_step_count=50,
@@ -361,3 +467,8 @@ PROFILE = settings(
 def test_stores_agree_and_accounts_are_exact(redis_server: RedisServer) -> None:
     StoresAgree.redis = redis_server
     run_state_machine_as_test(StoresAgree, settings=PROFILE)
+
+
+def test_errors_are_told_once_although_redis_is_lost_and_back(redis_server: RedisServer) -> None:
+    RedisLostAndBack.redis = redis_server
+    run_state_machine_as_test(RedisLostAndBack, settings=PROFILE)

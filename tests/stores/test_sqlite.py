@@ -183,7 +183,11 @@ def test_a_file_that_was_removed_is_made_anew(place: SQLiteKit, client: Client) 
 def test_rows_that_are_no_records_count_as_absent(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3, samples=(event("text"),))
     other = sqlite3.connect(place.path)
-    for kind, body in (("desk", '{"agenda": 7}'), ("samples", '["text"]'), ("source", "{")):
+    for kind, body in (
+        ("scope_state", '{"due_index": 7}'),
+        ("samples", '["text"]'),
+        ("source", "{"),
+    ):
         other.execute(f"UPDATE {TABLE} SET body=? WHERE kind=?", (body, kind))
     other.execute("UPDATE clock_1 SET last='later'")
     other.commit()
@@ -225,8 +229,8 @@ def test_an_agenda_that_speaks_of_a_time_that_cannot_be_is_not_believed(
 ) -> None:
     client.log("A", 3)
     other = sqlite3.connect(place.path)
-    body = '{"agenda": {"news": 0, "look_at": 1e300}}'
-    other.execute(f"UPDATE {TABLE} SET body=? WHERE kind='desk'", (body,))
+    body = '{"due_index": {"news": 0, "look_at": 1e300}}'
+    other.execute(f"UPDATE {TABLE} SET body=? WHERE kind='scope_state'", (body,))
     other.commit()
     other.close()
     assert told(client.until_due()[1]) == {"A new": 3}

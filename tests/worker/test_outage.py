@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.support import Watched, counted, eventually, pointing_at
 from wecom_logging._model.schedule import Policy
 from wecom_logging._senders import access_token
-from wecom_logging._stores.memory import MemoryStore, Place
+from wecom_logging._stores.memory import MemoryDestination, MemoryStore
 from wecom_logging.errors import TransportError
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -106,7 +106,7 @@ def test_the_overview_says_that_it_is_late(watch: Watch) -> None:
     w = watch(**QUICK)
     worker = w.handler._worker
     policy = Policy(group_wait=0.0)
-    store = MemoryStore(Place(), policy=policy, clock=lambda: now, wall=lambda: now)
+    store = MemoryStore(MemoryDestination(), policy=policy, clock=lambda: now, wall=lambda: now)
     worker.cycle._open_store = lambda: store
     w.sender.fail(TransportError("no route to host"), times=3)
     w.log.error("failed")

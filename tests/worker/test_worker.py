@@ -23,7 +23,7 @@ from wecom_logging import Limits, Message, WeComHandler
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
 from wecom_logging._runtime import native
 from wecom_logging._runtime.echo_guard import delivering
-from wecom_logging._stores.memory import MemoryStore, Place
+from wecom_logging._stores.memory import MemoryDestination, MemoryStore
 from wecom_logging.errors import (
     BusyError,
     ContentError,
@@ -639,7 +639,7 @@ class Rig:
         self.worker = self.handler._worker
         self.worker._run_lock.acquire()  # nobody starts a thread
         self.worker.cycle.store = MemoryStore(
-            Place(),
+            MemoryDestination(),
             duplicate_check=duplicate_check,
             max_groups=max_groups,
             clock=lambda: self.now,

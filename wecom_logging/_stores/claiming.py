@@ -22,7 +22,14 @@ from wecom_logging._stores.protocol import (
     Claim,
     FollowUp,
 )
-from wecom_logging._stores.records import Desk, Following, Held, Part, Pending, Trouble
+from wecom_logging._stores.records import (
+    DigestEntry,
+    Following,
+    LeasedDigest,
+    Pending,
+    ScopeState,
+    Trouble,
+)
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
 LATE_AFTER = 30.0
@@ -45,11 +52,11 @@ class _Claiming:
         self._state, self._now = ledger.state, ledger.now
         self._urgent = asker.why != "due"
         #: What a digest that is collected now has taken, by group.
-        self._collected: dict[str, Part] = {}
+        self._collected: dict[str, DigestEntry] = {}
 
     @property
-    def _desk(self) -> Desk:
-        return self._state.desk
+    def _scope_state(self) -> ScopeState:
+        return self._state.scope_state
 
     def claim(self) -> Claim | FollowUp | float | None:
         self._recover()
@@ -70,7 +77,7 @@ class _Claiming:
     def _recover(self) -> None:
         """Leases that have run out, and unclear messages that are too old to repeat."""
         ledger, state, now = self._ledger, self._state, self._now
-        for digest_id in self._desk.out:
+        for digest_id in self._scope_state.out:
             held = state.digests.get(digest_id)
             if held is None:
                 ledger.take_apart(digest_id, doubtful=True)  # it cannot be read any more
@@ -90,9 +97,9 @@ class _Claiming:
     # -- digests -----------------------------------------------------------------------
 
     def _next_digest(self) -> Claim | float | None:
-        now, desk, destination = self._now, self._desk, self._state.destination
+        now, scope_state, destination = self._now, self._scope_state, self._state.destination
         leases, waiting = [], None
-        for digest_id in desk.out:
+        for digest_id in scope_state.out:
             if (until := self._state.digests[digest_id].lease_until) is None:
                 waiting = waiting or digest_id
             else:
@@ -107,18 +114,18 @@ class _Claiming:
             return None
         at = self._allowed_at(due)
         if at > now:
-            busy = self._ledger.shared and (desk.agenda.pending or waiting)
+            busy = self._ledger.shared and (scope_state.due_index.pending or waiting)
             return min(at - now, LOOK) if busy else at - now
         taken = waiting or self._collect()
         return None if taken is None else self._take(taken)
 
     def _beside(self, until: float) -> Claim | float | None:
         """Beside a digest that is out only a CRITICAL that is news may go."""
-        agenda, wait = self._desk.agenda, self._wait(until)
-        if agenda.critical is None or self._state.destination.unclear:
+        due_index, wait = self._scope_state.due_index, self._wait(until)
+        if due_index.critical is None or self._state.destination.unclear:
             return wait
         self._ledger.make_exact()
-        if (critical := self._desk.agenda.critical) is None:
+        if (critical := self._scope_state.due_index.critical) is None:
             return wait
         at = self._allowed_at(critical)
         if at > self._now:
@@ -134,14 +141,16 @@ class _Claiming:
 
     def _due(self) -> float | None:
         """When something is due, exactly if that is now."""
-        bound, urgent = self._bound(), self._urgent and self._desk.agenda.pending
+        bound, urgent = self._bound(), self._urgent and self._scope_state.due_index.pending
         if not urgent and (bound is None or bound > self._now):
             return bound
         self._ledger.make_exact()
-        return self._now if self._urgent and self._desk.agenda.pending else self._bound()
+        return self._now if self._urgent and self._scope_state.due_index.pending else self._bound()
 
     def _bound(self) -> float | None:
-        return self._desk.agenda.due_at(self._desk.news_gate, self._desk.last_message)
+        return self._scope_state.due_index.due_at(
+            self._scope_state.news_gate, self._scope_state.last_message
+        )
 
     def _allowed_at(self, due: float) -> float:
         """When what is due may be attempted. The budget is only looked at when it matters."""
@@ -149,7 +158,7 @@ class _Claiming:
         if at > self._now:
             return at
         purpose: Purpose = "flush" if self._urgent else "message"
-        if not self._urgent and self._desk.agenda.critical is not None:
+        if not self._urgent and self._scope_state.due_index.critical is not None:
             purpose = "critical"
         return self._ledger.slots.free_at(purpose)
 
@@ -166,22 +175,22 @@ class _Claiming:
 
     def _collect(self) -> str | None:
         """Everything that is pending as a new digest, but for groups that are out already."""
-        ledger, desk = self._ledger, self._desk
+        ledger, scope_state = self._ledger, self._scope_state
         by_group = ledger.pending_by_group()
         ids = set(by_group) if ledger.knows_all_concerned() else {*by_group, *self._state.groups}
-        digest_id, nobody_has_any = os.urandom(4).hex(), not desk.out
-        desk.agenda.collected()
+        digest_id, nobody_has_any = os.urandom(4).hex(), not scope_state.out
+        scope_state.due_index.collected()
         taken = [
             self._take_out(digest_id, group_id, by_group.get(group_id, {}), nobody_has_any)
             for group_id in ids
         ]
         if not any(taken):
             return None
-        declared = sum(self._state.digests[each].lost for each in desk.out)
-        self._state.digests[digest_id] = Held(
-            self._now, ledger.wall, outage=self._outage(), lost=max(0, desk.lost - declared)
+        declared = sum(self._state.digests[each].lost for each in scope_state.out)
+        self._state.digests[digest_id] = LeasedDigest(
+            self._now, ledger.wall, outage=self._outage(), lost=max(0, scope_state.lost - declared)
         )
-        desk.out = [*desk.out, digest_id]
+        scope_state.out = [*scope_state.out, digest_id]
         return digest_id
 
     def _take_out(
@@ -199,7 +208,7 @@ class _Claiming:
             return False
         counts = {source: each.errors for source, each in pending.items()}
         key = f"{digest_id}/{group_id}"
-        part = Part(replace(group.track), counts, group.doubtful, group.left, ends)
+        part = DigestEntry(replace(group.track), counts, group.doubtful, group.left, ends)
         state.parts[key] = self._collected[group_id] = part
         if samples := state.samples.pop(group_id, None):
             state.samples[key] = samples
@@ -226,7 +235,7 @@ class _Claiming:
         body = None if self._collected else self._state.bodies.get(digest_id)
         return Claim(self._digest(digest_id, held), body, failures)
 
-    def _digest(self, digest_id: str, held: Held) -> Digest:
+    def _digest(self, digest_id: str, held: LeasedDigest) -> Digest:
         state, reports = self._state, list[Report]()
         parts = self._collected or dict(self._ledger.parts(digest_id))
         for group_id in sorted(parts, key=lambda each: (parts[each].track.first_seen, each)):
@@ -246,7 +255,7 @@ class _Claiming:
         if self._asker.leaving or self._state.destination.unclear:
             return None
         soonest = None
-        for kind in self._desk.following:
+        for kind in self._scope_state.following:
             answer = self._try_follow_up(kind)
             if isinstance(answer, FollowUp):
                 return answer
@@ -299,20 +308,28 @@ class _Claiming:
 
     def _leaves(self) -> bool:
         """Whether a process that ends leaves to others what is pending."""
-        desk, agenda, digests = self._desk, self._desk.agenda, self._state.digests
+        scope_state, due_index, digests = (
+            self._scope_state,
+            self._scope_state.due_index,
+            self._state.digests,
+        )
         if not (self._asker.leaving and self._ledger.shared):
             return False
-        waits = any(digests[digest_id].lease_until is None for digest_id in desk.out)
-        if agenda.pending:
+        waits = any(digests[digest_id].lease_until is None for digest_id in scope_state.out)
+        if due_index.pending:
             self._ledger.make_exact()
-            agenda = desk.agenda
-        if not agenda.pending and not waits:
+            due_index = scope_state.due_index
+        if not due_index.pending and not waits:
             return True
-        if agenda.has_news:
+        if due_index.has_news:
             return False
         if self._somebody_else_looks():
             return True
-        if waits or agenda.pause is None or desk.last_message + agenda.pause <= self._now:
+        if (
+            waits
+            or due_index.pause is None
+            or scope_state.last_message + due_index.pause <= self._now
+        ):
             return False
         self._leave()
         return True
@@ -353,7 +370,7 @@ class _Claiming:
 def forget_follow_up(ledger: Ledger, kind: str) -> None:
     """Remove one that was sent, given up or replaced."""
     state = ledger.state
-    state.desk.following = [each for each in state.desk.following if each != kind]
+    state.scope_state.following = [each for each in state.scope_state.following if each != kind]
     waiting = state.following.pop(kind, None)
     if waiting is not None:
         state.bodies.pop(waiting.id, None)

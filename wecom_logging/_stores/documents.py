@@ -10,17 +10,18 @@ from typing import Any, Generic, TypeVar
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.codec import decode, encode
-from wecom_logging._stores.due_index import Agenda
+from wecom_logging._stores.due_index import DueIndex
+from wecom_logging._stores.rate_limiter import Slots
 from wecom_logging._stores.records import (
     App,
-    Desk,
     Destination,
+    DigestEntry,
     Following,
     Group,
-    Held,
+    LeasedDigest,
     Numbered,
-    Part,
     Pending,
+    ScopeState,
     Source,
     Token,
     Trouble,
@@ -51,7 +52,7 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AHEAD = 250
 
 
-class Rows(MutableMapping[str, T], Generic[T]):
+class Documents(MutableMapping[str, T], Generic[T]):
     """One kind of record in one scope, for the time of a transaction.
 
     What is handed out may be changed in place, and is written once it has been assigned. A
@@ -154,7 +155,7 @@ _HERE = "scope=? AND kind=?"
 class _Single(Generic[T]):
     """The one record of a kind in a scope, written if it is not as it was read."""
 
-    def __init__(self, rows: Rows[T], make: Callable[[], T]) -> None:
+    def __init__(self, rows: Documents[T], make: Callable[[], T]) -> None:
         self._rows, self._make = rows, make
         self._record: T | None = None
         self._before = ""
@@ -209,46 +210,52 @@ class SQLiteSlots:
         return self._connection.execute(statement, (self._scope, *more))
 
 
-class RowState:
+class DocumentState:
     """A `ledger.State` that lasts for one transaction."""
 
     def __init__(
-        self, connection: sqlite3.Connection, destination: str, desk: str, names: tuple[str, str]
+        self,
+        connection: sqlite3.Connection,
+        destination: str,
+        scope_state: str,
+        names: tuple[str, str],
     ) -> None:
         self._connection = connection
-        self._destination_scope, self.scope, self.names = destination, desk, names
+        self._destination_scope, self.scope, self.names = destination, scope_state, names
 
         def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
-            return Rows(connection, scope, kind, type_, table)
+            return Documents(connection, scope, kind, type_, table)
 
-        self.groups: Rows[Group] = rows(desk, "group", Group)
-        self.pending: Rows[Pending] = rows(desk, "pending", Pending)
-        self.samples: Rows[list[Event]] = rows(desk, "samples", list[Event])
-        self.sources: Rows[Source] = rows(desk, "source", Source)
-        self.looks: Rows[float] = rows(desk, "look", float)
-        self.digests: Rows[Held] = rows(desk, "digest", Held)
-        self.parts: Rows[Part] = rows(desk, "part", Part)
-        self.bodies: Rows[str] = rows(desk, "body", str)
-        self.following: Rows[Following] = rows(desk, "following", Following)
-        self.routes: Rows[Trouble] = rows(destination, "route", Trouble)
-        self.presence: Rows[float] = rows(destination, "presence", float)
-        self.numbers: Rows[Numbered] = rows(destination, "number", Numbered)
-        self.apps: Rows[App] = rows(destination, "app", App)
-        self.tokens: Rows[Token] = rows("tokens", "token", Token, TOKENS)
-        self.slots = SQLiteSlots(connection, destination)
-        self._desks: Rows[Desk] = rows(desk, "desk", Desk)
-        self._destinations: Rows[Destination] = rows(destination, "destination", Destination)
-        self._desk: _Single[Desk] = _Single(self._desks, self._found_desk)
+        self.groups: Documents[Group] = rows(scope_state, "group", Group)
+        self.pending: Documents[Pending] = rows(scope_state, "pending", Pending)
+        self.samples: Documents[list[Event]] = rows(scope_state, "samples", list[Event])
+        self.sources: Documents[Source] = rows(scope_state, "source", Source)
+        self.looks: Documents[float] = rows(scope_state, "look", float)
+        self.digests: Documents[LeasedDigest] = rows(scope_state, "digest", LeasedDigest)
+        self.parts: Documents[DigestEntry] = rows(scope_state, "part", DigestEntry)
+        self.bodies: Documents[str] = rows(scope_state, "body", str)
+        self.following: Documents[Following] = rows(scope_state, "following", Following)
+        self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
+        self.presence: Documents[float] = rows(destination, "presence", float)
+        self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
+        self.apps: Documents[App] = rows(destination, "app", App)
+        self.tokens: Documents[Token] = rows("tokens", "token", Token, TOKENS)
+        self.slots: Slots = SQLiteSlots(connection, destination)
+        self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
+        self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
+        self._scope_state: _Single[ScopeState] = _Single(
+            self._scope_states, self._found_scope_state
+        )
         self._destination: _Single[Destination] = _Single(self._destinations, Destination)
 
     @property
-    def desk(self) -> Desk:
-        return self._desk.get()
+    def scope_state(self) -> ScopeState:
+        return self._scope_state.get()
 
-    def _found_desk(self) -> Desk:
-        """One that was lost or is no desk: have all groups looked through."""
+    def _found_scope_state(self) -> ScopeState:
+        """One that was lost or is no scope_state: have all groups looked through."""
         out = {*self.digests, *(key.partition("/")[0] for key in self.parts)}
-        return Desk(Agenda(over=0.0), out=sorted(out), following=list(self.following))
+        return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
     @property
     def destination(self) -> Destination:
@@ -263,7 +270,10 @@ class RowState:
 
     def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Read with one statement what will be asked for: (field, key) pairs."""
-        named: list[tuple[Rows[Any], str]] = [(self._desks, ""), (self._destinations, "")]
+        named: list[tuple[Documents[Any], str]] = [
+            (self._scope_states, ""),
+            (self._destinations, ""),
+        ]
         named += [(getattr(self, field), key) for field, key in wanted]
         for start in range(0, len(named), _AHEAD):
             some = named[start : start + _AHEAD]
@@ -281,10 +291,10 @@ class RowState:
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        every: tuple[Rows[Any] | _Single[Any], ...] = (
+        every: tuple[Documents[Any] | _Single[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
             self.parts, self.bodies, self.following, self.routes, self.presence, self.numbers,
-            self.apps, self.tokens, self._desk, self._destination,
+            self.apps, self.tokens, self._scope_state, self._destination,
         )  # fmt: skip
         return sum(rows.save(now) for rows in every) > 0
 

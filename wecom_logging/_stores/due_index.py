@@ -9,7 +9,7 @@ from wecom_logging._model.schedule import Track
 
 
 @dataclass(eq=False, repr=False)
-class Agenda:
+class DueIndex:
     """A bound for `schedule.due_at` over all groups: never later than the truth.
 
     Whoever looks whether something is due reads this and not a thousand groups. When the

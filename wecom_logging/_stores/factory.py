@@ -17,7 +17,7 @@ from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging.errors import ConfigurationError
 
 
-class Place(NamedTuple):
+class StoreScope(NamedTuple):
     """Whose store it is, and by which options it goes."""
 
     sender: Sender
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 def opener(
-    store: str, place: Place, environ: Mapping[str, str] = os.environ
+    store: str, place: StoreScope, environ: Mapping[str, str] = os.environ
 ) -> Callable[[], Store]:
     """Import what the store needs, in the constructor; returns what opens it later.
 
@@ -53,7 +53,7 @@ def password(store: str) -> tuple[str, ...]:
     return (found, unquote(found)) if found else ()
 
 
-def _memory(place: Place) -> Store:
+def _memory(place: StoreScope) -> Store:
     rules = place.rules
     return shared_store(
         place.sender.destination,
@@ -66,7 +66,7 @@ def _memory(place: Place) -> Store:
     )
 
 
-def _automatic(place: Place, environ: Mapping[str, str]) -> Callable[[], Store]:
+def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], Store]:
     if place.sender.limits.local:
         return lambda: _memory(place)
     if environ.get("KUBERNETES_SERVICE_HOST"):
@@ -101,7 +101,7 @@ def _file_name(sender: Sender) -> str:
     return f"{scope(socket.gethostname(), sender.destination)}.db"
 
 
-def _file(path: str, place: Place, *, owned: bool = False) -> Callable[[], Store]:
+def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], Store]:
     from wecom_logging._stores.sqlite import SQLiteStore
 
     def open_store() -> Store:
@@ -114,7 +114,7 @@ def _file(path: str, place: Place, *, owned: bool = False) -> Callable[[], Store
     return open_store
 
 
-def _redis(url: str, place: Place) -> Callable[[], Store]:
+def _redis(url: str, place: StoreScope) -> Callable[[], Store]:
     try:
         from wecom_logging._stores.redis import RedisStore, shown
     except ImportError:

@@ -23,7 +23,7 @@ from wecom_logging._stores.protocol import (
     Store,
     StoreError,
 )
-from wecom_logging._stores.split_limit import ASSUMED, Fleet, share, until_turn
+from wecom_logging._stores.split_limit import ASSUMED, Fleet, split_limit, until_time_slice
 
 T = TypeVar("T")
 
@@ -138,7 +138,7 @@ class FallbackStore:
     def _claim_alone(
         self, asker: Asker, batches: tuple[Batch, ...]
     ) -> Claim | FollowUp | float | None:
-        turn = until_turn(self._rules.rate_limit, self._known_fleet, self._wall())
+        turn = until_time_slice(self._rules.rate_limit, self._known_fleet, self._wall())
         self._alone.hold_back(turn)
         answer = self._alone.claim(asker, *batches)
         if isinstance(answer, (Claim, FollowUp)):
@@ -208,7 +208,7 @@ class FallbackStore:
             self._memory = MemoryStore(
                 duplicate_check=rules.duplicate_check,
                 policy=rules.policy,
-                rate_limit=share(rules.rate_limit, self._known_fleet.size),
+                rate_limit=split_limit(rules.rate_limit, self._known_fleet.size),
                 max_groups=rules.max_groups,
                 provisional=True,
                 clock=self._clock,

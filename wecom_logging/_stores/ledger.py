@@ -13,19 +13,19 @@ from typing import Protocol, TypeVar
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Event, Identity
-from wecom_logging._stores.due_index import Agenda
+from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
-from wecom_logging._stores.rate_limiter import SlotBook, Slots
+from wecom_logging._stores.rate_limiter import RateLimiter, Slots
 from wecom_logging._stores.records import (
     App,
-    Desk,
     Destination,
+    DigestEntry,
     Following,
     Group,
-    Held,
+    LeasedDigest,
     Numbered,
-    Part,
     Pending,
+    ScopeState,
     Source,
     Token,
     Trouble,
@@ -42,7 +42,7 @@ LOOK_THROUGH = 3600.0
 class State(Protocol):
     """What a ledger writes into, each a document of its own.
 
-    What was changed in place is kept once it has been assigned again; desk and destination
+    What was changed in place is kept once it has been assigned again; scope_state and destination
     are kept as they are.
     """
 
@@ -51,7 +51,7 @@ class State(Protocol):
     names: tuple[str, str]
 
     @property
-    def desk(self) -> Desk: ...
+    def scope_state(self) -> ScopeState: ...
     @property
     def groups(self) -> MutableMapping[str, Group]: ...
     @property
@@ -63,9 +63,9 @@ class State(Protocol):
     @property
     def looks(self) -> MutableMapping[str, float]: ...
     @property
-    def digests(self) -> MutableMapping[str, Held]: ...
+    def digests(self) -> MutableMapping[str, LeasedDigest]: ...
     @property
-    def parts(self) -> MutableMapping[str, Part]: ...
+    def parts(self) -> MutableMapping[str, DigestEntry]: ...
     @property
     def bodies(self) -> MutableMapping[str, str]: ...
     @property
@@ -74,8 +74,9 @@ class State(Protocol):
     # Of the destination:
     @property
     def destination(self) -> Destination: ...
-    @property
-    def slots(self) -> Slots: ...
+
+    slots: Slots
+
     @property
     def routes(self) -> MutableMapping[str, Trouble]: ...
     @property
@@ -117,8 +118,10 @@ class Ledger:
         self.is_alive, self.provisional = is_alive, provisional
 
     @property
-    def slots(self) -> SlotBook:
-        return SlotBook(self.state.slots, self.state.destination, self.rules.rate_limit, self.now)
+    def slots(self) -> RateLimiter:
+        return RateLimiter(
+            self.state.slots, self.state.destination, self.rules.rate_limit, self.now
+        )
 
     # -- groups ------------------------------------------------------------------------
 
@@ -131,7 +134,7 @@ class Ledger:
             group = self.state.groups[group_id] = Group(identity, track)
             pending = self.pending_by_group().get(group_id, {})
             group.count = sum(each.errors for each in pending.values())
-            self.state.desk.groups += 1
+            self.state.scope_state.groups += 1
         return group
 
     def save(self, group: Group) -> None:
@@ -139,7 +142,7 @@ class Ledger:
         self.note(group)
 
     def note(self, group: Group) -> None:
-        self.state.desk.agenda.note(group.track, group.count, group.left, group.out)
+        self.state.scope_state.due_index.note(group.track, group.count, group.left, group.out)
 
     def pending_by_group(self) -> dict[str, dict[str, Pending]]:
         found: dict[str, dict[str, Pending]] = {}
@@ -150,22 +153,22 @@ class Ledger:
 
     def knows_all_concerned(self) -> bool:
         """Whether a message has only something to say of groups with pending errors; not if
-        the agenda speaks of a time that cannot be."""
-        return self.now < self.state.desk.agenda.look_at <= self.now + LOOK_THROUGH
+        the due_index speaks of a time that cannot be."""
+        return self.now < self.state.scope_state.due_index.look_at <= self.now + LOOK_THROUGH
 
     def make_exact(self) -> None:
         """What a group was noted for may be told, taken back or forgotten since."""
         if not self.knows_all_concerned():
             self.look_through()
             return
-        self.state.desk.agenda.collected()
+        self.state.scope_state.due_index.collected()
         for group_id in self.pending_by_group():
             self.note(self.group(group_id))
 
     def look_through(self) -> None:
-        """All groups: those that are forgotten go, and the agenda becomes exact."""
-        state, now, desk = self.state, self.now, self.state.desk
-        desk.agenda = Agenda(look_at=now + LOOK_THROUGH)
+        """All groups: those that are forgotten go, and the due_index becomes exact."""
+        state, now, scope_state = self.state, self.now, self.state.scope_state
+        scope_state.due_index = DueIndex(look_at=now + LOOK_THROUGH)
         by_group = self.pending_by_group()
         for group_id in {*by_group, *state.groups}:
             group = self.group(group_id)
@@ -174,7 +177,7 @@ class Ledger:
                 self.drop(group_id)
             else:
                 self.save(group)
-        desk.groups = len(state.groups)
+        scope_state.groups = len(state.groups)
         remember(state, now)
         self.slots.forget_old()
         if self.shared:
@@ -186,11 +189,11 @@ class Ledger:
         """Forget a group that has nothing to tell."""
         self.state.groups.pop(group_id, None)
         self.state.samples.pop(group_id, None)
-        self.state.desk.groups -= 1
+        self.state.scope_state.groups -= 1
 
     # -- digests -----------------------------------------------------------------------
 
-    def parts(self, digest_id: str) -> Iterator[tuple[str, Part]]:
+    def parts(self, digest_id: str) -> Iterator[tuple[str, DigestEntry]]:
         """What a digest has taken, by group."""
         prefix = f"{digest_id}/"
         for key, part in list(self.state.parts.items()):
@@ -210,7 +213,7 @@ class Ledger:
                 return
         destination.trouble.failed(failure, self.now)
 
-    def put_away(self, digest_id: str, held: Held, *, unclear: bool) -> None:
+    def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool) -> None:
         """A digest nobody has: kept as it is if a retry is harmless, else taken apart."""
         held.lease_until = None
         if unclear and held.unclear_since is None:
@@ -221,7 +224,7 @@ class Ledger:
         else:
             self.take_apart(digest_id, doubtful=held.unclear_since is not None)
 
-    def may_repeat(self, held: Held) -> bool:
+    def may_repeat(self, held: LeasedDigest) -> bool:
         """Whether an unclear message may be sent once more as it was."""
         since = held.unclear_since
         recent = since is not None and self.now - since < schedule.UNCLEAR_FOR
@@ -233,7 +236,9 @@ class Ledger:
             self._put_back(digest_id, group_id, part, doubtful=doubtful)
         self.forget(digest_id)
 
-    def _put_back(self, digest_id: str, group_id: str, part: Part, *, doubtful: bool) -> None:
+    def _put_back(
+        self, digest_id: str, group_id: str, part: DigestEntry, *, doubtful: bool
+    ) -> None:
         state = self.state
         if not part.pending:
             if (known := state.groups.get(group_id)) is not None:
@@ -259,7 +264,7 @@ class Ledger:
         """Remove a digest: it was told, or its errors are pending again."""
         state = self.state
         state.destination.unclear.pop(digest_id, None)
-        state.desk.out = [each for each in state.desk.out if each != digest_id]
+        state.scope_state.out = [each for each in state.scope_state.out if each != digest_id]
         for group_id, _ in self.parts(digest_id):
             self.forget_part(digest_id, group_id)
         state.digests.pop(digest_id, None)

@@ -22,7 +22,7 @@ from wecom_logging._stores.protocol import (
 from wecom_logging._stores.records import Source
 
 
-class LocalStore(ABC):
+class LedgerStore(ABC):
     """`Store` on top of a `Ledger`: each method is one step, done as a whole or not at all."""
 
     @abstractmethod

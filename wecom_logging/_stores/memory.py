@@ -16,20 +16,20 @@ from wecom_logging._model.schedule import Policy
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.ledger_store import LocalStore
+from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
-from wecom_logging._stores.rate_limiter import MemorySlots
+from wecom_logging._stores.rate_limiter import MemorySlots, Slots
 from wecom_logging._stores.records import (
     App,
-    Desk,
     Destination,
+    DigestEntry,
     Following,
     Group,
-    Held,
+    LeasedDigest,
     Numbered,
-    Part,
     Pending,
+    ScopeState,
     Source,
     Token,
     Trouble,
@@ -38,7 +38,7 @@ from wecom_logging._stores.records import (
 Clock = Callable[[], float]
 
 
-class Place:
+class MemoryDestination:
     """What all memory stores of one destination share, and the lock of them all."""
 
     def __init__(self) -> None:
@@ -56,23 +56,24 @@ class Place:
 class MemoryState:
     """The state of one app and environment."""
 
-    shared: Place
+    shared: MemoryDestination
     names: tuple[str, str]
-    desk: Desk = field(default_factory=Desk)
+    scope_state: ScopeState = field(default_factory=ScopeState)
     groups: dict[str, Group] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     samples: dict[str, list[Event]] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
-    digests: dict[str, Held] = field(default_factory=dict)
-    parts: dict[str, Part] = field(default_factory=dict)
+    digests: dict[str, LeasedDigest] = field(default_factory=dict)
+    parts: dict[str, DigestEntry] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
     following: dict[str, Following] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scope = "\x00".join(self.names)
         place = self.shared
-        self.destination, self.slots, self.routes = place.destination, place.slots, place.routes
+        self.destination, self.routes = place.destination, place.routes
+        self.slots: Slots = place.slots
         self.presence, self.numbers = place.presence, place.numbers
         self.apps, self.tokens = place.apps, place.tokens
 
@@ -81,7 +82,7 @@ class MemoryState:
         return names.index(source), len(names)
 
 
-_places: dict[str, Place] = {}
+_places: dict[str, MemoryDestination] = {}
 _stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDictionary()
 #: The latest ones, so that what was told is remembered between the worker of a handler that
 #: is gone and the first error of the one in its place.
@@ -106,7 +107,7 @@ def shared_store(
     key = (destination, app, environment)
     store = _stores.get(key)
     if store is None:
-        place = _places.setdefault(destination, Place())
+        place = _places.setdefault(destination, MemoryDestination())
         store = MemoryStore(place, app, environment, duplicate_check=duplicate_check)
         store = _stores.setdefault(key, store)
         _latest.append(store)
@@ -125,7 +126,7 @@ def forget_parent() -> None:
 fork.in_child(forget_parent)
 
 
-class MemoryStore(LocalStore):
+class MemoryStore(LedgerStore):
     """Groups, schedule and budget in the memory of this process.
 
     What a process that is killed had not delivered is gone with it. Any thread may call.
@@ -135,7 +136,7 @@ class MemoryStore(LocalStore):
 
     def __init__(
         self,
-        place: Place | None = None,
+        place: MemoryDestination | None = None,
         app: str = "",
         environment: str = "",
         *,
@@ -147,7 +148,7 @@ class MemoryStore(LocalStore):
         clock: Clock = monotonic,
         wall: Clock = time.time,
     ) -> None:
-        self._place = place or Place()
+        self._place = place or MemoryDestination()
         self._duplicate_check, self._provisional = duplicate_check, provisional
         self._clock, self._wall = clock, wall
         self._state = MemoryState(self._place, (app, environment))

@@ -53,12 +53,12 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
 
 
 def _new_group(ledger: Ledger, identity: Identity, wait: float) -> Group:
-    state, desk = ledger.state, ledger.state.desk
-    if desk.groups >= ledger.rules.max_groups:
+    state, scope_state = ledger.state, ledger.state.scope_state
+    if scope_state.groups >= ledger.rules.max_groups:
         identity = _make_room(ledger, identity)
         if (known := state.groups.get(identity.id)) is not None:
             return known
-    desk.groups += 1
+    scope_state.groups += 1
     number = number_of(state, identity.id, ledger.now)
     return Group(identity, _begin(ledger, identity, wait), number)
 
@@ -70,13 +70,13 @@ def _begin(ledger: Ledger, identity: Identity, wait: float) -> schedule.Track:
 
 def _make_room(ledger: Ledger, identity: Identity) -> Identity:
     """Groups that are over go, longest silent first; if none is, there are "others"."""
-    desk, now = ledger.state.desk, ledger.now
-    if now < desk.full_until:
+    scope_state, now = ledger.state.scope_state, ledger.now
+    if now < scope_state.full_until:
         return others(critical=identity.critical)
     groups = ledger.state.groups.values()
     over = [g for g in groups if schedule.is_over(g.track, g.untold, now)]
     if not over:
-        desk.full_until = now + CROWDED
+        scope_state.full_until = now + CROWDED
         return others(critical=identity.critical)
     oldest = min(over, key=lambda g: (not g.track.over_told, g.track.last_seen))
     ledger.drop(oldest.identity.id)
@@ -86,7 +86,7 @@ def _make_room(ledger: Ledger, identity: Identity) -> Identity:
 def withdraw(ledger: Ledger, source: str) -> tuple[Entry, ...]:
     """Everything of a source that is pending, to be merged into another store."""
     state, found = ledger.state, []
-    for digest_id in state.desk.out:
+    for digest_id in state.scope_state.out:
         if state.digests[digest_id].lease_until is None:
             ledger.take_apart(digest_id, doubtful=True)
     for group_id, pending in ledger.pending_by_group().items():

@@ -60,7 +60,7 @@ class MemorySlots:
         del self._sorted[:gone]
 
 
-class SlotBook:
+class RateLimiter:
     """The slots as of one moment."""
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from wecom_logging._model.digest import Event, Identity, Outage, Report, State
 from wecom_logging._model.schedule import Track, over_at, state
-from wecom_logging._stores.due_index import Agenda
+from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
 
 
@@ -74,7 +74,7 @@ def kept(samples: list[Event]) -> list[Event]:
 
 
 @dataclass(eq=False, repr=False)
-class Part:
+class DigestEntry:
     """What a digest has taken out of one group, with the group as it was."""
 
     track: Track
@@ -122,7 +122,7 @@ class Part:
 
 
 @dataclass(eq=False, repr=False)
-class Held:
+class LeasedDigest:
     """The head of a digest that somebody has claimed, or whose answer was unclear.
 
     Its parts, their samples and its frozen body are documents of their own.
@@ -159,10 +159,10 @@ class Following:
 
 
 @dataclass(eq=False, repr=False)
-class Desk:
+class ScopeState:
     """What an app and environment has to keep in mind."""
 
-    agenda: Agenda = field(default_factory=Agenda)
+    due_index: DueIndex = field(default_factory=DueIndex)
     #: Until when news has to wait, and when the last message went out.
     news_gate: float = 0.0
     last_message: float = 0.0

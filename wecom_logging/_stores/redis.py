@@ -47,7 +47,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import Part
+from wecom_logging._stores.records import DigestEntry
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: Redis keep to their own keys, but for tokens and slots, which stay where every version
@@ -68,13 +68,19 @@ _SHARED = {
     "numbers": "hash", "apps": "hash",
 }  # fmt: skip
 _OWN = {
-    "desk": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
+    "scope": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
     "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
     "following": "hash",
 }  # fmt: skip
 _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
-_STEPS = ("visit", "freeze", "renew", "settle", "release", "account")
+#: What the older version kept of an app and environment.
+_OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk", "sources")
+
+#: How often to look whether an older version has left something, seconds.
+OLDER_EVERY = 60.0
+
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account")
 _ALONE = ("lease", "mend")
 _LUA = Path(__file__).with_name("lua")
 
@@ -117,6 +123,8 @@ class RedisStore:
         self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
         self._keys += [f"{PREFIX}:{place}:{name}" for name in _SHARED]
         self._keys += [f"{PREFIX}:{place}:{own_scope}:{name}" for name in _OWN]
+        self._older = [f"{SHARED_PREFIX}:{place}:{own_scope}:{name}" for name in _OLDER]
+        self._look_for_older_at: float | None = 0.0
         self._scripts = _scripts()
         self._client: Any = None
         self._pid = 0
@@ -144,7 +152,15 @@ class RedisStore:
         except (ValueError, TypeError, KeyError):
             raise StoreError("it holds a digest that cannot be read") from None
 
+    def _take_over(self) -> None:
+        """What an older version has left there, until there is nothing any more."""
+        at = self._look_for_older_at
+        if at is not None and time.monotonic() >= at:
+            more = self._call("upgrade", [*self._keys, *self._older], ())
+            self._look_for_older_at = time.monotonic() + OLDER_EVERY if more else None
+
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
+        self._take_over()
         told = [
             {
                 "source": batch.source,
@@ -219,7 +235,7 @@ class RedisStore:
             except redis.ResponseError as error:
                 if "WRONGTYPE" not in str(error):
                     raise
-                types = _TYPES if keys is self._keys else ("hash",)
+                types = ("hash",) if len(keys) == 1 else _TYPES
                 if not self._send("mend", keys, types, plain=True):
                     raise
                 unreadable, answer = self._send(step, keys, arguments)
@@ -346,7 +362,7 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
     group_id, identity, short_id, part, samples = fields
     read = json.loads(part)
     # An empty list and an empty object are the same for Lua.
-    taken: Part = reader(Part)(
+    taken: DigestEntry = reader(DigestEntry)(
         {
             "track": read["t"],
             "pending": read["p"] or {},

@@ -9,7 +9,7 @@ from wecom_logging._model import schedule
 from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
-from wecom_logging._stores.records import Following, Held, Part, Source, Trouble
+from wecom_logging._stores.records import DigestEntry, Following, LeasedDigest, Source, Trouble
 
 
 def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
@@ -74,13 +74,18 @@ def settle(
 
 
 def _settle_digest(
-    ledger: Ledger, digest_id: str, held: Held, *, lost: bool, groups: Collection[str] | None
+    ledger: Ledger,
+    digest_id: str,
+    held: LeasedDigest,
+    *,
+    lost: bool,
+    groups: Collection[str] | None,
 ) -> None:
-    state, now, desk = ledger.state, ledger.now, ledger.state.desk
+    state, now, scope_state = ledger.state, ledger.now, ledger.state.scope_state
     state.destination.trouble, state.destination.ways = Trouble(), []
     state.destination.unclear.pop(digest_id, None)
     state.routes.pop(held.route, None)
-    desk.last_message = now
+    scope_state.last_message = now
     count, rest = 0, {}
     for group_id, part in ledger.parts(digest_id):
         if groups is not None and group_id not in groups:
@@ -88,19 +93,19 @@ def _settle_digest(
             continue
         count += part.count
         if part.pending and part.track.news:
-            desk.news_gate = now + ledger.rules.policy.group_interval
+            scope_state.news_gate = now + ledger.rules.policy.group_interval
         _tell(ledger, group_id, part)
         _book(ledger, part, lost=lost)
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
-    desk.lost = desk.lost + count if lost else max(0, desk.lost - held.lost)
+    scope_state.lost = scope_state.lost + count if lost else max(0, scope_state.lost - held.lost)
     if rest:
         _keep(ledger, digest_id, held, rest)
     else:
         ledger.forget(digest_id)
 
 
-def _keep(ledger: Ledger, digest_id: str, held: Held, rest: dict[str, Part]) -> None:
+def _keep(ledger: Ledger, digest_id: str, held: LeasedDigest, rest: dict[str, DigestEntry]) -> None:
     """What is left of a digest that was told in part, whose next message is another one."""
     state, was_unclear = ledger.state, held.unclear_since is not None
     for group_id, part in rest.items():
@@ -111,7 +116,7 @@ def _keep(ledger: Ledger, digest_id: str, held: Held, rest: dict[str, Part]) -> 
     state.bodies.pop(digest_id, None)
 
 
-def _tell(ledger: Ledger, group_id: str, part: Part) -> None:
+def _tell(ledger: Ledger, group_id: str, part: DigestEntry) -> None:
     group = ledger.state.groups.get(group_id)
     if group is None:
         return
@@ -124,7 +129,7 @@ def _tell(ledger: Ledger, group_id: str, part: Part) -> None:
     ledger.save(group)
 
 
-def _book(ledger: Ledger, part: Part, *, lost: bool) -> None:
+def _book(ledger: Ledger, part: DigestEntry, *, lost: bool) -> None:
     sources = ledger.state.sources
     for name, count in part.pending.items():
         source = sources.get(name) or Source(seen=ledger.now)
@@ -158,9 +163,9 @@ def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
 # -- follow-ups --------------------------------------------------------------------------------
 
 
-def _follow(ledger: Ledger, held: Held, follow_up: FollowUp) -> None:
+def _follow(ledger: Ledger, held: LeasedDigest, follow_up: FollowUp) -> None:
     """Have it follow; one of its kind that still waits gives up its place."""
-    state, desk, kind = ledger.state, ledger.state.desk, follow_up.kind
+    state, scope_state, kind = ledger.state, ledger.state.scope_state, follow_up.kind
     if (older := state.following.get(kind)) is not None:
         if older.lease_until is None:  # else they are in use
             ledger.slots.give_back(older.taken)
@@ -172,12 +177,12 @@ def _follow(ledger: Ledger, held: Held, follow_up: FollowUp) -> None:
     held.extra = held.extra[len(taken) :]
     state.following[kind] = Following(follow_id, follow_up.slots, ledger.now, taken)
     state.bodies[follow_id] = follow_up.body
-    desk.following = [*desk.following, kind]
+    scope_state.following = [*scope_state.following, kind]
 
 
 def _follow_up(ledger: Ledger, claim_id: str) -> tuple[str, Following] | None:
     """A follow-up that is under this lease."""
-    for kind in ledger.state.desk.following:
+    for kind in ledger.state.scope_state.following:
         waiting = ledger.state.following.get(kind)
         if waiting is not None and waiting.id == claim_id and waiting.lease_until is not None:
             return kind, waiting

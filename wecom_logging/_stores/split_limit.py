@@ -17,7 +17,7 @@ class Fleet(NamedTuple):
     size: int
 
 
-def share(limit: RateLimit, size: int) -> RateLimit:
+def split_limit(limit: RateLimit, size: int) -> RateLimit:
     """One process's part of `limit` among `size`, of half of it.
 
     Nobody knows what the others have spent just before, and half a window is what they
@@ -32,7 +32,7 @@ def share(limit: RateLimit, size: int) -> RateLimit:
     )
 
 
-def until_turn(limit: RateLimit, fleet: Fleet, wall: float) -> float:
+def until_time_slice(limit: RateLimit, fleet: Fleet, wall: float) -> float:
     """Seconds until the turn of this process; 0 while it is, or where none is needed.
 
     Where there are more processes than attempts, each speaks in its own part of a cycle:

@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import NamedTuple
 
-from wecom_logging._stores.documents import FORGET, SCHEMA, RowState, scope
+from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, scope
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.ledger_store import LocalStore
+from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.protocol import FollowUp, Rules
 from wecom_logging._stores.sqlite_file import SQLiteFile, shared_file
+from wecom_logging._stores.upgrade import SharedSlots, is_beside, take_over
 
-#: Rows that nobody has written for so long belong to an app that is gone.
+#: Documents that nobody has written for so long belong to an app that is gone.
 ABANDONED_AFTER = 30 * 86400.0
+
+#: How often to look whether an older version is at work on the file, seconds.
+OLDER_EVERY = 60.0
 
 #: How exactly it is written down what time it is, seconds.
 TICK = 0.5
@@ -36,7 +40,7 @@ def is_running(source: str) -> bool:
     return True
 
 
-class SQLiteStore(LocalStore):
+class SQLiteStore(LedgerStore):
     """Groups, schedule, budget and token in a file of mode 0600.
 
     What was merged survives the process, and a power cut but for the last seconds. Each
@@ -73,6 +77,7 @@ class SQLiteStore(LocalStore):
         self._scopes = scope(destination), scope(destination, app, environment)
         self._names = app, environment
         self._shared_file: SQLiteFile | None = None
+        self._looked_for_older, self._is_beside = float("-inf"), False
 
     @property
     def file(self) -> SQLiteFile:
@@ -98,9 +103,11 @@ class SQLiteStore(LocalStore):
             wall = self._wall()
             clock = _read_clock(connection, wall)
             now = clock.now
-            state = RowState(connection, *self._scopes, self._names)
+            state = DocumentState(connection, *self._scopes, self._names)
             state.read_ahead(wanted)
-            yield Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
+            ledger = Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
+            self._share_with_older(ledger, connection)
+            yield ledger
             wrote = state.save(now)
             if clock.set_back or (wrote and now - clock.last > TICK):
                 connection.execute(
@@ -108,6 +115,16 @@ class SQLiteStore(LocalStore):
                 )
             if wrote:
                 file.wrote()
+
+    def _share_with_older(self, ledger: Ledger, connection: sqlite3.Connection) -> None:
+        """An older version may be at work on the same file, or have left something there."""
+        if abs(ledger.now - self._looked_for_older) >= OLDER_EVERY:
+            self._looked_for_older = ledger.now
+            longest = max(window for _, window in self._rules.rate_limit)
+            self._is_beside = is_beside(connection, self._scopes[0], ledger.now - longest)
+            take_over(ledger, connection)
+        if self._is_beside:
+            ledger.state.slots = SharedSlots(connection, self._scopes[0], ledger.now)
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):

@@ -52,7 +52,7 @@ WAL_BYTES = 4 * 1024 * 1024
 #: Makes what is missing, on a connection that is in a transaction.
 MakeTables = Callable[[sqlite3.Connection], object]
 
-#: Held while SQLite works, and during a fork: a child that is made while one of SQLite's
+#: LeasedDigest while SQLite works, and during a fork: a child that is made while one of SQLite's
 #: own locks is taken would wait for it for ever.
 _working = threading.Lock()
 _forking: set[int] = set()

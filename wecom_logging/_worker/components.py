@@ -18,7 +18,7 @@ from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._rendering import Style
 from wecom_logging._senders.protocol import Sender
-from wecom_logging._stores.factory import Place, opener, password
+from wecom_logging._stores.factory import StoreScope, opener, password
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging._worker.collector import Processor
 from wecom_logging._worker.follow_ups import FollowUps
@@ -79,7 +79,7 @@ def make_components(options: Options, started: float) -> Components:
         options.max_groups,
         duplicate_check=sender.limits.duplicate_check,
     )
-    place = Place(sender, options.app, options.environment, rules)
+    place = StoreScope(sender, options.app, options.environment, rules)
     mode: Any = options.redact
     hidden = password(options.store)
     redact = redactor(mode, lambda: (*sender.secrets(), *hidden))

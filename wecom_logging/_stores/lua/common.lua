@@ -6,7 +6,7 @@
 
 local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local deskkey, groups, identities, pending = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local scope_key, groups, identities, pending = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local samples, sources, looks, digests = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local parts, bodies, following = KEYS[18], KEYS[19], KEYS[20]
 
@@ -176,51 +176,51 @@ local function tell(track, count)
     or rules.recovery == 'auto' and (track.critical or track.told > 1)
 end
 
--- The desk ------------------------------------------------------------------------------
+-- The scope ------------------------------------------------------------------------------
 
-local DESK = {
+local FIELDS = {
   'critical', 'news', 'pause', 'over', 'ended', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
 }
 
-local desk = nil
+local scope = nil
 
-local function read_desk()
-  desk = {}
-  local values = redis.call('HMGET', deskkey, 'out', 'following', unpack(DESK))
-  desk.out, desk.following = words(values[1]), words(values[2])
-  for i, name in ipairs(DESK) do
+local function read_scope()
+  scope = {}
+  local values = redis.call('HMGET', scope_key, 'out', 'following', unpack(FIELDS))
+  scope.out, scope.following = words(values[1]), words(values[2])
+  for i, name in ipairs(FIELDS) do
     local number = tonumber(values[i + 2] or nil)
-    if is_number(number) then desk[name] = number end
+    if is_number(number) then scope[name] = number end
   end
   if not values[1] then -- it was lost: have all groups looked through
-    desk.over = 0
+    scope.over = 0
     local found = {}
     for _, field in ipairs(redis.call('HKEYS', parts)) do
       local id = string.match(field, '^[^/]*')
-      if not found[id] then table.insert(desk.out, id) end
+      if not found[id] then table.insert(scope.out, id) end
       found[id] = true
     end
-    desk.following = redis.call('HKEYS', following)
+    scope.following = redis.call('HKEYS', following)
   end
 end
 
-local function write_desk()
+local function write_scope()
   local flat, gone = {}, {}
-  for _, name in ipairs(DESK) do
-    if desk[name] then
+  for _, name in ipairs(FIELDS) do
+    if scope[name] then
       table.insert(flat, name)
-      table.insert(flat, desk[name])
+      table.insert(flat, scope[name])
     else
       table.insert(gone, name)
     end
   end
-  redis.call('HSET', deskkey, 'out', table.concat(desk.out, ' '),
-    'following', table.concat(desk.following, ' '), unpack(flat))
-  if #gone > 0 then redis.call('HDEL', deskkey, unpack(gone)) end
+  redis.call('HSET', scope_key, 'out', table.concat(scope.out, ' '),
+    'following', table.concat(scope.following, ' '), unpack(flat))
+  if #gone > 0 then redis.call('HDEL', scope_key, unpack(gone)) end
 end
 
-local function has_news() return desk.critical or desk.news or desk.ended end
-local function has_pending() return has_news() or desk.pause end
+local function has_news() return scope.critical or scope.news or scope.ended end
+local function has_pending() return has_news() or scope.pause end
 
 -- groups --------------------------------------------------------------------------------
 
@@ -236,16 +236,16 @@ local function note(group)
   if ends_at_once(track)
     or group.n == group.l and known(track.told_at) and not track.over_told then
     local at, bound = over_at(track), known(track.ended_at) and 'ended' or 'over'
-    desk.look_at = math.min(desk.look_at or 0, at)
-    if track.loud then desk[bound] = earlier(desk[bound], at) end
+    scope.look_at = math.min(scope.look_at or 0, at)
+    if track.loud then scope[bound] = earlier(scope[bound], at) end
   end
   if group.n == 0 then return end
   if not track.news then
-    desk.pause = earlier(desk.pause, track.pause)
+    scope.pause = earlier(scope.pause, track.pause)
   elseif track.critical and group.o == 0 then
-    desk.critical = earlier(desk.critical, track.due)
+    scope.critical = earlier(scope.critical, track.due)
   else
-    desk.news = earlier(desk.news, track.due)
+    scope.news = earlier(scope.news, track.due)
   end
 end
 
@@ -457,7 +457,7 @@ end
 
 local function forget(id)
   redis.call('ZREM', unclear, id)
-  desk.out = without(desk.out, id)
+  scope.out = without(scope.out, id)
   local prefix = id .. '/'
   for _, field in ipairs(redis.call('HKEYS', parts)) do
     if string.sub(field, 1, #prefix) == prefix then forget_part(field) end
@@ -525,14 +525,14 @@ end
 
 local function forget_follow_up(kind)
   local waiting = get_follow_up(kind)
-  desk.following = without(desk.following, kind)
+  scope.following = without(scope.following, kind)
   redis.call('HDEL', following, kind)
   if waiting then redis.call('HDEL', bodies, waiting.id) end
 end
 
 -- The kind that is under this lease, and it.
 local function leased_follow_up(id)
-  for _, kind in ipairs(desk.following) do
+  for _, kind in ipairs(scope.following) do
     local waiting = get_follow_up(kind)
     if waiting and waiting.id == id and is_number(waiting.lease) then return kind, waiting end
   end

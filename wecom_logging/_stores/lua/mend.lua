@@ -2,7 +2,7 @@
 local removed = {}
 for i, key in ipairs(KEYS) do
   local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= ARGV[i] then
+  if found ~= 'none' and ARGV[i] and found ~= ARGV[i] then
     redis.call('DEL', key)
     table.insert(removed, key)
   end

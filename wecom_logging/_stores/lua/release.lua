@@ -1,7 +1,7 @@
 -- It was not delivered. ARGV: id, failure.
 local id, failure = ARGV[3], cjson.decode(ARGV[4])
 begin()
-read_desk()
+read_scope()
 local head = get_head(id)
 if head and is_number(head.lease) then
   answered(head.slot, now)
@@ -17,5 +17,5 @@ else
   put(following, kind, waiting)
   if waiting.attempts >= rules.follow_up_attempts then forget_follow_up(kind) end
 end
-write_desk()
+write_scope()
 return finish(1)

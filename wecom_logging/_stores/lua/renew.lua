@@ -1,6 +1,6 @@
 -- Take a slot for another attempt and extend the lease. ARGV: id, slot.
 begin()
-read_desk()
+read_scope()
 local head = get_head(ARGV[3])
 if head and is_number(head.lease) then
   answered(head.slot, now)

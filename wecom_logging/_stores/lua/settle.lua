@@ -3,7 +3,7 @@
 local id, is_lost, name = ARGV[3], ARGV[4] == '1', ARGV[6]
 local only = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
-read_desk()
+read_scope()
 local head = get_head(id)
 
 local function told(group_id, part, count)
@@ -44,7 +44,7 @@ local function settle_digest()
   redis.call('HDEL', dest, 'trouble', 'ways')
   redis.call('ZREM', unclear, id)
   redis.call('HDEL', routes, head.route or '')
-  desk.last_message = now
+  scope.last_message = now
   for_parts(id, function(group_id, part)
     if only and not only[group_id] then
       rest[group_id] = part
@@ -52,12 +52,12 @@ local function settle_digest()
     end
     local count = count_of(part)
     all = all + count
-    if count > 0 and part.t.news then desk.news_gate = now + rules.group_interval end
+    if count > 0 and part.t.news then scope.news_gate = now + rules.group_interval end
     told(group_id, part, count)
     book(part)
     if only then forget_part(id .. '/' .. group_id) end
   end)
-  desk.lost = is_lost and (desk.lost or 0) + all or math.max(0, (desk.lost or 0) - head.lost)
+  scope.lost = is_lost and (scope.lost or 0) + all or math.max(0, (scope.lost or 0) - head.lost)
   if next(rest) then keep(rest) else forget(id) end
   return not next(rest)
 end
@@ -77,7 +77,7 @@ local function follow(kind, count, body, follow_id, free)
     after = 0,
   })
   redis.call('HSET', bodies, follow_id, body)
-  table.insert(desk.following, kind)
+  table.insert(scope.following, kind)
 end
 
 if head then
@@ -95,5 +95,5 @@ else
   for _, slot in ipairs(words(waiting.taken)) do answered(slot, now) end
   forget_follow_up(kind)
 end
-write_desk()
+write_scope()
 return finish(1)

@@ -4,7 +4,7 @@
 -- {'claim', failures, id, head, body, then of each part: group, identity, short id, part, samples}.
 local wall = tonumber(ARGV[3])
 begin()
-read_desk()
+read_scope()
 
 local function new_number(id, first)
   local base = rules.five_digits
@@ -25,7 +25,7 @@ end
 -- Groups that are over go, longest silent first; if none is, there are "others".
 local function make_room(entry)
   local beyond = rules.others[entry.critical and 2 or 1]
-  if desk.full_until and now < desk.full_until then return beyond end
+  if scope.full_until and now < scope.full_until then return beyond end
   local oldest, rank
   for _, id in ipairs(redis.call('HKEYS', groups)) do
     local group = find_group(id)
@@ -38,7 +38,7 @@ local function make_room(entry)
     drop_group(oldest)
     return entry
   end
-  desk.full_until = now + rules.crowded
+  scope.full_until = now + rules.crowded
   return beyond
 end
 
@@ -64,6 +64,7 @@ local function add(entry, source)
     group.t = begin_track(wait, entry.critical, entry.job)
     group.t.pending_since = first
   end
+  if group.k == '' then group.k = new_number(id, entry.first) end
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
   local field = id .. '|' .. source
   local count, left = get_pending(field)
@@ -96,7 +97,7 @@ end
 
 for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
 if ARGV[5] == '' then
-  write_desk()
+  write_scope()
   return finish({'none'})
 end
 
@@ -107,7 +108,7 @@ local urgent, leaving = asker.why ~= 'due', asker.leaving
 local troubles = {trouble_at(dest, 'trouble'), trouble_at(routes, asker.route)}
 
 local function recover()
-  for _, id in ipairs({unpack(desk.out)}) do
+  for _, id in ipairs({unpack(scope.out)}) do
     local head = get_head(id)
     if not head then
       take_apart(id, true)
@@ -143,9 +144,9 @@ local function be_present()
 end
 
 -- Whether a message has only something to say of groups with pending errors; not if the
--- agenda speaks of a time that cannot be.
+-- due index speaks of a time that cannot be.
 local function knows_all_concerned()
-  local at = desk.look_at or 0
+  local at = scope.look_at or 0
   return now < at and at <= now + rules.look_through
 end
 
@@ -177,10 +178,10 @@ local function forget_unused()
   redis.call('ZREMRANGEBYSCORE', looks, '-inf', before(now - rules.fleet_for))
 end
 
--- Groups that are forgotten go; the agenda becomes exact.
+-- Groups that are forgotten go; the due index becomes exact.
 local function look_through()
-  desk.critical, desk.news, desk.pause, desk.over, desk.ended = nil, nil, nil, nil, nil
-  desk.look_at = now + rules.look_through
+  scope.critical, scope.news, scope.pause, scope.over, scope.ended = nil, nil, nil, nil, nil
+  scope.look_at = now + rules.look_through
   local by_group = pending_by_group()
   local ids = {}
   for id in pairs(by_group) do ids[id] = true end
@@ -201,16 +202,16 @@ end
 -- What a group was noted for may be told, taken back or forgotten since.
 local function make_exact()
   if not knows_all_concerned() then return look_through() end
-  desk.critical, desk.news, desk.pause, desk.ended = nil, nil, nil, nil
+  scope.critical, scope.news, scope.pause, scope.ended = nil, nil, nil, nil
   for id in pairs(pending_by_group()) do note(get_group(id)) end
 end
 
 local function bound()
-  local at = desk.critical
-  if desk.news then at = earlier(at, math.max(desk.news, desk.news_gate or 0)) end
-  if desk.pause then at = earlier(at, (desk.last_message or 0) + desk.pause) end
-  if desk.over then at = earlier(at, desk.over) end
-  if desk.ended then at = earlier(at, desk.ended) end
+  local at = scope.critical
+  if scope.news then at = earlier(at, math.max(scope.news, scope.news_gate or 0)) end
+  if scope.pause then at = earlier(at, (scope.last_message or 0) + scope.pause) end
+  if scope.over then at = earlier(at, scope.over) end
+  if scope.ended then at = earlier(at, scope.ended) end
   return at
 end
 
@@ -234,7 +235,7 @@ end
 local function allowed_at(due)
   local at = math.max(due, resume_at())
   if at > now then return at end
-  return free_at(urgent and 'flush' or desk.critical and 'critical' or 'message')
+  return free_at(urgent and 'flush' or scope.critical and 'critical' or 'message')
 end
 
 local function ends(group)
@@ -279,13 +280,13 @@ local function collect()
   if not knows_all_concerned() then
     for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
   end
-  desk.critical, desk.news, desk.pause, desk.ended = nil, nil, nil, nil
+  scope.critical, scope.news, scope.pause, scope.ended = nil, nil, nil, nil
   for id in pairs(ids) do
-    any = take_out(id, by_group[id], #desk.out == 0) or any
+    any = take_out(id, by_group[id], #scope.out == 0) or any
   end
   if not any then return nil end
-  for _, id in ipairs(desk.out) do declared = declared + get_head(id).lost end
-  local head = {now = now, wall = wall, lost = math.max(0, (desk.lost or 0) - declared)}
+  for _, id in ipairs(scope.out) do declared = declared + get_head(id).lost end
+  local head = {now = now, wall = wall, lost = math.max(0, (scope.lost or 0) - declared)}
   for _, trouble in ipairs(troubles) do
     if is_number(trouble.s) and (not head.outage or trouble.s < head.outage) then
       head.outage, head.reason = trouble.s, trouble.w
@@ -293,7 +294,7 @@ local function collect()
   end
   if head.outage and now - head.outage < rules.late_after then head.outage = nil end
   put_head(new_id, head)
-  table.insert(desk.out, new_id)
+  table.insert(scope.out, new_id)
   return new_id
 end
 
@@ -325,10 +326,10 @@ end
 -- Beside a digest that is out only a CRITICAL that is news may go.
 local function beside(until_)
   local wait = wait_for(until_)
-  if not desk.critical or redis.call('ZCARD', unclear) > 0 then return wait end
+  if not scope.critical or redis.call('ZCARD', unclear) > 0 then return wait end
   make_exact()
-  if not desk.critical then return wait end
-  local at = allowed_at(desk.critical)
+  if not scope.critical then return wait end
+  local at = allowed_at(scope.critical)
   if at > now then return {'wait', math.min(wait[2], at - now)} end
   local id = collect()
   return id and take_digest(id) or wait
@@ -336,7 +337,7 @@ end
 
 local function next_digest()
   local first_lease, waiting
-  for _, id in ipairs(desk.out) do
+  for _, id in ipairs(scope.out) do
     local head = get_head(id)
     if is_number(head.lease) then
       first_lease = earlier(first_lease, head.lease)
@@ -393,7 +394,7 @@ end
 local function next_follow_up()
   local soonest
   if leaving or redis.call('ZCARD', unclear) > 0 then return nil end
-  for _, kind in ipairs({unpack(desk.following)}) do
+  for _, kind in ipairs({unpack(scope.following)}) do
     local answer = try_follow_up(kind)
     if answer and answer[1] == 'follow' then return answer end
     if answer then soonest = earlier(soonest, answer[2]) end
@@ -437,12 +438,12 @@ end
 local function leaves()
   if not leaving then return false end
   local waits = false
-  for _, id in ipairs(desk.out) do waits = waits or not is_number(get_head(id).lease) end
+  for _, id in ipairs(scope.out) do waits = waits or not is_number(get_head(id).lease) end
   if has_pending() then make_exact() end
   if not has_pending() and not waits then return true end
   if has_news() then return false end
   if somebody_else_looks() then return true end
-  if waits or not desk.pause or (desk.last_message or 0) + desk.pause <= now then return false end
+  if waits or not scope.pause or (scope.last_message or 0) + scope.pause <= now then return false end
   leave()
   return true
 end
@@ -450,7 +451,7 @@ end
 recover()
 be_present()
 local answer = leaves() and {'none'} or next_one()
-write_desk()
+write_scope()
 if leaving or answer[1] == 'none' or trouble_at(routes, asker.route).r > now then
   redis.call('ZREM', looks, asker.source)
 else

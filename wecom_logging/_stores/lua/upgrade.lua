@@ -1,0 +1,49 @@
+-- What a version with the layout before this one has left, once none of its workers looks any
+-- more. KEYS: as for every step, then its groups, identities, pending, samples, looks, held.
+-- Answers 1 if it has to be asked again.
+local their_groups, their_identities, their_pending = KEYS[21], KEYS[22], KEYS[23]
+local their_samples, their_looks, their_held = KEYS[24], KEYS[25], KEYS[26]
+if redis.call('EXISTS', their_groups, their_held) == 0 then return {'', 0} end
+local latest = redis.call('ZREVRANGE', their_looks, 0, 0, 'WITHSCORES')[2]
+if latest and tonumber(latest) >= now - rules.dead_after then return {'', 1} end
+begin()
+read_scope()
+
+local function add(id, source, count, doubtful)
+  local group, field = get_group(id), id .. '|' .. source
+  local there, left = get_pending(field)
+  put_pending(field, there + count, left)
+  group.n, group.d = group.n + count, group.d + doubtful
+  save(id, group)
+end
+
+local function add_samples(id, found)
+  for _, sample in ipairs(get_samples(id)) do table.insert(found, sample) end
+  put_samples(id, found)
+end
+
+for _, id in ipairs(redis.call('HKEYS', their_groups)) do
+  local group = document(their_groups, id, function(old) return is_track(old.t) end)
+  if group and not find_group(id) then
+    redis.call('HSETNX', identities, id, redis.call('HGET', their_identities, id) or '')
+    save(id, {t = group.t, n = 0, d = group.d or 0, l = 0, o = 0, k = ''})
+  end
+  add_samples(id, document(their_samples, id, function() return true end) or {})
+end
+local flat = redis.call('HGETALL', their_pending)
+for i = 1, #flat, 2 do
+  local id, source = string.match(flat[i], '^([^|]*)|(.*)$')
+  if id and tonumber(flat[i + 1]) then add(id, source, tonumber(flat[i + 1]), 0) end
+end
+local unclear_body = redis.call('HEXISTS', their_held, 'body') == 1
+local readable, held = pcall(cjson.decode, redis.call('HGET', their_held, 'parts') or '[]')
+for _, part in ipairs(readable and held or {}) do
+  redis.call('HSETNX', identities, part.id, part.i)
+  for source, count in pairs(part.p) do
+    add(part.id, source, count, unclear_body and count or 0)
+  end
+  add_samples(part.id, part.s)
+end
+for i = 21, #KEYS do redis.call('DEL', KEYS[i]) end
+write_scope()
+return finish(0)

@@ -1,0 +1,141 @@
+"""What a version with the layout before this one has left in a file.
+
+It is taken over once none of that version's workers looks at the file any more; until then
+both keep to their own documents, and share slots and tokens.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from wecom_logging._model.digest import Event, Identity
+from wecom_logging._model.schedule import Track
+from wecom_logging._stores.documents import TOKENS, Documents, SQLiteSlots
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.protocol import DEAD_AFTER, LEASE
+from wecom_logging._stores.records import Group, Pending, kept
+
+
+@dataclass(eq=False, repr=False)
+class _Group:
+    identity: Identity
+    track: Track
+    pending: dict[str, int] = field(default_factory=dict)
+    doubtful: int = 0
+
+
+@dataclass(eq=False, repr=False)
+class _Part:
+    identity: Identity
+    pending: dict[str, int]
+    samples: list[Event]
+
+
+@dataclass(eq=False, repr=False)
+class _Held:
+    parts: list[_Part]
+    body: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class _Desk:
+    held: _Held | None = None
+
+
+@dataclass(eq=False, repr=False)
+class _Source:
+    looks_at: float | None = None
+
+
+@dataclass(eq=False, repr=False)
+class _Destination:
+    slots: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+
+
+def take_over(ledger: Ledger, connection: sqlite3.Connection) -> None:
+    """Take over what the older version has left, if none of its workers looks any more."""
+
+    def documents(kind: str, type_: Any) -> Documents[Any]:
+        return Documents(connection, ledger.state.scope, kind, type_, TOKENS)
+
+    if any(_looks(source, ledger.now) for source in documents("source", _Source).values()):
+        return
+    samples = documents("samples", list[Event])
+    for group_id, old in documents("group", _Group).items():
+        if group_id not in ledger.state.groups:
+            ledger.state.groups[group_id] = Group(old.identity, old.track)
+            ledger.state.scope_state.groups += 1
+        _add(ledger, old.identity, old.pending, old.doubtful, samples.get(group_id, []))
+    for scope_state in documents("desk", _Desk).values():
+        for part in scope_state.held.parts if scope_state.held else ():
+            doubtful = sum(part.pending.values()) if scope_state.held.body is not None else 0
+            _add(ledger, part.identity, part.pending, doubtful, part.samples)
+    connection.execute(
+        f"DELETE FROM {TOKENS} WHERE scope=?",  # noqa: S608
+        (ledger.state.scope,),
+    )
+
+
+def _looks(source: _Source, now: float) -> bool:
+    return source.looks_at is not None and source.looks_at >= now - DEAD_AFTER
+
+
+def _add(
+    ledger: Ledger,
+    identity: Identity,
+    pending: dict[str, int],
+    doubtful: int,
+    samples: list[Event],
+) -> None:
+    """Errors that the older version has taken in and not told."""
+    state = ledger.state
+    group = ledger.group(identity.id)
+    for source, errors in pending.items():
+        key = f"{identity.id}|{source}"
+        before = state.pending.get(key) or Pending(0)
+        state.pending[key] = before._replace(errors=before.errors + errors)
+        group.count += errors
+    group.doubtful += doubtful
+    if samples:
+        state.samples[identity.id] = kept([*samples, *state.samples.get(identity.id, [])])
+    ledger.save(group)
+
+
+def is_beside(connection: sqlite3.Connection, scope: str, since: float) -> bool:
+    """Whether the older version has written to a destination lately."""
+    found = connection.execute(
+        f"SELECT 1 FROM {TOKENS} WHERE scope=? AND kind='destination' AND written>?",  # noqa: S608
+        (scope, since),
+    )
+    return found.fetchone() is not None
+
+
+class SharedSlots(SQLiteSlots):
+    """Slots that the older version takes as well, which keeps them in one document."""
+
+    def __init__(self, connection: sqlite3.Connection, scope: str, now: float) -> None:
+        super().__init__(connection, scope)
+        self._now = now
+        documents: Documents[_Destination] = Documents(
+            connection, scope, "destination", _Destination, TOKENS
+        )
+        theirs = (documents.get("") or _Destination()).slots
+        for slot_id, (taken, answered) in theirs.items():
+            super().put(slot_id, taken + LEASE if answered is None else answered)
+
+    def put(self, slot_id: str, at: float) -> None:
+        super().put(slot_id, at)
+        slot = (at - LEASE, None) if at > self._now else (at, at)
+        self._tell(slot_id, "json_set(body, ?, json_array(?, ?))", *slot)
+
+    def remove(self, slot_id: str) -> None:
+        super().remove(slot_id)
+        self._tell(slot_id, "json_remove(body, ?)")
+
+    def _tell(self, slot_id: str, change: str, *values: float | None) -> None:
+        self._connection.execute(
+            f"UPDATE {TOKENS} SET body={change} WHERE scope=? AND kind='destination'",  # noqa: S608
+            (f'$.slots."{slot_id}"', *values, self._scope),
+        )
