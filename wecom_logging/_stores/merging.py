@@ -41,6 +41,8 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         group.track = _begin(ledger, entry.identity, wait)
         group.track.pending_since = first
     schedule.arrive(group.track, entry.errors, group.untold, now, wait, left=group.left)
+    if entry.news:
+        schedule.hasten(group.track, now, wait)
     key = f"{group.identity.id}|{source}"
     before = state.pending.get(key) or Pending(0)
     state.pending[key] = before._replace(errors=before.errors + entry.errors)

@@ -78,6 +78,8 @@ class Entry(NamedTuple):
     doubtful: int = 0
     #: After these errors the group is over, which is worth a message if one told of it.
     over: bool = False
+    #: A group of what is not told apart says something new.
+    news: bool = False
 
 
 class Batch(NamedTuple):

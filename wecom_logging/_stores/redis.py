@@ -213,6 +213,7 @@ class RedisStore:
             "count": entry.errors,
             "doubtful": entry.doubtful,
             "over": entry.over,
+            "news": entry.news,
             "samples": [encode(sample) for sample in entry.samples],
         }
 

@@ -129,6 +129,12 @@ local function is_forgotten(track, count)
   return count == 0 and now >= track.last_seen + track.forget_after
 end
 
+local function hasten(track, wait)
+  if not track.news then
+    track.news, track.due, track.step = true, now + wait, -1
+  end
+end
+
 local function arrive(track, count, untold, wait, left)
   if is_over(track, untold - left) then
     track.earlier, track.last_before = track.earlier + track.total, track.last_seen
@@ -146,9 +152,7 @@ local function arrive(track, count, untold, wait, left)
   track.last_seen = now
   local gathered = math.max(1, now - track.pending_since)
   local surge = untold + count >= track.surge and untold + count >= track.surge_speed * gathered
-  if not track.news and surge then
-    track.news, track.due, track.step = true, now + wait, -1
-  end
+  if surge then hasten(track, wait) end
 end
 
 local function end_(track, untold)

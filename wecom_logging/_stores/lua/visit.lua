@@ -66,6 +66,7 @@ local function add(entry, source)
   end
   if group.k == '' then group.k = new_number(id, entry.first) end
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
+  if entry.news then hasten(group.t, wait) end
   local field = id .. '|' .. source
   local count, left = get_pending(field)
   put_pending(field, count + entry.count, left)
