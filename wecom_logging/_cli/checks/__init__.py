@@ -3,5 +3,7 @@
 configuration   which variables are set, and where each comes from
 network         name, proxy, TLS, clock
 wecom           token, application, trusted address, recipients, robot, a test message
+program         loading an application's own configuration, as its server would
+handler         one handler: destination, and what its messages begin with
 routing         whether the errors of an application find their way to the handler
 """
