@@ -34,7 +34,7 @@ LOGGING = {config!r}
 CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"long": {"format": "%(asctime)s %(levelname)s [%(name)s:%(lineno)d] %(message)s"}},
+    "formatters": {"long": {"format": "%(asctime)s %(levelname)s [%(name)s] %(message)s"}},
     "filters": {},
     "handlers": {
         "console": {"class": "logging.StreamHandler"},
@@ -45,6 +45,11 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 QUEUE = {"class": "logging.handlers.QueueHandler", "queue": {"()": "queue.Queue"}}
+IN_MASTER = {"gunicorn.conf.py": "from shop_settings import LOGGING as logconfig_dict"}
+QUEUE_IMPORTS = """
+import logging.config, logging.handlers, queue
+from wecom_logging import WeComHandler
+"""
 MODULE_LOGGER = "log = logging.getLogger('shop.db')"
 
 
@@ -94,14 +99,15 @@ SOUND = [
     Setup("a root handler"),
     Setup("gunicorn and uvicorn are installed, and not used", needs="gunicorn"),
     Setup("loggers of libraries that are kept quiet",
-          config=config(loggers={"urllib3": {"propagate": False}, "asyncio": {"level": "CRITICAL"}})),
+          config=config(loggers={"urllib3": {"propagate": False},
+                                 "asyncio": {"level": "CRITICAL"}})),
     Setup("a handler on the package's logger alone, and on root",
           config=config(loggers={"shop": {"handlers": ["wecom"], "propagate": False}})),
     Setup("gunicorn with its logger propagating", arguments=("--server", "gunicorn"),
           config=config(loggers={"gunicorn.error": {"propagate": True}}), after="",
           files={"gunicorn.conf.py": "preload_app = True"}),
     Setup("gunicorn with the configuration in its master",
-          files={"gunicorn.conf.py": "from shop_settings import LOGGING as logconfig_dict"},
+          files=IN_MASTER,
           config=config(loggers={"gunicorn.error": {"propagate": True}})),
     Setup("uvicorn with the handler in its logger", arguments=("--server", "uvicorn"),
           config=config(loggers={"uvicorn.error": {"handlers": ["wecom"]}})),
@@ -110,7 +116,7 @@ SOUND = [
     Setup("configured by a function", spec="shop_settings:configure()",
           before="import logging.config", after=f"def configure():\n    {IN_CODE}"),
     Setup("a queue whose listener runs", spec="shop_settings:configure()", config=config(root={}),
-          before="import logging.config, logging.handlers, queue\nfrom wecom_logging import WeComHandler",
+          before=QUEUE_IMPORTS,
           after="""
 def configure():
     records = queue.Queue()
@@ -128,7 +134,8 @@ def configure():
           before=STRUCTLOG.format(more="", factory="structlog.stdlib.LoggerFactory")),
     Setup("structlog that prints, with the processor",
           before="import wecom_logging" + STRUCTLOG.format(
-              more="wecom_logging.structlog_processor(), ", factory="structlog.PrintLoggerFactory")),
+              more="wecom_logging.structlog_processor(), ",
+              factory="structlog.PrintLoggerFactory")),
     Setup("loguru with the handler as a sink", spec="shop_settings", needs="loguru",
           before="from loguru import logger\nfrom wecom_logging import WeComHandler",
           after='logger.add(WeComHandler(), level="ERROR", format="{message}")'),
@@ -166,8 +173,7 @@ BROKEN = [
           mended={"config": CONFIG}),
     Setup("a listener that nobody started", "root", said="is not started",
           spec="shop_settings:configure()",
-          before="import logging.config, logging.handlers, queue\n"
-                 "from wecom_logging import WeComHandler",
+          before=QUEUE_IMPORTS,
           after="""
 def configure():
     records = queue.Queue()
@@ -197,7 +203,7 @@ def configure():
     Setup("gunicorn whose master is not configured", "gunicorn's master", status="warning",
           said="does not load the application", arguments=("--server", "gunicorn"),
           config=config(loggers={"gunicorn.error": {"propagate": True}}),
-          mended={"files": {"gunicorn.conf.py": "from shop_settings import LOGGING as logconfig_dict"}}),
+          mended={"files": IN_MASTER}),
     Setup("uvicorn", "uvicorn.error", said="end at 'uvicorn'", arguments=("--server", "uvicorn")),
     Setup("structlog that prints", "structlog", said="never pass through logging",
           before=STRUCTLOG.format(more="", factory="structlog.PrintLoggerFactory"),
@@ -282,13 +288,15 @@ ADVICE = [
     (r'Add "([\w.]+)": (\{.*\}) to "loggers"', lambda a, b: {"loggers": {a: ast.literal_eval(b)}}),
     (r'Add "disable_existing_loggers": False', lambda: {"disable_existing_loggers": False}),
     (r'Set "level": "(\w+)" in "root"', lambda a: {"root": {"level": a}}),
-    (r'Set "level": "(\w+)" in "(\w+)" of "handlers"', lambda a, b: {"handlers": {b: {"level": a}}}),
+    (r'Set "level": "(\w+)" in "(\w+)" of "handlers"',
+     lambda a, b: {"handlers": {b: {"level": a}}}),
     (r'Add "(\w+)" to "handlers" of "root"', lambda a: {"root": {"handlers": [a]}}),
     (r'Add "(\w+)" to "handlers" of "([\w.]+)" in "loggers"',
      lambda a, b: {"loggers": {b: {"handlers": ["console", a]}}}),
     (r'Take "(\w+)" out of "handlers" of "([\w.]+)" in "loggers"',
      lambda a, b: {"loggers": {b: {"handlers": []}}}),
-    (r'Take "formatter" out of "(\w+)" of "handlers"', lambda a: {"handlers": {a: {"formatter": None}}}),
+    (r'Take "formatter" out of "(\w+)" of "handlers"',
+     lambda a: {"handlers": {a: {"formatter": None}}}),
     (r'Correct its "filters"', lambda: {"handlers": {"wecom": {"filters": []}}}),
 ]  # fmt: skip
 
