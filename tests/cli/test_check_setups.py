@@ -12,7 +12,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +35,7 @@ LOGGING = {config!r}
 CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"long": {"format": "%(asctime)s %(levelname)s [%(name)s] %(message)s"}},
+    "formatters": {"long": {"format": "An error has happened in the shop; look: %(message)s"}},
     "filters": {},
     "handlers": {
         "console": {"class": "logging.StreamHandler"},
@@ -204,6 +205,10 @@ def configure():
           said="does not load the application", arguments=("--server", "gunicorn"),
           config=config(loggers={"gunicorn.error": {"propagate": True}}),
           mended={"files": IN_MASTER}),
+    Setup("gunicorn that is running here", "gunicorn.error", said="end at 'gunicorn.error'",
+          files={"running": "gunicorn: master [shop]"}, status="failed",
+          mended={"config": config(loggers={"gunicorn.error": {"propagate": True}}),
+                  "files": {"running": "/usr/bin/gunicorn --preload shop:app"}}),
     Setup("uvicorn", "uvicorn.error", said="end at 'uvicorn'", arguments=("--server", "uvicorn")),
     Setup("structlog that prints", "structlog", said="never pass through logging",
           before=STRUCTLOG.format(more="", factory="structlog.PrintLoggerFactory"),
@@ -232,16 +237,39 @@ def check(setup: Setup, place: Path, sim: Simulator) -> tuple[int, Steps]:
     (place / "shop_settings.py").write_text(PROGRAM.format(**program), "utf-8")
     for name, text in setup.files.items():
         (place / name).write_text(text, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "wecom_logging", "check", "--json", "--app", setup.spec,
-         *setup.arguments],
-        cwd=place, env={**os.environ, **sim.env("robot")}, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    with running(setup.files.get("running", ""), place):
+        done = subprocess.run(
+            [sys.executable, "-m", "wecom_logging", "check", "--json", "--app", setup.spec,
+             *setup.arguments],
+            cwd=place, env={**os.environ, **sim.env("robot")}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
     assert "Traceback" not in done.stderr
     data = json.loads(done.stdout)
     assert data["ok"] is (done.returncode == 0)
     return done.returncode, {step["name"]: step for step in data["steps"]}
+
+
+@contextmanager
+def running(command: str, place: Path) -> Iterator[None]:
+    """A process in this directory that looks as if it were started by a command."""
+    if not command:
+        yield
+        return
+    words = [command] if command.startswith("gunicorn:") else command.split()
+    program = "import time; print(flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [words[0], "-c", program, *words[1:]],
+        executable=sys.executable, cwd=place, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONHOME": sys.base_prefix},
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def need(setup: Setup) -> None:

@@ -80,7 +80,7 @@ class Program:
 
     def preloads(self) -> bool:
         """Whether gunicorn's master loads the program itself, and so its configuration."""
-        written = [os.environ.get("GUNICORN_CMD_ARGS", ""), *_commands()]
+        written = [os.environ.get("GUNICORN_CMD_ARGS", "").split(), *_commands()]
         conf = self.gunicorn or {}
         return bool(conf.get("preload_app")) or any("--preload" in each for each in written)
 
@@ -151,20 +151,20 @@ def _state(name: str) -> object:
 def _running() -> Iterator[str]:
     """Servers that are running from this directory."""
     for command in _commands():
-        for name in SERVERS:
-            if re.search(rf"(^|[/\s]){name}(\s|:|$)", command):
-                yield name
+        first = os.path.basename(command[0]).partition(":")[0]  # "gunicorn: master [shop]"
+        script = os.path.basename(command[1]) if len(command) > 1 else ""
+        module = command[2] if script == "-m" and len(command) > 2 else ""
+        yield from {first, script, module} & SERVERS.keys()
 
 
-def _commands() -> Iterator[str]:
+def _commands() -> Iterator[list[str]]:
     """The command lines of this directory's processes, where the system shows them."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if process.name != str(os.getpid()) and os.readlink(process / "cwd") == os.getcwd():
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
-                # Ours, and the shell that started us, name servers without being one.
-                if b"wecom" not in command:
-                    yield command.decode("utf-8", "replace").strip()
+            if os.readlink(process / "cwd") == os.getcwd():
+                command = (process / "cmdline").read_bytes().decode("utf-8", "replace")
+                if command:
+                    yield command.rstrip("\0").split("\0")
         except OSError:
             continue  # ended, or another user's
 
