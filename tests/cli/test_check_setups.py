@@ -84,6 +84,7 @@ class Setup:
     #: A program in which the advice was followed, where it is about code.
     mended: Mapping[str, str] | None = None
     needs: str = ""
+    since: tuple[int, int] = (3, 10)
 
     def __str__(self) -> str:
         return self.name
@@ -163,6 +164,10 @@ BROKEN = [
     Setup("a filter", "root", said="a filter of the handler 'wecom'",
           config=config(filters={"others": {"name": "elsewhere"}},
                         handlers={"wecom": {"filters": ["others"]}})),
+    Setup("a filter that raises", "root", said="raises ZeroDivisionError",
+          before="class Broken:\n    def filter(self, record):\n        return 1 / 0\n",
+          config=config(filters={"broken": {"()": "shop_settings.Broken"}},
+                        handlers={"wecom": {"filters": ["broken"]}}), mended={"config": CONFIG}),
     Setup("logging switched off", "root", said="logging.disable() is in force",
           before=MODULE_LOGGER + "\nlogging.disable()", mended={"before": MODULE_LOGGER}),
     Setup("a queue without a listener", "root", said="nobody takes records",
@@ -194,6 +199,14 @@ def configure():
     listener = logging.handlers.QueueListener(records, WeComHandler())
     listener.start()
 """}),
+    Setup("a listener of dictConfig that nobody started", "root", said="is not started",
+          before="import logging.config", spec="shop_settings:configure()", since=(3, 12),
+          config=config(handlers={"queue": {"class": "logging.handlers.QueueHandler",
+                                            "handlers": ["wecom"]}},
+                        root={"handlers": ["console", "queue"]}),
+          after=f"def configure():\n    {IN_CODE}",
+          mended={"after": f"def configure():\n    {IN_CODE}    "
+                           'logging.getHandlerByName("queue").listener.start()\n'}),
     Setup("the handler in two places", "handler wecom", status="warning", said="twice",
           config=config(loggers={"shop": {"handlers": ["wecom"]}})),
     Setup("a formatter with everything before the message", "formatter", status="warning",
@@ -275,6 +288,8 @@ def running(command: str, place: Path) -> Iterator[None]:
 def need(setup: Setup) -> None:
     if setup.needs and not find_spec(setup.needs):
         pytest.skip(f"needs {setup.needs}")
+    if sys.version_info < setup.since:
+        pytest.skip(f"since Python {setup.since[0]}.{setup.since[1]}")
 
 
 def is_sound(status: int, steps: Steps) -> None:

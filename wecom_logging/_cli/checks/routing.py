@@ -148,8 +148,11 @@ class _Attempt:
         """As `obstacle`, and tried with an error where that is wanted."""
         if not self.send:
             return obstacle(logger)
-        if self.arrives(lambda: _log_error(logger)):
-            return "", ""
+        try:
+            if self.arrives(lambda: _log_error(logger)):
+                return "", ""
+        except Exception as error:  # of a filter or a class of the program's own
+            return _raised(error)
         found = obstacle(logger)
         return found if found[0] else ("a test error did not reach the handler", _LOOK)
 
@@ -192,6 +195,18 @@ def _log_error(logger: logging.Logger) -> None:
 
 def obstacle(logger: logging.Logger) -> Obstacle:
     """What keeps an error of this logger from a handler, and the line to change; "" if nothing."""
+    try:
+        return _obstacle(logger)
+    except Exception as error:  # of a filter of the program's own
+        return _raised(error)
+
+
+def _raised(error: Exception) -> Obstacle:
+    cause = f"to log through it raises {type(error).__name__}: {error}"
+    return cause, "Mend the filter, logger or handler that does."
+
+
+def _obstacle(logger: logging.Logger) -> Obstacle:
     if logging.root.manager.disable >= logging.ERROR:
         return "logging.disable() is in force", "Take the call of logging.disable out."
     if logger.disabled:
@@ -385,6 +400,9 @@ _BRING = {
 
 
 def _tried(name: str, attempt: _Attempt, error: Callable[[str], object]) -> Step:
-    if attempt.arrives(lambda: error(f"wecom-logging check: a test error through {name}")):
-        return ok(name, "errors reach the handler")
+    try:
+        if attempt.arrives(lambda: error(f"wecom-logging check: a test error through {name}")):
+            return ok(name, "errors reach the handler")
+    except Exception as refused:
+        return failed(name, *_raised(refused))
     return failed(name, "a test error did not reach the handler", _BRING[name])
