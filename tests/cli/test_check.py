@@ -22,7 +22,7 @@ import pytest
 from wecom_logging import WeComHandler
 from wecom_logging._cli.checks import network
 from wecom_logging._cli.checks.network import clock_step, network_steps
-from wecom_logging._cli.checks.routing import obstacle
+from wecom_logging._cli.checks.obstacles import obstacle
 from wecom_logging._cli.checks.step import Step
 from wecom_logging._cli.main import main
 from wecom_logging.simulator import Simulator

@@ -36,7 +36,11 @@ def test_both_languages_have_the_same_programs(name: str) -> None:
 @pytest.mark.parametrize("name", PAIRS)
 def test_both_languages_have_the_same_sections(name: str) -> None:
     english, chinese = (
-        [line.split(" ")[0] for line in page(f"{name}{suffix}").splitlines() if line[:1] in "#|"]
+        [
+            line.split(" ")[0]
+            for line in page(f"{name}{suffix}").splitlines()
+            if line.startswith(("#", "|"))
+        ]
         for suffix in (".md", ".zh-CN.md")
     )
     assert english == chinese

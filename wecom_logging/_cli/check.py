@@ -52,6 +52,14 @@ def register(commands: Commands) -> None:
         default="",
         help="what runs the program, if it is not running and its configuration does not say",
     )
+    parser.add_argument(
+        "--except",
+        metavar="LOGGER",
+        action="append",
+        default=[],
+        dest="left_out",
+        help="a logger of the program that is not meant to alert, with those below it",
+    )
     add_env_file(parser)
     parser.set_defaults(run=run)
 
@@ -110,9 +118,10 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
 
 def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From a program's own logging configuration. Its test errors are the test message."""
-    from wecom_logging._cli.checks import routing
+    from wecom_logging._cli.checks import obstacles
     from wecom_logging._cli.checks.handler import handler_steps
     from wecom_logging._cli.checks.program import Program
+    from wecom_logging._cli.checks.routing import routing_steps
     from wecom_logging._senders.base import WeComSender
 
     os.environ.update(read_env_file(args.env_file) if args.env_file else {})
@@ -121,17 +130,17 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
         program.load_django()
     else:
         program.load(args.app)
-    handlers = routing.handlers()
+    handlers = obstacles.handlers()
     if not handlers:
-        for queue in routing.unread_queues():
-            yield failed("configuration", *routing.unread(queue))
+        for queue in obstacles.unread_queues():
+            yield failed("configuration", *obstacles.unread(queue))
         fix = 'Add one to "handlers" of "root".'
         raise CommandError("no logger has a WeComHandler", fix=fix)
     for handler in handlers:
         yield from handler_steps(handler)
         if handler.enabled and isinstance(handler._components.sender, WeComSender):
             yield from _destination_steps(handler._components.sender)
-    yield from routing.routing_steps(program, send=not args.no_send)
+    yield from routing_steps(program, args.left_out, send=not args.no_send)
     yield _next(handlers[0]._options)
 
 
