@@ -11,6 +11,7 @@ In a project of your own only LOGGING and the middleware are of interest.
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 
 import django
@@ -29,7 +30,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console", "wecom"], "level": "INFO"},
     "loggers": {
-        # Django's own console and mail handlers; its loggers reach the root logger.
+        # Without Django's own console and mail handlers, which under DEBUG would print each
+        # line a second time; its loggers reach the root logger.
         "django": {"handlers": [], "level": "INFO"},
         # Does not reach the root logger: a worker that timed out, a boot that failed.
         "gunicorn.error": {"handlers": ["console", "wecom"], "level": "INFO", "propagate": False},
@@ -76,6 +78,7 @@ urlpatterns = [
 
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
+    DEBUG=bool(os.environ.get("DEBUG")),
     LOGGING=LOGGING,
     MIDDLEWARE=["django_app.RequestId"],
     ROOT_URLCONF="django_app",

@@ -1,9 +1,9 @@
 """A FastAPI shop with alerts.
 
-    pip install wecom-logging fastapi uvicorn
-    export WECOM_WEBHOOK_KEY=…
-    uvicorn --app-dir examples fastapi_app:app
-    curl --json '{"password": "…"}' http://127.0.0.1:8000/pay/8841
+pip install wecom-logging fastapi uvicorn
+export WECOM_WEBHOOK_KEY=…
+uvicorn --app-dir examples fastapi_app:app
+curl --json '{"password": "…"}' http://127.0.0.1:8000/pay/8841
 """
 
 from __future__ import annotations

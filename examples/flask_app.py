@@ -1,9 +1,9 @@
 """A Flask shop with alerts.
 
-    pip install wecom-logging flask gunicorn
-    export WECOM_WEBHOOK_KEY=…
-    gunicorn --preload --workers 2 --chdir examples flask_app:app
-    curl --data 'password=…' http://127.0.0.1:8000/pay/8841
+pip install wecom-logging flask gunicorn
+export WECOM_WEBHOOK_KEY=…
+gunicorn --preload --workers 2 --chdir examples flask_app:app
+curl --data 'password=…' http://127.0.0.1:8000/pay/8841
 """
 
 from __future__ import annotations

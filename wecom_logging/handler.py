@@ -13,8 +13,9 @@ from wecom_logging._capture import grouping
 from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
 from wecom_logging._capture.once import on_the_way, taken_at
 from wecom_logging._capture.sound import sound
+from wecom_logging._config.advice import refuse_unknown, warn_of_limits
 from wecom_logging._config.defaults import process_start
-from wecom_logging._config.options import Options, read_options
+from wecom_logging._config.options import OPTIONS, Options, read_options
 from wecom_logging._config.validators import level_number
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import speak, warn_rarely
@@ -171,6 +172,14 @@ class WeComHandler(logging.Handler):
         # called again by `logging.shutdown`, after the message that mattered.
         self._set_up(read_options(arguments), level_number(level, "level"))
 
+    def __new__(cls, *_: Any, **options: Any) -> WeComHandler:
+        if cls.__init__ is WeComHandler.__init__:  # a subclass may have options of its own
+            refuse_unknown(options, ("level", *OPTIONS))
+        return super().__new__(cls)
+
+    # `inspect`, `help` and editors show what the constructor takes.
+    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]
+
     @classmethod
     def of(cls, options: Options, level: int = logging.ERROR) -> WeComHandler:
         """A handler with options that were gathered elsewhere. For our commands alone."""
@@ -180,6 +189,7 @@ class WeComHandler(logging.Handler):
 
     def _set_up(self, options: Options, number: int) -> None:
         components = _components(options)
+        warn_of_limits(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
         self.enabled = components is not None

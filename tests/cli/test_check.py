@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import socket
+import ssl
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wecom_logging import WeComHandler
-from wecom_logging._cli.checks.network import clock_step
-from wecom_logging._cli.checks.routing import obstacle
+from wecom_logging._cli.checks import network
+from wecom_logging._cli.checks.network import clock_step, network_steps
+from wecom_logging._cli.checks.obstacles import obstacle
+from wecom_logging._cli.checks.step import Step
 from wecom_logging._cli.main import main
 from wecom_logging.simulator import Simulator
 from wecom_logging.testing import RecordingSender
@@ -169,6 +177,11 @@ def _dead_proxy(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WECOM_PROXIES", '{"http": "http://user:s3cr3t@127.0.0.1:9"}')
 
 
+def _socks_without_its_package(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WECOM_PROXIES", '{"http": "socks5h://user:s3cr3t@127.0.0.1:9"}')
+    monkeypatch.setattr(network, "find_spec", lambda name: None)
+
+
 def _bad_option(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WECOM_GROUP_WAIT", "soon")
 
@@ -184,7 +197,8 @@ def _bad_option(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
         (_invisible, "recipients", "可见范围"),
         (_wrong_host, "DNS", "WECOM_API_BASE"),
         (_not_there, "connection", "firewall"),
-        (_no_tls, "connection", "firewall"),
+        (_no_tls, "connection", "Write http:// in WECOM_API_BASE"),
+        (_socks_without_its_package, "proxy", 'pip install "requests[socks]"'),
         (_dead_proxy, "proxy", "NO_PROXY"),
         (_bad_option, "configuration", ""),
     ],
@@ -204,6 +218,205 @@ def test_what_is_wrong_is_named(
     assert steps[step]["status"] == "failed"
     assert fix in steps[step]["fix"]
     assert "s3cr3t" not in json.dumps(steps)
+
+
+def test_nothing_is_said_of_what_was_not_done(check: Check, app: Simulator) -> None:
+    """After a failure there is nothing that happens next, and no message was sent."""
+    app.change_app(trusted_ips=("10.0.0.1",))
+    for arguments in ((), ("--no-send",)):
+        status, steps = check(*arguments)
+        assert status == 1
+        assert "what happens next" not in steps
+        assert steps.get("test message", {"status": "skipped"})["status"] == "skipped"
+
+
+def test_nothing_happens_next_when_the_message_was_refused(
+    check: Check, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in sim.env("robot").items():
+        monkeypatch.setenv(name, value)
+    sim.change_robot(errcode=93000)
+    assert "what happens next" not in check()[1]
+
+
+def test_a_party_that_may_not_see_the_application(
+    check: Check, app: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only a message can tell is not ticked before there is one."""
+    monkeypatch.setenv("WECOM_TOPARTY", "4711")
+    _, steps = check("--no-send")
+    assert steps["recipients"]["status"] == "skipped"
+    assert "4711" in steps["recipients"]["text"]
+
+
+def test_a_reader_that_has_read_enough(app: Simulator) -> None:
+    """`check | head -1`: the shell's own status for it, and no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "wecom_logging", "check", "--no-send"],
+            stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+# -- the way to the server -----------------------------------------------------------------
+
+
+Serve = Callable[[Callable[[socket.socket], None]], int]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Answer each connection on a port by a function, in a thread of its own."""
+    listeners = []
+
+    def start(answer: Callable[[socket.socket], None]) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return  # the test is over
+                with connection, contextlib.suppress(OSError):
+                    answer(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        return int(listener.getsockname()[1])
+
+    yield start
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def last(base: str, proxies: dict[str, str] | None = None) -> Step:
+    return list(network_steps(base, proxies))[-1]
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nDate: Wed, 04 Mar 2026 06:03:11 GMT\r\nContent-Length: 0\r\n\r\n"
+
+
+def certificate(place: Path, *names: str, days: int = 1) -> Path:
+    """A certificate for these names that is its own authority, with its key, in one file."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    end = datetime.now(timezone.utc) + timedelta(days=days)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(end - timedelta(days=2))
+        .not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, names))), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8
+    encoded = key.private_bytes(pem, plain, serialization.NoEncryption())
+    file = place / f"{names[0]}.pem"
+    file.write_bytes(encoded + made.public_bytes(pem))
+    return file
+
+
+def over_tls(file: Path) -> Callable[[socket.socket], None]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(1000)
+            secure.sendall(ANSWER)
+
+    return answer
+
+
+def test_a_certificate_for_another_name(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names that it has are named."""
+    file = certificate(tmp_path, "gateway.example", "other.example")
+    port = serve(over_tls(file))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    step = last(f"https://localhost:{port}")
+    assert (step.name, step.status) == ("TLS", "failed")
+    assert "is for gateway.example, other.example" in step.text
+    assert "WECOM_API_BASE" in step.fix
+
+
+def test_a_certificate_that_has_expired(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = certificate(tmp_path, "localhost", days=-1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    step = last(f"https://localhost:{serve(over_tls(file))}")
+    assert "expired" in step.text
+    assert "renewed" in step.fix
+
+
+def test_a_certificate_of_an_unknown_authority(serve: Serve, tmp_path: Path) -> None:
+    step = last(f"https://localhost:{serve(over_tls(certificate(tmp_path, 'localhost')))}")
+    assert "not trusted" in step.text
+    assert "REQUESTS_CA_BUNDLE" in step.fix
+
+
+def test_http_to_a_port_of_https(serve: Serve, tmp_path: Path) -> None:
+    step = last(f"http://localhost:{serve(over_tls(certificate(tmp_path, 'localhost')))}")
+    assert (step.status, "speaks https, not http" in step.text) == ("failed", True)
+    assert step.fix.startswith("Write https://")
+
+
+def test_a_connection_that_is_cut_off(serve: Serve) -> None:
+    """As by a firewall that looks inside."""
+
+    def reset(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    step = last(f"https://127.0.0.1:{serve(reset)}")
+    assert (step.status, "cut off" in step.text) == ("failed", True)
+    assert "firewall" in step.fix
+
+
+def test_through_a_socks_proxy(serve: Serve) -> None:
+    """The way is taken through it, not past it."""
+    pytest.importorskip("socks")
+    asked = []
+
+    def proxy(connection: socket.socket) -> None:
+        if connection.recv(3)[:1] == b"\x05":
+            connection.sendall(b"\x05\x00")
+            asked.append(connection.recv(100))
+            connection.sendall(b"\x05\x00\x00\x01" + bytes(6))
+            connection.recv(1000)
+            connection.sendall(ANSWER)
+
+    where = f"socks5h://127.0.0.1:{serve(proxy)}"
+    step = last("http://wecom.invalid", {"http": where})
+    assert step.name == "clock"
+    assert b"wecom.invalid" in asked[0]
+
+
+def test_a_proxy_is_told_whom_to_ask(serve: Serve) -> None:
+    asked = []
+
+    def proxy(connection: socket.socket) -> None:
+        if request := connection.recv(1000):
+            asked.append(request)
+            connection.sendall(ANSWER)
+
+    step = last("http://wecom.invalid", {"http": f"127.0.0.1:{serve(proxy)}"})
+    assert step.name == "clock"
+    assert asked[0].startswith(b"HEAD http://wecom.invalid/ ")
 
 
 @pytest.mark.parametrize(
@@ -367,6 +580,44 @@ def test_a_configuration_that_cannot_be_used(
     status, out = _program(tmp_path, sim, source, "--app", spec, "--no-send")
     assert status == 1
     assert said in out
+
+
+DJANGO = """
+SECRET_KEY = "only for a test"
+LOGGING = {
+    "version": 1, "disable_existing_loggers": False,
+    "handlers": {"wecom": {"class": "wecom_logging.WeComHandler", "level": "ERROR"}},
+    "root": {"handlers": ["wecom"], "level": "INFO"},
+}
+ROOT_URLCONF = "shop_urls"
+"""
+
+
+def test_django_and_the_loggers_of_its_views(
+    tmp_path: Path, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("django")
+    views = "import logging\nlog = logging.getLogger('shop.views')\nurlpatterns = []\n"
+    (tmp_path / "shop_urls.py").write_text(views)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop_settings")
+    status, out = _program(tmp_path, sim, DJANGO, "--django")
+    assert status == 0, out
+    assert "✔ django.request: errors reach the handler" in out
+    assert "reach the handler: shop.views" in out
+    quiet = DJANGO.replace('"root"', '"loggers": {"django": {"propagate": False}}, "root"')
+    status, out = _program(tmp_path, sim, quiet, "--django")
+    assert status == 1, out
+    assert "✘ django.request: its records end at 'django'" in out
+
+
+def test_django_without_its_settings(tmp_path: Path, sim: Simulator) -> None:
+    """The name of the variable, with the value that the project's manage.py has."""
+    line = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bakery.settings")\n'
+    (tmp_path / "manage.py").write_text(line)
+    status, out = _program(tmp_path, sim, "", "--django")
+    assert status == 1
+    assert "DJANGO_SETTINGS_MODULE is not set" in out
+    assert "→ Set it as the server has it: DJANGO_SETTINGS_MODULE=bakery.settings " in out
 
 
 def test_django_without_django(tmp_path: Path, sim: Simulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -272,6 +273,51 @@ def test_chinese_and_dark(page: Page, http: Http) -> None:
     page.driver.refresh()
     page.until(lambda: page.one("#live").text == "实时")
     assert page.script("return document.documentElement.dataset.theme") == "dark"
+
+
+#: The page's own words, wherever they stand, without what was sent and names of the API.
+WORDS = """
+const skipped = ".bubble, code, pre, svg, select[aria-label=errcode], #fault-call, .who b,"
+  + " #language, #section-switches select, #place, .refusal, .kind";
+const found = [];
+for (const each of document.querySelectorAll("body *")) {
+  if (each.closest(skipped)) continue;
+  for (const name of ["title", "aria-label", "placeholder"]) found.push(each.getAttribute(name));
+  for (const node of each.childNodes) if (node.nodeType === 3) found.push(node.data);
+}
+return found.filter((text) => text && /[A-Za-z]{2,}/.test(text));
+"""
+#: Names that are the same in every language.
+NAMES = {
+    "errcode", "JSON", "HTTP", "Alerts", "On-call", "ZhangSan", "LiSi", "WangWu", "API", "IP",
+    "MiB", "markdown", "text", "gettoken", "agentid", "invaliduser", "font", "color", "ff",
+}  # fmt: skip
+
+
+def test_the_language_switch_reaches_every_word(page: Page, http: Http) -> None:
+    """Also what is drawn once or later: levels, units, whether it is live."""
+    http.send("长" * 700)
+    http.hook("hello")
+    page.wait_for_bubbles(2)
+    http.simulator.faults.add("slow", times=3, delay=0.01)
+    page.one("#language").click()
+    page.until(lambda: page.one("#live").text == "实时")
+    page.until(lambda: "已触发" in page.one("#active").text)
+    left = {word for text in page.script(WORDS) for word in re.findall(r"[A-Za-z-]{2,}", text)}
+    assert left <= NAMES
+    page.one("#language").click()
+    page.until(lambda: page.one("#live").text == "live")
+
+
+def test_the_level_filter_goes_by_the_state(page: Page, http: Http) -> None:
+    """Not by the words of a message."""
+    http.send("🔴 shop · 1,000 errors · OSError")
+    http.send("🔴 支付 · 353 个错误\n\n**新出现** OSError **×353** #40871")
+    http.send("✅ shop · 0 errors · no ERROR is NEW\n\n**OVER** OSError")
+    page.wait_for_bubbles(3)
+    for level, shown in (("ERROR", 2), ("NEW", 1), ("OVER", 1), ("CRITICAL", 0), ("", 3)):
+        Select(page.one("#level")).select_by_value(level)
+        page.wait_for_bubbles(shown)
 
 
 def test_it_works_at_390_pixels(page: Page, http: Http) -> None:

@@ -134,6 +134,21 @@ def test_files_go_there_and_back(simulator: Simulator, http: Http) -> None:
     assert wrong.json()["errcode"] == 44001
 
 
+@pytest.mark.parametrize("name", ["media", "file", "fieldName", "upload"])
+@pytest.mark.parametrize("call", ["media/upload", "webhook/upload_media"])
+def test_the_name_of_an_uploads_part_does_not_matter(
+    simulator: Simulator, http: Http, name: str, call: str
+) -> None:
+    """WeCom takes what published clients call otherwise than its documents do."""
+    key = simulator.env("robot")["WECOM_WEBHOOK_KEY"]
+    query = {"type": "file", **({"key": key} if "webhook" in call else {})}
+    query = query if "key" in query else {**query, "access_token": http.token()}
+    files = {name: ("report.txt", b"the whole report")}
+    answer = http.request("POST", f"/cgi-bin/{call}", params=query, files=files).json()
+    assert answer["errcode"] == 0
+    assert http.get(f"/_simulator/files/{answer['media_id']}").content == b"the whole report"
+
+
 @pytest.mark.parametrize("path", ["/cgi-bin/gettoken", "/_simulator/state", "/_simulator/messages"])
 @pytest.mark.parametrize(
     ("header", "status"),

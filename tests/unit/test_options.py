@@ -119,6 +119,67 @@ def test_an_unknown_option_is_pythons_own_error() -> None:
         WeComHandler(webhook="x")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("group_intervall", "group_interval"),
+        ("url", "webhook_key"),
+        ("webhook", "webhook_key"),
+        ("webhookkey", "webhook_key"),
+        ("corp_id", "corpid"),
+        ("to_user", "touser"),
+        ("lang", "language"),
+        ("ratelimit", "rate_limit"),
+    ],
+)
+def test_an_unknown_option_is_answered_with_the_one_that_is_meant(name: str, option: str) -> None:
+    with pytest.raises(TypeError, match=f"{name!r}: is {option!r} meant") as refused:
+        WeComHandler(**{name: "s3cr3t"})
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_an_option_that_is_like_no_other_is_only_named() -> None:
+    with pytest.raises(TypeError, match=r"argument 'zzzz'$"):
+        WeComHandler(zzzz=1)  # type: ignore[call-arg]
+
+
+def test_a_subclass_has_options_of_its_own() -> None:
+    class Mine(WeComHandler):
+        def __init__(self, team: str) -> None:
+            super().__init__(enabled=False, app=team)
+            self.team = team
+
+    assert Mine(team="shop").team == "shop"
+
+
+@pytest.mark.parametrize(
+    ("destination", "limit", "said"),
+    [
+        ("robot", ((20, 60),), ""),
+        ("robot", ((40, 60),), "40 attempts in 60 s, and WeCom takes 20 a minute"),
+        ("robot", ((1, 1),), "60 attempts in 60 s"),
+        ("robot", ((100, 60), (18, 60)), ""),
+        ("application", ((30, 60), (1000, 3600)), ""),
+        ("application", ((30, 60),), "1,800 attempts in 3600 s, and WeCom takes 1,000 an hour"),
+        ("application", ((31, 60), (900, 3600)), "WeCom takes 30 a minute"),
+        ("nowhere", ((4000, 60),), ""),
+    ],
+)
+def test_a_rate_limit_above_wecoms_own_is_said_once(
+    destination: str, limit: object, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options: dict[str, Any] = {
+        "robot": {"webhook_key": KEY},
+        "application": APP,
+        "nowhere": {"sender": RecordingSender()},
+    }[destination]
+    for _ in range(2):
+        WeComHandler(**options, rate_limit=limit, store="memory").close()
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("rate_limit") == bool(said)
+
+
 # -- the destination -----------------------------------------------------------------------
 
 WRONG_DESTINATIONS: dict[str, tuple[dict[str, object], str]] = {

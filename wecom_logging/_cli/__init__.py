@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class CommandError(Exception):
-    """A command cannot go on; its text is all that the user gets to see."""
+    """A command cannot go on; its text, and how to mend it, is all that the user gets to see."""
 
-    def __init__(self, text: str, status: int = 2) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, status: int = 2, fix: str = "") -> None:
+        super().__init__(f"{text}. {fix}" if fix else text)
+        self.text = text
         self.status = status
+        self.fix = fix

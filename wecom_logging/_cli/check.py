@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
+from wecom_logging._cli.checks.program import SERVERS
 from wecom_logging._cli.checks.step import MARKS, Step, failed, ok
 from wecom_logging._cli.destination import add_env_file, environment, options, read_env_file
 from wecom_logging._cli.destination import sender as make_sender
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
     from wecom_logging._config.options import Options
     from wecom_logging._rendering.style import Language
     from wecom_logging._senders.base import WeComSender
-    from wecom_logging.handler import WeComHandler
+
+NEXT = "what happens next"
 
 
 def register(commands: Commands) -> None:
@@ -28,7 +32,8 @@ def register(commands: Commands) -> None:
         "check",
         help="find out why alerts do not arrive, and send a test message",
         description="Look at everything between this machine and a message on a phone. Each"
-        " step gets a tick, or the cause and what to do. Exit status 0 if all is well, else 1.",
+        " step gets a tick, or the cause and what to do. Exit status 0 if all is well, 1 if"
+        " a step has failed (warnings do not count), 2 if the command line is wrong.",
     )
     parser.add_argument("--no-send", action="store_true", help="send no test message")
     parser.add_argument("--json", action="store_true", help="write the steps as JSON")
@@ -36,10 +41,25 @@ def register(commands: Commands) -> None:
     config.add_argument(
         "--app",
         metavar="MODULE:NAME",
-        help="also load this logging configuration and try the loggers that matter",
+        help="load a program and log a test error through each of its loggers: NAME is its"
+        " logging configuration, `NAME()` a function to call, neither if importing is enough",
     )
     config.add_argument(
         "--django", action="store_true", help="likewise, that of DJANGO_SETTINGS_MODULE"
+    )
+    parser.add_argument(
+        "--server",
+        choices=SERVERS,
+        default="",
+        help="what runs the program, if it is not running and its configuration does not say",
+    )
+    parser.add_argument(
+        "--except",
+        metavar="LOGGER",
+        action="append",
+        default=[],
+        dest="left_out",
+        help="a logger of the program that is not meant to alert, with those below it",
     )
     add_env_file(parser)
     parser.set_defaults(run=run)
@@ -48,10 +68,12 @@ def register(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     terminal = Terminal()
     found: list[Step] = []
-    for step in steps(args):
-        found.append(step)
-        if not args.json:
-            _show(step, terminal, _language(args))
+    # What a program prints while it is loaded must not stand in the JSON.
+    with redirect_stdout(sys.stderr):
+        for step in steps(args):
+            found.append(step)
+            if not args.json:
+                _show(step, terminal, _language(args))
     well = all(step.status != "failed" for step in found)
     if args.json:
         data = {"ok": well, "steps": [step.data() for step in found]}
@@ -61,12 +83,17 @@ def run(args: argparse.Namespace) -> int:
 
 def steps(args: argparse.Namespace) -> Iterator[Step]:
     """Every step, up to the one after which nothing else can work."""
+    look = _application_steps if args.app or args.django else _environment_steps
+    well = True
     try:
-        if args.app or args.django:
-            yield from _application_steps(args)
-        else:
-            yield from _environment_steps(args)
-    except (CommandError, WeComError) as error:
+        for step in look(args):
+            well = well and step.status != "failed"
+            # What happens next is nothing, if something on the way there has failed.
+            if well or step.name != NEXT:
+                yield step
+    except CommandError as error:
+        yield failed("configuration", error.text, error.fix)
+    except WeComError as error:
         yield failed("configuration", str(error))
 
 
@@ -87,39 +114,35 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
         yield no_message_step(sender)
     elif well:
         yield from message_steps(sender, found)
-    if well:
-        yield _next(found)
+    yield _next(found)
 
 
 def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From a program's own logging configuration. Its test errors are the test message."""
-    from wecom_logging._cli.checks import routing
-
-    os.environ.update(read_env_file(args.env_file) if args.env_file else {})
-    if args.django:
-        routing.load_django()
-    else:
-        routing.load(args.app)
-    handlers = routing.handlers()
-    if not handlers:
-        raise CommandError('no logger has a WeComHandler: add one to "handlers" of "root"')
-    for handler in handlers:
-        yield from _handler_steps(handler)
-    yield from routing.routing_steps(send=not args.no_send)
-    yield _next(handlers[0]._options)
-
-
-def _handler_steps(handler: WeComHandler) -> Iterator[Step]:
+    from wecom_logging._cli.checks import obstacles
+    from wecom_logging._cli.checks.handler import handler_steps
+    from wecom_logging._cli.checks.program import Program
+    from wecom_logging._cli.checks.routing import routing_steps
     from wecom_logging._senders.base import WeComSender
 
-    if not handler.enabled:
-        fix = "Give it a destination, or enabled=True to insist on one."
-        yield failed("configuration", f"the handler {handler.get_name()!r} is off", fix)
-        return
-    sender = handler._components.sender
-    yield ok("configuration", f"{handler.get_name()!r} sends to {sender.destination}")
-    if isinstance(sender, WeComSender):
-        yield from _destination_steps(sender)
+    os.environ.update(read_env_file(args.env_file) if args.env_file else {})
+    program = Program(args.server)
+    if args.django:
+        program.load_django()
+    else:
+        program.load(args.app)
+    handlers = obstacles.handlers()
+    if not handlers:
+        for queue in obstacles.unread_queues():
+            yield failed("configuration", *obstacles.unread(queue))
+        fix = 'Add one to "handlers" of "root".'
+        raise CommandError("no logger has a WeComHandler", fix=fix)
+    for handler in handlers:
+        yield from handler_steps(handler)
+        if handler.enabled and isinstance(handler._components.sender, WeComSender):
+            yield from _destination_steps(handler._components.sender)
+    yield from routing_steps(program, args.left_out, send=not args.no_send)
+    yield _next(handlers[0]._options)
 
 
 def _destination_steps(sender: WeComSender) -> Iterator[Step]:
@@ -139,7 +162,7 @@ def _destination_steps(sender: WeComSender) -> Iterator[Step]:
 def _next(found: Options) -> Step:
     wait, pause = found.policy.group_wait, found.policy.repeat_intervals[0]
     return ok(
-        "what happens next",
+        NEXT,
         f"a new error is told after {wait:g} s; the same again is counted and told in {pause:g} s",
     )
 
@@ -147,9 +170,9 @@ def _next(found: Options) -> Step:
 def _language(args: argparse.Namespace) -> Language:
     """That of the application's handler, or of the environment."""
     if args.app or args.django:
-        from wecom_logging._cli.checks import routing
+        from wecom_logging._cli.checks import obstacles
 
-        found = routing.handlers()
+        found = obstacles.handlers()
         chosen = found[0]._options.language if found else os.environ.get("WECOM_LANGUAGE")
     else:
         chosen = environment(args.env_file).get("WECOM_LANGUAGE")

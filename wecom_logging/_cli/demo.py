@@ -40,7 +40,8 @@ LOGGING = """\
   "handlers": {
     "wecom": {
       "class": "wecom_logging.WeComHandler", "level": "ERROR", "environment": "demo",
-      "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5, "rate_limit": [[28, 60]]
+      "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5,
+      "rate_limit": [[28, 60], [900, 3600]]
     }
   },
   "root": {"handlers": ["wecom"], "level": "INFO"}

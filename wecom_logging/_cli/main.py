@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,8 +11,9 @@ from wecom_logging import __version__
 from wecom_logging._cli import CommandError, check, demo, redact, run, send, simulator
 from wecom_logging.errors import ConfigurationError, WeComError
 
-#: As shells have it: ended by signal 2.
+#: As shells have it: ended by signal 2, and by signal 13.
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 _EPILOG = """\
 Where messages go is taken from the environment: WECOM_WEBHOOK_KEY for a group robot, or
@@ -34,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WeComError as error:
         print(f"wecom-logging: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError) else 1
+    except BrokenPipeError:  # of stdout: `| head` has read enough
+        # Or the interpreter complains at exit, when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         print("\nwecom-logging: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -44,7 +44,8 @@ def create_api(world: World, faults: Faults) -> Blueprint:
 def _read(name: str, fault: Fault | None) -> Request:
     upload = None
     if request.mimetype == "multipart/form-data":
-        part = request.files.get("media")
+        # The documents name the part `media`; WeCom takes the first file, whatever its name is.
+        part = next(iter(request.files.values()), None)
         upload = Upload(part.filename or "", part.read()) if part else None
     return Request(
         call=name,

@@ -18,7 +18,7 @@ _MAGIC = {"image": (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"), "voice": (b"#!AMR",)
 
 @dataclass(frozen=True)
 class Upload:
-    """The part named `media` of a multipart request."""
+    """The file in a multipart request."""
 
     name: str
     data: bytes = field(repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ def message(each: Message, world: World) -> Json:
         world.config.switches,
         robot=each.source != "app",
     )
+    data["levels"] = sorted(levels(each.content))
     data["raw"] = each.raw.decode("utf-8", "replace")
     data["file"] = each.file and {
         "id": each.file.id,
@@ -39,6 +41,40 @@ def message(each: Message, world: World) -> Json:
         "bytes": each.file.size,
     }
     return data
+
+
+#: What begins a block of an alert, and the state that it tells, in both languages.
+_STATES = {
+    "NEW": "NEW", "新出现": "NEW",
+    "AGAIN": "AGAIN", "再次出现": "AGAIN",
+    "STILL": "STILL", "仍在发生": "STILL",
+    "OVER": "OVER", "已恢复": "OVER", "已平息": "OVER",
+}  # fmt: skip
+# What goes on has its count on the same line; so has no sentence that begins with such a word.
+_STATE = re.compile(
+    rf"^[^\w\n]*({'|'.join(_STATES)})(?!\w)(?:(?<=OVER)|(?<=已恢复)|(?<=已平息)|(?=.*×\d))",
+    re.MULTILINE,
+)
+_COUNT = re.compile(r"([\d,]+) ?(?:errors?\b|个错误|次)")
+_CRITICAL = re.compile(r"[^\w\n]*CRITICAL\b")
+_LEVEL = re.compile(r"\b(CRITICAL|ERROR|WARNING)\b")
+
+
+def levels(content: str) -> set[str]:
+    """What a message is about, by its first line and the states of its blocks.
+
+    Words that happen to stand in a logged text say nothing about the message.
+    """
+    first = content.split("\n", 1)[0]
+    found = {_STATES[word] for word in _STATE.findall(content)}
+    count = _COUNT.search(first)
+    if count is None:  # another program's, in words of its own
+        found.update(_LEVEL.findall(first))
+    elif _CRITICAL.match(first):
+        found.add("CRITICAL")
+    if (count and count[1].strip("0,")) or found & {"NEW", "AGAIN", "STILL"}:
+        found.add("ERROR")
+    return found
 
 
 def call(each: Call) -> Json:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
 from wecom_logging._cli.checks.step import Step, ok, warning
+from wecom_logging._config.advice import meant
+from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
 from wecom_logging.handler import WeComHandler
 
@@ -44,9 +45,15 @@ def configuration_steps(
     yield ok("configuration", {"robot": "a group robot"}.get(kind, "an application"), *details)
     for name in found:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            fix = f"is {close[0]} meant?" if close else "take it out."
+            fix = f"is {guess} meant?" if (guess := _meant(name)) else "take it out."
             yield warning("configuration", f"{name} is set, but there is no such option", fix)
+
+
+def _meant(name: str) -> str:
+    """The variable that is meant by one that says nothing."""
+    options = [each.removeprefix("WECOM_").lower() for each in known_variables()]
+    guess = meant(name.removeprefix("WECOM_").lower(), options)
+    return variable(guess) if guess else ""
 
 
 def _shown(name: str, value: str) -> str:

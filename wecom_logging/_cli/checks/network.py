@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import os
 import socket
 import ssl
@@ -10,8 +11,13 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+
+import requests
+from requests.utils import select_proxy
 
 from wecom_logging._cli.checks.step import Step, failed, ok, skipped, warning
 
@@ -19,6 +25,12 @@ TIMEOUT = 8.0
 
 #: Seconds that this machine's clock and the server's may differ.
 SKEW = 60.0
+
+#: OpenSSL's numbers for what is wrong with a certificate (x509_vfy.h).
+_EXPIRED, _NOT_YET_VALID = 10, 9
+_OTHER_NAMES = (62, 64)
+
+_BAD_REQUEST = 400
 
 _FIREWALL = "Open the way to it in the firewall, or set WECOM_PROXIES or HTTPS_PROXY."
 
@@ -31,47 +43,64 @@ def network_steps(base: str, proxies: Mapping[str, str] | None) -> Iterator[Step
         proxies: Those of the option; None for the environment's.
     """
     url = urlsplit(base)
-    proxy = _proxy(url, proxies)
+    proxy, authorities = _surroundings(base, proxies)
     step = _reach_proxy(proxy) if proxy else _resolve(url)
     yield step
     if step.status == "failed":
         return
-    connection = _connection(url, proxy)
+    if proxy and proxy.scheme == "https":
+        yield skipped("connection", "a proxy that speaks TLS itself: the next call will show")
+        return
+    connection = _connection(url, proxy, _context(authorities))
     try:
         connection.connect()
         yield _tls(connection)
-        connection.request("HEAD", "/")
-        yield clock_step(connection.getresponse().headers.get("Date"), time.time())
+        answer = _ask(connection, url, proxy)
+        if answer.status == _BAD_REQUEST and (wrong := _wrong_scheme(url, proxy)):
+            yield wrong  # some servers say so politely
+        else:
+            yield clock_step(answer.headers.get("Date"), time.time())
     except ssl.SSLCertVerificationError as error:
-        yield failed(
-            "TLS",
-            f"the certificate of {url.hostname} is not trusted: {error.verify_message}",
-            "Where a proxy or gateway has its own CA, name its file in REQUESTS_CA_BUNDLE.",
-        )
+        yield _distrusted(error, url, _names(url, proxy, authorities))
+    except (ConnectionRefusedError, TimeoutError) as error:
+        yield _unconnected(url, error)
     except (OSError, http.client.HTTPException) as error:
-        yield failed("connection", f"{url.netloc}: {_reason(error)}", _FIREWALL)
+        yield _wrong_scheme(url, proxy) or _unconnected(url, error)
     finally:
         connection.close()
 
 
-def _proxy(url: SplitResult, proxies: Mapping[str, str] | None) -> SplitResult | None:
-    if proxies is None and proxy_bypass(url.hostname or ""):
-        return None
-    found = getproxies() if proxies is None else proxies
-    address = found.get(url.scheme) or found.get("all")
-    if not address:
-        return None
-    return urlsplit(address if "//" in address else f"//{address}")
+def _surroundings(
+    base: str, proxies: Mapping[str, str] | None
+) -> tuple[SplitResult | None, str | None]:
+    """The proxy and the file of authorities that requests would use, None for its own."""
+    with requests.Session() as session:
+        found = session.merge_environment_settings(base, dict(proxies or {}), True, None, None)
+    address = select_proxy(base, found["proxies"])
+    proxy = urlsplit(address if "//" in address else f"http://{address}") if address else None
+    return proxy, found["verify"] if isinstance(found["verify"], str) else None
 
 
 def _reach_proxy(proxy: SplitResult) -> Step:
-    where = f"{proxy.hostname}:{proxy.port or 80}"
+    host, port = _address(proxy)
+    if _is_socks(proxy) and not find_spec("socks"):
+        cause = f"{host}:{port} is a SOCKS proxy, and the package for it is not installed"
+        return failed("proxy", cause, 'Install it: pip install "requests[socks]".')
     try:
-        socket.create_connection((proxy.hostname or "", proxy.port or 80), TIMEOUT).close()
+        socket.create_connection((host, port), TIMEOUT).close()
     except OSError as error:
         fix = "Correct WECOM_PROXIES or HTTPS_PROXY, or list the API's host in NO_PROXY."
-        return failed("proxy", f"{where}: {_reason(error)}", fix)
-    return ok("proxy", f"{where} answers; it resolves the API's name")
+        return failed("proxy", f"{host}:{port}: {_reason(error)}", fix)
+    return ok("proxy", f"{host}:{port} takes connections; it resolves the API's name")
+
+
+def _is_socks(proxy: SplitResult) -> bool:
+    return proxy.scheme.startswith("socks")
+
+
+def _address(proxy: SplitResult) -> tuple[str, int]:
+    usual = 1080 if _is_socks(proxy) else 443 if proxy.scheme == "https" else 80
+    return proxy.hostname or "", proxy.port or usual
 
 
 def _resolve(url: SplitResult) -> Step:
@@ -84,24 +113,55 @@ def _resolve(url: SplitResult) -> Step:
     return ok("DNS", f"{url.hostname} is {', '.join(addresses[:3])}; no proxy")
 
 
-def _connection(url: SplitResult, proxy: SplitResult | None) -> http.client.HTTPConnection:
+def _connection(
+    url: SplitResult, proxy: SplitResult | None, context: ssl.SSLContext
+) -> http.client.HTTPConnection:
+    """A connection that is not made yet, by the way that a delivery takes."""
     host, port = url.hostname or "", _port(url)
-    through = (proxy.hostname or "", proxy.port or 80) if proxy else (host, port)
+    through = _address(proxy) if proxy and not _is_socks(proxy) else (host, port)
+    connection: Any
     if url.scheme == "http":
-        return http.client.HTTPConnection(*through, timeout=TIMEOUT)
-    context = ssl.create_default_context(cafile=_ca_bundle())
-    secure = http.client.HTTPSConnection(*through, timeout=TIMEOUT, context=context)
-    if proxy:
-        secure.set_tunnel(host, port, headers=_credentials(proxy))
-    return secure
+        connection = http.client.HTTPConnection(*through, timeout=TIMEOUT)
+    else:
+        connection = http.client.HTTPSConnection(*through, timeout=TIMEOUT, context=context)
+        if proxy and not _is_socks(proxy):
+            connection.set_tunnel(host, port, headers=_credentials(proxy))
+    if proxy and _is_socks(proxy):
+        connection._create_connection = _through_socks(proxy)
+    return connection  # type: ignore[no-any-return]
 
 
-def _ca_bundle() -> str:
-    """The authorities that requests would trust."""
+def _ask(
+    connection: http.client.HTTPConnection, url: SplitResult, proxy: SplitResult | None
+) -> http.client.HTTPResponse:
+    """What the server says to a question without meaning; a proxy has to be told whom to ask."""
+    named = proxy and not _is_socks(proxy) and url.scheme == "http"
+    connection.request("HEAD", f"{url.scheme}://{url.netloc}/" if named else "/")
+    return connection.getresponse()
+
+
+def _context(authorities: str | None) -> ssl.SSLContext:
+    """TLS with the authorities that requests would trust: a file, or a directory of them."""
     import certifi
 
-    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return named or certifi.where()
+    place = authorities or certifi.where()
+    if os.path.isdir(place):
+        return ssl.create_default_context(capath=place)
+    return ssl.create_default_context(cafile=place)
+
+
+def _through_socks(proxy: SplitResult) -> Any:
+    socks: Any = importlib.import_module("socks")
+    host, port = _address(proxy)
+    return partial(
+        socks.create_connection,
+        proxy_type=socks.SOCKS4 if proxy.scheme.startswith("socks4") else socks.SOCKS5,
+        proxy_addr=host,
+        proxy_port=port,
+        proxy_rdns=proxy.scheme in ("socks4a", "socks5h"),
+        proxy_username=unquote(proxy.username) if proxy.username else None,
+        proxy_password=unquote(proxy.password) if proxy.password else None,
+    )
 
 
 def _credentials(proxy: SplitResult) -> dict[str, str]:
@@ -116,6 +176,61 @@ def _tls(connection: http.client.HTTPConnection) -> Step:
         return skipped("TLS", "plain http")
     expires = connection.sock.getpeercert() or {}
     return ok("TLS", f"{connection.sock.version()}, certificate until {expires.get('notAfter')}")
+
+
+def _distrusted(error: ssl.SSLCertVerificationError, url: SplitResult, names: list[str]) -> Step:
+    said = f"the certificate of {url.hostname} is not trusted: {error.verify_message}"
+    if error.verify_code in _OTHER_NAMES:
+        said = f"the certificate of {url.hostname} is for {', '.join(names) or 'another name'}"
+        fix = "Write a name that it has into WECOM_API_BASE, or have one made for this name."
+    elif error.verify_code in (_EXPIRED, _NOT_YET_VALID):
+        fix = f"Have it renewed, unless this machine's clock is wrong: it says {time.ctime()}."
+    else:
+        fix = "Where a proxy or gateway has its own CA, name its file in REQUESTS_CA_BUNDLE."
+    return failed("TLS", said, fix)
+
+
+def _names(url: SplitResult, proxy: SplitResult | None, authorities: str | None) -> list[str]:
+    """The names in the certificate of a server, which is trusted but for its name."""
+    context = _context(authorities)
+    context.check_hostname = False
+    connection = _connection(url, proxy, context)
+    try:
+        connection.connect()
+        secure: Any = connection.sock
+        found = secure.getpeercert() or {}
+        return [str(name) for _, name in found.get("subjectAltName", ())]
+    except (OSError, http.client.HTTPException):
+        return []
+    finally:
+        connection.close()
+
+
+def _wrong_scheme(url: SplitResult, proxy: SplitResult | None) -> Step | None:
+    """A failure if the server answers to the other of http and https."""
+    other = "http" if url.scheme == "https" else "https"
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent but the question
+    at_other = url._replace(scheme=other, netloc=f"{url.hostname}:{_port(url)}")
+    connection = _connection(at_other, proxy, context)
+    try:
+        if _ask(connection, at_other, proxy).status == _BAD_REQUEST:
+            return None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    cause = f"{url.netloc} speaks {other}, not {url.scheme}"
+    return failed("connection", cause, f"Write {other}:// in WECOM_API_BASE, or another port.")
+
+
+def _unconnected(url: SplitResult, error: Exception) -> Step:
+    if isinstance(error, (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)):
+        cause = f"{url.netloc}: the connection was cut off in the middle"
+        fix = "Ask who runs the firewall, proxy or gateway whether it lets this machine pass."
+        return failed("connection", cause, fix)
+    return failed("connection", f"{url.netloc}: {_reason(error)}", _FIREWALL)
 
 
 def clock_step(date: str | None, now: float) -> Step:

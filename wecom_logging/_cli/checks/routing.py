@@ -3,159 +3,209 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
-import logging.config
-import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from logging.handlers import QueueListener
 from typing import Any
 
-from wecom_logging._cli import CommandError
-from wecom_logging._cli.checks.step import Step, failed, ok, skipped
+from wecom_logging._cli.checks.obstacles import (
+    LOOK,
+    Obstacle,
+    alive,
+    ends,
+    handlers,
+    known_loggers,
+    obstacle,
+    raised,
+    way,
+)
+from wecom_logging._cli.checks.program import SERVERS, Program, is_library
+from wecom_logging._cli.checks.step import Step, failed, ok, skipped, warning
 from wecom_logging.handler import WeComHandler
 
-#: Loggers that are told of an application's failures, and the package each belongs to.
-_LOGGERS = {
-    "root": "",
-    "django.request": "django",
-    "uvicorn.error": "uvicorn",
-    "gunicorn.error": "gunicorn",
-    "celery.app.trace": "celery",
-}
+#: Loggers of libraries that have an output of their own by design, or tell every error twice.
+_ON_THEIR_OWN = ("django.server", "gunicorn", "uvicorn", "wecom_logging", "py.warnings")
 
-#: Seconds for the test errors to be delivered.
+#: Seconds for a test error to come out of a queue, and for all to be delivered.
+_PASSAGE = 3.0
 _PATIENCE = 15.0
 
 
-def load(spec: str) -> None:
-    """Apply the logging configuration `module:NAME`, as a server would have it applied."""
-    module_name, _, attribute = spec.partition(":")
-    sys.path.insert(0, os.getcwd())
-    _leave_as_servers_do()
-    try:
-        config = getattr(importlib.import_module(module_name), attribute or "LOGGING")
-        logging.config.dictConfig(config)
-    except Exception as error:
-        raise CommandError(f"--app {spec}: {_explained(error)}", 1) from None
+def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> Iterator[Step]:
+    """Each logger that the program and its configuration know: whether an error gets through,
+    or what stops it.
 
-
-def load_django() -> None:
-    """Set Django up with DJANGO_SETTINGS_MODULE."""
-    sys.path.insert(0, os.getcwd())
-    _leave_as_servers_do()
-    try:
-        importlib.import_module("django").setup()
-    except Exception as error:
-        raise CommandError(f"--django: {_explained(error)}", 1) from None
-
-
-def _leave_as_servers_do() -> None:
-    """Servers configure logging before they load the application."""
-    if importlib.util.find_spec("uvicorn"):
-        config = importlib.import_module("uvicorn.config").LOGGING_CONFIG
-        logging.config.dictConfig(config)
-    if importlib.util.find_spec("gunicorn"):
-        logging.getLogger("gunicorn.error").propagate = False
-
-
-def _explained(error: Exception) -> str:
-    cause = error.__cause__ or error  # dictConfig's own text says only which handler it was
-    return f"{type(cause).__name__}: {cause}"
-
-
-def handlers() -> list[WeComHandler]:
-    """All that are attached to a logger, in the order of the loggers' names."""
-    loggers = [
-        logging.getLogger(),
-        *map(logging.getLogger, sorted(logging.root.manager.loggerDict)),
+    Args:
+        program: The program, loaded.
+        left_out: Loggers that are not meant to alert.
+        send: Whether to try them with test errors, or only to look.
+    """
+    attempt = _Attempt(send=send)
+    servers = [SERVERS[each] for each in program.servers()]
+    told = ["django.request"] if "django" in sys.modules else []
+    for name in ("root", *told, *servers):
+        yield attempt.step(name)
+    own = [
+        each for each in known_loggers() if each.name not in servers and not is_library(each.name)
     ]
-    found = [each for logger in loggers for each in _attached(logger)]
-    return list(dict.fromkeys(found))
-
-
-def _attached(logger: logging.Logger) -> Iterator[WeComHandler]:
-    for handler in logger.handlers:
-        listener = getattr(handler, "listener", None)  # a QueueHandler's, since 3.12
-        for each in (handler, *getattr(listener, "handlers", ())):
-            if isinstance(each, WeComHandler):
-                yield each
-
-
-def routing_steps(*, send: bool) -> Iterator[Step]:
-    """For each logger that matters here: whether an error gets through, or what stops it."""
-    for name, package in _LOGGERS.items():
-        if not package or package in sys.modules or _is_server(package):
-            yield _route(name, send=send)
+    meant = [each for each in own if not _is_below(each.name, left_out)]
+    yield from attempt.together(meant)
+    if names := [each.name for each in own if each not in meant]:
+        yield skipped("left out", f"by --except: {', '.join(names)}")
+    yield from _libraries([*told, *servers])
+    yield from _twice([logging.getLogger(), *known_loggers()])
+    yield from _gunicorn_master(program)
     if "structlog" in sys.modules:
-        yield from _structlog(send=send)
-    if send:
-        yield _delivered()
+        yield from _structlog(attempt)
+    if "loguru" in sys.modules:
+        yield from _loguru(attempt)
+    yield attempt.delivered()
 
 
-def _is_server(package: str) -> bool:
-    return package in ("uvicorn", "gunicorn") and bool(importlib.util.find_spec(package))
+def _is_below(name: str, tops: Sequence[str]) -> bool:
+    return any(name == top or name.startswith(f"{top}.") for top in tops)
 
 
-def _route(name: str, *, send: bool) -> Step:
-    logger = logging.getLogger(None if name == "root" else name)
-    cause, fix = obstacle(logger)
-    if cause:
-        return failed(name, cause, fix)
-    if send:
-        before = _seen()
-        logger.error("wecom-logging check: a test error through %s", name)
-        if _seen() == before:
-            return failed(name, "a test error did not reach the handler", "Look at its filters.")
-    return ok(name, "errors reach the handler")
+class _Attempt:
+    """Tries loggers, and counts the test errors that arrived at a handler.
 
+    They are one kind of error, so that a phone shows one message for all loggers.
+    """
 
-def obstacle(logger: logging.Logger) -> tuple[str, str]:
-    """What keeps an error of this logger from a handler, and the line to add; "" if nothing."""
-    if logging.root.manager.disable >= logging.ERROR:
-        return "logging.disable() is in force", "Take the call of logging.disable out."
-    if logger.disabled:
-        return "the configuration disables it", 'Add "disable_existing_loggers": False.'
-    if not logger.isEnabledFor(logging.ERROR):
-        level = logging.getLevelName(logger.getEffectiveLevel())
-        return f"its level is {level}", f'Add "{logger.name}": {{"level": "INFO"}} to "loggers".'
-    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, "check", (), None)
-    if not logger.filter(record):
-        return "a filter of the logger drops errors", 'Correct "filters" of the logger.'
-    return _obstacle_on_the_way(logger, record)
+    def __init__(self, *, send: bool) -> None:
+        self.send = send
+        self._handlers = handlers()
+        #: A test error may have to come out of a queue.
+        self._passage = _PASSAGE if alive(QueueListener) else 0.0
+        self.arrived = 0
 
+    def step(self, name: str) -> Step:
+        logger = logging.getLogger(None if name == "root" else name)
+        cause, fix = self.obstacle(logger)
+        if cause:
+            return failed(name, cause, fix)
+        return ok(name, self.verdict)
 
-def _obstacle_on_the_way(logger: logging.Logger, record: logging.LogRecord) -> tuple[str, str]:
-    current: logging.Logger | None = logger
-    found = ("no WeComHandler is on its way", 'Add the handler to "handlers" of "root".')
-    while current is not None:
-        for handler in _attached(current):
-            obstacle = _obstacle_in(handler, record)
-            if not obstacle[0]:
+    @property
+    def verdict(self) -> str:
+        return "errors reach the handler" if self.send else "nothing is in the way of an error"
+
+    def together(self, loggers: Sequence[logging.Logger]) -> Iterator[Step]:
+        """One step for all that reach the handler, and one for each cause why others do not."""
+        reached: list[str] = []
+        stopped: dict[Obstacle, list[str]] = {}
+        for logger in loggers:
+            found = self.obstacle(logger)
+            (stopped.setdefault(found, []) if found[0] else reached).append(logger.name)
+        for (cause, fix), (first, *others) in stopped.items():
+            yield failed(first, cause, fix, *([f"likewise {', '.join(others)}"] if others else []))
+        if reached:
+            yield ok("loggers", f"{self.verdict}: {', '.join(reached)}")
+
+    def obstacle(self, logger: logging.Logger) -> Obstacle:
+        """As `obstacle`, and tried with an error where that is wanted."""
+        if not self.send:
+            return obstacle(logger)
+        try:
+            if self.arrives(lambda: _log_error(logger)):
                 return "", ""
-            found = obstacle
-        if not current.propagate:
-            return (
-                f"its records end at {current.name!r} (propagate is false)",
-                f'Add "{current.name}": {{"propagate": True}} to "loggers".',
-            )
-        current = current.parent
-    return found
+        except Exception as error:  # of a filter or a class of the program's own
+            return raised(error)
+        found = obstacle(logger)
+        return found if found[0] else ("a test error did not reach the handler", LOOK)
+
+    def arrives(self, log: Callable[[], object]) -> bool:
+        before = self._seen()
+        log()
+        deadline = time.monotonic() + self._passage
+        while self._seen() == before and time.monotonic() < deadline:
+            time.sleep(0.005)
+        arrived = self._seen() > before
+        self.arrived += arrived
+        return arrived
+
+    def _seen(self) -> int:
+        return sum(each.stats().seen for each in self._handlers)
+
+    def delivered(self) -> Step:
+        """Whether WeCom has them."""
+        if not self.send:
+            return skipped("test errors", "--no-send")
+        if not self.arrived:
+            return skipped("test errors", "none has reached a handler")
+        pending = [each for each in self._handlers if not each.flush(_PATIENCE)]
+        if not pending:
+            return ok("test errors", "delivered")
+        reason = pending[0].stats().last_error or "not delivered in time"
+        return failed("test errors", reason)
 
 
-def _obstacle_in(handler: WeComHandler, record: logging.LogRecord) -> tuple[str, str]:
+def _log_error(logger: logging.Logger) -> None:
+    logger.error(
+        "wecom-logging check: a test error through %s",
+        logger.name,
+        extra={"fingerprint": "wecom-logging check"},
+    )
+
+
+def _libraries(looked_at: Sequence[str]) -> Iterator[Step]:
+    """Loggers of what is installed. A project may well keep one of them quiet: that is only
+    said. To disable them all is hardly ever meant."""
+    stopped: dict[Obstacle, list[str]] = {}
+    for logger in known_loggers():
+        if is_library(logger.name) and not logger.name.startswith(_ON_THEIR_OWN):
+            found = obstacle(logger)
+            if logger.name not in looked_at and found != obstacle(logging.getLogger()) and found[0]:
+                stopped.setdefault(found, []).append(logger.name)
+    for (cause, fix), names in stopped.items():
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        if logging.getLogger(names[0]).disabled:
+            yield warning("libraries", f"{shown}: {cause}", fix)
+        else:
+            yield skipped("libraries", f"{shown}: {cause}")
+
+
+def _twice(loggers: Sequence[logging.Logger]) -> Iterator[Step]:
+    """Places from which one record comes to one destination twice."""
+    said = set()
+    for logger in loggers:
+        met: dict[object, str] = {}
+        for current in way(logger):
+            for end in [end for each in current.handlers for end in ends(each) if end.enabled]:
+                options = end._options
+                where = (end._components.sender.destination, options.app, options.environment)
+                above = current.name
+                if where in met and (met[where], above) not in said:
+                    said.add((met[where], above))
+                    yield _reached_twice(end, met[where], above)
+                met.setdefault(where, above)
+
+
+def _reached_twice(handler: WeComHandler, below: str, above: str) -> Step:
     name = handler.get_name() or "wecom"
-    if not handler.enabled:
-        return f"the handler {name!r} is off", "Give it a destination, or enabled=True to insist."
-    if handler.alert_level > logging.ERROR:
-        level = logging.getLevelName(handler.alert_level)
-        return f"the level of the handler {name!r} is {level}", 'Set it to "level": "ERROR".'
-    if not handler.filter(record):
-        return f"a filter of the handler {name!r} drops errors", 'Correct its "filters".'
-    return "", ""
+    there = f'"{below}" in "loggers"' if below != "root" else '"root"'
+    cause = f"an error of {below!r} comes to it twice" + (
+        f", there and at {above!r}" if below != above else ", by two handlers there"
+    )
+    return warning(f"handler {name}", cause, f'Take "{name}" out of "handlers" of {there}.')
 
 
-def _structlog(*, send: bool) -> Iterator[Step]:
+def _gunicorn_master(program: Program) -> Iterator[Step]:
+    """Time-outs and failed boots are logged by the master, with what is configured there."""
+    if "gunicorn" not in program.servers() or program.preloads():
+        return
+    config = (program.gunicorn or {}).get("logconfig_dict")
+    if not config:
+        yield warning(
+            "gunicorn's master",
+            "logs time-outs of workers and failed boots, and does not load the application",
+            'Set logconfig_dict in gunicorn.conf.py, or use "--preload"; see docs/frameworks.md.',
+        )
+
+
+def _structlog(attempt: _Attempt) -> Iterator[Step]:
     structlog: Any = importlib.import_module("structlog")
     if not structlog.is_configured():
         return
@@ -168,25 +218,36 @@ def _structlog(*, send: bool) -> Iterator[Step]:
             "its events never pass through logging",
             "Add wecom_logging.structlog_processor() before the renderer.",
         )
-    elif send and through_logging:
-        before = _seen()
-        structlog.get_logger("wecom_logging.check").error("wecom-logging check: through structlog")
-        yield (
-            ok("structlog", "errors reach the handler")
-            if _seen() > before
-            else failed("structlog", "a test error did not reach the handler", "See root above.")
-        )
+    elif not attempt.send:
+        yield skipped("structlog", "--no-send")
     else:
-        yield skipped("structlog", "not tried")
+        yield _tried("structlog", attempt, structlog.get_logger("wecom_logging_check").error)
 
 
-def _seen() -> int:
-    return sum(each.stats().seen for each in handlers())
+def _loguru(attempt: _Attempt) -> Iterator[Step]:
+    logger: Any = importlib.import_module("loguru").logger
+    used = any(
+        value is logger
+        for name, module in list(sys.modules.items())
+        if not is_library(name)
+        for value in list(getattr(module, "__dict__", {}).values())
+    )
+    if used and attempt.send:
+        yield _tried("loguru", attempt, logger.error)
+    elif used:
+        yield skipped("loguru", "--no-send")
 
 
-def _delivered() -> Step:
-    pending = [each for each in handlers() if not each.flush(_PATIENCE)]
-    if not pending:
-        return ok("test errors", "delivered")
-    reason = pending[0].stats().last_error or "not delivered in time"
-    return failed("test errors", reason)
+_BRING = {
+    "structlog": 'See "root" above.',
+    "loguru": 'Call logger.add(WeComHandler(), level="ERROR", format="{message}").',
+}
+
+
+def _tried(name: str, attempt: _Attempt, error: Callable[[str], object]) -> Step:
+    try:
+        if attempt.arrives(lambda: error(f"wecom-logging check: a test error through {name}")):
+            return ok(name, "errors reach the handler")
+    except Exception as refused:
+        return failed(name, *raised(refused))
+    return failed(name, "a test error did not reach the handler", _BRING[name])

@@ -35,8 +35,8 @@ def ok(name: str, text: str, *details: str) -> Step:
     return Step(name, "ok", text, details=details)
 
 
-def failed(name: str, text: str, fix: str = "") -> Step:
-    return Step(name, "failed", text, fix)
+def failed(name: str, text: str, fix: str = "", *details: str) -> Step:
+    return Step(name, "failed", text, fix, details)
 
 
 def warning(name: str, text: str, fix: str = "") -> Step:

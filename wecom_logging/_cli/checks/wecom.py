@@ -74,20 +74,28 @@ def _ids(agent: dict[str, Any], field: str, key: str) -> set[str]:
 
 
 def _recipients(sender: AppSender, agent: dict[str, Any]) -> Step:
-    """Whether touser is in the visible range, as far as that can be told without a message."""
-    recipients = sender._to
-    named = recipients.get("touser", "")
-    if named == "@all":
+    """Whether all of them are in the visible range, as far as that can be told without a
+    message."""
+    named = {field: ids.split("|") for field, ids in sender._to.items() if ids}
+    if named.get("touser") == ["@all"]:
         return ok("recipients", f"everybody who sees it: {_audience(agent)}")
-    unknown = sorted(
-        user for user in named.split("|") if user and user.lower() not in _users(agent)
-    )
+    visible = {
+        "touser": _users(agent),
+        "toparty": _ids(agent, "allow_partys", "partyid"),
+        "totag": _ids(agent, "allow_tags", "tagid"),
+    }
+    unknown = {
+        field: missing
+        for field, ids in named.items()
+        if (missing := [each for each in ids if each and each.lower() not in visible[field]])
+    }
     if not unknown:
-        return ok("recipients", "; ".join(f"{k} {v}" for k, v in recipients.items()))
-    if _ids(agent, "allow_partys", "partyid") or _ids(agent, "allow_tags", "tagid"):
-        return skipped("recipients", f"{', '.join(unknown)} may see it by party or tag")
+        return ok("recipients", "; ".join(f"{k} {v}" for k, v in sender._to.items()))
+    people = ", ".join(name for ids in unknown.values() for name in ids)
+    if set(unknown) != {"touser"} or visible["toparty"] or visible["totag"]:
+        return skipped("recipients", f"{people} may see it by a party or tag: a message will tell")
     fix = f"Correct touser (账号 of a member under 通讯录), or add them to {_VISIBLE}."
-    return failed("recipients", f"{', '.join(unknown)} cannot see the application", fix)
+    return failed("recipients", f"{people} cannot see the application", fix)
 
 
 def message_steps(sender: AppSender | WebhookSender, found: Options) -> Iterator[Step]:

@@ -1,5 +1,7 @@
 // Building elements. Text only ever becomes text: nothing here parses markup.
 
+import { say } from "./words.js";
+
 /** An element with properties (`class`, `on…` handlers, attributes) and children. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -29,8 +31,8 @@ export const number = (value) => value.toLocaleString("en");
 
 /** Seconds as people say them: 45 s, 12 min, 1:59 h. */
 export function duration(seconds) {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 90) return say("units.s", Math.ceil(seconds));
+  if (seconds < 3600) return say("units.min", Math.round(seconds / 60));
   const minutes = Math.floor(seconds / 60);
-  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")} h`;
+  return say("units.h", `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`);
 }

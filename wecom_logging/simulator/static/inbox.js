@@ -14,6 +14,7 @@ let shown = PAGE;
 let state = null;
 let unseen = 0;
 let showPanel = null;
+let live = false;
 
 const store = {
   read: (name) => { try { return localStorage.getItem(name); } catch { return null; } },
@@ -28,7 +29,7 @@ function searched(message) {
   const level = get("level").value;
   const sender = get("sender").value;
   return words.every((word) => text.includes(word))
-    && (!level || new RegExp(`\\b${level}\\b`, "i").test(message.content))
+    && (!level || message.levels.includes(level))
     && (!sender || senderOf(message) === sender);
 }
 
@@ -132,8 +133,9 @@ function drawAll() {
     each.title = say(each.dataset.label);
   }
   get("place").textContent = location.host;
-  options(get("level"), [["", say("anyLevel")], ...LEVELS.map((each) => [each, each])]);
+  options(get("level"), [["", say("anyLevel")], ...LEVELS.map((each) => [each, say(`levels.${each}`)])]);
   get("messages").replaceChildren();
+  drawLive();
   showPanel = createPanel(get("panel"));
   drawState();
   draw();
@@ -183,15 +185,15 @@ function start() {
 
 // What the server tells.
 
+function drawLive() {
+  get("live").className = live ? "live on" : "live";
+  get("live").textContent = say(live ? "live" : "offline");
+}
+
 function listen() {
   const source = new EventSource("/_simulator/events");
-  const live = (on) => {
-    get("live").className = on ? "live on" : "live";
-    get("live").textContent = say(on ? "live" : "offline");
-  };
-  live(false);
-  source.onopen = () => live(true);
-  source.onerror = () => live(false);
+  source.onopen = () => { live = true; drawLive(); };
+  source.onerror = () => { live = false; drawLive(); };
   source.addEventListener("reset", () => { messages = []; shown = PAGE; draw(); });
   source.addEventListener("messages", (event) => {
     const fresh = JSON.parse(event.data).reverse();

@@ -1,7 +1,7 @@
 // One message as a phone shows it, with what the phone hides one click away.
 
 import { api, h, number } from "./dom.js";
-import { say } from "./words.js";
+import { moment, say } from "./words.js";
 
 const PLAIN = new Set(["b", "i", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li",
   "table", "thead", "tbody", "tr", "code"]);
@@ -74,7 +74,7 @@ function who(message) {
   return h("div", { class: "who" },
     h("b", {}, message.sender), h("span", { class: "kind" }, name),
     asked ? h("span", { class: "asked" }, `${say("to")} ${asked.replaceAll("|", ", ")}`) : null,
-    h("time", { datetime: time.toISOString(), title: time.toLocaleString() },
+    h("time", { datetime: time.toISOString(), title: moment(time) },
       time.toLocaleTimeString("en-GB")));
 }
 
@@ -121,7 +121,7 @@ function fileRow(message) {
   const shown = size < 1024 ? `${size} B` : size < 1048576 ? `${(size / 1024).toFixed(1)} KB`
     : `${(size / 1048576).toFixed(1)} MB`;
   return h("a", { class: "row file", href: `/_simulator/files/${message.file.id}`, download: true },
-    h("span", { class: "article" }, h("b", {}, message.file.name || "file"), h("small", {}, shown)),
+    h("span", { class: "article" }, h("b", {}, message.file.name || say("file")), h("small", {}, shown)),
     h("span", { class: "thumb" }, (message.file.name.match(/\.(\w{1,4})$/) || [])[1] || "📄"));
 }
 

@@ -1,7 +1,7 @@
 // The panel: faults, budgets, tokens, calls, switches and the clock.
 
 import { api, duration, h, number } from "./dom.js";
-import { about, say } from "./words.js";
+import { about, moment, say } from "./words.js";
 
 const CALLS = ["*", "gettoken", "message/send", "media/upload", "agent/get", "webhook/send",
   "webhook/upload_media", "aibot_subscribe", "ping", "aibot_msg_callback", "aibot_event_callback",
@@ -162,12 +162,13 @@ function showCalls(calls) {
 }
 
 function showClock(clock) {
-  const steps = [["+1 min", 60], ["+1 h", 3600], ["+1 d", 86400]];
+  const steps = [["min", 60], ["h", 3600], ["d", 86400]];
   return [
-    h("p", { class: "quiet" }, new Date(clock.now * 1000).toLocaleString(),
+    h("p", { class: "quiet" }, moment(new Date(clock.now * 1000)),
       clock.moved ? ` · ${say("ahead", duration(clock.moved))}` : "", h("br"), say("clockHint")),
-    h("div", { class: "buttons" }, steps.map(([text, advance]) =>
-      h("button", { onclick: () => api("POST", "clock", { advance }) }, text))),
+    h("div", { class: "buttons" }, steps.map(([unit, advance]) =>
+      h("button", { onclick: () => api("POST", "clock", { advance }) },
+        `+${say(`units.${unit}`, 1)}`))),
   ];
 }
 

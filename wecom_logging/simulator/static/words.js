@@ -17,7 +17,7 @@ const EN = {
   droppedHint: "WeCom said errcode 0. The real one does not show this to anybody.",
   duplicate: "Duplicate, held back", recalled: "Recalled", invalid: "not reached:",
   cutHere: "WeCom cuts here: {0} of {1} bytes", cutField: "Cut by WeCom",
-  download: "Download", picture: "Picture", details: "详情", noPictures: "picture, not loaded",
+  download: "Download", picture: "Picture", details: "Details", noPictures: "picture, not loaded",
   faults: "Faults", faultsHint: "What goes wrong, from now on",
   faultCall: "Call", everyCall: "every call", faultTimes: "How long",
   once: "once", thrice: "3 times", minute: "for 1 min", always: "until switched off",
@@ -33,6 +33,11 @@ const EN = {
   switchesHint: "No public source settles these. The first choice is the safe one.",
   clock: "Clock", clockHint: "Tokens expire and budgets refill by it.", ahead: "{0} ahead",
   docs: "JSON API", sideways: "Connect", fresh: "{0} new", copyFailed: "Select and copy by hand",
+  units: { s: "{0} s", min: "{0} min", h: "{0} h", d: "{0} d" }, file: "file",
+  levels: {
+    CRITICAL: "CRITICAL", ERROR: "ERROR", WARNING: "WARNING", NEW: "NEW", AGAIN: "AGAIN",
+    STILL: "STILL", OVER: "OVER",
+  },
   kinds: {
     status: "HTTP 502 page", empty: "Empty body", garbage: "Broken JSON", flood: "Endless body",
     redirect: "Redirect", reset: "Connection reset", hang: "Hangs", slow: "Slow", drip: "Drips",
@@ -76,6 +81,11 @@ const ZH = {
   switchesHint: "公开资料没有定论；第一个选项最保守。",
   clock: "时钟", clockHint: "令牌过期和配额恢复都以它为准。", ahead: "快了 {0}",
   docs: "JSON 接口", sideways: "接入", fresh: "{0} 条新消息", copyFailed: "请手动选择复制",
+  units: { s: "{0} 秒", min: "{0} 分钟", h: "{0} 小时", d: "{0} 天" }, file: "文件",
+  levels: {
+    CRITICAL: "严重", ERROR: "错误", WARNING: "警告", NEW: "新出现", AGAIN: "再次出现",
+    STILL: "仍在发生", OVER: "已平息",
+  },
   kinds: {
     status: "HTTP 502 页面", empty: "空响应", garbage: "JSON 损坏", flood: "超大响应",
     redirect: "重定向", reset: "连接重置", hang: "无响应", slow: "响应慢", drip: "逐字节响应",
@@ -123,6 +133,9 @@ export function speak(language) {
   words = language === "zh" ? ZH : EN;
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 }
+
+/** A date and time as the chosen language writes it. */
+export const moment = (date) => date.toLocaleString(document.documentElement.lang);
 
 /** A word of the page; `{0}` and `{1}` are filled in. */
 export function say(key, ...values) {

@@ -1,0 +1,38 @@
+"""A worker of RQ with alerts.
+
+    pip install wecom-logging rq
+    export WECOM_WEBHOOK_KEY=… REDIS_URL=redis://127.0.0.1:6379/0
+    python examples/rq_worker.py
+
+RQ logs a failed job in the process that it has forked for it, and ends that process by
+`os._exit`: what is not delivered then never is.
+"""
+
+from __future__ import annotations
+
+import os
+
+from redis import Redis
+from rq import Queue, Worker
+
+import wecom_logging
+
+handler = wecom_logging.install(app="shop")
+
+
+def deliver(job, *exc_info):
+    """Runs after RQ has logged the failure."""
+    handler.flush()
+    return True  # the next exception handler may go on
+
+
+def sync(order, password):
+    raise TimeoutError(f"erp did not answer for order {order}")
+
+
+if __name__ == "__main__":
+    redis = Redis.from_url(os.environ["REDIS_URL"])
+    queue = Queue("shop", connection=redis)
+    Worker([queue], connection=redis, exception_handlers=[deliver]).work(
+        burst=bool(os.environ.get("BURST"))
+    )

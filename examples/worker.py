@@ -1,0 +1,39 @@
+"""A program that runs until it is told to stop, as systemd, Docker and Kubernetes do it.
+
+    pip install wecom-logging
+    export WECOM_WEBHOOK_KEY=…
+    python examples/worker.py
+
+SIGTERM ends a Python program at once, without exit hooks. As SIGINT, or as an exception that
+leaves `main`, it is an orderly end, and what is pending is delivered.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+
+import wecom_logging
+
+wecom_logging.install(app="shop")
+log = logging.getLogger("shop")
+
+
+def stop(signum, frame):
+    sys.exit(0)
+
+
+def main():
+    signal.signal(signal.SIGTERM, stop)
+    print("ready", flush=True)
+    try:
+        while True:
+            time.sleep(1)
+    finally:
+        log.error("worker is told to stop with %d orders open", 3)
+
+
+if __name__ == "__main__":
+    main()

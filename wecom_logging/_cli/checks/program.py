@@ -1,0 +1,198 @@
+"""Loading a program's own logging configuration, as the server that runs it would."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import logging.config
+import os
+import re
+import runpy
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wecom_logging._cli import CommandError
+
+#: A server, and the logger that is told of the failures of what it runs.
+SERVERS = {
+    "gunicorn": "gunicorn.error",
+    "uvicorn": "uvicorn.error",
+    "celery": "celery.app.trace",
+}
+
+#: What gunicorn reads beside its command line, in the directory where it is started.
+_GUNICORN_CONF = "gunicorn.conf.py"
+
+_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
+
+
+class Program:
+    """A program that is loaded here to see where its errors go.
+
+    Args:
+        server: The server that runs it, where it is told; else it is found out.
+    """
+
+    def __init__(self, server: str = "") -> None:
+        self._commands = [server] if server else list(_running())
+        #: What gunicorn's own configuration file sets.
+        self.gunicorn = _gunicorn_conf()
+        self._left: dict[str, object] = {}
+
+    def load(self, spec: str) -> None:
+        """Apply the configuration `module:NAME`, call `module:NAME()`, or just import `module`.
+
+        Raises:
+            CommandError: It cannot be loaded; the text says why.
+        """
+        module_name, _, attribute = spec.partition(":")
+        self._run(f"--app {spec}", lambda: _configure(module_name, attribute))
+
+    def load_django(self) -> None:
+        """Set Django up with DJANGO_SETTINGS_MODULE, and load its views.
+
+        Raises:
+            CommandError: It cannot be set up; the text says why.
+        """
+        if not os.environ.get("DJANGO_SETTINGS_MODULE"):
+            raise CommandError(
+                "--django: DJANGO_SETTINGS_MODULE is not set",
+                fix="Set it as the server has it: DJANGO_SETTINGS_MODULE="
+                f"{_settings_of_project()} wecom-logging check --django",
+            )
+        self._run("--django", _set_up_django)
+
+    def servers(self) -> list[str]:
+        """The servers that run it: by the command, or because its configuration knows them."""
+        found = set(self._commands)
+        if self.gunicorn is not None:
+            found.add("gunicorn")
+        if "celery" in sys.modules:
+            found.add("celery")
+        for name, left in self._left.items():
+            if _state(name) != left:
+                found.add(name.partition(".")[0])
+        return [name for name in SERVERS if name in found]
+
+    def preloads(self) -> bool:
+        """Whether gunicorn's master loads the program itself, and so its configuration."""
+        written = [os.environ.get("GUNICORN_CMD_ARGS", "").split(), *_commands()]
+        conf = self.gunicorn or {}
+        return bool(conf.get("preload_app")) or any("--preload" in each for each in written)
+
+    def _run(self, what: str, step: Callable[[], object]) -> None:
+        sys.path.insert(0, os.getcwd())
+        try:
+            self._leave_as_servers_do()
+            step()
+        except (Exception, SystemExit) as error:
+            raise CommandError(f"{what}: {_explained(error)}", 1) from None
+
+    def _leave_as_servers_do(self) -> None:
+        """Servers configure their loggers before they load the program."""
+        for name in ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access"):
+            logger = logging.getLogger(name)
+            logger.propagate = False
+            logger.addHandler(logging.NullHandler())
+            self._left[name] = _state(name)
+        config = (self.gunicorn or {}).get("logconfig_dict")
+        if config:
+            logging.config.dictConfig({"version": 1, **config})
+
+
+def _configure(module_name: str, attribute: str) -> None:
+    module = importlib.import_module(module_name)
+    if attribute.endswith("()"):
+        getattr(module, attribute[:-2])()
+        return
+    found = getattr(module, attribute) if attribute else getattr(module, "LOGGING", None)
+    if isinstance(found, Mapping):
+        logging.config.dictConfig(dict(found))
+    # Otherwise an application, or nothing: to import it was to configure it.
+
+
+def _set_up_django() -> None:
+    importlib.import_module("django").setup()
+    settings: Any = importlib.import_module("django.conf").settings
+    if getattr(settings, "ROOT_URLCONF", ""):
+        importlib.import_module(settings.ROOT_URLCONF)  # with it come the views' loggers
+
+
+def _settings_of_project() -> str:
+    try:
+        found = _SETTINGS.search(Path("manage.py").read_text("utf-8"))
+    except OSError:
+        found = None
+    return found[1] if found else "shop.settings"
+
+
+def _gunicorn_conf() -> dict[str, Any] | None:
+    if not os.path.exists(_GUNICORN_CONF):
+        return None
+    try:
+        sys.path.insert(0, os.getcwd())
+        return runpy.run_path(_GUNICORN_CONF)
+    except (Exception, SystemExit) as error:
+        raise CommandError(f"{_GUNICORN_CONF}: {_explained(error)}", 1) from None
+    finally:
+        sys.path.remove(os.getcwd())
+
+
+def _state(name: str) -> object:
+    """What a configuration changes of a logger that it names."""
+    logger = logging.getLogger(name)
+    return logger.propagate, tuple(map(id, logger.handlers))
+
+
+def _running() -> Iterator[str]:
+    """Servers that are running from this directory."""
+    for command in _commands():
+        first = os.path.basename(command[0]).partition(":")[0]  # "gunicorn: master [shop]"
+        script = os.path.basename(command[1]) if len(command) > 1 else ""
+        module = command[2] if script == "-m" and len(command) > 2 else ""
+        yield from {first, script, module} & SERVERS.keys()
+
+
+def _commands() -> Iterator[list[str]]:
+    """The command lines of this directory's processes, where the system shows them."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(process / "cwd") == os.getcwd():
+                command = (process / "cmdline").read_bytes().decode("utf-8", "replace")
+                if command:
+                    yield command.rstrip("\0").split("\0")
+        except OSError:
+            continue  # ended, or another user's
+
+
+def _explained(error: BaseException) -> str:
+    cause = error.__cause__ or error  # dictConfig's own text says only which handler it was
+    return f"{type(cause).__name__}: {cause}"
+
+
+def is_library(logger_name: str) -> bool:
+    """Whether a logger belongs to what is installed, not to the program."""
+    top = logger_name.partition(".")[0]
+    if top in ("wecom_logging", "py"):  # py.warnings
+        return True
+    try:
+        module = sys.modules.get(top)
+        spec = getattr(module, "__spec__", None) or importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    if spec is None:
+        return False
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
+    return spec.origin in ("built-in", "frozen") or any(map(_is_installed, places))
+
+
+def _is_installed(place: str) -> bool:
+    if "site-packages" in place or "dist-packages" in place:
+        return True
+    return any(
+        place.startswith(sysconfig.get_path(each) + os.sep) for each in ("stdlib", "platstdlib")
+    )
