@@ -1,1 +1,1 @@
-"""Values and pure functions that every station of a record's path knows."""
+"""Values and pure functions: nothing here reads a clock, a file or the network."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
 
-State = Literal["new", "again", "still", "over"]
+State = Literal["new", "again", "still", "over", "silenced"]
 
 
 class Identity(NamedTuple):
@@ -34,6 +34,25 @@ class Identity(NamedTuple):
     @property
     def critical(self) -> bool:
         return self.level == "critical"
+
+
+class SilenceEnd(NamedTuple):
+    """A silence that has ended. Times are seconds since the epoch, for display."""
+
+    by: str
+    since: float
+    until: float
+    why: str = ""
+    #: Why it ended before its time: "undone", "storm", "exit"; "" if it did not.
+    ended: str = ""
+
+
+class Holder(NamedTuple):
+    """Who has taken a group, and when; `lapsed`: nobody has it any more."""
+
+    by: str
+    at: float
+    lapsed: bool = False
 
 
 #: Ids of what is not told apart: errors beyond `max_groups`. CRITICAL ones stay apart.
@@ -85,6 +104,9 @@ class Report:
     short_id: str = ""
     #: Errors of `count` that processes which have ended left to be told.
     left: int = 0
+    #: With state "silenced".
+    silence: SilenceEnd | None = None
+    taken: Holder | None = None
 
 
 class Outage(NamedTuple):
@@ -108,6 +130,8 @@ class Digest(NamedTuple):
     outage: Outage | None = None
     #: Errors that a deadline has lost since the last message.
     lost: int = 0
+    #: From when to when only what could not wait was told.
+    quiet: tuple[float, float] | None = None
 
     @property
     def message_id(self) -> str:
