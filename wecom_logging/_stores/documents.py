@@ -295,8 +295,8 @@ class DocumentState:
         """Write what has changed; returns whether anything has."""
         every: tuple[Documents[Any] | _Single[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence, self.numbers,
-            self.apps, self.tokens, self._scope_state, self._destination,
+            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
+            self.numbers, self.apps, self.tokens, self._scope_state, self._destination,
         )  # fmt: skip
         return sum(rows.save(now) for rows in every) > 0
 

@@ -161,8 +161,8 @@ class Ledger:
         return quiet.until
 
     def _cannot_wait(self, group: Group) -> bool:
-        if group.track.critical:
-            return True
+        if group.track.critical or not group.count:
+            return group.count > 0  # that it is over can wait
         return group.track.told_at is None and lately(group.recent, self.now) >= STORM_COUNT
 
     def pending_by_group(self) -> dict[str, dict[str, Pending]]:

@@ -56,7 +56,7 @@ def mark(ledger: Ledger, act: Act) -> Done:
     """`MarkingStore.mark`."""
     state = ledger.state
     if (kept := state.acts.get(act.key)) is not None:
-        return _done(kept)
+        return done(kept)
     act = act._replace(who=act.who[:MAX_TEXT], why=act.why[:MAX_TEXT])
     kept = KeptAct(act, ledger.now, ledger.wall)
     if act.verb in ("quiet", "unquiet"):
@@ -66,12 +66,12 @@ def mark(ledger: Ledger, act: Act) -> Done:
         _mark_groups(ledger, act, kept)
     _remember(ledger, kept)
     ledger.look_through()
-    return _done(kept)
+    return done(kept)
 
 
-def _done(kept: KeptAct) -> Done:
-    refused: dict[str, Refusal] = dict(kept.refused)  # type: ignore[arg-type]  as it was written
-    return Done(tuple(kept.ids), refused)
+def done(kept: KeptAct) -> Done:
+    """What became of it, also the second time."""
+    return Done(tuple(kept.ids), dict(kept.refused))
 
 
 def _mark_groups(ledger: Ledger, act: Act, kept: KeptAct) -> None:
@@ -100,9 +100,8 @@ def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
     limit = CRITICAL_LIMIT if group.identity.critical else SILENCE_LIMIT
     if act.verb == "silence" and not 0 < act.seconds <= limit + GRACE:
         return "too long"
-    if act.verb == "unsilence" and not silenced or act.verb == "untake" and group.taken is None:
-        return "nothing"
-    return None
+    there = {"unsilence": silenced, "untake": group.taken is not None}
+    return None if there.get(act.verb, True) else "nothing"
 
 
 def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
@@ -145,10 +144,10 @@ def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
     mine = [
         each
         for each in acts.values()
-        if each.act.user == act.user and not each.undone and now - each.at <= within and each.ids
-        or each.act.user == act.user and not each.undone and now - each.at <= within
-        and each.act.verb in ("quiet", "unquiet")
-    ]  # fmt: skip
+        if each.act.user == act.user and not each.undone and now - each.at <= within
+        # One that was refused altogether has done nothing.
+        if each.ids or each.act.verb in ("quiet", "unquiet")
+    ]
     last = max(mine, key=lambda each: each.at, default=None)
     if last is None:
         return None

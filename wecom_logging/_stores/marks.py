@@ -6,7 +6,9 @@ marked as for display.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 #: A silence is broken by so many errors in five minutes, if they are so many times its base.
@@ -99,10 +101,11 @@ class Act(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of an act: the short ids that are marked as it wants, and the others."""
+    """What became of an act: the short ids that are marked as it wants, and of the others the
+    `Refusal`."""
 
     ids: tuple[str, ...] = ()
-    refused: dict[str, Refusal] = {}
+    refused: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(eq=False, repr=False)
@@ -121,7 +124,8 @@ class KeptAct:
     undone: bool = False
 
 
-class KnownGroup(NamedTuple):
+@dataclass(frozen=True)
+class KnownGroup:
     """A group as answers show it. Times in seconds since the epoch, for display."""
 
     #: Its short id.
@@ -147,7 +151,8 @@ class KnownGroup(NamedTuple):
     told_at: float | None = None
 
 
-class KnownApp(NamedTuple):
+@dataclass(frozen=True)
+class KnownApp:
     """What a store knows of one app and environment. Times for display."""
 
     app: str
