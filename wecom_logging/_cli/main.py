@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from wecom_logging._cli import CommandError, check, demo, run, send, simulator
+from wecom_logging._cli import CommandError, check, demo, oncall, run, send, simulator
 from wecom_logging.errors import ConfigurationError, WeComError
 
 #: As shells have it: ended by signal 2.
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (check, send, run, demo, simulator):
+    for command in (check, send, run, oncall, demo, simulator):
         command.register(commands)
     return parser
 

@@ -21,6 +21,7 @@ class Labels:
         "again": "AGAIN",
         "still": "STILL",
         "over": "OVER",
+        "silenced": "SILENCED",
     }
     units = ("s", "min", "h", "d")
     others = "others"
@@ -138,7 +139,13 @@ class Labels:
 class Chinese(Labels):
     """Chinese as written on the mainland, with a space between Han and digits."""
 
-    states = {"new": "新出现", "again": "再次出现", "still": "仍在发生", "over": "已恢复"}  # noqa: RUF012
+    states = {  # noqa: RUF012
+        "new": "新出现",
+        "again": "再次出现",
+        "still": "仍在发生",
+        "over": "已恢复",
+        "silenced": "静默结束",
+    }
     units = ("秒", "分钟", "小时", "天")
     others = "其他"
     varying = "内容多变的消息"

@@ -9,7 +9,7 @@ from wecom_logging._model.digest import OTHERS, Digest, Report, State
 from wecom_logging._rendering.sample import Frame, Sample, read
 from wecom_logging._runtime.lazy import cached
 
-_STATES: tuple[State, ...] = ("new", "again", "still", "over")
+_STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
 
 
 class Section:
@@ -150,7 +150,8 @@ def sections_of(digest: Digest) -> tuple[list[Section], int]:
         if report.state == "over" and report.identity.id in told:
             continue  # one group is drawn once, with its last errors
         cause = report.identity.cause
-        key = (cause, report.state == "over") if cause else id(report)
+        alone = not cause or report.silence is not None
+        key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
     sections = [
         Section(

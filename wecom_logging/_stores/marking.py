@@ -216,10 +216,7 @@ def known(ledger: Ledger) -> KnownApp:
     state, offset = ledger.state, ledger.wall - ledger.now
     quiet = state.scope_state.quiet
     seen = [source.seen for source in state.sources.values()]
-    groups = [
-        describe(group, _text(ledger, group), state.names, ledger.now, offset)
-        for group in state.groups.values()
-    ]
+    groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
     return known_app(state.names, groups, quiet, max(seen, default=None), ledger.now, offset)
 
 
@@ -243,14 +240,7 @@ def known_app(
     )
 
 
-def _text(ledger: Ledger, group: Group) -> str:
-    samples = ledger.state.samples.get(group.identity.id, [])
-    return str(samples[-1].get("event", "")) if samples else ""
-
-
-def describe(
-    group: Group, text: str, names: tuple[str, str], now: float, offset: float
-) -> KnownGroup:
+def describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
     """A group as answers show it."""
     track, identity = group.track, group.identity
     silence = group.silence if group.silence and group.silence.until > now else None
@@ -267,7 +257,7 @@ def describe(
         first=track.since + offset,
         last=track.last_seen + offset,
         type=identity.type,
-        text=text or identity.template,
+        text=group.text or identity.template,
         place=identity.place,
         silenced_until=silence.until + offset if silence else None,
         silenced_by=silence.by if silence else "",

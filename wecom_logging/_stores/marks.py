@@ -6,10 +6,12 @@ marked as for display.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
+
+from wecom_logging._model.digest import Event
 
 #: A silence is broken by so many errors in five minutes, if they are so many times its base.
 #: So many are also what a new kind needs to be told while an app is quiet.
@@ -30,7 +32,7 @@ ACTS_FOR, MAX_ACTS = 30 * 86_400.0, 1000
 #: Characters of a name or reason that are kept.
 MAX_TEXT = 200
 
-Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
+Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet", "undo"]
 
 #: Why a group was not marked: it is not there, it is over, there is nothing to end, the
 #: silence would be too long.
@@ -162,6 +164,11 @@ class KnownApp:
     quiet_by: str = ""
     #: When a source was last heard of.
     written: float | None = None
+
+
+def beginning(samples: Sequence[Event]) -> str:
+    """What is kept of the latest message of a group; "" without samples."""
+    return str(samples[-1].get("event", ""))[:MAX_TEXT] if samples else ""
 
 
 # -- rules, for all stores ---------------------------------------------------------------------

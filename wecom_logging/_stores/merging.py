@@ -5,7 +5,7 @@ from __future__ import annotations
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Identity, others
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.marks import counted, endure
+from wecom_logging._stores.marks import beginning, counted, endure
 from wecom_logging._stores.protocol import Batch, Entry
 from wecom_logging._stores.records import Group, Pending, Source, kept
 from wecom_logging._stores.register import number_of
@@ -56,6 +56,7 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
     if entry.samples:
         earlier = state.samples.get(group.identity.id, [])
         state.samples[group.identity.id] = kept([*earlier, *entry.samples])
+        group.text = beginning(entry.samples)
     ledger.save(group)
 
 

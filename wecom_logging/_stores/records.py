@@ -38,6 +38,8 @@ class Group:
     out: int = 0
     #: Errors by minute in the last hour, see `marks.counted`.
     recent: dict[str, int] = field(default_factory=dict)
+    #: The beginning of its latest message, which answers show when its samples are told.
+    text: str = ""
     silence: Silence | None = None
     taken: Taken | None = None
 

@@ -228,8 +228,8 @@ class RedisStore:
         at, offset = float(now), self._wall() - float(now)
         try:
             known = [
-                marking.describe(*_known_group(rest[i : i + 4]), self._names, at, offset)
-                for i in range(0, len(rest), 4)
+                marking.describe(_known_group(rest[i : i + 3]), self._names, at, offset)
+                for i in range(0, len(rest), 3)
             ]
             found = decode(Quiet, quiet) if quiet else None
         except (ValueError, TypeError, KeyError):
@@ -262,6 +262,7 @@ class RedisStore:
             "doubtful": entry.doubtful,
             "over": entry.over,
             "samples": [encode(sample) for sample in entry.samples],
+            "text": marks.beginning(entry.samples),
         }
 
     def _named(self, identity: Identity) -> dict[str, Any]:
@@ -440,17 +441,17 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
     return (taken.track.first_seen, group_id), found
 
 
-def _known_group(fields: list[str]) -> tuple[Group, str]:
-    """A group of the script's, and its latest text."""
-    group_id, identity, text, samples = fields
+def _known_group(fields: list[str]) -> Group:
+    """A group as the script has it."""
+    group_id, identity, text = fields
     read = json.loads(text)
     track = reader(Track)(read["t"])
     found = Group(_identity(group_id, identity), track, int(read["k"] or 0), int(read["n"]))
     found.out, found.left = int(read["o"]), int(read["l"])
     found.silence = reader(Silence)(_whole(read["s"])) if read.get("s") else None
     found.taken = reader(Taken)(read["w"]) if read.get("w") else None
-    texts = _samples(samples)
-    return found, str(texts[-1].get("event", "")) if texts else ""
+    found.text = str(read.get("x") or "")
+    return found
 
 
 def _whole(silence: dict[str, Any]) -> dict[str, Any]:

@@ -197,7 +197,7 @@ if step == 'acts' then
   return end_(found)
 end
 -- Everything that is known: now, quiet, when a source was last heard of, then of each group:
--- id, identity, group, samples.
+-- id, identity, group.
 local heard = ''
 for _, name in ipairs(redis.call('HKEYS', sources)) do
   heard = math.max(tonumber(heard) or 0, get_source(name).s)
@@ -211,7 +211,6 @@ for _, id in ipairs(redis.call('HKEYS', groups)) do
   if group then
     for _, each in ipairs({
       id, redis.call('HGET', identities, id) or '', cjson.encode(group),
-      redis.call('HGET', samples, id) or '[]',
     }) do
       table.insert(answer, each)
     end

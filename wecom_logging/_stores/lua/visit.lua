@@ -104,6 +104,7 @@ local function add(entry, source)
     local found = get_samples(id)
     for _, sample in ipairs(entry.samples) do table.insert(found, sample) end
     put_samples(id, found)
+    group.x = entry.text
   end
   save(id, group)
 end
