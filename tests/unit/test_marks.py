@@ -326,3 +326,15 @@ def test_what_is_held_in_memory_is_told_at_exit(tmp_path: Path) -> None:
     client.log(count=4)
     claim = client.claim(why="flush", leaving=True)
     assert told(claim) == {"Timeout silenced": 4}
+
+
+def test_the_account_says_what_is_held(client: Client) -> None:
+    told_once(client)
+    client.log(count=2)
+    assert client.store.account(client.source).held == 0
+    do(client, "silence", "Timeout")
+    client.log(count=3)
+    client.log("Other")
+    assert client.store.account(client.source).held == 5
+    do(client, "unsilence", "Timeout")
+    assert client.store.account(client.source).held == 0

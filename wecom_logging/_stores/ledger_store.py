@@ -96,7 +96,14 @@ class LedgerStore(ABC):
         with self._step() as ledger:
             known = ledger.state.sources.get(source) or Source()
             place = ledger.state.place(source)
-            return Account(known.reported, known.lost, known.merged, known.first, *place)
+            return Account(
+                known.reported,
+                known.lost,
+                known.merged,
+                known.first,
+                *place,
+                marking.held(ledger, source),
+            )
 
 
 def _concerned(batches: tuple[Batch, ...]) -> list[tuple[str, str]]:

@@ -199,6 +199,17 @@ def end_all(ledger: Ledger) -> None:
     ledger.look_through()
 
 
+def held(ledger: Ledger, source: str) -> int:
+    """Errors of a source of which nothing may be told now."""
+    if ledger.state.scope_state.due_index.held is None:
+        return 0
+    found = 0
+    for group_id, pending in ledger.pending_by_group().items():
+        if source in pending and (until := ledger.held_until(ledger.group(group_id))) is not None:
+            found += pending[source].errors if until > ledger.now else 0
+    return found
+
+
 def told(group: Group, part: DigestEntry, now: float) -> None:
     """A message has told what ended; a silence that is newer stays."""
     silence, taken = group.silence, group.taken

@@ -62,6 +62,8 @@ class DeliveryCycle:
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
+        #: Errors of ours that are silenced, or wait until it is no longer quiet.
+        self.held = 0
         #: They are no news, and another process is due to look at them, or whoever comes next.
         self._handed_over = False
         self._given_up = False
@@ -169,7 +171,7 @@ class DeliveryCycle:
         if flushes:
             # Before the next claim, which may be a follow-up: nobody waits for one.
             self._balance(store)
-            flushes.answer(self._recorder.settled, in_vain=False, due=0.0)
+            flushes.answer(self._recorder.settled + self.held, in_vain=False, due=0.0)
         return 0.0
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
@@ -181,7 +183,7 @@ class DeliveryCycle:
         self._handed_over = wait is None and flushes.leaving
         is_stuck = getattr(store, "is_stuck", None)
         in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
-        flushes.answer(self._recorder.settled, in_vain=in_vain, due=wait)
+        flushes.answer(self._recorder.settled + self.held, in_vain=in_vain, due=wait)
         waits = (flushes.next_deadline(), wait)
         return min((each for each in waits if each is not None), default=None)
 
@@ -217,7 +219,7 @@ class DeliveryCycle:
             self._unmerged.clear()
 
     def _asker(self, flushes: Flushes) -> Asker:
-        settled = self._recorder.settled
+        settled = self._recorder.settled + self.held
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
@@ -232,5 +234,6 @@ class DeliveryCycle:
             return
         account = store.account(self._source)
         self._recorder.write(reported=account.reported, lost=account.lost)
+        self.held = account.held
         # While it cannot be reached nobody can say that it keeps them.
         self.kept = account.merged - account.reported - account.lost if store.durable else 0
