@@ -10,6 +10,7 @@ from wecom_logging._stores import claiming, marking, merging, settling
 from wecom_logging._stores.leases import lease
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
+from wecom_logging._stores.notes import Step, note
 from wecom_logging._stores.protocol import (
     Account,
     Asker,
@@ -87,6 +88,10 @@ class LedgerStore(ABC):
     def undo(self, act: Act, within: float) -> KeptAct | None:
         with self._step() as ledger:
             return marking.undo(ledger, act, within)
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        with self._step() as ledger:
+            return note(ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now)
 
     def acts(self) -> tuple[KeptAct, ...]:
         with self._step() as ledger:

@@ -27,6 +27,7 @@ from wecom_logging._stores.marks import (
     Taken,
     busiest,
 )
+from wecom_logging._stores.notes import Step
 from wecom_logging._stores.records import DigestEntry, Group
 
 
@@ -47,6 +48,9 @@ class MarkingStore(Protocol):
 
     def undo(self, act: Act, within: float) -> KeptAct | None:
         """Take back the last act of `act.user` in so many seconds; returns it, or None."""
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        """A small document of all apps, see `notes.note`."""
 
     def acts(self) -> tuple[KeptAct, ...]:
         """What was done in the last 30 days, the oldest first."""
@@ -213,6 +217,8 @@ def held(ledger: Ledger, source: str) -> int:
 def told(group: Group, part: DigestEntry, now: float) -> None:
     """A message has told what ended; a silence that is newer stays."""
     silence, taken = group.silence, group.taken
+    if part.pending and part.track.news:
+        group.news_at = now
     if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
         group.silence = None
     if taken and taken.until <= now:
@@ -275,5 +281,5 @@ def describe(group: Group, names: tuple[str, str], now: float, offset: float) ->
         silenced_why=silence.why if silence else "",
         taken_by=taken.by if taken else "",
         taken_at=taken.since + offset if taken else None,
-        told_at=None if track.told_at is None else track.told_at + offset,
+        news_at=group.news_at + offset if group.news_at else None,
     )

@@ -149,8 +149,8 @@ class KnownGroup:
     silenced_why: str = ""
     taken_by: str = ""
     taken_at: float | None = None
-    #: When a message last told of it.
-    told_at: float | None = None
+    #: When a message last told of it as news.
+    news_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
+from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import Rules, StoreError
 
 AUDIT = logging.getLogger("wecom_logging.audit")
@@ -33,6 +34,8 @@ class OnCall:
     open: Callable[[str, str], MarkingStore]
     #: The one that the options name.
     own: App
+    #: The destination, of which several may be in a store.
+    place: str = ""
 
     def apps(self) -> tuple[App, ...]:
         """All that have had errors."""
@@ -61,6 +64,11 @@ class OnCall:
             if done.ids:
                 audit(act._replace(ids=done.ids), (known.app, known.environment))
         return Done(tuple(each for each in act.ids if each in found), refused)
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        """A small document of all apps, see `notes.note`."""
+        scoped = "\x00".join((self.place, key))
+        return self.open(*self.own).note(step, scoped, value, seconds)
 
     def undo(self, act: Act, within: float) -> KeptAct | None:
         """Take back the last act of `act.user` in so many seconds, wherever it was."""
@@ -113,14 +121,14 @@ def on_call(
             found: MarkingStore = opened[app, environment]
             return found
 
-        return OnCall(shown(store), redis, own)
+        return OnCall(shown(store), redis, own, destination)
     path = _path(store, sender, environ)
     from wecom_logging._stores.sqlite import SQLiteStore
 
     def sqlite(app: str, environment: str) -> MarkingStore:
         return SQLiteStore(path, destination, app, environment, rules)
 
-    return OnCall(path, sqlite, own)
+    return OnCall(path, sqlite, own, destination)
 
 
 def _path(store: str, sender: Sender, environ: Mapping[str, str]) -> str:

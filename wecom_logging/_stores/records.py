@@ -42,6 +42,8 @@ class Group:
     text: str = ""
     silence: Silence | None = None
     taken: Taken | None = None
+    #: When a message last told of it as news.
+    news_at: float = 0.0
 
     @property
     def untold(self) -> int:

@@ -25,6 +25,7 @@ from wecom_logging._stores.documents import scope
 from wecom_logging._stores.ledger import LOOK_THROUGH
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, Quiet, Silence, Taken
 from wecom_logging._stores.merging import CROWDED
+from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
@@ -83,7 +84,7 @@ _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk",
 OLDER_EVERY = 60.0
 
 _STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark")
-_ALONE = ("lease", "mend")
+_ALONE = ("lease", "mend", "note")
 _LUA = Path(__file__).with_name("lua")
 
 
@@ -245,6 +246,10 @@ class RedisStore:
     def undo(self, act: Act, within: float) -> KeptAct | None:
         text = self._mark("undo", json.dumps(act._asdict()), within)
         return _kept_act(text) if text else None
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
+        return str(found[0]) if found else None
 
     def acts(self) -> tuple[KeptAct, ...]:
         return tuple(map(_kept_act, self._mark("acts")))
@@ -450,7 +455,7 @@ def _known_group(fields: list[str]) -> Group:
     found.out, found.left = int(read["o"]), int(read["l"])
     found.silence = reader(Silence)(_whole(read["s"])) if read.get("s") else None
     found.taken = reader(Taken)(read["w"]) if read.get("w") else None
-    found.text = str(read.get("x") or "")
+    found.text, found.news_at = str(read.get("x") or ""), float(read.get("a") or 0.0)
     return found
 
 

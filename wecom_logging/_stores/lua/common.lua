@@ -231,7 +231,8 @@ local function has_pending() return has_news() or scope.pause end
 
 -- A group is {t = track, n = pending errors, d = how many of them are doubtful, l = how many
 -- were left, o = errors that are out, k = its short id, q = errors by minute, s = silence, w = who
--- has taken it, x = its latest text}. Counts for each source are in
+-- has taken it, x = its latest text, a = when it was last told as news}.
+-- Counts for each source are in
 -- `pending`, as "<group>|<source>" = "<count> <left>".
 local function is_mark(mark)
   return type(mark) == 'table' and all_numbers(mark, {'since', 'until'})

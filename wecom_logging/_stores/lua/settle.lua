@@ -12,6 +12,7 @@ local function told(group_id, part, count)
   if count > 0 then
     group.o = math.max(0, group.o - count)
     tell(group.t, count)
+    if part.t.news then group.a = now end
     if group.w then group.t.pause = rules.repeat_intervals[#rules.repeat_intervals] end
   end
   -- What ended was told; a silence that is newer stays.
