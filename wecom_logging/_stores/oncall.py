@@ -6,7 +6,6 @@ store is none. Each act is written to the logger `wecom_logging.audit`.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -18,8 +17,7 @@ from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import Rules, StoreError
-
-AUDIT = logging.getLogger("wecom_logging.audit")
+from wecom_logging._worker.audit import audit
 
 App = tuple[str, str]
 
@@ -49,7 +47,7 @@ class OnCall:
         """Do it, whichever apps the ids belong to; `app` is whose quiet it is."""
         if app is not None:
             done = self.open(*app).mark(act)
-            audit(act, app)
+            _audit(act, app)
             return done
         found: list[str] = []
         refused = dict.fromkeys(act.ids, "unknown")
@@ -62,7 +60,7 @@ class OnCall:
             refused = {key: why for key, why in refused.items() if key not in there}
             refused.update(done.refused)
             if done.ids:
-                audit(act._replace(ids=done.ids), (known.app, known.environment))
+                _audit(act._replace(ids=done.ids), (known.app, known.environment))
         return Done(tuple(each for each in act.ids if each in found), refused)
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
@@ -84,16 +82,19 @@ class OnCall:
         _, _, app = max(mine)
         undone = self.open(*app).undo(act, within)
         if undone is not None:
-            audit(act._replace(ids=tuple(undone.ids)), app, f"undo {undone.act.verb}")
+            _audit(act._replace(ids=tuple(undone.ids)), app, f"undo {undone.act.verb}")
         return undone
 
 
-def audit(act: Act, app: App, verb: str = "") -> None:
-    """Write an act down for whoever looks later; it is never an alert."""
-    AUDIT.info(
-        "%s",
-        f"{verb or act.verb} {' '.join(act.ids)} app={' '.join(filter(None, app))!r}"
-        f" who={act.who!r} from={act.where!r} seconds={act.seconds:.0f} why={act.why!r}",
+def _audit(act: Act, app: App, verb: str = "") -> None:
+    """Write an act down for whoever looks later."""
+    audit(
+        " ".join((verb or act.verb, *act.ids)),
+        " ".join(filter(None, app)),
+        who=act.who,
+        where=act.where,
+        why=act.why,
+        seconds=act.seconds,
     )
 
 

@@ -16,6 +16,7 @@ from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
+from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
@@ -41,6 +42,8 @@ class DeliveryCycle:
     def __init__(self, components: Components, tallies: Tallies) -> None:
         self._open_store = components.open_store
         self.durable = components.durable
+        style = components.style
+        self._app = " ".join(filter(None, (style.app, style.environment)))
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -165,6 +168,7 @@ class DeliveryCycle:
             if isinstance(found, Claim):
                 told = self._delivery.deliver(store, found, leaving=flushes.leaving)
                 self._collector.want_samples(told)
+                audit_ends(found.digest, told, self._app)
             else:
                 self._balance(store)
                 self._delivery.follow(store, found)
