@@ -63,3 +63,12 @@ def test_hostile_names_and_reasons_stay_text(hostile: str) -> None:
     assert body.count("\n") == plain.count("\n")
     for forged in ("<@all>", "](https", "\x1b", "**NEW**", "\u202e"):
         assert forged not in body
+
+
+def test_a_message_without_logged_text_has_no_names_or_reasons_either() -> None:
+    style = Style(app="shop", timezone=ZONE)
+    held = report("b", "Other", state="still", taken=Holder("lisi", NOW))
+    body = render(digest(silenced(20), held), style, shape="bare").message.content  # type: ignore[arg-type]
+    assert "SILENCED" in body
+    for words in ("zhangsan", "deploy", "lisi"):
+        assert words not in body
