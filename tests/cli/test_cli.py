@@ -23,7 +23,7 @@ from wecom_logging.simulator import Simulator
 
 COMMANDS = (
     "check", "send", "run", "groups", "silence", "unsilence", "take", "untake", "undo", "quiet",
-    "demo", "simulator",
+    "bot", "redact", "demo", "simulator",
 )  # fmt: skip
 
 Cli = Callable[..., "tuple[int, str, str]"]

@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.destination import add_env_file, environment, options, sender
+from wecom_logging._cli.destination import add_env_file, environment, on_call_store
 from wecom_logging._model import spans, text
 from wecom_logging._stores.marks import Act, KnownApp, KnownGroup, Verb
-from wecom_logging._stores.oncall import OnCall, on_call
-from wecom_logging._stores.protocol import Rules, StoreError
+from wecom_logging._stores.oncall import OnCall
+from wecom_logging._stores.protocol import StoreError
 
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
@@ -69,13 +69,8 @@ def _command(commands: Commands, name: str, run: object, help_: str) -> argparse
 
 def _guarded(args: argparse.Namespace) -> int:
     """Trouble with a store is one line, and status 1."""
-    environ = environment(args.env_file)
-    found = options(environ)
-    rules = Rules(found.policy, found.rate_limit, found.max_groups)
-    own = found.app, found.environment
     try:
-        store = on_call(found.store, sender(environ), own, rules, environ)
-        status: int = args.act(args, store)
+        status: int = args.act(args, on_call_store(environment(args.env_file)))
     except StoreError as error:
         raise CommandError(f"the store: {error}", 1) from None
     except spans.SpanError as error:
