@@ -15,6 +15,7 @@ _NAME, _WHY = 40, 100
 _ENGLISH = {
     "silenced": "silenced {from_}–{to}",
     "by": " by {by}",
+    "and": ", ",
     "storm": "ended by a storm",
     "undone": "ended by hand",
     "exit": "ended with the process",
@@ -25,6 +26,7 @@ _ENGLISH = {
 _CHINESE = {
     "silenced": "静默 {from_}–{to}",
     "by": "（{by}）",
+    "and": "，",
     "storm": "因错误激增提前结束",
     "undone": "已手动结束",
     "exit": "随进程结束",
@@ -61,7 +63,7 @@ def _silence(end: SilenceEnd, context: RenderContext) -> str:
     if end.by:
         said += words["by"].format(by=pen.name(end.by, _NAME))
     facts = (words.get(end.ended, ""), pen.say(end.why, _WHY))
-    return context.labels.comma.join(filter(None, (said, *facts)))
+    return words["and"].join(filter(None, (said, *facts)))
 
 
 def _taken(holder: Holder, context: RenderContext) -> str:
