@@ -93,12 +93,12 @@ def test_placeholders_agree() -> None:
 def test_stderr_follows_the_language(capsys: pytest.CaptureFixture[str]) -> None:
     """That of the handler that was made last."""
     handlers = [WeComHandler(sender=RecordingSender(), language=one) for one in ("zh", "en")]
-    for handler, language in zip(handlers, ("zh", "en"), strict=True):
+    for each, language in zip(handlers, ("zh", "en"), strict=True):
         diagnostics.speak(language)
         diagnostics.warn_rarely(
             f"a test {language}", "delivered, but not to everybody (touser: LiSi)"
         )
-        handler.close()
+        each.close()
     zh, en = capsys.readouterr().err.splitlines()
     assert zh == "wecom_logging: 已送达，但不是所有人（touser: LiSi）"
     assert en == "wecom_logging: delivered, but not to everybody (touser: LiSi)"

@@ -166,7 +166,8 @@ _CHINESE = {
         "它记录 worker 超时和启动失败，但不加载应用"
     ),
     'Set logconfig_dict in gunicorn.conf.py, or use "--preload"; see docs/frameworks.md.': (
-        '请在 gunicorn.conf.py 中设置 logconfig_dict，或使用 "--preload"；见 docs/frameworks.zh-CN.md。'
+        '请在 gunicorn.conf.py 中设置 logconfig_dict，或使用 "--preload"；'
+        "见 docs/frameworks.zh-CN.md。"
     ),
     "libraries": "第三方库",
     "it pushes the message out of the notification, which reads {}": (
