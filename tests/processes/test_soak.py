@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from chaos.soak import soak
+
+from tests.chaos.soak import soak
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is measured in /proc")
 
