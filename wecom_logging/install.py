@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from wecom_logging.handler import WeComHandler
@@ -105,3 +105,14 @@ def _caller() -> FrameType | None:
             return frame
         frame = frame.f_back
     return None
+
+
+class _Callable(ModuleType):
+    """Whoever imports this module by its own name puts it where the package has the function
+    of that name: `wecom_logging.install(…)` goes on working."""
+
+    def __call__(self, **options: Any) -> WeComHandler:
+        return install(**options)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -101,3 +101,13 @@ def balanced(stats: Stats) -> bool:
     """Promise 1: every error is in exactly one place."""
     places = (stats.reported, stats.pending, stats.muted, stats.lost)
     return stats.seen == sum(places) and min(places) >= 0
+
+
+def many_kinds(log: logging.Logger, number: int = 90, text: str = "") -> None:
+    """So many types, whose texts differ too: what differs in one word is one row."""
+    for i in range(number):
+        name = chr(0x4E00 + i)
+        try:
+            raise type(f"Kind{i}Error", (Exception,), {})(f"{name} of {name}{text}")
+        except Exception:
+            log.exception("trouble")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+import wecom_logging
 from wecom_logging import ConfigurationError, WeComHandler, install
 from wecom_logging._capture import uncaught
 from wecom_logging.testing import RecordingSender
@@ -98,3 +100,11 @@ def test_without_a_destination_it_is_off_and_the_program_runs(
     err = capsys.readouterr().err
     assert "printed, not told" in err
     assert "no destination" in err
+
+
+def test_it_can_be_called_whoever_has_imported_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import of a submodule puts it into its package, over a function of that name."""
+    module = importlib.import_module("wecom_logging.install")
+    monkeypatch.setattr(wecom_logging, "install", module)
+    handler = wecom_logging.install(sender=RecordingSender(), uncaught=False)
+    assert handler in logging.getLogger().handlers

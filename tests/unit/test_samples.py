@@ -27,7 +27,7 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
         found[:] = digest.reports
         return render(digest, *args, **options)
 
-    monkeypatch.setattr("wecom_logging._worker.follow_ups.render", kept)
+    monkeypatch.setattr("wecom_logging._worker.delivery.render", kept)
     return found
 
 

@@ -362,3 +362,16 @@ def _width(char: str) -> int:
     if _extends(char) or category(char) in {"Cc", "Cf"}:
         return 0
     return 2 if east_asian_width(char) in "WF" else 1
+
+
+# -- texts of others in texts of ours: WeCom's `errmsg`, a server's status line -----------------
+
+#: Characters of such a text that are shown.
+MOST = 200
+
+
+def one_line(text: str, most: int = MOST) -> str:
+    """One line of at most so many characters that can be printed to a terminal."""
+    line = " ".join(text[: 10 * most].split())
+    line = "".join(char if char.isprintable() else "�" for char in line[: most + 1])
+    return line if len(line) <= most else line[: most - 1] + "…"

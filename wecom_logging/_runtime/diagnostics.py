@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+from wecom_logging._model.text import one_line
 from wecom_logging._runtime import fork, native
 from wecom_logging._runtime.echo_guard import delivering
-from wecom_logging._senders.foreign import one_line
 
 #: Seconds until the same kind of complaint is made again.
 SELDOM = 3600.0

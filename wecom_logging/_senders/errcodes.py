@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from wecom_logging._model.text import one_line
 from wecom_logging._runtime import lazy
-from wecom_logging._senders.foreign import one_line
 from wecom_logging.errors import (
     ApiError,
     BusyError,

@@ -18,11 +18,11 @@ from urllib.parse import urlencode
 import requests
 
 from wecom_logging._model.secret import Secret
+from wecom_logging._model.text import one_line
 from wecom_logging._runtime.deadline import deadline, remaining
 from wecom_logging._runtime.echo_guard import suppress
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.connection import Adapter, Progress, progress
-from wecom_logging._senders.foreign import one_line
 from wecom_logging.errors import TransportError
 
 #: Seconds that a call may take beyond its connect and read timeouts.

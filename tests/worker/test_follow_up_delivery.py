@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.support import Finished, Watched, counted, eventually
+from tests.helpers.support import Finished, Watched, counted, eventually, many_kinds
 from wecom_logging import WeComHandler
 from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Failure, FollowUp
@@ -25,11 +25,6 @@ from wecom_logging.testing import RecordingSender
 Watch = Callable[..., Watched]
 
 LIMITS = Limits({"markdown": 2048, "text": 2048}, files=True, mentions=True)
-
-
-def many_kinds(w: Watched, number: int = 90) -> None:
-    for i in range(number):
-        w.log.error("kind %s of trouble", chr(0x4E00 + i), extra={"fingerprint": f"kind-{i}"})
 
 
 def kinds(sender: RecordingSender) -> list[str]:
@@ -54,7 +49,7 @@ class Uploads(RecordingSender):
 def test_the_file_holds_what_the_message_has_told(watch: Watch) -> None:
     sender = Uploads()
     w = watch(sender=sender)
-    many_kinds(w)
+    many_kinds(w.log)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "file"])
     name, data = sender.file(sender.messages[1])
@@ -65,8 +60,7 @@ def test_the_file_holds_what_the_message_has_told(watch: Watch) -> None:
 def test_it_is_cut_at_256_kib(watch: Watch) -> None:
     sender = Uploads()
     w = watch(sender=sender)
-    for i in range(90):
-        w.log.error("kind %s of trouble %s", i, "x" * 20_000, extra={"fingerprint": i})
+    many_kinds(w.log, text="x" * 20_000)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "file"])
     name, data = sender.file(sender.messages[1])
@@ -76,7 +70,7 @@ def test_it_is_cut_at_256_kib(watch: Watch) -> None:
 def test_a_call_comes_before_the_file(watch: Watch, any_store: str) -> None:
     sender = Uploads()
     w = watch(sender=sender, mention="zhangsan", mention_level="ERROR", store=any_store)
-    many_kinds(w)
+    many_kinds(w.log)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "text", "file"])
     assert sender.messages[1].mentions == ("zhangsan",)
@@ -87,7 +81,7 @@ def test_one_that_fails_is_tried_again(
 ) -> None:
     sender = Uploads(TransportError("no route"), TransportError("cut", unclear=True))
     w = watch(sender=sender, store=any_store)
-    many_kinds(w)
+    many_kinds(w.log)
     assert w.flush()
     eventually(lambda: kinds(sender) == ["markdown", "file"])
     assert sender.uploads == 3
@@ -104,7 +98,7 @@ def test_one_that_goes_on_failing_is_given_up(
 ) -> None:
     sender = Uploads(*[failure] * 9)
     w = watch(sender=sender)
-    many_kinds(w)
+    many_kinds(w.log)
     assert w.flush()
     said = []
 
@@ -122,7 +116,7 @@ def test_one_that_goes_on_failing_is_given_up(
 def test_its_failures_stop_no_message(watch: Watch) -> None:
     sender = Uploads(*[TransportError("no route")] * 9)
     w = watch(sender=sender, group_interval=0.05, group_wait=0.0)
-    many_kinds(w)
+    many_kinds(w.log)
     assert w.flush()
     eventually(lambda: sender.uploads)
     w.log.error("a new one")
@@ -175,7 +169,7 @@ def test_flush_does_not_wait_for_a_file(watch: Watch, sim: Simulator) -> None:
     sim.faults.add(Fault("slow", call="webhook/upload_media", delay=3.0, times=1))
     env = {k.removeprefix("WECOM_").lower(): v for k, v in sim.env("robot").items()}
     w = watch(webhook_key=env["webhook_key"], api_base=env["api_base"])
-    many_kinds(w)
+    many_kinds(w.log)
     began = time.monotonic()
     assert w.flush()
     assert time.monotonic() - began < 3.0
@@ -199,7 +193,10 @@ def test_an_exit_announces_none_and_leaves_it_to_who_comes_next(
     body = """
         logging.config.dictConfig(LOGGING)
         for i in range(90):
-            log.error("kind", extra={"fingerprint": i})
+            try:
+                raise type(f"Kind{i}Error", (Exception,), {})(f"{chr(0x4E00 + i)} of it")
+            except Exception:
+                log.exception("trouble")
         """
     done = run_program(body, sim, app="shop")
     assert done.returncode == 0
@@ -251,7 +248,7 @@ class Plain:
 def test_a_sender_of_the_users_own_works_on_any_store(watch: Watch, any_store: str) -> None:
     sender = Plain()
     w = watch(sender=sender, store=any_store)
-    many_kinds(w)
+    many_kinds(w.log)
     assert w.flush()
     eventually(lambda: len(sender.sent) == 3)
     text, name, file = sender.sent
