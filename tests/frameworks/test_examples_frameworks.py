@@ -164,9 +164,7 @@ def test_workers_that_end_lose_nothing(
     site = Site()
     environ["WECOM_REPEAT_INTERVALS"] = "0.01"
     errors = 0
-    # Some versions of gunicorn log each worker that they stop themselves as an error.
-    quiet = ("--log-level", "critical")
-    options = ("--max-requests", "4", "--graceful-timeout", "10", *quiet)
+    options = ("--max-requests", "4", "--graceful-timeout", "10")
     with running(environ, *gunicorn(site, example, *options)) as master:
         eventually(site.is_up)
         for i in range(12):
