@@ -318,6 +318,8 @@ def test_secrets_are_nowhere(
     assert kind == "memory" or b"[redacted: " in stored
     assert handler.flush(30)
     stored += kept()
+    # A flush waits for no file.
+    eventually(lambda: any(message.file for message in sim.accepted))
     handler.close()
     sent = [message.raw for message in sim.accepted]
     files = [message.file.data for message in sim.accepted if message.file]
