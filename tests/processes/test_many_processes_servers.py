@@ -45,12 +45,14 @@ MERGED_WITHIN = 1.5
 #: A handler of the examples' processes that writes down every error before ours counts it: a
 #: line each that outlives SIGKILL.
 WITNESS = """
-import json, logging, os, time
+import json, logging, os, re, time
 
 class Witness(logging.Handler):
     def emit(self, record):
         about = record.args if isinstance(record.args, dict) else {}
         kind = about.get("name") or record.msg
+        # Formatted by gunicorn before 27.
+        kind = re.sub(r"pid:\\d+\\) was sent \\w+", "pid:%s) was sent %s", kind)
         line = json.dumps([time.time(), os.getpid(), kind]) + "\\n"
         os.write(FILE, line.encode())
 

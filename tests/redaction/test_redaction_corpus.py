@@ -355,6 +355,7 @@ def _dump(url: str) -> bytes:
         b"list": lambda key: client.lrange(key, 0, -1),
         b"set": client.smembers,
         b"zset": lambda key: client.zrange(key, 0, -1),
+        b"none": lambda key: None,  # it has expired since it was seen
     }
     kept = [(key, read[client.type(key)](key)) for key in client.scan_iter()]
     client.close()

@@ -52,7 +52,7 @@ PIECES = [
 
 
 def seconds(text: str, times: int) -> float:
-    """Of this thread, the best of several. A long text needs no second try."""
+    """Of this thread, the best of several."""
     best = float("inf")
     for _ in range(times):
         began = time.thread_time()
@@ -66,14 +66,17 @@ def repeated(piece: str, size: int) -> str:
 
 
 def grows_too_fast(piece: str, *sizes: int) -> bool:
-    """Whether four times the text takes more than six times as long."""
-    times = [seconds(repeated(piece, size), 3 if size < 8192 else 1) for size in sizes]
+    """Whether four times the text takes more than six times as long.
+
+    Measured once: who is too slow is asked again.
+    """
+    times = [seconds(repeated(piece, size), 1) for size in sizes]
     return any(more > 6 * max(less, 1e-3) for less, more in pairwise(times))
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=ascii)
 def test_time_grows_with_the_text(piece: str) -> None:
-    assert not all(grows_too_fast(piece, 1024, 4096, 16384, 65536) for _ in range(4))
+    assert not all(grows_too_fast(piece, 1024, 4096, 16384) for _ in range(6))
 
 
 def beginnings() -> Iterator[str]:
@@ -86,7 +89,7 @@ def beginnings() -> Iterator[str]:
 def test_time_grows_with_every_notation() -> None:
     slow = [piece for piece in beginnings() if grows_too_fast(piece, 1024, 4096)]
     assert not [
-        piece for piece in slow if all(grows_too_fast(piece, 4096, 16384) for _ in range(3))
+        piece for piece in slow if all(grows_too_fast(piece, 4096, 16384) for _ in range(6))
     ]
 
 
@@ -138,7 +141,7 @@ def test_no_other_thread_stands_still(piece: str) -> None:
     """20 ms for 64 KiB on a machine of its own; twice that here, where it is not."""
     text = repeated(piece, 65536)
     redact_text(text)  # compiles
-    assert min(longest_hold(text) for _ in range(4)) < 0.040
+    assert any(longest_hold(text) < 0.040 for _ in range(6))
 
 
 # -- every pattern is among them ------------------------------------------------------------

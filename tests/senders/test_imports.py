@@ -101,7 +101,7 @@ print(threading.active_count())
 
 def python(code: str) -> str:
     command = [sys.executable, "-W", "error", "-c", code]
-    here = Path(__file__).parent
+    here = Path(__file__).parents[2]  # `-c` looks for modules in its directory
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False, cwd=here
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -313,7 +313,9 @@ class RedisStore:
         everything = arguments if plain else (self._skew(), self._numbers, *arguments)
         try:
             return script(keys, everything, client)
-        except redis.exceptions.MovedError:  # a node of a cluster that has several
+        except redis.ResponseError as error:
+            if not _has_moved(error):
+                raise
             self._client = redis.RedisCluster.from_url(self._url, **_options(self._url))
             return script(keys, everything, self._client)
 
@@ -324,6 +326,14 @@ class RedisStore:
         return self._client
 
 
+def _has_moved(error: redis.ResponseError) -> bool:
+    """Whether this is a node of a cluster that has several.
+
+    Clients before 6.0 have its words only.
+    """
+    return isinstance(error, redis.exceptions.MovedError) or str(error).startswith("MOVED ")
+
+
 def shown(url: str) -> str:
     """A Redis as it may be named: without user and password."""
     parts = urlsplit(url)
@@ -332,8 +342,11 @@ def shown(url: str) -> str:
 
 def _options(url: str) -> dict[str, Any]:
     connect, answer = TIMEOUTS
-    # Of clients before 6.0 not the default: anybody's certificate would do.
-    checks = {"ssl_check_hostname": True} if url.startswith("rediss:") else {}
+    # Of clients before 6.0 not the default: anybody's certificate would do. They refuse to
+    # look at the name in a certificate that is not looked at.
+    parts = urlsplit(url)
+    checked = parts.scheme == "rediss" and parse_qs(parts.query).get("ssl_cert_reqs") != ["none"]
+    checks = {"ssl_check_hostname": True} if checked else {}
     return {
         **checks,
         "socket_connect_timeout": connect,
