@@ -53,7 +53,7 @@ soak: $(VENV)/dev
 
 docs: $(VENV)/docs
 	@$(BIN)/python docs/generate.py
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 screenshots: $(VENV)/simulator
