@@ -22,9 +22,12 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Links out of docs/ become links inside the site."""
     text = _SWITCH.sub("", markdown)
+    if page.file.src_uri == "api.zh-CN.md":
+        # To the other language's page of the same name: mkdocs knows no link for that.
+        text = re.sub(r"\[([^]]+)\]\(api\.md\)", r'<a href="../api.html">\1</a>', text)
     text = text.replace("](../examples/", "](examples/")
     text = re.sub(r"\]\(\.\./README(?:\.zh-CN)?\.md", "](index.md", text)
     text = text.replace("](../SECURITY.md", "](security.md")
