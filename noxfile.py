@@ -28,7 +28,7 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: What tests read beside the package.
 SUITE = (
     "tests", "examples", "benchmarks", "docs", "pyproject.toml", "Makefile", "README.md",
-    "README.zh-CN.md", "CHANGELOG.md", "LICENSE",
+    "README.zh-CN.md", "CHANGELOG.md", "LICENSE", "SECURITY.md", "mkdocs.yml",
 )  # fmt: skip
 
 #: Where the version of Python matters most.
@@ -80,7 +80,9 @@ def suite(session: nox.Session) -> None:
     constraints = ("-c", "tests/lowest.txt") if lowest else ()
     session.install("build")
     wheel = _build(session)
-    session.install(f"{wheel}[redis,simulator]", *_group("test"), *constraints)
+    session.install(
+        f"{wheel}[redis,simulator]", *_group("test"), *_group("docs"), *constraints
+    )
     session.install("--force-reinstall", "--no-deps", str(wheel))  # the version is the same
     _copy_suite(session)
     modules = {"NODE_PATH": str(ROOT / ".venv" / "node" / "node_modules")}
