@@ -173,7 +173,9 @@ _CHINESE = {
     "it pushes the message out of the notification, which reads {}": (
         "它把正文挤出了手机通知，通知显示为 {}"
     ),
-    'Take "formatter" out of "{}" of "handlers".': '请把 "formatter" 从 "handlers" 的 "{}" 中去掉。',
+    'Take "formatter" out of "{}" of "handlers".': (
+        '请把 "formatter" 从 "handlers" 的 "{}" 中去掉。'
+    ),
     "{}:{} takes connections; it resolves the API's name": "{}:{} 可以连接；API 的域名由它解析",
     "Write {}:// in WECOM_API_BASE, or another port.": (
         "请在 WECOM_API_BASE 中写 {}://，或换一个端口。"
