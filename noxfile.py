@@ -28,7 +28,7 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: What tests read beside the package.
 SUITE = (
     "tests", "examples", "benchmarks", "docs", "pyproject.toml", "Makefile", "README.md",
-    "README.zh-CN.md", "CHANGELOG.md", "LICENSE", "SECURITY.md", "mkdocs.yml",
+    "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "mkdocs.yml",
 )  # fmt: skip
 
 #: Where the version of Python matters most.

@@ -1,7 +1,7 @@
 """Writes the pages that are made from tables of the code: options and errcodes.
 
-    python docs/generate.py          writes them
-    python docs/generate.py --check  fails if one is not what the code says
+python docs/generate.py          writes them
+python docs/generate.py --check  fails if one is not what the code says
 """
 
 from __future__ import annotations
@@ -180,9 +180,7 @@ def _ranges(codes: list[int]) -> str:
             runs[-1].append(code)
         else:
             runs.append([code])
-    parts = [
-        f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
-    ]
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
     return ", ".join(parts)
 
 
