@@ -138,7 +138,7 @@ def test_a_host_that_went_down_in_an_outage_tells_one_overview(
 
 def test_sixteen_processes_need_one_token(sim: Simulator, start: Start) -> None:
     body = 'say(ready=1); listen(); log.error("%d", NUMBER); handler.flush(30)'
-    workers = [start(body, n, rate_limit=[[99, 60]]) for n in range(16)]
+    workers = [start(body, n, rate_limit=[[30, 60], [900, 3600]]) for n in range(16)]
     for worker in workers:
         worker.hear()
     for worker in workers:

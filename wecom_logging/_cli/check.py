@@ -173,7 +173,9 @@ def _language(args: argparse.Namespace) -> Language:
         from wecom_logging._cli.checks import obstacles
 
         found = obstacles.handlers()
-        chosen = found[0]._options.language if found else os.environ.get("WECOM_LANGUAGE")
+        # One whose options were refused is known to `logging` all the same, and has none.
+        options = next((vars(each).get("_options") for each in found), None)
+        chosen = options.language if options else os.environ.get("WECOM_LANGUAGE")
     else:
         chosen = environment(args.env_file).get("WECOM_LANGUAGE")
     return "zh" if chosen == "zh" else "en"
