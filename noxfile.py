@@ -98,7 +98,8 @@ def suite(session: nox.Session) -> None:
 def versions(session: nox.Session) -> None:
     """What depends on the version of Python."""
     session.install("-e", ".[redis,simulator]", *_group("test"))
-    session.run("python", "-m", "pytest", "-q", *PARALLEL, *ONCE_MORE, *VERSION_TESTS, *session.posargs)
+    options = (*PARALLEL, *ONCE_MORE, *session.posargs)
+    session.run("python", "-m", "pytest", "-q", *options, *VERSION_TESTS)
 
 
 def _group(name: str) -> list[str]:
