@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 import pytest
 
 from wecom_logging import Stats, WeComHandler
+from wecom_logging._worker.worker import Worker
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -74,6 +75,10 @@ class Watched:
     handler: WeComHandler
     log: logging.Logger
     sender: RecordingSender
+
+    @property
+    def worker(self) -> Worker:
+        return self.handler._worker
 
     def flush(self, timeout: float = PATIENCE) -> bool:
         return self.handler.flush(timeout)

@@ -165,7 +165,7 @@ def test_a_redis_password_is_a_secret() -> None:
     handler = WeComHandler(webhook_key=KEY, store="redis://me:topsecret@h:1/0")
     assert "topsecret" not in repr(handler) + repr(handler._options)
     text = {"event": "redis://me:topsecret@h failed"}
-    assert "topsecret" not in handler._worker.cycle._collector._redact(None, "", text)["event"]
+    assert "topsecret" not in handler._components.redact(None, "", text)["event"]
     handler.close()
 
 

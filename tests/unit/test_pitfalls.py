@@ -146,7 +146,7 @@ def test_while_nobody_answers_memory_does_not_grow_with_errors(
     eventually(lambda: sim.calls())
     for _ in range(50_000):
         w.log.error("failed")
-    assert w.handler._worker._inbox.qsize() < 100
+    assert w.worker._inbox.qsize() < 100
     sim.faults.clear()
     eventually(lambda: w.flush(0.5))
     assert w.stats.reported == 50_001

@@ -193,7 +193,7 @@ def test_two_handlers_of_one_destination_each_have_their_own_account(watch: Watc
 
 def test_an_account_is_read_without_io(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     w = watch()
-    w.handler._worker._run_lock.acquire()  # without a thread, which may do all that
+    w.worker._run_lock.acquire()  # without a thread, which may do all that
     w.log.error("failed")
 
     def no_io(*args: object, **kwargs: object) -> object:
@@ -203,7 +203,7 @@ def test_an_account_is_read_without_io(watch: Watch, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("socket.socket.connect", no_io)
     monkeypatch.setattr("builtins.open", no_io)
     assert w.stats.seen == 1
-    w.handler._worker._run_lock.release()
+    w.worker._run_lock.release()
 
 
 def test_counting_does_not_take_the_handlers_lock(watch: Watch) -> None:

@@ -169,7 +169,7 @@ def test_between_two_messages_there_is_one_timer(
     eventually(lambda: waits and waits[-1] is not None and waits[-1] > 3500)
     for _ in range(1000):
         w.log.error("failed")
-    eventually(lambda: w.handler._worker._inbox.empty())
+    eventually(lambda: w.worker._inbox.empty())
     assert len(waits) < 20, "a thousand errors are not a thousand wake-ups"
 
 

@@ -75,7 +75,7 @@ def test_errors_of_a_known_kind_wait_for_their_pause(watch: Watch) -> None:
     eventually(lambda: w.stats.reported == 1)
     for _ in range(5):
         w.log.error("failed")
-    eventually(lambda: w.handler._worker._inbox.empty())
+    eventually(lambda: w.worker._inbox.empty())
     assert w.stats.pending == 5
     assert w.flush()
     assert counted(w.sender.messages) == 6
@@ -103,7 +103,7 @@ def test_nothing_pending_is_flushed_at_once_without_a_thread(watch: Watch) -> No
     w = watch()
     before = threading.active_count()
     assert w.flush(0)
-    assert not w.handler._worker._run_lock.locked()
+    assert not w.worker._run_lock.locked()
     assert threading.active_count() == before
 
 
@@ -120,7 +120,7 @@ def test_a_pause_may_be_longer_than_any_wait(seconds: float, watch: Watch) -> No
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 1)
     w.log.error("failed")
-    eventually(lambda: w.handler._worker._inbox.empty())
+    eventually(lambda: w.worker._inbox.empty())
     assert w.flush()
     assert w.stats.reported == 2
 
@@ -254,7 +254,7 @@ def test_without_any_thread_nothing_piles_up_and_flush_delivers(
     monkeypatch.setattr(native, "start_new_thread", refuse)
     for _ in range(5000):
         w.log.error("failed")
-    assert w.handler._worker._inbox.qsize() < 100
+    assert w.worker._inbox.qsize() < 100
     assert w.flush()
     assert w.stats.reported == counted(w.sender.messages) == 5000
 
@@ -273,7 +273,7 @@ def test_whatever_starting_a_thread_raises_the_next_error_tries_again(
             w.log.error("failed")
         except KeyboardInterrupt:
             assert error is KeyboardInterrupt
-    w.handler._worker._start_at = 0.0
+    w.worker._start_at = 0.0
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 2)
 
