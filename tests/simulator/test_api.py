@@ -11,8 +11,8 @@ import pytest
 from tests.helpers.simulator_client import Direct
 from wecom_logging.simulator import App, Robot, SimulatorConfig
 from wecom_logging.simulator.content import cut
-from wecom_logging.simulator.lenient import parse
 from wecom_logging.simulator.media import Upload
+from wecom_logging.simulator.world import parse
 
 MIB = 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.store_kits import Client, event, identity, told
-from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
+from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, Fleet, split_limit, until_time_slice
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
@@ -21,7 +21,6 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.split_limit import Fleet, split_limit, until_time_slice
 
 RULES = Rules()
 

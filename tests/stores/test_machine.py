@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 from tests.helpers.redis_server import RedisServer
 from tests.helpers.store_kits import Client, MemoryKit, RedisKit, SQLiteKit, event
 from wecom_logging._model.digest import Report
+from wecom_logging._model.ratelimit import Fleet
 from wecom_logging._model.schedule import Policy
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.protocol import (
@@ -38,7 +39,6 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.split_limit import Fleet
 
 LIMIT = ((9, 60.0), (40, 3600.0))
 #: Two handlers of one app that are not set alike.

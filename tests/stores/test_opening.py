@@ -23,7 +23,7 @@ KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
 
 def opened(**options: object) -> object:
     handler = WeComHandler(webhook_key=KEY, app="shop", **options)
-    store = handler._worker.cycle._opened()
+    store = handler._components.open_store()
     handler.close()
     return store
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
+from wecom_logging._model.ratelimit import ASSUMED, Fleet, split_limit, until_time_slice
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.memory import MemoryStore
@@ -23,7 +24,6 @@ from wecom_logging._stores.protocol import (
     Store,
     StoreError,
 )
-from wecom_logging._stores.split_limit import ASSUMED, Fleet, split_limit, until_time_slice
 
 T = TypeVar("T")
 

@@ -6,13 +6,14 @@ Nothing here knows HTTP or Flask; time comes from the clock that is passed in.
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from wecom_logging.simulator import lenient
 from wecom_logging.simulator.bots import Bots
 from wecom_logging.simulator.budgets import HOUR, MINUTE, Counter, Daily, Gate, Quota, Window
 from wecom_logging.simulator.chats import Chats
@@ -49,7 +50,7 @@ class Request:
     @cached_property
     def parsed(self) -> tuple[Body, bool]:
         """The JSON object, and whether it was proper JSON."""
-        return lenient.parse(self.body)
+        return parse(self.body)
 
     @property
     def json(self) -> Body:
@@ -187,3 +188,32 @@ class World:
             taken = [counter.take(now) for counter in counters]
             if not all(taken):
                 raise Refusal(45009)
+
+
+# -- reading JSON as forgivingly as WeCom does ---------------------------------------------------
+
+# A string is matched first, so that a comma inside one is left alone.
+_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+
+
+def parse(body: bytes) -> tuple[dict[str, Any], bool]:
+    """The object in a request's body, and whether it was proper JSON in UTF-8.
+
+    Raw line breaks in strings, trailing commas, a byte order mark, text behind the object
+    and bytes that are no UTF-8 are forgiven; a body that still is no object counts as empty.
+    """
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        value = _forgiving(body)
+        return (value if isinstance(value, dict) else {}), False
+    return (value, True) if isinstance(value, dict) else ({}, False)
+
+
+def _forgiving(body: bytes) -> Any:
+    text = body.decode("utf-8-sig", "replace").strip()
+    text = _TRAILING_COMMA.sub(lambda match: match[1] or "", text)
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return None
