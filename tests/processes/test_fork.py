@@ -95,6 +95,11 @@ def test_a_fork_that_pythons_hooks_do_not_see(
     body = """
         import ctypes
         log.error("parent"); handler.flush()
+        # A thread that waits for the GIL at such a fork leaves it broken in the child: not ours.
+        worker, idle = handler._worker, False
+        while not idle:
+            time.sleep(0.05)
+            idle = worker._run_lock.locked() and not worker._inbox.qsize() and not worker.busy
         libc = ctypes.PyDLL(None)   # keeps the GIL, as a server written in C does
         pid = libc.fork()
         if not pid:
