@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo simulator test dev lint bench chaos soak screenshots clean
+.PHONY: help demo simulator test dev lint bench chaos soak docs screenshots clean
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "                make bench BENCH=--quick: a few minutes)"
 	@echo "make chaos      everything goes wrong at once, ten minutes on each store"
 	@echo "make soak       load for half an hour: nothing may grow, the account has to be exact"
+	@echo "make docs       the pages of docs/ as a site, in site/"
 	@echo "make screenshots  the pictures of the inbox in docs/, made anew (needs chromium)"
 	@echo "make clean      remove what the others have made"
 
@@ -49,6 +50,11 @@ soak: $(VENV)/dev
 	@status=0; for store in sqlite memory; do \
 	    $(BIN)/python -m tests.chaos.soak --store $$store --minutes $(or $(MINUTES),15) || status=1; \
 	done; exit $$status
+
+docs: $(VENV)/docs
+	@$(BIN)/python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 screenshots: $(VENV)/simulator
 	@$(BIN)/python docs/screenshots.py
@@ -81,6 +87,11 @@ $(VENV)/sdk: $(VENV)/simulator
 	@if command -v npm >/dev/null; then \
 	    npm install --prefix $(VENV)/node --no-fund --no-audit --silent "@wecom/aibot-node-sdk@^1.0.7"; \
 	fi
+	@touch $@
+
+$(VENV)/docs: $(VENV)/pip
+	@echo "Installing what makes the site ..."
+	@$(PIP) --editable ".[simulator]" --group docs
 	@touch $@
 
 $(VENV)/bench: $(VENV)/pip

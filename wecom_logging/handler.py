@@ -466,7 +466,7 @@ class WeComHandler(logging.Handler):
         thread owns logging's module lock, as in `dictConfig`.
 
         Returns:
-            Whether nothing is pending any more.
+            Whether nothing is pending any more, but for what people have silenced.
         """
         if not self.enabled:
             return True
@@ -487,12 +487,12 @@ class WeComHandler(logging.Handler):
         worker = self._worker
         if owns_logging_lock():
             worker.wake()
-            return not worker.pending()
+            return worker.is_done()
         if not shutdown.exiting.begun:
             return worker.wait(worker.request_flush(monotonic() + timeout, leaving=leaving))
         with shutdown.exiting.waiting():
             worker.wait(worker.request_flush(monotonic() + shutdown.exiting.left(timeout)))
-        return not worker.pending()
+        return worker.is_done()
 
     def close(self) -> None:
         """Deliver what is pending, within `close_timeout`, and let go of the thread.

@@ -21,7 +21,10 @@ from wecom_logging._cli.main import main
 from wecom_logging._cli.terminal import Terminal, wants_colour
 from wecom_logging.simulator import Simulator
 
-COMMANDS = ("check", "send", "run", "demo", "simulator")
+COMMANDS = (
+    "check", "send", "run", "groups", "silence", "unsilence", "take", "untake", "undo", "quiet",
+    "bot", "redact", "demo", "simulator",
+)  # fmt: skip
 
 Cli = Callable[..., "tuple[int, str, str]"]
 

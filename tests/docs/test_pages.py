@@ -6,18 +6,24 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from wecom_logging._config.options import OPTIONS, read_options
 from wecom_logging._rendering.labels import Chinese, Labels
 from wecom_logging.simulator import Simulator
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAIRS = ("frameworks", "messages", "silence")
+PAIRS = (
+    "bot", "delivery", "frameworks", "index", "messages", "migration", "operations", "options",
+    "redaction", "silence", "testing",
+)  # fmt: skip
 
 
 def page(name: str) -> str:
@@ -30,7 +36,12 @@ def blocks(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_both_languages_have_the_same_programs(name: str) -> None:
-    assert blocks(page(f"{name}.md")) == blocks(page(f"{name}.zh-CN.md"))
+    """Only comments are translated."""
+    english, chinese = (
+        [re.sub(r"  +# .*", "", each) for each in blocks(page(f"{name}{suffix}"))]
+        for suffix in (".md", ".zh-CN.md")
+    )
+    assert english == chinese
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -46,18 +57,131 @@ def test_both_languages_have_the_same_sections(name: str) -> None:
     assert english == chinese
 
 
-@pytest.mark.parametrize("name", [f"{each}{s}" for each in PAIRS for s in (".md", ".zh-CN.md")])
-def test_links_lead_somewhere(name: str) -> None:
-    text = page(name)
-    headings = {
+def headings(path: Path) -> set[str]:
+    return {
         re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in text.splitlines()
+        for line in path.read_text("utf-8").splitlines()
         if line.startswith("#")
     }
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in DOCS.glob("*.md")))
+def test_links_lead_somewhere(name: str) -> None:
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page(name), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)]+)\)", text):
         path, _, anchor = target.partition("#")
-        assert not path or (DOCS / path).exists(), target
-        assert not anchor or anchor in headings, target
+        if path.startswith("https:"):
+            continue
+        assert (DOCS / path).exists(), target
+        assert not anchor or anchor in headings(DOCS / (path or name)), target
+
+
+# -- every block ---------------------------------------------------------------------------
+
+#: Pages whose programs have tests of their own below, or in `test_bot_docs` or `test_site`.
+ELSEWHERE = ("frameworks.md", "silence.md", "testing.md", "options.md")
+ENGLISH = sorted(each.name for each in DOCS.glob("*.md") if "zh-CN" not in each.name)
+
+
+def fenced(name: str) -> list[tuple[str, str]]:
+    """Language and text of each block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
+
+
+PROGRAMS = [
+    (name, source) for name in ENGLISH if name not in ELSEWHERE for source in blocks(page(name))
+]
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    kinds = {(name, language) for name in ENGLISH for language, _ in fenced(name)}
+    assert {language for _, language in kinds} <= {"python", "sh", "yaml", ""}
+    # What has no language is what something shows.
+    showing = {name for name, language in kinds if not language}
+    assert showing <= {"bot.md", "messages.md", "oncall.md"}
+
+
+@pytest.mark.parametrize("source", [each for _, each in PROGRAMS if not each.startswith('"')])
+def test_programs_of_the_other_pages(source: str, sim: Simulator, tmp_path: Path) -> None:
+    """Each runs as it stands there; a configuration is configured with."""
+    before = after = ""
+    # A configuration that names its own destination is made, and sends nothing.
+    own = '"webhook_key": "https:' in source or '"corpid":' in source
+    variables = {} if own else sim.env("robot")
+    if "LOGGING =" in source:
+        after = "\nimport logging.config; logging.config.dictConfig(LOGGING)"
+    if "django" in source:
+        pytest.importorskip("django")
+        before = "from django.conf import settings; settings.configure()\n"
+    (tmp_path / "program.py").write_text(before + source + after, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    if "log" in source and ".error(" in source:
+        assert sim.messages or "disk is full" in done.stdout
+    if "WebhookSender.from_env" in source:
+        assert sim.messages[0].content.startswith("**Backup**")
+
+
+@pytest.mark.parametrize("source", [each for _, each in PROGRAMS if each.startswith('"')])
+def test_parts_of_a_configuration(source: str) -> None:
+    """Entries of a dictionary: options that there are, with values that are taken."""
+    found = eval("{" + source + "}")
+    options = found.get("wecom", found)
+    given = {key: value for key, value in options.items() if key not in ("class", "level")}
+    assert given
+    assert set(given) <= set(OPTIONS)
+    read_options(given, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [(name, text) for name in ENGLISH for language, text in fenced(name) if language == "sh"],
+)
+def test_commands_of_the_pages_exist(name: str, source: str) -> None:
+    """A shell reads them, and `wecom-logging` knows each command and option."""
+    subprocess.run(["bash", "-n"], input=source, text=True, timeout=20, check=True)
+    if name == "bot.md":  # its command has tests of its own
+        return
+    for line in re.findall(r"^wecom-logging (.*)$", source, re.M):
+        words = shlex.split(line.split(" < ")[0], comments=True)
+        command = next(iter(words))
+        help_text = subprocess.run(
+            [sys.executable, "-m", "wecom_logging", command, "--help"],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+        for option in (word for word in words if word.startswith("--")):
+            assert option in help_text, line
+
+
+def test_alertmanagers_configuration_beside_ours() -> None:
+    """The page's table translates every key of its example, and the values are the same."""
+    yaml = pytest.importorskip("yaml")
+    (theirs,) = (text for language, text in fenced("migration.md") if language == "yaml")
+    found = yaml.safe_load(theirs)["receivers"][0]["wechat_configs"][0]
+    names = {
+        "corp_id": "corpid", "api_secret": "corpsecret", "agent_id": "agentid",
+        "to_user": "touser", "to_tag": "totag",
+    }  # fmt: skip
+    assert set(found) == set(names)
+    (source,) = (each for each in blocks(page("migration.md")) if '"corpid"' in each)
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    ours = scope["LOGGING"]["handlers"]["wecom"]
+    assert {ours[names[key]] for key in found} == set(found.values())
+
+
+def test_the_tests_of_the_testing_page(tmp_path: Path) -> None:
+    for number, source in enumerate(blocks(page("testing.md"))):
+        (tmp_path / f"test_{number}.py").write_text(source, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "2 passed" in done.stdout, done.stdout
 
 
 #: What follows a block, and what has been told when the program has ended.

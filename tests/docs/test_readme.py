@@ -16,10 +16,8 @@ import pytest
 
 from tests.helpers.support import counted, missing
 from wecom_logging import WeComHandler
-from wecom_logging._config.options import read_options
 from wecom_logging.simulator import Simulator
 from wecom_logging.simulator.server import _greeting
-from wecom_logging.testing import RecordingSender
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
@@ -160,32 +158,19 @@ def test_targets_of_make(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_every_option_is_in_the_table(name: str) -> None:
-    """None is missing, and none is promised that does not exist."""
+def test_no_option_is_promised_that_does_not_exist(name: str) -> None:
+    """The README has those that people set; the page of options has all."""
     options = set(inspect.signature(WeComHandler.__init__).parameters) - {"self"}
-    assert set(options_table(name)) == options
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_defaults_in_the_table(name: str) -> None:
-    """The numbers are those of the code."""
-    found = read_options({"sender": RecordingSender()}, {})
-    table = options_table(name)
-    policy = found.policy
-    for option in ("group_wait", "group_interval"):
-        assert table[option] == f"{getattr(policy, option):g}"
-    assert table["quiet_after"] == f"{policy.quiet_after:.0f}, {policy.forget_after:.0f}"
-    assert table["close_timeout"] == f"{found.close_timeout:g}"
-    assert table["max_groups"] == str(found.max_groups)
-    assert eval(table["repeat_intervals"].strip("`")) == policy.repeat_intervals
-    assert eval(table["rate_limit"].strip("`")) == found.rate_limit
+    table = set(options_table(name))
+    assert table <= options
+    assert table >= {"webhook_key", "corpid", "touser", "level", "app", "language"}
 
 
 @pytest.mark.parametrize("name", READMES)
 def test_links_lead_somewhere(name: str) -> None:
     """Every relative link and picture is in the repository."""
     text = (ROOT / name).read_text("utf-8")
-    links = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'src="([^":]+)"', text)
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) + re.findall(r'src="([^":]+)"', text)
     assert len(links) > 3
     for link in links:
         assert (ROOT / link).exists(), link

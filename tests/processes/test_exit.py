@@ -426,7 +426,8 @@ def test_a_child_with_a_handler_of_its_own_keeps_it(
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
             log.error("in a child")
             ready.set()
-            time.sleep(60)
+            # Not one long sleep: a signal that comes right before it does not end it.
+            for _ in range(600): time.sleep(0.1)
         if __name__ == "__main__":
             {CONFIGURE.strip()}
             context = multiprocessing.get_context("fork")

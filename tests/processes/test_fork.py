@@ -95,11 +95,11 @@ def test_a_fork_that_pythons_hooks_do_not_see(
     body = """
         import ctypes
         log.error("parent"); handler.flush()
-        # A thread that waits for the GIL at such a fork leaves it broken in the child: not ours.
-        worker, idle = handler._worker, False
-        while not idle:
-            time.sleep(0.05)
-            idle = worker._run_lock.locked() and not worker._inbox.qsize() and not worker.busy
+        # A thread that runs while C forks may hold the interpreter's own locks: no child can
+        # live with that, ours or anybody's. So the worker rests first.
+        worker = handler._worker
+        while worker.busy or worker._inbox.qsize(): time.sleep(0.005)
+        time.sleep(0.05)
         libc = ctypes.PyDLL(None)   # keeps the GIL, as a server written in C does
         pid = libc.fork()
         if not pid:

@@ -291,6 +291,7 @@ return found.filter((text) => text && /[A-Za-z]{2,}/.test(text));
 NAMES = {
     "errcode", "JSON", "HTTP", "Alerts", "On-call", "ZhangSan", "LiSi", "WangWu", "API", "IP",
     "MiB", "markdown", "text", "gettoken", "agentid", "invaliduser", "font", "color", "ff",
+    "On", "call", "bot", "cmd", "card", "action",
 }  # fmt: skip
 
 

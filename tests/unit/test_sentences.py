@@ -11,17 +11,30 @@ import pytest
 
 from wecom_logging import WeComHandler
 from wecom_logging._cli import check
-from wecom_logging._cli.checks import configuration, network, routing, wecom
+from wecom_logging._cli.checks import (
+    configuration,
+    handler,
+    network,
+    obstacles,
+    program,
+    routing,
+    wecom,
+)
 from wecom_logging._rendering.sentences import _CHINESE, in_language
 from wecom_logging._runtime import diagnostics
 from wecom_logging._senders.errcodes import _GETTOKEN, TABLE
 from wecom_logging.testing import RecordingSender
 
 #: Words that stand for themselves, in either language.
-SAME = {"DNS", "TLS", "structlog", "--no-send", "access token", "markdown", "{}: {}"}
+SAME = {
+    "DNS", "TLS", "structlog", "loguru", "loggers", "formatter", "handler {}", "--no-send",
+    "access token", "markdown", "{}: {}", "{}:{}: {}",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("module", [check, configuration, network, routing, wecom])
+@pytest.mark.parametrize(
+    "module", [check, configuration, handler, network, obstacles, program, routing, wecom]
+)
 def test_what_check_says_is_known(module: ModuleType) -> None:
     """Literal texts of steps; f-strings with values in their places."""
     unknown = [
@@ -80,12 +93,12 @@ def test_placeholders_agree() -> None:
 def test_stderr_follows_the_language(capsys: pytest.CaptureFixture[str]) -> None:
     """That of the handler that was made last."""
     handlers = [WeComHandler(sender=RecordingSender(), language=one) for one in ("zh", "en")]
-    for handler, language in zip(handlers, ("zh", "en"), strict=True):
+    for each, language in zip(handlers, ("zh", "en"), strict=True):
         diagnostics.speak(language)
         diagnostics.warn_rarely(
             f"a test {language}", "delivered, but not to everybody (touser: LiSi)"
         )
-        handler.close()
+        each.close()
     zh, en = capsys.readouterr().err.splitlines()
     assert zh == "wecom_logging: 已送达，但不是所有人（touser: LiSi）"
     assert en == "wecom_logging: delivered, but not to everybody (touser: LiSi)"

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from wecom_logging._bot.store import BotStoreError
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.destination import add_env_file, environment
+from wecom_logging._cli.destination import add_env_file, environment, on_call_store
 from wecom_logging._config import validators
 from wecom_logging._model.secret import Secret
+from wecom_logging._stores.protocol import StoreError
 from wecom_logging.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -167,8 +168,13 @@ def _url(url: str) -> str:
 @contextmanager
 def opened_store(environ: Mapping[str, str]) -> Iterator[BotStore]:
     """The store that the environment names, as the bot needs it."""
-    raise CommandError("the stores do not carry marks yet")
-    yield
+    from wecom_logging._bot.oncall_store import OnCallStore
+
+    try:
+        store = on_call_store(environ)
+    except StoreError as error:
+        raise BotStoreError(str(error)) from None
+    yield OnCallStore(store)
 
 
 def require_bot() -> None:

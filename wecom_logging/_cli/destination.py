@@ -15,6 +15,7 @@ from wecom_logging.errors import ConfigurationError
 if TYPE_CHECKING:
     from wecom_logging._senders.application import AppSender
     from wecom_logging._senders.robot import WebhookSender
+    from wecom_logging._stores.oncall import OnCall
 
 NOWHERE = (
     "no destination: set WECOM_WEBHOOK_KEY, or WECOM_CORPID, WECOM_CORPSECRET, WECOM_AGENTID"
@@ -94,3 +95,18 @@ def sender(environ: Mapping[str, str], to: str | None = None) -> AppSender | Web
         recipients = {"WECOM_TOUSER": to, "WECOM_TOPARTY": "", "WECOM_TOTAG": ""}
         environ = {**environ, **recipients}
     return AppSender.from_env(environ)
+
+
+def on_call_store(environ: Mapping[str, str]) -> OnCall:
+    """The store that a handler with this environment uses.
+
+    Raises:
+        StoreError: It has none that others could reach, or none yet.
+    """
+    from wecom_logging._stores.oncall import on_call
+    from wecom_logging._stores.protocol import Rules
+
+    found = options(environ)
+    rules = Rules(found.policy, found.rate_limit, found.max_groups)
+    own = found.app, found.environment
+    return on_call(found.store, sender(environ), own, rules, environ)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
 
-State = Literal["new", "again", "still", "over"]
+State = Literal["new", "again", "still", "over", "silenced"]
 
 
 #: The template of all that a call site says beyond its allowance.
@@ -92,6 +92,25 @@ _SAYS_LITTLE = re.compile(
 )
 
 
+class SilenceEnd(NamedTuple):
+    """A silence that has ended. Times are seconds since the epoch, for display."""
+
+    by: str
+    since: float
+    until: float
+    why: str = ""
+    #: Why it ended before its time: "undone", "storm", "exit"; "" if it did not.
+    ended: str = ""
+
+
+class Holder(NamedTuple):
+    """Who has taken a group, and when; `lapsed`: nobody has it any more."""
+
+    by: str
+    at: float
+    lapsed: bool = False
+
+
 #: Ids of what is not told apart: errors beyond `max_groups`. CRITICAL ones stay apart.
 OTHERS = ("others", "others-critical")
 
@@ -141,6 +160,9 @@ class Report:
     short_id: str = ""
     #: Errors of `count` that processes which have ended left to be told.
     left: int = 0
+    #: With state "silenced".
+    silence: SilenceEnd | None = None
+    taken: Holder | None = None
 
     @property
     def shown_id(self) -> str:
@@ -169,6 +191,8 @@ class Digest(NamedTuple):
     outage: Outage | None = None
     #: Errors that a deadline has lost since the last message.
     lost: int = 0
+    #: From when to when only what could not wait was told.
+    quiet: tuple[float, float] | None = None
 
     @property
     def message_id(self) -> str:

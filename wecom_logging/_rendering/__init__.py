@@ -76,10 +76,13 @@ def _plainer(style: Style, shape: Shape) -> Style:
 
 
 def _without_logged_text(digest: Digest) -> Digest:
-    """Only what the program's own code says: types, places, names of loggers, counts."""
+    """Only what the program's own code says: types, places, names of loggers, counts. Names
+    and reasons that people gave are as free a text as what is logged."""
     outage = digest.outage and digest.outage._replace(reason="")
     return digest._replace(reports=tuple(map(_anonymous, digest.reports)), outage=outage)
 
 
 def _anonymous(report: Report) -> Report:
-    return replace(report, identity=report.identity._replace(template="", text=""), samples=())
+    silence = report.silence and report.silence._replace(by="", why="")
+    identity = report.identity._replace(template="", text="")
+    return replace(report, identity=identity, samples=(), silence=silence, taken=None)

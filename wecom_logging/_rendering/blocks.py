@@ -10,6 +10,7 @@ from wecom_logging._rendering import links
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row, whole_words
 from wecom_logging._rendering.headline import started, title
+from wecom_logging._rendering.marks import marks
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
@@ -455,6 +456,7 @@ def _history(section: Section, context: RenderContext) -> Iterator[str]:
         )
     elif section.total > section.count:
         yield context.labels.since(section.total, context.times.minute(section.since))
+    yield from marks(section, context)
     if section.ended:
         yield context.labels.ended(_silent(section, context))
 

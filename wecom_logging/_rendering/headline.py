@@ -6,6 +6,7 @@ from wecom_logging._model.digest import Report
 from wecom_logging._model.text import columns, cut_bytes, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
+from wecom_logging._rendering.marks import quiet
 from wecom_logging._rendering.sections import Section
 
 #: Columns of line 1: what a phone shows of a notification.
@@ -49,6 +50,7 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
         lines.append(labels.outage(context.times.minute(digest.outage.since), reason))
     if digest.lost:
         lines.append(labels.lost(digest.lost))
+    lines.extend(quiet(context))
     return [context.dialect.quote(line) for line in lines if line]
 
 

@@ -21,6 +21,7 @@ class Labels:
         "again": "AGAIN",
         "still": "STILL",
         "over": "OVER",
+        "silenced": "SILENCED",
     }
     units = ("s", "min", "h", "d")
     others = "others"
@@ -151,7 +152,13 @@ class Labels:
 class Chinese(Labels):
     """Chinese as written on the mainland, with a space between Han and digits."""
 
-    states = {"new": "新出现", "again": "再次出现", "still": "仍在发生", "over": "已平息"}  # noqa: RUF012
+    states = {  # noqa: RUF012
+        "new": "新出现",
+        "again": "再次出现",
+        "still": "仍在发生",
+        "over": "已平息",
+        "silenced": "静默结束",
+    }
     units = ("秒", "分钟", "小时", "天")
     others = "其他"
     varying = "此处内容多变"

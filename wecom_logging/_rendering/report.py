@@ -9,6 +9,7 @@ from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.headline import summary
+from wecom_logging._rendering.marks import marks
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
@@ -108,6 +109,7 @@ def _facts(report: Report, context: RenderContext) -> Iterator[str]:
     yield context.labels.last(context.times.full(report.last))
     if report.identity.logger:
         yield report.identity.logger
+    yield from marks(Section((report,)), context)
     if report.hosts:
         yield context.labels.comma.join(report.hosts)
 

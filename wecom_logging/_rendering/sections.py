@@ -10,7 +10,7 @@ from wecom_logging._rendering.sample import Frame, Sample, places, read
 from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
-_STATES: tuple[State, ...] = ("new", "again", "still", "over")
+_STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
 
 #: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
 _NAMES = 3
@@ -220,7 +220,8 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
         if report.state == "over" and report.identity.id in told:
             continue  # one group is drawn once, with its last errors
         cause = report.identity.cause
-        key = (cause, report.state == "over") if cause else id(report)
+        alone = not cause or report.silence is not None
+        key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
     sections = [_item(block, ended) for block in blocks.values()]
     return sorted(_by_name(sections, ended), key=_rank), crowd

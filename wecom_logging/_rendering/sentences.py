@@ -157,6 +157,36 @@ _CHINESE = {
     "Add wecom_logging.structlog_processor() before the renderer.": (
         "请在 renderer 之前加上 wecom_logging.structlog_processor()。"
     ),
+    'Take "{}" out of "handlers" of {}.': '请把 "{}" 从 {} 的 "handlers" 中去掉。',
+    "left out": "已排除",
+    "by --except: {}": "由 --except 排除：{}",
+    "none has reached a handler": "没有一条到达 handler",
+    "gunicorn's master": "gunicorn 的 master",
+    "logs time-outs of workers and failed boots, and does not load the application": (
+        "它记录 worker 超时和启动失败，但不加载应用"
+    ),
+    'Set logconfig_dict in gunicorn.conf.py, or use "--preload"; see docs/frameworks.md.': (
+        '请在 gunicorn.conf.py 中设置 logconfig_dict，或使用 "--preload"；'
+        "见 docs/frameworks.zh-CN.md。"
+    ),
+    "libraries": "第三方库",
+    "it pushes the message out of the notification, which reads {}": (
+        "它把正文挤出了手机通知，通知显示为 {}"
+    ),
+    'Take "formatter" out of "{}" of "handlers".': (
+        '请把 "formatter" 从 "handlers" 的 "{}" 中去掉。'
+    ),
+    "{}:{} takes connections; it resolves the API's name": "{}:{} 可以连接；API 的域名由它解析",
+    "Write {}:// in WECOM_API_BASE, or another port.": (
+        "请在 WECOM_API_BASE 中写 {}://，或换一个端口。"
+    ),
+    'Install it: pip install "requests[socks]".': '请安装：pip install "requests[socks]"。',
+    "a proxy that speaks TLS itself: the next call will show": (
+        "代理自己使用 TLS：下一步调用会见分晓"
+    ),
+    "{} may see it by a party or tag: a message will tell": (
+        "{} 可能通过部门或标签可见：发一条消息即可知道"
+    ),
     "not tried": "未尝试",
     "delivered": "已送达",
     "not delivered in time": "未能及时送达",

@@ -10,6 +10,7 @@ from wecom_logging._model.digest import Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.marking import end_all
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
@@ -61,6 +62,8 @@ class _Claiming:
     def claim(self) -> Claim | FollowUp | float | None:
         self._recover()
         self._be_present()
+        if self._asker.leaving and not self._ledger.shared:
+            end_all(self._ledger)  # what is held goes with the process
         answer = None if self._leaves() else self._next()
         self._look_again(answer)
         return answer
@@ -190,6 +193,8 @@ class _Claiming:
         self._state.digests[digest_id] = LeasedDigest(
             self._now, ledger.wall, outage=self._outage(), lost=max(0, scope_state.lost - declared)
         )
+        if scope_state.quiet is not None and scope_state.quiet.until <= self._now:
+            self._state.digests[digest_id].quiet = scope_state.quiet
         scope_state.out = [*scope_state.out, digest_id]
         return digest_id
 
@@ -202,13 +207,18 @@ class _Claiming:
         elif group.out:
             ledger.note(group)
             return False
+        until = ledger.held_until(group)
+        if until is not None and until > self._now:
+            ledger.note(group)
+            return False
         recovery = ledger.rules.policy.recovery
         ends = (recovery != "off" or group.track.loud) and group.ends(self._now)
-        if not (pending or ends):
+        if not (pending or ends or group.silence):
             return False
         counts = {source: each.errors for source, each in pending.items()}
         key = f"{digest_id}/{group_id}"
         part = DigestEntry(replace(group.track), counts, group.doubtful, group.left, ends)
+        part.silence, part.taken = group.silence, group.taken
         state.parts[key] = self._collected[group_id] = part
         if samples := state.samples.pop(group_id, None):
             state.samples[key] = samples
@@ -240,13 +250,19 @@ class _Claiming:
         parts = self._collected or dict(self._ledger.parts(digest_id))
         for group_id in sorted(parts, key=lambda each: (parts[each].track.first_seen, each)):
             part = parts[group_id]
-            if not part.pending and group_id not in state.groups:
+            if not (part.pending or part.silence) and group_id not in state.groups:
                 continue  # it has made room for another one: nobody knows what is over
             group = self._ledger.group(group_id)
             samples = state.samples.get(f"{digest_id}/{group_id}", [])
             short_id = f"{group.number}{'?' * self._ledger.provisional}" if group.number else ""
             reports += part.reports(group.identity, short_id, samples, held.now, held.wall)
-        return Digest(digest_id, tuple(reports), held.wall, outage=held.outage, lost=held.lost)
+        quiet = None
+        if held.quiet is not None:
+            offset = held.wall - held.now
+            quiet = held.quiet.since + offset, held.quiet.until + offset
+        return Digest(
+            digest_id, tuple(reports), held.wall, outage=held.outage, lost=held.lost, quiet=quiet
+        )
 
     # -- follow-ups --------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.due_index import DueIndex
+from wecom_logging._stores.marks import KeptAct
 from wecom_logging._stores.rate_limiter import Slots
 from wecom_logging._stores.records import (
     App,
@@ -235,6 +236,7 @@ class DocumentState:
         self.parts: Documents[DigestEntry] = rows(scope_state, "part", DigestEntry)
         self.bodies: Documents[str] = rows(scope_state, "body", str)
         self.following: Documents[Following] = rows(scope_state, "following", Following)
+        self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
         self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
         self.presence: Documents[float] = rows(destination, "presence", float)
         self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
@@ -293,8 +295,8 @@ class DocumentState:
         """Write what has changed; returns whether anything has."""
         every: tuple[Documents[Any] | _Single[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.routes, self.presence, self.numbers,
-            self.apps, self.tokens, self._scope_state, self._destination,
+            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
+            self.numbers, self.apps, self.tokens, self._scope_state, self._destination,
         )  # fmt: skip
         return sum(rows.save(now) for rows in every) > 0
 

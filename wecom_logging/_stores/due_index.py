@@ -26,6 +26,8 @@ class DueIndex:
     #: because somebody has said so.
     over: float | None = None
     ended: float | None = None
+    #: When the first silence ends, or the app is no longer quiet and has something to tell.
+    held: float | None = None
     #: From when on all groups have to be looked through.
     look_at: float = 0.0
 
@@ -54,6 +56,11 @@ class DueIndex:
         else:
             self.news = earlier(self.news, track.due)
 
+    def hold(self, until: float) -> None:
+        """Of a group that has changed nothing may be told until then."""
+        self.held = earlier(self.held, until)
+        self.look_at = min(self.look_at, until)
+
     def _note_end(self, track: Track) -> None:
         over_at = schedule.over_at(track)
         self.look_at = min(self.look_at, over_at)
@@ -74,6 +81,7 @@ class DueIndex:
             None if self.pause is None else last_message + self.pause,
             self.over,
             self.ended,
+            self.held,
         )
         return min((at for at in times if at is not None), default=None)
 

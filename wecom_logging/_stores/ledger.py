@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Event, Identity
 from wecom_logging._stores.due_index import DueIndex
+from wecom_logging._stores.marks import STORM_COUNT, KeptAct, lately
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
 from wecom_logging._stores.rate_limiter import RateLimiter, Slots
 from wecom_logging._stores.records import (
@@ -70,6 +71,8 @@ class State(Protocol):
     def bodies(self) -> MutableMapping[str, str]: ...
     @property
     def following(self) -> MutableMapping[str, Following]: ...
+    @property
+    def acts(self) -> MutableMapping[str, KeptAct]: ...
 
     # Of the destination:
     @property
@@ -142,7 +145,25 @@ class Ledger:
         self.note(group)
 
     def note(self, group: Group) -> None:
-        self.state.scope_state.due_index.note(group.track, group.count, group.left, group.out)
+        due_index, until = self.state.scope_state.due_index, self.held_until(group)
+        if until is None:
+            due_index.note(group.track, group.count, group.left, group.out)
+        else:
+            due_index.hold(until)
+
+    def held_until(self, group: Group) -> float | None:
+        """Until when nothing may be told of a group, or since when its silence is to be."""
+        if group.silence is not None:
+            return group.silence.until
+        quiet = self.state.scope_state.quiet
+        if quiet is None or quiet.until <= self.now or self._cannot_wait(group):
+            return None
+        return quiet.until
+
+    def _cannot_wait(self, group: Group) -> bool:
+        if group.track.critical or not group.count:
+            return group.count > 0  # that it is over can wait
+        return group.track.told_at is None and lately(group.recent, self.now) >= STORM_COUNT
 
     def pending_by_group(self) -> dict[str, dict[str, Pending]]:
         found: dict[str, dict[str, Pending]] = {}
@@ -173,7 +194,8 @@ class Ledger:
         for group_id in {*by_group, *state.groups}:
             group = self.group(group_id)
             group.count = sum(each.errors for each in by_group.get(group_id, {}).values())
-            if schedule.is_forgotten(group.track, group.untold, now):
+            forgotten = schedule.is_forgotten(group.track, group.untold, now)
+            if forgotten and group.silence is None:
                 self.drop(group_id)
             else:
                 self.save(group)

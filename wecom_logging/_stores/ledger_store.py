@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 
-from wecom_logging._stores import claiming, merging, settling
+from wecom_logging._stores import claiming, marking, merging, settling
 from wecom_logging._stores.leases import lease
 from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
+from wecom_logging._stores.notes import Step, note
 from wecom_logging._stores.protocol import (
     Account,
     Asker,
@@ -71,11 +73,42 @@ class LedgerStore(ABC):
         with self._step() as ledger:
             return lease(ledger.state.tokens, key, left, ledger.now)
 
+    def groups(self) -> KnownApp:
+        with self._step() as ledger:
+            return marking.known(ledger)
+
+    def apps(self) -> tuple[tuple[str, str], ...]:
+        with self._step() as ledger:
+            return tuple((each.app, each.environment) for each in ledger.state.apps.values())
+
+    def mark(self, act: Act) -> Done:
+        with self._step() as ledger:
+            return marking.mark(ledger, act)
+
+    def undo(self, act: Act, within: float) -> KeptAct | None:
+        with self._step() as ledger:
+            return marking.undo(ledger, act, within)
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        with self._step() as ledger:
+            return note(ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now)
+
+    def acts(self) -> tuple[KeptAct, ...]:
+        with self._step() as ledger:
+            return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
+
     def account(self, source: str) -> Account:
         with self._step() as ledger:
             known = ledger.state.sources.get(source) or Source()
             place = ledger.state.place(source)
-            return Account(known.reported, known.lost, known.merged, known.first, *place)
+            return Account(
+                known.reported,
+                known.lost,
+                known.merged,
+                known.first,
+                *place,
+                marking.held(ledger, source),
+            )
 
 
 def _concerned(batches: tuple[Batch, ...]) -> list[tuple[str, str]]:

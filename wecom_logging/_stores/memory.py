@@ -17,6 +17,7 @@ from wecom_logging._runtime import fork
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
+from wecom_logging._stores.marks import KeptAct
 from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
 from wecom_logging._stores.rate_limiter import MemorySlots, Slots
@@ -68,6 +69,7 @@ class MemoryState:
     parts: dict[str, DigestEntry] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
     following: dict[str, Following] = field(default_factory=dict)
+    acts: dict[str, KeptAct] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scope = "\x00".join(self.names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Identity, others
 from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.marks import beginning, counted, endure
 from wecom_logging._stores.protocol import Batch, Entry
 from wecom_logging._stores.records import Group, Pending, Source, kept
 from wecom_logging._stores.register import number_of
@@ -40,9 +41,15 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         first = group.track.pending_since
         group.track = _begin(ledger, entry.identity, wait)
         group.track.pending_since = first
+    since = group.track.since
     schedule.arrive(group.track, entry.errors, group.untold, now, wait, left=group.left)
     if entry.news:
         schedule.hasten(group.track, now, wait)
+    group.recent = counted(group.recent, entry.errors, now)
+    if group.track.since != since:
+        group.taken = None  # it was over, or forgotten
+    if group.silence is not None:
+        endure(group.silence, group.recent, entry.errors, now)
     key = f"{group.identity.id}|{source}"
     before = state.pending.get(key) or Pending(0)
     state.pending[key] = before._replace(errors=before.errors + entry.errors)
@@ -51,6 +58,7 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
     if entry.samples:
         earlier = state.samples.get(group.identity.id, [])
         state.samples[group.identity.id] = kept([*earlier, *entry.samples])
+        group.text = beginning(entry.samples)
     ledger.save(group)
 
 
@@ -76,7 +84,7 @@ def _make_room(ledger: Ledger, identity: Identity) -> Identity:
     if now < scope_state.full_until:
         return others(critical=identity.critical)
     groups = ledger.state.groups.values()
-    over = [g for g in groups if schedule.is_over(g.track, g.untold, now)]
+    over = [g for g in groups if schedule.is_over(g.track, g.untold, now) and not g.silence]
     if not over:
         scope_state.full_until = now + CROWDED
         return others(critical=identity.critical)

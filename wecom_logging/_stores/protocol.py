@@ -125,6 +125,8 @@ class Account(NamedTuple):
     #: The sources at this destination, and which of them this one is.
     rank: int = 0
     sources: int = 1
+    #: Errors that are pending and silenced, or wait until the app is no longer quiet.
+    held: int = 0
 
 
 class Claim(NamedTuple):

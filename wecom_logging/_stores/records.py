@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wecom_logging._model.digest import Event, Identity, Outage, Report, State
+from wecom_logging._model.digest import Event, Holder, Identity, Outage, Report, SilenceEnd, State
 from wecom_logging._model.schedule import Track, over_at, state
 from wecom_logging._stores.due_index import DueIndex
+from wecom_logging._stores.marks import Quiet, Silence, Taken
 from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
 
 
@@ -35,6 +36,14 @@ class Group:
     left: int = 0
     #: Errors that are in a digest right now.
     out: int = 0
+    #: Errors by minute in the last hour, see `marks.counted`.
+    recent: dict[str, int] = field(default_factory=dict)
+    #: The beginning of its latest message, which answers show when its samples are told.
+    text: str = ""
+    silence: Silence | None = None
+    taken: Taken | None = None
+    #: When a message last told of it as news.
+    news_at: float = 0.0
 
     @property
     def untold(self) -> int:
@@ -83,6 +92,9 @@ class DigestEntry:
     left: int = 0
     #: The message says that the group is over.
     ends: bool = False
+    #: A silence that the message ends, and who has the group.
+    silence: Silence | None = None
+    taken: Taken | None = None
 
     @property
     def count(self) -> int:
@@ -115,10 +127,29 @@ class DigestEntry:
                 last_before=wall - (now - track.last_before),
                 short_id=short_id,
                 left=min(self.left, count),
+                silence=_silence_end(self.silence, now, wall) if count or not self.ends else None,
+                taken=_holder(self.taken, now, wall),
             )
 
-        found = [report(state(self.track))] if self.pending else []
+        found = []
+        if self.silence:
+            found = [report("silenced")]
+        elif self.pending:
+            found = [report(state(self.track))]
         return [*found, report("over")] if self.ends else found
+
+
+def _silence_end(silence: Silence | None, now: float, wall: float) -> SilenceEnd | None:
+    if silence is None:
+        return None
+    since, until = wall - (now - silence.since), wall - (now - silence.until)
+    return SilenceEnd(silence.by, since, until, silence.why, silence.ended)
+
+
+def _holder(taken: Taken | None, now: float, wall: float) -> Holder | None:
+    if taken is None:
+        return None
+    return Holder(taken.by, wall - (now - taken.since), lapsed=taken.until <= now)
 
 
 @dataclass(eq=False, repr=False)
@@ -141,6 +172,8 @@ class LeasedDigest:
     outage: Outage | None = None
     #: Errors that it declares lost.
     lost: int = 0
+    #: It is the first one after a time that was quiet.
+    quiet: Quiet | None = None
     unclear_since: float | None = None
 
 
@@ -175,6 +208,7 @@ class ScopeState:
     #: in looking for room.
     groups: int = 0
     full_until: float = 0.0
+    quiet: Quiet | None = None
 
 
 @dataclass(eq=False, repr=False)

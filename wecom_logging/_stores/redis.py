@@ -16,13 +16,16 @@ from redis.retry import Retry
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, others
+from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores import register
+from wecom_logging._stores import marking, marks, register
 from wecom_logging._stores.claiming import LATE_AFTER
 from wecom_logging._stores.codec import decode, encode, reader
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.ledger import LOOK_THROUGH
+from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, Quiet, Silence, Taken
 from wecom_logging._stores.merging import CROWDED
+from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
@@ -47,7 +50,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import DigestEntry
+from wecom_logging._stores.records import App, DigestEntry, Group
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: Redis keep to their own keys, but for tokens and slots, which stay where every version
@@ -80,8 +83,8 @@ _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk",
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account")
-_ALONE = ("lease", "mend")
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark")
+_ALONE = ("lease", "mend", "note")
 _LUA = Path(__file__).with_name("lua")
 
 
@@ -205,6 +208,56 @@ class RedisStore:
             return None
         return str(answer[1]) if answer[0] == "value" else float(answer[1])
 
+    # -- what people do, see `marking.MarkingStore` ------------------------------------
+
+    def apps(self) -> tuple[tuple[str, str], ...]:
+        try:
+            found = self._connected().hvals(self._keys[len(_BUDGET) + list(_SHARED).index("apps")])
+        except redis.RedisError as error:
+            raise _translated(error) from None
+        names = []
+        for text in found:
+            try:
+                app = decode(App, text)
+            except (ValueError, TypeError):
+                continue
+            names.append((app.app, app.environment))
+        return tuple(sorted(names))
+
+    def groups(self) -> KnownApp:
+        now, quiet, heard, *rest = self._mark("known")
+        at, offset = float(now), self._wall() - float(now)
+        try:
+            known = [
+                marking.describe(_known_group(rest[i : i + 3]), self._names, at, offset)
+                for i in range(0, len(rest), 3)
+            ]
+            found = decode(Quiet, quiet) if quiet else None
+        except (ValueError, TypeError, KeyError):
+            raise StoreError("it holds a group that cannot be read") from None
+        return marking.known_app(
+            self._names, known, found, float(heard) if heard else None, at, offset
+        )
+
+    def mark(self, act: Act) -> Done:
+        kept = _kept_act(self._mark("mark", json.dumps(_cut(act)._asdict())))
+        return marking.done(kept)
+
+    def undo(self, act: Act, within: float) -> KeptAct | None:
+        text = self._mark("undo", json.dumps(act._asdict()), within)
+        return _kept_act(text) if text else None
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
+        return str(found[0]) if found else None
+
+    def acts(self) -> tuple[KeptAct, ...]:
+        return tuple(map(_kept_act, self._mark("acts")))
+
+    def _mark(self, step: str, act: str = "", *more: object) -> Any:
+        keys = [*self._keys, f"{self._keys[-1].rpartition(':')[0]}:acts"]
+        return self._call("mark", keys, (self._wall(), step, act, *more))
+
     # -- to Redis and back -------------------------------------------------------------
 
     def _entry(self, entry: Entry) -> dict[str, Any]:
@@ -215,6 +268,7 @@ class RedisStore:
             "over": entry.over,
             "news": entry.news,
             "samples": [encode(sample) for sample in entry.samples],
+            "text": marks.beginning(entry.samples),
         }
 
     def _named(self, identity: Identity) -> dict[str, Any]:
@@ -345,6 +399,14 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "five_digits": register.FIVE_DIGITS,
         "number_refresh": register.REFRESH,
         "number_for": register.UNUSED_FOR,
+        "storm_count": marks.STORM_COUNT,
+        "storm_factor": marks.STORM_FACTOR,
+        "storm_span": marks.STORM_SPAN,
+        "silence_limit": marks.SILENCE_LIMIT + marks.GRACE,
+        "critical_limit": marks.CRITICAL_LIMIT + marks.GRACE,
+        "taken_for": marks.TAKEN_FOR,
+        "acts_for": int(marks.ACTS_FOR),
+        "max_acts": marks.MAX_ACTS,
         "ttl": int(policy.forget_after) + KEPT,
     }
 
@@ -367,7 +429,12 @@ def _claim(answer: list[str]) -> Claim:
         outage = Outage(wall - (now - held["outage"]), str(held["reason"]))
     told = [_reports(parts[i : i + 5], now, wall) for i in range(0, len(parts), 5)]
     reports = [report for _, found in sorted(told, key=lambda each: each[0]) for report in found]
-    digest = Digest(digest_id, tuple(reports), wall, outage=outage, lost=int(held["lost"]))
+    quiet = None
+    if "quiet_since" in held:
+        quiet = float(held["quiet_since"]) + wall - now, float(held["quiet_until"]) + wall - now
+    digest = Digest(
+        digest_id, tuple(reports), wall, outage=outage, lost=int(held["lost"]), quiet=quiet
+    )
     return Claim(digest, body or None, int(failures))
 
 
@@ -383,12 +450,49 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
             "doubtful": read["d"],
             "left": read["l"],
             "ends": read["e"],
+            "silence": read.get("s"),
+            "taken": read.get("w"),
         }
     )
-    if not taken.pending and not identity:
+    if not (taken.pending or taken.silence) and not identity:
         return (taken.track.first_seen, group_id), []  # nobody knows any more what is over
     found = taken.reports(_identity(group_id, identity), short_id, _samples(samples), now, wall)
     return (taken.track.first_seen, group_id), found
+
+
+def _known_group(fields: list[str]) -> Group:
+    """A group as the script has it."""
+    group_id, identity, text = fields
+    read = json.loads(text)
+    track = reader(Track)(read["t"])
+    found = Group(_identity(group_id, identity), track, int(read["k"] or 0), int(read["n"]))
+    found.out, found.left = int(read["o"]), int(read["l"])
+    found.silence = reader(Silence)(_whole(read["s"])) if read.get("s") else None
+    found.taken = reader(Taken)(read["w"]) if read.get("w") else None
+    found.text, found.news_at = str(read.get("x") or ""), float(read.get("a") or 0.0)
+    return found
+
+
+def _whole(silence: dict[str, Any]) -> dict[str, Any]:
+    return {**silence, "base": int(silence["base"]), "first": int(silence["first"])}
+
+
+def _cut(act: Act) -> Act:
+    return act._replace(who=act.who[: marks.MAX_TEXT], why=act.why[: marks.MAX_TEXT])
+
+
+def _kept_act(text: str) -> KeptAct:
+    try:
+        read = json.loads(text)
+        act = Act(**{**read["act"], "ids": tuple(read["act"]["ids"] or ())})
+        refused = {key: str(why) for key, why in read["refused"].items() if key != "_"}
+        ids = [str(each) for each in read["ids"] or ()]
+        at, wall = float(read["at"]), float(read["wall"])
+        kept = KeptAct(act, at, wall, ids=ids, refused=refused)
+        kept.undone = bool(read.get("undone"))
+        return kept
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StoreError("it holds an act that cannot be read") from None
 
 
 def _identity(group_id: str, text: str) -> Identity:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 
 from wecom_logging._model import schedule
+from wecom_logging._stores import marking
 from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
@@ -86,6 +87,8 @@ def _settle_digest(
     state.destination.unclear.pop(digest_id, None)
     state.routes.pop(held.route, None)
     scope_state.last_message = now
+    if held.quiet and scope_state.quiet and scope_state.quiet.since == held.quiet.since:
+        scope_state.quiet = None
     count, rest = 0, {}
     for group_id, part in ledger.parts(digest_id):
         if groups is not None and group_id not in groups:
@@ -123,9 +126,13 @@ def _tell(ledger: Ledger, group_id: str, part: DigestEntry) -> None:
     if part.pending:
         group.out = max(0, group.out - part.count)
         schedule.tell(group.track, part.count, ledger.now, ledger.rules.policy)
+        if group.taken is not None:
+            group.track.pause = ledger.rules.policy.repeat_intervals[-1]
+    marking.told(group, part, ledger.now)
     # An error that came while the message was on its way has begun it anew.
     if part.ends and not group.count and not group.track.again:
         schedule.tell_over(group.track)
+        group.taken = None
     ledger.save(group)
 
 

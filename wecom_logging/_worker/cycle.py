@@ -16,6 +16,7 @@ from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
+from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
@@ -41,6 +42,8 @@ class DeliveryCycle:
     def __init__(self, components: Components, tallies: Tallies) -> None:
         self._open_store = components.open_store
         self.durable = components.durable
+        style = components.style
+        self._app = " ".join(filter(None, (style.app, style.environment)))
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -62,6 +65,8 @@ class DeliveryCycle:
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
+        #: Errors of ours that are silenced, or wait until it is no longer quiet.
+        self.held = 0
         #: They are no news, and another process is due to look at them, or whoever comes next.
         self._handed_over = False
         self._given_up = False
@@ -163,13 +168,14 @@ class DeliveryCycle:
             if isinstance(found, Claim):
                 told = self._delivery.deliver(store, found, leaving=flushes.leaving)
                 self._collector.want_samples(told)
+                audit_ends(found.digest, told, self._app)
             else:
                 self._balance(store)
                 self._delivery.follow(store, found)
         if flushes:
             # Before the next claim, which may be a follow-up: nobody waits for one.
             self._balance(store)
-            flushes.answer(self._recorder.settled, in_vain=False, due=0.0)
+            flushes.answer(self._recorder.settled + self.held, in_vain=False, due=0.0)
         return 0.0
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
@@ -181,7 +187,7 @@ class DeliveryCycle:
         self._handed_over = wait is None and flushes.leaving
         is_stuck = getattr(store, "is_stuck", None)
         in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
-        flushes.answer(self._recorder.settled, in_vain=in_vain, due=wait)
+        flushes.answer(self._recorder.settled + self.held, in_vain=in_vain, due=wait)
         waits = (flushes.next_deadline(), wait)
         return min((each for each in waits if each is not None), default=None)
 
@@ -217,7 +223,7 @@ class DeliveryCycle:
             self._unmerged.clear()
 
     def _asker(self, flushes: Flushes) -> Asker:
-        settled = self._recorder.settled
+        settled = self._recorder.settled + self.held
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
@@ -232,5 +238,6 @@ class DeliveryCycle:
             return
         account = store.account(self._source)
         self._recorder.write(reported=account.reported, lost=account.lost)
+        self.held = account.held
         # While it cannot be reached nobody can say that it keeps them.
         self.kept = account.merged - account.reported - account.lost if store.durable else 0

@@ -144,13 +144,13 @@ class Worker:
         return request
 
     def wait(self, request: FlushRequest) -> bool:
-        """Wait for a request; returns whether nothing is pending any more."""
+        """Wait for a request; returns whether nothing is pending that could be told now."""
         if threading.get_ident() in DELIVERING:
             return False  # a processor or a sender asks: it would wait for itself
         if not request.has_thread and self._run_lock.acquire(blocking=False):
             self._serve(request)
         request.done.wait(request.deadline)
-        return not self.pending()
+        return self.is_done()
 
     def deliver_inline(self) -> None:
         """Deliver on this thread, within what the exit may still take.
@@ -184,6 +184,10 @@ class Worker:
     def pending(self) -> int:
         """Errors that have not been told."""
         return self.cycle.stats().pending
+
+    def is_done(self) -> bool:
+        """Whether nothing is pending but what is silenced, or waits for the end of quiet."""
+        return self.pending() <= self.cycle.held
 
     @property
     def durable(self) -> bool:

@@ -32,7 +32,9 @@ def handlers() -> list[WeComHandler]:
         for handler in logger.handlers
         for end in ends(handler)
     ]
-    return list(dict.fromkeys([*attached, *alive(WeComHandler)]))
+    # One whose options were refused is still there, and has never become a handler.
+    whole = [each for each in alive(WeComHandler) if hasattr(each, "enabled")]
+    return list(dict.fromkeys([*attached, *whole]))
 
 
 def known_loggers() -> list[logging.Logger]:

@@ -8,4 +8,14 @@ end
 local rank, size = redis.call('ZRANK', fleet, ARGV[3]), redis.call('ZCARD', fleet)
 table.insert(answer, rank or size)
 table.insert(answer, rank and size or size + 1)
+-- Of these: errors of which nothing may be told now.
+local held = 0
+read_scope()
+if scope.held then
+  for id, by_source in pairs(pending_by_group()) do
+    local until_ = by_source[ARGV[3]] and held_until(get_group(id))
+    if until_ and until_ > now then held = held + by_source[ARGV[3]][1] end
+  end
+end
+table.insert(answer, int(held))
 return {unreadable, answer}

@@ -183,17 +183,22 @@ end
 -- The scope ------------------------------------------------------------------------------
 
 local FIELDS = {
-  'critical', 'news', 'pause', 'over', 'ended', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
+  'critical', 'news', 'pause', 'over', 'ended', 'held', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
 }
 
 local scope = nil
 
 local function read_scope()
   scope = {}
-  local values = redis.call('HMGET', scope_key, 'out', 'following', unpack(FIELDS))
+  local values = redis.call('HMGET', scope_key, 'out', 'following', 'quiet', unpack(FIELDS))
+  if values[3] then
+    scope.quiet = document(scope_key, 'quiet', function(quiet)
+      return all_numbers(quiet, {'since', 'until'})
+    end)
+  end
   scope.out, scope.following = words(values[1]), words(values[2])
   for i, name in ipairs(FIELDS) do
-    local number = tonumber(values[i + 2] or nil)
+    local number = tonumber(values[i + 3] or nil)
     if is_number(number) then scope[name] = number end
   end
   if not values[1] then -- it was lost: have all groups looked through
@@ -229,14 +234,50 @@ local function has_pending() return has_news() or scope.pause end
 -- groups --------------------------------------------------------------------------------
 
 -- A group is {t = track, n = pending errors, d = how many of them are doubtful, l = how many
--- were left, o = errors that are out, k = its short id}. Counts for each source are in
+-- were left, o = errors that are out, k = its short id, q = errors by minute, s = silence, w = who
+-- has taken it, x = its latest text, a = when it was last told as news}.
+-- Counts for each source are in
 -- `pending`, as "<group>|<source>" = "<count> <left>".
+local function is_mark(mark)
+  return type(mark) == 'table' and all_numbers(mark, {'since', 'until'})
+end
+
 local function is_group(group)
+  if type(group.q) ~= 'table' then group.q = {} end
+  if not is_mark(group.s) then group.s = nil end
+  if not is_mark(group.w) then group.w = nil end
   return all_numbers(group, {'n', 'd', 'l', 'o'}) and is_track(group.t)
 end
 
+-- Errors of the last five minutes.
+local function lately(recent)
+  local count = 0
+  for minute, n in pairs(recent) do
+    local at = tonumber(minute)
+    if at and is_number(n) and at > math.floor(now / 60) - 5 then count = count + n end
+  end
+  return count
+end
+
+-- Until when nothing may be told of a group, or since when its silence is to be.
+local function held_until(group)
+  if group.s then return group.s['until'] end
+  local quiet = scope.quiet
+  if not quiet or quiet['until'] <= now then return nil end
+  if group.n == 0 then return quiet['until'] end -- that it is over can wait
+  if group.t.critical then return nil end
+  if not known(group.t.told_at) and lately(group.q) >= rules.storm_count then return nil end
+  return quiet['until']
+end
+
+
 local function note(group)
-  local track = group.t
+  local track, held = group.t, held_until(group)
+  if held then
+    scope.held = earlier(scope.held, held)
+    scope.look_at = math.min(scope.look_at or 0, held)
+    return
+  end
   if ends_at_once(track)
     or group.n == group.l and known(track.told_at) and not track.over_told then
     local at, bound = over_at(track), known(track.ended_at) and 'ended' or 'over'
@@ -427,7 +468,8 @@ local function put_head(id, head)
   put(digests, id, head)
 end
 
--- A part is {t = track, p = {source = count}, d = doubtful, l = left, e = it ends}.
+-- A part is {t = track, p = {source = count}, d = doubtful, l = left, e = it ends, s = silence,
+-- w = who has taken it}.
 local function is_part(part)
   if type(part.p) ~= 'table' or not all_numbers(part, {'d', 'l'}) then return false end
   for _, count in pairs(part.p) do

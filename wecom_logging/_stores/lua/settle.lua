@@ -12,10 +12,17 @@ local function told(group_id, part, count)
   if count > 0 then
     group.o = math.max(0, group.o - count)
     tell(group.t, count)
+    if part.t.news then group.a = now end
+    if group.w then group.t.pause = rules.repeat_intervals[#rules.repeat_intervals] end
   end
+  -- What ended was told; a silence that is newer stays.
+  if part.s and group.s and group.s.since == part.s.since and group.s['until'] <= now then
+    group.s = nil
+  end
+  if group.w and group.w['until'] <= now then group.w = nil end
   -- An error that came while the message was on its way has begun it anew.
   if part.e and group.n == 0 and not group.t.again then
-    group.t.over_told, group.t.loud = true, false
+    group.t.over_told, group.t.loud, group.w = true, false, nil
   end
   save(group_id, group)
 end
@@ -45,6 +52,9 @@ local function settle_digest()
   redis.call('ZREM', unclear, id)
   redis.call('HDEL', routes, head.route or '')
   scope.last_message = now
+  if scope.quiet and scope.quiet.since == head.quiet_since then
+    redis.call('HDEL', scope_key, 'quiet')
+  end
   for_parts(id, function(group_id, part)
     if only and not only[group_id] then
       rest[group_id] = part

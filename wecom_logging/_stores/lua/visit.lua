@@ -29,7 +29,7 @@ local function make_room(entry)
   local oldest, rank
   for _, id in ipairs(redis.call('HKEYS', groups)) do
     local group = find_group(id)
-    if group and is_over(group.t, group.n + group.o) then
+    if group and not group.s and is_over(group.t, group.n + group.o) then
       local mine = group.t.last_seen + (group.t.over_told and 0 or 1e12)
       if not oldest or mine < rank then oldest, rank = id, mine end
     end
@@ -52,7 +52,33 @@ local function new_group(entry, wait)
   end
   redis.call('HSET', identities, named.id, named.identity)
   local number = new_number(named.id, named.first)
-  return named.id, {t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number}
+  return named.id, {t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number, q = {}}
+end
+
+-- marks.py
+
+-- Errors by minute: single ones of the last five, five at once before that, for an hour.
+local function counted(recent, errors)
+  local found, minute = {}, math.floor(now / 60)
+  local function add_(at, n)
+    if at <= minute - 65 or at > minute or not is_number(n) then return end
+    if at <= minute - 5 then at = at - at % 5 end
+    found[int(at)] = (found[int(at)] or 0) + n
+  end
+  for at, n in pairs(recent) do add_(tonumber(at) or 0, n) end
+  add_(minute, errors)
+  return found
+end
+
+-- A storm that is none of its own breaks a silence.
+local function endure(silence, recent, errors)
+  if silence['until'] <= now then return end
+  if now < silence.since + rules.storm_span then
+    silence.first = silence.first + errors
+  elseif lately(recent) >= math.max(
+    rules.storm_count, rules.storm_factor * math.max(silence.base, silence.first)) then
+    silence['until'], silence.ended = now, 'storm'
+  end
 end
 
 local function add(entry, source)
@@ -65,8 +91,12 @@ local function add(entry, source)
     group.t.pending_since = first
   end
   if group.k == '' then group.k = new_number(id, entry.first) end
+  local since = group.t.since
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
   if entry.news then hasten(group.t, wait) end
+  group.q = counted(group.q, entry.count)
+  if group.t.since ~= since then group.w = nil end -- it was over, or forgotten
+  if group.s then endure(group.s, group.q, entry.count) end
   local field = id .. '|' .. source
   local count, left = get_pending(field)
   put_pending(field, count + entry.count, left)
@@ -75,6 +105,7 @@ local function add(entry, source)
     local found = get_samples(id)
     for _, sample in ipairs(entry.samples) do table.insert(found, sample) end
     put_samples(id, found)
+    group.x = entry.text
   end
   save(id, group)
 end
@@ -182,6 +213,7 @@ end
 -- Groups that are forgotten go; the due index becomes exact.
 local function look_through()
   scope.critical, scope.news, scope.pause, scope.over, scope.ended = nil, nil, nil, nil, nil
+  scope.held = nil
   scope.look_at = now + rules.look_through
   local by_group = pending_by_group()
   local ids = {}
@@ -190,7 +222,7 @@ local function look_through()
   for id in pairs(ids) do
     local group = get_group(id)
     group.n = sum(by_group[id])
-    if is_forgotten(group.t, group.n + group.o) then
+    if is_forgotten(group.t, group.n + group.o) and not group.s then
       drop_group(id)
     else
       save(id, group)
@@ -213,6 +245,7 @@ local function bound()
   if scope.pause then at = earlier(at, (scope.last_message or 0) + scope.pause) end
   if scope.over then at = earlier(at, scope.over) end
   if scope.ended then at = earlier(at, scope.ended) end
+  if scope.held then at = earlier(at, scope.held) end
   return at
 end
 
@@ -256,14 +289,19 @@ local function take_out(id, by_source, nobody_has_any)
     note(group)
     return false
   end
+  local held = held_until(group)
+  if held and held > now then
+    note(group)
+    return false
+  end
   local finished = ends(group)
-  if not by_source and not finished then return false end
+  if not by_source and not finished and not group.s then return false end
   local counts = {}
   for source, each in pairs(by_source or {}) do
     counts[source] = each[1]
     redis.call('HDEL', pending, id .. '|' .. source)
   end
-  put(parts, new_id .. '/' .. id, {t = group.t, p = counts, d = group.d, l = group.l, e = finished})
+  put(parts, new_id .. '/' .. id, {t = group.t, p = counts, d = group.d, l = group.l, e = finished, s = group.s, w = group.w})
   local texts = redis.call('HGET', samples, id)
   if texts then
     redis.call('HSET', samples, new_id .. '/' .. id, texts)
@@ -294,6 +332,9 @@ local function collect()
     end
   end
   if head.outage and now - head.outage < rules.late_after then head.outage = nil end
+  if scope.quiet and scope.quiet['until'] <= now then
+    head.quiet_since, head.quiet_until = scope.quiet.since, scope.quiet['until']
+  end
   put_head(new_id, head)
   table.insert(scope.out, new_id)
   return new_id

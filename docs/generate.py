@@ -1,0 +1,220 @@
+"""Writes the pages that are made from tables of the code: options and errcodes.
+
+python docs/generate.py          writes them
+python docs/generate.py --check  fails if one is not what the code says
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from option_texts import CHINESE, EXAMPLES, SECTIONS
+
+from wecom_logging._config.options import OPTIONS
+from wecom_logging._rendering.sentences import in_language
+from wecom_logging._rendering.style import Language
+from wecom_logging._senders import errcodes
+from wecom_logging.simulator.errcodes import TEXTS
+
+DOCS = Path(__file__).parent
+
+
+# -- options -------------------------------------------------------------------------------
+
+
+def variable_text(value: Any) -> str:
+    """A value as its environment variable writes it."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, dict) or (isinstance(value, list) and isinstance(value[0], list)):
+        return json.dumps(value, ensure_ascii=False)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def options_page(language: Language) -> str:
+    chinese = language == "zh"
+    intro = _OPTIONS_ZH if chinese else _OPTIONS_EN
+    parts = [intro]
+    for names, titles in SECTIONS:
+        parts.append(f"## {titles[chinese]}\n")
+        parts += [_option(name, language) for name in names]
+    return "\n".join(parts)
+
+
+def _option(name: str, language: Language) -> str:
+    doc = "The lowest level that is told." if name == "level" else OPTIONS[name].doc
+    text = CHINESE[name] if language == "zh" else doc.replace("{", "&#123;")
+    lines = [f"### {name}\n", f"{text}\n", "```python", f'"{name}": {EXAMPLES[name]},', "```"]
+    if name != "level" and OPTIONS[name].read is not None:
+        value = eval(EXAMPLES[name])
+        lines += ["", "```sh", f"export WECOM_{name.upper()}={_quoted(variable_text(value))}"]
+        lines.append("```")
+    return "\n".join([*lines, ""])
+
+
+def _quoted(text: str) -> str:
+    return text if all(c.isalnum() or c in "-_.,:/@=" for c in text) else f"'{text}'"
+
+
+_OPTIONS_EN = """# Options
+
+[中文](options.zh-CN.md)
+
+<!-- Written by docs/generate.py from the table of options: change that one. -->
+
+Arguments of `WeComHandler`, keys of its entry in a `LOGGING` dictionary, or variables of the
+environment. An argument wins; an empty value is no value. Durations are in seconds. The examples are
+values that can be set, not the defaults; those stand in the text. A value that cannot work raises
+`ConfigurationError`, which names the option, the value and the rule; an unknown option is a `TypeError`
+that names the one that is meant.
+
+`webhook_key`, `corpsecret` and `store` can stand in a file that `WECOM_WEBHOOK_KEY_FILE`,
+`WECOM_CORPSECRET_FILE` or `WECOM_STORE_FILE` names. The first two are read again when WeCom refuses
+what they held. `level`, `sender`, `fingerprint` and `processors` cannot come from the environment.
+"""
+
+_OPTIONS_ZH = """# 选项
+
+[English](options.md)
+
+<!-- 由 docs/generate.py 从选项表生成，请改那里。 -->
+
+可以作为 `WeComHandler` 的参数、`LOGGING` 字典里的键，或环境变量。参数优先；空值等于没有设置。时间单位是秒。
+示例是可以设置的值，不是默认值；默认值写在说明里。值不合理会抛出 `ConfigurationError`，说明是哪个选项、什么值、
+违反了什么规则；选项名写错会抛出 `TypeError`，并指出可能想写的名称。
+
+`webhook_key`、`corpsecret` 和 `store` 可以放在文件里，由 `WECOM_WEBHOOK_KEY_FILE`、`WECOM_CORPSECRET_FILE`、
+`WECOM_STORE_FILE` 指出；前两个被企业微信拒绝时会重新读取。`level`、`sender`、`fingerprint`、`processors`
+不能来自环境变量。
+"""
+
+
+# -- errcodes ------------------------------------------------------------------------------
+
+_KINDS: dict[str, tuple[str, str]] = {
+    "TokenError": (
+        "A new access token is fetched and the message sent once more.",
+        "重新获取 access token，再发一次。",
+    ),
+    "BusyError": (
+        "Tried again after growing pauses. Everything stays pending.",
+        "间隔逐渐拉长地重试，错误都留着。",
+    ),
+    "RateLimitedError": (
+        "The window is waited out. Everything stays pending, and becomes one overview.",
+        "等窗口过去。错误都留着，之后合并成一条总览。",
+    ),
+    "ContentError": (
+        "The message is made plainer and shorter, then each group is sent by itself; the one that is"
+        " refused loses its words, not its count.",
+        "消息改得更短、更朴素再发；仍被拒绝就分开发，被拒绝的那一类只留次数，不留文字。",
+    ),
+    "SetupError": (
+        "Said once on stderr, with what to do. Everything stays pending. Tried again after 1, 5, then"
+        " every 15 minutes, or at once by `flush()`: no restart is needed.",
+        "在 stderr 上说一次该怎么做。错误都留着，1 分钟、5 分钟、之后每 15 分钟再试，"
+        "`flush()` 立即重试；不需要重启。",
+    ),
+}
+
+_WHERE = {
+    "console": ("administrator's console", "管理后台"),
+    "group": ("the group's settings", "群设置"),
+    "program": ("the program", "程序"),
+    "none": ("nobody has to", "不用处理"),
+}
+
+
+def operations_page(language: Language) -> str:
+    chinese = language == "zh"
+    source = DOCS / f"operations.{'zh' if chinese else 'en'}.txt"
+    parts = [source.read_text("utf-8")]
+    titles = (("errcode", "WeCom says", "where", "what to do"),
+              ("errcode", "企业微信的说法", "在哪里处理", "怎么做"))[chinese]  # fmt: skip
+    table = list(_meanings())
+    for kind, (english, translated) in _KINDS.items():
+        parts.append(f"### {kind}\n\n{translated if chinese else english}\n")
+        parts.append(f"| {' | '.join(titles)} |\n|---|---|---|---|")
+        rows = [row for row in table if row[1].error.__name__ == kind]
+        for _, same in groupby(rows, key=lambda row: (row[1].advice, row[2])):
+            parts.append(_row(list(same), language))
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _meanings() -> Iterator[tuple[int, errcodes.Meaning, bool]]:
+    """Code, meaning, and whether it holds at gettoken only."""
+    for code, meaning in errcodes.TABLE.items():
+        yield code, meaning, False
+    for code, meaning in errcodes._GETTOKEN.items():
+        yield code, meaning, True
+
+
+def _row(same: list[tuple[int, errcodes.Meaning, bool]], language: Language) -> str:
+    chinese = language == "zh"
+    codes = [code for code, _, _ in same]
+    advice, at_gettoken = same[0][1].advice, same[0][2]
+    said = "; ".join(dict.fromkeys(TEXTS[code] for code in codes if code in TEXTS))
+    todo = in_language(advice, language)
+    if "{ip}" in advice:
+        # The sentence is looked up as it is shown, with an address in it.
+        address = "1.2.3.4"
+        todo = in_language(advice.replace("{ip}", address), language)
+        todo = todo.replace(address, "那个地址" if chinese else "the address")
+    shown = _ranges(codes)
+    if at_gettoken:
+        shown += "（gettoken）" if chinese else " (at gettoken)"
+    return f"| {shown} | {said} | {_WHERE[_where(advice)][chinese]} | {todo} |"
+
+
+def _ranges(codes: list[int]) -> str:
+    """41002, 42014–42020: a run of three or more is written by its ends."""
+    runs: list[list[int]] = []
+    for code in codes:
+        if runs and code == runs[-1][-1] + 1:
+            runs[-1].append(code)
+        else:
+            runs.append([code])
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(parts)
+
+
+def _where(advice: str) -> str:
+    if advice.startswith("Nothing to do") or "Wait" in advice:
+        return "none"
+    if "应用管理" in advice or "我的企业" in advice or "通讯录" in advice:
+        return "console"
+    return "group" if "消息推送" in advice else "program"
+
+
+def pages() -> dict[str, str]:
+    """Each generated page by its name."""
+    return {
+        "options.md": options_page("en"),
+        "options.zh-CN.md": options_page("zh"),
+        "operations.md": operations_page("en"),
+        "operations.zh-CN.md": operations_page("zh"),
+    }
+
+
+def main() -> int:
+    stale = []
+    for name, text in pages().items():
+        path = DOCS / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, "utf-8")
+    if "--check" in sys.argv and stale:
+        print(f"not what the code says: {', '.join(stale)}; run python docs/generate.py")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The bot's protocol on every store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.store_kits import KITS, START, Client, Kit, kit
+from wecom_logging._bot.oncall_store import OnCallStore
+from wecom_logging._bot.store import Action, App, BotStore
+from wecom_logging._stores.oncall import OnCall
+
+PAY, SHOP = App("pay", "prod"), App("shop", "prod")
+
+
+@pytest.fixture(params=KITS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
+    return kit(request.param, tmp_path, request)
+
+
+@pytest.fixture
+def clock(place: Kit) -> list[float]:
+    return [START]
+
+
+@pytest.fixture
+def store(place: Any, clock: list[float]) -> BotStore:
+    return OnCallStore(OnCall("a store", place.open, SHOP), lambda: clock[0])
+
+
+def errors(place: Kit, app: App = SHOP, kind: str = "Timeout") -> str:
+    client = Client(place, app=app.app, environment=app.environment)
+    client.log(kind)
+    client.deliver()
+    found: Any = client.store
+    number: str = next(g.id for g in found.groups().groups if g.type == kind)
+    return number
+
+
+def action(verb: Any, *ids: str, key: str = "key 1", user: str = "zhangsan", **more: Any) -> Action:
+    until = START + 3600 if verb in ("silence", "quiet") else None
+    return Action(
+        verb=verb,
+        who="张三",
+        user=user,
+        where="wr1",
+        at=START,
+        key=key,
+        ids=ids,
+        until=until,
+        **more,
+    )
+
+
+def group(store: BotStore, number: str) -> Any:
+    return next(each for each in store.groups() if each.id == number)
+
+
+def test_alerts(place: Kit, store: BotStore) -> None:
+    shop, pay = errors(place), errors(place, PAY)
+    assert {each.id: each.app for each in store.groups()} == {shop: SHOP, pay: PAY}
+    assert set(store.apps()) == {SHOP, PAY}
+    assert {each.id for each in store.news(0.0)} == {shop, pay}
+    assert list(store.news(1e12)) == []
+    assert store.written() is not None
+    assert f"#{pay}" in store.report([PAY])
+    assert f"#{shop}" not in store.report([PAY])
+    assert store.detail(shop).startswith(f"#{shop}")
+
+
+def test_marks(place: Kit, store: BotStore) -> None:
+    number = errors(place)
+    result = store.mark(action("silence", number, "99999"))
+    assert (result.ids, result.refused) == ((number,), {"99999": "unknown"})
+    assert group(store, number).silenced_by == "张三"
+    store.mark(action("take", number, key="key 2", user="lisi"))
+    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 3"))
+    assert undone is not None
+    assert (undone.verb, undone.ids) == ("silence", (number,))
+    assert group(store, number).silenced_until is None
+    assert group(store, number).taken_by == "张三"
+    assert store.undo("zhangsan", START - 600, action("unsilence", key="key 4")) is None
+
+
+def test_quiet(place: Kit, store: BotStore) -> None:
+    errors(place, PAY)
+    errors(place, SHOP)
+    store.mark(action("quiet", apps=(PAY,)))
+    assert store.quiet_until(PAY) is not None
+    assert store.quiet_until(SHOP) is None
+    place.advance(3700.0)
+    assert store.quiet_until(PAY) is None
+
+
+def test_notes(place: Kit, store: BotStore) -> None:
+    store.write("a", "1", 60.0)
+    store.write("b", "2")
+    assert (store.read("a"), store.read("b"), store.read("c")) == ("1", "2", None)
+    place.advance(61.0)
+    assert (store.read("a"), store.read("b")) == (None, "2")
+    store.erase(["b", "c"])
+    assert store.read("b") is None
+
+
+def test_a_lease_has_one_owner(place: Kit, store: BotStore) -> None:
+    assert store.hold("lease", "a", 60.0)
+    assert store.hold("lease", "a", 60.0)
+    assert not store.hold("lease", "b", 60.0)
+    place.advance(61.0)
+    assert store.hold("lease", "b", 60.0)
+    store.leave("lease", "a")  # is not its to leave
+    assert not store.hold("lease", "a", 60.0)
+    store.leave("lease", "b")
+    assert store.hold("lease", "a", 60.0)

@@ -1,0 +1,194 @@
+"""Answers to alerts from a terminal: groups, silence, take, quiet, undo."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.store_kits import event, identity
+from wecom_logging._cli import main
+from wecom_logging._senders.robot import WebhookSender
+from wecom_logging._stores.protocol import Batch, Entry, Rules
+from wecom_logging._stores.sqlite import SQLiteStore
+
+KEY = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "store.db"
+    for name, value in {
+        "WECOM_WEBHOOK_KEY": KEY, "WECOM_STORE": f"sqlite:///{path}", "WECOM_APP": "shop",
+        "WECOM_ENVIRONMENT": "prod", "SUDO_USER": "lisi",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return path
+
+
+class Program:
+    def __init__(self, path: Path, app: str = "shop", environment: str = "prod") -> None:
+        destination = WebhookSender(KEY).destination
+        self.store = SQLiteStore(str(path), destination, app, environment, Rules())
+        self.sequence = 0
+
+    def log(
+        self, kind: str = "Timeout", count: int = 3, level: str = "error", text: str = "x"
+    ) -> str:
+        self.sequence += 1
+        entry = Entry(identity(kind, level), count, (event(text),))
+        self.store.merge(Batch("web-1/1/a", self.sequence, (entry,)))
+        found = self.store.groups().groups
+        return next(each.id for each in found if each.type == kind)
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    try:
+        status = main.main(list(argv))
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def listed(capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any]]:
+    status, out, err = run(capsys, "groups", "--json", *argv)
+    assert status == 0, err
+    found: list[dict[str, Any]] = json.loads(out)
+    return found
+
+
+def look(program: Program) -> None:
+    """As a worker does: the app is in the register."""
+    from wecom_logging._stores.protocol import Asker
+
+    program.store.claim(Asker("web-1/1/a", why="flush"))
+
+
+def test_groups(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program(path)
+    number = program.log(text="payment 17 failed")
+    look(program)
+    status, out, _ = run(capsys, "groups")
+    assert status == 0
+    assert f"#{number}  open  ×3" in out
+    assert "payment 17 failed" in out
+    assert str(path) in out
+    (group,) = listed(capsys)
+    assert group["id"] == number
+    assert (group["app"], group["environment"], group["count"]) == ("shop", "prod", 3)
+    assert group["silenced_until"] is None
+
+
+def test_silence_take_undo(
+    path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    program = Program(path)
+    number = program.log()
+    look(program)
+    with caplog.at_level(logging.INFO, "wecom_logging.audit"):
+        status, out, _ = run(capsys, "silence", f"#{number}", "2h", "--reason", "deploy")
+    assert status == 0
+    assert out.startswith(f"#{number} silenced until ")
+    (record,) = caplog.records
+    assert "who='lisi'" in record.getMessage()
+    assert "deploy" in record.getMessage()
+    (group,) = listed(capsys)
+    assert (group["state"], group["silenced_by"]) == ("silenced", "lisi")
+    assert run(capsys, "take", number)[0] == 0
+    assert listed(capsys)[0]["taken_by"] == "lisi"
+    assert run(capsys, "undo")[1] == f"undone: take #{number}\n"
+    assert listed(capsys)[0]["taken_by"] is None
+    assert run(capsys, "unsilence", number)[0] == 0
+    assert listed(capsys)[0]["silenced_until"] is None
+
+
+def test_an_id_of_another_app_needs_no_name(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for app in ("shop", "pay"):
+        program = Program(path, app)
+        number = program.log()
+        look(program)
+    assert run(capsys, "take", number)[0] == 0
+    assert {g["app"]: g["taken_by"] for g in listed(capsys)} == {"shop": None, "pay": "lisi"}
+
+
+def test_quiet(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    program = Program(path)
+    program.log()
+    look(program)
+    status, out, _ = run(capsys, "quiet", "30m")
+    assert (status, out.startswith("quiet until ")) == (0, True)
+    assert "shop prod is quiet until" in run(capsys, "groups")[1]
+    assert run(capsys, "quiet", "off")[0] == 0
+    assert "is quiet" not in run(capsys, "groups")[1]
+    monkeypatch.setenv("WECOM_APP", "nobody")
+    assert run(capsys, "quiet", "30m")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("take", "99999"), "no such group"),
+        (("take", "abc"), "is no id"),
+        (("silence", "ID", "25:00"), "is no time"),
+        (("silence", "ID", "0s"), "no time at all"),
+        (("silence", "ID", "2d"), "--reason"),
+        (("silence", "ID", "8d", "--reason", "x"), "too long"),
+        (("unsilence", "ID"), "nothing to end"),
+        (("undo",), "nothing of yours"),
+    ],
+)
+def test_trouble_is_one_line(
+    path: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], said: str
+) -> None:
+    program = Program(path)
+    number = program.log()
+    look(program)
+    status, out, err = run(capsys, *(number if each == "ID" else each for each in argv))
+    assert status == 1
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_store_that_is_not_there(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "groups")
+    assert status == 1
+    assert f"{path} is not there" in err
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_store(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text("not a database" * 100)
+    status, _, err = run(capsys, "groups")
+    assert status == 1
+    assert err.count("\n") == 1
+    assert path.read_text().startswith("not a database")
+
+
+def test_memory_cannot_be_reached(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WECOM_STORE", "memory")
+    status, _, err = run(capsys, "groups")
+    assert status == 1
+    assert "memory" in err
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[31mred", "a\n#99999  open", "\u202eabc", "\x9b31m"])
+def test_hostile_texts_forge_no_line(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, hostile: str
+) -> None:
+    monkeypatch.setenv("SUDO_USER", hostile)
+    program = Program(path)
+    number = program.log(text=hostile)
+    look(program)
+    assert run(capsys, "silence", number, "1h", "--reason", hostile)[0] == 0
+    _, out, _ = run(capsys, "groups")
+    assert out.count("\n") == 2
+    assert not set(out) & set("\x1b\x9b\u202e")
+    _, out, _ = run(capsys, "groups", "--json")
+    assert not set(out) & set("\x1b\x9b\u202e")

@@ -1,0 +1,165 @@
+"""The bot's store: what `stores.oncall` knows and does, in the bot's words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from wecom_logging._bot.store import Action, App, BotStoreError, Group, Rejection, Result
+from wecom_logging._stores.marks import Act, KeptAct, KnownApp, KnownGroup
+from wecom_logging._stores.notes import FOR_GOOD
+from wecom_logging._stores.oncall import OnCall
+from wecom_logging._stores.protocol import StoreError
+
+
+class OnCallStore:
+    """A `BotStore` on the store of a destination. From one thread at a time."""
+
+    def __init__(self, store: OnCall, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = store, clock
+
+    # -- alerts ------------------------------------------------------------------------
+
+    def groups(self) -> Sequence[Group]:
+        return [_group(group) for app in self._known() for group in app.groups]
+
+    def news(self, after: float) -> Sequence[Group]:
+        return [g for g in self.groups() if (g.news_at or 0.0) > after and not g.over]
+
+    def apps(self) -> Sequence[App]:
+        with _away():
+            return [App(*names) for names in self._store.apps()]
+
+    def mark(self, act: Action) -> Result:
+        with _away():
+            if act.verb in ("quiet", "unquiet"):
+                for app in act.apps:
+                    self._store.mark(self._act(act), (app.app, app.environment))
+                return Result()
+            done = self._store.mark(self._act(act))
+        refused = {each: _rejection(why) for each, why in done.refused.items()}
+        return Result(done.ids, refused)
+
+    def undo(self, user: str, since: float, act: Action) -> Action | None:
+        with _away():
+            undone = self._store.undo(
+                self._act(act)._replace(verb="undo", user=user), self._clock() - since
+            )
+        return None if undone is None else _action(undone)
+
+    def quiet_until(self, app: App) -> float | None:
+        found = (k.quiet_until for k in self._known() if (k.app, k.environment) == tuple(app))
+        return next(found, None)
+
+    def report(self, apps: Sequence[App]) -> str:
+        wanted = set(map(tuple, apps))
+        known = [each for each in self._known() if (each.app, each.environment) in wanted]
+        return "\n".join(line for app in known for line in _lines(app))
+
+    def detail(self, group: str) -> str:
+        found = next((g for a in self._known() for g in a.groups if g.id == group), None)
+        return "" if found is None else "\n".join(_detail(found))
+
+    def written(self) -> float | None:
+        times = (app.written for app in self._known())
+        return max((at for at in times if at is not None), default=None)
+
+    def name(self) -> str:
+        return self._store.name
+
+    def _known(self) -> list[KnownApp]:
+        with _away():
+            return self._store.known()
+
+    def _act(self, act: Action) -> Act:
+        seconds = 0.0 if act.until is None else act.until - self._clock()
+        return Act(act.verb, act.key, act.who, act.user, act.where, act.why, act.ids, seconds)
+
+    # -- notes -------------------------------------------------------------------------
+
+    def read(self, key: str) -> str | None:
+        with _away():
+            return self._store.note("read", key)
+
+    def write(self, key: str, value: str, seconds: float | None = None) -> None:
+        with _away():
+            self._store.note("write", key, value, FOR_GOOD if seconds is None else seconds)
+
+    def erase(self, keys: Iterable[str]) -> None:
+        with _away():
+            for key in keys:
+                self._store.note("erase", key)
+
+    def hold(self, key: str, owner: str, seconds: float) -> bool:
+        with _away():
+            return self._store.note("hold", key, owner, seconds) == owner
+
+    def leave(self, key: str, owner: str) -> None:
+        with _away():
+            self._store.note("leave", key, owner)
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise BotStoreError(str(error)) from None
+
+
+def _rejection(why: str) -> Rejection:
+    """A silence that is too long was stopped by the bot before; here it does nothing."""
+    return "unknown" if why == "unknown" else "over" if why == "over" else "nothing"
+
+
+def _group(known: KnownGroup) -> Group:
+    return Group(
+        id=known.id,
+        app=App(known.app, known.environment),
+        type=known.type,
+        text=known.text,
+        place=known.place,
+        critical=known.critical,
+        over=known.state == "over",
+        count=known.count,
+        pending=known.pending,
+        first=known.first,
+        last=known.last,
+        silenced_until=known.silenced_until,
+        silenced_by=known.silenced_by,
+        taken_by=known.taken_by,
+        taken_at=known.taken_at,
+        news_at=known.news_at,
+    )
+
+
+def _action(kept: KeptAct) -> Action:
+    act = kept.act
+    until = kept.wall + act.seconds if act.verb in ("silence", "quiet") else None
+    return Action(
+        verb=act.verb if act.verb != "undo" else "unsilence",  # an undo is never undone
+        who=act.who,
+        user=act.user,
+        where=act.where,
+        at=kept.wall,
+        key=act.key,
+        ids=tuple(kept.ids),
+        until=until,
+        why=act.why,
+    )
+
+
+def _lines(app: KnownApp) -> Iterator[str]:
+    yield " ".join(filter(None, (app.app, app.environment)))
+    for group in app.groups:
+        if group.state != "over":
+            yield f"#{group.id} {group.type or group.text} ×{group.count:,}"
+
+
+def _detail(group: KnownGroup) -> Iterator[str]:
+    yield f"#{group.id} {group.type} ×{group.count:,} ({group.pending:,} pending)"
+    yield from filter(None, (group.text, group.place))
+    first, last = datetime.fromtimestamp(group.first), datetime.fromtimestamp(group.last)
+    yield f"{first:%m-%d %H:%M} – {last:%m-%d %H:%M}"

@@ -1,0 +1,258 @@
+"""`wecom-logging groups`, `silence`, `take`, `quiet` …: answers to alerts, from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import re
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from wecom_logging._cli import CommandError
+from wecom_logging._cli.destination import add_env_file, environment, on_call_store
+from wecom_logging._model import spans, text
+from wecom_logging._stores.marks import Act, KnownApp, KnownGroup, Verb
+from wecom_logging._stores.oncall import OnCall
+from wecom_logging._stores.protocol import StoreError
+
+if TYPE_CHECKING:
+    from wecom_logging._cli import Commands
+
+#: How long one's own last act can be undone, seconds.
+UNDO = 600.0
+#: From a terminal a silence that is longer than one from a phone may be needs a reason.
+_NEEDS_REASON = spans.PHONE_LIMIT
+
+_ID = re.compile(r"#?(\d{5,6})")
+
+_REFUSALS = {
+    "unknown": "there is no such group",
+    "over": "it is over",
+    "nothing": "there is nothing to end",
+    "too long": "a CRITICAL may be silenced for 1 h at most, others for 7 days",
+}
+
+
+def register(commands: Commands) -> None:
+    groups = _command(commands, "groups", _groups, "list what is open")
+    groups.add_argument("--all", action="store_true", help="also what is over")
+    groups.add_argument("--json", action="store_true", help="a list of objects")
+    silence = _command(commands, "silence", _silence, "tell nothing of a group for a while")
+    silence.add_argument("what", nargs="+", metavar="ID… TIME", help="as in: 40871 2h")
+    silence.add_argument("--reason", default="", help="why; needed beyond 24 h")
+    for name, help_ in (
+        ("unsilence", "end a silence"),
+        ("take", "say that you have it: it is told once an hour"),
+        ("untake", "say that you have it no longer"),
+    ):
+        parser = _command(commands, name, _mark, help_)
+        parser.add_argument("what", nargs="+", metavar="ID")
+        parser.set_defaults(verb=name)
+    _command(commands, "undo", _undo, "take back your last act of the last ten minutes")
+    quiet = _command(commands, "quiet", _quiet, "tell only what cannot wait for a while")
+    quiet.add_argument("time", nargs="+", metavar="TIME", help="30m, until 9:00, or off")
+    quiet.add_argument("--reason", default="")
+
+
+def _command(commands: Commands, name: str, run: object, help_: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_, description=f"{help_.capitalize()}.")
+    add_env_file(parser)
+    parser.set_defaults(run=_guarded, act=run)
+    return parser
+
+
+def _guarded(args: argparse.Namespace) -> int:
+    """Trouble with a store is one line, and status 1."""
+    try:
+        status: int = args.act(args, on_call_store(environment(args.env_file)))
+    except StoreError as error:
+        raise CommandError(f"the store: {error}", 1) from None
+    except spans.SpanError as error:
+        raise CommandError(str(error), 1) from None
+    return status
+
+
+# -- what they do ------------------------------------------------------------------------------
+
+
+def _groups(args: argparse.Namespace, store: OnCall) -> int:
+    apps = store.known()
+    shown = [
+        group
+        for app in apps
+        for group in app.groups
+        if args.all or group.state != "over" or group.silenced_until
+    ]
+    if args.json:
+        print(json.dumps([_as_json(group) for group in shown], indent=2))
+        return 0
+    for group in shown:
+        print(_line(group))
+    for app in apps:
+        if app.quiet_until is not None:
+            until = _at(app.quiet_until)
+            print(_clean(f"{_app(app)} is quiet until {until} ({app.quiet_by})", 200))
+    print(_footer(store, apps, len(shown)))
+    return 0
+
+
+def _silence(args: argparse.Namespace, store: OnCall) -> int:
+    ids, rest = _ids(args.what)
+    now = time.time()
+    span = spans.parse(" ".join(rest)) if rest else spans.Span(spans.DEFAULT)
+    end = span.end(now)
+    spans.within(end, now, spans.TERMINAL_LIMIT)
+    if end - now > _NEEDS_REASON + 1 and not args.reason.strip():
+        raise CommandError("a silence of more than 24 h needs a --reason", 1)
+    return _do(store, "silence", ids, args.reason, end - now, f"silenced until {_at(end)}")
+
+
+def _mark(args: argparse.Namespace, store: OnCall) -> int:
+    ids, rest = _ids(args.what)
+    if rest:
+        raise CommandError(f"{_clean(rest[0], 40)!r} is no id: five digits, as in 40871", 1)
+    said = {"unsilence": "no longer silenced", "take": "yours", "untake": "nobody's"}
+    return _do(store, args.verb, ids, "", 0.0, said[args.verb])
+
+
+def _do(
+    store: OnCall, verb: Verb, ids: tuple[str, ...], why: str, seconds: float, said: str
+) -> int:
+    done = store.mark(_act(verb, ids, why, seconds))
+    for each in done.ids:
+        print(f"#{each} {said}")
+    if done.refused:
+        reasons = (f"#{each}: {_REFUSALS.get(why, why)}" for each, why in done.refused.items())
+        raise CommandError(f"{'; '.join(reasons)} (store {store.name})", 1)
+    return 0
+
+
+def _undo(args: argparse.Namespace, store: OnCall) -> int:
+    undone = store.undo(_act("undo"), UNDO)
+    if undone is None:
+        raise CommandError("there is nothing of yours to undo in the last ten minutes", 1)
+    print(" ".join((f"undone: {undone.act.verb}", *(f"#{each}" for each in undone.ids))))
+    return 0
+
+
+def _quiet(args: argparse.Namespace, store: OnCall) -> int:
+    words = " ".join(args.time)
+    if store.own not in store.apps():
+        app = " ".join(filter(None, store.own))
+        raise CommandError(
+            f"{_clean(app, 80)!r} has had no error in {store.name}: set WECOM_APP and"
+            " WECOM_ENVIRONMENT as the application does",
+            1,
+        )
+    if words == "off":
+        store.mark(_act("unquiet", why=args.reason), store.own)
+        print("no longer quiet")
+        return 0
+    now = time.time()
+    end = spans.parse(words).end(now)
+    spans.within(end, now, spans.PHONE_LIMIT)
+    store.mark(_act("quiet", why=args.reason, seconds=end - now), store.own)
+    print(f"quiet until {_at(end)}: only what cannot wait is told")
+    return 0
+
+
+def _act(verb: Verb, ids: tuple[str, ...] = (), why: str = "", seconds: float = 0.0) -> Act:
+    login, host = _login(), socket.gethostname()
+    return Act(verb, uuid.uuid4().hex, login, f"{login}@{host}", host, why, ids, seconds)
+
+
+def _login() -> str:
+    """Who is behind `sudo`, if that is how it came here."""
+    if name := os.environ.get("SUDO_USER"):
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}"
+
+
+def _ids(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    ids: list[str] = []
+    rest: list[str] = []
+    for word in words:
+        found = _ID.fullmatch(word)
+        if found and not rest:
+            ids.append(found[1])
+        else:
+            rest.append(word)
+    if not ids:
+        raise CommandError(f"{_clean(words[0], 40)!r} is no id: five digits, as in 40871", 1)
+    return tuple(dict.fromkeys(ids)), rest
+
+
+# -- what they show ----------------------------------------------------------------------------
+
+
+def _line(group: KnownGroup) -> str:
+    return "  ".join(filter(None, _parts(group)))
+
+
+def _parts(group: KnownGroup) -> Iterator[str]:
+    yield f"#{group.id}"
+    yield group.state.upper() if group.state == "silenced" else group.state
+    yield f"×{group.count:,}" + (f" ({group.pending:,} pending)" if group.pending else "")
+    yield f"since {_at(group.first)}, last {_at(group.last)}"
+    app = " ".join(filter(None, (group.app, group.environment)))
+    kind = f"{'CRITICAL ' if group.critical else ''}{group.type}"
+    for words, width in ((app, 40), (kind, 60), (group.place, 80), (group.text, 100)):
+        yield _clean(words, width)
+    if group.silenced_until:
+        why = f": {group.silenced_why}" if group.silenced_why else ""
+        yield _clean(f"silenced until {_at(group.silenced_until)} by {group.silenced_by}{why}", 200)
+    if group.taken_by and group.taken_at:
+        yield _clean(f"taken by {group.taken_by} {_at(group.taken_at)}", 100)
+
+
+def _as_json(group: KnownGroup) -> dict[str, object]:
+    return {
+        "id": group.id,
+        "app": group.app,
+        "environment": group.environment,
+        "state": group.state,
+        "count": group.count,
+        "pending": group.pending,
+        "first": group.first,
+        "last": group.last,
+        "place": group.place,
+        "type": group.type,
+        "text": group.text,
+        "silenced_until": group.silenced_until,
+        "silenced_by": group.silenced_by or None,
+        "taken_by": group.taken_by or None,
+        "taken_at": group.taken_at,
+    }
+
+
+def _footer(store: OnCall, apps: list[KnownApp], shown: int) -> str:
+    written = max((app.written for app in apps if app.written is not None), default=None)
+    if written is None:
+        return f"{store.name} has never seen an error: the application may use another store"
+    kinds = f"{shown} kind{'s' * (shown != 1)}"
+    return f"{kinds} · {store.name} · last written to {_at(written)}"
+
+
+def _app(app: KnownApp) -> str:
+    return " ".join(filter(None, (app.app, app.environment)))
+
+
+def _at(at: float) -> str:
+    """`13:58`, with the date if it is not today."""
+    moment = datetime.fromtimestamp(at)
+    today = moment.date() == datetime.now().date()
+    return f"{moment:%H:%M}" if today else f"{moment:%m-%d %H:%M}"
+
+
+def _clean(words: str, width: int) -> str:
+    """Logged or written by others: one line, and nothing that a terminal acts upon."""
+    return text.cut_columns(text.neutralise(words), width)

@@ -1,0 +1,285 @@
+"""What people do to groups, in a ledger; and what of it a message ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from wecom_logging._model import schedule
+from wecom_logging._stores.ledger import Ledger
+from wecom_logging._stores.marks import (
+    ACTS_FOR,
+    CRITICAL_LIMIT,
+    GRACE,
+    MAX_ACTS,
+    MAX_TEXT,
+    SILENCE_LIMIT,
+    TAKEN_FOR,
+    Act,
+    Done,
+    KeptAct,
+    KnownApp,
+    KnownGroup,
+    Marks,
+    Quiet,
+    Refusal,
+    Silence,
+    Taken,
+    busiest,
+)
+from wecom_logging._stores.notes import Step
+from wecom_logging._stores.records import DigestEntry, Group
+
+
+class MarkingStore(Protocol):
+    """A store as command line and bot use it: for one app and environment.
+
+    No worker calls any of it. Raises `StoreError` if the store cannot be reached.
+    """
+
+    def apps(self) -> tuple[tuple[str, str], ...]:
+        """All apps and environments at this destination."""
+
+    def groups(self) -> KnownApp:
+        """What is known of this app."""
+
+    def mark(self, act: Act) -> Done:
+        """Do it for all processes. Twice is once."""
+
+    def undo(self, act: Act, within: float) -> KeptAct | None:
+        """Take back the last act of `act.user` in so many seconds; returns it, or None."""
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        """A small document of all apps, see `notes.note`."""
+
+    def acts(self) -> tuple[KeptAct, ...]:
+        """What was done in the last 30 days, the oldest first."""
+
+
+def mark(ledger: Ledger, act: Act) -> Done:
+    """`MarkingStore.mark`."""
+    state = ledger.state
+    if (kept := state.acts.get(act.key)) is not None:
+        return done(kept)
+    act = act._replace(who=act.who[:MAX_TEXT], why=act.why[:MAX_TEXT])
+    kept = KeptAct(act, ledger.now, ledger.wall)
+    if act.verb in ("quiet", "unquiet"):
+        kept.quiet = state.scope_state.quiet
+        _be_quiet(ledger, act)
+    else:
+        _mark_groups(ledger, act, kept)
+    _remember(ledger, kept)
+    ledger.look_through()
+    return done(kept)
+
+
+def done(kept: KeptAct) -> Done:
+    """What became of it, also the second time."""
+    return Done(tuple(kept.ids), dict(kept.refused))
+
+
+def _mark_groups(ledger: Ledger, act: Act, kept: KeptAct) -> None:
+    by_number = {str(g.number): g for g in ledger.state.groups.values() if g.number}
+    for short_id in act.ids:
+        group = by_number.get(short_id)
+        refusal = "unknown" if group is None else refused(ledger, group, act)
+        if group is None or refusal:
+            kept.refused[short_id] = refusal or "unknown"
+            continue
+        # Copies: what stands on the group goes on changing.
+        kept.before[group.identity.id] = Marks(
+            group.silence and replace(group.silence), group.taken and replace(group.taken)
+        )
+        _mark_group(ledger, group, act)
+        kept.ids.append(short_id)
+        ledger.state.groups[group.identity.id] = group
+
+
+def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
+    """Why an act cannot be done to a group, if it cannot."""
+    silenced = group.silence is not None and group.silence.until > ledger.now
+    over = schedule.is_over(group.track, group.untold, ledger.now) and not silenced
+    if over and act.verb in ("silence", "take"):
+        return "over"
+    limit = CRITICAL_LIMIT if group.identity.critical else SILENCE_LIMIT
+    if act.verb == "silence" and not 0 < act.seconds <= limit + GRACE:
+        return "too long"
+    there = {"unsilence": silenced, "untake": group.taken is not None}
+    return None if there.get(act.verb, True) else "nothing"
+
+
+def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
+    now, pauses = ledger.now, ledger.rules.policy.repeat_intervals
+    if act.verb == "silence":
+        base = busiest(group.recent)
+        until = now + act.seconds
+        group.silence = Silence(act.who, act.where, act.why, now, until, base)
+    elif act.verb == "unsilence" and group.silence is not None:
+        group.silence.until, group.silence.ended = now, "undone"
+    elif act.verb == "take":
+        group.taken = Taken(act.who, act.where, now, now + TAKEN_FOR)
+        group.track.pause = pauses[-1]
+    elif act.verb == "untake":
+        group.taken = None
+        group.track.pause = pauses[max(0, min(group.track.step, len(pauses) - 1))]
+
+
+def _be_quiet(ledger: Ledger, act: Act) -> None:
+    now, scope_state = ledger.now, ledger.state.scope_state
+    if act.verb == "quiet":
+        scope_state.quiet = Quiet(act.who, act.where, act.why, now, now + act.seconds)
+    elif scope_state.quiet is not None:
+        scope_state.quiet = replace(scope_state.quiet, until=min(now, scope_state.quiet.until))
+
+
+def _remember(ledger: Ledger, kept: KeptAct) -> None:
+    acts = ledger.state.acts
+    acts[kept.act.key] = kept
+    oldest = sorted(acts.items(), key=lambda item: item[1].at)
+    for key, each in oldest:
+        if ledger.now - each.at <= ACTS_FOR and len(acts) <= MAX_ACTS:
+            break
+        del acts[key]
+
+
+def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
+    """`MarkingStore.undo`."""
+    acts, now = ledger.state.acts, ledger.now
+    mine = [
+        each
+        for each in acts.values()
+        if each.act.user == act.user and not each.undone and now - each.at <= within
+        # One that was refused altogether has done nothing.
+        if each.ids or each.act.verb in ("quiet", "unquiet")
+    ]
+    last = max(mine, key=lambda each: each.at, default=None)
+    if last is None:
+        return None
+    last.undone = True
+    acts[last.act.key] = last
+    if last.act.verb in ("quiet", "unquiet"):
+        _be_quiet_as_before(ledger, last)
+    for group_id, before in last.before.items():
+        if (group := ledger.state.groups.get(group_id)) is not None:
+            _take_back(ledger, group, last.act, before)
+            ledger.state.groups[group_id] = group
+    ledger.look_through()
+    return last
+
+
+def _be_quiet_as_before(ledger: Ledger, last: KeptAct) -> None:
+    quiet, scope_state = last.quiet, ledger.state.scope_state
+    if quiet is not None and quiet.until > ledger.now:
+        scope_state.quiet = quiet
+    elif scope_state.quiet is not None:
+        _be_quiet(ledger, last.act._replace(verb="unquiet"))
+
+
+def _take_back(ledger: Ledger, group: Group, act: Act, before: Marks) -> None:
+    if act.verb in ("take", "untake"):
+        _mark_group(ledger, group, act._replace(verb="untake"))
+        if before.taken is not None and before.taken.until > ledger.now:
+            group.taken = before.taken
+            group.track.pause = ledger.rules.policy.repeat_intervals[-1]
+    elif before.silence is not None and before.silence.until > ledger.now:
+        group.silence = before.silence
+    elif group.silence is not None and group.silence.until > ledger.now:
+        group.silence.until, group.silence.ended = ledger.now, "undone"
+
+
+# -- for what goes out -------------------------------------------------------------------------
+
+
+def end_all(ledger: Ledger) -> None:
+    """All that is held may be told: it would be gone with the process else."""
+    if ledger.state.scope_state.due_index.held is None:
+        return
+    for group in ledger.state.groups.values():
+        if group.silence is not None and group.silence.until > ledger.now:
+            group.silence.until, group.silence.ended = ledger.now, "exit"
+    quiet = ledger.state.scope_state.quiet
+    if quiet is not None:
+        quiet.until = min(quiet.until, ledger.now)
+    ledger.look_through()
+
+
+def held(ledger: Ledger, source: str) -> int:
+    """Errors of a source of which nothing may be told now."""
+    if ledger.state.scope_state.due_index.held is None:
+        return 0
+    found = 0
+    for group_id, pending in ledger.pending_by_group().items():
+        if source in pending and (until := ledger.held_until(ledger.group(group_id))) is not None:
+            found += pending[source].errors if until > ledger.now else 0
+    return found
+
+
+def told(group: Group, part: DigestEntry, now: float) -> None:
+    """A message has told what ended; a silence that is newer stays."""
+    silence, taken = group.silence, group.taken
+    if part.pending and part.track.news:
+        group.news_at = now
+    if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
+        group.silence = None
+    if taken and taken.until <= now:
+        group.taken = None
+
+
+# -- for whoever asks --------------------------------------------------------------------------
+
+
+def known(ledger: Ledger) -> KnownApp:
+    """`MarkingStore.groups`."""
+    state, offset = ledger.state, ledger.wall - ledger.now
+    quiet = state.scope_state.quiet
+    seen = [source.seen for source in state.sources.values()]
+    groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
+    return known_app(state.names, groups, quiet, max(seen, default=None), ledger.now, offset)
+
+
+def known_app(
+    names: tuple[str, str],
+    groups: list[KnownGroup],
+    quiet: Quiet | None,
+    seen: float | None,
+    now: float,
+    offset: float,
+) -> KnownApp:
+    """What is known of an app, for display: `offset` is from the store's clock to the wall's."""
+    groups.sort(key=lambda each: (-each.last, each.id))
+    is_quiet = quiet is not None and quiet.until > now
+    return KnownApp(
+        *names,
+        tuple(groups),
+        quiet.until + offset if quiet and is_quiet else None,
+        quiet.by if quiet and is_quiet else "",
+        None if seen is None else seen + offset,
+    )
+
+
+def describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
+    """A group as answers show it."""
+    track, identity = group.track, group.identity
+    silence = group.silence if group.silence and group.silence.until > now else None
+    taken = group.taken if group.taken and group.taken.until > now else None
+    over = schedule.is_over(track, group.untold, now)
+    return KnownGroup(
+        id=str(group.number or ""),
+        app=names[0],
+        environment=names[1],
+        state="silenced" if silence else "over" if over else "open",
+        critical=identity.critical,
+        count=track.total,
+        pending=group.untold,
+        first=track.since + offset,
+        last=track.last_seen + offset,
+        type=identity.type,
+        text=group.text or identity.template,
+        place=identity.place,
+        silenced_until=silence.until + offset if silence else None,
+        silenced_by=silence.by if silence else "",
+        silenced_why=silence.why if silence else "",
+        taken_by=taken.by if taken else "",
+        taken_at=taken.since + offset if taken else None,
+        news_at=group.news_at + offset if group.news_at else None,
+    )

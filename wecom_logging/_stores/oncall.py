@@ -1,0 +1,153 @@
+"""The store of a destination as command line and bot use it: all its apps at once.
+
+Raises `StoreError`, and never works with a memory of its own: an act that does not reach the
+store is none. Each act is written to the logger `wecom_logging.audit`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wecom_logging._senders.protocol import Sender
+from wecom_logging._stores.marking import MarkingStore
+from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
+from wecom_logging._stores.notes import Step
+from wecom_logging._stores.protocol import Rules, StoreError
+from wecom_logging._worker.audit import audit
+
+App = tuple[str, str]
+
+
+@dataclass
+class OnCall:
+    """Groups of all apps and environments at a destination, and marks on them."""
+
+    #: What it is called, without secrets.
+    name: str
+    #: Opens the store of an app and environment.
+    open: Callable[[str, str], MarkingStore]
+    #: The one that the options name.
+    own: App
+    #: The destination, of which several may be in a store.
+    place: str = ""
+
+    def apps(self) -> tuple[App, ...]:
+        """All that have had errors."""
+        return self.open(*self.own).apps()
+
+    def known(self) -> list[KnownApp]:
+        """What is known of each app."""
+        return [self.open(*app).groups() for app in self.apps()]
+
+    def mark(self, act: Act, app: App | None = None) -> Done:
+        """Do it, whichever apps the ids belong to; `app` is whose quiet it is."""
+        if app is not None:
+            done = self.open(*app).mark(act)
+            _audit(act, app)
+            return done
+        found: list[str] = []
+        refused = dict.fromkeys(act.ids, "unknown")
+        for known in self.known():
+            there = tuple(each.id for each in known.groups if each.id in act.ids)
+            if not there:
+                continue
+            done = self.open(known.app, known.environment).mark(act._replace(ids=there))
+            found += done.ids
+            refused = {key: why for key, why in refused.items() if key not in there}
+            refused.update(done.refused)
+            if done.ids:
+                _audit(act._replace(ids=done.ids), (known.app, known.environment))
+        return Done(tuple(each for each in act.ids if each in found), refused)
+
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        """A small document of all apps, see `notes.note`."""
+        scoped = "\x00".join((self.place, key))
+        return self.open(*self.own).note(step, scoped, value, seconds)
+
+    def undo(self, act: Act, within: float) -> KeptAct | None:
+        """Take back the last act of `act.user` in so many seconds, wherever it was."""
+        mine = [
+            (kept.at, kept.act.key, app)
+            for app in self.apps()
+            for kept in self.open(*app).acts()
+            if kept.act.user == act.user and not kept.undone
+            if kept.ids or kept.act.verb in ("quiet", "unquiet")
+        ]
+        if not mine:
+            return None
+        _, _, app = max(mine)
+        undone = self.open(*app).undo(act, within)
+        if undone is not None:
+            _audit(act._replace(ids=tuple(undone.ids)), app, f"undo {undone.act.verb}")
+        return undone
+
+
+def _audit(act: Act, app: App, verb: str = "") -> None:
+    """Write an act down for whoever looks later."""
+    audit(
+        " ".join((verb or act.verb, *act.ids)),
+        " ".join(filter(None, app)),
+        who=act.who,
+        where=act.where,
+        why=act.why,
+        seconds=act.seconds,
+    )
+
+
+def on_call(
+    store: str, sender: Sender, own: App, rules: Rules, environ: Mapping[str, str]
+) -> OnCall:
+    """The store that a handler with these options uses.
+
+    Raises:
+        StoreError: It has none that others could reach, or none yet.
+    """
+    destination = sender.destination
+    if store.startswith(("redis:", "rediss:")):
+        try:
+            from wecom_logging._stores.redis import RedisStore, shown
+        except ImportError:
+            raise StoreError(
+                "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"
+            ) from None
+        opened: dict[App, Any] = {}
+
+        def redis(app: str, environment: str) -> MarkingStore:
+            if (app, environment) not in opened:
+                opened[app, environment] = RedisStore(store, destination, app, environment, rules)
+            found: MarkingStore = opened[app, environment]
+            return found
+
+        return OnCall(shown(store), redis, own, destination)
+    path = _path(store, sender, environ)
+    from wecom_logging._stores.sqlite import SQLiteStore
+
+    def sqlite(app: str, environment: str) -> MarkingStore:
+        return SQLiteStore(path, destination, app, environment, rules)
+
+    return OnCall(path, sqlite, own, destination)
+
+
+def _path(store: str, sender: Sender, environ: Mapping[str, str]) -> str:
+    from wecom_logging._stores import location
+    from wecom_logging._stores.documents import scope
+
+    if store == "memory" or sender.limits.local:
+        raise StoreError("store='memory' is inside the application: nobody else can reach it")
+    if store.startswith("sqlite:"):
+        paths = [os.path.abspath(store.removeprefix("sqlite:///"))]
+    else:
+        if environ.get("KUBERNETES_SERVICE_HOST"):
+            raise StoreError("in Kubernetes a store is in memory without store='redis://…'")
+        name = f"{scope(socket.gethostname(), sender.destination)}.db"
+        paths = [os.path.join(directory, name) for directory in location.candidates(environ)]
+    for path in paths:
+        if os.path.exists(path):
+            return path
+    raise StoreError(
+        f"{paths[0]} is not there: no error was seen yet, or the application uses another store"
+    )
