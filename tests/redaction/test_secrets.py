@@ -230,6 +230,8 @@ def in_breadcrumbs(log: logging.Logger, new: Callable[..., str]) -> None:
 def in_long_texts(log: logging.Logger, new: Callable[..., str]) -> None:
     log.error("x" * 3000 + f" password={new()} " + "y" * 3000)
     log.error("数据" * 1500 + f" token={new()}")
+    handler: Any = log.handlers[0]
+    handler.flush()  # the next is alone in a message, where what it has on it is shown
     log.error("many", extra={f"password{i}": new() for i in range(8)})
 
 
