@@ -107,3 +107,4 @@ def reset(beginning: str) -> None:
 
 # A child says for itself what the parent has said: their stderr may differ.
 fork.in_child(_said.clear)
+fork.say = warn_rarely

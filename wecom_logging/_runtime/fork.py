@@ -16,6 +16,9 @@ _pid = os.getpid()
 _had_children = False
 _NONE = "count(1)"
 
+#: Says on stderr that a step has failed: `diagnostics` puts itself here, which needs this module.
+say: Callable[[str, str], object] = lambda kind, text: None  # noqa: E731 - to be replaced
+
 
 def in_child(step: Callable[[], object]) -> None:
     """Have a step run in every forked child, after those that were named before it."""
@@ -55,13 +58,8 @@ def run_each(steps: Iterable[Callable[[], object]]) -> None:
         try:
             step()
         except Exception as error:
-            # Imported by whoever has made a handler.
-            from wecom_logging._runtime.diagnostics import warn_rarely
-
             name = getattr(step, "__qualname__", type(step).__qualname__)
-            warn_rarely(
-                f"fork {name}", f"{name} failed with {type(error).__name__} in a forked child"
-            )
+            say(f"fork {name}", f"{name} failed with {type(error).__name__} in a forked child")
 
 
 def _note_child() -> None:

@@ -10,10 +10,11 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from wecom_logging.simulator.budgets import MINUTE, Gate, Quota, Window
-from wecom_logging.simulator.config import Bot
+from wecom_logging.simulator.clock import Clock
+from wecom_logging.simulator.config import Bot, SimulatorConfig
 from wecom_logging.simulator.content import (
     BOT_ANSWER_CHECKS,
     BOT_CHECKS,
@@ -24,12 +25,19 @@ from wecom_logging.simulator.content import (
     check_content,
 )
 from wecom_logging.simulator.errcodes import Refusal, parameter
-from wecom_logging.simulator.inbox import Message
-from wecom_logging.simulator.media import Upload
+from wecom_logging.simulator.inbox import Inbox, Message
+from wecom_logging.simulator.media import Media, Upload
 from wecom_logging.simulator.uploads import ChunkedUploads
 
-if TYPE_CHECKING:
-    from wecom_logging.simulator.world import World
+
+class Surroundings(Protocol):
+    """What bots and chats need of the world that they live in."""
+
+    config: SimulatorConfig
+    clock: Clock
+    inbox: Inbox
+    media: Media
+
 
 Body = dict[str, Any]
 
@@ -89,7 +97,7 @@ class _Stream:
 class Bots:
     """All bots of a `World`, under its lock."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Surroundings) -> None:
         self._world = world
         self._connections: dict[str, Connection] = {}
         self._subscriptions: dict[str, Gate] = {}

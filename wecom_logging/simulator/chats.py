@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from wecom_logging.simulator import cards
-from wecom_logging.simulator.bots import Body, Bots, Callback, Told
+from wecom_logging.simulator.bots import Body, Bots, Callback, Surroundings, Told
 from wecom_logging.simulator.inbox import Message
-
-if TYPE_CHECKING:
-    from wecom_logging.simulator.world import World
 
 
 class Chats:
     """All of them, under the lock of their `World`. Each method returns what the bot is told."""
 
-    def __init__(self, world: World, bots: Bots) -> None:
+    def __init__(self, world: Surroundings, bots: Bots) -> None:
         self._world = world
         self._bots = bots
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from flask import Blueprint, Response, abort, jsonify, request
 
@@ -11,13 +11,26 @@ from wecom_logging.simulator.api import download
 from wecom_logging.simulator.faults import Fault, Faults
 from wecom_logging.simulator.world import World
 
-if TYPE_CHECKING:
-    from wecom_logging.simulator.server import Simulator
+
+class Controlled(Protocol):
+    """What the control API needs of the simulator."""
+
+    world: World
+    faults: Faults
+
+    def env(self, kind: str = ...) -> dict[str, str]: ...
+
+    def say(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def press(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def enter(self, *args: Any, **kwargs: Any) -> Any: ...
+
 
 Answer = Response | tuple[Response, int]
 
 
-def create_control(simulator: Simulator) -> Blueprint:
+def create_control(simulator: Controlled) -> Blueprint:
     """JSON over HTTP for everything that the `Simulator` object does in Python."""
     world, faults = simulator.world, simulator.faults
     control = Blueprint("control", __name__, url_prefix="/_simulator")
@@ -143,7 +156,7 @@ def _faults(control: Blueprint, world: World, faults: Faults) -> None:
         return jsonify({}) if faults.remove(fault_id) else abort(404)
 
 
-def _chats(control: Blueprint, simulator: Simulator) -> None:
+def _chats(control: Blueprint, simulator: Controlled) -> None:
     @control.post("/say")
     def say() -> Answer:
         words = _only(_body(), "text", "user", "chat", "quote")
