@@ -93,7 +93,12 @@ def test_a_fleet_that_is_killed_and_restarted_tells_what_it_merged(
 def test_hosts_without_a_common_file_share_a_redis(
     sim: Simulator, redis_url: str, tmp_path: Path
 ) -> None:
-    body = 'log.error("it failed"); say(logged=1); listen(); handler.flush(20); account()'
+    body = """
+    log.error("it failed")
+    cycle = handler._worker.cycle  # until it is in the store, for whoever flushes first
+    while not cycle._sequence or cycle._unmerged: time.sleep(0.005)
+    say(logged=1); listen(); handler.flush(20); account()
+    """
     workers = [
         Worker(body, sim, n, state=tmp_path / str(n), store=redis_url, group_wait=3)
         for n in range(4)
