@@ -44,8 +44,8 @@ VERSION_TESTS = (
 PARALLEL = ("-n", "2", "--dist", "loadgroup")
 
 #: On a machine that others use as well a test of processes may meet a time that was meant for an
-#: idle one. It is run once more and named as such; nowhere but in CI, so that a person sees it.
-ONCE_MORE = ("--reruns", "1") if os.environ.get("CI") == "true" else ()
+#: idle one. It is run again and named as such; nowhere but in CI, so that a person sees it.
+AGAIN = ("--reruns", "3") if os.environ.get("CI") == "true" else ()
 
 
 def _is_here(version: str) -> bool:
@@ -91,14 +91,14 @@ def suite(session: nox.Session) -> None:
     session.install("--force-reinstall", "--no-deps", str(wheel))  # the version is the same
     _copy_suite(session)
     modules = {"NODE_PATH": str(ROOT / ".venv" / "node" / "node_modules")}
-    session.run("python", "-m", "pytest", *PARALLEL, *ONCE_MORE, *session.posargs, env=modules)
+    session.run("python", "-m", "pytest", *PARALLEL, *AGAIN, *session.posargs, env=modules)
 
 
 @nox.session(python=BETWEEN)
 def versions(session: nox.Session) -> None:
     """What depends on the version of Python."""
     session.install("-e", ".[redis,simulator]", *_group("test"))
-    options = (*PARALLEL, *ONCE_MORE, *session.posargs)
+    options = (*PARALLEL, *AGAIN, *session.posargs)
     session.run("python", "-m", "pytest", "-q", *options, *VERSION_TESTS)
 
 

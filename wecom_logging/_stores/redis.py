@@ -268,7 +268,8 @@ class RedisStore:
             "over": entry.over,
             "news": entry.news,
             "samples": [encode(sample) for sample in entry.samples],
-            "text": marks.beginning(entry.samples),
+            # Lua takes no lone surrogates; what is encoded apart it does not read.
+            "text": marks.beginning(entry.samples).encode("utf-8", "replace").decode(),
         }
 
     def _named(self, identity: Identity) -> dict[str, Any]:

@@ -71,8 +71,15 @@ local function document(key, field, good)
   return nil
 end
 
+-- A number that is none, read where nobody looked for it, takes its document along and no more.
 local function put(key, field, value)
-  redis.call('HSET', key, field, cjson.encode(value))
+  local encoded, text = pcall(cjson.encode, value)
+  if encoded then
+    redis.call('HSET', key, field, text)
+  else
+    redis.call('HDEL', key, field)
+    unreadable = string.match(key, '[^:]*$')
+  end
 end
 
 local function words(text)
