@@ -43,6 +43,8 @@ class _Slot:
         self.lock = threading.Lock()
         self.grant: _Grant | None = None
         self.asked_at = -math.inf
+        #: It was fetched by this process without a store.
+        self.own = False
 
 
 class TokenCache:
@@ -78,6 +80,17 @@ class TokenCache:
                 grant = self._good(slot) or self._refresh(slot, fetch)
         return grant.token
 
+    def keep(self, key: str, token: str, seconds: float) -> None:
+        """Remember what was fetched through a store, for when that is away."""
+        slot = self._slot(key)
+        slot.grant, slot.own = _Grant(token, self._clock() + seconds), False
+
+    def left(self, key: str) -> tuple[str, float] | None:
+        """A token that was fetched without a store and is good, and for how many seconds."""
+        slot = self._slot(key)
+        grant = self._good(slot) if slot.own else None
+        return None if grant is None else (grant.token, grant.refresh_at - self._clock())
+
     def invalidate(self, key: str, token: str) -> None:
         """Forget `token`, unless a newer one has taken its place."""
         slot = self._slot(key)
@@ -99,6 +112,7 @@ class TokenCache:
                 slot.asked_at = before  # it never reached WeCom, so it does not count
             raise
         # Counted from before the question: the answer may have been on its way for long.
+        slot.own = True
         slot.grant = _Grant(token, slot.asked_at + lifetime - margin_of(lifetime))
         return slot.grant
 

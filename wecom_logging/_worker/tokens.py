@@ -44,11 +44,14 @@ def drop(store: Store, key: str, token: str) -> None:
     """WeCom has refused this token: nobody gets it again. Newer ones stay."""
     if store.durable:
         store.lease(key, Dropped(token))
-    else:
-        TOKENS.invalidate(key, token)
+    TOKENS.invalidate(key, token)
 
 
 def _fetched(store: Store, sender: TokenSender, key: str) -> str:
+    if (known := TOKENS.left(key)) is not None:
+        # Fetched while the store was away: it is good, and a second one within seconds is not.
+        store.lease(key, Left(*known))
+        return known[0]
     began, used = monotonic(), True
     try:
         token, lifetime = sender.fetch_token()
@@ -59,6 +62,7 @@ def _fetched(store: Store, sender: TokenSender, key: str) -> str:
         raise
     # Counted from before the question: the answer may have been on its way for long.
     good_for = lifetime - margin_of(lifetime) - (monotonic() - began)
+    TOKENS.keep(key, token, good_for)
     store.lease(key, Left(token, good_for))
     return token
 
