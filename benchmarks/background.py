@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.peers import NULL
 from benchmarks.running import Result, Scale, in_turns, merged, run
 from benchmarks.sink import Sink
-from benchmarks.worker import finish, handler_of, logger_with, memory, quantile, report
+from benchmarks.worker import handler_of, logger_with, memory, quantile, report
 from benchmarks.workload import Shop
 
 OURS = "wecom"
