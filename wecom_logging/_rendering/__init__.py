@@ -19,12 +19,12 @@ from dataclasses import replace
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.blocks import DETAIL_LEVELS
-from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.context import RenderContext, Rendered
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
 from wecom_logging._rendering.report import report_text
-from wecom_logging._rendering.style import Language, Rendered, Shape, Style
+from wecom_logging._rendering.style import Language, Shape, Style
 from wecom_logging._senders.protocol import Message
 
 __all__ = ["Language", "Rendered", "Shape", "Style", "render", "report_text"]
@@ -34,7 +34,12 @@ _TEXT_BYTES = 2048
 
 
 def render(
-    digest: Digest, style: Style, *, shape: Shape = "full", file_follows: bool = False
+    digest: Digest,
+    style: Style,
+    *,
+    shape: Shape = "full",
+    file_follows: bool = False,
+    again: RenderContext | None = None,
 ) -> Rendered:
     """The message that tells a digest.
 
@@ -43,10 +48,12 @@ def render(
         style: How the sending process wants it told.
         shape: How plain; the next one each time that the destination refuses the content.
         file_follows: Whether a file with the whole report comes after it.
+        again: What the same was drawn from before.
     """
     style = _plainer(style, shape)
     shown = _without_logged_text(digest) if shape == "bare" else digest
-    context = RenderContext.of(shown, style, file_follows=file_follows)
+    context = again or RenderContext.of(shown, style)
+    context = context._replace(file_follows=file_follows)
     pen = Pen()
     head = "\n".join([headline(context), *facts(context, pen)])
     foot = _foot(context)
@@ -58,6 +65,7 @@ def render(
         kinds_left_out=sum(len(section.reports) for section in body.hidden),
         left_out=tuple(body.left_out(context)),
         shortened=pen.shortened or any(block.shortened for block in body.blocks),
+        context=context,
     )
 
 

@@ -1,11 +1,11 @@
-"""How messages look in the process that sends them, and what comes out of rendering."""
+"""How messages look in the process that sends them."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 from typing import Literal, NamedTuple
 
-from wecom_logging._senders.protocol import Message, MsgType
+from wecom_logging._senders.protocol import MsgType
 
 Language = Literal["en", "zh"]
 
@@ -33,20 +33,3 @@ class Style(NamedTuple):
     show_source: bool = True
     #: URL template shown with a group (its fields are in `links.FIELDS`).
     link: str | None = None
-
-
-class Rendered(NamedTuple):
-    """A message, and what of the digest did not get into it."""
-
-    message: Message
-    #: Kinds of errors that are only counted ("+ 7 more kinds").
-    kinds_left_out: int = 0
-    #: Ids of groups that are shown, but without all of their own frames or texts.
-    left_out: tuple[str, ...] = ()
-    #: Whether any text of a group that is shown was shortened or left out.
-    shortened: bool = False
-
-    @property
-    def cut(self) -> bool:
-        """Whether the report says more than the message."""
-        return bool(self.kinds_left_out or self.left_out or self.shortened)
