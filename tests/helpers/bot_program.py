@@ -32,7 +32,7 @@ def opened_store(environ: Mapping[str, str]) -> Iterator[FakeStore]:
 
 
 def main() -> int:
-    bot.opened_store = opened_store  # type: ignore[assignment]
+    bot.opened_store = opened_store
     parser = argparse.ArgumentParser()
     bot.register(parser.add_subparsers())
     args = parser.parse_args(["bot", *sys.argv[1:]])
