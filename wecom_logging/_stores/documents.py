@@ -129,7 +129,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def save(self, now: float) -> bool:
         """Write what was assigned; returns whether anything was."""
         written = [
-            (*self.place, key, encode(self._records[key]), now)
+            (*self.place, key, encode(self._records[key]), _of_use_until(self._records[key], now))
             for key in self._changed
             if key in self._records
         ]
@@ -151,6 +151,12 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
 
 _HERE = "scope=? AND kind=?"
+
+
+def _of_use_until(record: object, now: float) -> float:
+    """When a record begins to be abandoned: now, or when its own time is over. The pairings of
+    a bot that is written to once a year stay."""
+    return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
 class _Single(Generic[T]):
