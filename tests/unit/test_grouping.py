@@ -60,9 +60,11 @@ def divide() -> float:
     return 1 / 0
 
 
+NOTHING: dict[str, object] = {}
+
+
 def look_up() -> object:
-    nothing: dict[str, object] = {}
-    return nothing["x"]
+    return NOTHING["x"]
 
 
 def with_cause(cause: Callable[[], object]) -> object:
@@ -421,7 +423,7 @@ def test_a_traceback_of_the_exception_being_handled_is_that_exception(watch: Wat
     told = w.told()
     assert w.counts() == [2, 2, 2], "logged in two places, it is one cause"
     assert all(f"test_grouping.py:{name(job)}" in told for job in (fails, divide, look_up))
-    assert 'return nothing["x"]' in told, "the source of a frame that has run"
+    assert 'return NOTHING["x"]' in told, "the source of a frame that has run"
 
 
 def name(function: Callable[[], object]) -> str:
