@@ -264,6 +264,18 @@ def test_a_thousand_groups(msgtype: Any) -> None:
     assert rendered.kinds_left_out > 900
 
 
+def test_the_foot_in_the_line_of_facts_is_counted() -> None:
+    """Whatever the length of a text, at the last byte too."""
+    digest = thousand_groups()
+    one = digest.reports[0]
+    for length in range(1876, 1900):
+        text = "".join(chr(97 + i % 26) for i in range(length))
+        report = replace(one, samples=({"event": text, "request_id": "ab12"},))
+        style = Style("shop", "prod", msgtype="text")
+        alone = digest._replace(reports=(report,))
+        check(render(alone, style), alone, style, "full")
+
+
 def thousand_groups() -> Digest:
     sample = {"event": "it broke", "exception": [{"exc_type": "Boom", "exc_value": "bad"}]}
     return Digest(
