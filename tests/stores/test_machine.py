@@ -391,7 +391,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
         self.cuts = [Cut(client.store) for client in self.clients]
         for client, cut in zip(self.clients, self.cuts, strict=True):
             store = FallbackStore(
-                cut,  # type: ignore[arg-type]
+                cut,
                 Rules(),
                 "the store",
                 clock=lambda: self.now,
@@ -456,7 +456,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
 
 
 PROFILE = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -48,6 +48,8 @@ class Identity(NamedTuple):
     #: The words of its first event: a group has one name in all messages, also in those that
     #: come when its events are gone.
     text: str = ""
+    #: No code of the application has a part in it: a library reports something of itself.
+    library: bool = False
 
     @property
     def varying(self) -> Identity:
@@ -179,6 +181,11 @@ class Outage(NamedTuple):
     reason: str
 
 
+def message_id(digest_id: str) -> str:
+    """The short id of the message that tells a digest."""
+    return f"m-{digest_id[:4]}"
+
+
 class Digest(NamedTuple):
     """The groups that one message will report."""
 
@@ -196,4 +203,4 @@ class Digest(NamedTuple):
 
     @property
     def message_id(self) -> str:
-        return f"m-{self.id[:4]}"
+        return message_id(self.id)
