@@ -221,7 +221,6 @@ def night(errors: list[tuple[str, str, int, str]], hours: str = "22:00-08:00") -
                   show_offset=False, max_bytes=4096)  # fmt: skip
     queue = [(moment(at), kind, count, level) for at, kind, count, level in errors]
     told_then: list[str] = []
-    sequence = 0
 
     def ask(*batches: Batch) -> Claim | FollowUp | float | None:
         return store.claim(Asker("web-1/1/a", quiet=quiet.now()), *batches)
@@ -240,9 +239,8 @@ def night(errors: list[tuple[str, str, int, str]], hours: str = "22:00-08:00") -
                 return
             place.now += answer
 
-    for at, kind, count, level in queue:
+    for sequence, (at, kind, count, level) in enumerate(queue, 1):
         run(at)
-        sequence += 1
         entry = Entry(_identity(kind, level), count)
         store.merge(Batch("web-1/1/a", sequence, (entry,)))
     run(queue[-1][0] + 24 * HOUR)
