@@ -18,9 +18,11 @@ from tests.helpers.store_kits import Client, SQLiteKit, event, identity, told
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._stores import sqlite_file
 from wecom_logging._stores.codec import decode
-from wecom_logging._stores.documents import TABLE
+from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
+from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.protocol import Batch, Claim, Entry, StoreError
 from wecom_logging._stores.records import Token
+from wecom_logging._stores.sqlite import ABANDONED_AFTER
 
 
 @pytest.fixture
@@ -355,6 +357,20 @@ def test_the_log_is_written_back_after_messages_before_sqlite_would_do_it(
         place.advance(300.0)
     log = place.path.with_name(f"{place.path.name}-wal")
     assert 0 < log.stat().st_size < 900 * 4096
+
+
+def test_what_is_kept_for_good_outlives_a_month_without_a_write(place: SQLiteKit) -> None:
+    """Pairings of a bot; what was kept for a while goes."""
+    place.open().note("write", "pairings", "chats", FOR_GOOD)
+    place.open().note("write", "card", "ids", 86_400.0)
+    place.advance(100 * 86_400.0)
+    with sqlite3.connect(place.path) as connection:
+        for statement in FORGET:
+            connection.execute(statement, (place.now - ABANDONED_AFTER,))
+        left = connection.execute(f"SELECT count(*) FROM {TOKENS} WHERE kind='token'").fetchall()
+    connection.close()
+    assert left == [(1,)]
+    assert place.open().note("read", "pairings") == "chats"
 
 
 def test_few_statements_stand_before_a_message(place: SQLiteKit, client: Client) -> None:

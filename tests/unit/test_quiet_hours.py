@@ -24,7 +24,7 @@ def quiet_until(windows: list[Window], now: float, zone: ZoneInfo | None) -> flo
 
 def until(windows: str, now: str, zone: ZoneInfo = SHANGHAI) -> str | None:
     found = quiet_until([parse(each) for each in windows.split(";")], at(now, zone), zone)
-    return found and f"{datetime.fromtimestamp(found, zone):%a %H:%M}"
+    return f"{datetime.fromtimestamp(found, zone):%a %H:%M}" if found else None
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,14 @@ class Documents(MutableMapping[str, T], Generic[T]):
                 f"the store holds a {kind} that cannot be read; it counts as none",
             )
 
-    def written(self) -> list[tuple[str, str, str, str]]:
+    def written(self, now: float) -> list[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
         records = self._records
-        return [(*self.place, key, encode(records[key])) for key in self._changed if key in records]
+        return [
+            (*self.place, key, encode(records[key]), _of_use_until(records[key], now))
+            for key in self._changed
+            if key in records
+        ]
 
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
@@ -139,6 +143,12 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
 
 _HERE = "scope=? AND kind=?"
+
+
+def _of_use_until(record: object, now: float) -> float:
+    """When a record begins to be abandoned: now, or when its own time is over. The pairings of
+    a bot that is written to once a year stay."""
+    return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
 class _Single(Generic[T]):
@@ -287,7 +297,7 @@ class DocumentState:
         return any(wrote)
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
-        written = [(*row, now) for rows in every for row in rows.written()]
+        written = [row for rows in every for row in rows.written(now)]
         gone = [row for rows in every for row in rows.gone()]
         for some in _in_parts(written):
             self._connection.execute(

@@ -13,6 +13,7 @@ from wecom_logging._stores.marks import (
     CRITICAL_LIMIT,
     GRACE,
     MAX_ACTS,
+    MAX_MESSAGES,
     MAX_TEXT,
     QUIET_HOURS,
     SILENCE_LIMIT,
@@ -265,9 +266,11 @@ def held(ledger: Ledger, source: str) -> int:
     return found
 
 
-def told(group: Group, part: DigestEntry, now: float) -> None:
-    """A message has told what ended; a silence that is newer stays."""
+def told(group: Group, part: DigestEntry, message: str, now: float) -> None:
+    """A message has told of it, and what ended; a silence that is newer stays."""
     silence, taken = group.silence, group.taken
+    if part.pending:
+        group.messages = [*group.messages[1 - MAX_MESSAGES :], message]
     if part.pending and part.track.news:
         group.news_at = now
     if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
@@ -333,4 +336,5 @@ def describe(group: Group, names: tuple[str, str], now: float, offset: float) ->
         taken_by=taken.by if taken else "",
         taken_at=taken.since + offset if taken else None,
         news_at=group.news_at + offset if group.news_at else None,
+        messages=tuple(group.messages),
     )

@@ -44,6 +44,8 @@ class Group:
     taken: Taken | None = None
     #: When a message last told of it as news.
     news_at: float = 0.0
+    #: Short ids of the latest messages that told of it, the newest last.
+    messages: list[str] = field(default_factory=list)
 
     @property
     def untold(self) -> int:

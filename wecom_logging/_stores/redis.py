@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, others
+from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, message_id, others
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import marking, marks, register
@@ -409,6 +409,7 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "taken_for": marks.TAKEN_FOR,
         "acts_for": int(marks.ACTS_FOR),
         "max_acts": marks.MAX_ACTS,
+        "max_messages": marks.MAX_MESSAGES,
         "ttl": int(policy.forget_after) + KEPT,
     }
 
@@ -472,6 +473,7 @@ def _known_group(fields: list[str]) -> Group:
     found.silence = reader(Silence)(_whole(read["s"])) if read.get("s") else None
     found.taken = reader(Taken)(read["w"]) if read.get("w") else None
     found.text, found.news_at = str(read.get("x") or ""), float(read.get("a") or 0.0)
+    found.messages = [message_id(str(each)) for each in read.get("m") or ()]
     return found
 
 
