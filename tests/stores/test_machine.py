@@ -152,7 +152,7 @@ class StoresAgree(RuleBasedStateMachine):
         def prepare(number: int) -> None:
             if isinstance(kit, MemoryKit):
                 mine = OPTIONS[number % 2]
-                clients[number].store.configure(  # type: ignore[attr-defined]
+                clients[number].store.configure(  # type: ignore[attr-defined]  # those that have it
                     mine["policy"], mine["rate_limit"], mine["max_groups"]
                 )
 
@@ -344,7 +344,7 @@ class StoresAgree(RuleBasedStateMachine):
                 break
             taken = {n: a for n, a in answers.items() if isinstance(a, Claim)}
             if taken:
-                one = Taken(0, taken)  # type: ignore[arg-type]
+                one = Taken(0, taken)  # type: ignore[arg-type]  # a step is a list of anything
                 self.with_it(one, lambda each, claim: each.store.settle(claim.id))
             self.move(63.1)
         for world in self.worlds:
