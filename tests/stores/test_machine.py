@@ -456,7 +456,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
 
 
 PROFILE = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
