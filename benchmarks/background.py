@@ -206,7 +206,7 @@ def beyond(peer: str, url: str, seconds: float) -> None:
     pair = [(each, each._in_turn([each.site(n) for n in range(200)])) for each in (null, shop)]
     for each, log in pair:
         log(400)
-        each.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]
+        each.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]  # replaced for this loop
     handler.flush()
     report(**timed_in_turns(null, shop, "beyond", seconds))
     os._exit(0)

@@ -69,7 +69,7 @@ class Worker:
         line = self.process.stdout.readline()
         end.cancel()
         if line:
-            return json.loads(line)  # type: ignore[no-any-return]
+            return json.loads(line)  # type: ignore[no-any-return]  # what we have written ourselves
         blocked = self.process.wait() == -signal.SIGKILL
         return {"failed": f"calls not back after {patience:g} s" if blocked else self._why()}
 
