@@ -409,7 +409,7 @@ def test_a_visit_with_many_kinds_is_written_once(place: SQLiteKit, client: Clien
     """A statement's own journal, on disk, would be as much again."""
     entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(500))
     client.store.merge(Batch(client.source, 1, entries))
-    connection = client.store.file.connection  # type: ignore[attr-defined]
+    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     log = place.path.with_name(f"{place.path.name}-wal")
     before = bytes_written()
@@ -427,7 +427,7 @@ def bytes_written() -> int:
 def test_what_time_it_is_is_not_written_each_time(place: SQLiteKit, client: Client) -> None:
     client.log("A")
     statements: list[str] = []
-    client.store.file.connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]  # SQLite it is
+    client.store.file.connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]  # SQLite's own
     for _ in range(20):
         place.advance(1.0)
         client.log("A")
