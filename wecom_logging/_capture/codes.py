@@ -45,11 +45,11 @@ def code_of(error: BaseException) -> str:
     return next(filter(None, map(as_code, values)), "")
 
 
-def as_code(value: object) -> str:
+def as_code(value: Any) -> str:
     """What can be a code, as a text: a small number or a short word; "" for all else."""
     kind = type(value)
     if issubclass(kind, int) and kind is not bool:
-        number = int.__add__(value, 0)  # type: ignore[operator]
+        number = int.__add__(value, 0)
         return str(number) if number.bit_length() <= 64 else ""
     code = as_text(value)
     # One of random letters is no kind of failure, and perhaps a secret.
