@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from wecom_logging._model.digest import Digest, Identity, Outage, Report
+from wecom_logging._model.digest import Digest, Identity, Outage, Report, State
 from wecom_logging._model.links import Link
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
@@ -90,7 +90,7 @@ failures = st.lists(
     ),
     max_size=4,
 )
-events = (
+events: st.SearchStrategy[Any] = (
     st.fixed_dictionaries(
         {},
         optional={
@@ -128,7 +128,8 @@ counts = st.integers(0, 2000)
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    state = draw(st.sampled_from(("new", "again", "still", "over")))
+    states: tuple[State, ...] = ("new", "again", "still", "over")
+    state = draw(st.sampled_from(states))
     return Report(
         identity=draw(identities),
         state=state,
@@ -267,6 +268,18 @@ def test_a_thousand_groups(msgtype: Any) -> None:
     assert rendered.kinds_left_out > 900
 
 
+def test_the_foot_in_the_line_of_facts_is_counted() -> None:
+    """Whatever the length of a text, at the last byte too."""
+    digest = thousand_groups()
+    one = digest.reports[0]
+    for length in range(1876, 1900):
+        text = "".join(chr(97 + i % 26) for i in range(length))
+        report = replace(one, samples=({"event": text, "request_id": "ab12"},))
+        style = Style("shop", "prod", msgtype="text")
+        alone = digest._replace(reports=(report,))
+        check(render(alone, style), alone, style, "full")
+
+
 def thousand_groups() -> Digest:
     sample = {"event": "it broke", "exception": [{"exc_type": "Boom", "exc_value": "bad"}]}
     return Digest(
@@ -357,7 +370,11 @@ def check_shown(
 ) -> None:
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
-        digest = digest._replace(reports=tuple(replace(r, samples=()) for r in digest.reports))
+        silent = [r.identity._replace(template="", text="") for r in digest.reports]
+        reports = zip(digest.reports, silent, strict=True)
+        digest = digest._replace(
+            reports=tuple(replace(r, identity=one, samples=()) for r, one in reports)
+        )
     shown = list(RenderContext.of(digest, style).sections)  # times as they are shown
     left_out = rendered.kinds_left_out
     while left_out:

@@ -21,8 +21,9 @@ import requests
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
 from wecom_logging._capture.codes import code_of
-from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint, mask
+from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint
 from wecom_logging._capture.identity import identify
+from wecom_logging._capture.template import mask
 from wecom_logging._capture.variety import MAX_CONSTANT, MAX_VARIANTS, site_of
 
 Watch = Callable[..., Watched]
@@ -59,8 +60,11 @@ def divide() -> float:
     return 1 / 0
 
 
+NOTHING: dict[str, object] = {}
+
+
 def look_up() -> object:
-    return {}["x"]
+    return NOTHING["x"]
 
 
 def with_cause(cause: Callable[[], object]) -> object:
@@ -419,7 +423,7 @@ def test_a_traceback_of_the_exception_being_handled_is_that_exception(watch: Wat
     told = w.told()
     assert w.counts() == [2, 2, 2], "logged in two places, it is one cause"
     assert all(f"test_grouping.py:{name(job)}" in told for job in (fails, divide, look_up))
-    assert 'return {}["x"]' in told, "the source of a frame that has run"
+    assert 'return NOTHING["x"]' in told, "the source of a frame that has run"
 
 
 def name(function: Callable[[], object]) -> str:
@@ -500,6 +504,25 @@ def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
     places = [identify(GroupSeed(each, key_of(each))).place for each in ours]
     # With the names around them since Python 3.11.
     assert [place.replace(" ", ".").rpartition(".")[2] for place in places] == ["orders", "stock"]
+
+
+def test_what_a_library_reports_of_itself_is_marked() -> None:
+    """Where nothing of the application has logged, and nothing of it was called."""
+    inside = "/x/site-packages/driver/pool.py"
+    namespace: dict[str, Any] = {}
+    exec(compile("def get():\n    return 1 / 0\n", inside, "exec"), namespace)
+
+    def of(found: logging.LogRecord) -> bool:
+        return identify(GroupSeed(found, key_of(found))).library
+
+    get = namespace["get"]
+    kind, error, tb = caught(get)
+    alone = (kind, error, tb.tb_next)  # as in a thread of the driver's own
+    assert of(record("pool is empty", pathname=inside))
+    assert of(record("no connection", pathname=inside, exc_info=alone))
+    assert not of(record("pool is empty"))
+    assert not of(record("no connection", exc_info=alone)), "the application has logged it"
+    assert not of(record("no connection", pathname=inside, exc_info=caught(get)))
 
 
 # -- the tally -----------------------------------------------------------------------------
@@ -751,7 +774,7 @@ def test_any_value_is_a_fingerprint(value: object, watch: Watch) -> None:
 
 def test_the_users_fingerprint_decides_and_the_built_in_one_stands_in(watch: Watch) -> None:
     def by_team(record: logging.LogRecord) -> object:
-        return record.team  # type: ignore[attr-defined]
+        return record.team  # type: ignore[attr-defined]  # an `extra`
 
     w = watch(fingerprint=by_team)
     w.log.error("one", extra={"team": "pay"})

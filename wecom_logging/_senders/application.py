@@ -68,7 +68,7 @@ class AppSender(WeComSender):
         ConfigurationError: An argument has a value that cannot work.
     """
 
-    limits = Limits(
+    limits: Limits = Limits(
         max_bytes={"markdown": 2048, "text": 2048, "card": CARD_BYTES},
         card=APP_CARD,
         duplicate_check=True,

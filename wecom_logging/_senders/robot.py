@@ -53,7 +53,7 @@ class WebhookSender(WeComSender):
         ConfigurationError: An argument has a value that cannot work.
     """
 
-    limits = Limits(
+    limits: Limits = Limits(
         max_bytes={"markdown": 4096, "text": 2048, "markdown_v2": 4096, "card": CARD_BYTES},
         card=ROBOT_CARD,
         files=True,
