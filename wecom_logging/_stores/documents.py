@@ -19,6 +19,7 @@ from wecom_logging._stores.records import (
     DigestEntry,
     Following,
     Group,
+    JobHistory,
     LeasedDigest,
     Numbered,
     Pending,
@@ -237,6 +238,7 @@ class DocumentState:
         self.bodies: Documents[str] = rows(scope_state, "body", str)
         self.following: Documents[Following] = rows(scope_state, "following", Following)
         self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
+        self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
         self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
         self.presence: Documents[float] = rows(destination, "presence", float)
         self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
@@ -295,8 +297,8 @@ class DocumentState:
         """Write what has changed; returns whether anything has."""
         every: tuple[Documents[Any] | _Single[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
-            self.numbers, self.apps, self.tokens, self._scope_state, self._destination,
+            self.parts, self.bodies, self.following, self.acts, self.jobs, self.routes,
+            self.presence, self.numbers, self.apps, self.tokens, self._scope_state, self._destination,
         )  # fmt: skip
         return sum(rows.save(now) for rows in every) > 0
 
