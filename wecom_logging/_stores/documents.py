@@ -298,7 +298,8 @@ class DocumentState:
         every: tuple[Documents[Any] | _Single[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
             self.parts, self.bodies, self.following, self.acts, self.jobs, self.routes,
-            self.presence, self.numbers, self.apps, self.tokens, self._scope_state, self._destination,
+            self.presence, self.numbers, self.apps, self.tokens, self._scope_state,
+            self._destination,
         )  # fmt: skip
         return sum(rows.save(now) for rows in every) > 0
 
