@@ -14,7 +14,7 @@ from wecom_logging._bot.pairing import Pairings, Scope
 @pytest.fixture
 def phone() -> Phone:
     phone = Phone("zhangsan=张三,lisi=李四").connect().pair()
-    phone.store.add("40871", message="m-5c1e", news_at=phone.now)
+    phone.store.add("40871", messages=["m-5c1e"], news_at=phone.now)
     place = "orders/tasks.py:31 sync"
     phone.store.add("52210", type="redis.ConnectionError", place=place, count=12)
     return phone

@@ -134,7 +134,7 @@ def test_quiet_is_of_an_app_and_ends(kit: Kit) -> None:
 
 
 def test_news_after_a_time(kit: Kit) -> None:
-    number = kit.errors(news_at=kit.now(), message="m-5c1e")
+    number = kit.errors(news_at=kit.now(), messages=["m-5c1e"])
     assert [each.id for each in kit.store.news(kit.now() - 1.0)] == [number]
     assert list(kit.store.news(kit.now())) == []
 

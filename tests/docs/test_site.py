@@ -100,6 +100,7 @@ APPLICATION = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:link is called links:DeprecationWarning")
 @pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_the_example_of_an_option_works(name: str, generate: Any) -> None:
     """As an argument and as a variable, with the same result, which is not the default."""

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.store_kits import Client, SQLiteKit, event, told
+from tests.helpers.store_kits import Client, SQLiteKit, event, identity, told
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._stores import sqlite_file
 from wecom_logging._stores.codec import decode
-from wecom_logging._stores.documents import TABLE
-from wecom_logging._stores.protocol import StoreError
+from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
+from wecom_logging._stores.notes import FOR_GOOD
+from wecom_logging._stores.protocol import Batch, Claim, Entry, StoreError
 from wecom_logging._stores.records import Token
+from wecom_logging._stores.sqlite import ABANDONED_AFTER
 
 
 @pytest.fixture
@@ -355,3 +357,48 @@ def test_the_log_is_written_back_after_messages_before_sqlite_would_do_it(
         place.advance(300.0)
     log = place.path.with_name(f"{place.path.name}-wal")
     assert 0 < log.stat().st_size < 900 * 4096
+
+
+def test_what_is_kept_for_good_outlives_a_month_without_a_write(place: SQLiteKit) -> None:
+    """Pairings of a bot; what was kept for a while goes."""
+    place.open().note("write", "pairings", "chats", FOR_GOOD)
+    place.open().note("write", "card", "ids", 86_400.0)
+    place.advance(100 * 86_400.0)
+    with sqlite3.connect(place.path) as connection:
+        for statement in FORGET:
+            connection.execute(statement, (place.now - ABANDONED_AFTER,))
+        left = connection.execute(f"SELECT count(*) FROM {TOKENS} WHERE kind='token'").fetchall()
+    connection.close()
+    assert left == [(1,)]
+    assert place.open().note("read", "pairings") == "chats"
+
+
+def test_few_statements_stand_before_a_message(place: SQLiteKit, client: Client) -> None:
+    client.log("A")
+    client.deliver(why="flush")
+    statements: list[str] = []
+    connection = client.store.file.connection  # type: ignore[attr-defined]
+    connection.set_trace_callback(statements.append)
+    place.advance(20.0)
+    answer = client.ask(client.batch("B", level="critical", samples=(event("b"),)))
+    assert isinstance(answer, Claim)
+    client.store.freeze(answer.id, "body")
+    assert len(statements) <= 16, statements
+    statements.clear()
+    client.store.settle(answer.id)
+    assert len(statements) <= 16, statements
+
+
+def test_however_many_documents_change_they_are_written(place: SQLiteKit, client: Client) -> None:
+    kinds = 400
+    entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(kinds))
+    client.store.merge(Batch(client.source, 1, entries))
+    claim = client.deliver(why="flush")
+    assert len(told(claim)) == kinds
+    with sqlite3.connect(place.path) as connection:
+        left = connection.execute(
+            f"SELECT kind, count(*) FROM {TABLE} WHERE kind IN ('group', 'part', 'pending')"
+            " GROUP BY kind"
+        ).fetchall()
+    connection.close()
+    assert left == [("group", kinds)]

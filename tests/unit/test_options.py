@@ -104,7 +104,7 @@ def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value:
 
 
 #: Elsewhere: options of issues of their own have tests of their own.
-ELSEWHERE = {"show_locals", "link", "attach", "mention", "mention_level"}
+ELSEWHERE = {"show_locals", "link", "links", "attach", "mention", "mention_level"}
 ELSEWHERE |= {"breadcrumbs", "breadcrumb_level"}
 DESTINATION = {"webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag"}
 

@@ -187,6 +187,11 @@ class Outage(NamedTuple):
     reason: str
 
 
+def message_id(digest_id: str) -> str:
+    """The short id of the message that tells a digest."""
+    return f"m-{digest_id[:4]}"
+
+
 class Digest(NamedTuple):
     """The groups that one message will report."""
 
@@ -204,4 +209,4 @@ class Digest(NamedTuple):
 
     @property
     def message_id(self) -> str:
-        return f"m-{self.id[:4]}"
+        return message_id(self.id)

@@ -50,8 +50,9 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))  # noqa: S608
 
-#: So many documents are read ahead at once; SQLite has a limit for what one statement takes.
-_AHEAD = 250
+#: So many documents are read or written at once: SQLite has a limit for the values that one
+#: statement takes.
+_AT_ONCE = 150
 
 
 class Documents(MutableMapping[str, T], Generic[T]):
@@ -127,31 +128,28 @@ class Documents(MutableMapping[str, T], Generic[T]):
                 f"the store holds a {kind} that cannot be read; it counts as none",
             )
 
-    def save(self, now: float) -> bool:
-        """Write what was assigned; returns whether anything was."""
-        written = [
-            (*self.place, key, encode(self._records[key]), now)
+    def written(self, now: float) -> list[tuple[str, str, str, str, float]]:
+        """Rows of what was assigned."""
+        records = self._records
+        return [
+            (*self.place, key, encode(records[key]), _of_use_until(records[key], now))
             for key in self._changed
-            if key in self._records
+            if key in records
         ]
-        gone = [
-            (*self.place, key) for key in self._changed & self._stored if key not in self._records
-        ]
-        if written:
-            self._connection.executemany(
-                f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-                " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
-                written,
-            )
-        if gone:
-            self._connection.executemany(
-                f"DELETE FROM {self._table} WHERE {_HERE} AND id=?",  # noqa: S608
-                gone,
-            )
-        return bool(written or gone)
+
+    def gone(self) -> list[tuple[str, str, str]]:
+        """Rows that are there no more."""
+        left = self._changed & self._stored
+        return [(*self.place, key) for key in left if key not in self._records]
 
 
 _HERE = "scope=? AND kind=?"
+
+
+def _of_use_until(record: object, now: float) -> float:
+    """When a record begins to be abandoned: now, or when its own time is over. The pairings of
+    a bot that is written to once a year stay."""
+    return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
 class _Single(Generic[T]):
@@ -171,11 +169,10 @@ class _Single(Generic[T]):
                 self._before = encode(self._record)
         return self._record
 
-    def save(self, now: float) -> bool:
-        if self._record is None or encode(self._record) == self._before:
-            return False
-        self._rows[""] = self._record
-        return self._rows.save(now)
+    def settle(self) -> None:
+        """Assign it, if it is another one."""
+        if self._record is not None and encode(self._record) != self._before:
+            self._rows[""] = self._record
 
 
 class SQLiteSlots:
@@ -279,14 +276,10 @@ class DocumentState:
             (self._destinations, ""),
         ]
         named += [(getattr(self, field), key) for field, key in wanted]
-        for start in range(0, len(named), _AHEAD):
-            some = named[start : start + _AHEAD]
-            marks = ",".join(["(?,?,?)"] * len(some))
+        for some in _in_parts(named):
             found = self._connection.execute(
-                # A cross join, so that each is looked up: with IN the whole table is read.
-                f"WITH wanted (scope, kind, id) AS (VALUES {marks})"  # noqa: S608
-                f" SELECT scope, kind, id, body FROM wanted CROSS JOIN {TABLE}"
-                " USING (scope, kind, id)",
+                f"{_wanted(len(some))} SELECT scope, kind, id, body"  # noqa: S608
+                f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
                 [value for rows, key in some for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}
@@ -295,13 +288,43 @@ class DocumentState:
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        every: tuple[Documents[Any] | _Single[Any], ...] = (
+        self._scope_state.settle()
+        self._destination.settle()
+        here: tuple[Documents[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
             self.parts, self.bodies, self.following, self.acts, self.jobs, self.routes,
-            self.presence, self.numbers, self.apps, self.tokens, self._scope_state,
-            self._destination,
+            self.presence, self.numbers, self.apps, self._scope_states, self._destinations,
         )  # fmt: skip
-        return sum(rows.save(now) for rows in every) > 0
+        wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
+        return any(wrote)
+
+    def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
+        written = [row for rows in every for row in rows.written(now)]
+        gone = [row for rows in every for row in rows.gone()]
+        for some in _in_parts(written):
+            self._connection.execute(
+                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"  # noqa: S608
+                " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
+                [value for row in some for value in row],
+            )
+        for places in _in_parts(gone):
+            self._connection.execute(
+                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"  # noqa: S608
+                f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
+                [value for place in places for value in place],
+            )
+        return bool(written or gone)
+
+
+def _in_parts(rows: list[T]) -> Iterator[list[T]]:
+    """So many as one statement takes."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield rows[start : start + _AT_ONCE]
+
+
+def _wanted(rows: int) -> str:
+    # For a cross join, so that each is looked up: with IN the whole table is read.
+    return f"WITH wanted (scope, kind, id) AS (VALUES {','.join(['(?,?,?)'] * rows)})"
 
 
 def scope(*names: str) -> str:

@@ -12,6 +12,7 @@ from wecom_logging._stores.marks import (
     CRITICAL_LIMIT,
     GRACE,
     MAX_ACTS,
+    MAX_MESSAGES,
     MAX_TEXT,
     SILENCE_LIMIT,
     TAKEN_FOR,
@@ -221,9 +222,11 @@ def held(ledger: Ledger, source: str) -> int:
     return found
 
 
-def told(group: Group, part: DigestEntry, now: float) -> None:
-    """A message has told what ended; a silence that is newer stays."""
+def told(group: Group, part: DigestEntry, message: str, now: float) -> None:
+    """A message has told of it, and what ended; a silence that is newer stays."""
     silence, taken = group.silence, group.taken
+    if part.pending:
+        group.messages = [*group.messages[1 - MAX_MESSAGES :], message]
     if part.pending and part.track.news:
         group.news_at = now
     if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
@@ -316,4 +319,5 @@ def describe(group: Group, names: tuple[str, str], now: float, offset: float) ->
         first_seen=track.first_seen + offset,
         over_since=schedule.over_at(track) + offset if over else None,
         hours=ring(group.hours, now),
+        messages=tuple(group.messages),
     )

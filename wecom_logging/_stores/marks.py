@@ -29,6 +29,9 @@ TAKEN_FOR = 8 * 3600.0
 #: How long an act is remembered, seconds, and how many of them for an app.
 ACTS_FOR, MAX_ACTS = 30 * 86_400.0, 1000
 
+#: So many of the messages that told of a group are remembered: one of them may be quoted.
+MAX_MESSAGES = 4
+
 #: Whole hours of which errors are counted apart, before the current one. What is over for
 #: longer is forgotten.
 HOURS = 24
@@ -166,6 +169,8 @@ class KnownGroup:
     taken_at: float | None = None
     #: When a message last told of it as news.
     news_at: float | None = None
+    #: Short ids of the latest messages that told of it, the newest last.
+    messages: tuple[str, ...] = ()
     #: The next release ends its silence, if that is sooner.
     until_release: bool = False
     #: The oldest and the newest release that it was seen in; "" if nobody has said.

@@ -44,6 +44,8 @@ class Group:
     taken: Taken | None = None
     #: When a message last told of it as news.
     news_at: float = 0.0
+    #: Short ids of the latest messages that told of it, the newest last.
+    messages: list[str] = field(default_factory=list)
     #: Errors by hour of the last day, see `marks.by_hour`.
     hours: dict[str, int] = field(default_factory=dict)
     #: Releases that it was seen in, the oldest first, and those of its pending errors.

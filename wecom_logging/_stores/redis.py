@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, others
+from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, message_id, others
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import marking, marks, register, releases
@@ -420,6 +420,7 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "pending_releases": marks.PENDING_RELEASES,
         "max_jobs": marks.MAX_JOBS,
         "runs_for": marks.RUNS_FOR,
+        "max_messages": marks.MAX_MESSAGES,
         "ttl": int(policy.forget_after) + KEPT,
     }
 
@@ -492,6 +493,7 @@ def _known_group(fields: list[str]) -> Group:
     found.releases = [str(each) for each in read.get("r") or ()]
     found.hours = {hour: int(n) for hour, n in (read.get("h") or {}).items()}
     found.text, found.news_at = str(read.get("x") or ""), float(read.get("a") or 0.0)
+    found.messages = [message_id(str(each)) for each in read.get("m") or ()]
     return found
 
 
