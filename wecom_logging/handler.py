@@ -122,6 +122,8 @@ class WeComHandler(logging.Handler):
             no network, makes no file and starts no thread.
     """
 
+    level: int
+
     #: True for a handler that is attached to no logger: whoever made it calls `handle`.
     standalone = False
 
@@ -197,10 +199,10 @@ class WeComHandler(logging.Handler):
         warn_of_limits(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
-        self.enabled = components is not None
+        self.enabled: bool = components is not None
         self._options = options
         #: The lowest level that is told.
-        self.alert_level = number
+        self.alert_level: int = number
         if components is None:
             self.handle = _ignore  # type: ignore[method-assign]
             return

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from wecom_logging._model.digest import Digest, Identity, Outage, Report
+from wecom_logging._model.digest import Digest, Identity, Outage, Report, State
 from wecom_logging._model.links import Link
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
@@ -90,7 +90,7 @@ failures = st.lists(
     ),
     max_size=4,
 )
-events = (
+events: st.SearchStrategy[Any] = (
     st.fixed_dictionaries(
         {},
         optional={
@@ -128,7 +128,8 @@ counts = st.integers(0, 2000)
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    state = draw(st.sampled_from(("new", "again", "still", "over")))
+    states: tuple[State, ...] = ("new", "again", "still", "over")
+    state = draw(st.sampled_from(states))
     return Report(
         identity=draw(identities),
         state=state,

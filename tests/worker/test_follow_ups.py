@@ -225,7 +225,9 @@ def logger_to(
     sim: Simulator, handlers: list[WeComHandler], kind: str = "robot", **options: Any
 ) -> logging.Logger:
     names = ("corpid", "corpsecret", "agentid", "touser", "webhook_key", "api_base")
-    env = {key.removeprefix("WECOM_").lower(): value for key, value in sim.env(kind).items()}
+    env: dict[str, Any] = {
+        key.removeprefix("WECOM_").lower(): value for key, value in sim.env(kind).items()
+    }
     handler = WeComHandler(
         store="memory", app="shop", **{n: env[n] for n in names if n in env}, **options
     )
@@ -406,7 +408,7 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
 # -- options ---------------------------------------------------------------------------
 
 APP = {"corpid": "ww1", "corpsecret": "s" * 43, "agentid": 7, "touser": "li"}
-ROBOT = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
+ROBOT: dict[str, Any] = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
 
 
 @pytest.mark.parametrize(
