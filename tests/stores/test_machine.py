@@ -155,7 +155,7 @@ class StoresAgree(RuleBasedStateMachine):
         def prepare(number: int) -> None:
             if isinstance(kit, MemoryKit):
                 mine = OPTIONS[number % 2]
-                clients[number].store.configure(  # type: ignore[attr-defined]
+                clients[number].store.configure(  # type: ignore[attr-defined]  # those that have it
                     mine["policy"], mine["rate_limit"], mine["max_groups"], mine["release"]
                 )
 
@@ -347,7 +347,7 @@ class StoresAgree(RuleBasedStateMachine):
                 break
             taken = {n: a for n, a in answers.items() if isinstance(a, Claim)}
             if taken:
-                one = Taken(0, taken)  # type: ignore[arg-type]
+                one = Taken(0, taken)  # type: ignore[arg-type]  # a step is a list of anything
                 self.with_it(one, lambda each, claim: each.store.settle(claim.id))
             self.move(63.1)
         for world in self.worlds:
@@ -459,7 +459,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
 
 
 PROFILE = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -116,16 +116,16 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
     return {key: tuple(each) for key, each in lists.items()}
 
 
-def duration(value: object, option: str) -> float:
-    if not _is_number(value) or value < 0:  # type: ignore[operator]
+def duration(value: Any, option: str) -> float:
+    if not _is_number(value) or value < 0:
         raise ConfigurationError(option, f"{display(value)} is not a number of seconds from 0 on")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
-def positive(value: object, option: str) -> float:
-    if not _is_number(value) or value <= 0:  # type: ignore[operator]
+def positive(value: Any, option: str) -> float:
+    if not _is_number(value) or value <= 0:
         raise ConfigurationError(option, f"{display(value)} is not a positive number of seconds")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def durations(value: object, option: str) -> tuple[float, ...]:
@@ -155,7 +155,7 @@ def level_number(value: object, option: str) -> int:
     try:
         if isinstance(value, bool):
             raise TypeError
-        return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
+        return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
         rule = f"{display(value)} is not a level like 'ERROR' or 40"
         raise ConfigurationError(option, rule) from None
