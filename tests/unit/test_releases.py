@@ -183,7 +183,7 @@ def test_it_lasts_for_seven_days_at_most(old: Client) -> None:
     silence(old)
     waited, claim = old.until_due()
     assert waited == pytest.approx(7 * DAY, abs=5.0)
-    assert only(claim).silence.ended == ""  # type: ignore[union-attr]
+    assert only(claim).silence.ended == ""  # type: ignore[union-attr]  # there is one
 
 
 def test_without_releases_there_is_no_next_one(place: Kit) -> None:
