@@ -83,6 +83,10 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
         quiet_after: Without errors for so long a group is over, 600.
         forget_after: Without errors for so long a group is forgotten, 86400.
+        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind
+            with 100 errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00",
+            "Sat,Sun", or a list of such, in `timezone` (in the environment with ";"
+            between); one overview at their end.
         recovery: Telling that groups are over: "auto", "always", "fold", "off".
         rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
             minute from a robot (document 91770), 30 a minute and 1000 an hour from an
@@ -155,6 +159,7 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Sequence[float] | None = None,
         quiet_after: float | None = None,
         forget_after: float | None = None,
+        quiet_hours: str | Sequence[str] | None = None,
         recovery: str | None = None,
         rate_limit: Sequence[Sequence[float]] | None = None,
         max_groups: int | None = None,

@@ -105,7 +105,8 @@ def shown(answer: object) -> object:
     if isinstance(answer, Claim):
         reports = sorted(map(_shown, answer.digest.reports))
         late = answer.digest.outage and answer.digest.outage.reason
-        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late
+        quiet = answer.digest.quiet is not None
+        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late, quiet
     if isinstance(answer, FollowUp):
         return "follow-up", answer.kind, answer.body, answer.slots, answer.attempt
     return answer
@@ -201,9 +202,14 @@ class StoresAgree(RuleBasedStateMachine):
         client=CLIENTS,
         why=st.sampled_from(("due", "due", "flush", "insist")),
         leaving=st.sampled_from((False, False, False, True)),
+        quiet=st.sampled_from((None, None, None, (60.0, 290.0), (3600.0, 7200.0))),
     )
-    def somebody_looks(self, client: int, why: str, leaving: bool) -> Any:
-        answers = self.everywhere(client, lambda each: each.ask(why=why, leaving=leaving))
+    def somebody_looks(
+        self, client: int, why: str, leaving: bool, quiet: tuple[float, float] | None
+    ) -> Any:
+        answers = self.everywhere(
+            client, lambda each: each.ask(why=why, leaving=leaving, quiet=quiet)
+        )
         if any(isinstance(answer, (Claim, FollowUp)) for answer in answers.values()):
             return Taken(client, answers)
         return multiple()

@@ -243,6 +243,8 @@ class ScopeState:
     groups: int = 0
     full_until: float = 0.0
     quiet: Quiet | None = None
+    #: When those `quiet_hours` end, or have ended, that were entered last.
+    hours_until: float = 0.0
     #: Errors by hour of the last day, also of groups that are forgotten.
     hours: dict[str, int] = field(default_factory=dict)
     #: Its releases: when each was seen first, and last.

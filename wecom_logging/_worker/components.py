@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
+from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._rendering import Style
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import StoreScope, opener, password
@@ -52,6 +53,7 @@ class Components(NamedTuple):
     follow_ups: FollowUps
     host: str
     quiet_after: float
+    quiet_hours: QuietHours | None
     close_timeout: float
 
 
@@ -106,6 +108,9 @@ def make_components(options: Options, started: float) -> Components:
         ),
         host=options.host,
         quiet_after=options.policy.quiet_after,
+        quiet_hours=QuietHours(options.quiet_hours, options.timezone)
+        if options.quiet_hours
+        else None,
         close_timeout=options.close_timeout,
     )
 
