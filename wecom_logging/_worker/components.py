@@ -27,6 +27,9 @@ from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.redaction import redactor
 
+#: Characters of a release that tell it from others.
+MAX_RELEASE = 100
+
 #: A message within less could not hold what is never cut: counts, types, places.
 MIN_BYTES = 1024
 
@@ -82,6 +85,7 @@ def make_components(options: Options, started: float) -> Components:
         options.rate_limit,
         options.max_groups,
         duplicate_check=sender.limits.duplicate_check,
+        release=options.release[:MAX_RELEASE],
     )
     place = StoreScope(sender, options.app, options.environment, rules)
     mode: Any = options.redact
