@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Literal, NamedTuple
 
 from wecom_logging._model.links import Link
-from wecom_logging._senders.protocol import MsgType
+from wecom_logging._senders.protocol import CardLimits, MsgType
 
 Language = Literal["en", "zh"]
 
@@ -34,3 +34,5 @@ class Style(NamedTuple):
     show_source: bool = True
     #: Where each group leads to.
     links: tuple[Link, ...] = ()
+    #: With msgtype "card": how much its parts hold.
+    card: CardLimits | None = None
