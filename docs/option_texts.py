@@ -14,9 +14,10 @@ SECTIONS = (
     ),
     (("level", "app", "environment", "release", "language", "host", "timezone"),
      ("What is shown", "显示什么")),
-    (("msgtype", "link", "show_source", "show_locals", "breadcrumbs", "breadcrumb_level", "attach",
+    (("msgtype", "links", "link", "show_source", "show_locals", "breadcrumbs", "breadcrumb_level", "attach",
       "mention", "mention_level"), ("The message", "消息")),
-    (("group_wait", "group_interval", "repeat_intervals", "quiet_after", "forget_after", "recovery",
+    (("group_wait", "group_interval", "repeat_intervals", "quiet_after", "forget_after", "quiet_hours",
+      "recovery",
       "rate_limit", "close_timeout"), ("When", "什么时候")),
     (("store", "max_groups", "fingerprint", "processors", "redact", "uncaught"),
      ("Grouping, redaction, state", "分组、脱敏、状态")),
@@ -44,6 +45,8 @@ EXAMPLES = {
     "host": '"web-3"',
     "timezone": '"Asia/Shanghai"',
     "msgtype": '"text"',
+    "links": '{"logs": "https://logs.example.com/?q={request_id}&from={from}&to={to}",'
+    ' "order": {"appid": "wx0123456789abcdef", "pagepath": "pages/trace?id={trace_id}"}}',
     "link": '"https://logs.example.com/?q={request_id}&from={from}&to={to}"',
     "show_source": "False",
     "show_locals": "True",
@@ -57,6 +60,7 @@ EXAMPLES = {
     "repeat_intervals": "[300, 3600]",
     "quiet_after": "1800",
     "forget_after": "259200",
+    "quiet_hours": '"Mon-Fri 22:00-08:00"',
     "recovery": '"fold"',
     "rate_limit": "[[10, 60], [100, 3600]]",
     "close_timeout": "2",
@@ -90,9 +94,12 @@ CHINESE = {
     "language": '标签的语言：`"en"`（默认）或 `"zh"`。',
     "host": "消息里的主机名。",
     "timezone": "消息里时间的时区名，默认本地时区。",
-    "msgtype": '`"markdown"`（默认）；在微信里看消息的人用 `"text"`；机器人还可以用 `"markdown_v2"`。',
-    "link": "随每组显示的链接模板，字段有 `{id}` `{logger}` `{type}` `{request_id}` `{trace_id}` `{from}`"
-    " `{to}`，最后两个是毫秒时间戳。",
+    "msgtype": '`"markdown"`（默认）；在微信里看消息的人用 `"text"`；机器人还可以用 `"markdown_v2"`。'
+    ' `"card"`：模板卡片，次数用大字显示；需要 `links`，点卡片打开第一个，下面最多再列三个；完整报告随后作为文件发送。',
+    "links": "每组错误通向哪里：名称到链接模板，或一个链接；字段有 `{id}` `{logger}` `{type}` `{request_id}`"
+    " `{trace_id}` `{from}` `{to}`，最后两个是毫秒时间戳。字段没有值的链接不显示。小程序写成"
+    ' `{"appid": …, "pagepath": …}`，只在卡片里显示。`extra={"runbook": "https://…"}` 再加一个。',
+    "link": "已弃用，0.3 起移除：请改用 `links`。",
     "show_source": "显示源代码行，默认是。",
     "show_locals": "显示自己代码里的局部变量（脱敏后），默认否。",
     "breadcrumbs": "附上同一请求、任务或线程此前的多少条日志，默认 0。logger 本身要放行这些级别。",
@@ -105,6 +112,9 @@ CHINESE = {
     "repeat_intervals": "持续发生时各条消息的间隔，默认 (60, 300, 900, 3600)。",
     "quiet_after": "多久不出错算平息，默认 600。",
     "forget_after": "多久不出错就忘掉，默认 86400。",
+    "quiet_hours": "免打扰时段：期间只通知不能等的，即 CRITICAL 和五分钟内达到 100 次的新错误。"
+    '`"22:00-08:00"`、`"Mon-Fri 22:00-08:00"`、`"Sat,Sun"`，或由它们组成的列表（环境变量里用 `;` 分隔），'
+    "按 `timezone`；结束时一条汇总。",
     "recovery": '是否告知已平息：`"auto"`（默认）、`"always"`、`"fold"`（并入下一条）、`"off"`。',
     "rate_limit": "滑动窗口内的发送次数，(次数, 秒)，默认 ((18, 60), (900, 3600))。企业微信每分钟收机器人 20 条，"
     "应用对每个成员每分钟 30 条、每小时 1000 条，超出的直接丢弃，不报错。",

@@ -83,6 +83,10 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
         quiet_after: Without errors for so long a group is over, 600.
         forget_after: Without errors for so long a group is forgotten, 86400.
+        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind
+            with 100 errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00",
+            "Sat,Sun", or a list of such, in `timezone` (in the environment with ";"
+            between); one overview at their end.
         recovery: Telling that groups are over: "auto", "always", "fold", "off".
         rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
             minute from a robot (document 91770), 30 a minute and 1000 an hour from an
@@ -98,9 +102,15 @@ class WeComHandler(logging.Handler):
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
         msgtype: "markdown", or "text" for people who read inside WeChat; robots also
-            "markdown_v2".
-        link: URL template shown with a group; its fields are {id}, {logger}, {type},
-            {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds.
+            "markdown_v2". "card": a template card with the count as a figure; it needs
+            `links`, a tap opens the first of them, up to three more stand below; the whole
+            report follows as a file.
+        links: What a group leads to, by name, or one URL: templates with the fields {id},
+            {logger}, {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch
+            milliseconds. A link whose field has no value is left out. A mini-program,
+            {"appid": …, "pagepath": …}, is shown where cards are.
+            extra={"runbook": "https://…"} adds one.
+        link: Deprecated, goes with 0.3: one URL for `links`.
         attach: Send the whole report as a file with a new or CRITICAL group whose own
             frames did not fit, or when kinds were left out; six an hour at most.
         mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
@@ -117,6 +127,8 @@ class WeComHandler(logging.Handler):
         ConfigurationError: An option has a value that cannot work. The constructor touches
             no network, makes no file and starts no thread.
     """
+
+    level: int
 
     #: True for a handler that is attached to no logger: whoever made it calls `handle`.
     standalone = False
@@ -149,6 +161,7 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Sequence[float] | None = None,
         quiet_after: float | None = None,
         forget_after: float | None = None,
+        quiet_hours: str | Sequence[str] | None = None,
         recovery: str | None = None,
         rate_limit: Sequence[Sequence[float]] | None = None,
         max_groups: int | None = None,
@@ -159,6 +172,7 @@ class WeComHandler(logging.Handler):
         show_source: bool | None = None,
         show_locals: bool | None = None,
         msgtype: str | None = None,
+        links: str | Mapping[str, str | Mapping[str, str]] | None = None,
         link: str | None = None,
         attach: bool | None = None,
         mention: str | Sequence[str] | None = None,
@@ -178,7 +192,7 @@ class WeComHandler(logging.Handler):
         return super().__new__(cls)
 
     # `inspect`, `help` and editors show what the constructor takes.
-    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]
+    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]  # for `inspect`
 
     @classmethod
     def of(cls, options: Options, level: int = logging.ERROR) -> WeComHandler:
@@ -192,12 +206,12 @@ class WeComHandler(logging.Handler):
         warn_of_limits(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
-        self.enabled = components is not None
+        self.enabled: bool = components is not None
         self._options = options
         #: The lowest level that is told.
-        self.alert_level = number
+        self.alert_level: int = number
         if components is None:
-            self.handle = _ignore  # type: ignore[method-assign]
+            self.handle = _ignore  # type: ignore[method-assign]  # no destination
             return
         self._components: Components = components
         #: Where a record is one error, by however many ways it comes there.
@@ -227,7 +241,7 @@ class WeComHandler(logging.Handler):
         self._leave = breadcrumbs.leave
         contrib.watch_beginnings(breadcrumbs.begin)
         # Chosen here, so that it costs nothing where it is off.
-        self.emit = self._emit_and_remember  # type: ignore[method-assign]
+        self.emit = self._emit_and_remember  # type: ignore[method-assign]  # see above
         self.setLevel(self.alert_level)
 
     def _begin(self) -> None:
@@ -330,7 +344,7 @@ class WeComHandler(logging.Handler):
         if len(ways) > 1:
             taken_at(self._place).add(record)
             for handler in ways:
-                handler.handle = handler.handle_once  # type: ignore[method-assign]
+                handler.handle = handler.handle_once  # type: ignore[method-assign]  # for good
 
     def _emit_and_remember(self, record: logging.LogRecord) -> None:
         """`emit` where breadcrumbs are on: also records below the alert level come here."""
@@ -459,7 +473,7 @@ class WeComHandler(logging.Handler):
 
         self._fingerprint = per_task(self._fingerprint)
 
-    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # it says more
         """Have everything pending sent now, due or not, within the rate limit.
 
         Waits up to `timeout` seconds (None: `close_timeout`), but never while the calling

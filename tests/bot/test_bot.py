@@ -14,7 +14,7 @@ from wecom_logging._bot.pairing import Pairings, Scope
 @pytest.fixture
 def phone() -> Phone:
     phone = Phone("zhangsan=张三,lisi=李四").connect().pair()
-    phone.store.add("40871", message="m-5c1e", news_at=phone.now)
+    phone.store.add("40871", messages=["m-5c1e"], news_at=phone.now)
     place = "orders/tasks.py:31 sync"
     phone.store.add("52210", type="redis.ConnectionError", place=place, count=12)
     return phone
@@ -273,6 +273,6 @@ def test_the_store_away_is_said(phone: Phone) -> None:
 
 
 def test_a_store_that_holds_nonsense_ends_nothing(phone: Phone) -> None:
-    phone.store.all["40871"] = None  # type: ignore[assignment]
+    phone.store.all["40871"] = None  # type: ignore[assignment]  # broken on purpose
     assert "出错了" in phone.ask("未恢复")
     assert "出错了" in phone.ask("静默 40871 2h")

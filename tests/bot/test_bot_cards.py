@@ -20,7 +20,7 @@ def phone() -> Phone:
 def with_news(phone: Phone) -> Phone:
     phone.connect().pair()
     phone.tick()
-    phone.store.add("40871", news_at=phone.now, message="m-5c1e")
+    phone.store.add("40871", news_at=phone.now, messages=["m-5c1e"])
     phone.store.add("52210", type="KeyError", text="'x'", count=12, news_at=phone.now)
     return phone
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,12 +31,7 @@ ENV = {"WECOM_BOT_ID": "bot-1", "WECOM_BOT_SECRET": SECRET}
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     store = FakeStore(time.time)
-
-    @contextmanager
-    def opened(environ: Mapping[str, str]) -> Iterator[FakeStore]:
-        yield store
-
-    monkeypatch.setattr(bot, "opened_store", opened)
+    monkeypatch.setattr(bot, "open_store", lambda environ, make=False: store)
     return store
 
 
@@ -76,6 +71,18 @@ def test_from_the_code_to_the_first_answer(sim: Simulator) -> None:
         assert "silence #40871" in line_with(program, "silence")
         command = Path(f"/proc/{program.pid}/cmdline").read_bytes().decode()
         assert sim.env("bot")["WECOM_BOT_SECRET"] not in command
+
+
+def test_the_bot_may_be_there_before_the_first_error(sim: Simulator, tmp_path: Path) -> None:
+    """It makes the store that the application will use; to ask for something makes none."""
+    file = tmp_path / "state" / "store.db"
+    env = {**sim.env(), **sim.env("bot"), "WECOM_STORE": f"sqlite:///{file}"}
+    with pytest.raises(BotStoreError, match="is not there"):
+        bot.open_store(env)
+    store = bot.open_store(env, make=True)
+    Pairings(store).add(Chat("wr1", Scope()))
+    assert (list(store.groups()), store.written()) == ([], None)
+    assert [each.id for each in Pairings(bot.open_store(env)).chats()] == ["wr1"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -84,6 +84,25 @@ def test_marks(place: Kit, store: BotStore) -> None:
     assert store.undo("zhangsan", START - 600, action("unsilence", key="key 4")) is None
 
 
+def test_a_message_stands_for_the_kinds_in_it(place: Kit, store: BotStore) -> None:
+    """Also one that was not the last, so that somebody can quote what they are looking at."""
+    client = Client(place)
+    client.log("A")
+    client.log("B")
+    first = client.deliver().digest.message_id
+    a, b = (g.id for kind in "AB" for g in store.groups() if g.type == kind)
+    place.advance(3600.0)
+    client.log("A")
+    second = client.deliver().digest.message_id
+    assert {g.id for g in store.groups() if first in g.messages} == {a, b}
+    assert {g.id for g in store.groups() if second in g.messages} == {a}
+    for _ in range(9):
+        place.advance(3600.0)
+        client.log("A")
+        client.deliver()
+    assert len(group(store, a).messages) == 4
+
+
 def test_quiet(place: Kit, store: BotStore) -> None:
     errors(place, PAY)
     errors(place, SHOP)

@@ -98,7 +98,7 @@ def test_answers_are_told_by_their_req_id() -> None:
     assert isinstance(answered, Answered)
     assert (answered.about, answered.errcode) == ("b", 93006)
     (answered,) = wire.answer(first)
-    assert (answered.about, answered.errcode) == ("a", 0)  # type: ignore[union-attr]
+    assert (answered.about, answered.errcode) == ("a", 0)  # type: ignore[union-attr]  # it was answered
     assert wire.answer(first) == []  # twice is once
 
 
@@ -150,7 +150,7 @@ def test_not_subscribed_on_an_open_connection_subscribes_and_says_it_again() -> 
     (again,) = wire.written()
     assert again["body"] == push["body"]
     (answered,) = wire.answer(again)
-    assert answered.errcode == 0  # type: ignore[union-attr]
+    assert answered.errcode == 0  # type: ignore[union-attr]  # it was answered
 
 
 def test_it_does_not_subscribe_eagerly() -> None:
@@ -197,7 +197,7 @@ def test_what_waited_for_an_answer_is_said_when_the_connection_goes() -> None:
     wire = Wire().subscribe()
     wire.push(about="a")
     (answered,) = wire.session.closed(wire.now)
-    assert (answered.about, answered.errcode) == ("a", None)  # type: ignore[union-attr]
+    assert (answered.about, answered.errcode) == ("a", None)  # type: ignore[union-attr]  # it was answered
 
 
 @pytest.mark.parametrize(
@@ -240,11 +240,11 @@ def test_control_characters_inside_of_strings_occur() -> None:
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_press_nested_or_flat(nested: bool) -> None:
-    press = {
+    press: dict[str, Any] = {
         "event_key": "take", "task_id": "t",
         "selected_items": {"selected_item": [{"option_ids": {"option_id": ["1h"]}}]},
     }  # fmt: skip
-    event = {"eventtype": "template_card_event"}
+    event: dict[str, Any] = {"eventtype": "template_card_event"}
     event |= {"template_card_event": press} if nested else press
     frame = json.loads(_message("1"))
     frame["cmd"] = "aibot_event_callback"

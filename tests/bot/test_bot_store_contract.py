@@ -53,7 +53,7 @@ def action(kit: Kit, verb: str = "silence", *ids: str, **more: Any) -> Action:
         "who": "张三", "user": "zhangsan", "where": "wr1", "at": kit.now(), "key": "key-1",
         "ids": ids, "until": until, **more,
     }  # fmt: skip
-    return Action(verb=verb, **values)  # type: ignore[arg-type]
+    return Action(verb=verb, **values)  # type: ignore[arg-type]  # any of its fields
 
 
 def group(kit: Kit, number: str) -> Any:
@@ -134,7 +134,7 @@ def test_quiet_is_of_an_app_and_ends(kit: Kit) -> None:
 
 
 def test_news_after_a_time(kit: Kit) -> None:
-    number = kit.errors(news_at=kit.now(), message="m-5c1e")
+    number = kit.errors(news_at=kit.now(), messages=["m-5c1e"])
     assert [each.id for each in kit.store.news(kit.now() - 1.0)] == [number]
     assert list(kit.store.news(kit.now())) == []
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from tests.helpers.bot_store import FakeStore
 from wecom_logging._bot.store import Group
 from wecom_logging._cli import bot
 
 
-@contextmanager
-def opened_store(environ: Mapping[str, str]) -> Iterator[FakeStore]:
+def open_store(environ: Mapping[str, str], *, make: bool = False) -> FakeStore:
     store = FakeStore(time.time)
     store.add("40871")
     groups = store.groups
@@ -27,12 +25,12 @@ def opened_store(environ: Mapping[str, str]) -> Iterator[FakeStore]:
             store.add("40871", news_at=time.time())
         return groups()
 
-    store.groups = asked  # type: ignore[method-assign]
-    yield store
+    store.groups = asked  # type: ignore[method-assign]  # it waits there
+    return store
 
 
 def main() -> int:
-    bot.opened_store = opened_store  # type: ignore[assignment]
+    bot.open_store = open_store
     parser = argparse.ArgumentParser()
     bot.register(parser.add_subparsers())
     args = parser.parse_args(["bot", *sys.argv[1:]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, Group, Rejection, Result
 
@@ -31,7 +32,7 @@ class FakeStore:
             "type": "ConnectTimeout", "text": "payment failed", "place": "pay/gateway.py:41 post",
             "count": 300, "first": self.clock() - 600, "last": self.clock(), **fields,
         }  # fmt: skip
-        self.all[number] = Group(number, app, **values)  # type: ignore[arg-type]
+        self.all[number] = Group(number, app, **values)  # type: ignore[arg-type]  # any of its fields
         return self.all[number]
 
     def _reach(self) -> None:
@@ -135,13 +136,14 @@ class FakeStore:
             del self.leases[key]
 
 
-def _change(act: Action) -> dict[str, object]:
-    return {
+def _change(act: Action) -> dict[str, Any]:
+    changes: dict[str, dict[str, Any]] = {
         "silence": {"silenced_until": act.until, "silenced_by": act.who},
         "unsilence": {"silenced_until": None, "silenced_by": ""},
         "take": {"taken_by": act.who, "taken_at": act.at},
         "untake": {"taken_by": "", "taken_at": None},
-    }[act.verb]
+    }
+    return changes[act.verb]
 
 
 def _is_a_store(store: FakeStore) -> BotStore:

@@ -105,9 +105,14 @@ class Page:
         return self.driver.execute_script(code)
 
 
+def _told(chromium: Any) -> Any:
+    """What the browser has written to its console since it was asked last."""
+    return chromium.get_log("browser")
+
+
 @pytest.fixture
 def page(chromium: webdriver.Chrome, server: Simulator, http: Http) -> Page:
-    chromium.get_log("browser")
+    _told(chromium)
     return Page(chromium, server)
 
 
@@ -204,6 +209,36 @@ def test_hostile_names_and_cards_do_nothing_either(page: Page, http: Http) -> No
     assert file.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_card_shows_where_it_leads(page: Page, http: Http) -> None:
+    """Every part of it, the page that a tap opens, and jumps to pages and mini-programs."""
+    card = {
+        "card_type": "text_notice",
+        "source": {"desc": "payments prod", "desc_color": 2},
+        "main_title": {"title": "🔴 NEW KeyError", "desc": "pay/gateway.py:41 post"},
+        "emphasis_content": {"title": "353", "desc": "errors"},
+        "sub_title_text": "order 8841 is not paid\n← TimeoutError",
+        "horizontal_content_list": [{"keyname": "id", "value": "#40871 ×353"}],
+        "jump_list": [
+            {"title": "runbook", "type": 1, "url": "https://wiki.example/KeyError"},
+            {"title": "order", "type": 2, "appid": "wx12", "pagepath": "pages/order?id=7"},
+        ],
+        "card_action": {"type": 1, "url": "https://logs.example/?q=ab12"},
+    }
+    assert robot(http, "template_card", **card)["errcode"] == 0
+    (bubble,) = page.wait_for_bubbles(1)
+    assert list(filter(None, bubble.split("\n"))) == [
+        *("payments prod", "🔴 NEW KeyError", "pay/gateway.py:41 post", "353", "errors"),
+        *("order 8841 is not paid", "← TimeoutError", "id", "#40871 ×353"),
+        *("runbook", "https://wiki.example/KeyError"),
+        *("order", "mini-program wx12 pages/order?id=7"),
+        *("A tap opens", "https://logs.example/?q=ab12"),
+    ]
+    links = [each.get_attribute("href") for each in page.all(".bubble a")]
+    assert links == ["https://wiki.example/KeyError", "https://logs.example/?q=ab12"]
+    Select(page.one("#level")).select_by_value("NEW")
+    page.wait_for_bubbles(1)
+
+
 def test_the_content_security_policy_is_strict(page: Page, http: Http) -> None:
     for path in ("/", "/_simulator/docs", "/_simulator/state", "/_simulator/static/inbox.js"):
         answer = http.get(path)
@@ -214,7 +249,7 @@ def test_the_content_security_policy_is_strict(page: Page, http: Http) -> None:
     page.script("const s = document.createElement('script'); s.text = 'window.inline = 1';"
                 "document.body.append(s)")  # fmt: skip
     assert page.script("return window.inline") is None
-    assert any("Content Security Policy" in str(each) for each in page.driver.get_log("browser"))
+    assert any("Content Security Policy" in str(each) for each in _told(page.driver))
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_complains(page: Page, http: Http) -> None:
@@ -223,7 +258,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_complains(page: Page, http
     loaded = page.script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert loaded
     assert all(each.startswith(f"{http.simulator.url}/_simulator/") for each in loaded)
-    assert page.driver.get_log("browser") == []
+    assert _told(page.driver) == []
 
 
 def test_search_filters_and_clear(page: Page, http: Http) -> None:
@@ -258,7 +293,7 @@ def test_silently_dropped_and_cut_messages_are_in_plain_sight(page: Page, http: 
         ("tokens", "h left"),
         ("calls", "message/send"),
     ):
-        page.until(lambda: text in page.one(f"#section-{section}").text)  # noqa: B023
+        page.until(lambda: text in page.one(f"#section-{section}").text)  # noqa: B023 - it is called at once
 
 
 def test_chinese_and_dark(page: Page, http: Http) -> None:

@@ -49,11 +49,13 @@ OPTIONS: tuple[dict[str, Any], ...] = (
         "max_groups": 10,
         "rate_limit": LIMIT,
         "policy": Policy(forget_after=7200.0, repeat_intervals=(60.0, 300.0, 900.0)),
+        "release": "2.2.0",
     },
     {
         "max_groups": 5,
         "rate_limit": LIMIT,
         "policy": Policy(group_wait=5.0, repeat_intervals=(120.0,), recovery="off"),
+        "release": "2.3.1",
     },
 )
 SOURCES = ("web-1/1/a", "web-1/1/b", "web-2/7/c")
@@ -107,7 +109,8 @@ def shown(answer: object) -> object:
     if isinstance(answer, Claim):
         reports = sorted(map(_shown, answer.digest.reports))
         late = answer.digest.outage and answer.digest.outage.reason
-        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late
+        quiet = answer.digest.quiet is not None
+        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late, quiet
     if isinstance(answer, FollowUp):
         return "follow-up", answer.kind, answer.body, answer.slots, answer.attempt
     return answer
@@ -125,6 +128,7 @@ def _shown(report: Report) -> tuple[object, ...]:
     return (
         report.identity.id, report.state, report.count, report.doubtful, report.total,
         report.before[0], report.news, report.hosts, samples, report.left, report.short_id,
+        report.releases, report.back_from,
     )  # fmt: skip
 
 
@@ -156,8 +160,8 @@ class StoresAgree(RuleBasedStateMachine):
         def prepare(number: int) -> None:
             if isinstance(kit, MemoryKit):
                 mine = OPTIONS[number % 2]
-                clients[number].store.configure(  # type: ignore[attr-defined]
-                    mine["policy"], mine["rate_limit"], mine["max_groups"]
+                clients[number].store.configure(  # type: ignore[attr-defined]  # those that have it
+                    mine["policy"], mine["rate_limit"], mine["max_groups"], mine["release"]
                 )
 
         return World(type(kit).__name__, clients, prepare)
@@ -202,9 +206,14 @@ class StoresAgree(RuleBasedStateMachine):
         client=CLIENTS,
         why=st.sampled_from(("due", "due", "flush", "insist")),
         leaving=st.sampled_from((False, False, False, True)),
+        quiet=st.sampled_from((None, None, None, (60.0, 290.0), (3600.0, 7200.0))),
     )
-    def somebody_looks(self, client: int, why: str, leaving: bool) -> Any:
-        answers = self.everywhere(client, lambda each: each.ask(why=why, leaving=leaving))
+    def somebody_looks(
+        self, client: int, why: str, leaving: bool, quiet: tuple[float, float] | None
+    ) -> Any:
+        answers = self.everywhere(
+            client, lambda each: each.ask(why=why, leaving=leaving, quiet=quiet)
+        )
         if any(isinstance(answer, (Claim, FollowUp)) for answer in answers.values()):
             return Taken(client, answers)
         return multiple()
@@ -348,7 +357,7 @@ class StoresAgree(RuleBasedStateMachine):
                 break
             taken = {n: a for n, a in answers.items() if isinstance(a, Claim)}
             if taken:
-                one = Taken(0, taken)  # type: ignore[arg-type]
+                one = Taken(0, taken)  # type: ignore[arg-type]  # a step is a list of anything
                 self.with_it(one, lambda each, claim: each.store.settle(claim.id))
             self.move(63.1)
         for world in self.worlds:
@@ -395,7 +404,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
         self.cuts = [Cut(client.store) for client in self.clients]
         for client, cut in zip(self.clients, self.cuts, strict=True):
             store = FallbackStore(
-                cut,  # type: ignore[arg-type]
+                cut,
                 Rules(),
                 "the store",
                 clock=lambda: self.now,
@@ -460,7 +469,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
 
 
 PROFILE = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

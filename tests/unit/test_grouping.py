@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import traceback
 import urllib.error
 from collections.abc import Callable, Iterable
@@ -17,12 +18,15 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
 from wecom_logging._capture.codes import code_of
-from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint, mask
+from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint
 from wecom_logging._capture.identity import identify
+from wecom_logging._capture.template import mask
 from wecom_logging._capture.variety import site_of
 from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS
 
@@ -60,8 +64,11 @@ def divide() -> float:
     return 1 / 0
 
 
+NOTHING: dict[str, object] = {}
+
+
 def look_up() -> object:
-    return {}["x"]
+    return NOTHING["x"]
 
 
 def with_cause(cause: Callable[[], object]) -> object:
@@ -289,6 +296,15 @@ def test_a_chain_that_is_a_loop_has_an_end() -> None:
     assert fingerprint(found)[4] == (ValueError, KeyError)
 
 
+@given(st.text(st.characters(exclude_categories=["Nd"])))
+@example("user Alice not found")
+@example("token aGVsbGhbGxvIHdvcmxkIHRoaXM is bad")
+@example("ERROR:shop.pay:'x' is missing in report.pdf")
+def test_a_text_without_digits_has_one_mask(message: str) -> None:
+    """Leaving out what looks for digits changes nothing."""
+    assert mask(message, digits=False) == mask(message)
+
+
 @pytest.mark.parametrize("message", ["", "%", "%s %s", "no digits", "中文 42", "a" * 10_000])
 def test_a_mask_is_bounded_and_hides_numbers(message: str) -> None:
     masked = mask(message)
@@ -420,7 +436,7 @@ def test_a_traceback_of_the_exception_being_handled_is_that_exception(watch: Wat
     told = w.told()
     assert w.counts() == [2, 2, 2], "logged in two places, it is one cause"
     assert all(f"test_grouping.py:{name(job)}" in told for job in (fails, divide, look_up))
-    assert 'return {}["x"]' in told, "the source of a frame that has run"
+    assert 'return NOTHING["x"]' in told, "the source of a frame that has run"
 
 
 def name(function: Callable[[], object]) -> str:
@@ -501,6 +517,25 @@ def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
     places = [identify(GroupSeed(each, key_of(each))).place for each in ours]
     # With the names around them since Python 3.11.
     assert [place.replace(" ", ".").rpartition(".")[2] for place in places] == ["orders", "stock"]
+
+
+def test_what_a_library_reports_of_itself_is_marked() -> None:
+    """Where nothing of the application has logged, and nothing of it was called."""
+    inside = "/x/site-packages/driver/pool.py"
+    namespace: dict[str, Any] = {}
+    exec(compile("def get():\n    return 1 / 0\n", inside, "exec"), namespace)
+
+    def of(found: logging.LogRecord) -> bool:
+        return identify(GroupSeed(found, key_of(found))).library
+
+    get = namespace["get"]
+    kind, error, tb = caught(get)
+    alone = (kind, error, tb.tb_next)  # as in a thread of the driver's own
+    assert of(record("pool is empty", pathname=inside))
+    assert of(record("no connection", pathname=inside, exc_info=alone))
+    assert not of(record("pool is empty"))
+    assert not of(record("no connection", exc_info=alone)), "the application has logged it"
+    assert not of(record("no connection", pathname=inside, exc_info=caught(get)))
 
 
 # -- the tally -----------------------------------------------------------------------------
@@ -672,7 +707,7 @@ def test_an_exception_beyond_the_allowance_of_a_store_is_the_one_without_its_cod
         except OSError:
             return record("failed", exc_info=sys.exc_info())
 
-    one, other = failed(28), failed(32)
+    one, other = failed(28), failed(5)
     key = key_of(other)
     bare = identify(GroupSeed(other, (*key[:4], OSError, key[5])))
     found = [identify(GroupSeed(each, key_of(each), changing=True)) for each in (one, other)]
@@ -769,7 +804,7 @@ def test_any_value_is_a_fingerprint(value: object, watch: Watch) -> None:
 
 def test_the_users_fingerprint_decides_and_the_built_in_one_stands_in(watch: Watch) -> None:
     def by_team(record: logging.LogRecord) -> object:
-        return record.team  # type: ignore[attr-defined]
+        return record.team  # type: ignore[attr-defined]  # an `extra`
 
     w = watch(fingerprint=by_team)
     w.log.error("one", extra={"team": "pay"})

@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -100,8 +101,8 @@ def test_the_level_holds_behind_a_queue_listener_that_does_not_look(watch: Watch
     w = watch()
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     log = logging.Logger("queued")
-    log.addHandler(logging.handlers.QueueHandler(records))  # type: ignore[arg-type]
-    listener = logging.handlers.QueueListener(records, w.handler)  # type: ignore[arg-type]
+    log.addHandler(logging.handlers.QueueHandler(records))
+    listener = logging.handlers.QueueListener(records, w.handler)
     listener.start()
     log.debug("not this")
     log.info("nor this")
@@ -118,7 +119,7 @@ def test_a_record_from_a_socket(watch: Watch) -> None:
     sent: list[bytes] = []
 
     class Sent(logging.handlers.SocketHandler):
-        def send(self, data: bytes) -> None:
+        def send(self, data: Any) -> None:
             sent.append(data[4:])
 
     log = logging.Logger("remote")
@@ -153,7 +154,7 @@ def test_a_filter_may_return_another_record(watch: Watch) -> None:
     def masks(record: logging.LogRecord) -> logging.LogRecord:
         return logging.makeLogRecord({**record.__dict__, "msg": "masked", "args": ()})
 
-    w.handler.addFilter(masks)  # type: ignore[arg-type]
+    w.handler.addFilter(masks)  # type: ignore[arg-type]  # a filter of Python 3.12
     w.log.error("secret %s", "sauce")
     told = w.told()
     assert "masked" in told
@@ -263,10 +264,10 @@ class Barrier:
     """Holds logging's module lock, as `dictConfig` does while it closes handlers."""
 
     def __enter__(self) -> None:
-        logging._lock.acquire()  # type: ignore[attr-defined]
+        logging._lock.acquire()  # type: ignore[attr-defined]  # logging's own lock
 
     def __exit__(self, *exc_info: object) -> None:
-        logging._lock.release()  # type: ignore[attr-defined]
+        logging._lock.release()  # type: ignore[attr-defined]  # logging's own lock
 
 
 @pytest.mark.parametrize("what", ["flush", "close"])

@@ -24,8 +24,8 @@ from wecom_logging.testing import RecordingSender
 
 KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
 SECRET = "top-secret-0123456789"
-ROBOT = {"webhook_key": KEY}
-APP = {"corpid": "ww1", "corpsecret": SECRET, "agentid": 1000002, "touser": "zhangsan"}
+ROBOT: dict[str, Any] = {"webhook_key": KEY}
+APP: dict[str, Any] = {"corpid": "ww1", "corpsecret": SECRET, "agentid": 1000002, "touser": "zhang"}
 
 
 class Unprintable:
@@ -59,6 +59,17 @@ WRONG: dict[str, tuple[object, ...]] = {
     "quiet_after": (*DURATIONS, 0),
     "forget_after": (*DURATIONS, 0),
     "repeat_intervals": (60, "60", [60, "x"], [300, 60], [0], [-1, 5], [float("nan")], {60: 1}),
+    "quiet_hours": (
+        22,
+        True,
+        {"Sat": "Sun"},
+        ["22:00-08:00", 8],
+        "22-8",
+        "Moon 22:00-08:00",
+        "22:00-08:00; night",
+        "00:00-24:00",
+        ["08:00-22:00", "22:00-08:00"],
+    ),
     "recovery": (True, "sometimes", ["auto"]),
     "rate_limit": (18, "18/60", [18, 60], [[18]], [[0, 60]], [[1.5, 60]], [[True, 60]], [[18, 0]]),
     "max_groups": (0, -1, 1.5, "100", True),
@@ -92,7 +103,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     ],
 )
 def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value: object) -> None:
-    options = {} if option == "sender" else ROBOT
+    options: dict[str, Any] = {} if option == "sender" else ROBOT
     with pytest.raises(ConfigurationError) as refused:
         WeComHandler(**{**options, option: value})
     assert refused.value.option == option
@@ -104,7 +115,7 @@ def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value:
 
 
 #: Elsewhere: options of issues of their own have tests of their own.
-ELSEWHERE = {"show_locals", "link", "attach", "mention", "mention_level"}
+ELSEWHERE = {"show_locals", "link", "links", "attach", "mention", "mention_level"}
 ELSEWHERE |= {"breadcrumbs", "breadcrumb_level"}
 DESTINATION = {"webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag"}
 
@@ -116,7 +127,7 @@ def test_no_option_is_forgotten_here() -> None:
 
 def test_an_unknown_option_is_pythons_own_error() -> None:
     with pytest.raises(TypeError, match="webhook"):
-        WeComHandler(webhook="x")  # type: ignore[call-arg]
+        WeComHandler(webhook="x")  # type: ignore[call-arg]  # no such option
 
 
 @pytest.mark.parametrize(
@@ -133,14 +144,15 @@ def test_an_unknown_option_is_pythons_own_error() -> None:
     ],
 )
 def test_an_unknown_option_is_answered_with_the_one_that_is_meant(name: str, option: str) -> None:
+    options: dict[str, Any] = {name: "s3cr3t"}
     with pytest.raises(TypeError, match=f"{name!r}: is {option!r} meant") as refused:
-        WeComHandler(**{name: "s3cr3t"})
+        WeComHandler(**options)
     assert "s3cr3t" not in str(refused.value)
 
 
 def test_an_option_that_is_like_no_other_is_only_named() -> None:
     with pytest.raises(TypeError, match=r"argument 'zzzz'$"):
-        WeComHandler(zzzz=1)  # type: ignore[call-arg]
+        WeComHandler(zzzz=1)  # type: ignore[call-arg]  # no such option
 
 
 def test_a_subclass_has_options_of_its_own() -> None:
@@ -166,13 +178,14 @@ def test_a_subclass_has_options_of_its_own() -> None:
     ],
 )
 def test_a_rate_limit_above_wecoms_own_is_said_once(
-    destination: str, limit: object, said: str, capsys: pytest.CaptureFixture[str]
+    destination: str, limit: Any, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options: dict[str, Any] = {
-        "robot": {"webhook_key": KEY},
+    destinations: dict[str, dict[str, Any]] = {
+        "robot": ROBOT,
         "application": APP,
         "nowhere": {"sender": RecordingSender()},
-    }[destination]
+    }
+    options = destinations[destination]
     for _ in range(2):
         WeComHandler(**options, rate_limit=limit, store="memory").close()
     err = capsys.readouterr().err
@@ -237,7 +250,7 @@ WRONG_DESTINATIONS: dict[str, tuple[dict[str, object], str]] = {
 def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) -> None:
     options, option = WRONG_DESTINATIONS[case]
     with pytest.raises(ConfigurationError) as refused:
-        WeComHandler(**options)  # type: ignore[arg-type]
+        WeComHandler(**options)  # type: ignore[arg-type]  # wrong values are the test
     assert refused.value.option == option
     assert KEY not in str(refused.value)
     assert SECRET not in str(refused.value)
@@ -246,7 +259,7 @@ def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) ->
 @pytest.mark.parametrize(
     ("options", "sent_to"),
     [
-        (APP, {"touser": "zhangsan"}),
+        (APP, {"touser": APP["touser"]}),
         ({**APP, "touser": ["a", "b"]}, {"touser": "a|b"}),
         ({**APP, "touser": "a|b", "totag": [7, "8"]}, {"touser": "a|b", "totag": "7|8"}),
         ({**APP, "touser": None, "toparty": ("1", 2)}, {"toparty": "1|2"}),
@@ -258,7 +271,7 @@ def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) ->
     ],
 )
 def test_recipients_as_people_write_them(options: dict[str, Any], sent_to: object) -> None:
-    assert WeComHandler(**options)._components.sender._to == sent_to  # type: ignore[attr-defined]
+    assert WeComHandler(**options)._components.sender._to == sent_to  # type: ignore[attr-defined]  # wrong values are the test
 
 
 def test_a_whole_url_brings_its_own_api_base() -> None:
@@ -493,7 +506,7 @@ def drop_everything(logger: object, method: str, event: dict[str, Any]) -> dict[
 
 def test_every_kind_of_value_through_dictconfig(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("shop_settings")
-    module.drop_everything = drop_everything  # type: ignore[attr-defined]
+    module.drop_everything = drop_everything  # type: ignore[attr-defined]  # made up at run time
     monkeypatch.setitem(sys.modules, "shop_settings", module)
     options = configure(
         **{**APP, "touser": ["a", "b"]},
@@ -543,9 +556,13 @@ def test_a_handler_that_was_refused_leaves_nothing_behind() -> None:
         return sum(isinstance(each, WeComHandler) for each in gc.get_objects())
 
     before = handlers()
-    for options in ({"group_wait": -1}, {"level": "LOUD"}, {"msgtype": "markdown_v2", **APP}):
+    for options in (
+        {**ROBOT, "group_wait": -1},
+        {**ROBOT, "level": "LOUD"},
+        {**APP, "msgtype": "markdown_v2"},
+    ):
         with pytest.raises(ConfigurationError):
-            WeComHandler(**{**({} if "corpid" in options else ROBOT), **options})  # type: ignore[arg-type]
+            WeComHandler(**options)
     assert handlers() == before
 
 

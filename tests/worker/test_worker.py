@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -204,7 +204,7 @@ def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
         if not refused:
             refused += 1
             raise RuntimeError("can't start new thread")
-        return start(*args)
+        return int(start(*args))
 
     w = watch(**AT_ONCE)
     monkeypatch.setattr(native, "start_new_thread", refuse_once)
@@ -347,7 +347,7 @@ def test_a_sender_that_exits_keeps_everything_pending(watch: Watch) -> None:
             sys.exit("from a sender")
         send(message)
 
-    sender.send = exits_once  # type: ignore[method-assign]
+    sender.send = exits_once  # type: ignore[method-assign]  # it exits from now on
     w = watch(sender=sender, **AT_ONCE)
     w.log.error("failed")
     eventually(lambda: w.stats.failures == 1)
@@ -358,6 +358,7 @@ def test_a_sender_that_exits_keeps_everything_pending(watch: Watch) -> None:
 def test_an_interrupt_in_the_middle_of_a_reading_loses_one_text_and_no_count(watch: Watch) -> None:
     """Where no thread is to be had the one that waits does the work, and may get a Ctrl-C."""
     w = watch(group_wait=60.0, processors=[lambda logger, method, event: next(steps)(event)])
+    steps: Iterator[Callable[[Event], Event]]
 
     def interrupt(event: Event) -> Event:
         raise KeyboardInterrupt
@@ -499,7 +500,7 @@ def test_a_processor_that_raises_is_named_once_and_its_events_stay_textless(
 def test_a_processor_that_leaves_our_thread_in_a_mess_is_survived(watch: Watch) -> None:
     def poisons(logger: object, method: str, event: Event) -> Event:
         event.clear()
-        event[5] = object()  # type: ignore[index]
+        event[5] = object()  # type: ignore[index]  # a key that is none
         event["exception"] = [{"frames": 7, "exceptions": "no"}, "no error"]
         return event
 

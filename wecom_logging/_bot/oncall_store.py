@@ -132,6 +132,7 @@ def _group(known: KnownGroup) -> Group:
         taken_by=known.taken_by,
         taken_at=known.taken_at,
         news_at=known.news_at,
+        messages=known.messages,
     )
 
 

@@ -63,9 +63,8 @@ def _by_id(command: Command, groups: Sequence[Group], texts: Texts) -> Selection
 
 def _by_message(command: Command, groups: Sequence[Group], texts: Texts) -> Selection:
     """An alert stands for the kinds in it; of those that are gone by now there is none."""
-    found = [
-        group for group in groups if group.id in command.ids or group.message in command.messages
-    ]
+    wanted = set(command.messages)
+    found = [group for group in groups if group.id in command.ids or wanted & set(group.messages)]
     if not found:
         ids = texts.ids(command.ids) or " ".join(command.messages)
         raise NoSelection(texts.say("unknown ids", ids=ids))

@@ -52,9 +52,9 @@ class Group:
     silenced_by: str = ""
     taken_by: str = ""
     taken_at: float | None = None
-    #: When a message last told of it as news, and the id of that message, as in `m-5c1e`.
+    #: When a message last told of it as news, and the ids of the latest ones, as in `m-5c1e`.
     news_at: float | None = None
-    message: str = ""
+    messages: Sequence[str] = ()
     #: Name and target: a URL, or `{"appid": …, "pagepath": …}` of a mini-program.
     links: Sequence[tuple[str, str | Mapping[str, str]]] = field(default=())
 

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -85,25 +84,25 @@ def register(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     if (args.app or args.environment) and not args.pair:
         raise CommandError("--app and --environment belong to --pair")
-    environ = environment(args.env_file)
     try:
-        with opened_store(environ) as store:
-            return _run(args, environ, store)
+        return _run(args, environment(args.env_file))
     except BotStoreError as error:
         raise CommandError(f"the store cannot be reached: {error}", 1) from None
 
 
-def _run(args: argparse.Namespace, environ: Mapping[str, str], store: BotStore) -> int:
+def _run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if args.status:
-        return status(store)
+        return status(open_store(environ))
     if args.chats:
-        return chats(store)
+        return chats(open_store(environ))
     if args.remove:
-        return remove(store, args.remove)
+        return remove(open_store(environ), args.remove)
     require_bot()
     found = settings(environ)
     if args.check:
-        return check(found, store)
+        return check(found, open_store(environ))
+    # The bot may well be there before the first error is.
+    store = open_store(environ, make=True)
     if args.pair:
         pair(store, args.app or (), args.environment or ())
     return hold(found, store)
@@ -165,16 +164,14 @@ def _url(url: str) -> str:
     return url
 
 
-@contextmanager
-def opened_store(environ: Mapping[str, str]) -> Iterator[BotStore]:
-    """The store that the environment names, as the bot needs it."""
+def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
+    """The store that the environment names, as the bot needs it; `make`: if need be a new one."""
     from wecom_logging._bot.oncall_store import OnCallStore
 
     try:
-        store = on_call_store(environ)
+        return OnCallStore(on_call_store(environ, make=make))
     except StoreError as error:
         raise BotStoreError(str(error)) from None
-    yield OnCallStore(store)
 
 
 def require_bot() -> None:

@@ -97,8 +97,8 @@ def sender(environ: Mapping[str, str], to: str | None = None) -> AppSender | Web
     return AppSender.from_env(environ)
 
 
-def on_call_store(environ: Mapping[str, str]) -> OnCall:
-    """The store that a handler with this environment uses.
+def on_call_store(environ: Mapping[str, str], *, make: bool = False) -> OnCall:
+    """The store that a handler with this environment uses; `make`: also one that is not there.
 
     Raises:
         StoreError: It has none that others could reach, or none yet.
@@ -109,4 +109,4 @@ def on_call_store(environ: Mapping[str, str]) -> OnCall:
     found = options(environ)
     rules = Rules(found.policy, found.rate_limit, found.max_groups)
     own = found.app, found.environment
-    return on_call(found.store, sender(environ), own, rules, environ)
+    return on_call(found.store, sender(environ), own, rules, environ, make=make)

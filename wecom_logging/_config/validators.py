@@ -14,6 +14,9 @@ from datetime import tzinfo
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from wecom_logging._model.links import FIELDS, Link, MiniProgram, Target, unknown_fields
+from wecom_logging._model.quiet_hours import Window, is_always
+from wecom_logging._model.quiet_hours import parse as parse_window
 from wecom_logging._model.ratelimit import RateLimit
 from wecom_logging._runtime import lazy
 from wecom_logging.errors import ConfigurationError, display
@@ -33,6 +36,7 @@ RECIPIENTS = {"touser": 1000, "toparty": 100, "totag": 100}
 #: 1 to 64 bytes of these characters (WeCom API document 90195).
 _USER_ID = lazy.regex(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _NUMBER = lazy.regex(r"[0-9]{1,10}")
+_APP_ID = lazy.regex(r"wx[0-9A-Za-z_-]{1,62}")
 _WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
@@ -114,16 +118,16 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
     return {key: tuple(each) for key, each in lists.items()}
 
 
-def duration(value: object, option: str) -> float:
-    if not _is_number(value) or value < 0:  # type: ignore[operator]
+def duration(value: Any, option: str) -> float:
+    if not _is_number(value) or value < 0:
         raise ConfigurationError(option, f"{display(value)} is not a number of seconds from 0 on")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
-def positive(value: object, option: str) -> float:
-    if not _is_number(value) or value <= 0:  # type: ignore[operator]
+def positive(value: Any, option: str) -> float:
+    if not _is_number(value) or value <= 0:
         raise ConfigurationError(option, f"{display(value)} is not a positive number of seconds")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def durations(value: object, option: str) -> tuple[float, ...]:
@@ -153,18 +157,60 @@ def level_number(value: object, option: str) -> int:
     try:
         if isinstance(value, bool):
             raise TypeError
-        return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
+        return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
         rule = f"{display(value)} is not a level like 'ERROR' or 40"
         raise ConfigurationError(option, rule) from None
 
 
-def url_template(value: object, option: str) -> str:
-    from wecom_logging._rendering.links import FIELDS, unknown_fields
+def quiet_hours(value: object, option: str) -> tuple[Window, ...]:
+    """Windows like "Mon-Fri 22:00-08:00": a list of them, or one text with ";" between."""
+    texts = value.split(";") if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(each, str) for each in texts):
+        raise ConfigurationError(option, f"{display(value)} is no text and no list of texts")
+    found = []
+    for each in texts:
+        try:
+            found.append(parse_window(each))
+        except ValueError as error:
+            like = "written like '22:00-08:00', 'Mon-Fri 22:00-08:00' or 'Sat,Sun'"
+            rule = f"{display(value)}: {error}; quiet hours are {like}"
+            raise ConfigurationError(option, rule) from None
+    if is_always(found):
+        rule = f"{display(value)} leaves no hour of the week in which anything is told"
+        raise ConfigurationError(option, rule)
+    return tuple(found)
 
+
+def url_template(value: object, option: str) -> str:
     template = text(value, option)
     if not template.startswith(("http://", "https://")):
         raise ConfigurationError(option, f"{display(value)} is not a URL with http or https")
+    return _with_known_fields(template, option)
+
+
+def links(value: object, option: str) -> tuple[Link, ...]:
+    """Targets by name, or one URL without a name."""
+    if not isinstance(value, Mapping):
+        return (Link("", url_template(value, option)),)
+    for name in value:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(option, f"{display(name)} is no name to show for a link")
+    return tuple(Link(name.strip(), _target(value[name], option)) for name in value)
+
+
+def _target(value: object, option: str) -> Target:
+    if not isinstance(value, Mapping):
+        return url_template(value, option)
+    unknown = set(value) - set(MiniProgram._fields)
+    appid, pagepath = value.get("appid"), value.get("pagepath", "")
+    if unknown or not isinstance(appid, str) or not _APP_ID().fullmatch(appid):
+        rule = f"{display(value)} is no mini-program like {{'appid': 'wx…', 'pagepath': '…'}}"
+        raise ConfigurationError(option, rule)
+    return MiniProgram(appid, _with_known_fields(text(pagepath, option), option))
+
+
+def _with_known_fields(template: str, option: str) -> str:
     if unknown := unknown_fields(template):
         known = " ".join(f"{{{field}}}" for field in sorted(FIELDS))
         rule = f"{{{unknown[0]}}} is not one of its fields: {known}"

@@ -52,6 +52,10 @@ class Identity(NamedTuple):
     #: The words of its first event: a group has one name in all messages, also in those that
     #: come when its events are gone.
     text: str = ""
+    #: No code of the application has a part in it: a library reports something of itself.
+    library: bool = False
+    #: Of a job: seconds between two runs as somebody has said; 0: nobody has.
+    every: float = 0.0
     #: The id of the group of the same exception with any code; "" if that is the same.
     bare: str = ""
 
@@ -127,8 +131,10 @@ class SilenceEnd(NamedTuple):
     since: float
     until: float
     why: str = ""
-    #: Why it ended before its time: "undone", "storm", "exit"; "" if it did not.
+    #: Why it ended before its time: "undone", "storm", "exit", "release"; "" if it did not.
     ended: str = ""
+    #: The release that has ended it.
+    release: str = ""
 
 
 class Holder(NamedTuple):
@@ -191,6 +197,10 @@ class Report:
     #: With state "silenced".
     silence: SilenceEnd | None = None
     taken: Holder | None = None
+    #: The releases that `count` happened in, the newest first; and if it had been over and comes
+    #: back with another release, the one that it was last seen in.
+    releases: tuple[str, ...] = ()
+    back_from: str = ""
 
     @property
     def shown_id(self) -> str:
@@ -205,6 +215,11 @@ class Outage(NamedTuple):
     since: float
     #: What the last failure said, without secrets.
     reason: str
+
+
+def message_id(digest_id: str) -> str:
+    """The short id of the message that tells a digest."""
+    return f"m-{digest_id[:4]}"
 
 
 class Digest(NamedTuple):
@@ -224,4 +239,4 @@ class Digest(NamedTuple):
 
     @property
     def message_id(self) -> str:
-        return f"m-{self.id[:4]}"
+        return message_id(self.id)

@@ -28,6 +28,7 @@ class Labels:
     varying = "varying messages here"
     no_message = "no message"
     logs = "logs"
+    runbook = "runbook"
     caused_by = "caused by "
     while_handling = "while handling "
     because = "← "
@@ -152,7 +153,7 @@ class Labels:
 class Chinese(Labels):
     """Chinese as written on the mainland, with a space between Han and digits."""
 
-    states = {  # noqa: RUF012
+    states = {  # noqa: RUF012 - as above
         "new": "新出现",
         "again": "再次出现",
         "still": "仍在发生",
@@ -164,6 +165,7 @@ class Chinese(Labels):
     varying = "此处内容多变"
     no_message = "无消息内容"
     logs = "查看日志"
+    runbook = "手册"
     caused_by = "原因："
     while_handling = "发生在处理此异常时："
     note = "备注："

@@ -20,6 +20,7 @@ from wecom_logging._stores.records import (
     DigestEntry,
     Following,
     Group,
+    JobHistory,
     LeasedDigest,
     Numbered,
     Pending,
@@ -48,7 +49,7 @@ SCHEMA = (
     f"CREATE INDEX IF NOT EXISTS {SLOTS}_at ON {SLOTS} (scope, at)",
 )
 #: Removes what nobody has written since.
-FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))  # noqa: S608
+FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
 #: So many documents are read or written at once: SQLite has a limit for the values that one
 #: statement takes.
@@ -80,7 +81,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
     def __getitem__(self, key: str) -> T:
         if not self._all and key not in self._known:
-            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)  # noqa: S608
+            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
             found = row.fetchone()
             self.take_in(key, None if found is None else found[0])
         return self._records[key]
@@ -96,7 +97,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
-            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")  # noqa: S608
+            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
             for key, text in rows.fetchall():
                 if key not in self._known:
                     self.take_in(key, text)
@@ -113,14 +114,14 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, (*self.place, *more))
 
-    def take_in(self, key: str, text: object) -> None:
+    def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
         self._known.add(key)
         if text is None:
             return
         self._stored.add(key)
         try:
-            self._records[key] = decode(self._type, text)  # type: ignore[arg-type]
+            self._records[key] = decode(self._type, text)
         except (ValueError, TypeError):
             kind = self.place[1]
             warn_rarely(
@@ -128,10 +129,14 @@ class Documents(MutableMapping[str, T], Generic[T]):
                 f"the store holds a {kind} that cannot be read; it counts as none",
             )
 
-    def written(self) -> list[tuple[str, str, str, str]]:
+    def written(self, now: float) -> list[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
         records = self._records
-        return [(*self.place, key, encode(records[key])) for key in self._changed if key in records]
+        return [
+            (*self.place, key, encode(records[key]), _of_use_until(records[key], now))
+            for key in self._changed
+            if key in records
+        ]
 
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
@@ -140,6 +145,12 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
 
 _HERE = "scope=? AND kind=?"
+
+
+def _of_use_until(record: object, now: float) -> float:
+    """When a record begins to be abandoned: now, or when its own time is over. The pairings of
+    a bot that is written to once a year stay."""
+    return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
 class _Single(Generic[T]):
@@ -172,28 +183,28 @@ class SQLiteSlots:
         self._connection, self._scope = connection, scope
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
-        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
         found = self._connection.execute(
-            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),  # noqa: S608
+            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
             [value for n in ranks for value in (n, self._scope, n - 1)],
         )
         return dict(found.fetchall())
 
     def at(self, slot_id: str) -> float | None:
         found = self._execute(
-            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",  # noqa: S608
+            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",
             slot_id,
         ).fetchone()
         return found[0] if found else None
 
     def put(self, slot_id: str, at: float) -> None:
-        self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)  # noqa: S608
+        self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)
 
     def remove(self, slot_id: str) -> None:
-        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)  # noqa: S608
+        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)
 
     def forget(self, before: float) -> None:
-        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)  # noqa: S608
+        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, (self._scope, *more))
@@ -227,6 +238,7 @@ class DocumentState:
         self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
         self.sites: Documents[int] = rows(scope_state, "site", int)
         self.allowances: Documents[Allowance] = rows(scope_state, "allowance", Allowance)
+        self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
         self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
         self.presence: Documents[float] = rows(destination, "presence", float)
         self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
@@ -255,7 +267,7 @@ class DocumentState:
 
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._connection.execute(
-            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",  # noqa: S608
+            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
             (source, source, *self.presence.place),
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
@@ -269,7 +281,7 @@ class DocumentState:
         named += [(getattr(self, field), key) for field, key in wanted]
         for some in _in_parts(named):
             found = self._connection.execute(
-                f"{_wanted(len(some))} SELECT scope, kind, id, body"  # noqa: S608
+                f"{_wanted(len(some))} SELECT scope, kind, id, body"
                 f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
                 [value for rows, key in some for value in (*rows.place, key)],
             ).fetchall()
@@ -284,24 +296,24 @@ class DocumentState:
         here: tuple[Documents[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
             self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
-            self.numbers, self.apps, self.sites, self.allowances, self._scope_states,
+            self.numbers, self.apps, self.jobs, self.sites, self.allowances, self._scope_states,
             self._destinations,
         )  # fmt: skip
         wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
         return any(wrote)
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
-        written = [(*row, now) for rows in every for row in rows.written()]
+        written = [row for rows in every for row in rows.written(now)]
         gone = [row for rows in every for row in rows.gone()]
         for some in _in_parts(written):
             self._connection.execute(
-                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"  # noqa: S608
+                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
         for places in _in_parts(gone):
             self._connection.execute(
-                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"  # noqa: S608
+                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
             )

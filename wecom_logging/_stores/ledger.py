@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import OTHERS, Event, Identity
-from wecom_logging._stores import variety
+from wecom_logging._stores import releases, variety
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import STORM_COUNT, KeptAct, lately
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
@@ -25,6 +25,7 @@ from wecom_logging._stores.records import (
     DigestEntry,
     Following,
     Group,
+    JobHistory,
     LeasedDigest,
     Numbered,
     Pending,
@@ -79,6 +80,8 @@ class State(Protocol):
     def sites(self) -> MutableMapping[str, int]: ...
     @property
     def allowances(self) -> MutableMapping[str, Allowance]: ...
+    @property
+    def jobs(self) -> MutableMapping[str, JobHistory]: ...
 
     # Of the destination:
     @property
@@ -286,6 +289,7 @@ class Ledger:
         group.count += part.count
         group.doubtful += part.count if doubtful else part.doubtful
         group.left += part.left
+        releases.put_back(state.scope_state.releases, group, part)
         told = state.samples.get(f"{digest_id}/{group_id}", [])
         if samples := kept([*told, *state.samples.get(group_id, [])]):
             state.samples[group_id] = samples

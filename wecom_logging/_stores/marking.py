@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,7 +13,9 @@ from wecom_logging._stores.marks import (
     CRITICAL_LIMIT,
     GRACE,
     MAX_ACTS,
+    MAX_MESSAGES,
     MAX_TEXT,
+    QUIET_HOURS,
     SILENCE_LIMIT,
     TAKEN_FOR,
     Act,
@@ -20,15 +23,18 @@ from wecom_logging._stores.marks import (
     KeptAct,
     KnownApp,
     KnownGroup,
+    KnownJob,
+    KnownSource,
     Marks,
     Quiet,
     Refusal,
     Silence,
     Taken,
     busiest,
+    ring,
 )
 from wecom_logging._stores.notes import Step
-from wecom_logging._stores.records import DigestEntry, Group
+from wecom_logging._stores.records import DigestEntry, Group, JobHistory
 
 
 class MarkingStore(Protocol):
@@ -104,6 +110,8 @@ def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
     limit = CRITICAL_LIMIT if group.identity.critical else SILENCE_LIMIT
     if act.verb == "silence" and not 0 < act.seconds <= limit + GRACE:
         return "too long"
+    if act.verb == "silence" and act.until_release and not ledger.state.scope_state.releases:
+        return "no release"
     there = {"unsilence": silenced, "untake": group.taken is not None}
     return None if there.get(act.verb, True) else "nothing"
 
@@ -113,7 +121,9 @@ def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
     if act.verb == "silence":
         base = busiest(group.recent)
         until = now + act.seconds
-        group.silence = Silence(act.who, act.where, act.why, now, until, base)
+        group.silence = Silence(
+            act.who, act.where, act.why, now, until, base, until_release=act.until_release
+        )
     elif act.verb == "unsilence" and group.silence is not None:
         group.silence.until, group.silence.ended = now, "undone"
     elif act.verb == "take":
@@ -127,9 +137,39 @@ def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
 def _be_quiet(ledger: Ledger, act: Act) -> None:
     now, scope_state = ledger.now, ledger.state.scope_state
     if act.verb == "quiet":
-        scope_state.quiet = Quiet(act.who, act.where, act.why, now, now + act.seconds)
+        quiet = Quiet(act.who, act.where, act.why, now, now + act.seconds)
+        if (hours := _hours(ledger)) is not None:  # longer than which it may be, not shorter
+            quiet.since, quiet.until = hours.since, max(quiet.until, hours.until)
+        scope_state.quiet = quiet
     elif scope_state.quiet is not None:
         scope_state.quiet = replace(scope_state.quiet, until=min(now, scope_state.quiet.until))
+
+
+def _hours(ledger: Ledger) -> Quiet | None:
+    """The quiet hours that hold now, unless somebody has ended them."""
+    scope_state = ledger.state.scope_state
+    quiet, until = scope_state.quiet, scope_state.hours_until
+    if quiet is None or not ledger.now < until <= quiet.until:
+        return None
+    return Quiet(QUIET_HOURS, QUIET_HOURS, "", quiet.since, until)
+
+
+def keep_quiet_hours(ledger: Ledger, ago: float, left: float) -> None:
+    """What the option of one process says holds for all. Hours that had begun when those
+    ended that were entered last were theirs: what is in the store counts, also that somebody
+    has ended it."""
+    now, scope_state = ledger.now, ledger.state.scope_state
+    # In whole milliseconds, as Redis keeps them.
+    since, until = round(now - ago, 3), round(now + left, 3)
+    if since < scope_state.hours_until:
+        return
+    scope_state.hours_until = until
+    quiet = scope_state.quiet
+    if quiet is not None and quiet.until > now:
+        scope_state.quiet = replace(quiet, until=max(quiet.until, until))
+    else:
+        scope_state.quiet = Quiet(QUIET_HOURS, QUIET_HOURS, "", since, until)
+    ledger.look_through()
 
 
 def _remember(ledger: Ledger, kept: KeptAct) -> None:
@@ -169,7 +209,9 @@ def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
 
 def _be_quiet_as_before(ledger: Ledger, last: KeptAct) -> None:
     quiet, scope_state = last.quiet, ledger.state.scope_state
-    if quiet is not None and quiet.until > ledger.now:
+    if quiet is None or quiet.until <= ledger.now:
+        quiet = _hours(ledger)  # that have begun since
+    if quiet is not None:
         scope_state.quiet = quiet
     elif scope_state.quiet is not None:
         _be_quiet(ledger, last.act._replace(verb="unquiet"))
@@ -203,6 +245,23 @@ def end_all(ledger: Ledger) -> None:
     ledger.look_through()
 
 
+def ended_quiet(ledger: Ledger, collected: Iterable[DigestEntry]) -> Quiet | None:
+    """The quiet that a message says it comes after: one that somebody has asked for in any
+    case, that of every night only where something had to wait for its end."""
+    quiet = ledger.state.scope_state.quiet
+    if quiet is None or quiet.until > ledger.now:
+        return None
+    if quiet.where == QUIET_HOURS and not any(_waited(each, quiet.until) for each in collected):
+        return None
+    return quiet
+
+
+def _waited(part: DigestEntry, until: float) -> bool:
+    track = part.track
+    came = bool(part.pending) and track.pending_since < until
+    return came or (part.ends and schedule.over_at(track) < until)
+
+
 def held(ledger: Ledger, source: str) -> int:
     """Errors of a source of which nothing may be told now."""
     if ledger.state.scope_state.due_index.held is None:
@@ -214,9 +273,11 @@ def held(ledger: Ledger, source: str) -> int:
     return found
 
 
-def told(group: Group, part: DigestEntry, now: float) -> None:
-    """A message has told what ended; a silence that is newer stays."""
+def told(group: Group, part: DigestEntry, message: str, now: float) -> None:
+    """A message has told of it, and what ended; a silence that is newer stays."""
     silence, taken = group.silence, group.taken
+    if part.pending:
+        group.messages = [*group.messages[1 - MAX_MESSAGES :], message]
     if part.pending and part.track.news:
         group.news_at = now
     if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
@@ -232,16 +293,18 @@ def known(ledger: Ledger) -> KnownApp:
     """`MarkingStore.groups`."""
     state, offset = ledger.state, ledger.wall - ledger.now
     quiet = state.scope_state.quiet
-    seen = [source.seen for source in state.sources.values()]
     groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
-    return known_app(state.names, groups, quiet, max(seen, default=None), ledger.now, offset)
+    scope_state, sources, jobs = state.scope_state, state.sources, list(state.jobs.values())
+    seen = {name: source.seen for name, source in sources.items()}
+    found = known_app(state.names, groups, quiet, seen, ledger.now, offset)
+    return with_history(found, scope_state.hours, jobs, ledger.now, offset)
 
 
 def known_app(
     names: tuple[str, str],
     groups: list[KnownGroup],
     quiet: Quiet | None,
-    seen: float | None,
+    sources: dict[str, float],
     now: float,
     offset: float,
 ) -> KnownApp:
@@ -253,8 +316,27 @@ def known_app(
         tuple(groups),
         quiet.until + offset if quiet and is_quiet else None,
         quiet.by if quiet and is_quiet else "",
-        None if seen is None else seen + offset,
+        max(sources.values()) + offset if sources else None,
+        sources=tuple(KnownSource(name, at + offset) for name, at in sorted(sources.items())),
     )
+
+
+def with_history(
+    app: KnownApp, hours: dict[str, int], jobs: list[JobHistory], now: float, offset: float
+) -> KnownApp:
+    """The same, and what has been of it: errors by hour, and runs of jobs."""
+    known = (
+        KnownJob(
+            job.name,
+            job.every,
+            tuple(at + offset for at in job.runs),
+            None if job.worked_at is None else job.worked_at + offset,
+            None if job.failed_at is None else job.failed_at + offset,
+        )
+        for job in sorted(jobs, key=lambda job: job.name)
+    )
+    end = (now // 3600 + 1) * 3600 + offset
+    return replace(app, hours=ring(hours, now), hours_end=end, jobs=tuple(known))
 
 
 def describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
@@ -282,4 +364,11 @@ def describe(group: Group, names: tuple[str, str], now: float, offset: float) ->
         taken_by=taken.by if taken else "",
         taken_at=taken.since + offset if taken else None,
         news_at=group.news_at + offset if group.news_at else None,
+        until_release=silence is not None and silence.until_release,
+        first_release=group.releases[0] if group.releases else "",
+        last_release=group.releases[-1] if group.releases else "",
+        first_seen=track.first_seen + offset,
+        over_since=schedule.over_at(track) + offset if over else None,
+        hours=ring(group.hours, now),
+        messages=tuple(group.messages),
     )

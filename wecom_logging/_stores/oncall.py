@@ -99,9 +99,18 @@ def _audit(act: Act, app: App, verb: str = "") -> None:
 
 
 def on_call(
-    store: str, sender: Sender, own: App, rules: Rules, environ: Mapping[str, str]
+    store: str,
+    sender: Sender,
+    own: App,
+    rules: Rules,
+    environ: Mapping[str, str],
+    *,
+    make: bool = False,
 ) -> OnCall:
     """The store that a handler with these options uses.
+
+    Args:
+        make: Also one that is not there yet, for who comes before the first error.
 
     Raises:
         StoreError: It has none that others could reach, or none yet.
@@ -123,7 +132,7 @@ def on_call(
             return found
 
         return OnCall(shown(store), redis, own, destination)
-    path = _path(store, sender, environ)
+    path = _path(store, sender, environ, make)
     from wecom_logging._stores.sqlite import SQLiteStore
 
     def sqlite(app: str, environment: str) -> MarkingStore:
@@ -132,22 +141,26 @@ def on_call(
     return OnCall(path, sqlite, own, destination)
 
 
-def _path(store: str, sender: Sender, environ: Mapping[str, str]) -> str:
+def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) -> str:
     from wecom_logging._stores import location
     from wecom_logging._stores.documents import scope
 
     if store == "memory" or sender.limits.local:
         raise StoreError("store='memory' is inside the application: nobody else can reach it")
     if store.startswith("sqlite:"):
-        paths = [os.path.abspath(store.removeprefix("sqlite:///"))]
+        directories, name = [""], os.path.abspath(store.removeprefix("sqlite:///"))
     else:
         if environ.get("KUBERNETES_SERVICE_HOST"):
             raise StoreError("in Kubernetes a store is in memory without store='redis://…'")
+        directories = list(location.candidates(environ))
         name = f"{scope(socket.gethostname(), sender.destination)}.db"
-        paths = [os.path.join(directory, name) for directory in location.candidates(environ)]
-    for path in paths:
-        if os.path.exists(path):
-            return path
-    raise StoreError(
-        f"{paths[0]} is not there: no error was seen yet, or the application uses another store"
-    )
+    paths = [os.path.join(directory, name) for directory in directories]
+    found = next(filter(os.path.exists, paths), None)
+    if found is None and make:
+        directory = location.private_directory(directories) if directories[0] else ""
+        found = None if directory is None else os.path.join(directory, name)
+    if found is None:
+        raise StoreError(
+            f"{paths[0]} is not there: no error was seen yet, or the application uses another store"
+        )
+    return found

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 
 from wecom_logging._model import schedule
+from wecom_logging._model.digest import message_id
 from wecom_logging._stores import marking
 from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
@@ -97,7 +98,7 @@ def _settle_digest(
         count += part.count
         if part.pending and part.track.news:
             scope_state.news_gate = now + ledger.rules.policy.group_interval
-        _tell(ledger, group_id, part)
+        _tell(ledger, group_id, part, message_id(digest_id))
         _book(ledger, part, lost=lost)
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
@@ -119,7 +120,7 @@ def _keep(ledger: Ledger, digest_id: str, held: LeasedDigest, rest: dict[str, Di
     state.bodies.pop(digest_id, None)
 
 
-def _tell(ledger: Ledger, group_id: str, part: DigestEntry) -> None:
+def _tell(ledger: Ledger, group_id: str, part: DigestEntry, message: str) -> None:
     group = ledger.state.groups.get(group_id)
     if group is None:
         return
@@ -128,7 +129,7 @@ def _tell(ledger: Ledger, group_id: str, part: DigestEntry) -> None:
         schedule.tell(group.track, part.count, ledger.now, ledger.rules.policy)
         if group.taken is not None:
             group.track.pause = ledger.rules.policy.repeat_intervals[-1]
-    marking.told(group, part, ledger.now)
+    marking.told(group, part, message, ledger.now)
     # An error that came while the message was on its way has begun it anew.
     if part.ends and not group.count and not group.track.again:
         schedule.tell_over(group.track)

@@ -9,13 +9,14 @@ holds logging's lock and waits for the import lock while we do the reverse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
+from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._rendering import Style
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import StoreScope, opener, password
@@ -25,6 +26,9 @@ from wecom_logging._worker.follow_ups import FollowUps
 from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.redaction import redactor
+
+#: Characters of a release that tell it from others.
+MAX_RELEASE = 100
 
 #: A message within less could not hold what is never cut: counts, types, places.
 MIN_BYTES = 1024
@@ -49,6 +53,7 @@ class Components(NamedTuple):
     follow_ups: FollowUps
     host: str
     quiet_after: float
+    quiet_hours: QuietHours | None
     close_timeout: float
 
 
@@ -56,21 +61,23 @@ def make_components(options: Options, started: float) -> Components:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
     _check_abilities(options, sender)
-    msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
-    if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
+    limits: Mapping[Any, int] = sender.limits.max_bytes
+    msgtype: Any = options.msgtype if options.msgtype in limits else "text"
+    if limits.get(msgtype, 0) < MIN_BYTES:
         raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")
     style = Style(
         app=options.app,
         environment=options.environment,
         release=options.release,
         started=started,
-        language=options.language,  # type: ignore[arg-type]
-        msgtype=msgtype,  # type: ignore[arg-type]
-        max_bytes=sender.limits.max_bytes[msgtype],  # type: ignore[index]
+        language=options.language,  # type: ignore[arg-type]  # checked with the options
+        msgtype=msgtype,
+        max_bytes=limits[msgtype],
         timezone=options.timezone,
         show_offset=options.timezone is None,
         show_source=options.show_source,
-        link=options.link,
+        links=options.links,
+        card=sender.limits.card,
     )
 
     rules = Rules(
@@ -78,6 +85,7 @@ def make_components(options: Options, started: float) -> Components:
         options.rate_limit,
         options.max_groups,
         duplicate_check=sender.limits.duplicate_check,
+        release=options.release[:MAX_RELEASE],
     )
     place = StoreScope(sender, options.app, options.environment, rules)
     mode: Any = options.redact
@@ -101,6 +109,9 @@ def make_components(options: Options, started: float) -> Components:
         ),
         host=options.host,
         quiet_after=options.policy.quiet_after,
+        quiet_hours=QuietHours(options.quiet_hours, options.timezone)
+        if options.quiet_hours
+        else None,
         close_timeout=options.close_timeout,
     )
 
@@ -113,6 +124,13 @@ def _check_abilities(options: Options, sender: Sender) -> None:
         )
     if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
         raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
+    if options.msgtype == "card":
+        if not options.links:
+            raise ConfigurationError(
+                "msgtype", "'card' needs links: a tap on it has to lead somewhere"
+            )
+        if "card" not in sender.limits.max_bytes or sender.limits.card is None:
+            raise ConfigurationError("msgtype", "'card' is nothing that this sender takes")
 
 
 def _sender(options: Options) -> Sender:

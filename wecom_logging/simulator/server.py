@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.simulator.api import create_api
@@ -54,13 +55,15 @@ class Simulator:
         config: SimulatorConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.port = port
-        self.bot_port = bot_port
-        self.clock = clock or Clock()
-        self.world = World(config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS})
-        self.faults = Faults(self.clock.now, self.world.inbox.touch)
+        self.port: int = port
+        self.bot_port: int = bot_port
+        self.clock: Clock = clock or Clock()
+        self.world: World = World(
+            config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS}
+        )
+        self.faults: Faults = Faults(self.clock.now, self.world.inbox.touch)
         #: Set while it is not running: whoever streams or waits gives up.
-        self.stopping = threading.Event()
+        self.stopping: threading.Event = threading.Event()
         self._app = create_app(self)
         self._long_connection = LongConnection(self.world, self.faults, self.stopping)
         self._server: Server | None = None
@@ -269,8 +272,8 @@ def create_app(simulator: Simulator) -> Flask:
     # What goes wrong in here is shown on stderr by `wire`, never logged: the program under
     # test may be listening to the root logger.
     app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = as_it_is = DefaultJSONProvider(app)
+    as_it_is.ensure_ascii = as_it_is.sort_keys = False
     app.register_blueprint(create_api(simulator.world, simulator.faults))
     app.register_blueprint(create_control(simulator))
     app.register_blueprint(create_page(simulator.world, simulator.faults, simulator.stopping))

@@ -74,6 +74,10 @@ local function refused(group)
   if over and (verb == 'silence' or verb == 'take') then return 'over' end
   local limit = group.t.critical and rules.critical_limit or rules.silence_limit
   if verb == 'silence' and (act.seconds <= 0 or act.seconds > limit) then return 'too long' end
+  if verb == 'silence' and act.until_release == true
+    and redis.call('HEXISTS', scope_key, 'releases') == 0 then
+    return 'no release'
+  end
   if verb == 'unsilence' and not is_on(group.s) or verb == 'untake' and not group.w then
     return 'nothing'
   end
@@ -84,7 +88,7 @@ local function mark_group(group)
   if verb == 'silence' then
     group.s = {
       by = act.who, where = act.where, why = act.why, since = now, ['until'] = now + act.seconds,
-      base = busiest(group.q), first = 0, ended = '',
+      base = busiest(group.q), first = 0, ended = '', until_release = act.until_release == true,
     }
   elseif verb == 'unsilence' then
     undone(group.s)
@@ -124,6 +128,15 @@ local function put_quiet(quiet)
   if quiet then put(scope_key, 'quiet', quiet) else redis.call('HDEL', scope_key, 'quiet') end
 end
 
+-- The quiet hours that hold now, unless somebody has ended them.
+local function hours()
+  local quiet, until_ = scope.quiet, scope.hours_until or 0
+  if not quiet or until_ <= now or quiet['until'] < until_ then return nil end
+  return {
+    by = 'quiet_hours', where = 'quiet_hours', why = '', since = quiet.since, ['until'] = until_,
+  }
+end
+
 local function no_longer_quiet()
   if scope.quiet then
     scope.quiet['until'] = math.min(scope.quiet['until'], now)
@@ -140,9 +153,13 @@ local function mark()
     if act.verb == 'unquiet' then
       no_longer_quiet()
     else
-      put_quiet({
+      local quiet, held = {
         by = act.who, where = act.where, why = act.why, since = now, ['until'] = now + act.seconds,
-      })
+      }, hours()
+      if held then
+        quiet.since, quiet['until'] = held.since, math.max(quiet['until'], held['until'])
+      end
+      put_quiet(quiet)
     end
   else
     mark_groups(kept)
@@ -176,7 +193,8 @@ local function undo(seconds)
   put(acts, last.act.key, last)
   if last.act.verb == 'quiet' or last.act.verb == 'unquiet' then
     local quiet = last.quiet and cjson.decode(last.quiet)
-    if is_on(quiet) then put_quiet(quiet) else no_longer_quiet() end
+    if not is_on(quiet) then quiet = hours() end
+    if quiet then put_quiet(quiet) else no_longer_quiet() end
   end
   for id, before in pairs(last.before) do
     local group = id ~= '_' and find_group(id)
@@ -196,15 +214,17 @@ if step == 'acts' then
   for _, kept in ipairs(all_acts()) do table.insert(found, cjson.encode(kept)) end
   return end_(found)
 end
--- Everything that is known: now, quiet, when a source was last heard of, then of each group:
--- id, identity, group.
-local heard = ''
-for _, name in ipairs(redis.call('HKEYS', sources)) do
-  heard = math.max(tonumber(heard) or 0, get_source(name).s)
+-- Everything that is known: now, quiet, errors by hour, when each source was last heard of, jobs,
+-- then of each group: id, identity, group.
+local heard, ran = {}, {}
+for _, name in ipairs(redis.call('HKEYS', sources)) do heard[name] = get_source(name).s end
+for _, id in ipairs(redis.call('HKEYS', jobs)) do
+  local history = document(jobs, id, function(found) return type(found.runs) == 'table' end)
+  if history then table.insert(ran, history) end
 end
 local answer = {
   string.format('%.3f', now), scope.quiet and cjson.encode(scope.quiet) or '',
-  heard == '' and '' or string.format('%.3f', heard),
+  cjson.encode(scope.hours), cjson.encode(heard), cjson.encode(ran),
 }
 for _, id in ipairs(redis.call('HKEYS', groups)) do
   local group = find_group(id)

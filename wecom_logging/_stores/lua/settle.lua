@@ -13,6 +13,9 @@ local function told(group_id, part, count)
     group.o = math.max(0, group.o - count)
     tell(group.t, count)
     if part.t.news then group.a = now end
+    group.m = group.m or {}
+    table.insert(group.m, string.sub(id, 1, 4))
+    if #group.m > rules.max_messages then table.remove(group.m, 1) end
     if group.w then group.t.pause = rules.repeat_intervals[#rules.repeat_intervals] end
   end
   -- What ended was told; a silence that is newer stays.
