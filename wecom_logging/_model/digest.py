@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 import re
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from wecom_logging._runtime.values import NamedTuple, dataclass
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
@@ -154,7 +155,7 @@ def others(*, critical: bool) -> Identity:
     return Identity(OTHERS[critical], "", "critical" if critical else "error")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(eq=False, repr=False)
 class Report:
     """One group's part of a digest. Times are seconds since the epoch, for display.
 

@@ -7,11 +7,11 @@ marked as for display.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from wecom_logging._model.digest import Event
+from wecom_logging._runtime.values import NamedTuple, dataclass, field
 
 #: A silence is broken by so many errors in five minutes, if they are so many times its base.
 #: So many are also what a new kind needs to be told while an app is quiet.
@@ -148,7 +148,7 @@ class KeptAct:
     undone: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class KnownGroup:
     """A group as answers show it. Times in seconds since the epoch, for display."""
 
@@ -207,7 +207,7 @@ class KnownSource(NamedTuple):
     seen: float
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class KnownApp:
     """What a store knows of one app and environment. Times for display."""
 
