@@ -72,7 +72,7 @@ def _option(
     return field(metadata={"option": Option(doc, check, default, read, find, secret)})
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Options:
     """A handler's options, checked. Durations are in seconds.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import builtins
 import re
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from wecom_logging._runtime.values import NamedTuple, dataclass
+from wecom_logging._runtime.values import NamedTuple
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]
@@ -155,7 +156,7 @@ def others(*, critical: bool) -> Identity:
     return Identity(OTHERS[critical], "", "critical" if critical else "error")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Report:
     """One group's part of a digest. Times are seconds since the epoch, for display.
 

@@ -49,12 +49,16 @@ else:
 
     def _init(self: Any, *values: Any, **given: Any) -> None:
         cls = type(self)
-        for name, value in zip(cls._fields, values, strict=False):
-            setattr(self, name, value)
-        for name in cls._fields[len(values) :]:
-            setattr(self, name, given.pop(name) if name in given else cls._field_defaults[name]())
+        try:
+            for name, value in zip(cls._fields, values, strict=False):
+                setattr(self, name, value)
+            for name in cls._fields[len(values) :]:
+                value = given.pop(name) if name in given else cls._field_defaults[name]()
+                setattr(self, name, value)
+        except KeyError:
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}") from None
         if given or len(values) > len(cls._fields):
-            raise TypeError(f"{cls.__name__} has no {next(iter(given), 'such field')}")
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
         if after := getattr(self, "__post_init__", None):
             after()
 
@@ -76,9 +80,9 @@ else:
 
         def __new__(cls, *values: Any, **given: Any) -> Any:
             if given or len(values) != len(cls._fields):
-                known = {**cls._field_defaults, **given}
-                values += tuple([known[name] for name in cls._fields[len(values) :]])
-                if len(values) != len(cls._fields) or not given.keys() <= set(cls._fields):
+                known, rest = {**cls._field_defaults, **given}, cls._fields[len(values) :]
+                values += tuple([known[name] for name in rest if name in known])
+                if len(values) != len(cls._fields) or not given.keys() <= set(rest):
                     raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
             return tuple.__new__(cls, values)
 
