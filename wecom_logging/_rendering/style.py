@@ -35,6 +35,9 @@ class Style(NamedTuple):
     #: Where each group leads to.
     links: tuple[Link, ...] = ()
 
+    #: A message for the fallback: what does not take it ("robot", "application", "sender").
+    instead_of: str = ""
+
 
 class Rendered(NamedTuple):
     """A message, and what of the digest did not get into it."""
