@@ -148,7 +148,7 @@ def _check_abilities(options: Options, sender: Sender) -> None:
 def _fallback(options: Options, sender: Sender, style: Style) -> Fallback | None:
     if options.fallback is None:
         return None
-    style = style._replace(instead_of=options.kind)
+    style = style._replace(instead_of=options.kind, card=None)
     if is_handler(options.fallback):
         handler, name = made_handler(options.fallback)
         style = style._replace(msgtype="text", max_bytes=MAX_BYTES)

@@ -90,6 +90,9 @@ class DeliveryCycle:
 
     @property
     def last_error(self) -> str | None:
+        if self._fallback and (stuck := self._fallback.stuck):
+            where = f"{stuck.destination} was given them and has not returned"
+            return f"{where}: it is unknown whether it told them"
         return self._recorder.last_error
 
     def stats(self) -> Stats:
@@ -124,8 +127,6 @@ class DeliveryCycle:
         pending = self.stats().pending
         if self._fallback and (stuck := self._fallback.stuck):
             stuck.let_go()
-            reason = f"{stuck.destination} was given them and has not returned: it is unknown"
-            reason += " whether it told them"
         kept = min(pending, self.kept)
         if kept and not self._handed_over:
             errors = "error was" if kept == 1 else "errors were"

@@ -86,7 +86,7 @@ class HandlerSender:
     def let_go(self) -> None:
         """At exit, while the handler does not return: `logging.shutdown` would wait for its
         lock, and so for whatever it waits for."""
-        refs = logging._handlerList  # type: ignore[attr-defined]
+        refs = logging._handlerList  # type: ignore[attr-defined]  # what it goes through
         refs[:] = [ref for ref in refs if ref() is not self._handler]
 
 
@@ -112,14 +112,14 @@ def _errors_of(handler: logging.Handler, ours: logging.LogRecord) -> Iterator[li
         else:
             before(record)
 
-    handler.handleError = handle_error  # type: ignore[method-assign]
+    handler.handleError = handle_error  # type: ignore[method-assign]  # until it is back
     try:
         yield found
     finally:
         if was_own is None:
             del handler.handleError
         else:
-            handler.handleError = was_own  # type: ignore[method-assign]
+            handler.handleError = was_own  # type: ignore[method-assign]  # as it was
 
 
 class FallbackDelivery:
