@@ -57,6 +57,11 @@ _CHINESE = {
     "test errors": "测试错误",
     "robot": "机器人",
     "what happens next": "接下来",
+    "fallback": "备用通道",
+    "{}, after a refusal or {} s": "{}，被拒收后或 {} 秒内未收下任何消息时",
+    "{} was given them and has not returned: it is unknown whether it told them": (
+        "{} 已收到但尚未返回，是否已通知不得而知"
+    ),
     "quiet hours": "免打扰时段",
     "not now": "现在不在其中",
     "now, until {}: test errors are told then": "现在处于免打扰，到 {} 为止：测试错误到时才通知",

@@ -248,8 +248,13 @@ class Ledger:
         destination.trouble.failed(failure, self.now)
 
     def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool) -> None:
-        """A digest nobody has: kept as it is if a retry is harmless, else taken apart."""
-        held.lease_until = None
+        """A digest nobody has: kept as it is if a retry is harmless, else taken apart. What a
+        fallback may have told is none to be repeated at the destination."""
+        at_fallback = held.fallback is not None
+        held.lease_until, held.fallback, held.handed = None, None, False
+        if at_fallback and held.unclear_since is None:
+            self.take_apart(digest_id, doubtful=unclear)
+            return
         if unclear and held.unclear_since is None:
             held.unclear_since = self.now
         self.state.digests[digest_id] = held

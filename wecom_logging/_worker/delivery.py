@@ -342,7 +342,9 @@ class _Work:
     """How far one digest has come."""
 
     def __init__(self, store: Store, claim: Claim, refused: list[Part], style: Style) -> None:
-        frozen = read_body(claim.body) if claim.body is not None else None
+        # What the destination may have taken is told by the fallback as what it is.
+        again = claim.body if not claim.fallback else None
+        frozen = read_body(again) if again is not None else None
         unreadable = claim.body is not None and frozen is None
         self.store, self.claim, self.style = store, claim, style
         self.digest: Digest = doubtful(claim.digest) if unreadable else claim.digest
@@ -377,8 +379,14 @@ class _Work:
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
-    strict = isinstance(error, RateLimitedError)
-    return Failure(error.text, pause, strict=strict, unclear=error.unclear, way=way)
+    return Failure(
+        error.text,
+        pause,
+        strict=isinstance(error, RateLimitedError),
+        unclear=error.unclear,
+        way=way,
+        setup=isinstance(error, (SetupError, TokenError)),
+    )
 
 
 def _tell_missed(receipt: object) -> None:

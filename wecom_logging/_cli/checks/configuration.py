@@ -12,12 +12,13 @@ from wecom_logging._config.option import variable
 from wecom_logging._config.options import Options
 from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._model.secret import Secret
+from wecom_logging._worker.fallback import Fallback
 from wecom_logging.handler import WeComHandler
 
 #: Shown by their last four characters.
 _SECRETS = ("WECOM_CORPSECRET", "WECOM_WEBHOOK_KEY")
 #: May hold a password somewhere inside.
-_HIDDEN = ("WECOM_PROXIES", "WECOM_STORE")
+_HIDDEN = ("WECOM_PROXIES", "WECOM_STORE", "WECOM_FALLBACK")
 _NOT_IN_ENVIRONMENT = ("self", "level", "sender", "fingerprint", "processors")
 
 
@@ -52,8 +53,11 @@ def configuration_steps(
             yield warning("configuration", f"{name} is set, but there is no such option", fix)
 
 
-def option_steps(options: Options) -> Iterator[Step]:
+def option_steps(options: Options, fallback: Fallback | None) -> Iterator[Step]:
     """What follows from options that change when, or where, something is told."""
+    if fallback is not None:
+        where, seconds = fallback.sender.destination, f"{fallback.after:g}"
+        yield ok("fallback", f"{where}, after a refusal or {seconds} s")
     if not options.quiet_hours:
         return
     hours = QuietHours(options.quiet_hours, options.timezone)
