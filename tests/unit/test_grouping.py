@@ -774,7 +774,7 @@ def test_any_value_is_a_fingerprint(value: object, watch: Watch) -> None:
 
 def test_the_users_fingerprint_decides_and_the_built_in_one_stands_in(watch: Watch) -> None:
     def by_team(record: logging.LogRecord) -> object:
-        return record.team  # type: ignore[attr-defined]
+        return record.team  # type: ignore[attr-defined]  # an `extra`
 
     w = watch(fingerprint=by_team)
     w.log.error("one", extra={"team": "pay"})

@@ -273,9 +273,10 @@ def as_text(value: object) -> str:
 
 
 def _as_number(value: object) -> int:
-    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
     # More lines than this has no file; more digits than `str` converts may stand here.
-    return value if is_number and 0 < value < 10**9 else 0  # type: ignore[operator,return-value]
+    return value if 0 < value < 10**9 else 0
 
 
 def _dicts(value: object) -> list[Mapping[str, object]]:
