@@ -241,13 +241,14 @@ def test_a_stores_older_copy_in_its_place(watch: Watch, tmp_path: Path) -> None:
     assert w.flush()
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    copy = path.read_bytes()
+    copy = tmp_path / "copy.db"
+    copy.touch(0o600)
+    copy.write_bytes(path.read_bytes())
     w.log.error("after the copy")
     assert w.flush()
-    for file in path.parent.iterdir():
-        file.unlink()
-    path.write_bytes(copy)
-    path.chmod(0o600)
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink()
+    copy.replace(path)  # in one step: its worker may look at any time
     w.log.error("after it was put back")
     assert w.flush()
     assert (w.stats.seen, w.stats.reported, w.stats.lost) == (3, 3, 0)
