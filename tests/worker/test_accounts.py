@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,35 +225,3 @@ def test_a_level_set_later_holds(watch: Watch) -> None:
     w.handler.setLevel("ERROR")
     w.log.warning("careful")
     assert w.stats.seen == 1
-
-
-# -- a store that is not what it was --------------------------------------------------------
-
-
-def test_a_stores_older_copy_in_its_place(watch: Watch, tmp_path: Path) -> None:
-    """A backup that was put back: what was told stays told, and what comes is told."""
-    path = tmp_path / "private" / "store.db"
-    w = watch(store=f"sqlite:///{path}")
-    w.log.error("before the copy")
-    assert w.flush()
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    copy = tmp_path / "copy.db"
-    copy.touch(0o600)
-    copy.write_bytes(path.read_bytes())
-    w.log.error("after the copy")
-    assert w.flush()
-    for ending in ("-wal", "-shm"):
-        path.with_name(path.name + ending).unlink()
-    copy.replace(path)  # in one step: its worker may look at any time
-    w.log.error("after it was put back")
-    assert w.flush()
-    assert (w.stats.seen, w.stats.reported, w.stats.lost) == (3, 3, 0)
-    # And a directory: the process goes on by itself.
-    for file in path.parent.iterdir():
-        file.unlink()
-    path.mkdir()
-    w.log.error("without a store")
-    assert w.flush()
-    assert (w.stats.seen, w.stats.reported, w.stats.lost) == (4, 4, 0)
-    assert w.counts() == [1, 1, 1, 1]
