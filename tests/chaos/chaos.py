@@ -275,6 +275,11 @@ class Chaos:
         least, most = self.logged()
         if not least - lost <= told <= most:
             self.wrong.append(f"told {told:,} of {least:,} to {most:,}, declared lost {lost:,}")
+            messages = "\n\n".join(
+                f"{message.time:.1f} {message.fate} {message.msgtype}\n{message.content}"
+                for message in self.sim.accepted
+            )
+            (self.directory / "messages.md").write_text(messages)
         return (
             f"{self.started} processes, {len(self.killed)} of them killed, {self.faults} faults,"
             f" {len(self.sim.messages)} messages: logged {least:,} to {most:,}, told {told:,},"
