@@ -137,7 +137,10 @@ class Chaos:
                 seconds=5.0,
                 errcode=errcode,
                 delay=self.chance.random() * 3,
-                processed=self.chance.choice((None, True, False)) if kind != "outage" else None,
+                # A refusal is one: what WeCom says it has not taken, nobody has got.
+                processed=None
+                if kind in ("outage", "errcode")
+                else self.chance.choice((None, True, False)),
             )
         )
 
