@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
 from wecom_logging._rendering.marks import marks
+from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
@@ -109,6 +111,8 @@ def _facts(report: Report, context: RenderContext) -> Iterator[str]:
     yield context.labels.last(context.times.full(report.last))
     if report.identity.logger:
         yield report.identity.logger
+    if release := releases(Section((report,)), context, Pen(plain=True)):
+        yield release
     yield from marks(Section((report,)), context)
     if report.hosts:
         yield context.labels.comma.join(report.hosts)
