@@ -77,6 +77,7 @@ def make_components(options: Options, started: float) -> Components:
         show_offset=options.timezone is None,
         show_source=options.show_source,
         links=options.links,
+        card=sender.limits.card,
     )
 
     rules = Rules(
@@ -123,6 +124,13 @@ def _check_abilities(options: Options, sender: Sender) -> None:
         )
     if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
         raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
+    if options.msgtype == "card":
+        if not options.links:
+            raise ConfigurationError(
+                "msgtype", "'card' needs links: a tap on it has to lead somewhere"
+            )
+        if "card" not in sender.limits.max_bytes or sender.limits.card is None:
+            raise ConfigurationError("msgtype", "'card' is nothing that this sender takes")
 
 
 def _sender(options: Options) -> Sender:
