@@ -104,13 +104,12 @@ def test_a_message_stands_for_the_kinds_in_it(place: Kit, store: BotStore) -> No
 
 
 def test_quiet(place: Kit, store: BotStore) -> None:
-    errors(place, PAY)
-    errors(place, SHOP)
+    """There is no news of an app that is quiet."""
+    pay, shop = (errors(place, app, "job, which is over when it says so") for app in (PAY, SHOP))
     store.mark(action("quiet", apps=(PAY,)))
-    assert store.quiet_until(PAY) is not None
-    assert store.quiet_until(SHOP) is None
+    assert [each.id for each in store.news(0.0)] == [shop]
     place.advance(3700.0)
-    assert store.quiet_until(PAY) is None
+    assert {each.id for each in store.news(0.0)} == {pay, shop}
 
 
 def test_notes(place: Kit, store: BotStore) -> None:

@@ -46,7 +46,12 @@ class FakeStore:
 
     def news(self, after: float) -> Sequence[Group]:
         self._reach()
-        return [g for g in self.all.values() if (g.news_at or 0.0) > after and not g.over]
+        return [
+            group
+            for group in self.all.values()
+            if (group.news_at or 0.0) > after and not group.over
+            if self.quiet.get(group.app, 0.0) <= self.clock()
+        ]
 
     def apps(self) -> Sequence[App]:
         self._reach()
@@ -85,10 +90,6 @@ class FakeStore:
                 del self.before[place]
                 return each
         return None
-
-    def quiet_until(self, app: App) -> float | None:
-        until = self.quiet.get(app, 0.0)
-        return until if until > self.clock() else None
 
     def report(self, apps: Sequence[App]) -> str:
         self._reach()

@@ -97,8 +97,7 @@ class Bot:
     def poll(self, now: float) -> list[Outgoing]:
         """Cards for what is new. Called every few seconds while the bot is heard."""
         try:
-            chats = self._pairings.chats()
-            return [out for chat in chats for out in self._card_handler.next_card(chat, now)]
+            return self._card_handler.next_cards(self._pairings.chats(), now)
         except BotStoreError:
             return []  # said when somebody asks for something
         except Exception as error:

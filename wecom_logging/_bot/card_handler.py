@@ -52,18 +52,18 @@ class CardHandler:
         """A chat was paired: its news begins now."""
         self._store.write(_key(chat), f"0 {now} {now}")
 
-    def next_card(self, chat: Chat, now: float) -> list[Outgoing]:
-        """The next card for a chat, if there is news for one and the last is long enough ago."""
-        if self._card_policy == "off":
+    def next_cards(self, chats: Sequence[Chat], now: float) -> list[Outgoing]:
+        """A card for each chat for which there is news, and whose last is long enough ago."""
+        if self._card_policy == "off" or not chats:
             return []
+        fresh = [group for group in self._store.news(now - NEWS) if _unanswered(group, now)]
+        return [out for chat in chats if fresh for out in self._next_card(chat, fresh, now)]
+
+    def _next_card(self, chat: Chat, fresh: Sequence[Group], now: float) -> list[Outgoing]:
         sent, news, critical = self._pointers(chat, now)
         if now - sent < PAUSE:
             return []
-        fresh = [
-            group
-            for group in self._store.news(min(news, critical))
-            if chat.scope.covers(group.app) and self._worthy(group, now)
-        ]
+        fresh = [group for group in fresh if chat.scope.covers(group.app)]
         worst = [each for each in fresh if each.critical and _told(each) > critical]
         rest = [each for each in fresh if not each.critical and _told(each) > news]
         if worst:  # has a card of its own, and the rest waits for the next one
@@ -113,11 +113,6 @@ class CardHandler:
         real = card is not None and card.chat == chat.id and press.key in ("take", "silence")
         return card if real else None
 
-    def _worthy(self, group: Group, now: float) -> bool:
-        silent = (group.silenced_until or 0.0) > now
-        answered = silent or group.over or group.taken_by
-        return not answered and self._store.quiet_until(group.app) is None
-
     def _pointers(self, chat: Chat, now: float) -> tuple[float, float, float]:
         """When the last card was sent; up to where news was told, and CRITICAL news."""
         try:
@@ -125,7 +120,7 @@ class CardHandler:
         except ValueError:
             sent = news = critical = 0.0
         # A clock that was set back must not stop all cards.
-        return (sent if sent <= now else 0.0), max(news, now - NEWS), max(critical, now - NEWS)
+        return (sent if sent <= now else 0.0), news, critical
 
     def _fact(self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float) -> str:
         """Do what was pressed; what is true of it now, with its time."""
@@ -162,6 +157,10 @@ class CardHandler:
             ids=tuple(ids),
             until=until,
         )
+
+
+def _unanswered(group: Group, now: float) -> bool:
+    return not group.taken_by and (group.silenced_until or 0.0) <= now
 
 
 def _told(group: Group) -> float:

@@ -11,7 +11,7 @@ from wecom_logging._bot.outgoing import Outgoing
 from wecom_logging._bot.session import Answered, Dead, Kicked, Refused, Session, Subscribed
 
 #: Seconds between two looks for news.
-POLL = 5.0
+POLL = 2.0
 #: Messages that wait for the next connection; they do so as long as they are of use.
 _MOST_LATER = 50
 

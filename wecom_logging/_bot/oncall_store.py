@@ -26,7 +26,13 @@ class OnCallStore:
         return [_group(group) for app in self._known() for group in app.groups]
 
     def news(self, after: float) -> Sequence[Group]:
-        return [g for g in self.groups() if (g.news_at or 0.0) > after and not g.over]
+        return [
+            _group(group)
+            for app in self._known()
+            if app.quiet_until is None
+            for group in app.groups
+            if (group.news_at or 0.0) > after and group.state != "over"
+        ]
 
     def apps(self) -> Sequence[App]:
         with _away():
@@ -48,10 +54,6 @@ class OnCallStore:
                 self._act(act)._replace(verb="undo", user=user), self._clock() - since
             )
         return None if undone is None else _action(undone)
-
-    def quiet_until(self, app: App) -> float | None:
-        found = (k.quiet_until for k in self._known() if (k.app, k.environment) == tuple(app))
-        return next(found, None)
 
     def report(self, apps: Sequence[App]) -> str:
         wanted = set(map(tuple, apps))

@@ -100,7 +100,7 @@ class Alerts(Protocol):
         """All groups of all apps that are open, or were over only lately."""
 
     def news(self, after: float) -> Sequence[Group]:
-        """Open groups with a `news_at` later than that. Called every few seconds: cheap."""
+        """Open groups with a `news_at` later than that, of apps that are not quiet."""
 
     def apps(self) -> Sequence[App]:
         """All apps that the store knows."""
@@ -113,9 +113,6 @@ class Alerts(Protocol):
 
         `act` says who undoes, from where and when, as for `mark`; its verb has no meaning.
         """
-
-    def quiet_until(self, app: App) -> float | None:
-        """Until when only what cannot wait is told of it: for a while, or by its hours."""
 
     def report(self, apps: Sequence[App]) -> str:
         """The daily report about these, as text."""
