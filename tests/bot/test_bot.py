@@ -244,6 +244,8 @@ def test_pairing() -> None:
     assert "#40871" in said
     assert "#60001" not in said
     assert "绑定码不对" in phone.ask(f"@静默 助手 绑定 {code}", chat="wrOther")
+    code = Pairings(phone.store).new_code(Scope(), phone.now)
+    assert phone.ask(f"绑定 {code}").startswith("已绑定：所有应用")
 
 
 def test_a_code_is_good_for_ten_minutes_and_ten_tries() -> None:

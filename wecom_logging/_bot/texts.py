@@ -25,6 +25,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "This chat is not paired. Run `wecom-logging bot --pair` on the server and write the six"
         " digits that it shows here: {at}pair 123456",
     ),
+    "all apps": ("所有应用", "all apps"),
     "paired": (
         "已绑定：{scope}。试试「帮助」。",
         "Paired: {scope}. Try “help”.",

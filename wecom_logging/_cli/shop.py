@@ -134,6 +134,16 @@ def many_kinds() -> int:
     return 300
 
 
+def coupons() -> int:
+    """Something that is broken, and can wait until the morning."""
+    for order in range(30):
+        try:
+            raise KeyError("no such coupon")
+        except KeyError:
+            logging.getLogger("shop.coupons").exception("coupon of order %d is ignored", order)
+    return 30
+
+
 def last_words() -> int:
     """An error right before the program ends."""
     logging.getLogger("shop").error("shop closes with %d open orders", 3)
@@ -142,7 +152,17 @@ def last_words() -> int:
 
 SCENES: dict[str, Callable[[], int]] = {
     scene.__name__: scene
-    for scene in (payment, storm, drizzle, outage, critical, worker, many_kinds, last_words)
+    for scene in (
+        payment,
+        storm,
+        drizzle,
+        outage,
+        critical,
+        worker,
+        many_kinds,
+        coupons,
+        last_words,
+    )
 }
 
 
