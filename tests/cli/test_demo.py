@@ -30,7 +30,7 @@ def test_the_demo() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert seconds < 45, f"{seconds:.0f} s"
     words = ("NEW", "STILL", "OVER", "CRITICAL", "PaymentFailed", "← ConnectionResetError")
-    phone = ("Silenced by ZhangSan", "SILENCED", "silenced by ZhangSan")
+    phone = ("Silenced by ZhangSan", "SILENCED KeyError ×60", "by ZhangSan, ended by hand")
     for word in (*words, "Feed001Error", "📎", *phone):
         assert word in done.stdout
     assert "\x1b" not in done.stdout
