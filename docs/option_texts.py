@@ -14,7 +14,7 @@ SECTIONS = (
     ),
     (("level", "app", "environment", "release", "language", "host", "timezone"),
      ("What is shown", "显示什么")),
-    (("msgtype", "link", "show_source", "show_locals", "breadcrumbs", "breadcrumb_level", "attach",
+    (("msgtype", "links", "link", "show_source", "show_locals", "breadcrumbs", "breadcrumb_level", "attach",
       "mention", "mention_level"), ("The message", "消息")),
     (("group_wait", "group_interval", "repeat_intervals", "quiet_after", "forget_after", "recovery",
       "rate_limit", "close_timeout"), ("When", "什么时候")),
@@ -44,6 +44,8 @@ EXAMPLES = {
     "host": '"web-3"',
     "timezone": '"Asia/Shanghai"',
     "msgtype": '"text"',
+    "links": '{"logs": "https://logs.example.com/?q={request_id}&from={from}&to={to}",'
+    ' "order": {"appid": "wx0123456789abcdef", "pagepath": "pages/trace?id={trace_id}"}}',
     "link": '"https://logs.example.com/?q={request_id}&from={from}&to={to}"',
     "show_source": "False",
     "show_locals": "True",
@@ -91,8 +93,10 @@ CHINESE = {
     "host": "消息里的主机名。",
     "timezone": "消息里时间的时区名，默认本地时区。",
     "msgtype": '`"markdown"`（默认）；在微信里看消息的人用 `"text"`；机器人还可以用 `"markdown_v2"`。',
-    "link": "随每组显示的链接模板，字段有 `{id}` `{logger}` `{type}` `{request_id}` `{trace_id}` `{from}`"
-    " `{to}`，最后两个是毫秒时间戳。",
+    "links": "每组错误通向哪里：名称到链接模板，或一个链接；字段有 `{id}` `{logger}` `{type}` `{request_id}`"
+    " `{trace_id}` `{from}` `{to}`，最后两个是毫秒时间戳。字段没有值的链接不显示。小程序写成"
+    ' `{"appid": …, "pagepath": …}`，只在卡片里显示。`extra={"runbook": "https://…"}` 再加一个。',
+    "link": "已弃用，0.3 起移除：请改用 `links`。",
     "show_source": "显示源代码行，默认是。",
     "show_locals": "显示自己代码里的局部变量（脱敏后），默认否。",
     "breadcrumbs": "附上同一请求、任务或线程此前的多少条日志，默认 0。logger 本身要放行这些级别。",

@@ -16,7 +16,7 @@ scheduler = BlockingScheduler()
 
 
 @scheduler.scheduled_job("interval", id="orders.sync", seconds=1)
-def sync():
+def sync() -> None:
     raise TimeoutError("erp did not answer")
 
 

@@ -44,22 +44,22 @@ app.conf.broker_transport_options = {
 log = get_task_logger(__name__)
 
 
-def charge(order, password):
+def charge(order: int, password: str) -> None:
     raise TimeoutError(f"bank did not answer for order {order}")
 
 
 @app.task(name="orders.pay")
-def pay(order, password):
+def pay(order: int, password: str) -> None:
     charge(order, password)
 
 
 @app.task(name="orders.refund")
-def refund(order, password):
+def refund(order: int, password: str) -> None:
     charge(order, password)
 
 
 @app.task(name="orders.stock")
-def stock():
+def stock() -> None:
     log.error("stock of %s is negative", "sku-7")
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from collections.abc import Callable
 
 import django
 import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 LOGGING = {
@@ -44,29 +45,30 @@ log = logging.getLogger("shop")
 class RequestId:
     """Gives each request an id that every alert and log line about it shows."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request.headers.get("X-Request-ID") or uuid.uuid4().hex[:16]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             return self.get_response(request)
 
 
-def charge(order, password):
+def charge(order: int, password: str) -> None:
     raise TimeoutError(f"bank did not answer for order {order}")
 
 
-def pay(request, order):
+def pay(request: HttpRequest, order: int) -> HttpResponse:
     charge(order, request.POST["password"])
+    return HttpResponse("paid\n")
 
 
-def stock(request):
+def stock(request: HttpRequest) -> HttpResponse:
     log.error("stock of %s is negative", "sku-7")
     return HttpResponse("told\n")
 
 
-def alive(request):
+def alive(request: HttpRequest) -> HttpResponse:
     return HttpResponse("alive\n")
 
 

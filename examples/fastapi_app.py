@@ -35,22 +35,23 @@ app = FastAPI()
 app.add_middleware(RequestContextMiddleware)
 
 
-def charge(order, password):
+def charge(order: int, password: str) -> None:
     raise TimeoutError(f"bank did not answer for order {order}")
 
 
 @app.post("/pay/{order}")
-async def pay(order: int, request: Request):
+async def pay(order: int, request: Request) -> str:
     body = await request.json()
     charge(order, body["password"])
+    return "paid"
 
 
 @app.get("/stock")
-def stock():
+def stock() -> str:
     log.error("stock of %s is negative", "sku-7")
     return "told"
 
 
 @app.get("/alive")
-async def alive():
+async def alive() -> str:
     return "alive"

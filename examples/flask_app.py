@@ -38,28 +38,29 @@ app = Flask(__name__)
 
 
 @app.before_request
-def bind_request_id():
+def bind_request_id() -> None:
     """Gives each request an id that every alert and log line about it shows."""
     structlog.contextvars.clear_contextvars()
     request_id = request.headers.get("X-Request-ID") or uuid.uuid4().hex[:16]
     structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
-def charge(order, password):
+def charge(order: int, password: str) -> None:
     raise TimeoutError(f"bank did not answer for order {order}")
 
 
 @app.post("/pay/<int:order>")
-def pay(order):
+def pay(order: int) -> str:
     charge(order, request.form["password"])
+    return "paid\n"
 
 
 @app.get("/stock")
-def stock():
+def stock() -> str:
     app.logger.error("stock of %s is negative", "sku-7")
     return "told\n"
 
 
 @app.get("/alive")
-def alive():
+def alive() -> str:
     return "alive\n"

@@ -19,11 +19,11 @@ import wecom_logging
 logger.add(wecom_logging.WeComHandler(app="shop"), level="ERROR", format="{message}")
 
 
-def charge(order, password):
+def charge(order: int, password: str) -> None:
     raise TimeoutError(f"bank did not answer for order {order}")
 
 
-def main():
+def main() -> None:
     with logger.contextualize(request_id="req-ab12"):
         try:
             charge(8841, os.environ.get("PASSWORD", ""))

@@ -14,19 +14,20 @@ import os
 
 from redis import Redis
 from rq import Queue, Worker
+from rq.job import Job
 
 import wecom_logging
 
 handler = wecom_logging.install(app="shop")
 
 
-def deliver(job, *exc_info):
+def deliver(job: Job, *exc_info: object) -> bool:
     """Runs after RQ has logged the failure."""
     handler.flush()
     return True  # the next exception handler may go on
 
 
-def sync(order, password):
+def sync(order: int, password: str) -> None:
     raise TimeoutError(f"erp did not answer for order {order}")
 
 

@@ -14,8 +14,9 @@ import logging.config
 import os
 
 import structlog
+from structlog.typing import Processor
 
-SHARED = [
+SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -53,11 +54,11 @@ structlog.configure(
 log = structlog.get_logger("shop")
 
 
-def charge(order, password):
+def charge(order: int, password: str) -> None:
     raise TimeoutError(f"bank did not answer for order {order}")
 
 
-def main():
+def main() -> None:
     with structlog.contextvars.bound_contextvars(request_id="req-ab12"):
         try:
             charge(8841, os.environ.get("PASSWORD", ""))

@@ -14,6 +14,7 @@ import logging
 import signal
 import sys
 import time
+from types import FrameType
 
 import wecom_logging
 
@@ -21,11 +22,11 @@ wecom_logging.install(app="shop")
 log = logging.getLogger("shop")
 
 
-def stop(signum, frame):
+def stop(signum: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def main():
+def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     print("ready", flush=True)
     try:

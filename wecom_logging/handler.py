@@ -99,8 +99,12 @@ class WeComHandler(logging.Handler):
         show_locals: Show local variables of the application's own frames; redacted.
         msgtype: "markdown", or "text" for people who read inside WeChat; robots also
             "markdown_v2".
-        link: URL template shown with a group; its fields are {id}, {logger}, {type},
-            {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds.
+        links: What a group leads to, by name, or one URL: templates with the fields {id},
+            {logger}, {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch
+            milliseconds. A link whose field has no value is left out. A mini-program,
+            {"appid": …, "pagepath": …}, is shown where cards are.
+            extra={"runbook": "https://…"} adds one.
+        link: Deprecated, goes with 0.3: one URL for `links`.
         attach: Send the whole report as a file with a new or CRITICAL group whose own
             frames did not fit, or when kinds were left out; six an hour at most.
         mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
@@ -117,6 +121,8 @@ class WeComHandler(logging.Handler):
         ConfigurationError: An option has a value that cannot work. The constructor touches
             no network, makes no file and starts no thread.
     """
+
+    level: int
 
     #: True for a handler that is attached to no logger: whoever made it calls `handle`.
     standalone = False
@@ -159,6 +165,7 @@ class WeComHandler(logging.Handler):
         show_source: bool | None = None,
         show_locals: bool | None = None,
         msgtype: str | None = None,
+        links: str | Mapping[str, str | Mapping[str, str]] | None = None,
         link: str | None = None,
         attach: bool | None = None,
         mention: str | Sequence[str] | None = None,
@@ -192,10 +199,10 @@ class WeComHandler(logging.Handler):
         warn_of_limits(options)
         super().__init__(number)
         #: Whether there is a destination. A handler that is off ignores every record.
-        self.enabled = components is not None
+        self.enabled: bool = components is not None
         self._options = options
         #: The lowest level that is told.
-        self.alert_level = number
+        self.alert_level: int = number
         if components is None:
             self.handle = _ignore  # type: ignore[method-assign]
             return

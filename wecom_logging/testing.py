@@ -106,10 +106,10 @@ class RecordingSender:
 
     def __init__(self, limits: Limits | None = None) -> None:
         #: Each its own: what one test has told or let fail is nothing to the next one.
-        self.destination = f"recording {next(_numbers)}"
+        self.destination: str = f"recording {next(_numbers)}"
         limits = limits or Limits({"markdown": 2048, "text": 2048}, files=True)
         # No other process knows this destination: `store="auto"` is memory for it.
-        self.limits = replace(limits, local=True)
+        self.limits: Limits = replace(limits, local=True)
         self._lock = threading.Lock()
         self._messages: list[Message] = []
         self._files: dict[str, tuple[str, bytes]] = {}

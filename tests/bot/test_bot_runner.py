@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -157,7 +157,7 @@ def test_an_act_is_done_once_and_said(
 
 
 @pytest.mark.parametrize("kind", ["reset", "flood"])
-def test_it_comes_back(start: Start, sim: Simulator, kind: str) -> None:
+def test_it_comes_back(start: Start, sim: Simulator, kind: Literal["reset", "flood"]) -> None:
     bot = start()
     bot.said("connected as")
     bot.ahead += 31.0

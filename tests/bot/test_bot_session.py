@@ -240,11 +240,11 @@ def test_control_characters_inside_of_strings_occur() -> None:
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_press_nested_or_flat(nested: bool) -> None:
-    press = {
+    press: dict[str, Any] = {
         "event_key": "take", "task_id": "t",
         "selected_items": {"selected_item": [{"option_ids": {"option_id": ["1h"]}}]},
     }  # fmt: skip
-    event = {"eventtype": "template_card_event"}
+    event: dict[str, Any] = {"eventtype": "template_card_event"}
     event |= {"template_card_event": press} if nested else press
     frame = json.loads(_message("1"))
     frame["cmd"] = "aibot_event_callback"

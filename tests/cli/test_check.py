@@ -444,7 +444,7 @@ def test_a_server_without_a_clock(date: str | None) -> None:
 def logger() -> Any:
     """A logger below a parent with a handler of ours, apart from root."""
     parent = logging.Logger("shop")
-    parent.manager = logging.Manager(logging.RootLogger("WARNING"))
+    parent.manager = logging.Manager(logging.RootLogger(logging.WARNING))
     child = logging.Logger("shop.db")
     child.manager, child.parent = parent.manager, parent
     handler = WeComHandler(sender=RecordingSender(), store="memory")

@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -82,7 +82,7 @@ class Setup:
     arguments: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     #: A program in which the advice was followed, where it is about code.
-    mended: Mapping[str, str] | None = None
+    mended: Mapping[str, Any] | None = None
     needs: str = ""
     since: tuple[int, int] = (3, 10)
 
@@ -330,7 +330,7 @@ def test_a_broken_set_up(setup: Setup, tmp_path: Path, sim: Simulator) -> None:
     is_sound(*check(Setup(**{**setup.__dict__, **mended}), tmp_path, sim))
 
 
-ADVICE = [
+ADVICE: list[tuple[str, Callable[..., dict[str, Any]]]] = [
     (r'Add "([\w.]+)": (\{.*\}) to "loggers"', lambda a, b: {"loggers": {a: ast.literal_eval(b)}}),
     (r'Add "disable_existing_loggers": False', lambda: {"disable_existing_loggers": False}),
     (r'Set "level": "(\w+)" in "root"', lambda a: {"root": {"level": a}}),

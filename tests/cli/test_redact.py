@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -23,8 +24,11 @@ badge_no=K-17
 """.format(key="KEY")
 
 
+Shown = Callable[..., tuple[list[str], list[str]]]
+
+
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shown:
     def run(log: str = LOG) -> tuple[list[str], list[str]]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(log.encode())))
         assert main(["redact"]) == 0
@@ -34,7 +38,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     return run
 
 
-def test_each_record_with_the_rule_that_masks_it(shown) -> None:
+def test_each_record_with_the_rule_that_masks_it(shown: Shown) -> None:
     out, err = shown()
     assert out == [
         "2: login failed password=[redacted: password] for bob",
@@ -52,7 +56,7 @@ def test_each_record_with_the_rule_that_masks_it(shown) -> None:
     assert "     1 password behind a sign" in err
 
 
-def test_the_rules_of_the_environment(shown, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rules_of_the_environment(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WECOM_REDACT", '{"names": ["badge_no"], "keep": ["password"]}')
     out, _ = shown()
     assert "10: badge_no=[redacted: badge_no]" in out
@@ -61,10 +65,10 @@ def test_the_rules_of_the_environment(shown, monkeypatch: pytest.MonkeyPatch) ->
     assert shown() == ([], ["0 of 6 records have something to mask"])
 
 
-def test_an_empty_log(shown) -> None:
+def test_an_empty_log(shown: Shown) -> None:
     assert shown("") == ([], ["0 of 0 records have something to mask"])
 
 
-def test_nothing_of_what_is_masked_is_shown(shown) -> None:
+def test_nothing_of_what_is_masked_is_shown(shown: Shown) -> None:
     out, err = shown()
     assert "Sommer" not in "".join([*out, *err])

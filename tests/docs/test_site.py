@@ -27,7 +27,7 @@ DOCS = ROOT / "docs"
 def generate(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The program that writes pages, as a module."""
     monkeypatch.syspath_prepend(str(DOCS))
-    import generate  # type: ignore[import-not-found]
+    import generate
 
     return generate
 
@@ -100,14 +100,15 @@ APPLICATION = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:link is called links:DeprecationWarning")
 @pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_the_example_of_an_option_works(name: str, generate: Any) -> None:
     """As an argument and as a variable, with the same result, which is not the default."""
     value = ast.literal_eval(generate.EXAMPLES[name])
-    if OPTIONS[name].read is None:  # an object of the reader's own program
+    option = OPTIONS[name]
+    if option.read is None:  # an object of the reader's own program
         assert "ext://" in generate.EXAMPLES[name]
         return
-    option = OPTIONS[name]
     given = option.check(value, name)
     written = option.read(generate.variable_text(value))
     assert _shown(option.check(written, name)) == _shown(given)

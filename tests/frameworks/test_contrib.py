@@ -7,7 +7,7 @@ import importlib
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,8 @@ def sensitive(request: Any) -> Any:
         from django.http import HttpResponse
 
         form = request.POST  # noqa: F841 - a local variable that must not be shown
-        for act in (lambda: charge(SECRET, 7), lambda: sign(SECRET, "x")):
+        acts: list[Callable[[], None]] = [lambda: charge(SECRET, 7), lambda: sign(SECRET, "x")]
+        for act in acts:
             try:
                 act()
             except ValueError as error:
@@ -175,7 +176,7 @@ def test_django_what_is_called_sensitive(client: Any) -> None:
 def test_django_a_query_set_is_not_evaluated(django: Any) -> None:
     from django.db.models import QuerySet
 
-    class Orders(QuerySet):  # type: ignore[type-arg]
+    class Orders(QuerySet):  # type: ignore[misc] # Django comes without types
         def __repr__(self) -> str:
             raise AssertionError("this would have been a query")
 

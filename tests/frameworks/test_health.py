@@ -67,7 +67,7 @@ def test_handlers_of_one_app_are_added_up_and_failures_are_seen(watch: Watch) ->
     def refuse(message: object) -> None:
         raise DeliveryError("no")
 
-    two.sender.send = refuse
+    two.sender.send = refuse  # type: ignore[method-assign] # it fails from now on
     two.log.critical("three")
     assert not two.flush(0.2)
     labels = '{app="adding",environment="test"}'

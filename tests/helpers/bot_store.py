@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, Group, Rejection, Result
 
@@ -136,13 +137,14 @@ class FakeStore:
             del self.leases[key]
 
 
-def _change(act: Action) -> dict[str, object]:
-    return {
+def _change(act: Action) -> dict[str, Any]:
+    changes: dict[str, dict[str, Any]] = {
         "silence": {"silenced_until": act.until, "silenced_by": act.who},
         "unsilence": {"silenced_until": None, "silenced_by": ""},
         "take": {"taken_by": act.who, "taken_at": act.at},
         "untake": {"taken_by": "", "taken_at": None},
-    }[act.verb]
+    }
+    return changes[act.verb]
 
 
 def _is_a_store(store: FakeStore) -> BotStore:

@@ -44,7 +44,7 @@ def event(message: str, *chain: Event, **context: Any) -> Event:
 def report(id_: str, type_: str = "", place: str = "", **more: Any) -> Report:
     """A new group of one error a second ago, unless told otherwise."""
     keys = ("logger", "level", "template", "cause", "from_text", "text")
-    identity = {"logger": "pay.views", "level": "error"}
+    identity: dict[str, Any] = {"logger": "pay.views", "level": "error"}
     identity.update({key: more.pop(key) for key in keys if key in more})
     count = more.setdefault("count", 1)
     more.setdefault("since", NOW - 1)

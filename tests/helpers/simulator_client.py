@@ -38,7 +38,7 @@ class Direct:
         assert isinstance(answer, dict)
         return answer
 
-    def gettoken(self, **query: str) -> dict[str, Any]:
+    def gettoken(self, **query: Any) -> dict[str, Any]:
         config = self.world.config
         query = {"corpid": config.corpid, "corpsecret": config.app.secret, **query}
         ip = query.pop("ip", IP)
@@ -62,7 +62,7 @@ class Direct:
         return self.call("webhook/send", body, key=self.world.config.robot.key)
 
     def upload(
-        self, data: bytes = b"traceback", name: str = "a.txt", **query: str
+        self, data: bytes = b"traceback", name: str = "a.txt", **query: Any
     ) -> dict[str, Any]:
         query = {"type": "file", "access_token": self.token, **query}
         return self.call("media/upload", upload=Upload(name, data), **query)
@@ -91,8 +91,8 @@ class Http:
     def send(
         self, content: str = "hello", token: str | None = None, **options: Any
     ) -> requests.Response:
-        body = {"touser": "ZhangSan", "agentid": 1000002, "msgtype": "text"}
-        body["text"] = {"content": content}  # type: ignore[assignment]
+        text = {"content": content}
+        body = {"touser": "ZhangSan", "agentid": 1000002, "msgtype": "text", "text": text}
         query = {"access_token": token or self.token()}
         return self.request("POST", "/cgi-bin/message/send", params=query, json=body, **options)
 

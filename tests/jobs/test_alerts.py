@@ -7,13 +7,14 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 import wecom_logging
-from tests.helpers.support import eventually, pointing_at
+from tests.helpers.support import Finished, eventually, pointing_at
 from wecom_logging._senders.protocol import Message
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
@@ -144,7 +145,7 @@ def test_without_options_the_root_loggers_handler_is_used(sim: Simulator) -> Non
 
 
 def test_an_exception_that_was_told_is_not_told_again_when_nobody_catches_it(
-    sim: Simulator, run_program
+    sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
     done = run_program(
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -215,7 +216,7 @@ def _body(text: str) -> str:
 
 @pytest.mark.parametrize("fault", ["status", "hang"])
 def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
-    fault: str, sim: Simulator, run_program: Callable[..., Finished]
+    fault: Literal["status", "hang"], sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
     sim.faults.add(fault, delay=5)
     body = CONFIGURE + 'log.error("again")\n'

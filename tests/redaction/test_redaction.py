@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wecom_logging._model.text import strip_hidden
-from wecom_logging.redaction import Findings, redact_text, redact_value, redactor
+from wecom_logging.redaction import redact_text, redact_value, redactor
+from wecom_logging.redaction.findings import Findings
 from wecom_logging.redaction.patterns import EVERYTHING
 
 FAKE = "Zq9-fake"
@@ -51,7 +52,7 @@ INNOCENT_NAMES = [
 
 
 @pytest.mark.parametrize(("name", "label"), SECRET_NAMES.items(), ids=map(str, SECRET_NAMES))
-def test_a_name_says_that_its_value_is_secret(name: object, label: str) -> None:
+def test_a_name_says_that_its_value_is_secret(name: str | bytes, label: str) -> None:
     assert redact_value({name: FAKE})[name if isinstance(name, str) else name.decode()] == (
         f"[redacted: {label}]"
     )
@@ -76,7 +77,7 @@ def test_that_a_secret_is_missing_is_worth_knowing(value: object) -> None:
 
 def test_nested_data_keep_their_shape() -> None:
     Point = namedtuple("Point", "x y")
-    value = {
+    value: dict[str, Any] = {
         "list": [1, {"pwd": FAKE}], "tuple": (None, f"token={FAKE}"), "float": 1.5, "yes": True,
         "named": Point(1, "a"), "ordered": OrderedDict(api_key=FAKE), "set": {1},
     }  # fmt: skip
@@ -165,7 +166,7 @@ OWN = 'own/secret+with "quotes" & 字'
     [OWN, quote(OWN), quote(OWN, safe=""), quote_plus(OWN), quote(OWN, safe="").lower(),
      json.dumps(OWN), json.dumps(OWN, ensure_ascii=False), repr(OWN)],
 )  # fmt: skip
-def test_our_own_secrets_go_in_every_mode_and_form(mode, form: str) -> None:
+def test_our_own_secrets_go_in_every_mode_and_form(mode: Any, form: str) -> None:
     redact = redactor(mode, [OWN, "other"])
     event = redact(None, "error", {"event": f"x {form} y", "extra": [{form: form}], "n": 1})
     text = json.dumps(event, ensure_ascii=False)
@@ -192,7 +193,7 @@ def test_our_own_secrets_are_asked_for_at_every_event() -> None:
 
 
 @pytest.mark.parametrize("secrets", [[], ["", "a"]])
-def test_no_secret_tears_a_text_apart(secrets) -> None:
+def test_no_secret_tears_a_text_apart(secrets: list[str]) -> None:
     assert redactor(False, secrets)(None, "", {"event": "a banana"}) == {"event": "a banana"}
 
 

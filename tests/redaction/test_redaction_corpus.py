@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 from collections import Counter, namedtuple
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -349,7 +350,7 @@ def _dump(url: str) -> bytes:
     import redis
 
     client = redis.Redis.from_url(url)
-    read = {
+    read: dict[bytes | str, Callable[[Any], Any]] = {
         b"string": client.get,
         b"hash": client.hgetall,
         b"list": lambda key: client.lrange(key, 0, -1),

@@ -245,7 +245,9 @@ def test_a_named_secret_goes_and_the_rest_stays(template: str) -> None:
     before=around,
     after=around,
 )
-def test_no_named_secret_survives_anywhere(template, secret, before, after) -> None:
+def test_no_named_secret_survives_anywhere(
+    template: str, secret: str, before: str, after: str
+) -> None:
     secret = f"Zq9{secret}"
     result = redact_text(f"{before}{template.format(s=secret)}\n{after}")
     assert secret not in result

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from wecom_logging._model.digest import Digest, Identity, Outage, Report
+from wecom_logging._model.digest import Digest, Identity, Outage, Report, State
+from wecom_logging._model.links import Link
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
 from wecom_logging._rendering.context import RenderContext
@@ -21,6 +22,11 @@ from wecom_logging._rendering.sections import sections_of
 
 NOW = 1772603006.0
 ZONE = timezone(timedelta(hours=8))
+LINKS = (
+    (),
+    (Link("", "https://logs/?q={request_id}&t={type}&f={from}"),),
+    (Link("logs", "https://l/{type}?{logger}"), Link("手册", "https://l/{id}{to}")),
+)
 SHAPES: tuple[Shape, ...] = ("full", "short", "text", "bare")
 
 HOSTILE = (
@@ -84,7 +90,7 @@ failures = st.lists(
     ),
     max_size=4,
 )
-events = (
+events: st.SearchStrategy[Any] = (
     st.fixed_dictionaries(
         {},
         optional={
@@ -122,7 +128,8 @@ counts = st.integers(0, 2000)
 
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
-    state = draw(st.sampled_from(("new", "again", "still", "over")))
+    states: tuple[State, ...] = ("new", "again", "still", "over")
+    state = draw(st.sampled_from(states))
     return Report(
         identity=draw(identities),
         state=state,
@@ -162,7 +169,7 @@ styles = st.builds(
     msgtype=st.sampled_from(("markdown", "text", "markdown_v2")),
     max_bytes=st.sampled_from((2048, 4096)),
     timezone=st.just(ZONE) | st.none(),
-    link=st.none() | st.just("https://logs/?q={request_id}&t={type}&f={from}"),
+    links=st.sampled_from(LINKS),
 )
 
 
@@ -215,6 +222,7 @@ def test_hostile_text_in_every_place(hostile: str, msgtype: Any, shape: Shape) -
         "path": hostile,
         "task": hostile,
         "left_out": hostile,
+        "runbook": f"https://r/{hostile}",
     }
     known = Identity("7f3a" * 4, hostile, "error", hostile, hostile, hostile)
     plain = Identity("e07b" * 4, hostile, "error", "", hostile, hostile)
@@ -240,9 +248,7 @@ def test_hostile_text_in_every_place(hostile: str, msgtype: Any, shape: Shape) -
         NOW,
         Outage(NOW - 100, hostile),
     )
-    style = Style(
-        hostile, hostile, hostile, NOW - 60, msgtype=msgtype, link="https://l/{type}?{logger}"
-    )
+    style = Style(hostile, hostile, hostile, NOW - 60, msgtype=msgtype, links=LINKS[-1])
     check(render(digest, style, shape=shape), digest, style, shape)
 
 
@@ -256,6 +262,18 @@ def test_a_thousand_groups(msgtype: Any) -> None:
     assert "+999 kinds" in rendered.message.content.splitlines()[0]
     assert "it broke" in rendered.message.content
     assert rendered.kinds_left_out > 900
+
+
+def test_the_foot_in_the_line_of_facts_is_counted() -> None:
+    """Whatever the length of a text, at the last byte too."""
+    digest = thousand_groups()
+    one = digest.reports[0]
+    for length in range(1876, 1900):
+        text = "".join(chr(97 + i % 26) for i in range(length))
+        report = replace(one, samples=({"event": text, "request_id": "ab12"},))
+        style = Style("shop", "prod", msgtype="text")
+        alone = digest._replace(reports=(report,))
+        check(render(alone, style), alone, style, "full")
 
 
 def thousand_groups() -> Digest:
@@ -314,7 +332,7 @@ def check_first_line(line: str, expected: int, style: Style) -> None:
 
 def check_markup(content: str, msgtype: str) -> None:
     assert not re.search("[\u200b-\u200f\u202a-\u202e\x00-\x09\x0b-\x1f]", content)
-    links = re.findall(r"\[(?:logs|查看日志)\]\([^()\s<>`]+\)", content)
+    links = re.findall(r"\[(?:logs|查看日志|runbook|手册)\]\([^()\s<>`]+\)", content)
     assert msgtype == "text" or content.count("](") == len(links)
     fence = False
     for line in content.split("\n"):

@@ -21,10 +21,10 @@ from tests.helpers.rendering_cases import (
     report,
 )
 from wecom_logging._model.digest import Digest, Outage, Report
+from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Style, render, report_text
 from wecom_logging._rendering.labels import LABELS
-from wecom_logging._rendering.links import fill, unknown_fields
 from wecom_logging._rendering.sample import Sample, read
 from wecom_logging._rendering.times import TimeFormatter, per_unit
 
@@ -371,7 +371,7 @@ def test_a_link_with_all_fields() -> None:
     sample = event("m", error("OSError", "no"), request_id="r1", trace_id="t1")
     known = report("1111", "OSError", "a.py f", samples=(sample,), first=NOW - 5)
     style = STYLE._replace(
-        link="https://l/{id}/{logger}/{type}/{request_id}/{trace_id}/{from}-{to}"
+        links=(Link("", "https://l/{id}/{logger}/{type}/{request_id}/{trace_id}/{from}-{to}"),)
     )
     url = f"https://l/{'1111' * 4}/pay.views/OSError/r1/t1/1772604141000-1772604266000"
     assert f"[logs]({url})" in "\n".join(lines(known, style=style))
@@ -380,6 +380,74 @@ def test_a_link_with_all_fields() -> None:
 def test_a_link_that_became_too_long_is_left_out() -> None:
     """Half a link leads nowhere."""
     assert fill("https://l/{type}", {"type": "x" * 100000}) == ""
+
+
+def linked(*links: Link, **context: object) -> str:
+    sample = event("m", error("OSError", "no"), **context)
+    known = report("1111", "OSError", "a.py f", samples=(sample,))
+    return lines(known, style=STYLE._replace(links=links))[-1]
+
+
+def test_links_by_name_in_their_order() -> None:
+    """The pages; a mini-program is for cards."""
+    last = linked(
+        Link("日志", "https://l/?q={request_id}"),
+        Link("订单", MiniProgram("wx1", "pages/order?id={id}")),
+        Link("手册", "https://wiki/{type}"),
+        request_id="r1",
+    )
+    assert "[日志](https://l/?q=r1) [手册](https://wiki/OSError)" in last
+    assert "wx1" not in last
+
+
+def test_a_link_whose_field_has_no_value_is_left_out() -> None:
+    last = linked(Link("logs", "https://l/?q={request_id}"), Link("wiki", "https://wiki/{type}"))
+    assert "[wiki](https://wiki/OSError)" in last
+    assert "[logs]" not in last
+
+
+@pytest.mark.parametrize(
+    ("context", "shown"),
+    [
+        ({"trace_id": "ab12"}, "https://t/ab12"),
+        ({"otelTraceID": "ab12"}, "https://t/ab12"),
+        ({"dd.trace_id": 7277407061855694839}, "https://t/7277407061855694839"),
+        ({"trace_id": "0" * 32, "dd.trace_id": "12"}, "https://t/12"),
+        ({"otelTraceID": "0", "dd.trace_id": ""}, ""),
+    ],
+)
+def test_the_id_of_a_trace_by_any_name(context: dict[str, Any], shown: str) -> None:
+    last = linked(Link("trace", "https://t/{trace_id}"), **context)
+    assert ("[trace]" in last) == bool(shown)
+    assert shown in last
+
+
+def test_the_number_of_a_group_is_the_one_that_people_type() -> None:
+    known = report("1111", "OSError", "a.py f", short_id="40871?")
+    style = STYLE._replace(links=(Link("all", "https://l/?q={id}"),))
+    assert "[all](https://l/?q=40871)" in "\n".join(lines(known, style=style))
+
+
+def test_a_runbook_comes_with_the_error() -> None:
+    """After the links of the options, and once; it is not said as context as well."""
+    last = linked(Link("wiki", "https://wiki/a"), runbook="https://wiki/b(c)", user="li")
+    assert "user=li · [wiki](https://wiki/a) [runbook](https://wiki/b%28c%29)" in last
+    assert "runbook=" not in last
+    assert linked(Link("wiki", "https://wiki/a"), runbook="https://wiki/a").count("](") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("javascript:alert(1)", "ftp://wiki/a", "//wiki/a", "wiki", "https://", "https:// x"),
+        *("https://wiki/a b", "https://x\\@evil/", f"https://wiki/{'x' * 600}", "data:text/html,x"),
+        *("", 7),
+    ],
+)
+def test_a_runbook_that_is_no_page_is_text(said: object) -> None:
+    assert page(str(said)) == ""
+    last = linked(runbook=said)
+    assert "](" not in last
 
 
 # -- the file --------------------------------------------------------------------------

@@ -256,7 +256,11 @@ def test_a_call_has_its_own_deadline(stub: Stub, monkeypatch: pytest.MonkeyPatch
 
 def test_no_answer_within_the_read_timeout_is_unclear(stub: Stub) -> None:
     leave = threading.Event()
-    stub.answer = lambda request, sock: leave.wait(20) and None
+
+    def hang(request: Request, sock: socket.socket) -> None:
+        leave.wait(20)
+
+    stub.answer = hang
     sender = WebhookSender(KEY, api_base=stub.url, timeout=(1, 0.1))
     start = time.monotonic()
     assert failure(lambda: sender.text("x")).unclear

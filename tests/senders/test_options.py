@@ -237,6 +237,11 @@ def test_what_is_a_mobile_number(name: str, mobile: bool) -> None:
 def test_the_values_of_dictconfig() -> None:
     """It hands over subclasses of dict, list and tuple of its own."""
     made: list[AppSender] = []
+
+    def make(**given: Any) -> logging.Handler:
+        made.append(app(**given))
+        return logging.NullHandler()
+
     logging.config.dictConfig(
         {
             "version": 1,
@@ -244,7 +249,7 @@ def test_the_values_of_dictconfig() -> None:
             "disable_existing_loggers": False,
             "handlers": {
                 "h": {
-                    "()": lambda **given: made.append(app(**given)) or logging.NullHandler(),
+                    "()": make,
                     "touser": ["a", "b"],
                     "totag": (7,),
                     "timeout": (1, 2),

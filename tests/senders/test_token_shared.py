@@ -44,7 +44,9 @@ class Application(RecordingSender):
             raise self.failure
         return f"token-{self.fetched}", 7200.0
 
-    def send(self, message: Message, token: str | None = None) -> Receipt | None:
+    def send(  # type: ignore[override] # a sender of messages that need a token
+        self, message: Message, token: str | None = None
+    ) -> Receipt | None:
         self.used.append(token)
         if token in self.stale:
             raise TokenError(42001, "expired")
@@ -99,6 +101,37 @@ def test_only_the_refused_one_is_dropped(store: SQLiteStore, clock: Clock) -> No
     new = tokens.current(store, sender)
     tokens.drop(store, sender.token_key, old)
     assert tokens.current(store, sender) == new == "token-2"
+
+
+class Flaky:
+    """A store that is away when something is left there, if it is told to be."""
+
+    def __init__(self, store: SQLiteStore) -> None:
+        self._store = store
+        self.durable = True
+        self.goes_away = False
+
+    def lease(self, key: str, left: Any = None) -> str | float | None:
+        self.durable = not (self.goes_away and left is not None)
+        return self._store.lease(key, left) if self.durable else None
+
+
+def test_what_the_store_could_not_take_is_left_there_later(
+    store: SQLiteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, flaky = Application(), Flaky(store)
+    flaky.goes_away = True
+    assert tokens.current(flaky, sender) == "token-1"  # type: ignore[arg-type]  # all it asks for
+    clock.now += 15  # nobody else has come, and the turn has passed
+    flaky.durable, flaky.goes_away = True, False
+    assert tokens.current(flaky, sender) == "token-1"  # type: ignore[arg-type]  # as above
+    assert store.lease(sender.token_key) == "token-1"
+    # From now on it is the store's: refused to another process it does not come back.
+    with monkeypatch.context() as other:
+        other.setattr(tokens, "TOKENS", TokenCache())
+        tokens.drop(store, sender.token_key, "token-1")
+    clock.now += 15
+    assert tokens.current(store, sender) == "token-2"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_token_is_the_same_while_it_is_valid_unless_switched(wecom: Direct) ->
     wecom.world.switch(same_token=False)
     second = wecom.token
     assert second != first
-    call = {"method": "GET", "agentid": "1000002"}
+    call: dict[str, Any] = {"method": "GET", "agentid": "1000002"}
     assert wecom.call("agent/get", access_token=first, **call)["errcode"] == 0
     wecom.world.switch(old_token_survives=False)
     third = wecom.token
@@ -309,13 +309,14 @@ TEXTCARD = {"title": "t", "description": "d", "url": "https://example.com"}
 def test_message_send_checks_the_content(
     wecom: Direct, msgtype: str, payload: object, errcode: int
 ) -> None:
-    answer = wecom.send(msgtype=msgtype, **{msgtype: payload})
+    content: dict[str, Any] = {msgtype: payload}
+    answer = wecom.send(msgtype=msgtype, **content)
     assert answer["errcode"] == errcode
 
 
 def test_buttons_need_a_callback_and_a_task_id() -> None:
     wecom = Direct(SimulatorConfig(apps=(App(callback=True),)))
-    buttons = {**CARD, "card_type": "button_interaction"}
+    buttons: dict[str, Any] = {**CARD, "card_type": "button_interaction"}
     assert wecom.send(msgtype="template_card", template_card=buttons)["errcode"] == 40058
     buttons["button_list"] = [{"text": "OK", "key": "ok"}]
     assert wecom.send(msgtype="template_card", template_card=buttons)["errcode"] == 42014
@@ -429,7 +430,7 @@ def test_a_file_lives_three_days_for_all_applications_of_the_corporation() -> No
     wecom = Direct(SimulatorConfig(apps=(App(), App(1000003, secret="another"))))
     answer = wecom.upload(b"the whole traceback", "report.txt")
     assert (answer["type"], answer["created_at"]) == ("file", "1800000000")
-    body = {"msgtype": "file", "file": {"media_id": answer["media_id"]}}
+    body: dict[str, Any] = {"msgtype": "file", "file": {"media_id": answer["media_id"]}}
     assert wecom.send(**body)["errcode"] == 0
     message = wecom.world.inbox.messages()[0]
     assert message.content == "report.txt"
@@ -447,7 +448,7 @@ def test_media_get_gives_a_file_back(wecom: Direct) -> None:
     media_id = wecom.upload()["media_id"]
     token = wecom.token
 
-    def errcode(**query: str) -> int:
+    def errcode(**query: Any) -> int:
         return int(wecom.call("media/get", method="GET", access_token=token, **query)["errcode"])
 
     assert errcode() == 41006
@@ -482,7 +483,8 @@ def test_agent_get_tells_name_state_and_visible_range() -> None:
 
 
 def test_the_key_is_looked_at_first(wecom: Direct) -> None:
-    for query in ({}, {"key": ""}, {"key": "unknown"}):
+    queries: list[dict[str, Any]] = [{}, {"key": ""}, {"key": "unknown"}]
+    for query in queries:
         answer = wecom.call("webhook/send", b"no json", **query)
         assert answer["errcode"] == 93000
         assert "invalid webhook url, hint: [" in answer["errmsg"]
@@ -555,7 +557,7 @@ def test_a_robots_file_is_its_own() -> None:
     wecom = Direct(SimulatorConfig(robots=(Robot(), Robot("second", "Second"))))
     upload = Upload("a.txt", b"traceback")
 
-    def uploaded(**query: str) -> dict[str, Any]:
+    def uploaded(**query: Any) -> dict[str, Any]:
         return wecom.call("webhook/upload_media", upload=upload, **query)
 
     assert wecom.call("webhook/upload_media")["errcode"] == 44001  # before the key

@@ -225,7 +225,7 @@ def test_pushes(client: Client) -> None:
     assert client.push(chat_type=3) == 40058
     assert client.push("x" * 20_481) == 40058
     assert client.push("") == 44004
-    text = {"msgtype": "text", "text": {"content": "x"}}
+    text: dict[str, Any] = {"msgtype": "text", "text": {"content": "x"}}
     assert client.call("aibot_send_msg", chatid=CHAT, **text) == 40008
 
 
@@ -360,7 +360,7 @@ def test_a_file_in_chunks_in_any_order_and_twice(client: Client) -> None:
         body = {"upload_id": upload_id, "chunk_index": index, "base64_data": part}
         assert client.call("aibot_upload_media_chunk", **body) == 0
     done = client.answer("aibot_upload_media_finish", upload_id=upload_id)["body"]
-    media = {"msgtype": "file", "file": {"media_id": done["media_id"]}}
+    media: dict[str, Any] = {"msgtype": "file", "file": {"media_id": done["media_id"]}}
     assert client.call("aibot_send_msg", chatid=CHAT, **media) == 0
     assert shown(client).file.data == data
 

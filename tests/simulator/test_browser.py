@@ -105,9 +105,14 @@ class Page:
         return self.driver.execute_script(code)
 
 
+def _told(chromium: Any) -> Any:
+    """What the browser has written to its console since it was asked last."""
+    return chromium.get_log("browser")
+
+
 @pytest.fixture
 def page(chromium: webdriver.Chrome, server: Simulator, http: Http) -> Page:
-    chromium.get_log("browser")
+    _told(chromium)
     return Page(chromium, server)
 
 
@@ -214,7 +219,7 @@ def test_the_content_security_policy_is_strict(page: Page, http: Http) -> None:
     page.script("const s = document.createElement('script'); s.text = 'window.inline = 1';"
                 "document.body.append(s)")  # fmt: skip
     assert page.script("return window.inline") is None
-    assert any("Content Security Policy" in str(each) for each in page.driver.get_log("browser"))
+    assert any("Content Security Policy" in str(each) for each in _told(page.driver))
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_complains(page: Page, http: Http) -> None:
@@ -223,7 +228,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_complains(page: Page, http
     loaded = page.script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert loaded
     assert all(each.startswith(f"{http.simulator.url}/_simulator/") for each in loaded)
-    assert page.driver.get_log("browser") == []
+    assert _told(page.driver) == []
 
 
 def test_search_filters_and_clear(page: Page, http: Http) -> None:

@@ -100,7 +100,7 @@ def test_refused_messages_cost_a_robot_nothing(wecom: Direct) -> None:
 
 def test_every_call_has_a_limit_for_the_corporation(wecom: Direct) -> None:
     token = wecom.token
-    query = {"method": "GET", "access_token": token, "agentid": "1000002"}
+    query: dict[str, Any] = {"method": "GET", "access_token": token, "agentid": "1000002"}
     for _ in range(10_000):
         wecom.call("agent/get", **query)
     assert wecom.call("agent/get", **query)["errcode"] == 45009
@@ -130,7 +130,7 @@ def test_the_same_request_is_held_back_within_its_interval(wecom: Direct) -> Non
 
 @pytest.mark.parametrize(("interval", "seconds"), [(60, 60), (14400, 14400), (99999, 14400)])
 def test_the_interval_is_at_most_four_hours(wecom: Direct, interval: int, seconds: int) -> None:
-    check = {"enable_duplicate_check": 1, "duplicate_check_interval": interval}
+    check: dict[str, Any] = {"enable_duplicate_check": 1, "duplicate_check_interval": interval}
     wecom.text(**check)
     wecom.clock.advance(seconds - 1)
     wecom.text(**check)
@@ -148,7 +148,7 @@ def test_another_byte_is_another_message(wecom: Direct) -> None:
 
 
 def test_a_refused_message_is_no_duplicate_later(wecom: Direct) -> None:
-    body = {"touser": "ZhaoLiu", "enable_duplicate_check": 1}
+    body: dict[str, Any] = {"touser": "ZhaoLiu", "enable_duplicate_check": 1}
     assert wecom.text(**body)["errcode"] == 81013
     wecom.world.configure(users=("ZhaoLiu",))
     assert wecom.text(**body)["errcode"] == 0

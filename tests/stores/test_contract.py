@@ -676,7 +676,7 @@ def test_a_group_has_a_short_id_that_stays(place: Kit) -> None:
 def test_short_ids_are_unique_at_a_destination(place: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(register, "first_choice", lambda names, group_id: 90_000 * 7 - 1)
     shop, till = (Client(place, app=app) for app in ("shop", "till"))
-    found = []
+    found: list[str] = []
     for client in (shop, till, shop):
         client.log(f"kind {len(found)}")
         found += [report.short_id for report in client.deliver().digest.reports]

@@ -11,6 +11,7 @@ import pytest
 from tests.helpers.redis_server import RedisServer
 from tests.helpers.store_kits import Client, RedisKit, SQLiteKit, event
 from wecom_logging._stores.documents import TABLE
+from wecom_logging._stores.protocol import Claim
 
 #: No JSON, no object, fields missing, nested without end, numbers that are none.
 BAD = ("{", "7", "{}", "[]", "[" * 100_000, '{"n": 1e999}', "1e999", '"text"', "null")
@@ -36,7 +37,7 @@ def told_in_the_end(client: Client) -> int:
     for _ in range(6):
         client.kit.advance(40)
         claim = client.ask(why="insist")
-        if hasattr(claim, "digest"):
+        if isinstance(claim, Claim):
             total += sum(report.count for report in claim.digest.reports)
             client.store.settle(claim.id)
     return total

@@ -70,9 +70,9 @@ class Place:
         self.clock = Clock()
         self.shaky = Shaky(self.clock)
 
-    def open(self, **options: Any) -> FallbackStore:
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FallbackStore:
         return FallbackStore(
-            self.shaky,  # type: ignore[arg-type]
+            self.shaky,
             RULES,
             "the store",
             clock=self.clock,
@@ -245,9 +245,10 @@ def test_it_is_tried_again_ever_more_seldom_and_not_without_need(
 
 
 def test_a_big_fleet_comes_more_seldom(client: Client) -> None:
-    assert client.store.gather == 0.05
-    client.store._fleet = Fleet(3, 2000)  # type: ignore[attr-defined]
-    assert client.store.gather == 2.0
+    store: Any = client.store
+    assert store.gather == 0.05
+    store._fleet = Fleet(3, 2000)
+    assert store.gather == 2.0
 
 
 # -- the share of the budget ---------------------------------------------------------------
@@ -267,7 +268,7 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     for rank in range(size):
         shaky = Shaky(clocks)
         shaky.cut = "before"
-        store = FallbackStore(shaky, RULES, "x", clock=clocks, wall=clocks)  # type: ignore[arg-type]
+        store = FallbackStore(shaky, RULES, "x", clock=clocks, wall=clocks)
         store._fleet = Fleet(rank, size)
         store.merge(Batch("s", 1, (Entry(identity("A", "critical"), 1),)))
         stores.append(store)

@@ -391,7 +391,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
         self.cuts = [Cut(client.store) for client in self.clients]
         for client, cut in zip(self.clients, self.cuts, strict=True):
             store = FallbackStore(
-                cut,  # type: ignore[arg-type]
+                cut,
                 Rules(),
                 "the store",
                 clock=lambda: self.now,

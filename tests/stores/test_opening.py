@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,18 +18,19 @@ from wecom_logging._stores import location
 from wecom_logging._stores.factory import password
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import MemoryStore
+from wecom_logging._stores.protocol import Store
 
 KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
 
 
-def opened(**options: object) -> object:
+def opened(**options: Any) -> Store:
     handler = WeComHandler(webhook_key=KEY, app="shop", **options)
     store = handler._components.open_store()
     handler.close()
     return store
 
 
-def primary(store: object) -> object:
+def primary(store: object) -> Any:
     assert isinstance(store, FallbackStore)
     return store._primary
 

@@ -6,7 +6,9 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ def watched(sim: Simulator) -> Iterator[Callable[..., WeComHandler]]:
     """A handler of an application, with a logger that leads to it alone."""
     made: list[WeComHandler] = []
 
-    def make(url: str, **options: object) -> WeComHandler:
+    def make(url: str, **options: Any) -> WeComHandler:
         env = sim.env("app")
         handler = WeComHandler(
             corpid=env["WECOM_CORPID"],
@@ -111,7 +113,7 @@ def test_a_node_that_has_not_the_keys_is_left_for_the_one_that_has(tmp_path: Pat
         two.client().execute_command("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
         one.client().execute_command("CLUSTER", "MEET", "127.0.0.1", two.port)
         for server in (one, two):
-            eventually(lambda server=server: is_whole(server))
+            eventually(partial(is_whole, server))
         for n in range(4):
             client = Client(RedisKit(one.url))
             client.store = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
@@ -240,7 +242,8 @@ def test_nobody_who_logs_is_slowed_and_everything_is_told_once(
 
     def is_back() -> bool:
         log_to(handler)
-        return handler.flush(5) and handler._worker.cycle.store._memory is None
+        store: Any = handler._worker.cycle.store
+        return handler.flush(5) and store._memory is None
 
     eventually(is_back)
     log_to(handler)

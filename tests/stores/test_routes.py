@@ -9,13 +9,13 @@ import pytest
 from tests.helpers.store_kits import Client, MemoryKit
 from wecom_logging._model.schedule import pause_after
 from wecom_logging._stores.protocol import Claim, Failure
-from wecom_logging.errors import SetupError, TransportError, WeComError
+from wecom_logging.errors import DeliveryError, SetupError, TransportError
 
 REFUSED = TransportError("connection refused")
 STALE = SetupError(40001, "invalid credential")
 
 
-def attempts(routes: int, error: WeComError, *, seconds: float) -> list[float]:
+def attempts(routes: int, error: DeliveryError, *, seconds: float) -> list[float]:
     """When somebody tries, with the destination out of reach for all, a CRITICAL in each."""
     kit = MemoryKit(shared=True)
     began, tried = kit.now, []
@@ -38,7 +38,7 @@ def attempts(routes: int, error: WeComError, *, seconds: float) -> list[float]:
 
 @pytest.mark.parametrize("error", [REFUSED, STALE], ids=["refused", "stale"])
 @pytest.mark.parametrize("routes", [4, 16, 200])
-def test_an_outage_is_not_multiplied_by_routes(routes: int, error: WeComError) -> None:
+def test_an_outage_is_not_multiplied_by_routes(routes: int, error: DeliveryError) -> None:
     alone = attempts(1, error, seconds=600.0)
     together = attempts(routes, error, seconds=600.0)
     assert len(together) <= 2 * len(alone)

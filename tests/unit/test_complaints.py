@@ -96,7 +96,7 @@ def test_a_lock_of_stderr_that_another_thread_holds(
 
     stream = io.TextIOWrapper(io.BufferedWriter(Slow()), write_through=True)
     monkeypatch.setattr(sys, "stderr", stream)
-    other = threading.Thread(target=lambda: (stream.write("x"), stream.flush()))
+    other = threading.Thread(target=lambda: print("x", file=stream, flush=True))
     other.start()
     assert inside.wait(PATIENCE)
     in_time(lambda: warn_rarely("kind", "past the lock"))

@@ -21,8 +21,9 @@ import requests
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
 from wecom_logging._capture.codes import code_of
-from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint, mask
+from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint
 from wecom_logging._capture.identity import identify
+from wecom_logging._capture.template import mask
 from wecom_logging._capture.variety import MAX_CONSTANT, MAX_VARIANTS, site_of
 
 Watch = Callable[..., Watched]
@@ -59,8 +60,11 @@ def divide() -> float:
     return 1 / 0
 
 
+NOTHING: dict[str, object] = {}
+
+
 def look_up() -> object:
-    return {}["x"]
+    return NOTHING["x"]
 
 
 def with_cause(cause: Callable[[], object]) -> object:
@@ -419,7 +423,7 @@ def test_a_traceback_of_the_exception_being_handled_is_that_exception(watch: Wat
     told = w.told()
     assert w.counts() == [2, 2, 2], "logged in two places, it is one cause"
     assert all(f"test_grouping.py:{name(job)}" in told for job in (fails, divide, look_up))
-    assert 'return {}["x"]' in told, "the source of a frame that has run"
+    assert 'return NOTHING["x"]' in told, "the source of a frame that has run"
 
 
 def name(function: Callable[[], object]) -> str:

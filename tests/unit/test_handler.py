@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -100,8 +101,8 @@ def test_the_level_holds_behind_a_queue_listener_that_does_not_look(watch: Watch
     w = watch()
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     log = logging.Logger("queued")
-    log.addHandler(logging.handlers.QueueHandler(records))  # type: ignore[arg-type]
-    listener = logging.handlers.QueueListener(records, w.handler)  # type: ignore[arg-type]
+    log.addHandler(logging.handlers.QueueHandler(records))
+    listener = logging.handlers.QueueListener(records, w.handler)
     listener.start()
     log.debug("not this")
     log.info("nor this")
@@ -118,7 +119,7 @@ def test_a_record_from_a_socket(watch: Watch) -> None:
     sent: list[bytes] = []
 
     class Sent(logging.handlers.SocketHandler):
-        def send(self, data: bytes) -> None:
+        def send(self, data: Any) -> None:
             sent.append(data[4:])
 
     log = logging.Logger("remote")

@@ -144,6 +144,10 @@ def test_any_context_is_survived(case: str, watch: Watch) -> None:
     assert w.counts() == [1]
 
 
+#: File, line, column, text.
+_LIE: Any = ("f", "line", Mute(), 5)
+
+
 def _raise(error: BaseException) -> Callable[[], None]:
     def raiser() -> None:
         raise error
@@ -163,7 +167,7 @@ EXCEPTIONS: dict[str, Callable[[], None]] = {
     "a text of a megabyte": _raise(ValueError("é" * 1_000_000)),
     "lone surrogates": _raise(ValueError("\ud800")),
     "notes that are no notes": _raise(type("Noted", (Exception,), {"__notes__": Mute()})()),
-    "a syntax error that lies": _raise(SyntaxError("x", ("f", "line", Mute(), 5))),
+    "a syntax error that lies": _raise(SyntaxError("x", _LIE)),
 }
 if ExceptionGroup:
     EXCEPTIONS["a group"] = _raise(ExceptionGroup("two", [ValueError("a"), KeyError("b")]))

@@ -24,8 +24,8 @@ from wecom_logging.testing import RecordingSender
 
 KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
 SECRET = "top-secret-0123456789"
-ROBOT = {"webhook_key": KEY}
-APP = {"corpid": "ww1", "corpsecret": SECRET, "agentid": 1000002, "touser": "zhangsan"}
+ROBOT: dict[str, Any] = {"webhook_key": KEY}
+APP: dict[str, Any] = {"corpid": "ww1", "corpsecret": SECRET, "agentid": 1000002, "touser": "zhang"}
 
 
 class Unprintable:
@@ -92,7 +92,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     ],
 )
 def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value: object) -> None:
-    options = {} if option == "sender" else ROBOT
+    options: dict[str, Any] = {} if option == "sender" else ROBOT
     with pytest.raises(ConfigurationError) as refused:
         WeComHandler(**{**options, option: value})
     assert refused.value.option == option
@@ -104,7 +104,7 @@ def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value:
 
 
 #: Elsewhere: options of issues of their own have tests of their own.
-ELSEWHERE = {"show_locals", "link", "attach", "mention", "mention_level"}
+ELSEWHERE = {"show_locals", "link", "links", "attach", "mention", "mention_level"}
 ELSEWHERE |= {"breadcrumbs", "breadcrumb_level"}
 DESTINATION = {"webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag"}
 
@@ -133,8 +133,9 @@ def test_an_unknown_option_is_pythons_own_error() -> None:
     ],
 )
 def test_an_unknown_option_is_answered_with_the_one_that_is_meant(name: str, option: str) -> None:
+    options: dict[str, Any] = {name: "s3cr3t"}
     with pytest.raises(TypeError, match=f"{name!r}: is {option!r} meant") as refused:
-        WeComHandler(**{name: "s3cr3t"})
+        WeComHandler(**options)
     assert "s3cr3t" not in str(refused.value)
 
 
@@ -166,13 +167,14 @@ def test_a_subclass_has_options_of_its_own() -> None:
     ],
 )
 def test_a_rate_limit_above_wecoms_own_is_said_once(
-    destination: str, limit: object, said: str, capsys: pytest.CaptureFixture[str]
+    destination: str, limit: Any, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options: dict[str, Any] = {
-        "robot": {"webhook_key": KEY},
+    destinations: dict[str, dict[str, Any]] = {
+        "robot": ROBOT,
         "application": APP,
         "nowhere": {"sender": RecordingSender()},
-    }[destination]
+    }
+    options = destinations[destination]
     for _ in range(2):
         WeComHandler(**options, rate_limit=limit, store="memory").close()
     err = capsys.readouterr().err
@@ -246,7 +248,7 @@ def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) ->
 @pytest.mark.parametrize(
     ("options", "sent_to"),
     [
-        (APP, {"touser": "zhangsan"}),
+        (APP, {"touser": APP["touser"]}),
         ({**APP, "touser": ["a", "b"]}, {"touser": "a|b"}),
         ({**APP, "touser": "a|b", "totag": [7, "8"]}, {"touser": "a|b", "totag": "7|8"}),
         ({**APP, "touser": None, "toparty": ("1", 2)}, {"toparty": "1|2"}),
@@ -543,9 +545,13 @@ def test_a_handler_that_was_refused_leaves_nothing_behind() -> None:
         return sum(isinstance(each, WeComHandler) for each in gc.get_objects())
 
     before = handlers()
-    for options in ({"group_wait": -1}, {"level": "LOUD"}, {"msgtype": "markdown_v2", **APP}):
+    for options in (
+        {**ROBOT, "group_wait": -1},
+        {**ROBOT, "level": "LOUD"},
+        {**APP, "msgtype": "markdown_v2"},
+    ):
         with pytest.raises(ConfigurationError):
-            WeComHandler(**{**({} if "corpid" in options else ROBOT), **options})  # type: ignore[arg-type]
+            WeComHandler(**options)
     assert handlers() == before
 
 

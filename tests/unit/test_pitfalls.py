@@ -74,7 +74,7 @@ def test_handlers_after_ours_write_what_they_would_have_written(
     after = logging.StreamHandler(out)
     after.setFormatter(logging.Formatter("%(levelname)s|%(message)s"))
     w.log.addHandler(after)
-    w.log.addHandler(logging.handlers.QueueHandler(records))  # type: ignore[arg-type]
+    w.log.addHandler(logging.handlers.QueueHandler(records))
     w.log.error(message, *args)
     w.flush()
     assert out.getvalue() == f"ERROR|{expected}\n"

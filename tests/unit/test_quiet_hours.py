@@ -19,7 +19,7 @@ def at(text: str, zone: ZoneInfo = SHANGHAI) -> float:
 
 def until(windows: str, now: str, zone: ZoneInfo = SHANGHAI) -> str | None:
     found = quiet_until([parse(each) for each in windows.split(";")], at(now, zone), zone)
-    return found and f"{datetime.fromtimestamp(found, zone):%a %H:%M}"
+    return f"{datetime.fromtimestamp(found, zone):%a %H:%M}" if found else None
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_twenty_rare_kinds_in_the_second_night(jitter: float) -> None:
 def test_first_news_is_at_most_fifteen_seconds_late() -> None:
     errors = _failing(60, appear=300, last=600, seed=7)
     outcome = play(errors)
-    first = {}
+    first: dict[str, float] = {}
     for at, kind, _, _ in sorted(errors):
         first.setdefault(kind, at)
     for kind, at in first.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +108,7 @@ def test_line_breaks_become_what_is_asked_for() -> None:
 @pytest.mark.parametrize("function", [neutralise, code])
 @examples
 @given(text=anything)
-def test_nothing_significant_is_left(function, text: str) -> None:
+def test_nothing_significant_is_left(function: Callable[[str], str], text: str) -> None:
     """The checks that no parser is needed for, in both functions."""
     result = function(text)
     assert not re.search(r"\]\(|\*|`|<[A-Za-z/!?@]|&#?\w{1,32};|[×✖]", result)
@@ -139,8 +140,8 @@ def test_two_texts_in_one_paragraph_make_no_markup_together(one: str, two: str) 
 def test_a_code_span_is_one_code_span(text: str) -> None:
     inside = code(text)
     if inside:
-        (paragraph,) = (token for token in MARKDOWN.parse(f"x `{inside}` y") if token.children)
-        assert [child.type for child in paragraph.children] == ["text", "code_inline", "text"]
+        (spans,) = (token.children for token in MARKDOWN.parse(f"x `{inside}` y") if token.children)
+        assert [child.type for child in spans] == ["text", "code_inline", "text"]
 
 
 @examples
@@ -155,7 +156,7 @@ def test_text_that_was_cut_afterwards_is_still_inert(text: str) -> None:
 @pytest.mark.parametrize("function", [neutralise, code, strip_ansi])
 @examples
 @given(text=anything)
-def test_doing_it_twice_changes_nothing_more(function, text: str) -> None:
+def test_doing_it_twice_changes_nothing_more(function: Callable[[str], str], text: str) -> None:
     once = function(text)
     assert function(once) == once
 
@@ -250,7 +251,9 @@ HOSTILE = ["<", "](", "[", "\\", "_", "__a", "*", "&a", "\x1b]", "\x1b[", "e\u03
      lambda t: cut_columns(t, len(t) // 4)],
     ids=["neutralise", "cut_bytes", "shorten_middle", "columns", "cut_columns"],
 )  # fmt: skip
-def test_time_grows_with_the_text_and_no_faster(function, piece: str) -> None:
+def test_time_grows_with_the_text_and_no_faster(
+    function: Callable[[str], object], piece: str
+) -> None:
     """Eight times the text may take up to 32 times as long: a square would take 64."""
 
     def seconds(size: int) -> float:

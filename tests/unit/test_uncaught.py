@@ -38,7 +38,7 @@ def leave(raising: Callable[[], None]) -> None:
     try:
         raising()
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
 
 
 def in_a_thread(raising: Callable[[], None]) -> None:

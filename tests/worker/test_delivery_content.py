@@ -219,7 +219,8 @@ def test_what_a_part_has_told_stays_told(watch: Watch, any_store: str, unclear: 
     sender = Censor()
     w = watch(sender=sender, store=any_store)
     log(w, 4, bad={0})
-    send, failed = sender.send, []
+    send = sender.send
+    failed: list[Message] = []
 
     def fails_after_the_first_half(message: Message) -> None:
         if sender.messages and not failed:

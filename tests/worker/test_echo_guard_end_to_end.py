@@ -13,6 +13,7 @@ import requests
 
 from tests.helpers.support import Watched, counted, eventually, pointing_at
 from wecom_logging._senders import access_token
+from wecom_logging._senders.protocol import Message
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
 
@@ -135,7 +136,12 @@ def test_what_a_processor_logs_is_no_alert(watch: Watch) -> None:
 def test_what_a_sender_logs_is_no_alert(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     w = watch(group_wait=0.0)
     send = w.sender.send
-    monkeypatch.setattr(w.sender, "send", lambda m: (w.log.critical("sending"), send(m))[1])
+
+    def talks(message: Message) -> None:
+        w.log.critical("sending")
+        send(message)
+
+    monkeypatch.setattr(w.sender, "send", talks)
     w.log.error("failed")
     assert w.flush()
     assert (w.stats.seen, len(w.sender.messages)) == (1, 1)
@@ -154,7 +160,7 @@ def test_records_of_another_process_are_not_taken_for_the_couriers(watch: Watch)
         assert go_on.wait(20)
         send(message)  # type: ignore[arg-type]
 
-    w.sender.send = slow  # type: ignore[method-assign, assignment]
+    w.sender.send = slow  # type: ignore[method-assign]
     w.log.error("failed")
     assert sending.wait(20)
     foreign = {"name": "worker", "levelno": 40, "msg": "in a worker", "thread": threads[0]}

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.helpers.support import counted, eventually, many_kinds
 from wecom_logging import ConfigurationError, WeComHandler
 from wecom_logging._model.digest import Digest, Identity, Report
+from wecom_logging._model.links import Link, MiniProgram
 from wecom_logging._rendering import Rendered, Style
 from wecom_logging._senders.protocol import Message
 from wecom_logging._stores.memory import MemoryStore
@@ -223,7 +225,9 @@ def logger_to(
     sim: Simulator, handlers: list[WeComHandler], kind: str = "robot", **options: Any
 ) -> logging.Logger:
     names = ("corpid", "corpsecret", "agentid", "touser", "webhook_key", "api_base")
-    env = {key.removeprefix("WECOM_").lower(): value for key, value in sim.env(kind).items()}
+    env: dict[str, Any] = {
+        key.removeprefix("WECOM_").lower(): value for key, value in sim.env(kind).items()
+    }
     handler = WeComHandler(
         store="memory", app="shop", **{n: env[n] for n in names if n in env}, **options
     )
@@ -395,7 +399,7 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
         breadcrumbs=5,
         show_locals=True,
         language="zh",
-        link="https://logs/{id}",
+        links="https://logs/{id}",
     )
     assert [message.msgtype for message in sim.messages] == ["markdown", "text", "file"]
     assert done.out.strip() == "[]"
@@ -404,7 +408,7 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
 # -- options ---------------------------------------------------------------------------
 
 APP = {"corpid": "ww1", "corpsecret": "s" * 43, "agentid": 7, "touser": "li"}
-ROBOT = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
+ROBOT: dict[str, Any] = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
 
 
 @pytest.mark.parametrize(
@@ -419,6 +423,16 @@ ROBOT = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
         ({**ROBOT, "link": "https://x/?q={nothing}"}, "link"),
         ({**ROBOT, "link": "javascript:alert(1)"}, "link"),
         ({**ROBOT, "link": 7}, "link"),
+        ({**ROBOT, "links": "https://x/?q={nothing}"}, "links"),
+        ({**ROBOT, "links": "javascript:alert(1)"}, "links"),
+        ({**ROBOT, "links": ["https://x"]}, "links"),
+        ({**ROBOT, "links": {"": "https://x"}}, "links"),
+        ({**ROBOT, "links": {7: "https://x"}}, "links"),
+        ({**ROBOT, "links": {"logs": "ftp://x"}}, "links"),
+        ({**ROBOT, "links": {"logs": {"pagepath": "a"}}}, "links"),
+        ({**ROBOT, "links": {"logs": {"appid": "gh_1"}}}, "links"),
+        ({**ROBOT, "links": {"logs": {"appid": "wx1", "page": "a"}}}, "links"),
+        ({**ROBOT, "links": {"logs": {"appid": "wx1", "pagepath": "a?{b}"}}}, "links"),
         ({**ROBOT, "mention_level": "LOUD"}, "mention_level"),
         ({**ROBOT, "breadcrumbs": -1}, "breadcrumbs"),
         ({**ROBOT, "breadcrumbs": True}, "breadcrumbs"),
@@ -440,7 +454,7 @@ def test_options_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "MENTION_LEVEL": "40",
         "BREADCRUMBS": "20",
         "BREADCRUMB_LEVEL": "debug".upper(),
-        "LINK": "https://logs/{id}",
+        "LINKS": '{"日志": "https://l/{id}", "订单": {"appid": "wx1", "pagepath": "p?t={type}"}}',
         "ATTACH": "0",
         "SHOW_LOCALS": "true",
         "LANGUAGE": "zh",
@@ -451,7 +465,11 @@ def test_options_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     found = handler._options
     assert (found.mention, found.mention_level) == (("zhangsan", "13800138000"), 40)
     assert (found.breadcrumbs, found.breadcrumb_level) == (20, logging.DEBUG)
-    assert (found.link, found.attach, found.show_locals) == ("https://logs/{id}", False, True)
+    assert found.links == (
+        Link("日志", "https://l/{id}"),
+        Link("订单", MiniProgram("wx1", "p?t={type}")),
+    )
+    assert (found.attach, found.show_locals) == (False, True)
     assert (found.language, found.msgtype) == ("zh", "markdown_v2")
     handler.close()
 
@@ -466,7 +484,7 @@ def test_every_dialect_and_language_arrives(
         handlers,
         msgtype=msgtype,
         language=language,
-        link="https://logs.example/?q={request_id}&from={from}",
+        links={"logs": "https://logs.example/?q={request_id}&from={from}"},
     )
     log.error("failed", extra={"request_id": "a b/1"})
     assert handlers[0].flush()
@@ -474,3 +492,19 @@ def test_every_dialect_and_language_arrives(
     assert message.msgtype == msgtype
     assert ("1次" if language == "zh" else "1 error") in message.content
     assert "https://logs.example/?q=a%20b%2F1&from=17" in message.content
+
+
+def test_the_old_name_of_links_goes_on_working(
+    sim: Simulator, handlers: list[WeComHandler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what it is called now; where both are set, the new one counts."""
+    with pytest.warns(DeprecationWarning, match="link is called links") as warned:
+        log = logger_to(sim, handlers, link="https://logs.example/?q={id}")
+    assert Path(warned[0].filename).name != "options.py"
+    log.error("failed")
+    assert handlers[0].flush()
+    assert "[logs](https://logs.example/?q=" in sim.messages[0].content
+    monkeypatch.setenv("WECOM_LINK", "https://old/{id}")
+    with pytest.warns(DeprecationWarning, match="link is called links"):
+        found = WeComHandler(**ROBOT, links="https://new/{id}", enabled=False)._options
+    assert found.links == (Link("", "https://new/{id}"),)

@@ -162,7 +162,12 @@ def test_between_two_messages_there_is_one_timer(
     worker = w.handler._worker
     waits: list[float | None] = []
     listen = worker._listen
-    monkeypatch.setattr(worker, "_listen", lambda t: (waits.append(t), listen(t))[1])
+
+    def note(timeout: float | None) -> object:
+        waits.append(timeout)
+        return listen(timeout)
+
+    monkeypatch.setattr(worker, "_listen", note)
     w.log.error("failed")
     eventually(lambda: w.stats.reported == 1)
     w.log.error("failed")

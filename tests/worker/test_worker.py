@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -204,7 +204,7 @@ def test_where_no_thread_is_to_be_had_the_next_error_tries_again(
         if not refused:
             refused += 1
             raise RuntimeError("can't start new thread")
-        return start(*args)
+        return int(start(*args))
 
     w = watch(**AT_ONCE)
     monkeypatch.setattr(native, "start_new_thread", refuse_once)
@@ -358,6 +358,7 @@ def test_a_sender_that_exits_keeps_everything_pending(watch: Watch) -> None:
 def test_an_interrupt_in_the_middle_of_a_reading_loses_one_text_and_no_count(watch: Watch) -> None:
     """Where no thread is to be had the one that waits does the work, and may get a Ctrl-C."""
     w = watch(group_wait=60.0, processors=[lambda logger, method, event: next(steps)(event)])
+    steps: Iterator[Callable[[Event], Event]]
 
     def interrupt(event: Event) -> Event:
         raise KeyboardInterrupt

@@ -36,6 +36,11 @@ def as_boolean_or_json(written: str) -> object:
     return as_json(written) if written.startswith("{") else as_boolean(written)
 
 
+def as_text_or_json(written: str) -> object:
+    """Likewise."""
+    return as_json(written) if written.startswith("{") else written
+
+
 def as_integer(written: str) -> object:
     try:
         return int(written)

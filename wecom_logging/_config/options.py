@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import tzinfo
@@ -26,6 +27,7 @@ from wecom_logging._config.option import (
     as_number,
     as_numbers,
     as_text,
+    as_text_or_json,
     variable,
 )
 from wecom_logging._config.validators import (
@@ -37,6 +39,7 @@ from wecom_logging._config.validators import (
     function,
     functions,
     level_number,
+    links,
     people,
     positive,
     positive_integer,
@@ -47,6 +50,7 @@ from wecom_logging._config.validators import (
     url_template,
     zone,
 )
+from wecom_logging._model.links import Link
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._model.secret import Secret
@@ -198,11 +202,16 @@ class Options:
         choice("markdown", "text", "markdown_v2"),
         "markdown",
     )
-    link: str | None = _option(
-        "URL template shown with a group; its fields are {id}, {logger}, {type}, {request_id},"
-        " {trace_id}, {from} and {to}, the last two in epoch milliseconds.",
-        url_template,
+    links: tuple[Link, ...] = _option(
+        "What a group leads to, by name, or one URL: templates with the fields {id}, {logger},"
+        " {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds. A"
+        ' link whose field has no value is left out. A mini-program, {"appid": …, "pagepath":'
+        ' …}, is shown where cards are. extra={"runbook": "https://…"} adds one.',
+        links,
+        (),
+        as_text_or_json,
     )
+    link: str | None = _option("Deprecated, goes with 0.3: one URL for `links`.", url_template)
     attach: bool = _option(
         "Send the whole report as a file with a new or CRITICAL group whose own frames did not"
         " fit, or when kinds were left out; six an hour at most.",
@@ -272,6 +281,9 @@ def read_options(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.e
     """
     given = {name: _plain(value) for name, value in arguments.items() if not _empty(value)}
     found = {name: _value(name, option, given, environ) for name, option in _OWN.items()}
+    if found["link"] is not None:
+        warnings.warn("link is called links now, and goes with 0.3", DeprecationWarning, 3)
+        found["links"] = found["links"] or (Link("", found["link"]),)
     destination.check_connection(given)
     # Off is off: where it is meant to be, the secret often is not at hand.
     off = found["enabled"] is False

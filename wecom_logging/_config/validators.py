@@ -14,6 +14,7 @@ from datetime import tzinfo
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from wecom_logging._model.links import FIELDS, Link, MiniProgram, Target, unknown_fields
 from wecom_logging._model.ratelimit import RateLimit
 from wecom_logging._runtime import lazy
 from wecom_logging.errors import ConfigurationError, display
@@ -33,6 +34,7 @@ RECIPIENTS = {"touser": 1000, "toparty": 100, "totag": 100}
 #: 1 to 64 bytes of these characters (WeCom API document 90195).
 _USER_ID = lazy.regex(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _NUMBER = lazy.regex(r"[0-9]{1,10}")
+_APP_ID = lazy.regex(r"wx[0-9A-Za-z_-]{1,62}")
 _WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
@@ -160,11 +162,34 @@ def level_number(value: object, option: str) -> int:
 
 
 def url_template(value: object, option: str) -> str:
-    from wecom_logging._rendering.links import FIELDS, unknown_fields
-
     template = text(value, option)
     if not template.startswith(("http://", "https://")):
         raise ConfigurationError(option, f"{display(value)} is not a URL with http or https")
+    return _with_known_fields(template, option)
+
+
+def links(value: object, option: str) -> tuple[Link, ...]:
+    """Targets by name, or one URL without a name."""
+    if not isinstance(value, Mapping):
+        return (Link("", url_template(value, option)),)
+    for name in value:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(option, f"{display(name)} is no name to show for a link")
+    return tuple(Link(name.strip(), _target(value[name], option)) for name in value)
+
+
+def _target(value: object, option: str) -> Target:
+    if not isinstance(value, Mapping):
+        return url_template(value, option)
+    unknown = set(value) - set(MiniProgram._fields)
+    appid, pagepath = value.get("appid"), value.get("pagepath", "")
+    if unknown or not isinstance(appid, str) or not _APP_ID().fullmatch(appid):
+        rule = f"{display(value)} is no mini-program like {{'appid': 'wx…', 'pagepath': '…'}}"
+        raise ConfigurationError(option, rule)
+    return MiniProgram(appid, _with_known_fields(text(pagepath, option), option))
+
+
+def _with_known_fields(template: str, option: str) -> str:
     if unknown := unknown_fields(template):
         known = " ".join(f"{{{field}}}" for field in sorted(FIELDS))
         rule = f"{{{unknown[0]}}} is not one of its fields: {known}"

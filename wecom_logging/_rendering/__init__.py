@@ -72,7 +72,7 @@ def _plainer(style: Style, shape: Shape) -> Style:
     if shape == "short":
         return style._replace(max_bytes=style.max_bytes // 2)
     max_bytes = min(style.max_bytes, _TEXT_BYTES) // 2
-    return style._replace(msgtype="text", max_bytes=max_bytes, link=None)
+    return style._replace(msgtype="text", max_bytes=max_bytes, links=())
 
 
 def _without_logged_text(digest: Digest) -> Digest:

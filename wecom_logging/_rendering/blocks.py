@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from wecom_logging._model import text
-from wecom_logging._rendering import links
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row, whole_words
-from wecom_logging._rendering.headline import started, title
+from wecom_logging._rendering.headline import title
+from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.marks import marks
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
@@ -31,7 +31,7 @@ class DetailLevel(NamedTuple):
     crumbs: int = 0
     others: int = 0
     source: bool = False
-    link: bool = True
+    links: int = 3
     output: int = 1
 
 
@@ -39,7 +39,15 @@ class DetailLevel(NamedTuple):
 #: written here as far as there are bytes for them.
 DETAIL_LEVELS = (
     DetailLevel(
-        EVERYTHING, callers=3, causes=20, context=50, crumbs=20, output=20, others=4, source=True
+        EVERYTHING,
+        callers=3,
+        causes=20,
+        context=50,
+        crumbs=20,
+        output=20,
+        others=4,
+        source=True,
+        links=20,
     ),
     DetailLevel(
         text=400, callers=3, causes=20, context=12, crumbs=5, output=20, others=4, source=True
@@ -49,11 +57,11 @@ DETAIL_LEVELS = (
     ),
     DetailLevel(text=160, callers=1, causes=2, context=3, output=6, others=2),
     DetailLevel(text=80, context=1, output=3),
-    DetailLevel(text=80, link=False),
+    DetailLevel(text=80, links=0),
 )
 
 #: Bytes of names: whole for all but absurd ones.
-_TYPE, _PLACE, _VALUE = 64, 96, 80
+_TYPE, _PLACE, _VALUE, _LINK = 64, 96, 80, 40
 #: Bytes of one line of a command's output.
 _OUTPUT = 300
 #: A message takes the place of the type up to here; it goes on below.
@@ -331,7 +339,7 @@ class _BlockRenderer:
             yield self.pen.say(line, min(_OUTPUT, self.detail.text))
 
     def facts(self) -> tuple[str, str]:
-        """The last line, and the link in it."""
+        """The last line, and the links in it."""
         section = self.section
         facts = [self._route(), *self._context(), self._hosts()]
         facts += [
@@ -341,7 +349,7 @@ class _BlockRenderer:
         ]
         if not section.type or not any(facts):
             facts.append(self.pen.name(section.lead.identity.logger, _TYPE))
-        return " · ".join(filter(None, facts)), self._link()
+        return " · ".join(filter(None, facts)), self._links()
 
     def _route(self) -> str:
         more = len(self.section.routes) - 1
@@ -352,8 +360,9 @@ class _BlockRenderer:
         context = self.section.sample.context
         if "task" in context and self.section.sample.route != context["task"]:
             yield self.pen.name(context["task"], _PLACE)
+        elsewhere = _REQUEST | ({"runbook"} if runbook(self.section) else set())
         keys = [key for key in _IDS if key in context]
-        keys += [key for key in context if key not in _IDS and key not in _REQUEST]
+        keys += [key for key in context if key not in _IDS and key not in elsewhere]
         self.pen.shortened |= len(keys) > self.detail.context
         for key in keys[: self.detail.context]:
             yield self.pen.say(f"{key}={context[key]}", _VALUE)
@@ -370,25 +379,10 @@ class _BlockRenderer:
         left_out = self.section.sample.left_out
         return left_out and self.labels.left_out + self.pen.say(left_out, _VALUE)
 
-    def _link(self) -> str:
-        template = self.context.style.link
-        if not template or not self.detail.link:
-            return ""
-        url = links.fill(template, self._link_values())
-        return url and self.dialect.link(self.labels.logs, url)
-
-    def _link_values(self) -> dict[str, str]:
-        section, context = self.section, self.section.sample.context
-        start = min(started(report, self.context.digest.now) for report in section.reports)
-        return {
-            "id": section.lead.identity.id,
-            "logger": section.lead.identity.logger,
-            "type": section.type,
-            "request_id": context.get("request_id", ""),
-            "trace_id": context.get("trace_id", ""),
-            "from": str(int((start - links.MARGIN) * 1000)),
-            "to": str(int((section.last + links.MARGIN) * 1000)),
-        }
+    def _links(self) -> str:
+        shown = links_of(self.section, self.context)[: self.detail.links]
+        named = ((self.pen.name(name, _LINK), url) for name, url in shown if isinstance(url, str))
+        return " ".join(self.dialect.link(name, url) for name, url in named)
 
 
 def _state(section: Section, context: RenderContext) -> str:

@@ -169,7 +169,8 @@ class Layout:
     def _fit(self, section: Section, detail: DetailLevel, room_left: int) -> Block | None:
         block = draw(section, self._page, detail)
         facts = self._page.dialect.facts(*block.facts)
-        return block if size(f"\n\n{block.text}\n{facts}") <= room_left else None
+        # The foot may follow the facts in their line, which takes more than an empty line.
+        return block if size(f"{block.text}\n{facts} · ") <= room_left else None
 
 
 def _overflow(hidden: Sequence[Section], context: RenderContext) -> Iterator[str]:

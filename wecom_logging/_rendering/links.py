@@ -1,46 +1,50 @@
-"""Fill in the `link` template of a group."""
+"""Where a group leads to: the links of the options, and the runbook that came with the error."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
-from wecom_logging._runtime import lazy
+from wecom_logging._model.links import MARGIN, Link, filled, page
+from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.headline import started
+from wecom_logging._rendering.sections import Section
 
-#: What a template may refer to: `{from}` and `{to}` are milliseconds since the epoch.
-FIELDS = frozenset({"id", "logger", "type", "request_id", "trace_id", "from", "to"})
-
-#: Seconds before the first and after the last error that a link shows.
-MARGIN = 60.0
-
-#: A longer link would take the place of what it explains.
-MAX_BYTES = 600
-
-# Only names in braces are fields: a URL may have braces of its own (`{"datasource":…}`).
-_FIELD = lazy.regex(r"\{(\w+)\}")
-
-# What would end the link early, in markdown's brackets or as bare text.
-_UNSAFE = lazy.regex(r"[^!#$%&'+,./0-9:;=?@A-Z\[\]_a-z~-]")
+#: What the instrumentations of others call the id of a trace.
+_TRACE_IDS = ("trace_id", "otelTraceID", "dd.trace_id")
 
 
-def unknown_fields(template: str) -> tuple[str, ...]:
-    """The fields of `template` that cannot be filled in."""
-    return tuple(sorted({name for name in _FIELD().findall(template) if name not in FIELDS}))
+def links_of(section: Section, context: RenderContext) -> list[Link]:
+    """Those that lead somewhere, each target once."""
+    labels = context.labels
+    found = [
+        Link(link.name or labels.logs, link.target)
+        for link in filled(context.style.links, _values(section, context))
+    ]
+    if url := runbook(section):
+        found.append(Link(labels.runbook, url))
+    return list({link.target: link for link in reversed(found)}.values())[::-1]
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """The link, or "" if it became too long to be shown.
-
-    Values are URL-encoded, whatever part of the URL they stand in. A field without a
-    value becomes empty.
-    """
-    # A value beyond the limit makes the link too long, however much of it is encoded.
-    filled = _FIELD().sub(
-        lambda field: _encode(values.get(field[1], "")[: MAX_BYTES + 1]), template
-    )
-    url = _UNSAFE().sub(lambda char: _encode(char[0]), filled)
-    return url if len(url) <= MAX_BYTES else ""
+def runbook(section: Section) -> str:
+    """The page that an error says will help; "" if it says none, or nothing that is a page."""
+    return page(section.sample.context.get("runbook", ""))
 
 
-def _encode(text: str) -> str:
-    return quote(text, safe="", errors="replace")
+def _values(section: Section, context: RenderContext) -> dict[str, str]:
+    lead, known = section.lead, section.sample.context
+    start = min(started(report, context.digest.now) for report in section.reports)
+    return {
+        "id": lead.short_id.rstrip("?") or lead.identity.id,
+        "logger": lead.identity.logger,
+        "type": section.type,
+        "request_id": known.get("request_id", ""),
+        "trace_id": _trace_id(known),
+        "from": str(int((start - MARGIN) * 1000)),
+        "to": str(int((section.last + MARGIN) * 1000)),
+    }
+
+
+def _trace_id(known: Mapping[str, str]) -> str:
+    """Where there is no span, all of them write zeros or nothing."""
+    ids = (known.get(name, "") for name in _TRACE_IDS)
+    return next((each for each in ids if each.strip("0")), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Literal, NamedTuple
 
+from wecom_logging._model.links import Link
 from wecom_logging._senders.protocol import Message, MsgType
 
 Language = Literal["en", "zh"]
@@ -31,8 +32,8 @@ class Style(NamedTuple):
     #: False if the zone was set by hand, so that the reader knows it.
     show_offset: bool = True
     show_source: bool = True
-    #: URL template shown with a group (its fields are in `links.FIELDS`).
-    link: str | None = None
+    #: Where each group leads to.
+    links: tuple[Link, ...] = ()
 
 
 class Rendered(NamedTuple):

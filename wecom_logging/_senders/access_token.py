@@ -43,7 +43,7 @@ class _Slot:
         self.lock = threading.Lock()
         self.grant: _Grant | None = None
         self.asked_at = -math.inf
-        #: It was fetched by this process without a store.
+        #: No store has it: it was fetched without one, or could not be left there.
         self.own = False
 
 
@@ -80,13 +80,17 @@ class TokenCache:
                 grant = self._good(slot) or self._refresh(slot, fetch)
         return grant.token
 
-    def keep(self, key: str, token: str, seconds: float) -> None:
-        """Remember what was fetched through a store, for when that is away."""
+    def keep(self, key: str, token: str, seconds: float, *, shared: bool) -> None:
+        """Remember what was fetched with the turn of a store, for when that is away.
+
+        `shared` says that the store has it: what is there another process may drop, and it
+        must not come back from here.
+        """
         slot = self._slot(key)
-        slot.grant, slot.own = _Grant(token, self._clock() + seconds), False
+        slot.grant, slot.own = _Grant(token, self._clock() + seconds), not shared
 
     def left(self, key: str) -> tuple[str, float] | None:
-        """A token that was fetched without a store and is good, and for how many seconds."""
+        """A good token that no store has, and for how many seconds."""
         slot = self._slot(key)
         grant = self._good(slot) if slot.own else None
         return None if grant is None else (grant.token, grant.refresh_at - self._clock())

@@ -62,7 +62,7 @@ class AppSender(WeComSender):
         ConfigurationError: An argument has a value that cannot work.
     """
 
-    limits = Limits(
+    limits: Limits = Limits(
         max_bytes={"markdown": 2048, "text": 2048},
         duplicate_check=True,
         files=True,

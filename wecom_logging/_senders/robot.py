@@ -47,7 +47,7 @@ class WebhookSender(WeComSender):
         ConfigurationError: An argument has a value that cannot work.
     """
 
-    limits = Limits(
+    limits: Limits = Limits(
         max_bytes={"markdown": 4096, "text": 2048, "markdown_v2": 4096},
         files=True,
         mentions=True,

@@ -70,7 +70,7 @@ def make_components(options: Options, started: float) -> Components:
         timezone=options.timezone,
         show_offset=options.timezone is None,
         show_source=options.show_source,
-        link=options.link,
+        links=options.links,
     )
 
     rules = Rules(

@@ -50,8 +50,7 @@ def drop(store: Store, key: str, token: str) -> None:
 def _fetched(store: Store, sender: TokenSender, key: str) -> str:
     if (known := TOKENS.left(key)) is not None:
         # Fetched while the store was away: it is good, and a second one within seconds is not.
-        store.lease(key, Left(*known))
-        return known[0]
+        return _share(store, key, *known)
     began, used = monotonic(), True
     try:
         token, lifetime = sender.fetch_token()
@@ -62,8 +61,13 @@ def _fetched(store: Store, sender: TokenSender, key: str) -> str:
         raise
     # Counted from before the question: the answer may have been on its way for long.
     good_for = lifetime - margin_of(lifetime) - (monotonic() - began)
-    TOKENS.keep(key, token, good_for)
+    return _share(store, key, token, good_for)
+
+
+def _share(store: Store, key: str, token: str, good_for: float) -> str:
     store.lease(key, Left(token, good_for))
+    # A store that went away at this moment has not taken it.
+    TOKENS.keep(key, token, good_for, shared=store.durable)
     return token
 
 

@@ -48,7 +48,7 @@ class Gate:
 
     def __init__(self, window: Window) -> None:
         self.window = window
-        self.closed_until = 0.0
+        self.closed_until: float = 0.0
 
     def closed(self, now: float) -> bool:
         """Whether a call at `now` is refused; the call that goes beyond closes the gate."""
@@ -64,8 +64,8 @@ class Quota:
     """What one member may get from one application: 30 messages a minute, 1000 an hour."""
 
     def __init__(self) -> None:
-        self.minute = Window(30, MINUTE)
-        self.hour = Window(1000, HOUR)
+        self.minute: Window = Window(30, MINUTE)
+        self.hour: Window = Window(1000, HOUR)
 
     def full(self, now: float) -> bool:
         return self.minute.full(now) or self.hour.full(now)
@@ -81,7 +81,7 @@ class Counter:
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit = limit
         self.seconds = seconds
-        self.used = 0
+        self.used: int = 0
         self._began = 0.0
         self._closed_until = 0.0
 

@@ -94,7 +94,7 @@ class Refusal(Exception):
     def __init__(self, errcode: int, text: str | None = None, **extra: Any) -> None:
         super().__init__(errcode)
         self.errcode = errcode
-        self.text = TEXTS.get(errcode, "unknown error") if text is None else text
+        self.text: str = TEXTS.get(errcode, "unknown error") if text is None else text
         self.extra = extra
 
     def body(self, now: float, ip: str, *, warning: bool = False) -> dict[str, Any]:

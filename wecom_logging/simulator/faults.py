@@ -131,7 +131,7 @@ class Faults:
         self._active: list[Active] = []
         self._ids = itertools.count(1)
         #: Set to let hanging and dripping answers go on; replaced by `release`.
-        self.released = threading.Event()
+        self.released: threading.Event = threading.Event()
 
     def add(self, fault: Fault | Kind, call: str = "*", **options: Any) -> int:
         """Switch a fault on; returns its id. `add("reset", "message/send", times=1)`."""

@@ -95,17 +95,17 @@ class Inbox:
         self._max_messages = max_messages
         self._calls: deque[Call] = deque(maxlen=max(max_messages, 1000) * 5)
         #: Ids given so far; `clear` does not start them again.
-        self.last_message = 0
-        self.last_call = 0
+        self.last_message: int = 0
+        self.last_call: int = 0
         #: How often kept messages were cleared or changed; a reader has to begin anew.
-        self.generation = secrets.randbelow(2**31)  # no process takes another's for its own
+        self.generation: int = secrets.randbelow(2**31)  # no process takes another's for its own
         #: Changes so far, of whatever kind.
-        self.version = 0
+        self.version: int = 0
         self.by_call: Counter[str] = Counter()
         #: (call, errcode that the client was told, None for no readable answer) -> calls
         self.by_errcode: Counter[tuple[str, int | None]] = Counter()
         #: Delivered messages since the last `clear`, also those no longer kept.
-        self.delivered = 0
+        self.delivered: int = 0
 
     def touch(self) -> None:
         """Tell everybody who waits that something is different."""

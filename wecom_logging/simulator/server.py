@@ -54,13 +54,15 @@ class Simulator:
         config: SimulatorConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.port = port
-        self.bot_port = bot_port
-        self.clock = clock or Clock()
-        self.world = World(config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS})
-        self.faults = Faults(self.clock.now, self.world.inbox.touch)
+        self.port: int = port
+        self.bot_port: int = bot_port
+        self.clock: Clock = clock or Clock()
+        self.world: World = World(
+            config or SimulatorConfig(), self.clock, {**APP_CALLS, **ROBOT_CALLS}
+        )
+        self.faults: Faults = Faults(self.clock.now, self.world.inbox.touch)
         #: Set while it is not running: whoever streams or waits gives up.
-        self.stopping = threading.Event()
+        self.stopping: threading.Event = threading.Event()
         self._app = create_app(self)
         self._long_connection = LongConnection(self.world, self.faults, self.stopping)
         self._server: Server | None = None

@@ -9,11 +9,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from wecom_logging.simulator.faults import Fault
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Key in the WSGI environment under which the application orders a fault of the connection.
 FAULT = "wecom_logging.fault"
@@ -35,6 +38,8 @@ class Wire(WSGIRequestHandler):
     # Head and body are written apart; Nagle would hold the second back for 40 ms.
     disable_nagle_algorithm = True
     server: Server
+    environ: WSGIEnvironment
+    close_connection: bool
 
     def run_wsgi(self) -> None:
         self.environ = environ = self.make_environ()

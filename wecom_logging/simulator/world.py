@@ -65,26 +65,26 @@ class World:
     ) -> None:
         self.operations = operations
         self.clock = clock
-        self.changed = threading.Condition(threading.RLock())
-        self.config = config
-        self.inbox = Inbox(self.changed, config.max_messages, config.max_file_bytes)
+        self.changed: threading.Condition = threading.Condition(threading.RLock())
+        self.config: SimulatorConfig = config
+        self.inbox: Inbox = Inbox(self.changed, config.max_messages, config.max_file_bytes)
         self.reset()
 
     def reset(self) -> None:
         """Begin anew: no messages, files or tokens, nothing counted, nobody banned."""
         with self.changed:
-            self.tokens = Tokens()
-            self.media = Media(self.config.max_file_bytes)
+            self.tokens: Tokens = Tokens()
+            self.media: Media = Media(self.config.max_file_bytes)
             self.quotas: dict[tuple[int, str], Quota] = {}
             self.daily: dict[int, Daily] = {}
             self.gates: dict[str, Gate] = {}
-            self.duplicates = Duplicates()
+            self.duplicates: Duplicates = Duplicates()
             self.wrong_secrets: dict[str, Window] = {}
             self.banned: dict[str, float] = {}
             self._frequency: dict[tuple[str, str], tuple[Counter, Counter]] = {}
             self._debug = Gate(Window(5, MINUTE))
-            self.bots = Bots(self)
-            self.chats = Chats(self, self.bots)
+            self.bots: Bots = Bots(self)
+            self.chats: Chats = Chats(self, self.bots)
             self.inbox.clear()
 
     def answer(self, request: Request) -> Body | MediaFile:
