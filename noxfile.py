@@ -41,7 +41,8 @@ VERSION_TESTS = (
     "tests/unit/test_capture.py",
 )
 
-PARALLEL = ("-n", "2", "--dist", "loadgroup")
+# Half of the time of a test of processes is waiting, so one more than the usual two cores.
+PARALLEL = ("-n", "3", "--dist", "loadgroup")
 
 #: On a machine that others use as well a test of processes may meet a time that was meant for an
 #: idle one. It is run again and named as such; nowhere but in CI, so that a person sees it.

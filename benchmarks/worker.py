@@ -37,7 +37,7 @@ def logger_with(handler: logging.Handler, name: str) -> logging.Logger:
 
 def handler_of(peer: str, url: str, **options: object) -> logging.Handler:
     """The peer's handler. Only ours takes options."""
-    return load(peer).handler(url, **options)  # type: ignore[no-any-return]
+    return load(peer).handler(url, **options)  # type: ignore[no-any-return]  # each peer is a module
 
 
 def finish(handler: logging.Handler) -> None:
@@ -259,8 +259,8 @@ def latency(peer: str, url: str, errors: int, pause: float) -> None:
 def imports(peer: str, url: str) -> None:
     """What the program's import and then the handler's making take, in a fresh process."""
     import dataclasses  # noqa: F401 - of the standard library, which every program loads
-    import logging.config  # noqa: F401
-    import typing  # noqa: F401
+    import logging.config  # noqa: F401 - as above
+    import typing  # noqa: F401 - as above
 
     statement = compile(load(peer).IMPORT, "import", "exec")
     before, began = memory(), time.perf_counter()
@@ -272,7 +272,7 @@ def imports(peer: str, url: str) -> None:
 def construct(peer: str, url: str) -> None:
     """Making a handler where the application has requests and structlog already."""
     import requests
-    import structlog  # noqa: F401
+    import structlog  # noqa: F401 - as above
 
     requests.Session()
     module = load(peer)
@@ -299,7 +299,7 @@ def groups(peer: str, url: str, number: int, seconds: float) -> None:
         log(number)
     handler.flush()  # from here on all of them are known, in the background as well
     for shop, log in zip(pair, made, strict=True):
-        shop.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]
+        shop.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]  # replaced for this loop
     report(**in_turns(*pair, "groups", seconds))
     os._exit(0)
 

@@ -117,7 +117,7 @@ class Shop:
     def _compiled(self, source: str, path: str, line: int) -> dict[str, Calls]:
         names = {**self._names, "__name__": path.rpartition("/")[2].removesuffix(".py")}
         exec(compile("\n" * line + source, path, "exec"), names)
-        return names  # type: ignore[return-value]
+        return names  # type: ignore[return-value]  # they are
 
     def calls(self, case: str) -> Calls:
         if case == "sites":

@@ -16,7 +16,8 @@ SECTIONS = (
      ("What is shown", "显示什么")),
     (("msgtype", "links", "link", "show_source", "show_locals", "breadcrumbs", "breadcrumb_level", "attach",
       "mention", "mention_level"), ("The message", "消息")),
-    (("group_wait", "group_interval", "repeat_intervals", "quiet_after", "forget_after", "recovery",
+    (("group_wait", "group_interval", "repeat_intervals", "quiet_after", "forget_after", "quiet_hours",
+      "recovery",
       "rate_limit", "close_timeout"), ("When", "什么时候")),
     (("store", "max_groups", "fingerprint", "processors", "redact", "uncaught"),
      ("Grouping, redaction, state", "分组、脱敏、状态")),
@@ -59,6 +60,7 @@ EXAMPLES = {
     "repeat_intervals": "[300, 3600]",
     "quiet_after": "1800",
     "forget_after": "259200",
+    "quiet_hours": '"Mon-Fri 22:00-08:00"',
     "recovery": '"fold"',
     "rate_limit": "[[10, 60], [100, 3600]]",
     "close_timeout": "2",
@@ -109,6 +111,9 @@ CHINESE = {
     "repeat_intervals": "持续发生时各条消息的间隔，默认 (60, 300, 900, 3600)。",
     "quiet_after": "多久不出错算平息，默认 600。",
     "forget_after": "多久不出错就忘掉，默认 86400。",
+    "quiet_hours": "免打扰时段：期间只通知不能等的，即 CRITICAL 和五分钟内达到 100 次的新错误。"
+    '`"22:00-08:00"`、`"Mon-Fri 22:00-08:00"`、`"Sat,Sun"`，或由它们组成的列表（环境变量里用 `;` 分隔），'
+    "按 `timezone`；结束时一条汇总。",
     "recovery": '是否告知已平息：`"auto"`（默认）、`"always"`、`"fold"`（并入下一条）、`"off"`。',
     "rate_limit": "滑动窗口内的发送次数，(次数, 秒)，默认 ((18, 60), (900, 3600))。企业微信每分钟收机器人 20 条，"
     "应用对每个成员每分钟 30 条、每小时 1000 条，超出的直接丢弃，不报错。",

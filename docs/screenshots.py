@@ -167,7 +167,8 @@ def _take(browser: str, url: str, file: Path, size: tuple[int, int, int], langua
     width, height, scale = size
     # The page never stops listening for messages: the picture is taken after a while.
     options = (
-        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--lang={language}", f"--accept-lang={language}",
+        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+        f"--lang={language}", f"--accept-lang={language}",
         "--force-prefers-reduced-motion",  # else what is still fading in is pale
         f"--window-size={width},{height}", f"--force-device-scale-factor={scale}",
         "--timeout=12000", f"--screenshot={file}",

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ def watch() -> Iterator[Callable[..., Watched]]:
     for handler in made:
         if handler.enabled:
             handler._worker.give_up("the test is over")
+            # Its thread may be waiting for a destination.
+            handler._options = replace(handler._options, close_timeout=0.2)
         handler.close()
 
 

@@ -83,6 +83,10 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
         quiet_after: Without errors for so long a group is over, 600.
         forget_after: Without errors for so long a group is forgotten, 86400.
+        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind
+            with 100 errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00",
+            "Sat,Sun", or a list of such, in `timezone` (in the environment with ";"
+            between); one overview at their end.
         recovery: Telling that groups are over: "auto", "always", "fold", "off".
         rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
             minute from a robot (document 91770), 30 a minute and 1000 an hour from an
@@ -155,6 +159,7 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Sequence[float] | None = None,
         quiet_after: float | None = None,
         forget_after: float | None = None,
+        quiet_hours: str | Sequence[str] | None = None,
         recovery: str | None = None,
         rate_limit: Sequence[Sequence[float]] | None = None,
         max_groups: int | None = None,
@@ -185,7 +190,7 @@ class WeComHandler(logging.Handler):
         return super().__new__(cls)
 
     # `inspect`, `help` and editors show what the constructor takes.
-    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]
+    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]  # for `inspect`
 
     @classmethod
     def of(cls, options: Options, level: int = logging.ERROR) -> WeComHandler:
@@ -204,7 +209,7 @@ class WeComHandler(logging.Handler):
         #: The lowest level that is told.
         self.alert_level: int = number
         if components is None:
-            self.handle = _ignore  # type: ignore[method-assign]
+            self.handle = _ignore  # type: ignore[method-assign]  # no destination
             return
         self._components: Components = components
         #: Where a record is one error, by however many ways it comes there.
@@ -234,7 +239,7 @@ class WeComHandler(logging.Handler):
         self._leave = breadcrumbs.leave
         contrib.watch_beginnings(breadcrumbs.begin)
         # Chosen here, so that it costs nothing where it is off.
-        self.emit = self._emit_and_remember  # type: ignore[method-assign]
+        self.emit = self._emit_and_remember  # type: ignore[method-assign]  # see above
         self.setLevel(self.alert_level)
 
     def _begin(self) -> None:
@@ -337,7 +342,7 @@ class WeComHandler(logging.Handler):
         if len(ways) > 1:
             taken_at(self._place).add(record)
             for handler in ways:
-                handler.handle = handler.handle_once  # type: ignore[method-assign]
+                handler.handle = handler.handle_once  # type: ignore[method-assign]  # for good
 
     def _emit_and_remember(self, record: logging.LogRecord) -> None:
         """`emit` where breadcrumbs are on: also records below the alert level come here."""
@@ -466,7 +471,7 @@ class WeComHandler(logging.Handler):
 
         self._fingerprint = per_task(self._fingerprint)
 
-    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # it says more
         """Have everything pending sent now, due or not, within the rate limit.
 
         Waits up to `timeout` seconds (None: `close_timeout`), but never while the calling

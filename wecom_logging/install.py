@@ -68,7 +68,7 @@ def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], Event
             handler.handle(_record(level, event_dict))
         return event_dict
 
-    alert.handler = handler  # type: ignore[attr-defined]
+    alert.handler = handler  # type: ignore[attr-defined]  # for those who test
     return alert
 
 

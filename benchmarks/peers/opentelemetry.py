@@ -18,7 +18,7 @@ def handler(url: str) -> logging.Handler:
     exporter = OTLPLogExporter(endpoint=url + "/v1/logs")
     provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
 
-    class Stopping(LoggingHandler):  # type: ignore[misc]
+    class Stopping(LoggingHandler):  # type: ignore[misc]  # without types
         def close(self) -> None:
             provider.shutdown()
             super().close()

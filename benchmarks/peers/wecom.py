@@ -14,4 +14,4 @@ def handler(url: str, **options: object) -> logging.Handler:
     from wecom_logging import WeComHandler
 
     chosen = {"store": "memory", "webhook_key": KEY, **options}
-    return WeComHandler(api_base=url, **chosen)  # type: ignore[arg-type]
+    return WeComHandler(api_base=url, **chosen)  # type: ignore[arg-type]  # checked at run time

@@ -275,6 +275,6 @@ def test_the_store_away_is_said(phone: Phone) -> None:
 
 
 def test_a_store_that_holds_nonsense_ends_nothing(phone: Phone) -> None:
-    phone.store.all["40871"] = None  # type: ignore[assignment]
+    phone.store.all["40871"] = None  # type: ignore[assignment]  # broken on purpose
     assert "出错了" in phone.ask("未恢复")
     assert "出错了" in phone.ask("静默 40871 2h")

@@ -66,7 +66,7 @@ def test_compose() -> None:
 
 def test_systemd() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.optionxform = str  # type: ignore[assignment, method-assign]  # as configparser's documentation does it
     unit.read(ROOT / "examples" / "wecom-bot.service", "utf-8")
     assert unit["Service"]["ExecStart"].endswith("wecom-logging bot")
     assert "WECOM_BOT_SECRET_FILE" in unit["Service"]["Environment"]

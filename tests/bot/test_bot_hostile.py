@@ -90,7 +90,7 @@ def test_hostile_texts_stay_texts(language: bool) -> None:
     phone.store.add("40871", type=HOSTILE, text=HOSTILE, place=HOSTILE, news_at=phone.now)
     phone.store.add("52210", type="", text=HOSTILE, taken_by=HOSTILE, taken_at=phone.now)
     phone.store.details["40871"] = HOSTILE
-    phone.store.name = lambda: HOSTILE  # type: ignore[method-assign]
+    phone.store.name = lambda: HOSTILE  # type: ignore[method-assign]  # it lies from now on
     said = [
         phone.ask(text)
         for text in (

@@ -98,7 +98,7 @@ def test_answers_are_told_by_their_req_id() -> None:
     assert isinstance(answered, Answered)
     assert (answered.about, answered.errcode) == ("b", 93006)
     (answered,) = wire.answer(first)
-    assert (answered.about, answered.errcode) == ("a", 0)  # type: ignore[union-attr]
+    assert (answered.about, answered.errcode) == ("a", 0)  # type: ignore[union-attr]  # it was answered
     assert wire.answer(first) == []  # twice is once
 
 
@@ -150,7 +150,7 @@ def test_not_subscribed_on_an_open_connection_subscribes_and_says_it_again() -> 
     (again,) = wire.written()
     assert again["body"] == push["body"]
     (answered,) = wire.answer(again)
-    assert answered.errcode == 0  # type: ignore[union-attr]
+    assert answered.errcode == 0  # type: ignore[union-attr]  # it was answered
 
 
 def test_it_does_not_subscribe_eagerly() -> None:
@@ -197,7 +197,7 @@ def test_what_waited_for_an_answer_is_said_when_the_connection_goes() -> None:
     wire = Wire().subscribe()
     wire.push(about="a")
     (answered,) = wire.session.closed(wire.now)
-    assert (answered.about, answered.errcode) == ("a", None)  # type: ignore[union-attr]
+    assert (answered.about, answered.errcode) == ("a", None)  # type: ignore[union-attr]  # it was answered
 
 
 @pytest.mark.parametrize(

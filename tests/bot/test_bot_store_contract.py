@@ -53,7 +53,7 @@ def action(kit: Kit, verb: str = "silence", *ids: str, **more: Any) -> Action:
         "who": "张三", "user": "zhangsan", "where": "wr1", "at": kit.now(), "key": "key-1",
         "ids": ids, "until": until, **more,
     }  # fmt: skip
-    return Action(verb=verb, **values)  # type: ignore[arg-type]
+    return Action(verb=verb, **values)  # type: ignore[arg-type]  # any of its fields
 
 
 def group(kit: Kit, number: str) -> Any:

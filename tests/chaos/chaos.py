@@ -131,7 +131,7 @@ class Chaos:
             call = "message/send"  # of a token it means an hour, and no run is that long
         self.sim.faults.add(
             Fault(
-                kind,  # type: ignore[arg-type]
+                kind,  # type: ignore[arg-type]  # drawn from a list of them
                 call=call,
                 times=self.chance.randrange(1, 4),
                 seconds=5.0,

@@ -25,7 +25,7 @@ def say_account() -> None:
         accounts.write(json.dumps(line) + "\n")
 
 
-import logging  # noqa: E402
+import logging  # noqa: E402 - after what has to come first
 
 SETTINGS = json.loads(sys.argv[1])
 CHANCE = random.Random(SETTINGS["seed"])
@@ -36,7 +36,7 @@ if SETTINGS["clock"]:
     # Before the import: some take the function with them.
     time.time = lambda: _wall() + _moved
 
-from wecom_logging import WeComHandler  # noqa: E402
+from wecom_logging import WeComHandler  # noqa: E402 - as above
 
 handler = WeComHandler(**SETTINGS["options"])
 log = logging.getLogger("shop")

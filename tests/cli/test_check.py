@@ -625,3 +625,18 @@ def test_django_without_django(tmp_path: Path, sim: Simulator) -> None:
     status, out = _program(tmp_path, sim, "", "--django")
     assert status == 1
     assert "--django" in out
+
+
+@pytest.mark.parametrize(("began", "status"), [(-1, "warning"), (2, "ok")])
+def test_quiet_hours_are_said(
+    check: Check, app: Simulator, monkeypatch: pytest.MonkeyPatch, began: int, status: str
+) -> None:
+    """Who tries it at night has to know why nothing comes."""
+    hour = datetime.now(timezone.utc).hour
+    window = f"{(hour + began) % 24:02}:00-{(hour + began + 3) % 24:02}:00"
+    monkeypatch.setenv("WECOM_QUIET_HOURS", window)
+    monkeypatch.setenv("WECOM_TIMEZONE", "UTC")
+    code, steps = check("--no-send")
+    assert (code, steps["quiet hours"]["status"]) == (0, status)
+    if status == "warning":
+        assert f"{(hour + 2) % 24:02}:00" in steps["quiet hours"]["text"]

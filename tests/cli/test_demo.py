@@ -72,7 +72,7 @@ def _children(pid: int) -> list[int]:
 def test_counts_of_a_message() -> None:
     """Every `×`, with its separators, and nothing that only looks like one."""
     message = SimpleNamespace(content="**NEW** A **×1,234**\nB ×2\n+ 3 more kinds ×40\nx5 of 6")
-    assert count(message) == 1276  # type: ignore[arg-type]
+    assert count(message) == 1276  # type: ignore[arg-type]  # all it asks for is a content
 
 
 def test_an_error_that_is_missing_is_noticed(
@@ -82,5 +82,5 @@ def test_an_error_that_is_missing_is_noticed(
     WebhookSender(sim.world.config.robot.key, api_base=sim.url).text("4 errors")
     shop = SimpleNamespace(errors=5, first_error=1.0)
     film = SimpleNamespace(simulator=sim, shop=shop, counted=4, alerts=sim.messages)
-    assert not account(film, Terminal())  # type: ignore[arg-type]
+    assert not account(film, Terminal())  # type: ignore[arg-type]  # all it asks for is an account
     assert "✘" in capsys.readouterr().out

@@ -168,7 +168,7 @@ class Alerts:
         self.out = io.StringIO()
         self.sender = RecordingSender()
         self.alert = structlog_processor(sender=self.sender, app="shop", **options)
-        self.handler: WeComHandler = self.alert.handler  # type: ignore[attr-defined]
+        self.handler: WeComHandler = self.alert.handler  # type: ignore[attr-defined]  # set by us, see `install`
         chain = [*before, self.alert, *after, structlog.processors.JSONRenderer()]
         self.log = structlog.wrap_logger(structlog.PrintLogger(self.out), processors=chain)
 

@@ -25,7 +25,7 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> FakeStore:
             store.add("40871", news_at=time.time())
         return groups()
 
-    store.groups = asked  # type: ignore[method-assign]
+    store.groups = asked  # type: ignore[method-assign]  # it waits there
     return store
 
 

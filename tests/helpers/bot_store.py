@@ -32,7 +32,7 @@ class FakeStore:
             "type": "ConnectTimeout", "text": "payment failed", "place": "pay/gateway.py:41 post",
             "count": 300, "first": self.clock() - 600, "last": self.clock(), **fields,
         }  # fmt: skip
-        self.all[number] = Group(number, app, **values)  # type: ignore[arg-type]
+        self.all[number] = Group(number, app, **values)  # type: ignore[arg-type]  # any of its fields
         return self.all[number]
 
     def _reach(self) -> None:

@@ -43,7 +43,7 @@ def event(message: str, *chain: Event, **context: Any) -> Event:
 
 def report(id_: str, type_: str = "", place: str = "", **more: Any) -> Report:
     """A new group of one error a second ago, unless told otherwise."""
-    keys = ("logger", "level", "template", "cause", "from_text", "text")
+    keys = ("logger", "level", "template", "cause", "from_text", "text", "library")
     identity: dict[str, Any] = {"logger": "pay.views", "level": "error"}
     identity.update({key: more.pop(key) for key in keys if key in more})
     count = more.setdefault("count", 1)
@@ -588,6 +588,50 @@ def names_only() -> Digest:
     )
 
 
+def helper_of_ten_texts() -> Digest:
+    """A helper that logs for the whole program: ten texts at one line, one of them a storm."""
+    texts = (
+        "cache cold", "queue slow", "mail bounced", "price missing", "coupon invalid",
+        "cart lost", "image broken", "feed empty", "rate stale", "disk full on db-main",
+    )  # fmt: skip
+    return digest(
+        *(
+            report(
+                f"7a{n:02}",
+                place="shop/log.py report",
+                template=text,
+                count=1000 if text == "feed empty" else 1 + n % 2,
+                samples=(event(text, pathname="shop/log.py", lineno=12, func_name="report"),),
+            )
+            for n, text in enumerate(texts)
+        )
+    )
+
+
+def chatter_of_a_library() -> Digest:
+    """A driver says five times of itself what the application says once."""
+    own = frame("shop/events.py", 31, "publish", "producer = Producer(brokers)")
+    inner = library("kafka/net/manager.py", 168, "bootstrap")
+    refused = error("KafkaConnectionError", "111 ECONNREFUSED", inner)
+    timeout = error("KafkaTimeoutError", "Unable to bootstrap from kafka-1:9092", own, inner)
+    at_home: Event = {"place": "kafka/net/manager.py bootstrap", "library": True}
+    said = event("Bootstrap failed", {**timeout, "frames": [inner]}, logger="kafka.net.manager")
+    return digest(
+        report(
+            "6a01", "KafkaConnectionError", logger="kafka.net.manager", count=5, **at_home,
+            samples=(event("Connection failed", refused, logger="kafka.net.manager"),),
+        ),
+        report(
+            "6a02", "KafkaTimeoutError", logger="kafka.net.manager", cause="c" * 16, count=2,
+            samples=(said,), **at_home,
+        ),
+        report(
+            "6a03", "KafkaTimeoutError", "shop/events.py publish", cause="c" * 16,
+            samples=(event("events not sent", timeout),),
+        ),
+    )  # fmt: skip
+
+
 def in_a_text() -> Digest:
     """An exception that only a text tells of, which may say anything."""
     told = error("KeyError", "'sku'", frame("shop/jobs.py", 12, "nightly"), from_text=True)
@@ -705,6 +749,8 @@ CASES: tuple[Callable[[], Digest], ...] = (
     over_with_its_words,
     services,
     names_only,
+    helper_of_ten_texts,
+    chatter_of_a_library,
     in_a_text,
     together,
     failed_program,

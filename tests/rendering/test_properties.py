@@ -366,7 +366,11 @@ def check_shown(
 ) -> None:
     """Type and place of every group that is drawn are there, if shortened in the middle."""
     if shape == "bare":
-        digest = digest._replace(reports=tuple(replace(r, samples=()) for r in digest.reports))
+        silent = [r.identity._replace(template="", text="") for r in digest.reports]
+        reports = zip(digest.reports, silent, strict=True)
+        digest = digest._replace(
+            reports=tuple(replace(r, identity=one, samples=()) for r, one in reports)
+        )
     shown = list(RenderContext.of(digest, style).sections)  # times as they are shown
     left_out = rendered.kinds_left_out
     while left_out:

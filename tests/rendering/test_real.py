@@ -64,6 +64,17 @@ def test_two_lines_are_enough(name: str) -> None:
     assert re.match(r"`[\w/.-]+:\d+ ", lines[heading + 1]), "the place"
 
 
+@failures
+def test_what_is_cut_goes_on_below_the_place(name: str) -> None:
+    """The line under the place has the whole of what the notification has begun to say."""
+    lines = render(failed(name), STYLE).message.content.split("\n")
+    _, found, words = lines[0].split(" · ")[-1].partition(": ")
+    if name not in TEXTS and found and words.endswith("…"):
+        place = next(i for i, line in enumerate(lines) if line.startswith("`"))
+        start = re.split("[…:]", words)[0]
+        assert start in lines[place + 1] or start in lines[-1], "or it is the request"
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_all_of_them(language: Language) -> None:
     """One file to be read."""

@@ -20,7 +20,7 @@ from tests.helpers.rendering_cases import (
     library,
     report,
 )
-from wecom_logging._model.digest import Digest, Outage, Report
+from wecom_logging._model.digest import VARYING, Digest, Outage, Report
 from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Style, render, report_text
@@ -101,6 +101,54 @@ def test_a_long_kind_keeps_the_number_of_kinds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "chain", "subject"),
+    [
+        ("import failed", [("KeyError", "'sku'")], "KeyError: import failed: 'sku'"),
+        (
+            "import of supplier ACME failed",
+            [("KeyError", "'sku'")],
+            "KeyError: import of supplier… 'sku'",
+        ),
+        (
+            "import of supplier ACME failed",
+            [("ValueError", "row 17 has neither a price nor a weight")],
+            "ValueError: import of supplier ACME…",
+        ),
+        ("paid", [("BankError", "bank:443"), ("OSError", "[Errno 28] disk full")],
+         "BankError: paid: bank:443: disk full"),
+        ("order not paid", [("BankError", "no answer from bank:443"), ("OSError", "disk full")],
+         "BankError: order not paid: disk full"),
+        ("not read", [("ConfigError", "bad settings"), ("KeyError", "'rate'")],
+         "ConfigError: not read: KeyError: 'rate'"),
+        ("", [("FileNotFoundError", "[Errno 2] No such file or directory: '/data/17.csv'")],
+         "FileNotFoundError: '/data/17.csv'"),
+        ("", [("OSError", "[Errno 28] No space left on device: '/data'")],
+         "OSError: No space left on device: '/da…"),
+        ("search failed", [("elastic_transport.ConnectionError", "Connection error")],
+         "ConnectionError: search failed: Connec…"),
+        ("lost", [("redis.ConnectionError", "refused")], "redis.ConnectionError: lost: refused"),
+        ("not sent", [("KafkaTimeoutError", "KafkaTimeoutError: no broker")],
+         "KafkaTimeoutError: not sent: no broker"),
+        ("job failed:", [("KeyError", "'sku'")], "KeyError: job failed: 'sku'"),
+    ],
+)  # fmt: skip
+def test_what_the_notification_says(
+    message: str, chain: list[tuple[str, str]], subject: str
+) -> None:
+    """Type, message, and the reason: that of the root, and whole rather than the message."""
+    sample = event(message, *(error(*one, frame("a.py", 3, "f")) for one in chain))
+    line = lines(report("1111", chain[0][0], "a.py f", samples=(sample,)))[0]
+    assert line == f"🔴 shop prod · 1 error · {subject}"
+
+
+def test_a_request_says_more_than_a_type_that_says_it_all() -> None:
+    failure = error("Order.DoesNotExist", "Order matching query does not exist.")
+    sample = event("Internal Server Error: /o/7", failure, method="GET", path="/o/7")
+    line = lines(report("1111", "Order.DoesNotExist", "a.py f", samples=(sample,)))[0]
+    assert line.endswith(" · Order.DoesNotExist: GET /o/7")
+
+
+@pytest.mark.parametrize(
     ("style", "expected"),
     [
         (STYLE, "> web-1 · 14:03:25–14:03:26 +08"),
@@ -148,6 +196,53 @@ def test_order() -> None:
     types = ("OSError", "KeyError", "ValueError", "TypeError", "EOFError")
     places = [content.index(f" {name}", content.index("\n\n")) for name in types]
     assert places == sorted(places)
+
+
+def test_the_application_comes_before_what_libraries_say_of_themselves() -> None:
+    """Where both are as important; its place leads a block that has one of each."""
+    noise = report("6666", "PoolError", "pool.py get", count=900, library=True)
+    places = ("a.py f", "pool.py get")
+    content = "\n".join(lines(noise, NEW))
+    assert content.index(places[0]) < content.index(places[1])
+    critical = "\n".join(lines(replace(noise, identity=CRITICAL.identity), NEW))
+    assert critical.index("b.py f") < critical.index("a.py f")
+
+    mine = replace(NEW, identity=NEW.identity._replace(type="PoolError", cause="c"))
+    theirs = replace(noise, identity=noise.identity._replace(cause="c"))
+    assert lines(theirs, mine)[3].endswith(f" #{mine.identity.id[:4]}")
+
+
+def test_ten_texts_of_one_helper_are_one_row() -> None:
+    """Their words are its names; texts that came far more often stand by themselves."""
+
+    def said(n: int, **more: Any) -> Report:
+        text = f"{'abcdefghij'[n]} {n * 'so '}broken"
+        return report(f"a{n:03}", "", "log.py report", samples=(event(text),), **more)
+
+    content = lines(*(said(n) for n in range(10)))
+    assert content[0].endswith(" · 10 errors · a broken +9 kinds")
+    assert content[3].startswith("**NEW** a broken **×10** and b so broken, c so so broken, ")
+    assert len([line for line in content if line.startswith("**NEW**")]) == 1
+    storm = lines(*(said(n, count=1 + 5000 * (n == 3)) for n in range(10)))
+    assert storm[3].startswith("**NEW** d so so so broken **×5,001** #")
+    few = lines(*(said(n) for n in range(4)))
+    assert len([line for line in few if line.startswith("**NEW**")]) == 4
+
+
+def test_the_same_text_is_no_name() -> None:
+    """What the application tells apart by a fingerprint of its own is not drawn as one."""
+    found = lines(*(report(f"a{n:03}", "", "a.py f", samples=(event("failed"),)) for n in range(6)))
+    assert len([line for line in found if line.startswith("**NEW**")]) == 6
+
+
+def test_a_new_text_of_what_is_not_told_apart_is_new() -> None:
+    """The group has been told before, the text has not."""
+    crowd = report(
+        "44aa", "", "log.py report", template=VARYING, state="still", news=True, total=5,
+        samples=(event("certificate expired"),),
+    )  # fmt: skip
+    assert lines(crowd)[3].startswith("**NEW** certificate expired **×1**")
+    assert lines(replace(crowd, news=False))[3].startswith("**STILL**")
 
 
 def test_over_lines_carry_no_count_of_ours() -> None:

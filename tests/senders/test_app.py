@@ -356,7 +356,7 @@ def test_a_secret_is_read_again_when_it_is_refused(
     def answer(request: Request, sock: object) -> dict[str, Any]:
         if request.query.get("corpsecret") == "old-s3cret":
             return {"errcode": 40001, "errmsg": "invalid credential old-s3cret"}
-        return fine(request, sock)  # type: ignore[arg-type]
+        return fine(request, sock)  # type: ignore[arg-type]  # it answers with a body
 
     stub.answer = answer
     sender = make(Secret.from_file(str(file), option="corpsecret_file", check=str))

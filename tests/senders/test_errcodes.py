@@ -99,7 +99,7 @@ def test_errmsg_is_foreign_text_and_becomes_one_short_line() -> None:
 
 @pytest.mark.parametrize(("call", "seconds"), [("send", 60), ("gettoken", 300)])
 def test_how_long_a_rate_limit_lasts(call: str, seconds: float) -> None:
-    refused = refusal(45009, "api freq out of limit", call)  # type: ignore[arg-type]
+    refused = refusal(45009, "api freq out of limit", call)  # type: ignore[arg-type]  # a call of a parameter
     assert isinstance(refused, RateLimitedError)
     assert refused.retry_after == seconds
 

@@ -428,7 +428,7 @@ def test_no_secret_is_shown_anywhere(
     root, handler = logging.getLogger(), Collecting()
     monkeypatch.setattr(root, "level", logging.DEBUG)
     monkeypatch.setattr(root, "handlers", [handler])
-    logging.getLogger("urllib3")._cache.clear()  # type: ignore[attr-defined]
+    logging.getLogger("urllib3")._cache.clear()  # type: ignore[attr-defined]  # logging's own
     sender = AppSender("ww1", "corp-s3cret", 7, "a", api_base=stub.url, timeout=10)
     monkeypatch.setattr(application, "TOKENS", Patient())
     shown = [repr(sender), sender.destination, sender.token_key]

@@ -66,7 +66,7 @@ def test_refresh_ahead_of_the_end(
 ) -> None:
     fetch = Fetch(expires_in)
     cache.get("key", fetch)
-    clock.now += float(expires_in) - ahead - 0.5  # type: ignore[arg-type]
+    clock.now += float(expires_in) - ahead - 0.5  # type: ignore[arg-type]  # a number, or the text of one
     assert cache.get("key", fetch) == "token-1"
     clock.now += 0.5
     assert cache.get("key", fetch) == "token-2"

@@ -263,7 +263,7 @@ def test_silently_dropped_and_cut_messages_are_in_plain_sight(page: Page, http: 
         ("tokens", "h left"),
         ("calls", "message/send"),
     ):
-        page.until(lambda: text in page.one(f"#section-{section}").text)  # noqa: B023
+        page.until(lambda: text in page.one(f"#section-{section}").text)  # noqa: B023 - it is called at once
 
 
 def test_chinese_and_dark(page: Page, http: Http) -> None:

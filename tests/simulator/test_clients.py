@@ -98,7 +98,7 @@ def wechatpy(simulator: Simulator) -> Any:
     except ImportError:
         missing("wechatpy[cryptography]")
 
-    class Client(WeChatClient):  # type: ignore[misc]
+    class Client(WeChatClient):  # type: ignore[misc]  # wechatpy comes without types
         API_BASE_URL = f"{simulator.url}/cgi-bin/"
 
         def fetch_access_token(self) -> Any:  # the one address that it does not take from there

@@ -77,7 +77,7 @@ def outcome(http: Http) -> str:
 def test_each_fault_strikes_once_before_or_after_processing(
     simulator: Simulator, http: Http, fault: dict[str, object], seen: str, processed: bool
 ) -> None:
-    simulator.faults.add(Fault(times=1, processed=processed, **fault))  # type: ignore[arg-type]
+    simulator.faults.add(Fault(times=1, processed=processed, **fault))  # type: ignore[arg-type]  # any of its fields
     assert outcome(http) == seen
     assert len(simulator.messages) == (1 if processed else 0)
     assert outcome(http) == "errcode 0"
@@ -205,7 +205,7 @@ def test_the_calls_tell_what_was_decided_and_what_was_told(
 )
 def test_a_fault_is_checked(fault: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        Fault(**fault)  # type: ignore[arg-type]
+        Fault(**fault)  # type: ignore[arg-type]  # a wrong field is the test
 
 
 def test_real_refusal_of_connections(simulator: Simulator, http: Http) -> None:

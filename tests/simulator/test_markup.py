@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,8 @@ from wecom_logging.simulator import Switches
 from wecom_logging.simulator.markup import Markdown, Tree, markdown_v2, node, render, text
 
 
-def p(*children: object) -> object:
-    return node("p", list(children))  # type: ignore[arg-type]
+def p(*children: Any) -> Any:
+    return node("p", list(children))
 
 
 def words(tree: Tree) -> str:
@@ -58,10 +59,10 @@ def test_headings_and_quotes() -> None:
     assert tree == [
         node("h1", ["a"]),
         node("h6", ["b"]),
-        node("quote", [p("c"), p("d")]),  # type: ignore[list-item]
+        node("quote", [p("c"), p("d")]),
         p("e"),
         p(),
-        node("quote", [p("f")]),  # type: ignore[list-item]
+        node("quote", [p("f")]),
     ]
 
 
@@ -96,11 +97,12 @@ def test_text_cards_have_three_classes() -> None:
 
 def test_markdown_v2_has_tables_lists_code_and_no_html() -> None:
     tree = markdown_v2("|a|\n|-:|\n|<b>|\n\n```py\nx\n```\n- *i*\n\n![p](http://x)\n\n---\n<hr>")
-    table, code, bullets, image, rule, html = tree
-    cell = table["c"][1]["c"][0]["c"][0]  # type: ignore[index]
+    parts: list[Any] = tree
+    table, code, bullets, image, rule, html = parts
+    cell = table["c"][1]["c"][0]["c"][0]
     assert cell == node("td", ["<b>"], align="right")
     assert code == node("pre", ["x"], language="py")
-    assert bullets == node("ul", [node("li", [p(node("i", ["i"]))])])  # type: ignore[list-item]
+    assert bullets == node("ul", [node("li", [p(node("i", ["i"]))])])
     assert image == p(node("image", ["p"], href="http://x"))
     assert rule == node("hr", [])
     assert html == p("<hr>")

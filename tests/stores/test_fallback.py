@@ -92,7 +92,7 @@ def place() -> Place:
 @pytest.fixture
 def client(place: Place) -> Client:
     client = Client(place)
-    client.store._fleet = Fleet(0, 1)  # type: ignore[attr-defined]
+    client.store._fleet = Fleet(0, 1)  # type: ignore[attr-defined]  # the fallback's own
     return client
 
 

@@ -103,7 +103,8 @@ def shown(answer: object) -> object:
     if isinstance(answer, Claim):
         reports = sorted(map(_shown, answer.digest.reports))
         late = answer.digest.outage and answer.digest.outage.reason
-        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late
+        quiet = answer.digest.quiet is not None
+        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late, quiet
     if isinstance(answer, FollowUp):
         return "follow-up", answer.kind, answer.body, answer.slots, answer.attempt
     return answer
@@ -152,7 +153,7 @@ class StoresAgree(RuleBasedStateMachine):
         def prepare(number: int) -> None:
             if isinstance(kit, MemoryKit):
                 mine = OPTIONS[number % 2]
-                clients[number].store.configure(  # type: ignore[attr-defined]
+                clients[number].store.configure(  # type: ignore[attr-defined]  # those that have it
                     mine["policy"], mine["rate_limit"], mine["max_groups"]
                 )
 
@@ -198,9 +199,14 @@ class StoresAgree(RuleBasedStateMachine):
         client=CLIENTS,
         why=st.sampled_from(("due", "due", "flush", "insist")),
         leaving=st.sampled_from((False, False, False, True)),
+        quiet=st.sampled_from((None, None, None, (60.0, 290.0), (3600.0, 7200.0))),
     )
-    def somebody_looks(self, client: int, why: str, leaving: bool) -> Any:
-        answers = self.everywhere(client, lambda each: each.ask(why=why, leaving=leaving))
+    def somebody_looks(
+        self, client: int, why: str, leaving: bool, quiet: tuple[float, float] | None
+    ) -> Any:
+        answers = self.everywhere(
+            client, lambda each: each.ask(why=why, leaving=leaving, quiet=quiet)
+        )
         if any(isinstance(answer, (Claim, FollowUp)) for answer in answers.values()):
             return Taken(client, answers)
         return multiple()
@@ -344,7 +350,7 @@ class StoresAgree(RuleBasedStateMachine):
                 break
             taken = {n: a for n, a in answers.items() if isinstance(a, Claim)}
             if taken:
-                one = Taken(0, taken)  # type: ignore[arg-type]
+                one = Taken(0, taken)  # type: ignore[arg-type]  # a step is a list of anything
                 self.with_it(one, lambda each, claim: each.store.settle(claim.id))
             self.move(63.1)
         for world in self.worlds:
@@ -456,7 +462,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
 
 
 PROFILE = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

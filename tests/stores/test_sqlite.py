@@ -90,7 +90,7 @@ def test_a_damaged_file_is_set_aside_or_left_alone(
     place.path.parent.mkdir(parents=True)
     place.path.write_bytes(content)
     client = Client(place)
-    client.store._owned = owned  # type: ignore[attr-defined]
+    client.store._owned = owned  # type: ignore[attr-defined]  # SQLite's own
     with pytest.raises(StoreError, match="set aside" if owned else "left alone"):
         client.log("A")
     if owned:
@@ -109,7 +109,7 @@ def test_a_page_that_was_overwritten_is_found(place: SQLiteKit, client: Client) 
         file.seek(4096)
         file.write(os.urandom(200_000))
     again = Client(place, "web/2/x")
-    again.store._owned = True  # type: ignore[attr-defined]
+    again.store._owned = True  # type: ignore[attr-defined]  # SQLite's own
     with pytest.raises(StoreError):
         again.claim(why="flush")
     again.log("A")
@@ -140,7 +140,7 @@ def test_a_directory_in_its_place_and_a_path_that_cannot_be(tmp_path: Path) -> N
 
 def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3)
-    connection = client.store.file.connection  # type: ignore[attr-defined]
+    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages + 2}")
     with pytest.raises(StoreError, match="full"):
@@ -151,10 +151,10 @@ def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Clie
 
 def test_a_file_that_may_only_be_read(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3)
-    client.store.file.connection.execute("PRAGMA query_only=ON")  # type: ignore[attr-defined]
+    client.store.file.connection.execute("PRAGMA query_only=ON")  # type: ignore[attr-defined]  # SQLite's own
     with pytest.raises(StoreError, match="readonly"):
         client.log("A")
-    client.store.file.connection.execute("PRAGMA query_only=OFF")  # type: ignore[attr-defined]
+    client.store.file.connection.execute("PRAGMA query_only=OFF")  # type: ignore[attr-defined]  # SQLite's own
     assert client.store.account(client.source).merged == 3
 
 
@@ -259,7 +259,7 @@ def test_all_stores_of_a_process_share_one_connection(place: SQLiteKit, client: 
     other.path = place.path.parent.parent / "link" / place.path.name
     second = Client(other, app="blog")
     second.log("B")
-    files = [each.store.file for each in (client, second)]  # type: ignore[attr-defined]
+    files = [each.store.file for each in (client, second)]  # type: ignore[attr-defined]  # SQLite's own
     assert files[0].connection is files[1].connection is not None
 
 
@@ -314,7 +314,7 @@ def test_another_thread_is_waited_for_until_the_callers_deadline(
     stuck, free = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with Client(place, "web/1/b").store._step():  # type: ignore[attr-defined]
+        with Client(place, "web/1/b").store._step():  # type: ignore[attr-defined]  # SQLite's own
             stuck.set()
             free.wait(10)
 
@@ -333,14 +333,14 @@ def test_another_thread_is_waited_for_until_the_callers_deadline(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_opens_its_own_connection(place: SQLiteKit, client: Client) -> None:
     client.log("A")
-    parents = client.store.file.connection  # type: ignore[attr-defined]
+    parents = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
     child = os.fork()
     if not child:
         client.source = "web/child/x"
         client.log("A")
-        os._exit(0 if client.store.file.connection is not parents else 1)  # type: ignore[attr-defined]
+        os._exit(0 if client.store.file.connection is not parents else 1)  # type: ignore[attr-defined]  # SQLite's own
     assert os.waitpid(child, 0)[1] == 0
-    assert client.store.file.connection is parents  # type: ignore[attr-defined]
+    assert client.store.file.connection is parents  # type: ignore[attr-defined]  # SQLite's own
     assert told(client.claim(why="flush")) == {"A new": 2}
     (sound,) = parents.execute("PRAGMA integrity_check").fetchone()
     assert sound == "ok"
@@ -377,7 +377,7 @@ def test_few_statements_stand_before_a_message(place: SQLiteKit, client: Client)
     client.log("A")
     client.deliver(why="flush")
     statements: list[str] = []
-    connection = client.store.file.connection  # type: ignore[attr-defined]
+    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
     connection.set_trace_callback(statements.append)
     place.advance(20.0)
     answer = client.ask(client.batch("B", level="critical", samples=(event("b"),)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 pytest.importorskip("mypy")
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 _EXPECTED = re.compile(r"  # type: ignore\[([a-z, -]+)\] .*")
 
@@ -50,3 +53,23 @@ def test_each_mistake_is_found(cache: Path, tmp_path: Path) -> None:
     program = tmp_path / "refused.py"
     program.write_text("\n".join(_EXPECTED.sub("", line) for line in lines), "utf-8")
     assert found(program, cache) == expected
+
+
+def comments(path: Path) -> Iterator[tuple[int, str]]:
+    with tokenize.open(path) as source:
+        for token in tokenize.generate_tokens(source.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+
+
+def test_every_exception_to_a_rule_has_its_reason() -> None:
+    """What mypy or ruff is told to pass over says which rule, and why."""
+    exception = re.compile(r"# (?:noqa|type: ignore)(: [A-Z0-9, ]+|\[[a-z, -]+\])?\s*(\S.*)?$")
+    without = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for part in ("wecom_logging", "tests", "examples", "docs", "benchmarks")
+        for path in sorted((ROOT / part).rglob("*.py"))
+        for line, text in comments(path)
+        if (found := exception.match(text)) and not all(found.groups())
+    ]
+    assert without == []

@@ -167,7 +167,7 @@ def test_the_current_span_of_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> N
             return self
 
     module = ModuleType("opentelemetry.trace")
-    module.get_current_span = Span  # type: ignore[attr-defined]
+    module.get_current_span = Span  # type: ignore[attr-defined]  # made up at run time
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", module)
     event = capture(record())
     assert event["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -332,7 +332,7 @@ def test_the_place_of_a_syntax_error() -> None:
 
 def test_a_syntax_error_that_somebody_has_made_up() -> None:
     error = SyntaxError("odd")
-    error.lineno, error.offset, error.text, error.filename = "x", [], 7, object()  # type: ignore[assignment]
+    error.lineno, error.offset, error.text, error.filename = "x", [], 7, object()  # type: ignore[assignment]  # values that lie
     json.dumps(capture(record(error=error)))
 
 
@@ -417,7 +417,7 @@ def test_a_captured_warning_stands_where_it_was_raised(monkeypatch: pytest.Monke
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = logging._showwarning  # type: ignore[attr-defined]
+            warnings.showwarning = logging._showwarning  # type: ignore[attr-defined]  # logging's own
             warnings.warn("old_api is deprecated", DeprecationWarning, stacklevel=1)
     finally:
         logging.captureWarnings(False)
@@ -632,7 +632,7 @@ def test_cancelling_in_a_repr_is_no_cancelling() -> None:
 
 
 def fail_with_locals() -> None:
-    order, password, big = 7, "hunter2", "x" * 5000  # noqa: F841
+    order, password, big = 7, "hunter2", "x" * 5000  # noqa: F841 - to be shown, or not
     raise ValueError("with locals")
 
 
@@ -746,7 +746,7 @@ def test_structlogs_processor_formatter() -> None:
         assert "Traceback" not in event["event"]
         assert event["exception"][0]["exc_value"] == "why"
     assert first["order"] == 7
-    assert made[0].msg["exc_info"] is True  # type: ignore[index]
+    assert made[0].msg["exc_info"] is True  # type: ignore[index]  # of structlog it is a dict
 
 
 def test_a_formatter_that_raises() -> None:

@@ -506,6 +506,25 @@ def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
     assert [place.replace(" ", ".").rpartition(".")[2] for place in places] == ["orders", "stock"]
 
 
+def test_what_a_library_reports_of_itself_is_marked() -> None:
+    """Where nothing of the application has logged, and nothing of it was called."""
+    inside = "/x/site-packages/driver/pool.py"
+    namespace: dict[str, Any] = {}
+    exec(compile("def get():\n    return 1 / 0\n", inside, "exec"), namespace)
+
+    def of(found: logging.LogRecord) -> bool:
+        return identify(GroupSeed(found, key_of(found))).library
+
+    get = namespace["get"]
+    kind, error, tb = caught(get)
+    alone = (kind, error, tb.tb_next)  # as in a thread of the driver's own
+    assert of(record("pool is empty", pathname=inside))
+    assert of(record("no connection", pathname=inside, exc_info=alone))
+    assert not of(record("pool is empty"))
+    assert not of(record("no connection", exc_info=alone)), "the application has logged it"
+    assert not of(record("no connection", pathname=inside, exc_info=caught(get)))
+
+
 # -- the tally -----------------------------------------------------------------------------
 
 
@@ -755,7 +774,7 @@ def test_any_value_is_a_fingerprint(value: object, watch: Watch) -> None:
 
 def test_the_users_fingerprint_decides_and_the_built_in_one_stands_in(watch: Watch) -> None:
     def by_team(record: logging.LogRecord) -> object:
-        return record.team  # type: ignore[attr-defined]
+        return record.team  # type: ignore[attr-defined]  # an `extra`
 
     w = watch(fingerprint=by_team)
     w.log.error("one", extra={"team": "pay"})

@@ -154,7 +154,7 @@ def test_a_filter_may_return_another_record(watch: Watch) -> None:
     def masks(record: logging.LogRecord) -> logging.LogRecord:
         return logging.makeLogRecord({**record.__dict__, "msg": "masked", "args": ()})
 
-    w.handler.addFilter(masks)  # type: ignore[arg-type]
+    w.handler.addFilter(masks)  # type: ignore[arg-type]  # a filter of Python 3.12
     w.log.error("secret %s", "sauce")
     told = w.told()
     assert "masked" in told
@@ -264,10 +264,10 @@ class Barrier:
     """Holds logging's module lock, as `dictConfig` does while it closes handlers."""
 
     def __enter__(self) -> None:
-        logging._lock.acquire()  # type: ignore[attr-defined]
+        logging._lock.acquire()  # type: ignore[attr-defined]  # logging's own lock
 
     def __exit__(self, *exc_info: object) -> None:
-        logging._lock.release()  # type: ignore[attr-defined]
+        logging._lock.release()  # type: ignore[attr-defined]  # logging's own lock
 
 
 @pytest.mark.parametrize("what", ["flush", "close"])

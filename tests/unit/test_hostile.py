@@ -40,20 +40,20 @@ class Silent(Exception):
         raise ValueError("no str")
 
 
-class Odd(dict):  # type: ignore[type-arg]
+class Odd(dict):  # type: ignore[type-arg]  # of anything
     """A mapping that breaks wherever it is touched."""
 
     def items(self) -> Any:
         raise ValueError("no items")
 
-    get = keys = values = __iter__ = __contains__ = items  # type: ignore[assignment]
+    get = keys = values = __iter__ = __contains__ = items  # type: ignore[assignment]  # nothing fits here
 
 
 class Strange(str):
     def __getitem__(self, key: object) -> str:
         raise ValueError("no part of it")
 
-    __format__ = __add__ = encode = __getitem__  # type: ignore[assignment]
+    __format__ = __add__ = encode = __getitem__  # type: ignore[assignment]  # nothing fits here
 
 
 def in_a_loop() -> Exception:
@@ -218,7 +218,7 @@ class NoString(str):
     def __str__(self) -> str:
         raise ValueError("no string")
 
-    startswith = partition = endswith = split = encode = __str__  # type: ignore[assignment]
+    startswith = partition = endswith = split = encode = __str__  # type: ignore[assignment]  # nothing fits here
 
 
 ODD: dict[str, dict[str, Any]] = {
@@ -311,7 +311,7 @@ def test_a_str_that_logs_is_counted_and_no_loop(message: str, watch: Watch) -> N
 def test_a_str_that_logs_itself_is_no_loop(watch: Watch) -> None:
     w = watch()
     chatty = Chatty(w.log, "")
-    chatty.message = chatty  # type: ignore[assignment]
+    chatty.message = chatty  # type: ignore[assignment]  # an attribute of any kind
     w.log.error(chatty)
     assert w.flush()
     assert balanced(w.stats)

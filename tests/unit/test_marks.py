@@ -135,7 +135,7 @@ def test_unsilence_tells_at_once(client: Client) -> None:
     do(client, "unsilence", "Timeout")
     claim = client.claim()
     assert told(claim) == {"Timeout silenced": 5}
-    assert only(claim).silence.ended == "undone"  # type: ignore[union-attr]
+    assert only(claim).silence.ended == "undone"  # type: ignore[union-attr]  # there is one
 
 
 @pytest.mark.parametrize("rate", [6, 60, 600])
@@ -163,7 +163,7 @@ def test_a_steady_storm_stays_silenced_and_one_twelve_times_as_large_does_not(
     _, claim = client.until_due(why="flush")
     store.settle(claim.id)
     _, claim = (0, claim) if "Timeout silenced" in told(claim) else client.until_due()
-    assert only(claim).silence.ended == "storm"  # type: ignore[union-attr]
+    assert only(claim).silence.ended == "storm"  # type: ignore[union-attr]  # there is one
 
 
 def test_taken_tells_seldom_and_says_who(client: Client) -> None:
@@ -172,7 +172,7 @@ def test_taken_tells_seldom_and_says_who(client: Client) -> None:
     client.log()
     waited, claim = client.until_due()
     assert waited == pytest.approx(HOUR, abs=3.0)
-    assert only(claim).taken.by == "张三"  # type: ignore[union-attr]
+    assert only(claim).taken.by == "张三"  # type: ignore[union-attr]  # there is one
     client.store.settle(claim.id)
     do(client, "take", "Timeout", who="李四", user="lisi")
     assert group(client).taken_by == "李四"
@@ -190,7 +190,7 @@ def test_taken_lapses_and_that_is_told(client: Client) -> None:
         client.kit.advance(300.0)
         client.log()
     claim = client.deliver()
-    assert only(claim).taken.lapsed  # type: ignore[union-attr]
+    assert only(claim).taken.lapsed  # type: ignore[union-attr]  # there is one
     client.log()
     assert only(client.deliver()).taken is None
 
@@ -218,7 +218,7 @@ def test_quiet_tells_what_cannot_wait_and_the_rest_at_its_end(client: Client) ->
     assert waited == pytest.approx(HOUR, abs=60.0)
     reports = {r.identity.type: r.count for r in claim.digest.reports if r.count}
     assert reports == {"Small": 20, "Timeout": 3}
-    since, until = claim.digest.quiet  # type: ignore[misc]
+    since, until = claim.digest.quiet  # type: ignore[misc]  # it was quiet
     assert until - since == pytest.approx(HOUR, abs=0.01)
     client.store.settle(claim.id)
     client.log("Later")

@@ -16,8 +16,8 @@ END = SilenceEnd("zhangsan", NOW - HOUR, NOW, "deploy", "")
 
 
 def drawn(*reports: object, language: str = "en", **more: object) -> str:
-    style = Style(app="shop", language=language, timezone=ZONE)  # type: ignore[arg-type]
-    return render(digest(*reports, **more), style).message.content  # type: ignore[arg-type]
+    style = Style(app="shop", language=language, timezone=ZONE)  # type: ignore[arg-type]  # a language of a parameter
+    return render(digest(*reports, **more), style).message.content  # type: ignore[arg-type]  # one `Style` or two
 
 
 def silenced(count: int, end: SilenceEnd = END) -> object:
@@ -68,7 +68,7 @@ def test_hostile_names_and_reasons_stay_text(hostile: str) -> None:
 def test_a_message_without_logged_text_has_no_names_or_reasons_either() -> None:
     style = Style(app="shop", timezone=ZONE)
     held = report("b", "Other", state="still", taken=Holder("lisi", NOW))
-    body = render(digest(silenced(20), held), style, shape="bare").message.content  # type: ignore[arg-type]
+    body = render(digest(silenced(20), held), style, shape="bare").message.content  # type: ignore[arg-type]  # as above
     assert "SILENCED" in body
     for words in ("zhangsan", "deploy", "lisi"):
         assert words not in body

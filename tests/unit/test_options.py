@@ -59,6 +59,17 @@ WRONG: dict[str, tuple[object, ...]] = {
     "quiet_after": (*DURATIONS, 0),
     "forget_after": (*DURATIONS, 0),
     "repeat_intervals": (60, "60", [60, "x"], [300, 60], [0], [-1, 5], [float("nan")], {60: 1}),
+    "quiet_hours": (
+        22,
+        True,
+        {"Sat": "Sun"},
+        ["22:00-08:00", 8],
+        "22-8",
+        "Moon 22:00-08:00",
+        "22:00-08:00; night",
+        "00:00-24:00",
+        ["08:00-22:00", "22:00-08:00"],
+    ),
     "recovery": (True, "sometimes", ["auto"]),
     "rate_limit": (18, "18/60", [18, 60], [[18]], [[0, 60]], [[1.5, 60]], [[True, 60]], [[18, 0]]),
     "max_groups": (0, -1, 1.5, "100", True),
@@ -116,7 +127,7 @@ def test_no_option_is_forgotten_here() -> None:
 
 def test_an_unknown_option_is_pythons_own_error() -> None:
     with pytest.raises(TypeError, match="webhook"):
-        WeComHandler(webhook="x")  # type: ignore[call-arg]
+        WeComHandler(webhook="x")  # type: ignore[call-arg]  # no such option
 
 
 @pytest.mark.parametrize(
@@ -141,7 +152,7 @@ def test_an_unknown_option_is_answered_with_the_one_that_is_meant(name: str, opt
 
 def test_an_option_that_is_like_no_other_is_only_named() -> None:
     with pytest.raises(TypeError, match=r"argument 'zzzz'$"):
-        WeComHandler(zzzz=1)  # type: ignore[call-arg]
+        WeComHandler(zzzz=1)  # type: ignore[call-arg]  # no such option
 
 
 def test_a_subclass_has_options_of_its_own() -> None:
@@ -239,7 +250,7 @@ WRONG_DESTINATIONS: dict[str, tuple[dict[str, object], str]] = {
 def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) -> None:
     options, option = WRONG_DESTINATIONS[case]
     with pytest.raises(ConfigurationError) as refused:
-        WeComHandler(**options)  # type: ignore[arg-type]
+        WeComHandler(**options)  # type: ignore[arg-type]  # wrong values are the test
     assert refused.value.option == option
     assert KEY not in str(refused.value)
     assert SECRET not in str(refused.value)
@@ -260,7 +271,7 @@ def test_a_wrong_destination_is_refused_and_its_secret_never_named(case: str) ->
     ],
 )
 def test_recipients_as_people_write_them(options: dict[str, Any], sent_to: object) -> None:
-    assert WeComHandler(**options)._components.sender._to == sent_to  # type: ignore[attr-defined]
+    assert WeComHandler(**options)._components.sender._to == sent_to  # type: ignore[attr-defined]  # wrong values are the test
 
 
 def test_a_whole_url_brings_its_own_api_base() -> None:
@@ -495,7 +506,7 @@ def drop_everything(logger: object, method: str, event: dict[str, Any]) -> dict[
 
 def test_every_kind_of_value_through_dictconfig(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("shop_settings")
-    module.drop_everything = drop_everything  # type: ignore[attr-defined]
+    module.drop_everything = drop_everything  # type: ignore[attr-defined]  # made up at run time
     monkeypatch.setitem(sys.modules, "shop_settings", module)
     options = configure(
         **{**APP, "touser": ["a", "b"]},

@@ -49,7 +49,7 @@ def said_by(module: ModuleType) -> Iterator[str]:
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id
         if called in ("ok", "failed", "warning", "skipped"):
-            for arg in node.args:  # type: ignore[attr-defined]
+            for arg in node.args:  # type: ignore[attr-defined]  # a call
                 yield from literal(arg)
 
 

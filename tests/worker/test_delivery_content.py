@@ -189,7 +189,7 @@ def test_a_word_that_cannot_be_avoided_costs_its_group_only(
             raise ContentError(40201, "no")
         RecordingSender.send(sender, message)
 
-    sender.send = refuse  # type: ignore[method-assign]
+    sender.send = refuse  # type: ignore[method-assign]  # it refuses from now on
     assert w.flush()
     assert (w.stats.reported, w.stats.lost) == (1, 1)
     assert "innocent" in sender.inbox.one().content
@@ -228,7 +228,7 @@ def test_what_a_part_has_told_stays_told(watch: Watch, any_store: str, unclear: 
             raise TransportError("reset", unclear=unclear)
         send(message)
 
-    sender.send = fails_after_the_first_half  # type: ignore[method-assign]
+    sender.send = fails_after_the_first_half  # type: ignore[method-assign]  # as its name says
     eventually(lambda: w.flush(0.5))
     assert failed
     assert (w.stats.reported, w.stats.lost) == (4, 0)

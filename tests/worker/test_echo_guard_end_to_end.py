@@ -158,9 +158,9 @@ def test_records_of_another_process_are_not_taken_for_the_couriers(watch: Watch)
         threads.append(threading.get_ident())
         sending.set()
         assert go_on.wait(20)
-        send(message)  # type: ignore[arg-type]
+        send(message)  # type: ignore[arg-type]  # it hands on what it gets
 
-    w.sender.send = slow  # type: ignore[method-assign]
+    w.sender.send = slow  # type: ignore[method-assign]  # it takes its time from now on
     w.log.error("failed")
     assert sending.wait(20)
     foreign = {"name": "worker", "levelno": 40, "msg": "in a worker", "thread": threads[0]}

@@ -128,7 +128,7 @@ def test_its_failures_stop_no_message(watch: Watch) -> None:
 @pytest.mark.parametrize("kind", ["call", "carrier pigeon"])
 def test_one_that_cannot_be_read_is_dropped(kind: str, body: str) -> None:
     sender, store = Uploads(), Told()
-    delivery(sender).follow(store, FollowUp(kind, body, id="f1"))  # type: ignore[arg-type]
+    delivery(sender).follow(store, FollowUp(kind, body, id="f1"))  # type: ignore[arg-type]  # a kind of a parameter
     assert store.steps == [("settle", "f1")]
     assert sender.messages == []
 
@@ -137,7 +137,7 @@ def test_a_call_that_may_have_arrived_is_not_repeated() -> None:
     sender, store = Uploads(), Told()
     sender.fail(TransportError("reset", unclear=True))
     call = FollowUp("call", body_of(Message("text", "x", ("li",))), id="f1", attempt=1)
-    delivery(sender).follow(store, call)  # type: ignore[arg-type]
+    delivery(sender).follow(store, call)  # type: ignore[arg-type]  # what is read from a store may be anything
     assert store.steps == [("settle", "f1")]
 
 

@@ -347,7 +347,7 @@ def test_a_sender_that_exits_keeps_everything_pending(watch: Watch) -> None:
             sys.exit("from a sender")
         send(message)
 
-    sender.send = exits_once  # type: ignore[method-assign]
+    sender.send = exits_once  # type: ignore[method-assign]  # it exits from now on
     w = watch(sender=sender, **AT_ONCE)
     w.log.error("failed")
     eventually(lambda: w.stats.failures == 1)
@@ -500,7 +500,7 @@ def test_a_processor_that_raises_is_named_once_and_its_events_stay_textless(
 def test_a_processor_that_leaves_our_thread_in_a_mess_is_survived(watch: Watch) -> None:
     def poisons(logger: object, method: str, event: Event) -> Event:
         event.clear()
-        event[5] = object()  # type: ignore[index]
+        event[5] = object()  # type: ignore[index]  # a key that is none
         event["exception"] = [{"frames": 7, "exceptions": "no"}, "no error"]
         return event
 

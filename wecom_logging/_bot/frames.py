@@ -175,12 +175,12 @@ def _common(body: Json, req_id: str) -> tuple[str, str, str, bool, str, float | 
     return req_id, msgid, chat, single, user, _moment(body.get("create_time"))
 
 
-def _moment(value: object) -> float | None:
+def _moment(value: Any) -> float | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value[:20])
-    if type(value) not in (int, float) or not 0 < value < 1e14:  # type: ignore[operator]
+    if type(value) not in (int, float) or not 0 < value < 1e14:
         return None
-    seconds = float(value)  # type: ignore[arg-type]
+    seconds = float(value)
     return seconds / 1000 if seconds > 1e11 else seconds  # milliseconds, should they be
 
 

@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
@@ -118,10 +118,13 @@ def _absolute(path: str) -> str:
         return path
 
 
-def _remember(cache: dict[str, bool] | dict[str, str], key: str, value: bool | str) -> None:
+T = TypeVar("T")
+
+
+def _remember(cache: dict[str, T], key: str, value: T) -> None:
     if len(cache) >= _MAX_CACHED:
         cache.clear()
-    cache[key] = value  # type: ignore[assignment]
+    cache[key] = value
 
 
 # -- on the worker's thread ---------------------------------------------------------------

@@ -44,10 +44,10 @@ def code_of(error: BaseException) -> str:
     return next(filter(None, map(_code, values)), "")
 
 
-def _code(value: object) -> str:
+def _code(value: Any) -> str:
     kind = type(value)
     if issubclass(kind, int) and kind is not bool:
-        number = int.__add__(value, 0)  # type: ignore[operator]
+        number = int.__add__(value, 0)
         return str(number) if number.bit_length() <= 64 else ""
     code = as_text(value)
     # One of random letters is no kind of failure, and perhaps a secret.

@@ -112,7 +112,7 @@ EXCEPTION_GROUPS: tuple[type, ...] = tuple(
 )
 
 
-class Tally(count):  # type: ignore[type-arg]
+class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run time
     """The counter of one kind of error in one handler; `next` counts one.
 
     It only ever grows, by a step that no other thread can split: one call into C. The
@@ -138,7 +138,7 @@ class Tally(count):  # type: ignore[type-arg]
     )  # fmt: skip
 
     def __new__(cls, origin: GroupSeed) -> Tally:
-        return super().__new__(cls)  # type: ignore[return-value]
+        return super().__new__(cls)  # type: ignore[return-value]  # it is one of these
 
     def __init__(self, origin: GroupSeed) -> None:
         #: The next error is looked at: the worker does not know of any later than those he
@@ -292,16 +292,16 @@ def _learn(known: set[Any], what: Any) -> None:
     known.add(what)
 
 
-def arguments(record: logging.LogRecord) -> Iterable[object]:
+def arguments(record: logging.LogRecord) -> Iterable[Any]:
     """The values that a record's message is filled with."""
     args: Any = record.args
     return args.values() if isinstance(args, Mapping) else args if type(args) is tuple else ()
 
 
-def _tells(argument: object) -> bool:
+def _tells(argument: Any) -> bool:
     kind = type(argument)
     if kind is str:
-        return _FRAME in argument[-MAX_TRACEBACK:]  # type: ignore[index]
+        return _FRAME in argument[-MAX_TRACEBACK:]
     return issubclass(kind, BaseException)
 
 
@@ -342,7 +342,8 @@ def _error_in_text(record: logging.LogRecord, message: str) -> BaseException | N
     found: BaseException | None = None
     for argument in arguments(record):
         if issubclass(type(argument), BaseException):
-            return argument  # type: ignore[return-value]
+            error: BaseException = argument
+            return error
         if type(argument) is str:
             found = found or live_error(argument)
     return found

@@ -10,7 +10,12 @@ from hashlib import blake2b
 from types import CodeType
 from typing import Any
 
-from wecom_logging._capture.code_location import below_root, below_root_by_name
+from wecom_logging._capture.code_location import (
+    below_root,
+    below_root_by_name,
+    is_library,
+    is_library_by_name,
+)
 from wecom_logging._capture.grouping import EXPLICIT, OTHER_KEYS, OVERFLOW, GroupSeed, Job, Traced
 from wecom_logging._capture.template import ANSI, HEAD
 from wecom_logging._model.digest import VARYING, Identity, others, type_name
@@ -24,7 +29,7 @@ def identify(origin: GroupSeed) -> Identity:
     level = level_name(origin.level)
     if len(origin.key) == 3 and isinstance(origin.key[2], Job):
         name = origin.key[2].name
-        return _identity(origin, level, ("job", name), name[:HEAD], job=True)
+        return _identity(origin, level, ("job", name), name[:HEAD], job=True, library=False)
     if len(origin.key) == 3:
         chosen = _written(origin.key[2])
         parts = (EXPLICIT, str(origin.key[1]), chosen)
@@ -70,6 +75,7 @@ def _identity(
 ) -> Identity:
     path = below_root(origin.pathname)
     more.setdefault("place", _spoken(path, origin.function))
+    more.setdefault("library", is_library_by_name(origin.pathname))
     return Identity(
         id=_digest(parts),
         logger=origin.logger,
@@ -104,6 +110,8 @@ def _exception_identity(origin: GroupSeed, level: str) -> Identity:
         place=shown,
         cause=_digest((*names, *places[:1])),
         code=next(filter(None, codes), ""),
+        library=all(is_library(c.co_filename) for c in origin.codes)
+        and is_library_by_name(origin.pathname),
     )
 
 
@@ -120,6 +128,7 @@ def _text_identity(
         type=traced.type,
         place=places[-1],
         from_text=traced.template is not None,
+        library=traced.own is None and is_library_by_name(origin.pathname),
     )
 
 

@@ -99,13 +99,14 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
 
 def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From variables alone."""
-    from wecom_logging._cli.checks.configuration import configuration_steps
+    from wecom_logging._cli.checks.configuration import configuration_steps, option_steps
     from wecom_logging._cli.checks.wecom import message_steps, no_message_step
 
     environ = environment(args.env_file)
     file = read_env_file(args.env_file) if args.env_file else {}
     found, sender = options(environ), make_sender(environ)
     yield from configuration_steps(environ, file, found.kind)
+    yield from option_steps(found)
     well = True
     for step in _destination_steps(sender):
         well = well and step.status != "failed"
@@ -120,6 +121,7 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
 def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From a program's own logging configuration. Its test errors are the test message."""
     from wecom_logging._cli.checks import obstacles
+    from wecom_logging._cli.checks.configuration import option_steps
     from wecom_logging._cli.checks.handler import handler_steps
     from wecom_logging._cli.checks.program import Program
     from wecom_logging._cli.checks.routing import routing_steps
@@ -139,6 +141,7 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
         raise CommandError("no logger has a WeComHandler", fix=fix)
     for handler in handlers:
         yield from handler_steps(handler)
+        yield from option_steps(handler._options)
         if handler.enabled and isinstance(handler._components.sender, WeComSender):
             yield from _destination_steps(handler._components.sender)
     yield from routing_steps(program, args.left_out, send=not args.no_send)

@@ -158,6 +158,8 @@ def _quiet(args: argparse.Namespace, store: OnCall) -> int:
     end = spans.parse(words).end(now)
     spans.within(end, now, spans.PHONE_LIMIT)
     store.mark(_act("quiet", why=args.reason, seconds=end - now), store.own)
+    ends = (a.quiet_until for a in store.known() if (a.app, a.environment) == store.own)
+    end = max(end, next(ends, None) or end)  # quiet hours may last longer
     print(f"quiet until {_at(end)}: only what cannot wait is told")
     return 0
 

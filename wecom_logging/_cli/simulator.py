@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 def require_simulator() -> None:
     """Say how to get the extra, if it is not there."""
     try:
-        import wecom_logging.simulator  # noqa: F401
+        import wecom_logging.simulator  # noqa: F401  # only whether it is there
     except ModuleNotFoundError as error:
         raise CommandError(
             f'{error.name} is missing; install it with: pip install "wecom-logging[simulator]"'

@@ -43,6 +43,7 @@ from wecom_logging._config.validators import (
     people,
     positive,
     positive_integer,
+    quiet_hours,
     rate_limit,
     redaction,
     store,
@@ -51,6 +52,7 @@ from wecom_logging._config.validators import (
     zone,
 )
 from wecom_logging._model.links import Link
+from wecom_logging._model.quiet_hours import Window
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._model.secret import Secret
@@ -146,6 +148,13 @@ class Options:
         positive,
         _POLICY.forget_after,
         as_number,
+    )
+    quiet_hours: tuple[Window, ...] = _option(
+        "Hours in which only what cannot wait is told: CRITICAL, and a new kind with 100 errors in"
+        ' five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00", "Sat,Sun", or a list of such, in'
+        ' `timezone` (in the environment with ";" between); one overview at their end.',
+        quiet_hours,
+        (),
     )
     recovery: str = _option(
         'Telling that groups are over: "auto", "always", "fold", "off".',

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wecom_logging._model.links import FIELDS, Link, MiniProgram, Target, unknown_fields
+from wecom_logging._model.quiet_hours import Window, is_always
+from wecom_logging._model.quiet_hours import parse as parse_window
 from wecom_logging._model.ratelimit import RateLimit
 from wecom_logging._runtime import lazy
 from wecom_logging.errors import ConfigurationError, display
@@ -116,16 +118,16 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
     return {key: tuple(each) for key, each in lists.items()}
 
 
-def duration(value: object, option: str) -> float:
-    if not _is_number(value) or value < 0:  # type: ignore[operator]
+def duration(value: Any, option: str) -> float:
+    if not _is_number(value) or value < 0:
         raise ConfigurationError(option, f"{display(value)} is not a number of seconds from 0 on")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
-def positive(value: object, option: str) -> float:
-    if not _is_number(value) or value <= 0:  # type: ignore[operator]
+def positive(value: Any, option: str) -> float:
+    if not _is_number(value) or value <= 0:
         raise ConfigurationError(option, f"{display(value)} is not a positive number of seconds")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def durations(value: object, option: str) -> tuple[float, ...]:
@@ -155,10 +157,29 @@ def level_number(value: object, option: str) -> int:
     try:
         if isinstance(value, bool):
             raise TypeError
-        return logging._checkLevel(value)  # type: ignore[attr-defined,no-any-return]
+        return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
         rule = f"{display(value)} is not a level like 'ERROR' or 40"
         raise ConfigurationError(option, rule) from None
+
+
+def quiet_hours(value: object, option: str) -> tuple[Window, ...]:
+    """Windows like "Mon-Fri 22:00-08:00": a list of them, or one text with ";" between."""
+    texts = value.split(";") if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(each, str) for each in texts):
+        raise ConfigurationError(option, f"{display(value)} is no text and no list of texts")
+    found = []
+    for each in texts:
+        try:
+            found.append(parse_window(each))
+        except ValueError as error:
+            like = "written like '22:00-08:00', 'Mon-Fri 22:00-08:00' or 'Sat,Sun'"
+            rule = f"{display(value)}: {error}; quiet hours are {like}"
+            raise ConfigurationError(option, rule) from None
+    if is_always(found):
+        rule = f"{display(value)} leaves no hour of the week in which anything is told"
+        raise ConfigurationError(option, rule)
+    return tuple(found)
 
 
 def url_template(value: object, option: str) -> str:

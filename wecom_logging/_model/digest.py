@@ -48,6 +48,8 @@ class Identity(NamedTuple):
     #: The words of its first event: a group has one name in all messages, also in those that
     #: come when its events are gone.
     text: str = ""
+    #: No code of the application has a part in it: a library reports something of itself.
+    library: bool = False
 
     @property
     def varying(self) -> Identity:

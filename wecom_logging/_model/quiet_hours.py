@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import time as clocks
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-#: How many days ahead are looked at for an end: a week that is quiet throughout has none.
-_AHEAD = 8
+#: How many days around are looked at for both ends: a week that is quiet throughout has none.
+_AROUND = 8
 
-_HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)")
+#: Compiled by its first use.
+_HOURS = r"([01]?\d|2[0-4]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)"
 
 
 class Window(NamedTuple):
@@ -26,8 +28,12 @@ class Window(NamedTuple):
         """From when to when (seconds since the epoch) it is quiet because of this day."""
         if day.weekday() not in self.days:
             return None
-        end = self.end if self.end > self.start else self.end + 24 * 60
-        return _moment(day, self.start, zone), _moment(day, end, zone)
+        return _moment(day, self.start, zone), _moment(day, self.last, zone)
+
+    @property
+    def last(self) -> int:
+        """The end, in minutes after the midnight before the start."""
+        return self.end if self.end > self.start else self.end + 24 * 60
 
 
 def parse(text: str) -> Window:
@@ -37,14 +43,14 @@ def parse(text: str) -> Window:
         ValueError: It is not written like that.
     """
     *days, hours = text.split() or [""]
-    if not _HOURS.fullmatch(hours):
+    if not re.fullmatch(_HOURS, hours):
         days, hours = [*days, hours], ""
     if len(days) > 1:
         raise ValueError("days are written without spaces, like 'Mon-Fri' or 'Sat,Sun'")
     chosen = frozenset(_days(days[0])) if days else frozenset(range(7))
     if not hours:
         return Window(chosen, 0, 24 * 60)
-    match = _HOURS.fullmatch(hours)
+    match = re.fullmatch(_HOURS, hours)
     assert match is not None
     hour, minute, to_hour, to_minute = map(int, match.groups())
     start, end = hour * 60 + minute, to_hour * 60 + to_minute
@@ -64,8 +70,36 @@ def _days(text: str) -> Iterator[int]:
         yield from (day % 7 for day in range(start, end + (1 if end >= start else 8)))
 
 
-def quiet_until(windows: Sequence[Window], now: float, zone: tzinfo | None) -> float | None:
-    """When the quiet that holds at `now` ends; None if it does not hold.
+class QuietHours(NamedTuple):
+    """The windows of one handler, by the clock of its host."""
+
+    windows: tuple[Window, ...]
+    zone: tzinfo | None = None
+    clock: Callable[[], float] = clocks.time
+
+    def now(self) -> tuple[float, float] | None:
+        """How long ago quiet hours have begun, and how much longer they last, seconds."""
+        now = self.clock()
+        span = quiet_span(self.windows, now, self.zone)
+        return span and (now - span[0], span[1] - now)
+
+
+def is_always(windows: Sequence[Window]) -> bool:
+    """Whether no hour of the week is left."""
+    week = range(7 * 24 * 60)
+    quiet = {
+        (day * 24 * 60 + minute) % len(week)
+        for window in windows
+        for day in window.days
+        for minute in range(window.start, window.last)
+    }
+    return len(quiet) == len(week)
+
+
+def quiet_span(
+    windows: Sequence[Window], now: float, zone: tzinfo | None
+) -> tuple[float, float] | None:
+    """From when to when the quiet lasts that holds at `now`; None if it does not hold.
 
     Windows that touch are one. Wall-clock times of the zone: a night in which the clock is
     changed is an hour longer or shorter.
@@ -75,14 +109,21 @@ def quiet_until(windows: Sequence[Window], now: float, zone: tzinfo | None) -> f
         zone: None: the local one.
     """
     today = datetime.fromtimestamp(now, zone).date()
-    days = [today + timedelta(days=n) for n in range(-1, _AHEAD)]
+    days = [today + timedelta(days=n) for n in range(-_AROUND, _AROUND)]
     spans = sorted(span for day in days for w in windows if (span := w.on(day, zone)))
-    until: float | None = None
+    since = until = now
     for start, end in spans:
-        reached = now if until is None else until
-        if start <= reached < end:
-            until = end
-    return until
+        if start <= until < end:
+            since, until = min(since, start), end
+    return (_earliest(spans, since), until) if until > now else None
+
+
+def _earliest(spans: Sequence[tuple[float, float]], since: float) -> float:
+    """When the windows began that lead up to `since`."""
+    for start, end in reversed(spans):
+        if start < since <= end:
+            since = start
+    return since
 
 
 def _moment(day: date, minutes: int, zone: tzinfo | None) -> float:

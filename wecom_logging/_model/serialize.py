@@ -74,7 +74,7 @@ class CaptureLimits:
         return taken if len(taken) == len(text) else f"{taken}… ({len(text):,} characters)"
 
 
-def plain(value: object, limits: CaptureLimits, depth: int = 0, most: int = MAX_VALUE) -> Any:
+def plain(value: Any, limits: CaptureLimits, depth: int = 0, most: int = MAX_VALUE) -> Any:
     """A value as JSON has it: bounded, a copy, and without the value's own classes.
 
     The kind of a value is asked of its type, never of the value: a lazy proxy would go and
@@ -84,7 +84,7 @@ def plain(value: object, limits: CaptureLimits, depth: int = 0, most: int = MAX_
     if value is None or kind is bool or kind is float:
         return value
     if kind is int:
-        return value if value.bit_length() <= 128 else f"int of {value.bit_length():,} bits"  # type: ignore[attr-defined]
+        return value if value.bit_length() <= 128 else f"int of {value.bit_length():,} bits"
     if issubclass(kind, str):
         return limits.take(str.__str__(value), most)
     if limits.spent():
@@ -92,12 +92,12 @@ def plain(value: object, limits: CaptureLimits, depth: int = 0, most: int = MAX_
     if depth < MAX_DEPTH:
         try:
             if issubclass(kind, Mapping):
-                return _mapping(value, limits, depth, most)  # type: ignore[arg-type]
+                return _mapping(value, limits, depth, most)
             if issubclass(kind, tuple) and (fields := getattr(kind, "_fields", ())):
                 # By its names, or nobody would know which of its items is the password.
-                return _mapping(dict(zip(fields, value, strict=True)), limits, depth, most)  # type: ignore[call-overload]
+                return _mapping(dict(zip(fields, value, strict=True)), limits, depth, most)
             if issubclass(kind, (list, tuple, set, frozenset)):
-                return _items(value, limits, depth, most)  # type: ignore[arg-type]
+                return _items(value, limits, depth, most)
         except Exception:
             pass  # it changes under our hands, or is a strange mapping: its `repr` will do
     return limits.take(safe_text(value), most)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wecom_logging._model.digest import Report
 from wecom_logging._model.text import columns, cut_bytes, cut_columns
 from wecom_logging._rendering.context import RenderContext
@@ -14,6 +16,8 @@ _WIDTH = 64
 #: Columns that the last part keeps when the app has a long name.
 _SUBJECT = 24
 _APP, _ENVIRONMENT = 8, 16
+#: Columns without which a message or a reason says nothing, and bytes of one.
+_TEXT, _LONG = 12, 400
 #: A word is cut rather than so many columns left empty.
 _WASTED = 4
 
@@ -27,13 +31,13 @@ def headline(context: RenderContext) -> str:
     comma = context.labels.headline_comma
     start = f"{_marker(context)} {'CRITICAL ' if _critical(context) else ''}"
     count = context.labels.times(context.errors)
-    state, subject, more = _subject(context)
-    wanted = columns(comma + _words(state, subject, more)) if subject else 0
+    state, said, more = _subject(context)
+    wanted = columns(comma + _words(state, ": ".join(said), more)) if said else 0
     app = _sender(context, _WIDTH - columns(start + comma + count) - min(wanted, _SUBJECT))
     line = start + comma.join(filter(None, (app, count)))
     room = _WIDTH - columns(comma.join((line, _words(state, "-", more)))) + 1
-    if subject and room >= 6:
-        line += comma + _words(state, _cut(subject, room), more)
+    if said and room >= 6:
+        line += comma + _words(state, _fitted(said, room), more)
     return line
 
 
@@ -72,9 +76,9 @@ def title(section: Section, context: RenderContext) -> str:
     )
 
 
-def summary(section: Section, context: RenderContext) -> str:
+def summary(section: Section, context: RenderContext) -> list[str]:
     """The same, and what it says."""
-    return section.headline or title(section, context)
+    return section.said or [title(section, context)]
 
 
 def _marker(context: RenderContext) -> str:
@@ -100,17 +104,37 @@ def _sender(context: RenderContext, width: int) -> str:
     return _words(_cut(context.style.app, max(width, _APP)), environment)
 
 
-def _subject(context: RenderContext) -> tuple[str, str, str]:
+def _subject(context: RenderContext) -> tuple[str, list[str], str]:
     """The last part of line 1: the first kind with what it says, and how many more."""
     labels = context.labels
     told = [section for section in context.sections if not section.over] or context.sections
     if not told:
-        return "", labels.others if context.others else "", ""
+        return "", [labels.others] if context.others else [], ""
     state = labels.states["over"] if told[0].over else ""
     state = labels.recovered if told[0].works_again else state
     kinds = sum(section.kinds for section in told)
     more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
-    return state, summary(told[0], context)[: 4 * _WIDTH], more
+    said = [Pen().start(words, _LONG) for words in summary(told[0], context)]
+    return state, [words for words in said if words], more
+
+
+def _fitted(said: Sequence[str], width: int) -> str:
+    """Type, message and reason in so many columns. Where only one of the two last has a place,
+    the message is cut rather than a short reason: `KeyError: import of supplier… 'sku'`."""
+    name, *texts = said
+    owner, _, bare = name.rpartition(".")
+    is_tight = bool(texts) and columns(name) + _TEXT > width < columns(": ".join(said))
+    if is_tight and owner.islower() and bare.isidentifier():
+        name = bare  # the module of a long name; it stands in the heading
+    texts = texts if columns(": ".join((name, *texts))) <= width else [*texts[:1], *texts[1:][-1:]]
+    whole = ": ".join((name, *texts))
+    if columns(whole) > width and len(texts) == 2:
+        reason = f" {texts[1]}"
+        start = f"{name}: {texts[0]}"
+        cut = _cut(start, width - columns(reason))
+        if cut != start and columns(cut) - columns(name) >= _TEXT:
+            return cut + reason
+    return _cut(whole, width)
 
 
 def _hosts(context: RenderContext, pen: Pen) -> str:
@@ -139,7 +163,7 @@ def _span(context: RenderContext) -> str:
 
 def _cut(words: str, width: int) -> str:
     # Characters without width would be free of charge: bytes bound them.
-    inert = Pen().start(words, 400)
+    inert = Pen().start(words, _LONG)
     cut = cut_columns(inert, width)
     whole = whole_words(inert, cut)
     wasted = columns(cut) - columns(whole)

@@ -153,7 +153,7 @@ class Labels:
 class Chinese(Labels):
     """Chinese as written on the mainland, with a space between Han and digits."""
 
-    states = {  # noqa: RUF012
+    states = {  # noqa: RUF012 - as above
         "new": "新出现",
         "again": "再次出现",
         "still": "仍在发生",

@@ -78,7 +78,7 @@ def _line(section: Section, report: Report, context: RenderContext) -> str:
         context.labels.states[report.state],
         one.level,
         count,
-        _short(summary(one, context)),
+        _short(": ".join(summary(one, context))),
         one.places(1)[0][1],
     )
     return visible("  ".join(filter(None, words)))

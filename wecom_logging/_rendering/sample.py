@@ -17,7 +17,9 @@ from wecom_logging._rendering.words import (
     bounded,
     framework_facts,
     without_boilerplate,
+    without_errno,
     without_frame,
+    without_strerror,
 )
 
 #: Keys of an event that are not context (design: "The event dict").
@@ -164,6 +166,23 @@ class Sample(NamedTuple):
             yield failure.words
 
 
+def brief(failure: ExceptionView) -> str:
+    """What an exception says, without its number and, for `FileNotFoundError` and the like,
+    without what its type says."""
+    words = without_errno(failure.words)
+    return words if failure.type == "OSError" else without_strerror(words)
+
+
+def reason(chain: Sequence[ExceptionView]) -> str:
+    """Why, in a few words: the first part of a group; else what the root of all says."""
+    if leaf := next(chain[0].leaves(), None):
+        return ": ".join(filter(None, (leaf.type, brief(leaf))))
+    root = next((failure for failure in reversed(chain) if failure.words), chain[-1])
+    words = brief(root)
+    # A key or a number is none without its type.
+    return words if " " in words or root.type == chain[0].type else f"{root.type}: {words}"
+
+
 def first_words(event: object) -> str:
     """What a group is known by that began with this event."""
     return next(filter(None, read(event).texts), "")[:_FIRST_WORDS]
@@ -227,6 +246,8 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
     facts = framework_facts(words) if sample.chain else None
     if facts is not None:
         words, context = "", {**facts, **context}
+    elif sample.chain:  # "job failed: ", and then a traceback
+        words = words.rstrip(": ")
     return sample._replace(words=bounded(words), context=context)
 
 
@@ -252,9 +273,10 @@ def as_text(value: object) -> str:
 
 
 def _as_number(value: object) -> int:
-    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
     # More lines than this has no file; more digits than `str` converts may stand here.
-    return value if is_number and 0 < value < 10**9 else 0  # type: ignore[operator,return-value]
+    return value if 0 < value < 10**9 else 0
 
 
 def _dicts(value: object) -> list[Mapping[str, object]]:
@@ -290,9 +312,10 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
     notes = raw.get("exc_notes")
     parts = raw.get("exceptions") if depth else None
     chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
-    value = as_text(raw.get("exc_value"))
+    name, value = as_text(raw.get("exc_type")), as_text(raw.get("exc_value"))
+    words = without_boilerplate(value).removeprefix(f"{name.rpartition('.')[2]}: ")
     return ExceptionView(
-        type=as_text(raw.get("exc_type")),
+        type=name,
         value=value,
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
@@ -301,7 +324,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         parts=tuple(chain for chain in chains if chain),
         from_text=raw.get("from_text") is True,
         stderr=as_text(raw.get("stderr")).strip(),
-        words=bounded(without_boilerplate(value)),
+        words=bounded(words),
     )
 
 

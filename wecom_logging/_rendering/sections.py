@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
-from wecom_logging._rendering.sample import Frame, Sample, places, read
+from wecom_logging._rendering.sample import Frame, Sample, brief, places, read, reason
 from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
@@ -14,6 +14,9 @@ _STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
 
 #: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
 _NAMES = 3
+
+#: The same for whole texts, and characters of one that is as short as a name.
+_TEXTS, _TEXT = 5, 40
 
 #: Groups of a block that are looked at for what differs.
 _BLOCK = 100
@@ -55,6 +58,8 @@ class Section:
     @cached
     def state(self) -> State:
         """The one that most deserves to be told."""
+        if self.varying and self.lead.news and self.lead.state != "over":
+            return "new"  # one of the texts is, which are not told apart
         return min((report.state for report in self.reports), key=_STATES.index)
 
     @property
@@ -148,16 +153,21 @@ class Section:
         return next((failure.words for failure in self.sample.chain), "")
 
     @cached
-    def headline(self) -> str:
-        """Type, message and reason as far as they are known and not the same."""
-        said = self.type
-        texts = [self.lead.identity.text, *self.sample.texts] if self.type else [self.name]
-        if self.sample.chain and not self.type:  # what a text tells of
-            failure = self.sample.chain[0]
-            texts.append(": ".join(filter(None, (failure.type, failure.words))))
+    def said(self) -> list[str]:
+        """Type or name, message, the exception's own text, the reason: as far as they are known,
+        in one line each, and none that another contains."""
+        chain = self.sample.chain
+        texts = [self.lead.identity.text or self.sample.words] if self.type else [self.name]
+        if chain and self.type:
+            texts += [brief(chain[0]), reason(chain)]
+        elif chain:  # what a text tells of
+            texts.append(": ".join(filter(None, (chain[0].type, chain[0].words))))
+        said = [self.type] if self.type else []
+        if not any(texts):  # the type has said all
+            texts = [self.sample.route]
         for text in map(one_line, texts):
-            if text and not contains(outline(said), outline(text)):
-                said = f"{said.rstrip(': ')}: {text}" if said else text
+            if text and not contains(outline(": ".join(said)), outline(text)):
+                said.append(text)
         return said
 
     @cached
@@ -224,7 +234,7 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
         key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
     sections = [_item(block, ended) for block in blocks.values()]
-    return sorted(_by_name(sections, ended), key=_rank), crowd
+    return sorted(_by_text(_by_name(sections, ended), ended), key=_rank), crowd
 
 
 def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
@@ -266,6 +276,27 @@ def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[
     found = sorted(alike, key=lambda pair: _rank(pair[0]))
     names = dict.fromkeys(words[different[0]].strip(_PUNCTUATION) for _, words in found)
     return [_item((r for section, _ in found for r in section.reports), ended, list(names))]
+
+
+def _by_text(sections: Sequence[Section], ended: set[str]) -> list[Section]:
+    """What a helper has logged for others is one as well, if it is many short texts, and as many
+    of each."""
+    alike: dict[object, list[Section]] = {}
+    for section in sections:
+        lead = section.lead.identity
+        is_text = not section.type and not section.varying and not section.names
+        key = (lead.place, lead.logger, section.level, section.state, section.sample.route)
+        as_many = len(str(section.count))
+        name = (key, as_many) if is_text and 0 < len(section.name) <= _TEXT else id(section)
+        alike.setdefault(name, []).append(section)
+    return [section for found in alike.values() for section in _titled(found, ended)]
+
+
+def _titled(alike: list[Section], ended: set[str]) -> list[Section]:
+    names = [section.name for section in sorted(alike, key=_rank)]
+    if not _TEXTS <= len(set(names)) == len(names):
+        return alike
+    return [_item((r for section in alike for r in section.reports), ended, names)]
 
 
 _PUNCTUATION = "'\"`“”‘’「」.,:;()[]"
@@ -330,15 +361,20 @@ def _is_others(report: Report) -> bool:
     return report.identity.id in OTHERS
 
 
-def _strength(report: Report) -> tuple[bool, int, int, Moment]:
-    return not report.identity.critical, _STATES.index(report.state), -report.count, _first(report)
+def _strength(report: Report) -> tuple[bool, int, bool, int, Moment]:
+    identity = report.identity
+    state = _STATES.index(report.state)
+    return not identity.critical, state, identity.library, -report.count, _first(report)
 
 
-def _rank(section: Section) -> tuple[bool, bool, bool, int, Moment]:
+def _rank(section: Section) -> tuple[bool, bool, bool, bool, int, Moment]:
     return (
         section.over,
         not section.critical,
         section.state != "new",
+        # What a library reports of itself most often led to what the application reports, and
+        # libraries say it many times.
+        section.lead.identity.library,
         -max(section.count, section.total * section.over),
         min(map(_first, section.reports)),
     )

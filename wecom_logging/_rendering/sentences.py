@@ -39,6 +39,11 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 _CHINESE = {
+    # -- what a handler says on stderr of its options -------------------------------------
+    "quiet_hours of {}: here {}, in the store {}: what is in the store counts, give all processes"
+    " the same": "{} 的 quiet_hours：这里{}，存储里{}；以存储为准，请让所有进程使用相同的设置",
+    "until {}": "到 {} 为止",
+    "no quiet now": "现在没有免打扰",
     # -- check: the steps ---------------------------------------------------------------
     "configuration": "配置",
     "proxy": "代理",
@@ -52,6 +57,12 @@ _CHINESE = {
     "test errors": "测试错误",
     "robot": "机器人",
     "what happens next": "接下来",
+    "quiet hours": "免打扰时段",
+    "not now": "现在不在其中",
+    "now, until {}: test errors are told then": "现在处于免打扰，到 {} 为止：测试错误到时才通知",
+    'Answer "wecom-logging quiet off" to be told at once.': (
+        "要立即收到通知，运行 wecom-logging quiet off。"
+    ),
     # -- check: configuration -----------------------------------------------------------
     "a group robot": "群机器人",
     "an application": "自建应用",

@@ -186,6 +186,7 @@ _BOILERPLATE = tuple(
             r" (\1)",
         ),
         ("Max retries", r": Max retries exceeded with url: (?=/)", ""),
+        ("matching query", r"^\w{1,80} matching query does not exist\.$", ""),  # Django
         (" object at 0x", r"<?[\w.]{1,120} object at 0x[0-9a-f]{1,16}>?: ", ""),
         (" at 0x", r"(?: object)? at 0x[0-9a-f]{6,16}", ""),
         (" of RPC", r"^<\w{1,80} of RPC that terminated with:\n", ""),
@@ -222,6 +223,20 @@ def without_boilerplate(text: str) -> str:
         if hint in head:
             head = pattern().sub(instead, head)
     return (head + tail).strip()
+
+
+_ERRNO = lazy.regex(r"^\[(?:Errno|WinError) [^\]]{1,10}\] ")
+_STRERROR = lazy.regex(r"^[A-Z][a-z ]{3,60}: (?=')")
+
+
+def without_errno(text: str) -> str:
+    """`No space left on device` of `[Errno 28] No space left on device`."""
+    return _ERRNO().sub("", text)
+
+
+def without_strerror(text: str) -> str:
+    """The file of an error whose type says what is wrong with it."""
+    return _STRERROR().sub("", text)
 
 
 # -- the same, and something else -------------------------------------------------------

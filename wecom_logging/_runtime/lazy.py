@@ -33,7 +33,7 @@ class cached(Generic[T]):  # noqa: N801 - a decorator, named like those of funct
 
     def __get__(self, instance: Any, owner: type) -> T:
         if instance is None:
-            return self  # type: ignore[return-value]
+            return self  # type: ignore[return-value]  # on the class: for `help` alone
         # What stands in `__dict__` goes before this from now on.
         value = instance.__dict__[self._name] = self._work_out(instance)
         return value

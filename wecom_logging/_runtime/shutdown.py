@@ -149,7 +149,7 @@ def _set_hooks() -> None:
     _hooked = True
     atexit.register(_at_exit)
     try:
-        threading._register_atexit(_at_thread_exit)  # type: ignore[attr-defined]
+        threading._register_atexit(_at_thread_exit)  # type: ignore[attr-defined]  # private, see above
     except (AttributeError, RuntimeError):
         pass  # RuntimeError: the exit has begun already, and atexit still comes
 

@@ -125,7 +125,7 @@ class _Pool:
     QueueCls = _Idle
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        connection = super()._get_conn(timeout)  # type: ignore[misc]  # urllib3's, mixed in
         if connection.sock and monotonic() - connection.answered_at > MAX_IDLE:
             connection.close()  # it connects again by itself
         return connection
@@ -170,7 +170,7 @@ class _Connection:
     def connect(self) -> None:
         self._connecting = True
         try:
-            super().connect()  # type: ignore[misc]
+            super().connect()  # type: ignore[misc]  # urllib3's, mixed in
         finally:
             self._connecting = False
 
@@ -182,17 +182,17 @@ class _Connection:
             # urllib3 leaves the connect timeout set, too short for a file of 20 MB.
             self.sock.settimeout(remaining(math.inf))
             progress.get().written = True
-        super().send(data)  # type: ignore[misc]
+        super().send(data)  # type: ignore[misc]  # urllib3's, mixed in
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
-        response = super().getresponse(*args, **kwargs)  # type: ignore[misc]
+        response = super().getresponse(*args, **kwargs)  # type: ignore[misc]  # urllib3's, mixed in
         self.answered_at = monotonic()
         return response
 
     def _new_conn(self) -> Any:
         if hasattr(self, "_socks_options"):  # PySocks resolves and connects by itself
-            return super()._new_conn()  # type: ignore[misc]
-        return _dialled(self._dns_host, self.port, self.timeout)  # type: ignore[attr-defined]
+            return super()._new_conn()  # type: ignore[misc]  # urllib3's, mixed in
+        return _dialled(self._dns_host, self.port, self.timeout)  # type: ignore[attr-defined]  # urllib3's, mixed in
 
 
 def _dialled(host: str, port: int, timeout: float) -> socket.socket:

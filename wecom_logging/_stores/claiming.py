@@ -10,7 +10,7 @@ from wecom_logging._model.digest import Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.marking import end_all
+from wecom_logging._stores.marking import end_all, ended_quiet, keep_quiet_hours
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
@@ -60,6 +60,8 @@ class _Claiming:
         return self._state.scope_state
 
     def claim(self) -> Claim | FollowUp | float | None:
+        if self._asker.quiet is not None:
+            keep_quiet_hours(self._ledger, *self._asker.quiet)
         self._recover()
         self._be_present()
         if self._asker.leaving and not self._ledger.shared:
@@ -191,10 +193,12 @@ class _Claiming:
             return None
         declared = sum(self._state.digests[each].lost for each in scope_state.out)
         self._state.digests[digest_id] = LeasedDigest(
-            self._now, ledger.wall, outage=self._outage(), lost=max(0, scope_state.lost - declared)
+            self._now,
+            ledger.wall,
+            outage=self._outage(),
+            lost=max(0, scope_state.lost - declared),
+            quiet=ended_quiet(ledger, self._collected.values()),
         )
-        if scope_state.quiet is not None and scope_state.quiet.until <= self._now:
-            self._state.digests[digest_id].quiet = scope_state.quiet
         scope_state.out = [*scope_state.out, digest_id]
         return digest_id
 

@@ -35,7 +35,7 @@ def decode(kind: type[T], text: str) -> T:
         ValueError: The text is no JSON, or not that of a `kind`.
     """
     try:
-        found: T = reader(kind)(json.loads(text))  # type: ignore[arg-type]
+        found: T = reader(kind)(json.loads(text))  # type: ignore[arg-type]  # a type is hashable
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return found

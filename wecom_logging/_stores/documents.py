@@ -47,7 +47,7 @@ SCHEMA = (
     f"CREATE INDEX IF NOT EXISTS {SLOTS}_at ON {SLOTS} (scope, at)",
 )
 #: Removes what nobody has written since.
-FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))  # noqa: S608
+FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
 #: So many documents are read or written at once: SQLite has a limit for the values that one
 #: statement takes.
@@ -79,7 +79,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
     def __getitem__(self, key: str) -> T:
         if not self._all and key not in self._known:
-            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)  # noqa: S608
+            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
             found = row.fetchone()
             self.take_in(key, None if found is None else found[0])
         return self._records[key]
@@ -95,7 +95,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
-            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")  # noqa: S608
+            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
             for key, text in rows.fetchall():
                 if key not in self._known:
                     self.take_in(key, text)
@@ -112,14 +112,14 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, (*self.place, *more))
 
-    def take_in(self, key: str, text: object) -> None:
+    def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
         self._known.add(key)
         if text is None:
             return
         self._stored.add(key)
         try:
-            self._records[key] = decode(self._type, text)  # type: ignore[arg-type]
+            self._records[key] = decode(self._type, text)
         except (ValueError, TypeError):
             kind = self.place[1]
             warn_rarely(
@@ -181,28 +181,28 @@ class SQLiteSlots:
         self._connection, self._scope = connection, scope
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
-        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
         found = self._connection.execute(
-            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),  # noqa: S608
+            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
             [value for n in ranks for value in (n, self._scope, n - 1)],
         )
         return dict(found.fetchall())
 
     def at(self, slot_id: str) -> float | None:
         found = self._execute(
-            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",  # noqa: S608
+            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",
             slot_id,
         ).fetchone()
         return found[0] if found else None
 
     def put(self, slot_id: str, at: float) -> None:
-        self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)  # noqa: S608
+        self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)
 
     def remove(self, slot_id: str) -> None:
-        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)  # noqa: S608
+        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)
 
     def forget(self, before: float) -> None:
-        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)  # noqa: S608
+        self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, (self._scope, *more))
@@ -262,7 +262,7 @@ class DocumentState:
 
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._connection.execute(
-            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",  # noqa: S608
+            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
             (source, source, *self.presence.place),
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
@@ -276,7 +276,7 @@ class DocumentState:
         named += [(getattr(self, field), key) for field, key in wanted]
         for some in _in_parts(named):
             found = self._connection.execute(
-                f"{_wanted(len(some))} SELECT scope, kind, id, body"  # noqa: S608
+                f"{_wanted(len(some))} SELECT scope, kind, id, body"
                 f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
                 [value for rows, key in some for value in (*rows.place, key)],
             ).fetchall()
@@ -301,13 +301,13 @@ class DocumentState:
         gone = [row for rows in every for row in rows.gone()]
         for some in _in_parts(written):
             self._connection.execute(
-                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"  # noqa: S608
+                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
         for places in _in_parts(gone):
             self._connection.execute(
-                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"  # noqa: S608
+                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
             )

@@ -78,7 +78,7 @@ def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], St
         )
         return lambda: _memory(place)
     try:
-        from wecom_logging._stores import location, sqlite  # noqa: F401
+        from wecom_logging._stores import location, sqlite  # noqa: F401  # loaded now, on the caller's thread
     except ImportError:  # a Python without SQLite
         return lambda: _memory(place)
     directories = list(location.candidates(environ))

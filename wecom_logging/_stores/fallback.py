@@ -219,7 +219,7 @@ class FallbackStore:
     @property
     def _known_fleet(self) -> Fleet:
         if self._fleet is None:
-            self._fleet = Fleet(random.randrange(ASSUMED), ASSUMED)  # noqa: S311
+            self._fleet = Fleet(random.randrange(ASSUMED), ASSUMED)  # noqa: S311  # no secret
         return self._fleet
 
     def _lose(self, error: StoreError) -> None:
@@ -236,7 +236,7 @@ class FallbackStore:
     def _retry_later(self) -> None:
         self._tries += 1
         pause = min(RETRY_LAST, RETRY_FIRST * 2.0 ** min(self._tries - 1, 10))
-        self._retry_at = self._clock() + pause * random.uniform(0.8, 1.2)  # noqa: S311
+        self._retry_at = self._clock() + pause * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
 
     def _return(self, source: str) -> None:
         """Look whether the store is back, and bring it what was counted meanwhile."""

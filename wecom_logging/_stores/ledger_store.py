@@ -108,6 +108,7 @@ class LedgerStore(ABC):
                 known.first,
                 *place,
                 marking.held(ledger, source),
+                max(0.0, ledger.state.scope_state.hours_until - ledger.now),
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from wecom_logging._stores.marks import (
     MAX_ACTS,
     MAX_MESSAGES,
     MAX_TEXT,
+    QUIET_HOURS,
     SILENCE_LIMIT,
     TAKEN_FOR,
     Act,
@@ -128,9 +130,39 @@ def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
 def _be_quiet(ledger: Ledger, act: Act) -> None:
     now, scope_state = ledger.now, ledger.state.scope_state
     if act.verb == "quiet":
-        scope_state.quiet = Quiet(act.who, act.where, act.why, now, now + act.seconds)
+        quiet = Quiet(act.who, act.where, act.why, now, now + act.seconds)
+        if (hours := _hours(ledger)) is not None:  # longer than which it may be, not shorter
+            quiet.since, quiet.until = hours.since, max(quiet.until, hours.until)
+        scope_state.quiet = quiet
     elif scope_state.quiet is not None:
         scope_state.quiet = replace(scope_state.quiet, until=min(now, scope_state.quiet.until))
+
+
+def _hours(ledger: Ledger) -> Quiet | None:
+    """The quiet hours that hold now, unless somebody has ended them."""
+    scope_state = ledger.state.scope_state
+    quiet, until = scope_state.quiet, scope_state.hours_until
+    if quiet is None or not ledger.now < until <= quiet.until:
+        return None
+    return Quiet(QUIET_HOURS, QUIET_HOURS, "", quiet.since, until)
+
+
+def keep_quiet_hours(ledger: Ledger, ago: float, left: float) -> None:
+    """What the option of one process says holds for all. Hours that had begun when those
+    ended that were entered last were theirs: what is in the store counts, also that somebody
+    has ended it."""
+    now, scope_state = ledger.now, ledger.state.scope_state
+    # In whole milliseconds, as Redis keeps them.
+    since, until = round(now - ago, 3), round(now + left, 3)
+    if since < scope_state.hours_until:
+        return
+    scope_state.hours_until = until
+    quiet = scope_state.quiet
+    if quiet is not None and quiet.until > now:
+        scope_state.quiet = replace(quiet, until=max(quiet.until, until))
+    else:
+        scope_state.quiet = Quiet(QUIET_HOURS, QUIET_HOURS, "", since, until)
+    ledger.look_through()
 
 
 def _remember(ledger: Ledger, kept: KeptAct) -> None:
@@ -170,7 +202,9 @@ def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
 
 def _be_quiet_as_before(ledger: Ledger, last: KeptAct) -> None:
     quiet, scope_state = last.quiet, ledger.state.scope_state
-    if quiet is not None and quiet.until > ledger.now:
+    if quiet is None or quiet.until <= ledger.now:
+        quiet = _hours(ledger)  # that have begun since
+    if quiet is not None:
         scope_state.quiet = quiet
     elif scope_state.quiet is not None:
         _be_quiet(ledger, last.act._replace(verb="unquiet"))
@@ -202,6 +236,23 @@ def end_all(ledger: Ledger) -> None:
     if quiet is not None:
         quiet.until = min(quiet.until, ledger.now)
     ledger.look_through()
+
+
+def ended_quiet(ledger: Ledger, collected: Iterable[DigestEntry]) -> Quiet | None:
+    """The quiet that a message says it comes after: one that somebody has asked for in any
+    case, that of every night only where something had to wait for its end."""
+    quiet = ledger.state.scope_state.quiet
+    if quiet is None or quiet.until > ledger.now:
+        return None
+    if quiet.where == QUIET_HOURS and not any(_waited(each, quiet.until) for each in collected):
+        return None
+    return quiet
+
+
+def _waited(part: DigestEntry, until: float) -> bool:
+    track = part.track
+    came = bool(part.pending) and track.pending_since < until
+    return came or (part.ends and schedule.over_at(track) < until)
 
 
 def held(ledger: Ledger, source: str) -> int:

@@ -80,6 +80,10 @@ class Quiet:
     until: float
 
 
+#: Who is said to have made an app quiet where its option has, and where from.
+QUIET_HOURS = "quiet_hours"
+
+
 @dataclass(eq=False, repr=False)
 class Marks:
     """What stands on a group, or stood there before an act."""

@@ -111,6 +111,9 @@ class Asker(NamedTuple):
     leaving: bool = False
     #: How it reaches the destination, hashed. Failures of the way pause their route only.
     route: str = ""
+    #: How long ago its quiet hours have begun, and how much longer they last, seconds. They
+    #: hold for the whole app, unless they have been entered already.
+    quiet: tuple[float, float] | None = None
 
 
 class Account(NamedTuple):
@@ -127,6 +130,8 @@ class Account(NamedTuple):
     sources: int = 1
     #: Errors that are pending and silenced, or wait until the app is no longer quiet.
     held: int = 0
+    #: How much longer the quiet hours last that were entered last, seconds; 0: none do.
+    hours: float = 0.0
 
 
 class Claim(NamedTuple):

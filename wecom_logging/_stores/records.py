@@ -211,6 +211,8 @@ class ScopeState:
     groups: int = 0
     full_until: float = 0.0
     quiet: Quiet | None = None
+    #: When those `quiet_hours` end, or have ended, that were entered last.
+    hours_until: float = 0.0
 
 
 @dataclass(eq=False, repr=False)

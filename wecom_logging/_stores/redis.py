@@ -195,7 +195,8 @@ class RedisStore:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
     def account(self, source: str) -> Account:
-        return Account(*map(int, self._run("account", source)))
+        *counts, hours = self._run("account", source)
+        return Account(*map(int, counts))._replace(hours=float(hours))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)

@@ -25,7 +25,7 @@ from wecom_logging._stores.protocol import StoreError
 try:
     from ctypes import py_object, pythonapi
 except ImportError:  # an interpreter without it: see `_leave_to_parent`
-    pythonapi = None  # type: ignore[assignment]
+    pythonapi = None  # type: ignore[assignment]  # it is looked at
 
 #: Marks a file as ours ("WCLG"), whatever its name is.
 APPLICATION_ID = 0x57434C47

@@ -73,7 +73,7 @@ def take_over(ledger: Ledger, connection: sqlite3.Connection) -> None:
             doubtful = sum(part.pending.values()) if scope_state.held.body is not None else 0
             _add(ledger, part.identity, part.pending, doubtful, part.samples)
     connection.execute(
-        f"DELETE FROM {TOKENS} WHERE scope=?",  # noqa: S608
+        f"DELETE FROM {TOKENS} WHERE scope=?",
         (ledger.state.scope,),
     )
 
@@ -106,7 +106,7 @@ def _add(
 def is_beside(connection: sqlite3.Connection, scope: str, since: float) -> bool:
     """Whether the older version has written to a destination lately."""
     found = connection.execute(
-        f"SELECT 1 FROM {TOKENS} WHERE scope=? AND kind='destination' AND written>?",  # noqa: S608
+        f"SELECT 1 FROM {TOKENS} WHERE scope=? AND kind='destination' AND written>?",
         (scope, since),
     )
     return found.fetchone() is not None
@@ -136,6 +136,6 @@ class SharedSlots(SQLiteSlots):
 
     def _tell(self, slot_id: str, change: str, *values: float | None) -> None:
         self._connection.execute(
-            f"UPDATE {TOKENS} SET body={change} WHERE scope=? AND kind='destination'",  # noqa: S608
+            f"UPDATE {TOKENS} SET body={change} WHERE scope=? AND kind='destination'",
             (f'$.slots."{slot_id}"', *values, self._scope),
         )

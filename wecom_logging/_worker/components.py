@@ -9,13 +9,14 @@ holds logging's lock and waits for the import lock while we do the reverse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
+from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._rendering import Style
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import StoreScope, opener, password
@@ -49,6 +50,7 @@ class Components(NamedTuple):
     follow_ups: FollowUps
     host: str
     quiet_after: float
+    quiet_hours: QuietHours | None
     close_timeout: float
 
 
@@ -56,17 +58,18 @@ def make_components(options: Options, started: float) -> Components:
     """Make sender, style, processors and store of a handler."""
     sender = _sender(options)
     _check_abilities(options, sender)
-    msgtype = options.msgtype if options.msgtype in sender.limits.max_bytes else "text"
-    if sender.limits.max_bytes.get(msgtype, 0) < MIN_BYTES:  # type: ignore[call-overload]
+    limits: Mapping[Any, int] = sender.limits.max_bytes
+    msgtype: Any = options.msgtype if options.msgtype in limits else "text"
+    if limits.get(msgtype, 0) < MIN_BYTES:
         raise ConfigurationError("sender", f"takes less than {MIN_BYTES} bytes of {msgtype}")
     style = Style(
         app=options.app,
         environment=options.environment,
         release=options.release,
         started=started,
-        language=options.language,  # type: ignore[arg-type]
-        msgtype=msgtype,  # type: ignore[arg-type]
-        max_bytes=sender.limits.max_bytes[msgtype],  # type: ignore[index]
+        language=options.language,  # type: ignore[arg-type]  # checked with the options
+        msgtype=msgtype,
+        max_bytes=limits[msgtype],
         timezone=options.timezone,
         show_offset=options.timezone is None,
         show_source=options.show_source,
@@ -101,6 +104,9 @@ def make_components(options: Options, started: float) -> Components:
         ),
         host=options.host,
         quiet_after=options.policy.quiet_after,
+        quiet_hours=QuietHours(options.quiet_hours, options.timezone)
+        if options.quiet_hours
+        else None,
         close_timeout=options.close_timeout,
     )
 

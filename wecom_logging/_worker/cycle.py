@@ -7,6 +7,7 @@ into the handler's account what has become of its errors, whoever has told them.
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from wecom_logging._capture.grouping import Tallies, Tally
@@ -31,6 +32,9 @@ GATHER = 0.05
 #: What an exit needs to write down what became of the last attempt, seconds.
 TO_WRITE_DOWN = 0.15
 
+#: Quiet hours that end so close to each other are the same by two clocks, seconds.
+SAME_HOURS = 60.0
+
 
 class DeliveryCycle:
     """What one handler has to tell, and how far that has come.
@@ -44,6 +48,7 @@ class DeliveryCycle:
         self.durable = components.durable
         style = components.style
         self._app = " ".join(filter(None, (style.app, style.environment)))
+        self._quiet_hours = components.quiet_hours
         self._recorder = StatsRecorder()
         self._collector = Collector(
             tallies,
@@ -67,6 +72,8 @@ class DeliveryCycle:
         self.kept = 0
         #: Errors of ours that are silenced, or wait until it is no longer quiet.
         self.held = 0
+        #: How much longer the quiet hours last that are in the store, seconds.
+        self._hours = 0.0
         #: They are no news, and another process is due to look at them, or whoever comes next.
         self._handed_over = False
         self._given_up = False
@@ -160,10 +167,14 @@ class DeliveryCycle:
         if monotonic() >= last_moment:
             self._merge(store)
             return self._answer(store, flushes, TO_WRITE_DOWN)
-        found = store.claim(self._asker(flushes), *self._unmerged)
+        asker = self._asker(flushes)
+        found = store.claim(asker, *self._unmerged)
         self._unmerged.clear()
         if not isinstance(found, (Claim, FollowUp)):
-            return self._answer(store, flushes, found)
+            wait = self._answer(store, flushes, found)
+            if store.durable:
+                self._compare_hours(asker.quiet[1] if asker.quiet else 0.0)
+            return wait
         with deadline(last_moment):
             if isinstance(found, Claim):
                 told = self._delivery.deliver(store, found, leaving=flushes.leaving)
@@ -230,14 +241,34 @@ class DeliveryCycle:
         # Between the steps of an exit nobody waits, but there is nobody to come back either.
         leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
         leaving = leaving and not flushes.looking
-        return Asker(self._source, why, leaving, self._delivery.route)
+        quiet = self._quiet_hours.now() if self._quiet_hours else None
+        return Asker(self._source, why, leaving, self._delivery.route, quiet)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
         if self._given_up:
             return
         account = store.account(self._source)
+        self._hours = account.hours
         self._recorder.write(reported=account.reported, lost=account.lost)
         self.held = account.held
         # While it cannot be reached nobody can say that it keeps them.
         self.kept = account.merged - account.reported - account.lost if store.durable else 0
+
+    def _compare_hours(self, left: float) -> None:
+        """Say that another process has other quiet hours: for how long ours last, seconds."""
+        if abs(left - self._hours) <= SAME_HOURS:
+            return
+        ours = f"until {_clock(left)}" if left else "no quiet now"
+        theirs = f"until {_clock(self._hours)}" if self._hours else "no quiet now"
+        warn_rarely(
+            f"quiet_hours {self._app}",
+            f"quiet_hours of {self._app}: here {ours}, in the store {theirs}: what is in the"
+            " store counts, give all processes the same",
+            once=True,
+        )
+
+
+def _clock(seconds: float) -> str:
+    """What the clock of this host shows then."""
+    return time.strftime("%H:%M", time.localtime(time.time() + seconds))

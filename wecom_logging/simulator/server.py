@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.simulator.api import create_api
@@ -271,8 +272,8 @@ def create_app(simulator: Simulator) -> Flask:
     # What goes wrong in here is shown on stderr by `wire`, never logged: the program under
     # test may be listening to the root logger.
     app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = as_it_is = DefaultJSONProvider(app)
+    as_it_is.ensure_ascii = as_it_is.sort_keys = False
     app.register_blueprint(create_api(simulator.world, simulator.faults))
     app.register_blueprint(create_control(simulator))
     app.register_blueprint(create_page(simulator.world, simulator.faults, simulator.stopping))

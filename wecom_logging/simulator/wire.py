@@ -129,7 +129,7 @@ class Wire(WSGIRequestHandler):
     def log_request(self, *args: Any) -> None:
         """Nothing: a log line per request would end up in the program under test."""
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Nothing either: what is left here are malformed requests."""
 
 

@@ -407,7 +407,7 @@ def asgi_application() -> None:
         pass
 
     try:
-        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]  # Starlette's own types
     except Exception as error:
         # uvicorn's words, and its logger
         logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
@@ -457,7 +457,7 @@ def thread() -> None:
         int("12,5")
 
     def told(args: threading.ExceptHookArgs) -> None:
-        log.error("Unhandled exception in %s", args.thread.name, exc_info=args.exc_value)  # type: ignore[union-attr]
+        log.error("Unhandled exception in %s", args.thread.name, exc_info=args.exc_value)  # type: ignore[union-attr]  # there is a thread and an error
 
     before, threading.excepthook = threading.excepthook, told
     one = threading.Thread(target=watch, name="price-watch")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from wecom_logging._cli.checks.step import Step, ok, warning
 from wecom_logging._config.advice import meant
 from wecom_logging._config.option import variable
+from wecom_logging._config.options import Options
+from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._model.secret import Secret
 from wecom_logging.handler import WeComHandler
 
@@ -47,6 +50,22 @@ def configuration_steps(
         if name not in known:
             fix = f"is {guess} meant?" if (guess := _meant(name)) else "take it out."
             yield warning("configuration", f"{name} is set, but there is no such option", fix)
+
+
+def option_steps(options: Options) -> Iterator[Step]:
+    """What follows from options that change when, or where, something is told."""
+    if not options.quiet_hours:
+        return
+    hours = QuietHours(options.quiet_hours, options.timezone)
+    if (span := hours.now()) is None:
+        yield ok("quiet hours", "not now")
+        return
+    until = datetime.fromtimestamp(hours.clock() + span[1], options.timezone)
+    yield warning(
+        "quiet hours",
+        f"now, until {until:%d %b %H:%M}: test errors are told then",
+        'Answer "wecom-logging quiet off" to be told at once.',
+    )
 
 
 def _meant(name: str) -> str:

@@ -119,7 +119,7 @@ def _connection(
     """A connection that is not made yet, by the way that a delivery takes."""
     host, port = url.hostname or "", _port(url)
     through = _address(proxy) if proxy and not _is_socks(proxy) else (host, port)
-    connection: Any
+    connection: http.client.HTTPConnection
     if url.scheme == "http":
         connection = http.client.HTTPConnection(*through, timeout=TIMEOUT)
     else:
@@ -127,8 +127,8 @@ def _connection(
         if proxy and not _is_socks(proxy):
             connection.set_tunnel(host, port, headers=_credentials(proxy))
     if proxy and _is_socks(proxy):
-        connection._create_connection = _through_socks(proxy)
-    return connection  # type: ignore[no-any-return]
+        connection._create_connection = _through_socks(proxy)  # type: ignore[attr-defined]  # no other way in
+    return connection
 
 
 def _ask(

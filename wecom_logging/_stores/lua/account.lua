@@ -18,4 +18,5 @@ if scope.held then
   end
 end
 table.insert(answer, int(held))
+table.insert(answer, string.format('%.3f', math.max(0, (scope.hours_until or 0) - now)))
 return {unreadable, answer}

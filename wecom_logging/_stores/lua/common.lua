@@ -191,6 +191,7 @@ end
 
 local FIELDS = {
   'critical', 'news', 'pause', 'over', 'ended', 'held', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
+  'hours_until',
 }
 
 local scope = nil

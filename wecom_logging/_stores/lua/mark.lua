@@ -124,6 +124,15 @@ local function put_quiet(quiet)
   if quiet then put(scope_key, 'quiet', quiet) else redis.call('HDEL', scope_key, 'quiet') end
 end
 
+-- The quiet hours that hold now, unless somebody has ended them.
+local function hours()
+  local quiet, until_ = scope.quiet, scope.hours_until or 0
+  if not quiet or until_ <= now or quiet['until'] < until_ then return nil end
+  return {
+    by = 'quiet_hours', where = 'quiet_hours', why = '', since = quiet.since, ['until'] = until_,
+  }
+end
+
 local function no_longer_quiet()
   if scope.quiet then
     scope.quiet['until'] = math.min(scope.quiet['until'], now)
@@ -140,9 +149,13 @@ local function mark()
     if act.verb == 'unquiet' then
       no_longer_quiet()
     else
-      put_quiet({
+      local quiet, held = {
         by = act.who, where = act.where, why = act.why, since = now, ['until'] = now + act.seconds,
-      })
+      }, hours()
+      if held then
+        quiet.since, quiet['until'] = held.since, math.max(quiet['until'], held['until'])
+      end
+      put_quiet(quiet)
     end
   else
     mark_groups(kept)
@@ -176,7 +189,8 @@ local function undo(seconds)
   put(acts, last.act.key, last)
   if last.act.verb == 'quiet' or last.act.verb == 'unquiet' then
     local quiet = last.quiet and cjson.decode(last.quiet)
-    if is_on(quiet) then put_quiet(quiet) else no_longer_quiet() end
+    if not is_on(quiet) then quiet = hours() end
+    if quiet then put_quiet(quiet) else no_longer_quiet() end
   end
   for id, before in pairs(last.before) do
     local group = id ~= '_' and find_group(id)

@@ -239,6 +239,22 @@ local function make_exact()
   for id in pairs(pending_by_group()) do note(get_group(id)) end
 end
 
+-- What `quiet_hours` of one process say holds for all, see marking.py.
+local function keep_quiet_hours(ago, left)
+  local since, until_ = math.floor((now - ago) * 1000 + 0.5) / 1000, math.floor((now + left) * 1000 + 0.5) / 1000
+  if since < (scope.hours_until or 0) then return end
+  scope.hours_until = until_
+  if scope.quiet and scope.quiet['until'] > now then
+    scope.quiet['until'] = math.max(scope.quiet['until'], until_)
+  else
+    scope.quiet = {
+      by = 'quiet_hours', where = 'quiet_hours', why = '', since = since, ['until'] = until_,
+    }
+  end
+  put(scope_key, 'quiet', scope.quiet)
+  look_through()
+end
+
 local function bound()
   local at = scope.critical
   if scope.news then at = earlier(at, math.max(scope.news, scope.news_gate or 0)) end
@@ -281,6 +297,10 @@ local function ends(group)
   return group.n == group.l or track.told > 0 and not track.again
 end
 
+-- When the quiet ended that a message says it comes after; of that of every night it says so
+-- where something had to wait for its end.
+local quiet_end, waited = nil, false
+
 local function take_out(id, by_source, nobody_has_any)
   local group = get_group(id)
   if nobody_has_any then
@@ -296,6 +316,10 @@ local function take_out(id, by_source, nobody_has_any)
   end
   local finished = ends(group)
   if not by_source and not finished and not group.s then return false end
+  if quiet_end and (by_source and group.t.pending_since < quiet_end
+    or finished and over_at(group.t) < quiet_end) then
+    waited = true
+  end
   local counts = {}
   for source, each in pairs(by_source or {}) do
     counts[source] = each[1]
@@ -320,6 +344,8 @@ local function collect()
     for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
   end
   scope.critical, scope.news, scope.pause, scope.ended = nil, nil, nil, nil
+  quiet_end = scope.quiet and scope.quiet['until'] <= now and scope.quiet['until']
+  waited = quiet_end and scope.quiet.where ~= 'quiet_hours'
   for id in pairs(ids) do
     any = take_out(id, by_group[id], #scope.out == 0) or any
   end
@@ -332,7 +358,7 @@ local function collect()
     end
   end
   if head.outage and now - head.outage < rules.late_after then head.outage = nil end
-  if scope.quiet and scope.quiet['until'] <= now then
+  if waited then
     head.quiet_since, head.quiet_until = scope.quiet.since, scope.quiet['until']
   end
   put_head(new_id, head)
@@ -490,6 +516,7 @@ local function leaves()
   return true
 end
 
+if type(asker.quiet) == 'table' then keep_quiet_hours(asker.quiet[1], asker.quiet[2]) end
 recover()
 be_present()
 local answer = leaves() and {'none'} or next_one()
