@@ -102,7 +102,9 @@ class WeComHandler(logging.Handler):
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
         msgtype: "markdown", or "text" for people who read inside WeChat; robots also
-            "markdown_v2".
+            "markdown_v2". "card": a template card with the count as a figure; it needs
+            `links`, a tap opens the first of them, up to three more stand below; the whole
+            report follows as a file.
         links: What a group leads to, by name, or one URL: templates with the fields {id},
             {logger}, {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch
             milliseconds. A link whose field has no value is left out. A mini-program,

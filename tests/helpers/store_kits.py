@@ -150,6 +150,7 @@ class Client:
     ) -> None:
         self.kit, self.source, self.route = kit, source, route
         self.store = kit.open(**options)
+        self.release = options.get("release", "")
         self._sequence = 0
 
     def log(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
@@ -162,6 +163,8 @@ class Client:
         """The next batch, with `count` errors of a kind."""
         level = more.pop("level", "error")
         self._sequence += 1
+        if isinstance(self.store, MemoryStore):  # one for all, with the options of the latest
+            self.store._rules = self.store._rules._replace(release=self.release)
         entry = Entry(identity(kind, level), count, **more)
         return Batch(self.source, self._sequence, (entry,))
 

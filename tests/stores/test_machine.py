@@ -47,11 +47,13 @@ OPTIONS: tuple[dict[str, Any], ...] = (
         "max_groups": 4,
         "rate_limit": LIMIT,
         "policy": Policy(forget_after=7200.0, repeat_intervals=(60.0, 300.0, 900.0)),
+        "release": "2.2.0",
     },
     {
         "max_groups": 6,
         "rate_limit": LIMIT,
         "policy": Policy(group_wait=5.0, repeat_intervals=(120.0,), recovery="off"),
+        "release": "2.3.1",
     },
 )
 SOURCES = ("web-1/1/a", "web-1/1/b", "web-2/7/c")
@@ -122,6 +124,7 @@ def _shown(report: Report) -> tuple[object, ...]:
     return (
         report.identity.id, report.state, report.count, report.doubtful, report.total,
         report.before[0], report.news, report.hosts, samples, report.left, report.short_id,
+        report.releases, report.back_from,
     )  # fmt: skip
 
 
@@ -154,7 +157,7 @@ class StoresAgree(RuleBasedStateMachine):
             if isinstance(kit, MemoryKit):
                 mine = OPTIONS[number % 2]
                 clients[number].store.configure(  # type: ignore[attr-defined]  # those that have it
-                    mine["policy"], mine["rate_limit"], mine["max_groups"]
+                    mine["policy"], mine["rate_limit"], mine["max_groups"], mine["release"]
                 )
 
         return World(type(kit).__name__, clients, prepare)

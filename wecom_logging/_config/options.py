@@ -207,8 +207,10 @@ class Options:
         as_boolean,
     )
     msgtype: str = _option(
-        '"markdown", or "text" for people who read inside WeChat; robots also "markdown_v2".',
-        choice("markdown", "text", "markdown_v2"),
+        '"markdown", or "text" for people who read inside WeChat; robots also "markdown_v2".'
+        ' "card": a template card with the count as a figure; it needs `links`, a tap opens the'
+        " first of them, up to three more stand below; the whole report follows as a file.",
+        choice("markdown", "text", "markdown_v2", "card"),
         "markdown",
     )
     links: tuple[Link, ...] = _option(

@@ -50,6 +50,8 @@ class Identity(NamedTuple):
     text: str = ""
     #: No code of the application has a part in it: a library reports something of itself.
     library: bool = False
+    #: Of a job: seconds between two runs as somebody has said; 0: nobody has.
+    every: float = 0.0
 
     @property
     def varying(self) -> Identity:
@@ -101,8 +103,10 @@ class SilenceEnd(NamedTuple):
     since: float
     until: float
     why: str = ""
-    #: Why it ended before its time: "undone", "storm", "exit"; "" if it did not.
+    #: Why it ended before its time: "undone", "storm", "exit", "release"; "" if it did not.
     ended: str = ""
+    #: The release that has ended it.
+    release: str = ""
 
 
 class Holder(NamedTuple):
@@ -165,6 +169,10 @@ class Report:
     #: With state "silenced".
     silence: SilenceEnd | None = None
     taken: Holder | None = None
+    #: The releases that `count` happened in, the newest first; and if it had been over and comes
+    #: back with another release, the one that it was last seen in.
+    releases: tuple[str, ...] = ()
+    back_from: str = ""
 
     @property
     def shown_id(self) -> str:

@@ -125,6 +125,12 @@ class Text(Markdown):
         return f"{label}: {url}"
 
 
+class Card(Text):
+    """The words on a template card."""
+
+    msgtype: MsgType = "card"
+
+
 class MarkdownV2(Markdown):
     """What robots understand since 2025: headings, lists, fenced code and tables, no colour.
 
@@ -160,7 +166,7 @@ class MarkdownV2(Markdown):
 
 
 DIALECTS: dict[MsgType, Markdown] = {
-    dialect.msgtype: dialect for dialect in (Markdown(), Text(), MarkdownV2())
+    dialect.msgtype: dialect for dialect in (Markdown(), Text(), MarkdownV2(), Card())
 }
 
 

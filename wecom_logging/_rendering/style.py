@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Literal, NamedTuple
 
 from wecom_logging._model.links import Link
-from wecom_logging._senders.protocol import Message, MsgType
+from wecom_logging._senders.protocol import CardLimits, Message, MsgType
 
 Language = Literal["en", "zh"]
 
@@ -34,6 +34,8 @@ class Style(NamedTuple):
     show_source: bool = True
     #: Where each group leads to.
     links: tuple[Link, ...] = ()
+    #: With msgtype "card": how much its parts hold.
+    card: CardLimits | None = None
 
 
 class Rendered(NamedTuple):

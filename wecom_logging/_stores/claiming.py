@@ -223,6 +223,7 @@ class _Claiming:
         key = f"{digest_id}/{group_id}"
         part = DigestEntry(replace(group.track), counts, group.doubtful, group.left, ends)
         part.silence, part.taken = group.silence, group.taken
+        part.releases, part.back_from = group.pending_releases[::-1], group.back_from
         state.parts[key] = self._collected[group_id] = part
         if samples := state.samples.pop(group_id, None):
             state.samples[key] = samples
@@ -230,6 +231,7 @@ class _Claiming:
             del state.pending[f"{group_id}|{source}"]
         group.out += part.count
         group.count = group.doubtful = group.left = 0
+        group.pending_releases, group.back_from = [], ""
         state.groups[group_id] = group
         return True
 

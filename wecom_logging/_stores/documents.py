@@ -19,6 +19,7 @@ from wecom_logging._stores.records import (
     DigestEntry,
     Following,
     Group,
+    JobHistory,
     LeasedDigest,
     Numbered,
     Pending,
@@ -234,6 +235,7 @@ class DocumentState:
         self.bodies: Documents[str] = rows(scope_state, "body", str)
         self.following: Documents[Following] = rows(scope_state, "following", Following)
         self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
+        self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
         self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
         self.presence: Documents[float] = rows(destination, "presence", float)
         self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
@@ -290,8 +292,8 @@ class DocumentState:
         self._destination.settle()
         here: tuple[Documents[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
-            self.numbers, self.apps, self._scope_states, self._destinations,
+            self.parts, self.bodies, self.following, self.acts, self.jobs, self.routes,
+            self.presence, self.numbers, self.apps, self._scope_states, self._destinations,
         )  # fmt: skip
         wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
         return any(wrote)

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Event, Identity
+from wecom_logging._stores import releases
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import STORM_COUNT, KeptAct, lately
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
@@ -23,6 +24,7 @@ from wecom_logging._stores.records import (
     DigestEntry,
     Following,
     Group,
+    JobHistory,
     LeasedDigest,
     Numbered,
     Pending,
@@ -73,6 +75,8 @@ class State(Protocol):
     def following(self) -> MutableMapping[str, Following]: ...
     @property
     def acts(self) -> MutableMapping[str, KeptAct]: ...
+    @property
+    def jobs(self) -> MutableMapping[str, JobHistory]: ...
 
     # Of the destination:
     @property
@@ -277,6 +281,7 @@ class Ledger:
         group.count += part.count
         group.doubtful += part.count if doubtful else part.doubtful
         group.left += part.left
+        releases.put_back(state.scope_state.releases, group, part)
         told = state.samples.get(f"{digest_id}/{group_id}", [])
         if samples := kept([*told, *state.samples.get(group_id, [])]):
             state.samples[group_id] = samples

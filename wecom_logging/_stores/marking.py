@@ -23,15 +23,18 @@ from wecom_logging._stores.marks import (
     KeptAct,
     KnownApp,
     KnownGroup,
+    KnownJob,
+    KnownSource,
     Marks,
     Quiet,
     Refusal,
     Silence,
     Taken,
     busiest,
+    ring,
 )
 from wecom_logging._stores.notes import Step
-from wecom_logging._stores.records import DigestEntry, Group
+from wecom_logging._stores.records import DigestEntry, Group, JobHistory
 
 
 class MarkingStore(Protocol):
@@ -107,6 +110,8 @@ def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
     limit = CRITICAL_LIMIT if group.identity.critical else SILENCE_LIMIT
     if act.verb == "silence" and not 0 < act.seconds <= limit + GRACE:
         return "too long"
+    if act.verb == "silence" and act.until_release and not ledger.state.scope_state.releases:
+        return "no release"
     there = {"unsilence": silenced, "untake": group.taken is not None}
     return None if there.get(act.verb, True) else "nothing"
 
@@ -116,7 +121,9 @@ def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
     if act.verb == "silence":
         base = busiest(group.recent)
         until = now + act.seconds
-        group.silence = Silence(act.who, act.where, act.why, now, until, base)
+        group.silence = Silence(
+            act.who, act.where, act.why, now, until, base, until_release=act.until_release
+        )
     elif act.verb == "unsilence" and group.silence is not None:
         group.silence.until, group.silence.ended = now, "undone"
     elif act.verb == "take":
@@ -286,16 +293,18 @@ def known(ledger: Ledger) -> KnownApp:
     """`MarkingStore.groups`."""
     state, offset = ledger.state, ledger.wall - ledger.now
     quiet = state.scope_state.quiet
-    seen = [source.seen for source in state.sources.values()]
     groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
-    return known_app(state.names, groups, quiet, max(seen, default=None), ledger.now, offset)
+    scope_state, sources, jobs = state.scope_state, state.sources, list(state.jobs.values())
+    seen = {name: source.seen for name, source in sources.items()}
+    found = known_app(state.names, groups, quiet, seen, ledger.now, offset)
+    return with_history(found, scope_state.hours, jobs, ledger.now, offset)
 
 
 def known_app(
     names: tuple[str, str],
     groups: list[KnownGroup],
     quiet: Quiet | None,
-    seen: float | None,
+    sources: dict[str, float],
     now: float,
     offset: float,
 ) -> KnownApp:
@@ -307,8 +316,27 @@ def known_app(
         tuple(groups),
         quiet.until + offset if quiet and is_quiet else None,
         quiet.by if quiet and is_quiet else "",
-        None if seen is None else seen + offset,
+        max(sources.values()) + offset if sources else None,
+        sources=tuple(KnownSource(name, at + offset) for name, at in sorted(sources.items())),
     )
+
+
+def with_history(
+    app: KnownApp, hours: dict[str, int], jobs: list[JobHistory], now: float, offset: float
+) -> KnownApp:
+    """The same, and what has been of it: errors by hour, and runs of jobs."""
+    known = (
+        KnownJob(
+            job.name,
+            job.every,
+            tuple(at + offset for at in job.runs),
+            None if job.worked_at is None else job.worked_at + offset,
+            None if job.failed_at is None else job.failed_at + offset,
+        )
+        for job in sorted(jobs, key=lambda job: job.name)
+    )
+    end = (now // 3600 + 1) * 3600 + offset
+    return replace(app, hours=ring(hours, now), hours_end=end, jobs=tuple(known))
 
 
 def describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
@@ -336,5 +364,11 @@ def describe(group: Group, names: tuple[str, str], now: float, offset: float) ->
         taken_by=taken.by if taken else "",
         taken_at=taken.since + offset if taken else None,
         news_at=group.news_at + offset if group.news_at else None,
+        until_release=silence is not None and silence.until_release,
+        first_release=group.releases[0] if group.releases else "",
+        last_release=group.releases[-1] if group.releases else "",
+        first_seen=track.first_seen + offset,
+        over_since=schedule.over_at(track) + offset if over else None,
+        hours=ring(group.hours, now),
         messages=tuple(group.messages),
     )

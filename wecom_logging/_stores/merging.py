@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Identity, others
+from wecom_logging._stores import releases
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.marks import beginning, counted, endure
+from wecom_logging._stores.marks import (
+    MAX_JOBS,
+    RUNS_FOR,
+    beginning,
+    by_hour,
+    counted,
+    endure,
+)
 from wecom_logging._stores.protocol import Batch, Entry
-from wecom_logging._stores.records import Group, Pending, Source, kept
+from wecom_logging._stores.records import Group, JobHistory, Pending, Source, kept
 from wecom_logging._stores.register import number_of
 
 #: How often a full store is looked through for groups that are over, seconds.
@@ -21,8 +29,15 @@ def merge(ledger: Ledger, batch: Batch) -> None:
         return
     source.first, source.sequence = source.first or batch.sequence, batch.sequence
     source.seen = ledger.now
+    scope_state, release = ledger.state.scope_state, ledger.rules.release
+    if batch.errors:
+        scope_state.hours = by_hour(scope_state.hours, batch.errors, ledger.now)
+        if release:
+            releases.note_app(scope_state.releases, release, ledger.now)
     for entry in batch.entries:
         source.merged += entry.errors
+        if entry.identity.job and (entry.errors or entry.over):
+            _note_run(ledger, entry)
         if entry.errors:
             _add(ledger, entry, batch.source)
         if entry.over and (group := ledger.state.groups.get(entry.identity.id)) is not None:
@@ -41,15 +56,19 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         first = group.track.pending_since
         group.track = _begin(ledger, entry.identity, wait)
         group.track.pending_since = first
+        group.releases = []
     since = group.track.since
     schedule.arrive(group.track, entry.errors, group.untold, now, wait, left=group.left)
     if entry.news:
         schedule.hasten(group.track, now, wait)
     group.recent = counted(group.recent, entry.errors, now)
+    group.hours = by_hour(group.hours, entry.errors, now)
     if group.track.since != since:
         group.taken = None  # it was over, or forgotten
     if group.silence is not None:
         endure(group.silence, group.recent, entry.errors, now)
+    if release := ledger.rules.release:
+        releases.note_group(state.scope_state.releases, group, release, now, wait)
     key = f"{group.identity.id}|{source}"
     before = state.pending.get(key) or Pending(0)
     state.pending[key] = before._replace(errors=before.errors + entry.errors)
@@ -60,6 +79,26 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         state.samples[group.identity.id] = kept([*earlier, *entry.samples])
         group.text = beginning(entry.samples)
     ledger.save(group)
+
+
+def _note_run(ledger: Ledger, entry: Entry) -> None:
+    """A job has failed, or worked. Of each hour the last run is kept: that is a habit."""
+    jobs, now, identity = ledger.state.jobs, ledger.now, entry.identity
+    history = jobs.get(identity.id)
+    if history is None:
+        if len(jobs) >= MAX_JOBS:
+            return
+        history = JobHistory(identity.logger)
+    history.every = identity.every
+    kept_runs = [at for at in history.runs if now - at <= RUNS_FOR]
+    if kept_runs and kept_runs[-1] // 3600 == now // 3600:
+        kept_runs.pop()
+    history.runs = [*kept_runs, now]
+    if entry.errors:
+        history.failed_at = now
+    else:
+        history.worked_at = now
+    jobs[identity.id] = history
 
 
 def _new_group(ledger: Ledger, identity: Identity, wait: float) -> Group:

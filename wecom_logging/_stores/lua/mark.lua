@@ -1,6 +1,6 @@
--- What people do to groups, see marking.py. KEYS[21] holds acts. ARGV: wall, then what to do:
+-- What people do to groups, see marking.py. KEYS[22] holds acts. ARGV: wall, then what to do:
 -- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', ''.
-local acts, wall, step = KEYS[21], tonumber(ARGV[3]), ARGV[4]
+local acts, wall, step = KEYS[22], tonumber(ARGV[3]), ARGV[4]
 local act = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
 read_scope()
@@ -74,6 +74,10 @@ local function refused(group)
   if over and (verb == 'silence' or verb == 'take') then return 'over' end
   local limit = group.t.critical and rules.critical_limit or rules.silence_limit
   if verb == 'silence' and (act.seconds <= 0 or act.seconds > limit) then return 'too long' end
+  if verb == 'silence' and act.until_release == true
+    and redis.call('HEXISTS', scope_key, 'releases') == 0 then
+    return 'no release'
+  end
   if verb == 'unsilence' and not is_on(group.s) or verb == 'untake' and not group.w then
     return 'nothing'
   end
@@ -84,7 +88,7 @@ local function mark_group(group)
   if verb == 'silence' then
     group.s = {
       by = act.who, where = act.where, why = act.why, since = now, ['until'] = now + act.seconds,
-      base = busiest(group.q), first = 0, ended = '',
+      base = busiest(group.q), first = 0, ended = '', until_release = act.until_release == true,
     }
   elseif verb == 'unsilence' then
     undone(group.s)
@@ -210,15 +214,17 @@ if step == 'acts' then
   for _, kept in ipairs(all_acts()) do table.insert(found, cjson.encode(kept)) end
   return end_(found)
 end
--- Everything that is known: now, quiet, when a source was last heard of, then of each group:
--- id, identity, group.
-local heard = ''
-for _, name in ipairs(redis.call('HKEYS', sources)) do
-  heard = math.max(tonumber(heard) or 0, get_source(name).s)
+-- Everything that is known: now, quiet, errors by hour, when each source was last heard of, jobs,
+-- then of each group: id, identity, group.
+local heard, ran = {}, {}
+for _, name in ipairs(redis.call('HKEYS', sources)) do heard[name] = get_source(name).s end
+for _, id in ipairs(redis.call('HKEYS', jobs)) do
+  local history = document(jobs, id, function(found) return type(found.runs) == 'table' end)
+  if history then table.insert(ran, history) end
 end
 local answer = {
   string.format('%.3f', now), scope.quiet and cjson.encode(scope.quiet) or '',
-  heard == '' and '' or string.format('%.3f', heard),
+  cjson.encode(scope.hours), cjson.encode(heard), cjson.encode(ran),
 }
 for _, id in ipairs(redis.call('HKEYS', groups)) do
   local group = find_group(id)

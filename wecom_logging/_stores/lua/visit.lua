@@ -52,7 +52,10 @@ local function new_group(entry, wait)
   end
   redis.call('HSET', identities, named.id, named.identity)
   local number = new_number(named.id, named.first)
-  return named.id, {t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number, q = {}}
+  return named.id, {
+    t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number,
+    q = {}, h = {}, r = {}, e = {},
+  }
 end
 
 -- marks.py
@@ -68,6 +71,73 @@ local function counted(recent, errors)
   for at, n in pairs(recent) do add_(tonumber(at) or 0, n) end
   add_(minute, errors)
   return found
+end
+
+-- Errors by hour, of the current one and those before it.
+local function by_hour(hours, errors)
+  local found, hour = {}, math.floor(now / 3600)
+  for at, n in pairs(hours) do
+    local number = tonumber(at)
+    if number and number >= hour - rules.hours and number <= hour and is_number(n) then found[at] = n end
+  end
+  found[int(hour)] = (found[int(hour)] or 0) + errors
+  return found
+end
+
+-- releases.py
+
+-- Errors of a release have come.
+local function note_app()
+  local known, seen = scope.releases, scope.releases[rules.release]
+  if seen and now - seen[2] <= rules.about then return end
+  known[rules.release] = {seen and seen[1] or now, now}
+  scope.released = true
+  local count, oldest = 0, nil
+  for release, each in pairs(known) do
+    count = count + 1
+    if not oldest or each[2] < known[oldest][2] or each[2] == known[oldest][2] and release < oldest then
+      oldest = release
+    end
+  end
+  if count > rules.known_releases then known[oldest] = nil end
+end
+
+-- One that was over and comes with a release that it has not been seen in is news.
+local function note_group(group, wait)
+  local release, seen = rules.release, false
+  for _, each in ipairs(group.r) do seen = seen or each == release end
+  if not seen then
+    if #group.r > 0 and group.t.again then
+      hasten(group.t, wait)
+      group.b = group.b or group.r[#group.r]
+    end
+    group.r = oldest_first(group.r, {release})
+    if #group.r > rules.group_releases then table.remove(group.r, 2) end
+  end
+  group.e = latest(oldest_first(group.e, {release}), rules.pending_releases)
+  local silence = group.s
+  if silence and silence.until_release == true and silence['until'] > now
+    and scope.releases[release] and scope.releases[release][1] > silence.since then
+    silence['until'], silence.ended, silence.release = now, 'release', release
+  end
+end
+
+-- A job has failed, or worked: {name, every, runs, ok, failed}. Of each hour the last run is kept.
+local function note_run(entry)
+  local history = document(jobs, entry.id, function(found) return type(found.runs) == 'table' end)
+  if not history then
+    if redis.call('HLEN', jobs) >= rules.max_jobs then return end
+    history = {name = entry.name, runs = {}}
+  end
+  local runs = {}
+  for _, at in ipairs(history.runs) do
+    if is_number(at) and now - at <= rules.runs_for then table.insert(runs, at) end
+  end
+  if #runs > 0 and math.floor(runs[#runs] / 3600) == math.floor(now / 3600) then table.remove(runs) end
+  table.insert(runs, now)
+  history.runs, history.every = runs, entry.every
+  history[entry.count > 0 and 'failed' or 'ok'] = now
+  put(jobs, entry.id, history)
 end
 
 -- A storm that is none of its own breaks a silence.
@@ -89,14 +159,16 @@ local function add(entry, source)
     local first = group.t.pending_since
     group.t = begin_track(wait, entry.critical, entry.job)
     group.t.pending_since = first
+    group.r = {}
   end
   if group.k == '' then group.k = new_number(id, entry.first) end
   local since = group.t.since
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
   if entry.news then hasten(group.t, wait) end
-  group.q = counted(group.q, entry.count)
+  group.q, group.h = counted(group.q, entry.count), by_hour(group.h, entry.count)
   if group.t.since ~= since then group.w = nil end -- it was over, or forgotten
   if group.s then endure(group.s, group.q, entry.count) end
+  if rules.release ~= '' then note_group(group, wait) end
   local field = id .. '|' .. source
   local count, left = get_pending(field)
   put_pending(field, count + entry.count, left)
@@ -115,8 +187,15 @@ local function merge(batch)
   if batch.sequence <= source.q then return end
   if source.f == 0 then source.f = batch.sequence end
   source.q, source.s = batch.sequence, now
+  local errors = 0
+  for _, entry in ipairs(batch.entries) do errors = errors + entry.count end
+  if errors > 0 then
+    scope.hours, scope.counted = by_hour(scope.hours, errors), true
+    if rules.release ~= '' then note_app() end
+  end
   for _, entry in ipairs(batch.entries) do
     source.m = source.m + entry.count
+    if entry.job and (entry.count > 0 or entry.over) then note_run(entry) end
     if entry.count > 0 then add(entry, batch.source) end
     local group = entry.over and find_group(entry.id)
     if group then
@@ -325,13 +404,19 @@ local function take_out(id, by_source, nobody_has_any)
     counts[source] = each[1]
     redis.call('HDEL', pending, id .. '|' .. source)
   end
-  put(parts, new_id .. '/' .. id, {t = group.t, p = counts, d = group.d, l = group.l, e = finished, s = group.s, w = group.w})
+  local newest_first = {}
+  for _, each in ipairs(group.e) do table.insert(newest_first, 1, each) end
+  put(parts, new_id .. '/' .. id, {
+    t = group.t, p = counts, d = group.d, l = group.l, e = finished, s = group.s, w = group.w,
+    r = newest_first, b = group.b,
+  })
   local texts = redis.call('HGET', samples, id)
   if texts then
     redis.call('HSET', samples, new_id .. '/' .. id, texts)
     redis.call('HDEL', samples, id)
   end
   group.o, group.n, group.d, group.l = group.o + sum(by_source), 0, 0, 0
+  group.e, group.b = {}, nil
   put_group(id, group)
   return true
 end
