@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
@@ -290,6 +292,15 @@ def test_a_chain_that_is_a_loop_has_an_end() -> None:
     one.__cause__, other.__cause__ = other, one
     found = record("failed", exc_info=(ValueError, one, None))
     assert fingerprint(found)[4] == (ValueError, KeyError)
+
+
+@given(st.text(st.characters(exclude_categories=["Nd"])))
+@example("user Alice not found")
+@example("token aGVsbGhbGxvIHdvcmxkIHRoaXM is bad")
+@example("ERROR:shop.pay:'x' is missing in report.pdf")
+def test_a_text_without_digits_has_one_mask(message: str) -> None:
+    """Leaving out what looks for digits changes nothing."""
+    assert mask(message, digits=False) == mask(message)
 
 
 @pytest.mark.parametrize("message", ["", "%", "%s %s", "no digits", "中文 42", "a" * 10_000])
