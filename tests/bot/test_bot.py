@@ -170,6 +170,12 @@ def test_a_long_report_goes_on_in_private(phone: Phone) -> None:
     assert "line 39" in rest
 
 
+def test_a_report_keeps_its_indentation(phone: Phone) -> None:
+    phone.store.details["40871"] = "Traceback\n    pay/gateway.py:41 post\n        raise Timeout"
+    lines = phone.ask("40871").splitlines()
+    assert lines[1:4] == ["Traceback", "    pay/gateway.py:41 post", "        raise Timeout"]
+
+
 def test_who_never_wrote_in_private_is_told_to(phone: Phone) -> None:
     phone.store.details["40871"] = "x\n" * 40
     phone.errcode = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import KITS, START, Client, Kit, kit
+from tests.helpers.store_kits import KITS, START, Client, Kit, event, kit
 from wecom_logging._bot.oncall_store import OnCallStore
 from wecom_logging._bot.store import Action, App, BotStore
 from wecom_logging._stores.oncall import OnCall
@@ -27,7 +27,7 @@ def clock(place: Kit) -> list[float]:
 
 @pytest.fixture
 def store(place: Any, clock: list[float]) -> BotStore:
-    return OnCallStore(OnCall("a store", place.open, SHOP), lambda: clock[0])
+    return OnCallStore(OnCall("a store", place.open, SHOP), clock=lambda: clock[0])
 
 
 def errors(place: Kit, app: App = SHOP, kind: str = "Timeout") -> str:
@@ -65,9 +65,8 @@ def test_alerts(place: Kit, store: BotStore) -> None:
     assert {each.id for each in store.news(0.0)} == {shop, pay}
     assert list(store.news(1e12)) == []
     assert store.written() is not None
-    assert f"#{pay}" in store.report([PAY])
-    assert f"#{shop}" not in store.report([PAY])
-    assert store.detail(shop).startswith(f"#{shop}")
+    assert f"#{pay}" in store.report([PAY], False)
+    assert f"#{shop}" not in store.report([PAY], False)
 
 
 def test_marks(place: Kit, store: BotStore) -> None:
@@ -101,6 +100,22 @@ def test_a_message_stands_for_the_kinds_in_it(place: Kit, store: BotStore) -> No
         client.log("A")
         client.deliver()
     assert len(group(store, a).messages) == 4
+
+
+def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
+    """Also of what has been told, whose samples no message needs any more."""
+    client = Client(place)
+    client.log("Timeout", 3, samples=(event("payment 8841 failed"), event("payment 17 failed")))
+    client.deliver()
+    client.log("Timeout", 2, samples=(event("payment 99 failed"),))
+    number = store.groups()[0].id
+    told = store.detail(number, False)
+    assert told.startswith(f"#{number}")
+    assert "×5" in told
+    assert "payment 8841 failed" in told
+    assert "payment 99 failed" in told
+    assert f"#{number}" in store.detail(number, True)
+    assert store.detail("99999", False) == ""
 
 
 def test_quiet(place: Kit, store: BotStore) -> None:

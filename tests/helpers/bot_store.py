@@ -92,11 +92,11 @@ class FakeStore:
                 return each
         return None
 
-    def report(self, apps: Sequence[App]) -> str:
+    def report(self, apps: Sequence[App], chinese: bool) -> str:
         self._reach()
         return "\n".join(f"{app}: all told" for app in apps)
 
-    def detail(self, group: str) -> str:
+    def detail(self, group: str, chinese: bool) -> str:
         self._reach()
         return self.details.get(group, f"#{group} in full")
 

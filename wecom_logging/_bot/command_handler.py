@@ -134,11 +134,13 @@ class CommandHandler:
         group = select(request.command, self._groups(request), request.texts).groups[0]
         state = request.texts.state(group, request.now)
         head = [request.texts.row(group, request.now)] if state else []
-        return self._at_length(request, head, self._store.detail(group.id), f"{group.id}.txt")
+        report = self._store.detail(group.id, request.texts.chinese)
+        return self._at_length(request, head, report, f"{group.id}.txt")
 
     def _report(self, request: Request) -> list[Outgoing]:
         apps = list(filter(request.covers, self._store.apps()))
-        return self._at_length(request, [], self._store.report(apps), "report.txt")
+        report = self._store.report(apps, request.texts.chinese)
+        return self._at_length(request, [], report, "report.txt")
 
     def _at_length(
         self, request: Request, head: list[str], report: str, file: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import tzinfo
 
 from wecom_logging._bot.store import Action, App, BotStoreError, Group, Rejection, Result
+from wecom_logging._rendering import Language, Style, group_text
+from wecom_logging._rendering.daily import daily_report
 from wecom_logging._stores.marks import Act, KeptAct, KnownApp, KnownGroup
 from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.oncall import OnCall
@@ -15,10 +17,18 @@ from wecom_logging._stores.protocol import StoreError
 
 
 class OnCallStore:
-    """A `BotStore` on the store of a destination. From one thread at a time."""
+    """A `BotStore` on the store of a destination. From one thread at a time.
 
-    def __init__(self, store: OnCall, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._clock = store, clock
+    Args:
+        store: It.
+        zone: Of the times in reports; None: the machine's.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: OnCall, zone: tzinfo | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store, self._zone, self._clock = store, zone, clock
 
     # -- alerts ------------------------------------------------------------------------
 
@@ -55,14 +65,18 @@ class OnCallStore:
             )
         return None if undone is None else _action(undone)
 
-    def report(self, apps: Sequence[App]) -> str:
-        wanted = set(map(tuple, apps))
-        known = [each for each in self._known() if (each.app, each.environment) in wanted]
-        return "\n".join(line for app in known for line in _lines(app))
+    def report(self, apps: Sequence[App], chinese: bool) -> str:
+        known = [each for each in self._known() if App(each.app, each.environment) in apps]
+        return daily_report(known, self._clock(), language=_language(chinese), zone=self._zone)
 
-    def detail(self, group: str) -> str:
-        found = next((g for a in self._known() for g in a.groups if g.id == group), None)
-        return "" if found is None else "\n".join(_detail(found))
+    def detail(self, group: str, chinese: bool) -> str:
+        with _away():
+            found = self._store.whole(group)
+        if found is None:
+            return ""
+        (app, environment), digest = found
+        language = _language(chinese)
+        return group_text(digest, Style(app, environment, language=language, timezone=self._zone))
 
     def written(self) -> float | None:
         times = (app.written for app in self._known())
@@ -154,15 +168,5 @@ def _action(kept: KeptAct) -> Action:
     )
 
 
-def _lines(app: KnownApp) -> Iterator[str]:
-    yield " ".join(filter(None, (app.app, app.environment)))
-    for group in app.groups:
-        if group.state != "over":
-            yield f"#{group.id} {group.type or group.text} ×{group.count:,}"
-
-
-def _detail(group: KnownGroup) -> Iterator[str]:
-    yield f"#{group.id} {group.type} ×{group.count:,} ({group.pending:,} pending)"
-    yield from filter(None, (group.text, group.place))
-    first, last = datetime.fromtimestamp(group.first), datetime.fromtimestamp(group.last)
-    yield f"{first:%m-%d %H:%M} – {last:%m-%d %H:%M}"
+def _language(chinese: bool) -> Language:
+    return "zh" if chinese else "en"

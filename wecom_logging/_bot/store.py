@@ -114,10 +114,10 @@ class Alerts(Protocol):
         `act` says who undoes, from where and when, as for `mark`; its verb has no meaning.
         """
 
-    def report(self, apps: Sequence[App]) -> str:
+    def report(self, apps: Sequence[App], chinese: bool) -> str:
         """The daily report about these, as text."""
 
-    def detail(self, group: str) -> str:
+    def detail(self, group: str, chinese: bool) -> str:
         """The whole report about one group, as text."""
 
     def written(self) -> float | None:

@@ -298,8 +298,9 @@ def place(words: str) -> str:
 
 
 def code(line: str) -> str:
-    """A line of a report, as it stands there, to stand between fences."""
-    return text.code(line[:_LINE])
+    """A line of a report, indented as it stands there, to stand between fences."""
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * min(indent, 12) + text.code(line[indent : indent + _LINE])
 
 
 def fenced(lines: Sequence[str]) -> list[str]:

@@ -118,7 +118,6 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
     if not environ.get(_ID):
         raise ConfigurationError(_ID, "is not set: it is shown where the bot was made")
-    zone = environ.get("WECOM_TIMEZONE")
     cards = environ.get("WECOM_BOT_CARDS") or "news"
     validators.choice(*_CARDS)(cards, "WECOM_BOT_CARDS")
     language = environ.get("WECOM_LANGUAGE") or "en"
@@ -130,8 +129,13 @@ def settings(environ: Mapping[str, str]) -> Settings:
         users=environ.get("WECOM_BOT_USERS", ""),
         cards=cast("Any", cards),
         chinese=language == "zh",
-        zone=validators.zone(zone, "WECOM_TIMEZONE") if zone else None,
+        zone=_zone(environ),
     )
+
+
+def _zone(environ: Mapping[str, str]) -> tzinfo | None:
+    named = environ.get("WECOM_TIMEZONE")
+    return validators.zone(named, "WECOM_TIMEZONE") if named else None
 
 
 def _secret(environ: Mapping[str, str]) -> Secret:
@@ -169,7 +173,7 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
     from wecom_logging._bot.oncall_store import OnCallStore
 
     try:
-        return OnCallStore(on_call_store(environ, make=make))
+        return OnCallStore(on_call_store(environ, make=make), _zone(environ))
     except StoreError as error:
         raise BotStoreError(str(error)) from None
 

@@ -45,6 +45,14 @@ def report_text(digest: Digest, style: Style) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def group_text(digest: Digest, style: Style) -> str:
+    """The same of a digest of one group, without the list."""
+    context = RenderContext.of(digest, style)
+    parts = ((section, report) for section in context.sections for report in section.reports)
+    lines = (line for part in parts for line in _group(*part, context))
+    return "\n".join(line for line in lines if line != _RULE) + "\n"
+
+
 # -- the list of everything ------------------------------------------------------------
 
 

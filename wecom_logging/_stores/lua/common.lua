@@ -374,7 +374,7 @@ end
 local function drop_group(id)
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
-  redis.call('HDEL', samples, id)
+  redis.call('HDEL', samples, id, 'told/' .. id)
 end
 
 local function get_samples(field)
