@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.store_kits import KITS, START, Client, Kit, event, kit
 from wecom_logging._bot.oncall_store import OnCallStore
 from wecom_logging._bot.store import Action, App, BotStore
+from wecom_logging._model.links import Link
 from wecom_logging._stores.oncall import OnCall
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
@@ -116,6 +117,17 @@ def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
     assert "payment 99 failed" in told
     assert f"#{number}" in store.detail(number, True)
     assert store.detail("99999", False) == ""
+
+
+def test_links_of_a_group(place: Any) -> None:
+    """Those of the option, filled in, and the runbook that came with the error."""
+    number = errors(place)
+    logs = Link("logs", "https://logs.example/?q={id}&t={type}")
+    store = OnCallStore(OnCall("a store", place.open, SHOP), links=(logs,), clock=lambda: START)
+    assert store.links(number, False) == [
+        Link("logs", f"https://logs.example/?q={number}&t=Timeout")
+    ]
+    assert store.links("99999", False) == []
 
 
 def test_quiet(place: Kit, store: BotStore) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, Group, Rejection, Result
+from wecom_logging._model.links import Link
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
 NOW = 1_772_565_360.0  # 2026-03-04 03:16 in Shanghai
@@ -24,6 +25,7 @@ class FakeStore:
         self.leases: dict[str, tuple[str, float]] = {}
         self.quiet: dict[App, float] = {}
         self.details: dict[str, str] = {}
+        self.leads: dict[str, Sequence[Link]] = {}
         self.away = False
         self.before: list[tuple[Action, dict[str, Group]]] = []
 
@@ -99,6 +101,10 @@ class FakeStore:
     def detail(self, group: str, chinese: bool) -> str:
         self._reach()
         return self.details.get(group, f"#{group} in full")
+
+    def links(self, group: str, chinese: bool) -> Sequence[Link]:
+        self._reach()
+        return self.leads.get(group, ())
 
     def written(self) -> float | None:
         self._reach()

@@ -15,6 +15,7 @@ from wecom_logging._bot.outgoing import EVENT, Outgoing, push, send
 from wecom_logging._bot.pairing import Chat
 from wecom_logging._bot.store import Action, BotStore, Group
 from wecom_logging._bot.texts import Texts, inert, name
+from wecom_logging._model.links import Link
 
 #: Seconds between two cards for a chat, and how old news may be.
 PAUSE, NEWS = 300.0, 3600.0
@@ -77,7 +78,7 @@ class CardHandler:
         card = cards.new(chat.id, chosen, critical=bool(worst))
         self._cards.keep(card)
         self._store.write(_key(chat), f"{now} {news} {critical}")
-        body = cards.question(card, chosen, self._texts)
+        body = cards.question(card, chosen, self._links(card), self._texts)
         return [send(chat.id, "template_card", body, single=chat.single)]
 
     def handle_press(self, press: Press, chat: Chat, who: str, now: float) -> list[Outgoing]:
@@ -96,7 +97,7 @@ class CardHandler:
             self._cards.keep(card)
         update = {
             "response_type": "update_template_card",
-            "template_card": cards.answered(card, groups, self._texts),
+            "template_card": cards.answered(card, groups, self._links(card), self._texts),
         }
         line = f"{self._texts.ids(card.ids)} {inert(card.fact)}"
         told = push(chat.id, line, single=chat.single)
@@ -107,6 +108,11 @@ class CardHandler:
     def has_button(self, press: Press, chat: Chat) -> bool:
         """Whether there is such a button on a card of this chat."""
         return self._find(press, chat) is not None
+
+    def _links(self, card: Card) -> list[Link]:
+        chinese = self._texts.chinese
+        links = [link for each in card.ids for link in self._store.links(each, chinese)]
+        return list({link.target: link for link in links}.values())
 
     def _find(self, press: Press, chat: Chat) -> Card | None:
         card = self._cards.find(press.task_id)

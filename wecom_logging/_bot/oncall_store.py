@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from datetime import tzinfo
 
 from wecom_logging._bot.store import Action, App, BotStoreError, Group, Rejection, Result
+from wecom_logging._model.links import Link
 from wecom_logging._rendering import Language, Style, group_text
+from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.daily import daily_report
+from wecom_logging._rendering.links import links_of
 from wecom_logging._stores.marks import Act, KeptAct, KnownApp, KnownGroup
 from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.oncall import OnCall
@@ -22,13 +25,18 @@ class OnCallStore:
     Args:
         store: It.
         zone: Of the times in reports; None: the machine's.
+        links: Where groups lead to, as the option has it.
         clock: Seconds since the epoch.
     """
 
     def __init__(
-        self, store: OnCall, zone: tzinfo | None = None, clock: Callable[[], float] = time.time
+        self,
+        store: OnCall,
+        zone: tzinfo | None = None,
+        links: tuple[Link, ...] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._zone, self._clock = store, zone, clock
+        self._store, self._zone, self._links, self._clock = store, zone, links, clock
 
     # -- alerts ------------------------------------------------------------------------
 
@@ -70,13 +78,21 @@ class OnCallStore:
         return daily_report(known, self._clock(), language=_language(chinese), zone=self._zone)
 
     def detail(self, group: str, chinese: bool) -> str:
+        context = self._whole(group, chinese)
+        return "" if context is None else group_text(context)
+
+    def links(self, group: str, chinese: bool) -> Sequence[Link]:
+        context = self._whole(group, chinese)
+        return [] if context is None else links_of(context.sections[0], context)
+
+    def _whole(self, group: str, chinese: bool) -> RenderContext | None:
         with _away():
             found = self._store.whole(group)
         if found is None:
-            return ""
+            return None
         (app, environment), digest = found
-        language = _language(chinese)
-        return group_text(digest, Style(app, environment, language=language, timezone=self._zone))
+        style = Style(app, environment, language=_language(chinese), timezone=self._zone)
+        return RenderContext.of(digest, style._replace(links=self._links))
 
     def written(self) -> float | None:
         times = (app.written for app in self._known())

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from wecom_logging._model.links import Link
+
 Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
 
 #: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone.
@@ -55,8 +57,6 @@ class Group:
     #: When a message last told of it as news, and the ids of the latest ones, as in `m-5c1e`.
     news_at: float | None = None
     messages: Sequence[str] = ()
-    #: Name and target: a URL, or `{"appid": …, "pagepath": …}` of a mini-program.
-    links: Sequence[tuple[str, str | Mapping[str, str]]] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,9 @@ class Alerts(Protocol):
 
     def detail(self, group: str, chinese: bool) -> str:
         """The whole report about one group, as text."""
+
+    def links(self, group: str, chinese: bool) -> Sequence[Link]:
+        """Where the group leads to: pages and mini-programs."""
 
     def written(self) -> float | None:
         """When something was last written to the store by whoever reports errors."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from wecom_logging._bot.store import BotStoreError
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.destination import add_env_file, environment, on_call_store
+from wecom_logging._cli.destination import add_env_file, environment, on_call_store, options
 from wecom_logging._config import validators
 from wecom_logging._model.secret import Secret
 from wecom_logging._stores.protocol import StoreError
@@ -173,7 +173,8 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
     from wecom_logging._bot.oncall_store import OnCallStore
 
     try:
-        return OnCallStore(on_call_store(environ, make=make), _zone(environ))
+        store = on_call_store(environ, make=make)
+        return OnCallStore(store, _zone(environ), options(environ).links)
     except StoreError as error:
         raise BotStoreError(str(error)) from None
 

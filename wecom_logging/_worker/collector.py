@@ -98,12 +98,12 @@ class Collector:
         """Whether something was counted since it was read last. On any thread."""
         return any(t.value != t.counted for t in list(self._tallies.known.values()))
 
-    def note(self, tally: Tally, sample: Event | None) -> bool:
-        """Take note of a tally that has counted; returns whether it is a new one."""
+    def note(self, tally: Tally, sample: Event | None) -> float | None:
+        """Take note of a tally that has counted; returns when it was read last, if ever."""
         noted = self._woken.setdefault(tally, _Noted())
         if sample is not None:
             noted.samples.append(sample)
-        return tally.identity is None or tally.news
+        return self._read_at.get(tally.origin.key)
 
     def note_all(self) -> None:
         """Take note of every tally that has counted and could not say so: no thread was to be
