@@ -61,6 +61,22 @@ def test_one_card_for_news_and_one_in_five_minutes(phone: Phone) -> None:
     assert [cards(phone.tick(5.0)) for _ in range(200)] == [[]] * 200
 
 
+def test_a_slow_store_is_asked_seldom(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for news takes one part in fifty of its time at most."""
+    looks: list[float] = []
+
+    def slowly(after: float) -> list[Any]:
+        looks.append(phone.now)
+        phone.now += 0.2
+        return []
+
+    monkeypatch.setattr(phone.store, "news", slowly)
+    for _ in range(100):
+        phone.tick(0.5)
+    assert 4 <= len(looks) <= 6
+    assert looks[1] - looks[0] >= 10.0
+
+
 def test_a_critical_has_its_own_card_of_one_hour(phone: Phone) -> None:
     phone.store.add("90001", critical=True, news_at=phone.now)
     card = dealt(phone)

@@ -119,6 +119,19 @@ def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
     assert store.detail("99999", False) == ""
 
 
+def test_a_silence_until_the_next_release(place: Kit, store: BotStore) -> None:
+    nameless = errors(place, PAY)
+    refused = store.mark(action("silence", nameless, until_release=True))
+    assert refused.refused == {nameless: "no release"}
+    client = Client(place, release="2.3.1")
+    client.log()
+    client.deliver()
+    number = next(each.id for each in store.groups() if each.app == SHOP)
+    act = action("silence", number, until_release=True, key="key 2")
+    assert store.mark(act).ids == (number,)
+    assert group(store, number).until_release
+
+
 def test_links_of_a_group(place: Any) -> None:
     """Those of the option, filled in, and the runbook that came with the error."""
     number = errors(place)

@@ -145,7 +145,11 @@ class FakeStore:
 
 def _change(act: Action) -> dict[str, Any]:
     changes: dict[str, dict[str, Any]] = {
-        "silence": {"silenced_until": act.until, "silenced_by": act.who},
+        "silence": {
+            "silenced_until": act.until,
+            "silenced_by": act.who,
+            "until_release": act.until_release,
+        },
         "unsilence": {"silenced_until": None, "silenced_by": ""},
         "take": {"taken_by": act.who, "taken_at": act.at},
         "untake": {"taken_by": "", "taken_at": None},

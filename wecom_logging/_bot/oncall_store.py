@@ -107,7 +107,17 @@ class OnCallStore:
 
     def _act(self, act: Action) -> Act:
         seconds = 0.0 if act.until is None else act.until - self._clock()
-        return Act(act.verb, act.key, act.who, act.user, act.where, act.why, act.ids, seconds)
+        return Act(
+            act.verb,
+            act.key,
+            act.who,
+            act.user,
+            act.where,
+            act.why,
+            act.ids,
+            seconds,
+            act.until_release,
+        )
 
     # -- notes -------------------------------------------------------------------------
 
@@ -143,6 +153,8 @@ def _away() -> Iterator[None]:
 
 def _rejection(why: str) -> Rejection:
     """A silence that is too long was stopped by the bot before; here it does nothing."""
+    if why == "no release":
+        return "no release"
     return "unknown" if why == "unknown" else "over" if why == "over" else "nothing"
 
 
@@ -161,6 +173,7 @@ def _group(known: KnownGroup) -> Group:
         last=known.last,
         silenced_until=known.silenced_until,
         silenced_by=known.silenced_by,
+        until_release=known.until_release,
         taken_by=known.taken_by,
         taken_at=known.taken_at,
         news_at=known.news_at,
@@ -180,6 +193,7 @@ def _action(kept: KeptAct) -> Action:
         key=act.key,
         ids=tuple(kept.ids),
         until=until,
+        until_release=act.until_release,
         why=act.why,
     )
 

@@ -15,8 +15,9 @@ from wecom_logging._model.links import Link
 
 Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
 
-#: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone.
-Rejection = Literal["unknown", "over", "nothing"]
+#: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone,
+#: nobody has ever said which release is running.
+Rejection = Literal["unknown", "over", "nothing", "no release"]
 
 
 class BotStoreError(Exception):
@@ -52,6 +53,7 @@ class Group:
     last: float = 0.0
     silenced_until: float | None = None
     silenced_by: str = ""
+    until_release: bool = False
     taken_by: str = ""
     taken_at: float | None = None
     #: When a message last told of it as news, and the ids of the latest ones, as in `m-5c1e`.
@@ -77,6 +79,8 @@ class Action:
     apps: tuple[App, ...] = ()
     #: Of "silence" and "quiet".
     until: float | None = None
+    #: Of "silence": or by the next release, if that is sooner.
+    until_release: bool = False
     why: str = ""
 
 
