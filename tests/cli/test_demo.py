@@ -30,8 +30,13 @@ def test_the_demo() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert seconds < 45, f"{seconds:.0f} s"
     words = ("NEW", "STILL", "OVER", "CRITICAL", "PaymentFailed", "← ConnectionResetError")
+<<<<<<< HEAD
     phone = ("Silenced by ZhangSan", "SILENCED KeyError ×60", "by ZhangSan, ended by hand")
     for word in (*words, "Feed001Error", "📎", *phone):
+=======
+    answers = ("$ wecom-logging silence ", "silenced until", "SILENCED", "release 2.4.0", "AGAIN")
+    for word in (*words, *answers, "Feed001Error", "📎"):
+>>>>>>> main
         assert word in done.stdout
     assert "\x1b" not in done.stdout
     logged = _figure("errors logged", done.stdout)

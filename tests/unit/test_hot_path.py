@@ -26,7 +26,7 @@ from wecom_logging import WeComHandler
 from wecom_logging._capture.capture import capture, complete, said
 from wecom_logging._capture.grouping import fingerprint, learn
 from wecom_logging._capture.template import mask
-from wecom_logging._capture.variety import MAX_VARIANTS
+from wecom_logging._model.digest import MAX_VARIANTS
 from wecom_logging._senders.protocol import Limits, Message
 
 PACKAGE = str(Path(wecom_logging.__file__).parent)

@@ -152,7 +152,8 @@ class Runner:
             self._renew_due, self._waiting_said = now + RENEW, False
         else:
             self._say_once_waiting("another process is the bot; waiting to take over")
-        self._tell("connected" if mine and self._core.session.subscribed else "waiting")
+        connected = "connected" if self._core.session.subscribed else "not connected"
+        self._tell(connected if mine else "waiting")
         return mine
 
     def _say_once_waiting(self, line: str) -> None:

@@ -24,8 +24,6 @@ from wecom_logging._capture.template import HEAD as HEAD
 from wecom_logging._capture.template import TAIL as TAIL
 from wecom_logging._capture.template import WHOLE, code_spans, mask
 from wecom_logging._capture.variety import (
-    MAX_CONSTANT,
-    MAX_VARIANTS,
     WARNINGS,
     Site,
     Variety,
@@ -34,7 +32,13 @@ from wecom_logging._capture.variety import (
     warned_by,
 )
 from wecom_logging._capture.variety import Key as Key
-from wecom_logging._model.digest import OTHERS, Identity, type_name
+from wecom_logging._model.digest import (
+    MAX_CONSTANT,
+    MAX_VARIANTS,
+    OTHERS,
+    Identity,
+    type_name,
+)
 from wecom_logging._model.digest import VARYING as VARYING
 
 #: How much of a text that is JSON, or a traceback that logging has rendered, is looked at;

@@ -69,7 +69,7 @@ def register(commands: Commands) -> None:
     what.add_argument("--chats", action="store_true", help="list the chats it is paired with")
     what.add_argument("--remove", metavar="CHAT", help="end the pairing with this chat")
     what.add_argument(
-        "--status", action="store_true", help="exit 0 if the bot of this host is well, for a probe"
+        "--status", action="store_true", help="exit 0 if the bot of this host is alive, for a probe"
     )
     for name in ("app", "environment"):
         parser.add_argument(
@@ -275,7 +275,7 @@ def status(store: BotStore) -> int:
         return 1
     ago = max(0.0, time.time() - found.at)
     print(f"{found.state}, process {found.pid}, {ago:.0f} s ago")
-    return 0 if found.well else 1
+    return 0 if found.alive else 1
 
 
 def check(found: Settings, store: BotStore) -> int:
