@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import argparse
 import re
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-<<<<<<< HEAD
 from typing import TYPE_CHECKING, Any
-=======
-from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import IO, TYPE_CHECKING, Any
->>>>>>> main
 
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.demo_programs import LOGGING, Shop, open_bot, open_shop
@@ -30,25 +26,6 @@ if TYPE_CHECKING:
     from wecom_logging._cli import Commands
     from wecom_logging.simulator import Message, Simulator
 
-<<<<<<< HEAD
-=======
-#: All that the shop knows about alerts. The durations are those of a film.
-LOGGING = """\
-{
-  "version": 1,
-  "disable_existing_loggers": false,
-  "handlers": {
-    "wecom": {
-      "class": "wecom_logging.WeComHandler", "level": "ERROR", "environment": "demo",
-      "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5,
-      "rate_limit": [[30, 60], [900, 3600]]
-    }
-  },
-  "root": {"handlers": ["wecom"], "level": "INFO"}
-}
-"""
-
->>>>>>> main
 _INTRODUCTION = """\
 A shop is about to break in many ways. It is a Python program that only logs; a handler in
 its logging configuration tells people in WeCom. This demo plays WeCom, and shows each
@@ -101,98 +78,6 @@ def run(args: argparse.Namespace) -> int:
     return 0 if balanced else 1
 
 
-<<<<<<< HEAD
-=======
-class Shop:
-    """The shop's process, at the other end of two pipes; restarted, it is another release."""
-
-    def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
-        self._directory = directory
-        #: The environment in which it runs, and whoever looks for its store.
-        self.environ = environ
-        #: Errors that it says it has logged, and when the first was.
-        self.errors = 0
-        self.first_error: float | None = None
-        self.start("2.3.1")
-
-    def start(self, release: str) -> None:
-        self._answers: SimpleQueue[str] = SimpleQueue()
-        self._process = subprocess.Popen(
-            [sys.executable, "shop.py"],
-            cwd=self._directory,
-            env={**self.environ, "WECOM_RELEASE": release},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for us; the shop and its worker end with us
-        )
-        listening = (self._process.stdout, self._answers)
-        threading.Thread(target=_listen, args=listening, name="shop", daemon=True).start()
-
-    def begin(self, scene: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{scene}\n")
-        self._process.stdin.flush()
-
-    def ended(self) -> dict[str, Any] | None:
-        """What it answers once a scene is over; None until then."""
-        try:
-            line = self._answers.get_nowait()
-        except Empty:
-            return None
-        if not line:
-            raise CommandError("the shop has ended too soon", 1)
-        answer: dict[str, Any] = json.loads(line)
-        self.errors += answer["errors"]
-        self.first_error = self.first_error or answer["began"]
-        return answer
-
-    def close(self) -> None:
-        """Let the program come to its end."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-
-    @property
-    def closed(self) -> bool:
-        return self._process.poll() is not None
-
-    def kill(self) -> None:
-        _end(self._process)
-
-
-def _listen(pipe: IO[str], answers: SimpleQueue[str]) -> None:
-    for line in pipe:
-        answers.put(line)
-    answers.put("")
-
-
-@contextmanager
-def open_shop(simulator: Simulator) -> Iterator[Shop]:
-    """Run the shop in a directory of its own, with nothing but its configuration."""
-    with tempfile.TemporaryDirectory(prefix="wecom-logging-demo-") as directory:
-        shutil.copy(Path(__file__).with_name("shop.py"), directory)
-        Path(directory, "logging.json").write_text(LOGGING, "utf-8")
-        ours = {key: value for key, value in os.environ.items() if not key.startswith("WECOM_")}
-        place = {"XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1"}
-        shop = Shop(directory, {**ours, **simulator.env(), **place})
-        try:
-            yield shop
-        finally:
-            shop.kill()
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has come to its own end
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
-
-
->>>>>>> main
 class Film:
     """The scenes, in their order."""
 
@@ -208,13 +93,8 @@ class Film:
         self._terminal.say(self._terminal.paint("code", LOGGING))
         self._terminal.say(_HURRY)
         for scene in (
-<<<<<<< HEAD
-            self._payment, self._storm, self._drizzle, self._calm, self._outage,
-            self._critical, self._worker, self._many_kinds, self._phone, self._end,
-=======
             self._payment, self._storm, self._silence, self._drizzle, self._calm, self._outage,
-            self._critical, self._bad_release, self._worker, self._end,
->>>>>>> main
+            self._critical, self._bad_release, self._worker, self._phone, self._end,
         ):  # fmt: skip
             scene()
 
@@ -278,15 +158,6 @@ class Film:
         self._perform("worker")
         self._await_count()
 
-<<<<<<< HEAD
-    def _many_kinds(self) -> None:
-        self._title(
-            "A bad release", "300 different errors at once: an overview, the rest in a file"
-        )
-        self._perform("many_kinds")
-        self._await_count()
-        self._watch(lambda: self.simulator.messages[-1].file is not None, PATIENCE, "the file")
-
     def _phone(self) -> None:
         self._title("An answer", "a bot in the chat hears what is written to it and pressed there")
         with open_bot(self.simulator, self.shop) as bot:
@@ -328,8 +199,6 @@ class Film:
     def _cards(self) -> list[Message]:
         return [each for each in self._said() if each.msgtype == "template_card"]
 
-=======
->>>>>>> main
     def _end(self) -> None:
         self._title("The end", "one more error, and the program exits")
         self._perform("last_words")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wecom_logging._cli import CommandError
 
@@ -30,7 +30,7 @@ LOGGING = """\
     "wecom": {
       "class": "wecom_logging.WeComHandler", "level": "ERROR", "environment": "demo",
       "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5,
-      "rate_limit": [[28, 60], [900, 3600]]
+      "rate_limit": [[30, 60], [900, 3600]]
     }
   },
   "root": {"handlers": ["wecom"], "level": "INFO"}
@@ -39,17 +39,23 @@ LOGGING = """\
 
 
 class Shop:
-    """The shop's process, at the other end of two pipes."""
+    """The shop's process, at the other end of two pipes; restarted, it is another release."""
 
-    def __init__(self, process: subprocess.Popen[str], environ: Mapping[str, str]) -> None:
-        self._process = process
-        #: What it was given, and the bot needs to find the same store.
+    def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
+        self._directory = directory
+        #: The environment in which it runs, and whoever looks for its store.
         self.environ = environ
-        self._answers: SimpleQueue[str] = SimpleQueue()
         #: Errors that it says it has logged, and when the first was.
         self.errors = 0
         self.first_error: float | None = None
-        threading.Thread(target=self._listen, name="shop", daemon=True).start()
+        self.start("2.3.1")
+
+    def start(self, release: str) -> None:
+        self._answers: SimpleQueue[str] = SimpleQueue()
+        environ = {**self.environ, "WECOM_RELEASE": release}
+        self._process = _start([sys.executable, "shop.py"], self._directory, environ)
+        listening = (self._process.stdout, self._answers)
+        threading.Thread(target=_listen, args=listening, name="shop", daemon=True).start()
 
     def begin(self, scene: str) -> None:
         assert self._process.stdin is not None
@@ -78,11 +84,14 @@ class Shop:
     def closed(self) -> bool:
         return self._process.poll() is not None
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")
+    def kill(self) -> None:
+        _end(self._process)
+
+
+def _listen(pipe: IO[str], answers: SimpleQueue[str]) -> None:
+    for line in pipe:
+        answers.put(line)
+    answers.put("")
 
 
 @contextmanager
@@ -92,14 +101,12 @@ def open_shop(simulator: Simulator) -> Iterator[Shop]:
         shutil.copy(Path(__file__).with_name("shop.py"), directory)
         Path(directory, "logging.json").write_text(LOGGING, "utf-8")
         ours = {key: value for key, value in os.environ.items() if not key.startswith("WECOM_")}
-        environ = {
-            **ours, **simulator.env(), "XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1",
-        }  # fmt: skip
-        process = _start([sys.executable, "shop.py"], directory, environ)
+        place = {"XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1"}
+        shop = Shop(directory, {**ours, **simulator.env(), **place})
         try:
-            yield Shop(process, environ)
+            yield shop
         finally:
-            _end(process)
+            shop.kill()
 
 
 class BotProgram:

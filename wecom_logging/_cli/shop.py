@@ -168,18 +168,12 @@ SCENES: dict[str, Callable[[], int]] = {
         payment,
         storm,
         drizzle,
-<<<<<<< HEAD
-=======
         search_again,
->>>>>>> main
         outage,
         critical,
         worker,
         many_kinds,
-<<<<<<< HEAD
         coupons,
-=======
->>>>>>> main
         last_words,
     )
 }

@@ -222,14 +222,10 @@ class Ledger:
         """Forget a group that has nothing to tell."""
         group = self.state.groups.pop(group_id, None)
         self.state.samples.pop(group_id, None)
-<<<<<<< HEAD
         self.state.samples.pop(told_sample(group_id), None)
-        self.state.scope_state.groups -= 1
-=======
         self.state.scope_state.groups -= group_id not in OTHERS
         if group is not None:
             variety.leave(self.state, group.identity)
->>>>>>> main
 
     # -- digests -----------------------------------------------------------------------
 

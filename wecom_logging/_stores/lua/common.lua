@@ -422,12 +422,8 @@ end
 local function drop_group(id, group)
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
-<<<<<<< HEAD
   redis.call('HDEL', samples, id, 'told/' .. id)
-=======
-  redis.call('HDEL', samples, id)
   leave_site(id, group)
->>>>>>> main
 end
 
 local function get_samples(field)

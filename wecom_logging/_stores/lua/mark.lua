@@ -1,12 +1,6 @@
-<<<<<<< HEAD
--- What people do to groups, see marking.py. KEYS[22] holds acts. ARGV: wall, then what to do:
--- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', '' | 'whole', '', short id.
-local acts, wall, step = KEYS[22], tonumber(ARGV[3]), ARGV[4]
-=======
 -- What people do to groups, see marking.py. The last key holds acts. ARGV: wall, then what to do:
--- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', ''.
+-- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', '' | 'whole', '', short id.
 local acts, wall, step = KEYS[#KEYS], tonumber(ARGV[3]), ARGV[4]
->>>>>>> main
 local act = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
 read_scope()
