@@ -53,7 +53,7 @@ EXAMPLES = {
     "breadcrumbs": "20",
     "breadcrumb_level": '"DEBUG"',
     "attach": "False",
-    "mention": '["zhangsan", "13800138000"]',
+    "mention": '{"pay/": "zhangsan", "orders.*": ["lisi", "13800138000"], "*": "@all"}',
     "mention_level": '"ERROR"',
     "group_wait": "5",
     "group_interval": "60",
@@ -94,7 +94,8 @@ CHINESE = {
     "language": '标签的语言：`"en"`（默认）或 `"zh"`。',
     "host": "消息里的主机名。",
     "timezone": "消息里时间的时区名，默认本地时区。",
-    "msgtype": '`"markdown"`（默认）；在微信里看消息的人用 `"text"`；机器人还可以用 `"markdown_v2"`。',
+    "msgtype": '`"markdown"`（默认）；在微信里看消息的人用 `"text"`；机器人还可以用 `"markdown_v2"`。'
+    ' `"card"`：模板卡片，次数用大字显示；需要 `links`，点卡片打开第一个，下面最多再列三个；完整报告随后作为文件发送。',
     "links": "每组错误通向哪里：名称到链接模板，或一个链接；字段有 `{id}` `{logger}` `{type}` `{request_id}`"
     " `{trace_id}` `{from}` `{to}`，最后两个是毫秒时间戳。字段没有值的链接不显示。小程序写成"
     ' `{"appid": …, "pagepath": …}`，只在卡片里显示。`extra={"runbook": "https://…"}` 再加一个。',
@@ -104,8 +105,10 @@ CHINESE = {
     "breadcrumbs": "附上同一请求、任务或线程此前的多少条日志，默认 0。logger 本身要放行这些级别。",
     "breadcrumb_level": "其中最低的级别，默认 INFO。",
     "attach": "新错误或 CRITICAL 放不下、或有类别没列出时，把完整报告作为文件发送；每小时最多 6 个。默认是。",
-    "mention": '仅机器人：出现新错误时 @ 的用户 id、手机号或 `"@all"`；持续 15 分钟再 @ 一次。',
-    "mention_level": "达到什么级别才 @，默认 CRITICAL。",
+    "mention": '仅机器人：出现新错误时 @ 的用户 id、手机号或 `"@all"`；持续 15 分钟且无人认领时再 @ 一次。'
+    '写成映射则 @ 负责人：`{"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}`，按消息里显示的位置或'
+    " logger 匹配，取最长的；再次 @ 时为其中所有人。",
+    "mention_level": "达到什么级别才 @，默认 CRITICAL；`mention` 为映射时默认 ERROR。",
     "group_wait": "第一条消息发出前，等待其他错误一起发的时间，默认 1。CRITICAL 不等。",
     "group_interval": "两条有新情况的消息之间的最短间隔，默认 15。CRITICAL 不受限。",
     "repeat_intervals": "持续发生时各条消息的间隔，默认 (60, 300, 900, 3600)。",

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
     from wecom_logging._worker.worker import Worker
 
-#: Samples: one a second for each group, so many a second in all.
-SAMPLE_INTERVAL = 1.0
+#: Samples of all groups in a second.
 SAMPLES_PER_SECOND = 50
 
 
@@ -102,7 +101,9 @@ class WeComHandler(logging.Handler):
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
         msgtype: "markdown", or "text" for people who read inside WeChat; robots also
-            "markdown_v2".
+            "markdown_v2". "card": a template card with the count as a figure; it needs
+            `links`, a tap opens the first of them, up to three more stand below; the whole
+            report follows as a file.
         links: What a group leads to, by name, or one URL: templates with the fields {id},
             {logger}, {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch
             milliseconds. A link whose field has no value is left out. A mini-program,
@@ -112,8 +113,12 @@ class WeComHandler(logging.Handler):
         attach: Send the whole report as a file with a new or CRITICAL group whose own
             frames did not fit, or when kinds were left out; six an hour at most.
         mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
-            and once more for one that has gone on for 15 minutes.
-        mention_level: The lowest level that is worth a call, CRITICAL.
+            and once more for one that has gone on for 15 minutes and nobody has taken. A
+            mapping calls its owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*":
+            "@all"}, by the place as the message shows it, or the logger; the longest
+            match. Once more means everybody of it.
+        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of
+            owners ERROR.
         breadcrumbs: How many earlier records of the same request, task or thread to show
             with an error, 0. The loggers must let them through. `level` and `setLevel`
             stay the level of alerts (`alert_level`); the level that logging sees becomes
@@ -173,7 +178,7 @@ class WeComHandler(logging.Handler):
         links: str | Mapping[str, str | Mapping[str, str]] | None = None,
         link: str | None = None,
         attach: bool | None = None,
-        mention: str | Sequence[str] | None = None,
+        mention: str | Sequence[str] | Mapping[str, str | Sequence[str]] | None = None,
         mention_level: int | str | None = None,
         breadcrumbs: int | None = None,
         breadcrumb_level: int | str | None = None,
@@ -441,7 +446,7 @@ class WeComHandler(logging.Handler):
             capture = self._components.glimpse
         else:
             return None
-        tally.sample_at = now + SAMPLE_INTERVAL
+        tally.sampled(now)
         self._capturing.add(thread)
         try:
             return self._captured(capture, record)

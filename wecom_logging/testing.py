@@ -24,10 +24,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
-from wecom_logging._senders.protocol import Limits, Message
+from wecom_logging._senders.protocol import APP_CARD, CARD_BYTES, Limits, Message
 from wecom_logging.errors import DeliveryError
 
 __all__ = ["Inbox", "RecordingSender"]
+
+#: The figure on a card: as it was sent, or the line of it that can be read.
+_FIGURE = re.compile(
+    r'(?:\{"card_type":.*"emphasis_content":\{"title":"|(?:.+\n){1,3})([\d,]+)'
+    r'(?:"| (?:errors?|次错误)(?:\n|\Z))'
+)
 
 
 class _HasContent(Protocol):
@@ -89,9 +95,10 @@ class Inbox(Generic[M]):
 
 
 def errors_in(content: str) -> int:
-    """The count in a message's first line; 0 if it is no alert of ours."""
+    """The count in a message's first line, or on a card; 0 if it is no alert of ours."""
     line = content.partition("\n")[0]
     found = next(filter(None, map(_ERRORS.fullmatch, line.split(" · "))), _TIMES.match(line))
+    found = found or _FIGURE.match(content)
     return int(found[1].replace(",", "")) if found else 0
 
 
@@ -107,7 +114,9 @@ class RecordingSender:
     def __init__(self, limits: Limits | None = None) -> None:
         #: Each its own: what one test has told or let fail is nothing to the next one.
         self.destination: str = f"recording {next(_numbers)}"
-        limits = limits or Limits({"markdown": 2048, "text": 2048}, files=True)
+        limits = limits or Limits(
+            {"markdown": 2048, "text": 2048, "card": CARD_BYTES}, files=True, card=APP_CARD
+        )
         # No other process knows this destination: `store="auto"` is memory for it.
         self.limits: Limits = replace(limits, local=True)
         self._lock = threading.Lock()

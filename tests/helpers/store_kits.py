@@ -150,6 +150,7 @@ class Client:
     ) -> None:
         self.kit, self.source, self.route = kit, source, route
         self.store = kit.open(**options)
+        self.release = options.get("release", "")
         self._sequence = 0
 
     def log(self, kind: str = "Timeout", count: int = 1, **more: Any) -> Batch:
@@ -162,6 +163,8 @@ class Client:
         """The next batch, with `count` errors of a kind."""
         level = more.pop("level", "error")
         self._sequence += 1
+        if isinstance(self.store, MemoryStore):  # one for all, with the options of the latest
+            self.store._rules = self.store._rules._replace(release=self.release)
         entry = Entry(identity(kind, level), count, **more)
         return Batch(self.source, self._sequence, (entry,))
 
@@ -208,9 +211,22 @@ class Client:
 
 
 def identity(kind: str, level: str = "error") -> Identity:
-    """One whose kind begins with "job" is over only when somebody says so."""
-    job = kind.startswith("job")
-    return Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}", job=job)
+    """One whose kind begins with "job" is over only when somebody says so.
+
+    All that begin with "text" or "constant" are of one call site, and so are all that begin
+    with "code": exceptions of one place, with a code.
+    """
+    one = Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}")
+    if kind.startswith("job"):
+        return one._replace(job=True)
+    if kind.startswith("code"):
+        return one._replace(
+            site=f"{level} site", place="shop.py pay", changing=True, code=kind, bare=f"any {level}"
+        )
+    if kind.startswith(("text", "constant")):
+        changing = kind.startswith("text")
+        return one._replace(type="", template=kind, site=f"{level} site", changing=changing)
+    return one
 
 
 def event(text: str) -> Event:

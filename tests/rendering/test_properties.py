@@ -205,6 +205,12 @@ def test_the_file_can_always_be_written(digest: Digest, style: Style) -> None:
 @pytest.mark.parametrize("hostile", [*HOSTILE, "付×x" * 30000], ids=range(len(HOSTILE) + 1))
 def test_hostile_text_in_every_place(hostile: str, msgtype: Any, shape: Shape) -> None:
     """One hostile text everywhere at once, in every dialect."""
+    digest = hostile_digest(hostile)
+    style = Style(hostile, hostile, hostile, NOW - 60, msgtype=msgtype, links=LINKS[-1])
+    check(render(digest, style, shape=shape), digest, style, shape)
+
+
+def hostile_digest(hostile: str) -> Digest:
     failure = {
         "exc_type": hostile,
         "exc_value": f"value {hostile}",
@@ -226,7 +232,7 @@ def test_hostile_text_in_every_place(hostile: str, msgtype: Any, shape: Shape) -
     }
     known = Identity("7f3a" * 4, hostile, "error", hostile, hostile, hostile)
     plain = Identity("e07b" * 4, hostile, "error", "", hostile, hostile)
-    digest = Digest(
+    return Digest(
         "5c1e" * 4,
         tuple(
             Report(
@@ -248,8 +254,6 @@ def test_hostile_text_in_every_place(hostile: str, msgtype: Any, shape: Shape) -
         NOW,
         Outage(NOW - 100, hostile),
     )
-    style = Style(hostile, hostile, hostile, NOW - 60, msgtype=msgtype, links=LINKS[-1])
-    check(render(digest, style, shape=shape), digest, style, shape)
 
 
 @pytest.mark.parametrize("msgtype", ["markdown", "text", "markdown_v2"])

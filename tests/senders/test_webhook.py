@@ -182,7 +182,8 @@ def test_messages_arrive(simulator: Simulator, sender: WebhookSender) -> None:
 
 def test_the_longest_messages_arrive(simulator: Simulator, sender: WebhookSender) -> None:
     for msgtype, most in sender.limits.max_bytes.items():
-        sender.send(Message(msgtype, "错" * (most // 3)))
+        if msgtype != "card":  # whose parts have limits of their own
+            sender.send(Message(msgtype, "错" * (most // 3)))
     assert len(simulator.messages) == 3
 
 

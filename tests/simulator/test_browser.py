@@ -209,6 +209,36 @@ def test_hostile_names_and_cards_do_nothing_either(page: Page, http: Http) -> No
     assert file.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_card_shows_where_it_leads(page: Page, http: Http) -> None:
+    """Every part of it, the page that a tap opens, and jumps to pages and mini-programs."""
+    card = {
+        "card_type": "text_notice",
+        "source": {"desc": "payments prod", "desc_color": 2},
+        "main_title": {"title": "🔴 NEW KeyError", "desc": "pay/gateway.py:41 post"},
+        "emphasis_content": {"title": "353", "desc": "errors"},
+        "sub_title_text": "order 8841 is not paid\n← TimeoutError",
+        "horizontal_content_list": [{"keyname": "id", "value": "#40871 ×353"}],
+        "jump_list": [
+            {"title": "runbook", "type": 1, "url": "https://wiki.example/KeyError"},
+            {"title": "order", "type": 2, "appid": "wx12", "pagepath": "pages/order?id=7"},
+        ],
+        "card_action": {"type": 1, "url": "https://logs.example/?q=ab12"},
+    }
+    assert robot(http, "template_card", **card)["errcode"] == 0
+    (bubble,) = page.wait_for_bubbles(1)
+    assert list(filter(None, bubble.split("\n"))) == [
+        *("payments prod", "🔴 NEW KeyError", "pay/gateway.py:41 post", "353", "errors"),
+        *("order 8841 is not paid", "← TimeoutError", "id", "#40871 ×353"),
+        *("runbook", "https://wiki.example/KeyError"),
+        *("order", "mini-program wx12 pages/order?id=7"),
+        *("A tap opens", "https://logs.example/?q=ab12"),
+    ]
+    links = [each.get_attribute("href") for each in page.all(".bubble a")]
+    assert links == ["https://wiki.example/KeyError", "https://logs.example/?q=ab12"]
+    Select(page.one("#level")).select_by_value("NEW")
+    page.wait_for_bubbles(1)
+
+
 def test_the_content_security_policy_is_strict(page: Page, http: Http) -> None:
     for path in ("/", "/_simulator/docs", "/_simulator/state", "/_simulator/static/inbox.js"):
         answer = http.get(path)

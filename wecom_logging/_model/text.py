@@ -258,6 +258,13 @@ def shorten_middle(
     return start + ellipsis + text[_boundary(text, end, 1) :]
 
 
+def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
+    """As much of the start of `text` as `most` characters hold, `ellipsis` included."""
+    if len(text) <= most:
+        return text
+    return _start(text, most - len(ellipsis)) + ellipsis if most >= len(ellipsis) else ""
+
+
 @lru_cache(maxsize=128)
 def columns(text: str) -> int:
     """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width.

@@ -11,6 +11,7 @@ from wecom_logging._rendering.dialects import Pen, Row, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.marks import marks
+from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
@@ -110,6 +111,14 @@ def draw(section: Section, context: RenderContext, detail: DetailLevel) -> Block
     return Block("\n".join(lines), facts, renderer.pen.shortened, renderer.frames_left_out)
 
 
+def said(
+    section: Section, context: RenderContext, detail: DetailLevel
+) -> tuple[list[str], list[str]]:
+    """What was logged, and why it came to that, without what the heading says already."""
+    renderer = _BlockRenderer(section, context, detail)
+    return list(renderer._message()), list(renderer._reasons())
+
+
 def row(section: Section, context: RenderContext) -> Row:
     """A group in one line: state, type, count and place."""
     pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
@@ -122,8 +131,9 @@ def row(section: Section, context: RenderContext) -> Row:
         times=_count(section),
         extent=_extent(section, context, pen),
         id=pen.name(section.lead.shown_id, 12),
-        history=" · ".join(_history(section, context)),
+        history=" · ".join(history(section, context)),
         place=pen.place(section.places(1)[0][1], _PLACE),
+        release=releases(section, context, pen),
     )
 
 
@@ -158,6 +168,7 @@ class _BlockRenderer:
                 times=_count(section),
                 extent=_extent(section, context, self.pen),
                 id=self.pen.name(section.lead.shown_id, 12),
+                release=releases(section, context, self.pen),
             )
         )
 
@@ -344,7 +355,7 @@ class _BlockRenderer:
         facts = [self._route(), *self._context(), self._hosts()]
         facts += [
             *_trend(section, self.context),
-            *_history(section, self.context),
+            *history(section, self.context),
             self._left_out(),
         ]
         if not section.type or not any(facts):
@@ -430,7 +441,7 @@ def _below_one_root(place: str, known: Sequence[str]) -> bool:
     return any(one and (place.endswith(one) or one.endswith(place)) for one in known)
 
 
-def _history(section: Section, context: RenderContext) -> Iterator[str]:
+def history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
     if left := sum(report.left for report in section.reports):
         yield context.labels.left(left)

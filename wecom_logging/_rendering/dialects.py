@@ -28,6 +28,8 @@ class Row(NamedTuple):
     #: Trend and total, since when.
     history: str = ""
     place: str = ""
+    #: In which release, where that is news of it.
+    release: str = ""
 
 
 #: Characters of a name; in what is longer, only both ends are looked at.
@@ -99,7 +101,9 @@ class Markdown:
     def _row(self, row: Row) -> str:
         place = row.place and self.code(row.place)
         count = row.times and self.strong(row.times)
-        words = _words(self.strong(row.state), row.kind, count, row.extent, row.id, place)
+        words = _words(
+            self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
+        )
         return " · ".join(filter(None, (words, row.history)))
 
 
@@ -125,6 +129,12 @@ class Text(Markdown):
         return f"{label}: {url}"
 
 
+class Card(Text):
+    """The words on a template card."""
+
+    msgtype: MsgType = "card"
+
+
 class MarkdownV2(Markdown):
     """What robots understand since 2025: headings, lists, fenced code and tables, no colour.
 
@@ -142,7 +152,7 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        return _words("###", row.state, row.kind, row.times, row.extent, row.id)
+        return _words("###", row.state, row.kind, row.times, row.extent, row.id, row.release)
 
     def line(self, words: str) -> str:
         return f"- {words}"
@@ -155,12 +165,12 @@ class MarkdownV2(Markdown):
 
     def _cells(self, row: Row) -> str:
         count = " · ".join(filter(None, (_words(row.times, row.extent), row.history)))
-        kind = _words(row.kind, row.id)
+        kind = _words(row.kind, row.id, row.release)
         return _cells((row.state, kind, count, row.place and self.code(row.place)))
 
 
 DIALECTS: dict[MsgType, Markdown] = {
-    dialect.msgtype: dialect for dialect in (Markdown(), Text(), MarkdownV2())
+    dialect.msgtype: dialect for dialect in (Markdown(), Text(), MarkdownV2(), Card())
 }
 
 

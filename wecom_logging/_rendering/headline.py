@@ -29,7 +29,7 @@ def headline(context: RenderContext) -> str:
     """Line 1, without markup. What is cut is the last part, then the app, never the count."""
     count = context.labels.errors(context.errors)
     comma = context.labels.headline_comma
-    start = f"{_marker(context)} {'CRITICAL ' if _critical(context) else ''}"
+    start = f"{marker(context)} {'CRITICAL ' if _critical(context) else ''}"
     count = context.labels.times(context.errors)
     state, said, more = _subject(context)
     wanted = columns(comma + _words(state, ": ".join(said), more)) if said else 0
@@ -81,7 +81,8 @@ def summary(section: Section, context: RenderContext) -> list[str]:
     return section.said or [title(section, context)]
 
 
-def _marker(context: RenderContext) -> str:
+def marker(context: RenderContext) -> str:
+    """The sign in front: something new, only what is known, only what is over, late."""
     if context.late:
         return "⚪"
     if _critical(context) or any(map(_is_news, context.digest.reports)):

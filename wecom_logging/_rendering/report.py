@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
 from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
+from wecom_logging._rendering.releases import releases
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
 
@@ -26,12 +28,13 @@ _PARTS = 20
 _RULE = "=" * 72
 
 
-def report_text(digest: Digest, style: Style) -> str:
+def report_text(digest: Digest, style: Style, context: RenderContext | None = None) -> str:
     """The whole report: a list of all groups, then each with messages, context, traceback.
 
-    A digest beyond `MAX_BYTES` has its last groups in the list only, and says so.
+    A digest beyond `MAX_BYTES` has its last groups in the list only, and says so. `context`:
+    what its message was drawn from.
     """
-    context = RenderContext.of(digest, style)
+    context = context or RenderContext.of(digest, style)
     overview = "\n".join(_overview(context))
     parts, room = [overview], MAX_BYTES - len(overview.encode()) - 200
     reports = [(section, report) for section in context.sections for report in section.reports]
@@ -43,6 +46,13 @@ def report_text(digest: Digest, style: Style) -> str:
             break
         parts.append(part)
     return "\n\n".join(parts) + "\n"
+
+
+def group_text(context: RenderContext) -> str:
+    """The same of a digest of one group, without the list."""
+    parts = ((section, report) for section in context.sections for report in section.reports)
+    lines = (line for part in parts for line in _group(*part, context))
+    return "\n".join(line for line in lines if line != _RULE) + "\n"
 
 
 # -- the list of everything ------------------------------------------------------------
@@ -71,7 +81,7 @@ def _overview(context: RenderContext) -> Iterator[str]:
 
 
 def _line(section: Section, report: Report, context: RenderContext) -> str:
-    one = Section((report,))
+    one = section if len(section.reports) == 1 else Section((report,))
     count = f"×{report.count:,}" if report.count or not section.over else ""
     words = (
         report.shown_id,
@@ -92,10 +102,11 @@ def _short(words: str) -> str:
 
 
 def _group(section: Section, report: Report, context: RenderContext) -> Iterator[str]:
-    samples = [read(sample) for sample in report.samples[:5]]
+    one = section if len(section.reports) == 1 else Section((report,))
+    samples = one.samples[:5]
     yield _RULE
     yield _line(section, report, context)
-    yield visible(" · ".join(_facts(report, context)))
+    yield visible(" · ".join(_facts(one, context)))
     yield from _section(context.labels.seen, _seen(samples, context))
     for sample in samples[:1]:
         yield from _section(context.labels.traceback, _chain(sample.chain, context))
@@ -104,12 +115,15 @@ def _group(section: Section, report: Report, context: RenderContext) -> Iterator
         yield from _section(context.labels.output, sample.output)
 
 
-def _facts(report: Report, context: RenderContext) -> Iterator[str]:
+def _facts(section: Section, context: RenderContext) -> Iterator[str]:
+    report = section.lead
     yield context.labels.since(report.total, context.times.full(report.since))
     yield context.labels.last(context.times.full(report.last))
     if report.identity.logger:
         yield report.identity.logger
-    yield from marks(Section((report,)), context)
+    if release := releases(section, context, Pen(plain=True)):
+        yield release
+    yield from marks(section, context)
     if report.hosts:
         yield context.labels.comma.join(report.hosts)
 

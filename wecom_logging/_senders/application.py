@@ -13,10 +13,16 @@ from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.access_token import TOKENS, lifetime_of
-from wecom_logging._senders.base import WeComSender, json_bytes, media, media_id
+from wecom_logging._senders.base import (
+    WeComSender,
+    content_of,
+    json_bytes,
+    media,
+    media_id,
+)
 from wecom_logging._senders.errcodes import BAD_SECRET, Call
 from wecom_logging._senders.http import Files, Params
-from wecom_logging._senders.protocol import Limits, Message, Receipt
+from wecom_logging._senders.protocol import APP_CARD, CARD_BYTES, Limits, Message, Receipt
 from wecom_logging.errors import (
     ConfigurationError,
     DeliveryError,
@@ -63,11 +69,13 @@ class AppSender(WeComSender):
     """
 
     limits: Limits = Limits(
-        max_bytes={"markdown": 2048, "text": 2048},
+        max_bytes={"markdown": 2048, "text": 2048, "card": CARD_BYTES},
+        card=APP_CARD,
         duplicate_check=True,
         files=True,
         token=True,
         route=True,
+        connects=True,
     )
 
     def __init__(
@@ -196,13 +204,11 @@ class AppSender(WeComSender):
         return f"AppSender({self._corpid!r}, '***', {self._agentid}, {to}{base})"
 
     def _body(self, message: Message) -> bytes:
-        field = "media_id" if message.msgtype == "file" else "content"
         return json_bytes(
             {
                 **self._to,
-                "msgtype": message.msgtype,
                 "agentid": self._agentid,
-                message.msgtype: {field: message.content},
+                **content_of(message),
                 "enable_duplicate_check": 1,
                 "duplicate_check_interval": DUPLICATE_CHECK_INTERVAL,
             }

@@ -102,6 +102,10 @@ class WeComSender(ABC):
     def upload(self, name: str, data: bytes) -> str:
         """Upload a file; returns the media id for `Message("file", ...)`, good for 3 days."""
 
+    def connect(self) -> None:
+        """Have a connection ready for a call that comes within the second."""
+        self._http.connect(self._base)
+
     def close(self) -> None:
         """Close the connection. The sender stays usable and opens another when needed."""
         self._http.close()
@@ -141,6 +145,8 @@ class WeComSender(ABC):
             raise unsent(45002, f"{size} bytes of {message.msgtype}, WeCom takes {most} at most")
         if not message.content:
             raise unsent(44004, f"an empty {message.msgtype} message")
+        if message.msgtype == "card":
+            _card(message)
 
     def _scrub(self, text: str) -> str:
         return scrub(text, self.secrets())
@@ -166,6 +172,24 @@ def media(name: str, data: bytes) -> Files:
         rule = f"WeCom takes files of {MIN_FILE} bytes to {MAX_FILE // 1024**2} MB"
         raise unsent(40006, f"{len(data)} bytes: {rule}")
     return {"media": (_file_name(name), bytes(data), _OCTETS)}
+
+
+def content_of(message: Message) -> dict[str, object]:
+    """The part of a request that says what is sent, and of which type it is."""
+    if message.msgtype == "card":
+        return {"msgtype": "template_card", "template_card": _card(message)}
+    field = "media_id" if message.msgtype == "file" else "content"
+    return {"msgtype": message.msgtype, message.msgtype: {field: message.content}}
+
+
+def _card(message: Message) -> dict[str, object]:
+    try:
+        card = json.loads(message.content)
+    except (ValueError, RecursionError):
+        card = None
+    if not isinstance(card, dict):
+        raise unsent(40058, "a card is a JSON object")
+    return card
 
 
 def media_id(answer: Mapping[str, object]) -> str:

@@ -6,7 +6,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-MsgType = Literal["markdown", "text", "markdown_v2", "file"]
+MsgType = Literal["markdown", "text", "markdown_v2", "card", "file"]
+
+
+class CardLimits(NamedTuple):
+    """Characters that the parts of a template card hold."""
+
+    source: int
+    title: int
+    desc: int
+    figure: int
+    text: int
+    value: int
+    jump: int
+
+
+#: Bytes that our fullest card does not reach. WeCom names characters, for each part.
+CARD_BYTES = 8192
+#: WeCom API documents 90236 and 91770.
+APP_CARD = CardLimits(source=20, title=36, desc=44, figure=14, text=160, value=30, jump=18)
+ROBOT_CARD = CardLimits(source=13, title=26, desc=30, figure=10, text=112, value=26, jump=13)
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,10 @@ class Limits:
     route: bool = False
     #: Whether no other process knows the destination, so that there is nothing to share.
     local: bool = False
+    #: Whether it can connect before there is a message: the sender is a `ConnectingSender`.
+    connects: bool = False
+    #: How much a template card holds, where there are any ("card" in `max_bytes`).
+    card: CardLimits | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +57,7 @@ class Message:
     """What one API call sends."""
 
     msgtype: MsgType
-    #: The text, or for a file the media id that `Sender.upload` returned.
+    #: The text; a template card as JSON; for a file the media id that `Sender.upload` returned.
     content: str
     #: User ids, mobile numbers or "@all" to call; needs `Limits.mentions` and text.
     mentions: tuple[str, ...] = field(default=())
@@ -88,6 +111,14 @@ class RoutedSender(Sender, Protocol):
     def route(self) -> str:
         """Names host, credentials and proxy, hashed: what fails on the way to a destination
         is nothing to processes that get there by another route."""
+
+
+class ConnectingSender(Sender, Protocol):
+    """A sender whose `limits.connects` is true."""
+
+    def connect(self) -> None:
+        """Have a connection ready for a call that comes within the second. Whatever is wrong
+        is for that call to meet."""
 
 
 class TokenSender(Sender, Protocol):

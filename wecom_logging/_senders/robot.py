@@ -12,10 +12,16 @@ from wecom_logging._config.destination import ROBOT, arguments, made
 from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.echo_guard import delivering
-from wecom_logging._senders.base import WeComSender, json_bytes, media, media_id
+from wecom_logging._senders.base import (
+    WeComSender,
+    content_of,
+    json_bytes,
+    media,
+    media_id,
+)
 from wecom_logging._senders.errcodes import Call
 from wecom_logging._senders.http import Files, Params
-from wecom_logging._senders.protocol import Limits, Message, Receipt
+from wecom_logging._senders.protocol import CARD_BYTES, ROBOT_CARD, Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, SetupError
 
 #: "invalid webhook url": the one code that another key may cure.
@@ -48,10 +54,12 @@ class WebhookSender(WeComSender):
     """
 
     limits: Limits = Limits(
-        max_bytes={"markdown": 4096, "text": 2048, "markdown_v2": 4096},
+        max_bytes={"markdown": 4096, "text": 2048, "markdown_v2": 4096, "card": CARD_BYTES},
+        card=ROBOT_CARD,
         files=True,
         mentions=True,
         route=True,
+        connects=True,
     )
 
     def __init__(
@@ -142,15 +150,15 @@ class WebhookSender(WeComSender):
 
 
 def _body(message: Message) -> bytes:
-    field = "media_id" if message.msgtype == "file" else "content"
-    content: dict[str, object] = {field: message.content}
+    body: Any = content_of(message)
+    content = body[body["msgtype"]]
     mobiles = [name for name in message.mentions if validators.is_mobile(name)]
     users = [name for name in message.mentions if not validators.is_mobile(name)]
     if users:
         content["mentioned_list"] = users
     if mobiles:
         content["mentioned_mobile_list"] = mobiles
-    return json_bytes({"msgtype": message.msgtype, message.msgtype: content})
+    return json_bytes(body)
 
 
 def _digest(key: str) -> str:

@@ -63,6 +63,7 @@ def _memory(place: StoreScope) -> Store:
         policy=rules.policy,
         rate_limit=rules.rate_limit,
         max_groups=rules.max_groups,
+        release=rules.release,
     )
 
 

@@ -210,6 +210,7 @@ class FallbackStore:
                 policy=rules.policy,
                 rate_limit=split_limit(rules.rate_limit, self._known_fleet.size),
                 max_groups=rules.max_groups,
+                release=rules.release,
                 provisional=True,
                 clock=self._clock,
                 wall=self._wall,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from wecom_logging._model import schedule
+from wecom_logging._model.digest import Digest, Event
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,
@@ -23,15 +24,18 @@ from wecom_logging._stores.marks import (
     KeptAct,
     KnownApp,
     KnownGroup,
+    KnownJob,
+    KnownSource,
     Marks,
     Quiet,
     Refusal,
     Silence,
     Taken,
     busiest,
+    ring,
 )
 from wecom_logging._stores.notes import Step
-from wecom_logging._stores.records import DigestEntry, Group
+from wecom_logging._stores.records import DigestEntry, Group, JobHistory, told_sample
 
 
 class MarkingStore(Protocol):
@@ -46,6 +50,9 @@ class MarkingStore(Protocol):
     def groups(self) -> KnownApp:
         """What is known of this app."""
 
+    def whole(self, short_id: str) -> Digest | None:
+        """All about one group as a digest, which `group_text` writes out; None: not there."""
+
     def mark(self, act: Act) -> Done:
         """Do it for all processes. Twice is once."""
 
@@ -54,6 +61,13 @@ class MarkingStore(Protocol):
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         """A small document of all apps, see `notes.note`."""
+
+    def take_slot(self) -> str | float:
+        """A slot for a message that no digest is about, within the half that files may take; or
+        the seconds after which to ask again."""
+
+    def answered(self, slot: str) -> None:
+        """The request of a slot that was taken has been answered."""
 
     def acts(self) -> tuple[KeptAct, ...]:
         """What was done in the last 30 days, the oldest first."""
@@ -107,6 +121,8 @@ def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
     limit = CRITICAL_LIMIT if group.identity.critical else SILENCE_LIMIT
     if act.verb == "silence" and not 0 < act.seconds <= limit + GRACE:
         return "too long"
+    if act.verb == "silence" and act.until_release and not ledger.state.scope_state.releases:
+        return "no release"
     there = {"unsilence": silenced, "untake": group.taken is not None}
     return None if there.get(act.verb, True) else "nothing"
 
@@ -116,7 +132,9 @@ def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
     if act.verb == "silence":
         base = busiest(group.recent)
         until = now + act.seconds
-        group.silence = Silence(act.who, act.where, act.why, now, until, base)
+        group.silence = Silence(
+            act.who, act.where, act.why, now, until, base, until_release=act.until_release
+        )
     elif act.verb == "unsilence" and group.silence is not None:
         group.silence.until, group.silence.ended = now, "undone"
     elif act.verb == "take":
@@ -286,16 +304,36 @@ def known(ledger: Ledger) -> KnownApp:
     """`MarkingStore.groups`."""
     state, offset = ledger.state, ledger.wall - ledger.now
     quiet = state.scope_state.quiet
-    seen = [source.seen for source in state.sources.values()]
     groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
-    return known_app(state.names, groups, quiet, max(seen, default=None), ledger.now, offset)
+    scope_state, sources, jobs = state.scope_state, state.sources, list(state.jobs.values())
+    seen = {name: (source.seen, source.merged) for name, source in sources.items()}
+    found = known_app(state.names, groups, quiet, seen, ledger.now, offset)
+    return with_history(found, scope_state.hours, jobs, ledger.now, offset)
+
+
+def whole(ledger: Ledger, short_id: str) -> Digest | None:
+    """`MarkingStore.whole`."""
+    state = ledger.state
+    for group_id, group in state.groups.items():
+        if group.number and str(group.number) == short_id:
+            samples = state.samples.get(told_sample(group_id), [])
+            samples = [*samples, *state.samples.get(group_id, [])]
+            return digest_of(group, samples, ledger.now, ledger.wall)
+    return None
+
+
+def digest_of(group: Group, samples: list[Event], now: float, wall: float) -> Digest:
+    """A digest of one group with all errors since it began, also those that were told."""
+    part = DigestEntry(group.track, {"": group.track.total})
+    reports = part.reports(group.identity, str(group.number), samples, now, wall)
+    return Digest("", tuple(replace(report, hosts=()) for report in reports), wall)
 
 
 def known_app(
     names: tuple[str, str],
     groups: list[KnownGroup],
     quiet: Quiet | None,
-    seen: float | None,
+    sources: dict[str, tuple[float, int]],
     now: float,
     offset: float,
 ) -> KnownApp:
@@ -307,8 +345,29 @@ def known_app(
         tuple(groups),
         quiet.until + offset if quiet and is_quiet else None,
         quiet.by if quiet and is_quiet else "",
-        None if seen is None else seen + offset,
+        max(at for at, _ in sources.values()) + offset if sources else None,
+        sources=tuple(
+            KnownSource(name, at + offset, n) for name, (at, n) in sorted(sources.items())
+        ),
     )
+
+
+def with_history(
+    app: KnownApp, hours: dict[str, int], jobs: list[JobHistory], now: float, offset: float
+) -> KnownApp:
+    """The same, and what has been of it: errors by hour, and runs of jobs."""
+    known = (
+        KnownJob(
+            job.name,
+            job.every,
+            tuple(at + offset for at in job.runs),
+            None if job.worked_at is None else job.worked_at + offset,
+            None if job.failed_at is None else job.failed_at + offset,
+        )
+        for job in sorted(jobs, key=lambda job: job.name)
+    )
+    end = (now // 3600 + 1) * 3600 + offset
+    return replace(app, hours=ring(hours, now), hours_end=end, jobs=tuple(known))
 
 
 def describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
@@ -336,5 +395,11 @@ def describe(group: Group, names: tuple[str, str], now: float, offset: float) ->
         taken_by=taken.by if taken else "",
         taken_at=taken.since + offset if taken else None,
         news_at=group.news_at + offset if group.news_at else None,
+        until_release=silence is not None and silence.until_release,
+        first_release=group.releases[0] if group.releases else "",
+        last_release=group.releases[-1] if group.releases else "",
+        first_seen=track.first_seen + offset,
+        over_since=schedule.over_at(track) + offset if over else None,
+        hours=ring(group.hours, now),
         messages=tuple(group.messages),
     )

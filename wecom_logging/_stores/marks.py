@@ -32,14 +32,24 @@ ACTS_FOR, MAX_ACTS = 30 * 86_400.0, 1000
 #: So many of the messages that told of a group are remembered: one of them may be quoted.
 MAX_MESSAGES = 4
 
+#: Whole hours of which errors are counted apart, before the current one. What is over for
+#: longer is forgotten.
+HOURS = 24
+
+#: Releases that an app has known, those of one group, and those of its pending errors.
+KNOWN_RELEASES, GROUP_RELEASES, PENDING_RELEASES = 20, 10, 5
+
+#: Jobs of an app, for how long it is remembered when one has run, seconds.
+MAX_JOBS, RUNS_FOR = 1000, 16 * 86_400.0
+
 #: Characters of a name or reason that are kept.
 MAX_TEXT = 200
 
 Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet", "undo"]
 
 #: Why a group was not marked: it is not there, it is over, there is nothing to end, the
-#: silence would be too long.
-Refusal = Literal["unknown", "over", "nothing", "too long"]
+#: silence would be too long, or last until a release where no error says which it is of.
+Refusal = Literal["unknown", "over", "nothing", "too long", "no release"]
 
 
 @dataclass(eq=False, repr=False)
@@ -55,8 +65,11 @@ class Silence:
     #: Errors of the busiest five minutes in the hour before it, and of its first five.
     base: int = 0
     first: int = 0
-    #: Why it ended before its time: "undone", "storm", "exit".
+    #: Why it ended before its time: "undone", "storm", "exit", "release".
     ended: str = ""
+    #: The first release that is newer ends it, and the one that has.
+    until_release: bool = False
+    release: str = ""
 
 
 @dataclass(eq=False, repr=False)
@@ -107,6 +120,8 @@ class Act(NamedTuple):
     ids: tuple[str, ...] = ()
     #: Of "silence" and "quiet".
     seconds: float = 0.0
+    #: Of "silence": or until a release that nobody has seen yet.
+    until_release: bool = False
 
 
 class Done(NamedTuple):
@@ -160,6 +175,37 @@ class KnownGroup:
     news_at: float | None = None
     #: Short ids of the latest messages that told of it, the newest last.
     messages: tuple[str, ...] = ()
+    #: The next release ends its silence, if that is sooner.
+    until_release: bool = False
+    #: The oldest and the newest release that it was seen in; "" if nobody has said.
+    first_release: str = ""
+    last_release: str = ""
+    #: When it was seen for the first time at all, and since when it is over.
+    first_seen: float = 0.0
+    over_since: float | None = None
+    #: Errors in each of the last `HOURS` hours, the current one last.
+    hours: tuple[int, ...] = ()
+
+
+class KnownJob(NamedTuple):
+    """A job and when it has run. Times for display."""
+
+    name: str
+    #: Seconds between two runs as somebody has said; 0: nobody has.
+    every: float
+    #: The last run of each hour that it has run in, the oldest first.
+    runs: tuple[float, ...]
+    worked_at: float | None = None
+    failed_at: float | None = None
+
+
+class KnownSource(NamedTuple):
+    """A handler in a process that has written to the store lately. Times for display."""
+
+    #: `host/pid/nonce`.
+    name: str
+    seen: float
+    errors: int
 
 
 @dataclass(frozen=True)
@@ -173,6 +219,12 @@ class KnownApp:
     quiet_by: str = ""
     #: When a source was last heard of.
     written: float | None = None
+    #: Errors in each of the last `HOURS` hours, also of groups that are forgotten; and the end of
+    #: the current one.
+    hours: tuple[int, ...] = ()
+    hours_end: float = 0.0
+    sources: tuple[KnownSource, ...] = ()
+    jobs: tuple[KnownJob, ...] = ()
 
 
 def beginning(samples: Sequence[Event]) -> str:
@@ -194,6 +246,22 @@ def counted(recent: dict[str, int], errors: int, now: float) -> dict[str, int]:
         at = int(key) if int(key) > minute - 5 else int(key) - int(key) % 5
         found[str(at)] = found.get(str(at), 0) + count
     return found
+
+
+def by_hour(hours: dict[str, int], errors: int, now: float) -> dict[str, int]:
+    """Errors by hour, with these, for the current hour and the `HOURS` before it."""
+    hour = int(now // 3600)
+    found = {
+        key: n for key, n in hours.items() if key.isdigit() and hour - HOURS <= int(key) <= hour
+    }
+    found[str(hour)] = found.get(str(hour), 0) + errors
+    return found
+
+
+def ring(hours: dict[str, int], now: float) -> tuple[int, ...]:
+    """The same as numbers, the current hour last."""
+    hour = int(now // 3600)
+    return tuple(hours.get(str(each), 0) for each in range(hour - HOURS, hour + 1))
 
 
 def lately(recent: dict[str, int], now: float) -> int:

@@ -22,11 +22,13 @@ from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
 from wecom_logging._stores.rate_limiter import MemorySlots, Slots
 from wecom_logging._stores.records import (
+    Allowance,
     App,
     Destination,
     DigestEntry,
     Following,
     Group,
+    JobHistory,
     LeasedDigest,
     Numbered,
     Pending,
@@ -70,6 +72,9 @@ class MemoryState:
     bodies: dict[str, str] = field(default_factory=dict)
     following: dict[str, Following] = field(default_factory=dict)
     acts: dict[str, KeptAct] = field(default_factory=dict)
+    sites: dict[str, int] = field(default_factory=dict)
+    allowances: dict[str, Allowance] = field(default_factory=dict)
+    jobs: dict[str, JobHistory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scope = "\x00".join(self.names)
@@ -100,6 +105,7 @@ def shared_store(
     policy: Policy,
     rate_limit: RateLimit,
     max_groups: int,
+    release: str = "",
 ) -> MemoryStore:
     """The store of this process for an app and environment at a destination.
 
@@ -113,7 +119,7 @@ def shared_store(
         store = MemoryStore(place, app, environment, duplicate_check=duplicate_check)
         store = _stores.setdefault(key, store)
         _latest.append(store)
-    store.configure(policy, rate_limit, max_groups)
+    store.configure(policy, rate_limit, max_groups, release)
     return store
 
 
@@ -147,6 +153,7 @@ class MemoryStore(LedgerStore):
         policy: Policy | None = None,
         rate_limit: RateLimit = DEFAULT_RATE_LIMIT,
         max_groups: int = 1000,
+        release: str = "",
         clock: Clock = monotonic,
         wall: Clock = time.time,
     ) -> None:
@@ -154,11 +161,13 @@ class MemoryStore(LedgerStore):
         self._duplicate_check, self._provisional = duplicate_check, provisional
         self._clock, self._wall = clock, wall
         self._state = MemoryState(self._place, (app, environment))
-        self.configure(policy or Policy(), rate_limit, max_groups)
+        self.configure(policy or Policy(), rate_limit, max_groups, release)
 
-    def configure(self, policy: Policy, rate_limit: RateLimit, max_groups: int) -> None:
+    def configure(
+        self, policy: Policy, rate_limit: RateLimit, max_groups: int, release: str = ""
+    ) -> None:
         """Take over the options of the latest handler."""
-        self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check)
+        self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check, release)
 
     @contextmanager
     def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:

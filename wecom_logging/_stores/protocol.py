@@ -66,6 +66,8 @@ class Rules(NamedTuple):
     max_groups: int = 1000
     #: The destination recognises a byte-identical repetition.
     duplicate_check: bool = False
+    #: What the errors happen in that are merged; "" if nobody has said.
+    release: str = ""
 
 
 class Entry(NamedTuple):

@@ -18,6 +18,15 @@ from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
 
 
 @dataclass(eq=False, repr=False)
+class Crowd:
+    """Whom a group of what is not told apart has heard, and how often it may be news."""
+
+    heard: list[str] = field(default_factory=list)
+    left: int = 0
+    until: float = 0.0
+
+
+@dataclass(eq=False, repr=False)
 class Group:
     """One group: who it is, what the schedule remembers, how much has not been told.
 
@@ -44,8 +53,16 @@ class Group:
     taken: Taken | None = None
     #: When a message last told of it as news.
     news_at: float = 0.0
+    crowd: Crowd | None = None
     #: Short ids of the latest messages that told of it, the newest last.
     messages: list[str] = field(default_factory=list)
+    #: Errors by hour of the last day, see `marks.by_hour`.
+    hours: dict[str, int] = field(default_factory=dict)
+    #: Releases that it was seen in, the oldest first, and those of its pending errors.
+    releases: list[str] = field(default_factory=list)
+    pending_releases: list[str] = field(default_factory=list)
+    #: Its pending errors are the first of a release, and it was last seen in this one.
+    back_from: str = ""
 
     @property
     def untold(self) -> int:
@@ -69,6 +86,15 @@ class Group:
         return not self.delaying or (track.told > 0 and not track.again)
 
 
+@dataclass(eq=False, repr=False)
+class Allowance:
+    """The groups of a call site that are counted against the same limit."""
+
+    groups: list[str] = field(default_factory=list)
+    #: Until when there is no use in looking whether any of them is over.
+    full_until: float = 0.0
+
+
 class Pending(NamedTuple):
     """Errors of one group and source that no message has told."""
 
@@ -84,6 +110,11 @@ def kept(samples: list[Event]) -> list[Event]:
     return [samples[0], *samples[1 - MAX_SAMPLES :]]
 
 
+def told_sample(group_id: str) -> str:
+    """The key of the sample of a group that a message has told, for whoever asks later."""
+    return f"told/{group_id}"
+
+
 @dataclass(eq=False, repr=False)
 class DigestEntry:
     """What a digest has taken out of one group, with the group as it was."""
@@ -97,6 +128,9 @@ class DigestEntry:
     #: A silence that the message ends, and who has the group.
     silence: Silence | None = None
     taken: Taken | None = None
+    #: Releases that its errors happened in, the newest first, see `Group.back_from`.
+    releases: list[str] = field(default_factory=list)
+    back_from: str = ""
 
     @property
     def count(self) -> int:
@@ -129,8 +163,10 @@ class DigestEntry:
                 last_before=wall - (now - track.last_before),
                 short_id=short_id,
                 left=min(self.left, count),
-                silence=_silence_end(self.silence, now, wall) if count or not self.ends else None,
+                silence=_silence_end(self.silence, now, wall) if state == "silenced" else None,
                 taken=_holder(self.taken, now, wall),
+                releases=tuple(self.releases) if count else (),
+                back_from=self.back_from if count else "",
             )
 
         found = []
@@ -145,7 +181,7 @@ def _silence_end(silence: Silence | None, now: float, wall: float) -> SilenceEnd
     if silence is None:
         return None
     since, until = wall - (now - silence.since), wall - (now - silence.until)
-    return SilenceEnd(silence.by, since, until, silence.why, silence.ended)
+    return SilenceEnd(silence.by, since, until, silence.why, silence.ended, silence.release)
 
 
 def _holder(taken: Taken | None, now: float, wall: float) -> Holder | None:
@@ -193,6 +229,26 @@ class Following:
     lease_until: float | None = None
 
 
+class ReleaseSeen(NamedTuple):
+    """When errors of a release were seen. The end is exact to an hour."""
+
+    first: float
+    last: float
+
+
+@dataclass(eq=False, repr=False)
+class JobHistory:
+    """When a job has run."""
+
+    name: str
+    #: Seconds between two runs as somebody has said; 0: nobody has.
+    every: float = 0.0
+    #: The last run of each hour, the oldest first.
+    runs: list[float] = field(default_factory=list)
+    worked_at: float | None = None
+    failed_at: float | None = None
+
+
 @dataclass(eq=False, repr=False)
 class ScopeState:
     """What an app and environment has to keep in mind."""
@@ -206,13 +262,17 @@ class ScopeState:
     #: The digests that are out, the oldest first, and the kinds of follow-ups that wait.
     out: list[str] = field(default_factory=list)
     following: list[str] = field(default_factory=list)
-    #: How many groups there are, and until when none of them is over, so that there is no use
-    #: in looking for room.
+    #: How many groups there are but for "others", and until when none of them is over, so that
+    #: there is no use in looking for room.
     groups: int = 0
     full_until: float = 0.0
     quiet: Quiet | None = None
     #: When those `quiet_hours` end, or have ended, that were entered last.
     hours_until: float = 0.0
+    #: Errors by hour of the last day, also of groups that are forgotten.
+    hours: dict[str, int] = field(default_factory=dict)
+    #: Its releases: when each was seen first, and last.
+    releases: dict[str, ReleaseSeen] = field(default_factory=dict)
 
 
 @dataclass(eq=False, repr=False)

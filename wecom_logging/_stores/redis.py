@@ -18,7 +18,7 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, message_id, others
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores import marking, marks, register
+from wecom_logging._stores import marking, marks, register, releases, variety
 from wecom_logging._stores.claiming import LATE_AFTER
 from wecom_logging._stores.codec import decode, encode, reader
 from wecom_logging._stores.documents import scope
@@ -50,7 +50,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import App, DigestEntry, Group
+from wecom_logging._stores.records import App, DigestEntry, Group, JobHistory
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: Redis keep to their own keys, but for tokens and slots, which stay where every version
@@ -73,7 +73,7 @@ _SHARED = {
 _OWN = {
     "scope": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
     "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
-    "following": "hash",
+    "following": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
 }  # fmt: skip
 _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
@@ -83,7 +83,7 @@ _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk",
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark")
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark", "slot")
 _ALONE = ("lease", "mend", "note")
 _LUA = Path(__file__).with_name("lua")
 
@@ -226,7 +226,7 @@ class RedisStore:
         return tuple(sorted(names))
 
     def groups(self) -> KnownApp:
-        now, quiet, heard, *rest = self._mark("known")
+        now, quiet, hours, heard, ran, *rest = self._mark("known")
         at, offset = float(now), self._wall() - float(now)
         try:
             known = [
@@ -234,11 +234,24 @@ class RedisStore:
                 for i in range(0, len(rest), 3)
             ]
             found = decode(Quiet, quiet) if quiet else None
+            seen = {name: (float(at), int(n)) for name, (at, n) in json.loads(heard).items()}
+            jobs = [_job_history(job) for job in json.loads(ran) or ()]
+            by_hour = {hour: int(n) for hour, n in (json.loads(hours) or {}).items()}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise StoreError("it holds a group that cannot be read") from None
+        app = marking.known_app(self._names, known, found, seen, at, offset)
+        return marking.with_history(app, by_hour, jobs, at, offset)
+
+    def whole(self, short_id: str) -> Digest | None:
+        answer = self._mark("whole", "", short_id)
+        if not answer:
+            return None
+        now, *group, samples = answer
+        try:
+            found = _known_group(group)
         except (ValueError, TypeError, KeyError):
             raise StoreError("it holds a group that cannot be read") from None
-        return marking.known_app(
-            self._names, known, found, float(heard) if heard else None, at, offset
-        )
+        return marking.digest_of(found, _samples(samples), float(now), self._wall())
 
     def mark(self, act: Act) -> Done:
         kept = _kept_act(self._mark("mark", json.dumps(_cut(act)._asdict())))
@@ -251,6 +264,14 @@ class RedisStore:
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
         return str(found[0]) if found else None
+
+    def take_slot(self) -> str | float:
+        slot = _new_id()
+        wait = self._run("slot", slot, "take")
+        return float(wait) if wait else slot
+
+    def answered(self, slot: str) -> None:
+        self._run("slot", slot, "answered")
 
     def acts(self) -> tuple[KeptAct, ...]:
         return tuple(map(_kept_act, self._mark("acts")))
@@ -269,18 +290,35 @@ class RedisStore:
             "over": entry.over,
             "news": entry.news,
             "samples": [encode(sample) for sample in entry.samples],
-            # Lua takes no lone surrogates; what is encoded apart it does not read.
-            "text": marks.beginning(entry.samples).encode("utf-8", "replace").decode(),
+            # What is encoded apart Lua does not read.
+            "text": _sound(marks.beginning(entry.samples)),
         }
 
     def _named(self, identity: Identity) -> dict[str, Any]:
-        return {
-            "id": identity.id,
+        ways = [self._way(identity)]
+        named = {
             "identity": encode(identity),
             "critical": identity.critical,
             "job": identity.job,
-            "first": register.first_choice(self._names, identity.id),
+            "changing": identity.changing,
+            "ways": ways,
+            "every": identity.every,
+            "name": _sound(identity.logger) if identity.job else "",
         }
+        if identity.site:
+            named["site"] = identity.site
+        while identity.allowance is not None:
+            identity = identity.beyond
+            ways.append(self._way(identity))
+        return named
+
+    def _way(self, identity: Identity) -> dict[str, Any]:
+        way = {"id": identity.id, "first": register.first_choice(self._names, identity.id)}
+        if identity.allowance is not None:
+            key, way["limit"] = identity.allowance
+            # Lua takes no lone surrogates.
+            way["key"] = key.encode("utf-8", "backslashreplace").decode()
+        return way
 
     def _run(self, step: str, *arguments: object) -> Any:
         return self._call(step, self._keys, arguments)
@@ -380,6 +418,7 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "rate_limit": rules.rate_limit,
         "max_groups": rules.max_groups,
         "duplicate_check": rules.duplicate_check,
+        "release": _sound(rules.release),
         "job_for": schedule.JOB_FOR,
         "unclear_for": schedule.UNCLEAR_FOR,
         "surge_count": schedule.SURGE_COUNT,
@@ -397,6 +436,9 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "follow_up_for": FOLLOW_UP_FOR,
         "late_after": LATE_AFTER,
         "crowded": CROWDED,
+        "crowd_news": variety.NEWS,
+        "crowd_news_for": variety.NEWS_FOR,
+        "max_heard": variety.MAX_HEARD,
         "look_through": LOOK_THROUGH,
         "five_digits": register.FIVE_DIGITS,
         "number_refresh": register.REFRESH,
@@ -409,9 +451,21 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "taken_for": marks.TAKEN_FOR,
         "acts_for": int(marks.ACTS_FOR),
         "max_acts": marks.MAX_ACTS,
+        "hours": marks.HOURS,
+        "about": releases.ABOUT,
+        "known_releases": marks.KNOWN_RELEASES,
+        "group_releases": marks.GROUP_RELEASES,
+        "pending_releases": marks.PENDING_RELEASES,
+        "max_jobs": marks.MAX_JOBS,
+        "runs_for": marks.RUNS_FOR,
         "max_messages": marks.MAX_MESSAGES,
         "ttl": int(policy.forget_after) + KEPT,
     }
+
+
+def _sound(text: str) -> str:
+    """Lua takes no lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _new_id() -> str:
@@ -455,6 +509,8 @@ def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, s
             "ends": read["e"],
             "silence": read.get("s"),
             "taken": read.get("w"),
+            "releases": read.get("r") or [],
+            "back_from": read.get("b") or "",
         }
     )
     if not (taken.pending or taken.silence) and not identity:
@@ -472,9 +528,21 @@ def _known_group(fields: list[str]) -> Group:
     found.out, found.left = int(read["o"]), int(read["l"])
     found.silence = reader(Silence)(_whole(read["s"])) if read.get("s") else None
     found.taken = reader(Taken)(read["w"]) if read.get("w") else None
+    found.releases = [str(each) for each in read.get("r") or ()]
+    found.hours = {hour: int(n) for hour, n in (read.get("h") or {}).items()}
     found.text, found.news_at = str(read.get("x") or ""), float(read.get("a") or 0.0)
     found.messages = [message_id(str(each)) for each in read.get("m") or ()]
     return found
+
+
+def _job_history(read: dict[str, Any]) -> JobHistory:
+    return JobHistory(
+        str(read["name"]),
+        float(read.get("every") or 0.0),
+        [float(at) for at in read["runs"] or ()],
+        float(read["ok"]) if read.get("ok") else None,
+        float(read["failed"]) if read.get("failed") else None,
+    )
 
 
 def _whole(silence: dict[str, Any]) -> dict[str, Any]:
@@ -500,8 +568,12 @@ def _kept_act(text: str) -> KeptAct:
 
 
 def _identity(group_id: str, text: str) -> Identity:
+    """That of the group, or of one that has found no place at its call site."""
     try:
-        return decode(Identity, text)
+        identity = decode(Identity, text)
+        while identity.id != group_id and identity.allowance is not None:
+            identity = identity.beyond
+        return identity
     except (ValueError, TypeError):
         return Identity(group_id, "", "error")  # its errors are told all the same
 

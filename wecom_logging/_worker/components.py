@@ -27,6 +27,9 @@ from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.redaction import redactor
 
+#: Characters of a release that tell it from others.
+MAX_RELEASE = 100
+
 #: A message within less could not hold what is never cut: counts, types, places.
 MIN_BYTES = 1024
 
@@ -74,6 +77,7 @@ def make_components(options: Options, started: float) -> Components:
         show_offset=options.timezone is None,
         show_source=options.show_source,
         links=options.links,
+        card=sender.limits.card,
     )
 
     rules = Rules(
@@ -81,6 +85,7 @@ def make_components(options: Options, started: float) -> Components:
         options.rate_limit,
         options.max_groups,
         duplicate_check=sender.limits.duplicate_check,
+        release=options.release[:MAX_RELEASE],
     )
     place = StoreScope(sender, options.app, options.environment, rules)
     mode: Any = options.redact
@@ -119,6 +124,13 @@ def _check_abilities(options: Options, sender: Sender) -> None:
         )
     if options.msgtype == "markdown_v2" and "markdown_v2" not in sender.limits.max_bytes:
         raise ConfigurationError("msgtype", "'markdown_v2' is for group robots only")
+    if options.msgtype == "card":
+        if not options.links:
+            raise ConfigurationError(
+                "msgtype", "'card' needs links: a tap on it has to lead somewhere"
+            )
+        if "card" not in sender.limits.max_bytes or sender.limits.card is None:
+            raise ConfigurationError("msgtype", "'card' is nothing that this sender takes")
 
 
 def _sender(options: Options) -> Sender:

@@ -49,8 +49,12 @@ def _check_lists(card: Mapping[str, Any]) -> None:
     if any(not line.get("keyname") for line in lines):
         raise Refusal(42027)
     jumps = _items(card, "jump_list", 3, 42042)
-    if any(not jump.get("title") for jump in jumps):
-        raise parameter("jump_list.title is empty")
+    for jump in jumps:
+        if not jump.get("title"):
+            raise parameter("jump_list.title is empty")
+        needed = {1: "url", 2: "appid"}.get(jump.get("type") or 0)
+        if needed and not jump.get(needed):
+            raise parameter(f"jump_list.{needed} is empty")
     _items(card, "vertical_content_list", 4, 40058)
     buttons = _items(card, "button_list", 6, 40058)
     if card.get("card_type") == "button_interaction" and not buttons:
@@ -71,6 +75,8 @@ def _check_action(action: object) -> None:
         raise Refusal(42045)
     if action["type"] == 1 and not action.get("url"):
         raise Refusal(42028)
+    if action["type"] == 2 and not action.get("appid"):
+        raise Refusal(42045)
 
 
 def _part(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -96,13 +102,14 @@ def card_text(card: Mapping[str, Any]) -> str:
     )
     lines = [
         _part(card, "source").get("desc"), title.get("title"), title.get("desc"),
-        big.get("title"), big.get("desc"), quote.get("title"), quote.get("quote_text"),
-        card.get("sub_title_text"),
+        " ".join(str(big[key]) for key in ("title", "desc") if big.get(key)),
+        quote.get("title"), quote.get("quote_text"), card.get("sub_title_text"),
     ]  # fmt: skip
     pairs = _items(card, "horizontal_content_list", 6, 42035)
     lines += [f"{pair.get('keyname')}: {pair.get('value', '')}" for pair in pairs]
     for part in _items(card, "vertical_content_list", 4, 40058):
         lines += [part.get("title"), part.get("desc")]
+    lines += [jump.get("title") for jump in _items(card, "jump_list", 3, 42042)]
     return "\n".join(str(line) for line in lines if line)
 
 

@@ -55,6 +55,11 @@ _STATE = re.compile(
     rf"^[^\w\n]*({'|'.join(_STATES)})(?!\w)(?:(?<=OVER)|(?<=已恢复)|(?<=已平息)|(?=.*×\d))",
     re.MULTILINE,
 )
+#: A card of ours: perhaps who says it, state and kind, perhaps a place, the figure.
+_CARD = re.compile(
+    rf"(?:.*\n)?\S ({'|'.join(_STATES)})( CRITICAL)?\b.*\n(?:.*\n)?"
+    r"([\d,]+ (?:errors?|次错误))(?:\n|\Z)"
+)
 _COUNT = re.compile(r"([\d,]+) ?(?:errors?\b|个错误|次)")
 _CRITICAL = re.compile(r"[^\w\n]*CRITICAL\b")
 _LEVEL = re.compile(r"\b(CRITICAL|ERROR|WARNING)\b")
@@ -67,6 +72,8 @@ def levels(content: str) -> set[str]:
     """
     first = content.split("\n", 1)[0]
     found = {_STATES[word] for word in _STATE.findall(content)}
+    if card := _CARD.match(content):
+        first, found = f"{card[2] or ''} {card[3]}", {_STATES[card[1]]}
     count = _COUNT.search(first)
     if count is None:  # another program's, in words of its own
         found.update(_LEVEL.findall(first))

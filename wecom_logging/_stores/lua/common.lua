@@ -8,7 +8,8 @@ local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4],
 local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local scope_key, groups, identities, pending = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local samples, sources, looks, digests = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
-local parts, bodies, following = KEYS[18], KEYS[19], KEYS[20]
+local parts, bodies, following, jobs = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
+local sites, allowances = KEYS[22], KEYS[23]
 
 local rules = cjson.decode(ARGV[2])
 local LEASE, LOOK = rules.lease, rules.look
@@ -194,11 +195,21 @@ local FIELDS = {
   'hours_until',
 }
 
+-- The releases of an app: {release = {first seen, last seen}}.
+local function is_releases(known)
+  for _, seen in pairs(known) do
+    if type(seen) ~= 'table' or not (is_number(seen[1]) and is_number(seen[2])) then return false end
+  end
+  return true
+end
+
 local scope = nil
 
 local function read_scope()
   scope = {}
   local values = redis.call('HMGET', scope_key, 'out', 'following', 'quiet', unpack(FIELDS))
+  scope.hours = document(scope_key, 'hours', function() return true end) or {}
+  scope.releases = rules.release ~= '' and document(scope_key, 'releases', is_releases) or {}
   if values[3] then
     scope.quiet = document(scope_key, 'quiet', function(quiet)
       return all_numbers(quiet, {'since', 'until'})
@@ -234,6 +245,8 @@ local function write_scope()
   redis.call('HSET', scope_key, 'out', table.concat(scope.out, ' '),
     'following', table.concat(scope.following, ' '), unpack(flat))
   if #gone > 0 then redis.call('HDEL', scope_key, unpack(gone)) end
+  if scope.counted then put(scope_key, 'hours', scope.hours) end
+  if scope.released then put(scope_key, 'releases', scope.releases) end
 end
 
 local function has_news() return scope.critical or scope.news or scope.ended end
@@ -243,7 +256,10 @@ local function has_pending() return has_news() or scope.pause end
 
 -- A group is {t = track, n = pending errors, d = how many of them are doubtful, l = how many
 -- were left, o = errors that are out, k = its short id, q = errors by minute, s = silence, w = who
--- has taken it, x = its latest text, a = when it was last told as news}.
+-- has taken it, x = its latest text, a = when it was last told as news, h = errors by hour,
+-- r = its releases, e = those of its pending errors, b = the one it was last seen in, y = {its
+-- call site, what it is counted against there}, c = {n = how often a crowd may be news, u = until
+-- when, ids = whom it has heard}}.
 -- Counts for each source are in
 -- `pending`, as "<group>|<source>" = "<count> <left>".
 local function is_mark(mark)
@@ -251,9 +267,14 @@ local function is_mark(mark)
 end
 
 local function is_group(group)
-  if type(group.q) ~= 'table' then group.q = {} end
+  for _, field in ipairs({'q', 'h', 'r', 'e'}) do
+    if type(group[field]) ~= 'table' then group[field] = {} end
+  end
   if not is_mark(group.s) then group.s = nil end
   if not is_mark(group.w) then group.w = nil end
+  if type(group.y) ~= 'table' or type(group.y[1]) ~= 'string' then group.y = nil end
+  if type(group.c) ~= 'table' or type(group.c.ids) ~= 'table'
+    or not all_numbers(group.c, {'n', 'u'}) then group.c = nil end
   return all_numbers(group, {'n', 'd', 'l', 'o'}) and is_track(group.t)
 end
 
@@ -340,7 +361,9 @@ local function get_group(id)
   local group = find_group(id)
   if not group then
     local count = sum(pending_by_group()[id])
-    group = {t = begin_track(0, false), n = count, d = 0, l = 0, o = 0, k = ''}
+    group = {
+      t = begin_track(0, false), n = count, d = 0, l = 0, o = 0, k = '', q = {}, h = {}, r = {}, e = {},
+    }
   end
   return group
 end
@@ -354,10 +377,53 @@ local function save(id, group)
   note(group)
 end
 
-local function drop_group(id)
+-- variety.py
+
+-- An allowance is {ids = groups, u = until when it is full}.
+local function get_allowance(key)
+  return document(allowances, key, function(value)
+    return type(value.ids) == 'table' and is_number(value.u)
+  end) or {ids = {}, u = 0}
+end
+
+local function count_site(site, more)
+  local count = (tonumber(redis.call('HGET', sites, site) or 0) or 0) + more
+  if count > 0 then
+    redis.call('HSET', sites, site, int(count))
+  else
+    redis.call('HDEL', sites, site)
+  end
+end
+
+local function enter(id, group)
+  if not group.y then return end
+  count_site(group.y[1], 1)
+  local key = group.y[2]
+  if not key then return end
+  local allowance = get_allowance(key)
+  table.insert(allowance.ids, id)
+  put(allowances, key, allowance)
+end
+
+local function leave_site(id, group)
+  if not group.y then return end
+  count_site(group.y[1], -1)
+  local key = group.y[2]
+  if not key then return end
+  local allowance = get_allowance(key)
+  allowance.ids = without(allowance.ids, id)
+  if #allowance.ids > 0 then
+    put(allowances, key, allowance)
+  else
+    redis.call('HDEL', allowances, key)
+  end
+end
+
+local function drop_group(id, group)
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
-  redis.call('HDEL', samples, id)
+  redis.call('HDEL', samples, id, 'told/' .. id)
+  leave_site(id, group)
 end
 
 local function get_samples(field)
@@ -476,8 +542,34 @@ local function put_head(id, head)
   put(digests, id, head)
 end
 
+-- releases.py ------------------------------------------------------------------------------
+
+-- Without doubles; the newer one is that which was seen later for the first time.
+local function oldest_first(list, extra)
+  local found, there = {}, {}
+  for _, from in ipairs({list, extra}) do
+    for _, each in ipairs(from) do
+      if type(each) == 'string' and not there[each] then
+        there[each] = true
+        table.insert(found, each)
+      end
+    end
+  end
+  local function first(release) return scope.releases[release] and scope.releases[release][1] or 0 end
+  table.sort(found, function(one, other)
+    if first(one) ~= first(other) then return first(one) < first(other) end
+    return one < other
+  end)
+  return found
+end
+
+local function latest(list, most)
+  while #list > most do table.remove(list, 1) end
+  return list
+end
+
 -- A part is {t = track, p = {source = count}, d = doubtful, l = left, e = it ends, s = silence,
--- w = who has taken it}.
+-- w = who has taken it, r = releases, the newest first, b = the one it was last seen in}.
 local function is_part(part)
   if type(part.p) ~= 'table' or not all_numbers(part, {'d', 'l'}) then return false end
   for _, count in pairs(part.p) do
@@ -538,6 +630,10 @@ local function put_back(digest, id, part, doubtful)
   end
   group.n, group.l = group.n + count, group.l + part.l
   group.d = group.d + (doubtful and count or part.d)
+  if type(part.r) == 'table' then
+    group.e = latest(oldest_first(group.e, part.r), rules.pending_releases)
+    group.b = part.b or group.b
+  end
   local found = get_samples(digest .. '/' .. id)
   for _, sample in ipairs(get_samples(id)) do table.insert(found, sample) end
   put_samples(id, found)

@@ -1,6 +1,6 @@
--- What people do to groups, see marking.py. KEYS[21] holds acts. ARGV: wall, then what to do:
--- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', ''.
-local acts, wall, step = KEYS[21], tonumber(ARGV[3]), ARGV[4]
+-- What people do to groups, see marking.py. The last key holds acts. ARGV: wall, then what to do:
+-- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', '' | 'whole', '', short id.
+local acts, wall, step = KEYS[#KEYS], tonumber(ARGV[3]), ARGV[4]
 local act = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
 read_scope()
@@ -74,6 +74,10 @@ local function refused(group)
   if over and (verb == 'silence' or verb == 'take') then return 'over' end
   local limit = group.t.critical and rules.critical_limit or rules.silence_limit
   if verb == 'silence' and (act.seconds <= 0 or act.seconds > limit) then return 'too long' end
+  if verb == 'silence' and act.until_release == true
+    and redis.call('HEXISTS', scope_key, 'releases') == 0 then
+    return 'no release'
+  end
   if verb == 'unsilence' and not is_on(group.s) or verb == 'untake' and not group.w then
     return 'nothing'
   end
@@ -84,7 +88,7 @@ local function mark_group(group)
   if verb == 'silence' then
     group.s = {
       by = act.who, where = act.where, why = act.why, since = now, ['until'] = now + act.seconds,
-      base = busiest(group.q), first = 0, ended = '',
+      base = busiest(group.q), first = 0, ended = '', until_release = act.until_release == true,
     }
   elseif verb == 'unsilence' then
     undone(group.s)
@@ -97,12 +101,17 @@ local function mark_group(group)
   end
 end
 
-local function mark_groups(kept)
-  local by_number = {}
+local function groups_by_number()
+  local found = {}
   for _, id in ipairs(redis.call('HKEYS', groups)) do
     local group = find_group(id)
-    if group then by_number[group.k] = {id, group} end
+    if group then found[group.k] = {id, group} end
   end
+  return found
+end
+
+local function mark_groups(kept)
+  local by_number = groups_by_number()
   for _, number in ipairs(act.ids) do
     local found = by_number[number]
     local refusal = not found and 'unknown' or refused(found[2])
@@ -210,15 +219,30 @@ if step == 'acts' then
   for _, kept in ipairs(all_acts()) do table.insert(found, cjson.encode(kept)) end
   return end_(found)
 end
--- Everything that is known: now, quiet, when a source was last heard of, then of each group:
--- id, identity, group.
-local heard = ''
+if step == 'whole' then
+  local found = groups_by_number()[ARGV[6]]
+  if not found then return end_({}) end
+  local id, sampled = found[1], get_samples('told/' .. found[1])
+  for _, sample in ipairs(get_samples(id)) do table.insert(sampled, sample) end
+  return end_({
+    string.format('%.3f', now), id, redis.call('HGET', identities, id) or '',
+    cjson.encode(found[2]), #sampled > 0 and cjson.encode(sampled) or '[]',
+  })
+end
+-- Everything that is known: now, quiet, errors by hour, when each source was last heard of, jobs,
+-- then of each group: id, identity, group.
+local heard, ran = {}, {}
 for _, name in ipairs(redis.call('HKEYS', sources)) do
-  heard = math.max(tonumber(heard) or 0, get_source(name).s)
+  local source = get_source(name)
+  heard[name] = {source.s, source.m}
+end
+for _, id in ipairs(redis.call('HKEYS', jobs)) do
+  local history = document(jobs, id, function(found) return type(found.runs) == 'table' end)
+  if history then table.insert(ran, history) end
 end
 local answer = {
   string.format('%.3f', now), scope.quiet and cjson.encode(scope.quiet) or '',
-  heard == '' and '' or string.format('%.3f', heard),
+  cjson.encode(scope.hours), cjson.encode(heard), cjson.encode(ran),
 }
 for _, id in ipairs(redis.call('HKEYS', groups)) do
   local group = find_group(id)

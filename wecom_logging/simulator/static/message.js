@@ -149,11 +149,18 @@ function press(id, key, lists) {
 
 /** Where a card or a jump leads: a page, or a mini-program, which only a phone can open. */
 function jump(target, words) {
-  if (target.type === 2 || target.appid) {
-    return h("span", { class: "action", title: target.pagepath }, `${words} `,
-      h("small", {}, `${say("miniProgram")} ${target.appid}`));
-  }
-  return target.url ? link(target.url, words, { class: "action" }) : null;
+  const place = placeOf(target);
+  if (!place) return null;
+  const inner = [h("span", {}, words), h("small", { class: "place" }, place)];
+  if (isMiniProgram(target)) return h("span", { class: "action" }, inner);
+  return link(target.url, inner, { class: "action" });
+}
+
+const isMiniProgram = (target) => target.type === 2 || Boolean(target.appid);
+
+function placeOf(target) {
+  if (!isMiniProgram(target)) return target.url;
+  return [say("miniProgram"), target.appid, target.pagepath].filter(Boolean).join(" ");
 }
 
 function templateCard(card, id) {
@@ -171,12 +178,12 @@ function templateCard(card, id) {
   return [
     source.desc ? h("p", { class: `source colour-${Number(source.desc_color) || 0}` }, source.desc)
       : null,
-    text("h4", "", title.title), text("p", "card-gray", title.desc),
+    text("h4", "clamped", title.title), text("p", "card-gray clamped", title.desc),
     big.title ? h("div", { class: "big" }, h("b", {}, big.title), text("small", "", big.desc)) : null,
     quote.title || quote.quote_text ? h("blockquote", {}, text("b", "", quote.title),
       text("p", "", quote.quote_text)) : null,
-    text("p", "", card.sub_title_text), ...rows, ...parts,
-    controls(card, id), ...jumps, card.card_action ? jump(card.card_action, say("details")) : null,
+    text("p", "said", card.sub_title_text), ...rows, ...parts,
+    controls(card, id), ...jumps, card.card_action ? jump(card.card_action, say("tap")) : null,
   ].filter(Boolean);
 }
 
