@@ -18,6 +18,7 @@ from wecom_logging._stores.records import (
     LeasedDigest,
     Source,
     Trouble,
+    told_sample,
 )
 
 
@@ -120,6 +121,8 @@ def _settle_digest(
             scope_state.news_gate = now + ledger.rules.policy.group_interval
         _tell(ledger, group_id, part, message_id(digest_id))
         _book(ledger, held, part, lost=lost)
+        if samples := state.samples.get(f"{digest_id}/{group_id}"):
+            state.samples[told_sample(group_id)] = samples[:1]
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
     if held.fallback is not None and not lost and count:
