@@ -340,6 +340,7 @@ _CHINESE = {
     ),
     "{} error lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
     "{} errors lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
+    "{} — the fallback tells it meanwhile, trying again": "{} —— 期间由备用通道通知，将会重试",
     "{} — everything stays pending, trying again": "{} —— 全部保留待发，将会重试",
     "{} errors are lost: WeCom refuses the content in every form ({})": (
         "丢失 {} 个错误：企业微信拒绝了内容的所有形式（{}）"
