@@ -58,6 +58,7 @@ _CHINESE = {
     "robot": "机器人",
     "what happens next": "接下来",
     "fallback": "备用通道",
+    "{} took a test message": "{} 已收下测试消息",
     "{}, after a refusal or {} s": "{}，被拒收后或 {} 秒内未收下任何消息时",
     "{} was given them and has not returned: it is unknown whether it told them": (
         "{} 已收到但尚未返回，是否已通知不得而知"
