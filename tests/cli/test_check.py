@@ -650,6 +650,14 @@ def test_a_fallback_is_said_and_its_secret_is_not(
     status, steps = check("--no-send")
     assert (status, steps["fallback"]["status"]) == (0, "ok")
     assert "300 s" in steps["fallback"]["text"]
+    status, steps = check()
+    assert (status, steps["fallback"]["status"]) == (1, "failed")
+    assert "93000" in steps["fallback"]["text"]
+    robot = app.env("robot")["WECOM_WEBHOOK_KEY"]
+    monkeypatch.setenv("WECOM_FALLBACK", json.dumps({"webhook_key": robot}))
+    status, steps = check()
+    assert (status, steps["fallback"]["text"].endswith("took a test message")) == (0, True)
+    assert len(app.messages) == 2
     assert key not in json.dumps(steps)
     monkeypatch.setenv("WECOM_FALLBACK", json.dumps({"webhook_keys": key}))
     status, steps = check("--no-send")

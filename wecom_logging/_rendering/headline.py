@@ -76,12 +76,13 @@ def _reason(reason: str) -> str:
     return code[1] if code else Pen().say(reason, 80)
 
 
-def told_elsewhere(context: RenderContext, pen: Pen) -> tuple[str, str, int, str]:
+def told_elsewhere(context: RenderContext, pen: Pen) -> tuple[str, int, str]:
     """From when to when a fallback told how much, and which one."""
     told = context.digest.by_fallback
     assert told is not None
     since, until = map(context.times.minute, (told.since, told.until))
-    return since, until, told.errors, pen.name(told.name, 40)
+    span = since if since == until else f"{since}–{until}"
+    return span, told.errors, pen.name(told.name, 40)
 
 
 def started(report: Report, now: float) -> float:

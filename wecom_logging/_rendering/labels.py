@@ -149,9 +149,10 @@ class Labels:
         facts = ", ".join(filter(None, (reason, time and f"since {time}")))
         return f"fallback: {what} fails{facts and f' ({facts})'}"
 
-    def by_fallback(self, since: str, until: str, count: int, name: str) -> str:
+    def by_fallback(self, span: str, count: int, name: str) -> str:
         """What the destination is not told any more."""
-        return f"{self.errors(count)} of {since}–{until} were told by {name or 'the fallback'}"
+        were = "was" if count == 1 else "were"
+        return f"{self.errors(count)} of {span} {were} told by {name or 'the fallback'}"
 
     def duration(self, seconds: float) -> str:
         amount, unit = _in_units(seconds)
@@ -283,9 +284,9 @@ class Chinese(Labels):
         facts = "，".join(filter(None, (reason, time and f"{time} 起")))
         return f"备用通道：{what}失效{facts and f'（{facts}）'}"
 
-    def by_fallback(self, since: str, until: str, count: int, name: str) -> str:
+    def by_fallback(self, span: str, count: int, name: str) -> str:
         by = f" {name} " if name else "备用通道"
-        return f"{since}–{until} 的 {count:,} 次已由{by}送出"
+        return f"{span} 的 {count:,} 次已由{by}送出"
 
     def date(self, day: datetime, *, year: bool) -> str:
         return f"{day.year}年{day.month}月{day.day}日" if year else f"{day.month}月{day.day}日"

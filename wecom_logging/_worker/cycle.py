@@ -75,7 +75,11 @@ class DeliveryCycle:
             quiet_after=components.quiet_after,
         )
         self._delivery = Delivery(
-            components.sender, components.style, components.follow_ups, self._recorder
+            components.sender,
+            components.style,
+            components.follow_ups,
+            self._recorder,
+            has_fallback=components.fallback is not None,
         )
         self._fallback = components.fallback and FallbackDelivery(
             components.fallback, self._recorder

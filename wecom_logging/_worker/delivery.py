@@ -75,8 +75,15 @@ class Delivery:
     """Brings what was claimed to one destination. Errors of the sender end here."""
 
     def __init__(
-        self, sender: Sender, style: Style, follow_ups: FollowUps, recorder: StatsRecorder
+        self,
+        sender: Sender,
+        style: Style,
+        follow_ups: FollowUps,
+        recorder: StatsRecorder,
+        *,
+        has_fallback: bool = False,
     ) -> None:
+        self._has_fallback = has_fallback
         self._sender = sender
         self._style = style
         self._follow_ups = follow_ups
@@ -263,9 +270,10 @@ class Delivery:
         work.store.release(work.claim.id, _failure(error, failures + 1, way=way))
         if isinstance(error, (SetupError, TokenError)) or failures >= PATIENCE:
             what = error.errcode if isinstance(error, ApiError) else type(error).__name__
-            warn_rarely(
-                f"{self._trouble} {what}", f"{error} — everything stays pending, trying again"
-            )
+            meanwhile = "the fallback tells it meanwhile"
+            if not (self._has_fallback and isinstance(error, (SetupError, TokenError))):
+                meanwhile = "everything stays pending"
+            warn_rarely(f"{self._trouble} {what}", f"{error} — {meanwhile}, trying again")
 
     def _note(self, error: DeliveryError) -> None:
         self._recorder.add(failures=1)

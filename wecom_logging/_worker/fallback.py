@@ -66,13 +66,16 @@ class HandlerSender:
         """Hand over a record.
 
         Raises:
-            DeliveryError: Its filters, or what it calls, refuse it.
+            DeliveryError: Its filters, or what it calls, refuse it; unclear, if it has raised.
         """
         record = _record(message.content)
         self.busy_since = monotonic()
         try:
             with _errors_of(self._handler, record) as failed:
                 passed: object = self._handler.handle(record)
+        except Exception as error:
+            what = f"{self.destination} raised {type(error).__name__}"
+            raise DeliveryError(what, unclear=True) from None
         finally:
             self.busy_since = None
         if failed:

@@ -294,6 +294,17 @@ local function lately(recent)
   return count
 end
 
+-- Errors of the busiest five minutes that are known.
+local function busiest(recent)
+  local fives, most = {}, 0
+  for minute, n in pairs(recent) do
+    local five = math.floor((tonumber(minute) or 0) / 5)
+    fives[five] = (fives[five] or 0) + (is_number(n) and n or 0)
+    most = math.max(most, fives[five])
+  end
+  return most
+end
+
 -- Until when nothing may be told of a group, or since when its silence is to be.
 local function held_until(group)
   if group.s then return group.s['until'] end
@@ -301,7 +312,10 @@ local function held_until(group)
   if not quiet or quiet['until'] <= now then return nil end
   if group.n == 0 then return quiet['until'] end -- that it is over can wait
   if group.t.critical then return nil end
-  if not known(group.t.told_at) and lately(group.q) >= rules.storm_count then return nil end
+  if not known(group.t.told_at)
+    and math.max(lately(group.q), busiest(group.q)) >= rules.storm_count then
+    return nil
+  end
   return quiet['until']
 end
 
