@@ -9,7 +9,7 @@ from __future__ import annotations
 SECTIONS = (
     (
         ("webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag", "sender",
-         "enabled", "api_base", "timeout", "proxies"),
+         "enabled", "api_base", "timeout", "proxies", "fallback", "fallback_after"),
         ("Where to", "发到哪里"),
     ),
     (("level", "app", "environment", "release", "language", "host", "timezone"),
@@ -38,6 +38,8 @@ EXAMPLES = {
     "api_base": '"https://wecom.example.com"',
     "timeout": "[2, 5]",
     "proxies": '{"https": "http://proxy.example.com:3128"}',
+    "fallback": '{"webhook_key": "0e3a8f0c-5b11-4f0e-9d55-7c3b0c3a1aaa"}',
+    "fallback_after": "120",
     "app": '"payments"',
     "environment": '"prod"',
     "release": '"2.3.1"',
@@ -53,7 +55,7 @@ EXAMPLES = {
     "breadcrumbs": "20",
     "breadcrumb_level": '"DEBUG"',
     "attach": "False",
-    "mention": '["zhangsan", "13800138000"]',
+    "mention": '{"pay/": "zhangsan", "orders.*": ["lisi", "13800138000"], "*": "@all"}',
     "mention_level": '"ERROR"',
     "group_wait": "5",
     "group_interval": "60",
@@ -87,6 +89,10 @@ CHINESE = {
     "api_base": "私有部署、网关或模拟器的协议、主机、端口和路径前缀。默认企业微信。",
     "timeout": "连接和读取的超时，默认 (3, 8)。",
     "proxies": "格式同 requests，默认取自环境。",
+    "fallback": "备用通道：发送目标因配置错误拒收，或 `fallback_after` 秒内什么都没有收下时，改发到这里。"
+    "可以是另一个发送目标的选项（映射），也可以是 `logging.Handler`：对象，或在 dictConfig 里按名称写"
+    " `cfg://handlers.mail_admins`。",
+    "fallback_after": "发送目标多久什么都没有收下才改用备用通道，默认 300。",
     "app": "程序名，显示在首行。默认：`OTEL_SERVICE_NAME`、`DJANGO_SETTINGS_MODULE` 的包名、程序名或目录名。",
     "environment": "例如 prod，显示在首行。",
     "release": "程序版本，每条消息都显示。默认：`SENTRY_RELEASE`、`GIT_SHA`、`OTEL_RESOURCE_ATTRIBUTES`"
@@ -105,8 +111,10 @@ CHINESE = {
     "breadcrumbs": "附上同一请求、任务或线程此前的多少条日志，默认 0。logger 本身要放行这些级别。",
     "breadcrumb_level": "其中最低的级别，默认 INFO。",
     "attach": "新错误或 CRITICAL 放不下、或有类别没列出时，把完整报告作为文件发送；每小时最多 6 个。默认是。",
-    "mention": '仅机器人：出现新错误时 @ 的用户 id、手机号或 `"@all"`；持续 15 分钟再 @ 一次。',
-    "mention_level": "达到什么级别才 @，默认 CRITICAL。",
+    "mention": '仅机器人：出现新错误时 @ 的用户 id、手机号或 `"@all"`；持续 15 分钟且无人认领时再 @ 一次。'
+    '写成映射则 @ 负责人：`{"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}`，按消息里显示的位置或'
+    " logger 匹配，取最长的；再次 @ 时为其中所有人。",
+    "mention_level": "达到什么级别才 @，默认 CRITICAL；`mention` 为映射时默认 ERROR。",
     "group_wait": "第一条消息发出前，等待其他错误一起发的时间，默认 1。CRITICAL 不等。",
     "group_interval": "两条有新情况的消息之间的最短间隔，默认 15。CRITICAL 不受限。",
     "repeat_intervals": "持续发生时各条消息的间隔，默认 (60, 300, 900, 3600)。",

@@ -16,6 +16,7 @@ from typing import Any
 
 from wecom_logging._config import destination
 from wecom_logging._config.defaults import default_app, default_host, default_release
+from wecom_logging._config.destination import elsewhere
 from wecom_logging._config.option import (
     Option,
     as_boolean,
@@ -23,7 +24,7 @@ from wecom_logging._config.option import (
     as_integer,
     as_json,
     as_level,
-    as_names,
+    as_names_or_json,
     as_number,
     as_numbers,
     as_text,
@@ -40,7 +41,7 @@ from wecom_logging._config.validators import (
     functions,
     level_number,
     links,
-    people,
+    owners,
     positive,
     positive_integer,
     quiet_hours,
@@ -230,18 +231,32 @@ class Options:
         True,
         as_boolean,
     )
-    mention: tuple[str, ...] = _option(
+    mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
         'Robots only: user ids, mobile numbers or "@all" to call for a new group, and once more'
-        " for one that has gone on for 15 minutes.",
-        people,
+        " for one that has gone on for 15 minutes and nobody has taken. A mapping calls its owner:"
+        ' {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the message'
+        " shows it, or the logger; the longest match. Once more means everybody of it.",
+        owners,
         (),
-        as_names,
+        as_names_or_json,
     )
-    mention_level: int = _option(
-        "The lowest level that is worth a call, CRITICAL.",
+    mention_level: int | None = _option(
+        "The lowest level that is worth a call: CRITICAL, with a mapping of owners ERROR.",
         level_number,
-        logging.CRITICAL,
-        as_level,
+        read=as_level,
+    )
+    fallback: Any = _option(
+        "Where to tell what the destination refuses until its set-up is mended, or has not taken"
+        " for `fallback_after` seconds: another destination as a mapping of its options, or a"
+        " logging.Handler, as an object or in dictConfig by its name, `cfg://handlers.mail_admins`.",
+        elsewhere,
+        read=as_json,
+    )
+    fallback_after: float = _option(
+        "For how long the destination has to have taken nothing, 300.",
+        duration,
+        300.0,
+        as_number,
     )
     breadcrumbs: int = _option(
         "How many earlier records of the same request, task or thread to show with an error, 0."

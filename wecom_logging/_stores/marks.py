@@ -200,11 +200,12 @@ class KnownJob(NamedTuple):
 
 
 class KnownSource(NamedTuple):
-    """A handler in a process that has reported errors lately. Times for display."""
+    """A handler in a process that has written to the store lately. Times for display."""
 
     #: `host/pid/nonce`.
     name: str
     seen: float
+    errors: int
 
 
 @dataclass(eq=False, repr=False)
@@ -275,6 +276,12 @@ def busiest(recent: dict[str, int]) -> int:
         if key.isdigit():
             fives[int(key) // 5] = fives.get(int(key) // 5, 0) + count
     return max(fives.values(), default=0)
+
+
+def is_storm(recent: dict[str, int], now: float) -> bool:
+    """Whether a kind that nobody has been told of cannot wait for the end of quiet: it has had
+    so many errors in five minutes, also if they could not be told then."""
+    return max(lately(recent, now), busiest(recent)) >= STORM_COUNT
 
 
 def endure(silence: Silence, recent: dict[str, int], errors: int, now: float) -> None:

@@ -15,7 +15,16 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, message_id, others
+from wecom_logging._model.digest import (
+    ByFallback,
+    Digest,
+    Event,
+    Identity,
+    Outage,
+    Report,
+    message_id,
+    others,
+)
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import marking, marks, register, releases, variety
@@ -83,7 +92,7 @@ _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk",
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark")
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark", "slot")
 _ALONE = ("lease", "mend", "note")
 _LUA = Path(__file__).with_name("lua")
 
@@ -195,8 +204,9 @@ class RedisStore:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
     def account(self, source: str) -> Account:
-        *counts, hours = self._run("account", source)
-        return Account(*map(int, counts))._replace(hours=float(hours))
+        *counts, by_fallback, hours = self._run("account", source)
+        account = Account(*map(int, counts))
+        return account._replace(hours=float(hours), by_fallback=int(by_fallback))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -234,13 +244,24 @@ class RedisStore:
                 for i in range(0, len(rest), 3)
             ]
             found = decode(Quiet, quiet) if quiet else None
-            seen = {name: float(each) for name, each in json.loads(heard).items()}
+            seen = {name: (float(at), int(n)) for name, (at, n) in json.loads(heard).items()}
             jobs = [_job_history(job) for job in json.loads(ran) or ()]
             by_hour = {hour: int(n) for hour, n in (json.loads(hours) or {}).items()}
         except (ValueError, TypeError, KeyError, AttributeError):
             raise StoreError("it holds a group that cannot be read") from None
         app = marking.known_app(self._names, known, found, seen, at, offset)
         return marking.with_history(app, by_hour, jobs, at, offset)
+
+    def whole(self, short_id: str) -> Digest | None:
+        answer = self._mark("whole", "", short_id)
+        if not answer:
+            return None
+        now, *group, samples = answer
+        try:
+            found = _known_group(group)
+        except (ValueError, TypeError, KeyError):
+            raise StoreError("it holds a group that cannot be read") from None
+        return marking.digest_of(found, _samples(samples), float(now), self._wall())
 
     def mark(self, act: Act) -> Done:
         kept = _kept_act(self._mark("mark", json.dumps(_cut(act)._asdict())))
@@ -253,6 +274,14 @@ class RedisStore:
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
         return str(found[0]) if found else None
+
+    def take_slot(self) -> str | float:
+        slot = _new_id()
+        wait = self._run("slot", slot, "take")
+        return float(wait) if wait else slot
+
+    def answered(self, slot: str) -> None:
+        self._run("slot", slot, "answered")
 
     def acts(self) -> tuple[KeptAct, ...]:
         return tuple(map(_kept_act, self._mark("acts")))
@@ -459,7 +488,7 @@ def _follow_up(answer: list[str]) -> FollowUp:
 
 
 def _claim(answer: list[str]) -> Claim:
-    _, failures, digest_id, head, body, *parts = answer
+    _, failures, digest_id, head, body, fallback, *parts = answer
     held = json.loads(head)
     now, wall = float(held["now"]), float(held["wall"])
     outage = None
@@ -473,7 +502,11 @@ def _claim(answer: list[str]) -> Claim:
     digest = Digest(
         digest_id, tuple(reports), wall, outage=outage, lost=int(held["lost"]), quiet=quiet
     )
-    return Claim(digest, body or None, int(failures))
+    if "detour_until" in held:
+        since, until = (float(held[f"detour_{end}"]) + wall - now for end in ("since", "until"))
+        told_there = ByFallback(since, until, int(held["detour_count"]), str(held["detour_name"]))
+        digest = digest.back_from(told_there)
+    return Claim(digest, body or None, int(failures), bool(int(fallback)))
 
 
 def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, str], list[Report]]:
