@@ -97,4 +97,7 @@ else:
             return dict(zip(self._fields, self, strict=True))
 
         def _replace(self, **given: Any) -> Any:
-            return type(self)(**self._asdict() | given)
+            found = tuple.__new__(type(self), map(given.pop, self._fields, self))
+            if given:
+                raise TypeError(f"{type(self).__name__} takes {', '.join(self._fields)}")
+            return found
