@@ -283,6 +283,10 @@ class FallbackStore:
             self._forget(self._outstanding - there.merged)
             self._reported += self._last.reported
             self._lost += self._last.lost
+            warn_rarely(
+                f"marks {self._name}",
+                f"{self._name} was emptied: silences, and who has taken what, are gone with it",
+            )
         else:
             self._forget(self._merged - there.merged)
         self._last, self._merged = there, there.merged
