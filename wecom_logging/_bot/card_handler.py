@@ -13,9 +13,10 @@ from wecom_logging._bot.command_handler import account
 from wecom_logging._bot.frames import Press
 from wecom_logging._bot.outgoing import EVENT, Outgoing, push, send
 from wecom_logging._bot.pairing import Chat
-from wecom_logging._bot.store import Action, BotStore, Group
+from wecom_logging._bot.store import Action, BotStore, app_of
 from wecom_logging._bot.texts import Texts, inert, name
 from wecom_logging._model.links import Link
+from wecom_logging._stores.marks import KnownGroup
 
 #: Seconds between two cards for a chat, and how old news may be.
 PAUSE, NEWS = 300.0, 3600.0
@@ -60,11 +61,11 @@ class CardHandler:
         fresh = [group for group in self._store.news(now - NEWS) if _unanswered(group, now)]
         return [out for chat in chats if fresh for out in self._next_card(chat, fresh, now)]
 
-    def _next_card(self, chat: Chat, fresh: Sequence[Group], now: float) -> list[Outgoing]:
+    def _next_card(self, chat: Chat, fresh: Sequence[KnownGroup], now: float) -> list[Outgoing]:
         sent, news, critical = self._pointers(chat, now)
         if now - sent < PAUSE:
             return []
-        fresh = [group for group in fresh if chat.scope.covers(group.app)]
+        fresh = [group for group in fresh if chat.scope.covers(app_of(group))]
         worst = [each for each in fresh if each.critical and _told(each) > critical]
         rest = [each for each in fresh if not each.critical and _told(each) > news]
         if worst:  # has a card of its own, and the rest waits for the next one
@@ -90,7 +91,7 @@ class CardHandler:
         groups = [
             each
             for each in self._store.groups()
-            if each.id in card.ids and chat.scope.covers(each.app)
+            if each.id in card.ids and chat.scope.covers(app_of(each))
         ]
         if not card.fact:
             card = dataclasses.replace(card, fact=self._fact(press, card, groups, who, now))
@@ -128,10 +129,12 @@ class CardHandler:
         # A clock that was set back must not stop all cards.
         return (sent if sent <= now else 0.0), news, critical
 
-    def _fact(self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float) -> str:
+    def _fact(
+        self, press: Press, card: Card, groups: Sequence[KnownGroup], who: str, now: float
+    ) -> str:
         """Do what was pressed; what is true of it now, with its time."""
         at = self._texts.clock(now, now)
-        open_ = [group for group in groups if not group.over]
+        open_ = [group for group in groups if group.state != "over"]
         loud = [group for group in open_ if (group.silenced_until or 0.0) <= now]
         if open_ and not loud and press.key == "silence":
             by = name(open_[0].silenced_by)
@@ -145,7 +148,7 @@ class CardHandler:
         return self._texts.say(f"fact {press.key}", who=who, at=at, until=until)
 
     def _act(
-        self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float
+        self, press: Press, card: Card, groups: Sequence[KnownGroup], who: str, now: float
     ) -> Action:
         until = None
         if press.key == "silence":
@@ -165,11 +168,11 @@ class CardHandler:
         )
 
 
-def _unanswered(group: Group, now: float) -> bool:
+def _unanswered(group: KnownGroup, now: float) -> bool:
     return not group.taken_by and (group.silenced_until or 0.0) <= now
 
 
-def _told(group: Group) -> float:
+def _told(group: KnownGroup) -> float:
     return group.news_at or 0.0
 
 

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wecom_logging._bot.store import Group, Notes
+from wecom_logging._bot.store import Notes, app_of
 from wecom_logging._bot.texts import Texts
 from wecom_logging._model import text
 from wecom_logging._model.links import Link
 from wecom_logging._model.spans import CRITICAL_LIMIT, HOUR, MORNING, PHONE_LIMIT, Span
 from wecom_logging._rendering.card import target_of
+from wecom_logging._stores.marks import KnownGroup
 
 Json = dict[str, Any]
 Key = Literal["take", "silence"]
@@ -56,7 +57,7 @@ class Card:
         return CRITICAL_CHOICES if self.critical else CHOICES
 
 
-def new(chat: str, groups: Sequence[Group], critical: bool) -> Card:
+def new(chat: str, groups: Sequence[KnownGroup], critical: bool) -> Card:
     """A card about the first of these groups, with a task id that nobody can guess."""
     task_id = f"wl-{secrets.token_urlsafe(24)}"
     return Card(task_id, chat, tuple(group.id for group in groups[:ROWS]), critical)
@@ -83,7 +84,7 @@ class Cards:
         return card if card.task_id == task_id else None
 
 
-def question(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
+def question(card: Card, groups: Sequence[KnownGroup], links: Sequence[Link], texts: Texts) -> Json:
     """The card with its buttons."""
     return {
         "card_type": "button_interaction",
@@ -103,7 +104,7 @@ def question(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: 
     }
 
 
-def answered(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
+def answered(card: Card, groups: Sequence[KnownGroup], links: Sequence[Link], texts: Texts) -> Json:
     """The card with what became of it instead of its buttons."""
     return {
         "card_type": "text_notice",
@@ -112,9 +113,9 @@ def answered(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: 
     }
 
 
-def _head(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
+def _head(card: Card, groups: Sequence[KnownGroup], links: Sequence[Link], texts: Texts) -> Json:
     phrase = "card critical" if card.critical else "card one" if len(groups) == 1 else "card title"
-    apps = dict.fromkeys(_plain(str(group.app)) for group in groups)
+    apps = dict.fromkeys(_plain(str(app_of(group))) for group in groups)
     head: Json = {
         "source": {
             "desc": _cut(", ".join(filter(None, apps)) or "wecom-logging", _SOURCE),
@@ -140,13 +141,13 @@ def _head(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Tex
     return head
 
 
-def _description(groups: Sequence[Group], texts: Texts) -> str:
+def _description(groups: Sequence[KnownGroup], texts: Texts) -> str:
     if len(groups) > ROWS:
         return texts.say("more kinds", number=len(groups) - ROWS)
     return _plain(groups[0].text) if groups else ""
 
 
-def _row(group: Group) -> str:
+def _row(group: KnownGroup) -> str:
     count = f" ×{group.count:,}"
     return _cut(_plain(group.type or group.text), _VALUE - len(count)) + count
 
