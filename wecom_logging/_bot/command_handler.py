@@ -18,6 +18,7 @@ from wecom_logging._bot.store import Action, App, BotStore, app_of
 from wecom_logging._bot.texts import (
     GROUP_LINES,
     MAX_BYTES,
+    MAX_LINE,
     Texts,
     code,
     fenced,
@@ -148,10 +149,12 @@ class CommandHandler:
     ) -> list[Outgoing]:
         """A text of any length: in a group its beginning, the rest in private."""
         texts, message = request.texts, request.message
-        body = [code(line) for line in report.splitlines() if line.strip()]
+        lines = [line for line in report.splitlines() if line.strip()]
+        body = [code(line) for line in lines]
         foot = self._last_written(request)
         whole = "\n".join([*head, *fenced(body), foot])
-        short = len(whole.encode("utf-8", "replace")) <= MAX_BYTES
+        fits = len(whole.encode("utf-8", "replace")) <= MAX_BYTES
+        short = fits and all(len(line) <= MAX_LINE for line in lines)
         room = GROUP_LINES - len(head) - 3
         if short and (message.single or len(body) <= room):
             return [answer(message, whole)]

@@ -15,8 +15,8 @@ GROUP_LINES = 15
 #: Bytes of a message; WeCom's limit is 20,480.
 MAX_BYTES = 20_000
 _NAME, _PLACE, _TEXT, _WHY = 60, 90, 160, 200
-#: Characters of a line of a report.
-_LINE = 600
+#: Characters of a line of a report; in the file it is whole.
+MAX_LINE = 600
 
 #: Chinese, English. Fields are inert when they are filled in.
 _PHRASES: dict[str, tuple[str, str]] = {
@@ -316,7 +316,7 @@ def place(words: str) -> str:
 def code(line: str) -> str:
     """A line of a report, indented as it stands there, to stand between fences."""
     indent = len(line) - len(line.lstrip(" "))
-    return " " * min(indent, 12) + text.code(line[indent : indent + _LINE])
+    return " " * min(indent, 12) + text.code(line[indent : indent + MAX_LINE])
 
 
 def fenced(lines: Sequence[str]) -> list[str]:
