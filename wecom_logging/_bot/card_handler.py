@@ -77,9 +77,10 @@ class CardHandler:
         else:
             return []
         card = cards.new(chat.id, chosen, critical=bool(worst))
+        card = dataclasses.replace(card, links=self._links(card))
         self._cards.keep(card)
         self._store.write(_key(chat), f"{now} {news} {critical}")
-        body = cards.question(card, chosen, self._links(card), self._texts)
+        body = cards.question(card, chosen, self._texts)
         return [send(chat.id, "template_card", body, single=chat.single)]
 
     def handle_press(self, press: Press, chat: Chat, who: str, now: float) -> list[Outgoing]:
@@ -98,7 +99,7 @@ class CardHandler:
             self._cards.keep(card)
         update = {
             "response_type": "update_template_card",
-            "template_card": cards.answered(card, groups, self._links(card), self._texts),
+            "template_card": cards.answered(card, groups, self._texts),
         }
         line = f"{self._texts.ids(card.ids)} {inert(card.fact)}"
         told = push(chat.id, line, single=chat.single)
@@ -110,10 +111,10 @@ class CardHandler:
         """Whether there is such a button on a card of this chat."""
         return self._find(press, chat) is not None
 
-    def _links(self, card: Card) -> list[Link]:
+    def _links(self, card: Card) -> tuple[Link, ...]:
         chinese = self._texts.chinese
         links = [link for each in card.ids for link in self._store.links(each, chinese)]
-        return list({link.target: link for link in links}.values())
+        return tuple({link.target: link for link in links}.values())[: cards.JUMPS]
 
     def _find(self, press: Press, chat: Chat) -> Card | None:
         card = self._cards.find(press.task_id)
