@@ -21,6 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, eventually
+from wecom_logging import contrib
 from wecom_logging._capture import code_location, grouping
 from wecom_logging._capture.codes import code_of
 from wecom_logging._capture.grouping import fingerprint
@@ -498,6 +499,7 @@ def test_frames_of_compiled_libraries_are_a_librarys(monkeypatch: pytest.MonkeyP
         ("<stdin>", {}, False),
         ("shop/pay.py", {}, False),
         ("/srv/shop/templates/cart.html", {}, False),
+        (contrib.__file__, {}, True),
     ):
         monkeypatch.setattr(code_location, "LIBRARIES", {})
         assert code_location.is_library(name, namespace) is expected, name

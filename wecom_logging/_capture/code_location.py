@@ -18,7 +18,7 @@ from wecom_logging._capture.sound import remember
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
-_CONTRIB = os.path.join(os.path.dirname(__file__), "contrib") + os.sep
+_CONTRIB = os.path.join(os.path.dirname(os.path.dirname(__file__)), "contrib") + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 #: Names of code that was typed in; all others in angle brackets are generated.
