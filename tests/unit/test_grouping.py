@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import traceback
 import urllib.error
 from collections.abc import Callable, Iterable
@@ -31,8 +32,8 @@ from wecom_logging._capture.rendered import template_of
 from wecom_logging._capture.tally import NEWS, GroupSeed, Tally
 from wecom_logging._capture.template import HEAD, TAIL, mask
 from wecom_logging._capture.text_traceback import Traced
-from wecom_logging._capture.variety import MAX_CONSTANT, MAX_VARIANTS, Tallies
-from wecom_logging._model.digest import VARYING
+from wecom_logging._capture.variety import Tallies
+from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS, VARYING
 
 Watch = Callable[..., Watched]
 
@@ -705,6 +706,23 @@ def test_all_groups_of_a_call_site_name_it() -> None:
     assert one.varying.template == VARYING
 
 
+def test_an_exception_beyond_the_allowance_of_a_store_is_the_one_without_its_code() -> None:
+    def failed(code: int) -> logging.LogRecord:
+        try:
+            raise OSError(code, "failed")
+        except OSError:
+            return record("failed", exc_info=sys.exc_info())
+
+    one, other = failed(28), failed(5)
+    key = key_of(other)
+    bare = identify(GroupSeed(other, (*key[:4], OSError, key[5])))
+    found = [identify(GroupSeed(each, key_of(each), changing=True)) for each in (one, other)]
+    assert len({bare.id, *(each.id for each in found)}) == 3
+    assert {each.beyond.id for each in found} == {bare.id}
+    assert found[0].beyond._replace(cause="") == bare._replace(cause="")
+    assert bare.beyond.id == bare.site
+
+
 def test_what_a_stranger_logs_takes_no_words_from_a_real_failure(watch: Watch) -> None:
     w = watch(max_groups=200)
     for i in range(300):
@@ -829,7 +847,7 @@ def test_max_groups_plus_one_is_told_as_others(watch: Watch) -> None:
 
 
 def test_silent_groups_of_a_call_site_make_room_for_its_new_ones(watch: Watch) -> None:
-    w = watch(quiet_after=0.01, rate_limit=[[1000, 60]])
+    w = watch(quiet_after=0.01, repeat_intervals=[0.01], rate_limit=[[1000, 60]])
 
     def report(text: str) -> None:
         w.log.error(text)

@@ -27,7 +27,8 @@ from wecom_logging import WeComHandler
 from wecom_logging._capture.capture import capture, complete, said
 from wecom_logging._capture.grouping import fingerprint, learn
 from wecom_logging._capture.template import mask
-from wecom_logging._capture.variety import MAX_VARIANTS, Tallies
+from wecom_logging._capture.variety import Tallies
+from wecom_logging._model.digest import MAX_VARIANTS
 from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging._senders.protocol import Limits, Message
 

@@ -12,6 +12,10 @@ from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import WHOLE
 from wecom_logging._model.digest import Identity
 
+#: Between two messages: seconds until the next sample of a group, which double with each up to
+#: the longest, since a store writes each of them.
+SAMPLE_EVERY, SAMPLE_EVERY_MOST = 1.0, 15.0
+
 #: Between two messages: errors of a group that are looked at, and of those the ones that say
 #: something new and are captured at once.
 LOOKS, TURNS = 100, 3
@@ -81,6 +85,7 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         "origin",
         "roused",
         "sample_at",
+        "sample_every",
         "seen",
         "turns",
     )  # fmt: skip
@@ -94,8 +99,10 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         self.needs_wakeup = True
         #: The worker has been told that there is something to read.
         self.roused = False
-        #: Monotonic time from which on the next error is captured.
+        #: Monotonic time from which on the next error is captured, and how long after that
+        #: the one that comes then.
         self.sample_at = 0.0
+        self.sample_every = SAMPLE_EVERY
         #: How many more errors are looked at, and how many of them may be captured out of
         #: turn, until a message tells of the group.
         self.looks, self.turns = LOOKS, TURNS
@@ -128,9 +135,14 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
             self.news_left -= 1
         return True
 
+    def sampled(self, now: float) -> None:
+        """One of its errors is captured."""
+        self.sample_at = now + self.sample_every
+        self.sample_every = min(2 * self.sample_every, SAMPLE_EVERY_MOST)
+
     def watch_anew(self) -> None:
         """A message has told of the group: the next error is captured, what differs noticed."""
-        self.sample_at = 0.0
+        self.sample_at, self.sample_every = 0.0, SAMPLE_EVERY
         self.looks, self.turns = LOOKS, TURNS
         self.needs_wakeup = True
 

@@ -9,11 +9,7 @@ from wecom_logging._capture.failure import without_codes
 from wecom_logging._capture.keys import OTHER_KEYS, OVERFLOW, Job, Key, Site, site_of, text_of
 from wecom_logging._capture.tally import GroupSeed, Tally
 from wecom_logging._capture.template import WHOLE
-
-#: Groups that one call site may make: of values that change, of texts that are constant (the
-#: same object as before), of types of exceptions in one place.
-MAX_VARIANTS = 10
-MAX_CONSTANT = 100
+from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS
 
 
 class Variety:
