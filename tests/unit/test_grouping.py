@@ -506,10 +506,12 @@ def test_frames_of_compiled_libraries_are_a_librarys(monkeypatch: pytest.MonkeyP
         assert code_location.is_library(name, namespace) is expected, name
 
 
-def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
+@pytest.mark.parametrize("path", ["pandas/_libs/dates.pyx", "src/lxml/parser.pxi", "<template>"])
+def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it(path: str) -> None:
+    """And that of a template in memory."""
     namespace: dict[str, Any] = {"__file__": "/x/site-packages/dates.so"}
     source = "def parse():\n    return int('x')\n"
-    exec(compile(source, "pandas/_libs/dates.pyx", "exec"), namespace)
+    exec(compile(source, path, "exec"), namespace)
     parse = namespace["parse"]
 
     def orders() -> object:
