@@ -240,7 +240,7 @@ def test_a_message_with_room_cuts_nothing() -> None:
     assert not whole.cut
     short = render(told, STYLE._replace(max_bytes=1024))
     assert re.search(r"> word0 word1 .*….*word199\n", short.message.content)
-    assert 1024 - 32 < len(short.message.content.encode()) <= 1024
+    assert 1024 - 64 < len(short.message.content.encode()) <= 1024
     assert short.cut
     assert words in report_text(told, STYLE)
 
