@@ -111,6 +111,11 @@ def test_a_long_kind_keeps_the_number_of_kinds() -> None:
             "KeyError: import of supplier… 'sku'",
         ),
         (
+            "feed of acme not loaded",
+            [("KeyError", "'sku'")],
+            "KeyError: feed of acme not loaded 'sku'",
+        ),
+        (
             "import of supplier ACME failed",
             [("ValueError", "row 17 has neither a price nor a weight")],
             "ValueError: import of supplier ACME…",
@@ -140,6 +145,13 @@ def test_what_the_notification_says(
     sample = event(message, *(error(*one, frame("a.py", 3, "f")) for one in chain))
     line = lines(report("1111", chain[0][0], "a.py f", samples=(sample,)))[0]
     assert line == f"🔴 shop prod · 1 error · {subject}"
+
+
+def test_what_a_failed_program_has_said_is_the_reason() -> None:
+    failure = error("CalledProcessError", "Command 'dump' returned 3.", stderr="…\ndisk full")
+    sample = event("no backup", failure)
+    line = lines(report("1111", "CalledProcessError", "a.py f", samples=(sample,)))[0]
+    assert line.endswith(" · CalledProcessError: no backup disk full")
 
 
 def test_a_request_says_more_than_a_type_that_says_it_all() -> None:
