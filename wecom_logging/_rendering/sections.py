@@ -124,7 +124,8 @@ class Section:
         """Type of the exception; "" without one, and for one that a text tells of."""
         if self.lead.identity.from_text:
             return ""
-        return self.lead.identity.type or next((one.type for one in self.sample.chain), "")
+        types = (self.lead.identity.type, *(one.type for one in self.sample.chain[:1]))
+        return next(filter(None, map(str.strip, types)), "")
 
     @cached
     def message(self) -> str:
