@@ -132,6 +132,18 @@ def test_a_silence_until_the_next_release(place: Kit, store: BotStore) -> None:
     assert group(store, number).until_release
 
 
+def test_what_is_not_told_apart_is_a_group_as_well(place: Kit, store: BotStore) -> None:
+    """It has a report, and leads nowhere: no card may fail because of it."""
+    client = Client(place, max_groups=4)
+    for kind in "ABCDEFGH":
+        client.log(kind, samples=(event(f"{kind} failed"),))
+    client.deliver()
+    for each in store.groups():
+        assert store.detail(each.id, False).strip()
+        assert store.links(each.id, False) == []
+    assert len(store.groups()) < 8
+
+
 def test_links_of_a_group(place: Any) -> None:
     """Those of the option, filled in, and the runbook that came with the error."""
     number = errors(place)

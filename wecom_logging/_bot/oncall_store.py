@@ -13,6 +13,7 @@ from wecom_logging._rendering import Language, Style, group_text
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.daily import daily_report
 from wecom_logging._rendering.links import links_of
+from wecom_logging._rendering.sections import Section
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, KnownGroup
 from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.oncall import OnCall
@@ -81,7 +82,8 @@ class OnCallStore:
 
     def links(self, group: str, chinese: bool) -> Sequence[Link]:
         context = self._whole(group, chinese)
-        return [] if context is None else links_of(context.sections[0], context)
+        # Not a section of its own: what is beyond the groups that are told apart has none.
+        return [] if context is None else links_of(Section(context.digest.reports), context)
 
     def _whole(self, group: str, chinese: bool) -> RenderContext | None:
         with _away():
