@@ -134,6 +134,8 @@ class Account(NamedTuple):
     held: int = 0
     #: How much longer the quiet hours last that were entered last, seconds; 0: none do.
     hours: float = 0.0
+    #: Nothing that is pending can be told before the store is back.
+    stuck: bool = False
 
 
 class Claim(NamedTuple):

@@ -196,7 +196,7 @@ class RedisStore:
 
     def account(self, source: str) -> Account:
         *counts, hours = self._run("account", source)
-        return Account(*map(int, counts))._replace(hours=float(hours))
+        return Account._make((*map(int, self._run("account", source)), False))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)

@@ -40,7 +40,7 @@ class Mentions:
         one that goes on; not within ten minutes of the last call."""
         worth = [report for report in digest.reports if self._is_worth(report, digest)]
         going_on = [r for r in worth if _goes_on(r, digest)]
-        # Two digits of an id: see `attachment.wanted`.
+        # Two digits of an id: see `follow_ups.file_wanted`.
         unsaid = [r for r in going_on if cooldowns.take(f"goes on {r.identity.id[:2]}", A_DAY)]
         is_new = len(worth) > len(going_on)
         return (is_new or bool(unsaid)) and cooldowns.take("call", INTERVAL)
