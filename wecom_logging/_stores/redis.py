@@ -196,7 +196,7 @@ class RedisStore:
 
     def account(self, source: str) -> Account:
         *counts, hours = self._run("account", source)
-        return Account._make((*map(int, self._run("account", source)), False))
+        return Account._make((*map(int, counts), float(hours), False))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -241,6 +241,17 @@ class RedisStore:
             raise StoreError("it holds a group that cannot be read") from None
         app = marking.known_app(self._names, known, found, seen, at, offset)
         return marking.with_history(app, by_hour, jobs, at, offset)
+
+    def whole(self, short_id: str) -> Digest | None:
+        answer = self._mark("whole", "", short_id)
+        if not answer:
+            return None
+        now, *group, samples = answer
+        try:
+            found = _known_group(group)
+        except (ValueError, TypeError, KeyError):
+            raise StoreError("it holds a group that cannot be read") from None
+        return marking.digest_of(found, _samples(samples), float(now), self._wall())
 
     def mark(self, act: Act) -> Done:
         kept = _kept_act(self._mark("mark", json.dumps(_cut(act)._asdict())))
