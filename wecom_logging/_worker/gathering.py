@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from wecom_logging._capture.grouping import Tally
+from wecom_logging._capture.tally import Tally
 
 #: After each visit to the store what comes next gathers for so long, seconds; errors of known
 #: kinds so much longer for each source, so that a fleet as a whole comes to its store about a
