@@ -96,7 +96,7 @@ def test_what_can_wait_is_told_at_the_end_in_one_message(place: Kit) -> None:
     overview = w.overview()
     assert told(overview)["Known still"] == 3
     assert told(overview)["Small new"] == 20
-    since, until = overview.digest.quiet  # type: ignore[misc]
+    since, until = overview.digest.quiet  # type: ignore[misc]  # it was quiet
     assert until - since == pytest.approx(8 * HOUR, abs=0.01)
     w.log("Later")
     assert w.ask() is None or isinstance(w.ask(), float)
