@@ -2,10 +2,10 @@
 
     python -m tests.fuzz --minutes 10 [--only NAME] [--seed N]
 
-Each reader starts from texts that it knows, and is given mutants of them in turn with the
-others. It has to answer within seconds, raise nothing but what it says that it raises, and
-keep what it promises (its asserts). What breaks it is printed as a Python literal, cut as short
-as it still breaks; it belongs into the tests as a case. The seed makes a run come again.
+Each reader starts from texts that it knows, and is given mutants of them, for as long as the
+others. It has to answer within seconds, raise nothing but what it says that it raises, and keep
+what it promises (its asserts). What breaks it is printed as a Python literal, cut as short as it
+still breaks; it belongs into the tests as a case. The seed makes a run come again.
 """
 
 from __future__ import annotations
@@ -103,23 +103,28 @@ def main() -> int:
     parser.add_argument("--only", choices=[reader.name for reader in READERS])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     args = parser.parse_args()
-    chance = random.Random(args.seed)
     readers = [reader for reader in READERS if args.only in (None, reader.name)]
     known = {reader.name: list(reader.seeds) for reader in readers}
+    # One for each, so that its texts do not depend on whose turn it is.
+    chances = {name: random.Random(f"{args.seed} {name}") for name in known}
     runs: Counter[str] = Counter()
+    spent = dict.fromkeys(known, 0.0)
     found: dict[str, str] = {}
     end = time.monotonic() + args.minutes * 60
     while time.monotonic() < end and len(found) < 20:
-        for reader in readers:
-            texts = known[reader.name]
-            text = mutant(chance, chance.choice(texts), texts)
-            runs[reader.name] += 1
-            if said := trouble(reader, text):
-                found.setdefault(f"{reader.name}: {said}", text)
-            elif len(texts) < len(reader.seeds) + KEPT:
-                texts.append(text)
-            else:
-                texts[chance.randrange(len(reader.seeds), len(texts))] = text
+        reader = min(readers, key=lambda each: spent[each.name])  # the same time for all
+        texts, chance = known[reader.name], chances[reader.name]
+        text = mutant(chance, chance.choice(texts), texts)
+        began = time.thread_time()
+        said = trouble(reader, text)
+        spent[reader.name] += time.thread_time() - began
+        runs[reader.name] += 1
+        if said:
+            found.setdefault(f"{reader.name}: {said}", text)
+        elif len(texts) < len(reader.seeds) + KEPT:
+            texts.append(text)
+        else:
+            texts[chance.randrange(len(reader.seeds), len(texts))] = text
     for reader in readers:
         print(f"{reader.name}: {runs[reader.name]:,} texts")
     for what, text in found.items():
