@@ -10,100 +10,30 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import socket
-import statistics
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks import machine, report, workload
+from benchmarks import background, machine, report, workload
 from benchmarks.peers import NULL, load, missing, names
+from benchmarks.running import (
+    ENVIRONMENT,
+    FULL,
+    QUICK,
+    Result,
+    Scale,
+    Worker,
+    in_turns,
+    merged,
+    run,
+)
 from benchmarks.sink import Sink
 from tests.helpers import redis_server
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "wecom"
-Result = dict[str, Any]
-
-#: Environment of the workers: nothing of the developer's own, no proxy; byte code is kept,
-#: since an import that compiles is no import that anybody meets twice.
-ENVIRONMENT = {
-    key: value
-    for key, value in os.environ.items()
-    if "proxy" not in key.lower()
-    and not key.startswith(("WECOM_", "OTEL_", "SENTRY_", "PYTHONDONTWRITE"))
-}
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How much is measured."""
-
-    rounds: int
-    seconds: float
-    storm: int
-    storm_batches: int
-    kinds: int
-    latencies: int
-    growth: tuple[int, ...]
-    groups: tuple[int, ...]
-
-
-FULL = Scale(3, 0.4, 100_000, 10, 20, 40, (1, 2, 4, 8, 16), (1, 10, 100, 1000, 10_000))
-QUICK = Scale(1, 0.25, 12_000, 4, 20, 20, (1, 4, 16), (1, 100, 10_000))
-
-
-class Worker:
-    """A process that measures one case."""
-
-    def __init__(self, measure: str, peer: str, url: str, **arguments: object) -> None:
-        text = json.dumps({"measure": measure, "peer": peer, "url": url, **arguments})
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", text],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=ENVIRONMENT,
-        )
-
-    def first(self, patience: float = 30.0) -> Result:
-        """The first thing that it reports."""
-        assert self.process.stdout is not None
-        end = threading.Timer(patience, self.process.kill)
-        end.start()
-        line = self.process.stdout.readline()
-        end.cancel()
-        if line:
-            return json.loads(line)  # type: ignore[no-any-return]  # what we have written ourselves
-        blocked = self.process.wait() == -signal.SIGKILL
-        return {"failed": f"calls not back after {patience:g} s" if blocked else self._why()}
-
-    def results(self, patience: float = 60.0) -> list[Result]:
-        try:
-            output, _ = self.process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return [{"failed": f"not done after {patience:g} s"}]
-        return [json.loads(line) for line in output.splitlines()] or [{"failed": self._why()}]
-
-    def _why(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"exit status {self.process.wait()}"
-
-
-def run(measure: str, peer: str, url: str, **arguments: object) -> list[Result]:
-    return Worker(measure, peer, url, **arguments).results()
-
 
 # -- the cases -----------------------------------------------------------------------------
 
@@ -276,31 +206,13 @@ def _processes(number: int, url: str, scale: Scale) -> Result:
 
 # -- how it is run -------------------------------------------------------------------------
 
-
-def in_turns(peers: list[str], rounds: int) -> Iterator[str]:
-    for number in range(rounds):
-        cut = number * len(peers) // rounds
-        yield from peers[cut:] + peers[:cut]
-
-
-def merged(rows: list[Result], kill: Iterable[Worker] = ()) -> Result:
-    """The medians of several rounds, and how far the ratio went."""
-    for worker in kill:
-        worker.process.kill()
-        worker.process.wait()
-    good = [row for row in rows if "failed" not in row]
-    if not good:
-        return rows[0]
-    row: Result = {key: statistics.median(r[key] for r in good) for key in good[0]}
-    if "ratio" in row:
-        row["spread"] = [min(r["ratio"] for r in good), max(r["ratio"] for r in good)]
-    return row
-
-
 CASES = {
     case.__name__: case
-    for case in (calls, breadcrumbs, first, storm, down, killed, latency, imports, growth)
-}
+    for case in (
+        calls, breadcrumbs, first, storm, down, killed, latency, imports, growth,
+        *background.CASES,
+    )
+}  # fmt: skip
 
 
 def main() -> None:

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
     from wecom_logging._worker.worker import Worker
 
-#: Samples: one a second for each group, so many a second in all.
-SAMPLE_INTERVAL = 1.0
+#: Samples of all groups in a second.
 SAMPLES_PER_SECOND = 50
 
 
@@ -443,7 +442,7 @@ class WeComHandler(logging.Handler):
             capture = self._components.glimpse
         else:
             return None
-        tally.sample_at = now + SAMPLE_INTERVAL
+        tally.sampled(now)
         self._capturing.add(thread)
         try:
             return self._captured(capture, record)

@@ -30,7 +30,8 @@ def test_the_demo() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert seconds < 30, f"{seconds:.0f} s"
     words = ("NEW", "STILL", "OVER", "CRITICAL", "PaymentFailed", "← ConnectionResetError")
-    for word in (*words, "Feed001Error", "📎"):
+    answers = ("$ wecom-logging silence ", "silenced until", "SILENCED", "release 2.4.0", "AGAIN")
+    for word in (*words, *answers, "Feed001Error", "📎"):
         assert word in done.stdout
     assert "\x1b" not in done.stdout
     logged = _figure("errors logged", done.stdout)

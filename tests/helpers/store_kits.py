@@ -211,9 +211,22 @@ class Client:
 
 
 def identity(kind: str, level: str = "error") -> Identity:
-    """One whose kind begins with "job" is over only when somebody says so."""
-    job = kind.startswith("job")
-    return Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}", job=job)
+    """One whose kind begins with "job" is over only when somebody says so.
+
+    All that begin with "text" or "constant" are of one call site, and so are all that begin
+    with "code": exceptions of one place, with a code.
+    """
+    one = Identity(kind, "shop", level, type=kind, place=f"shop.py {kind}")
+    if kind.startswith("job"):
+        return one._replace(job=True)
+    if kind.startswith("code"):
+        return one._replace(
+            site=f"{level} site", place="shop.py pay", changing=True, code=kind, bare=f"any {level}"
+        )
+    if kind.startswith(("text", "constant")):
+        changing = kind.startswith("text")
+        return one._replace(type="", template=kind, site=f"{level} site", changing=changing)
+    return one
 
 
 def event(text: str) -> Event:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.helpers.store_kits import KITS, Client, Kit, event, identity, kit, told
+from wecom_logging._model.digest import VARYING, Report
 from wecom_logging._model.schedule import UNCLEAR_FOR, Policy
 from wecom_logging._stores import register
 from wecom_logging._stores.protocol import (
@@ -331,6 +333,23 @@ def test_an_unclear_message_is_repeated_for_three_and_a_half_hours(place: Kit) -
     after = client.claim()
     assert after.body is None
     assert after.digest.reports[0].doubtful == 3
+
+
+def test_two_messages_of_an_app_that_are_unclear_are_repeated_one_after_the_other(
+    place: Kit,
+) -> None:
+    client = Client(place, duplicate_check=True)
+    client.log("slow")
+    first = client.claim(why="flush")
+    client.store.freeze(first.id, "first")
+    client.log("fire", level="critical")
+    beside = client.claim()
+    client.store.freeze(beside.id, "beside")
+    client.store.release(beside.id, UNCLEAR)
+    place.advance(0.1)
+    client.store.release(first.id, UNCLEAR)
+    bodies = [client.deliver().body, client.deliver().body]
+    assert bodies == ["beside", "first"]
 
 
 def test_while_a_message_is_unclear_it_is_the_only_attempt_at_the_destination(
@@ -835,6 +854,98 @@ def test_the_slots_of_the_dead_come_back(place: Kit) -> None:
 
 
 # -- bounds --------------------------------------------------------------------------------
+
+
+def crowd_of(place: Kit, kind: str, processes: int = 64, **options: Any) -> dict[str, Report]:
+    """What is told of a call site that many processes reach, each with kinds of its own."""
+    for number in range(processes):
+        client = Client(place, f"web-{number}/1/a", **options)
+        client.log(f"{kind} {number}", samples=(event(f"text {number}"),))
+    claim = Client(place, **options).claim(why="flush")
+    return {r.identity.id: r for r in claim.digest.reports}
+
+
+@pytest.mark.parametrize(("kind", "most"), [("text", 10), ("constant", 100)])
+def test_one_line_makes_few_groups_however_many_processes_run_it(
+    place: Kit, kind: str, most: int
+) -> None:
+    reports = crowd_of(place, kind, most + 20)
+    crowd = reports.pop("error site")
+    assert len(reports) == most
+    assert (crowd.count, crowd.identity.template) == (20, VARYING)
+    assert [sample["event"] for sample in crowd.samples][-1] == f"text {most + 19}"
+    assert len(crowd.hosts) == 20
+
+
+def test_exceptions_of_a_place_lose_their_code_before_their_words(place: Kit) -> None:
+    reports = crowd_of(place, "code", 30)
+    bare = reports.pop("any error")
+    assert len(reports) == 10
+    assert (bare.count, bare.identity.type, bare.identity.code) == (20, "code 10", "")
+    assert bare.identity.place == "shop.py pay"
+
+
+def test_one_line_does_not_take_the_place_of_others(place: Kit) -> None:
+    options: dict[str, Any] = {"max_groups": 20}
+    for number in range(40):
+        Client(place, f"web-{number}/1/a", **options).log(f"constant {number}")
+    client = Client(place, "another", **options)
+    client.log("a real failure", samples=(event("out of stock"),))
+    client.log("fire", level="critical", samples=(event("disk gone"),))
+    client.log("one too many")
+    reports = {r.identity.id: r for r in client.claim(why="flush").digest.reports}
+    assert reports["a real failure"].samples[0]["event"] == "out of stock"
+    assert reports["fire"].samples[0]["event"] == "disk gone"
+    assert reports["others"].count == 23
+    assert sum(r.count for r in reports.values()) == 43
+
+
+def test_the_place_of_groups_that_are_over_is_free_for_others_of_their_line(place: Kit) -> None:
+    client = Client(place)
+    for number in range(10):
+        client.log(f"text {number}")
+    client.deliver()
+    client.log("text 10")
+    assert told(client.deliver(why="flush")) == {" new": 1}
+    place.advance(3000)
+    client.log("text 11")
+    new = [r for r in client.claim(why="flush").digest.reports if r.state == "new"]
+    assert [r.identity.template for r in new] == ["text 11"]
+
+
+def test_a_crowd_is_news_when_somebody_joins_it_but_not_more_than_ten_times_an_hour(
+    place: Kit,
+) -> None:
+    client = Client(place)
+    for number in range(11):
+        client.log(f"text {number}")
+    client.deliver()
+    news = []
+    for number in range(11, 22):
+        place.advance(20)
+        client.log(f"text {number}")
+        client.log("text 10")
+        place.advance(1)
+        answer = client.ask()
+        news.append(isinstance(answer, Claim))
+        if isinstance(answer, Claim):
+            client.store.settle(answer.id)
+    assert news == [True] * 9 + [False] * 2
+
+
+def test_a_text_that_turns_out_to_be_constant_makes_room(place: Kit) -> None:
+    client = Client(place)
+    for number in range(10):
+        client.log(f"text {number}")
+    same = identity("text 0")._replace(changing=False)
+    client.store.merge(Batch(client.source, 100, (Entry(same, 1),)))
+    other = Client(place, "web-2/1/a")
+    other.log("text 10")
+    other.log("text 11")
+    reports = {r.identity.id: r.count for r in client.claim(why="flush").digest.reports}
+    assert reports["text 10"] == 1
+    assert reports["error site"] == 1
+    assert len(reports) == 12
 
 
 def test_what_is_beyond_max_groups_is_counted_as_others(place: Kit) -> None:

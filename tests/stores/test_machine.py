@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,6 +29,7 @@ from hypothesis.stateful import (
 
 from tests.helpers.redis_server import RedisServer
 from tests.helpers.store_kits import Client, MemoryKit, RedisKit, SQLiteKit, event
+from wecom_logging._model import digest
 from wecom_logging._model.digest import Report
 from wecom_logging._model.ratelimit import Fleet
 from wecom_logging._model.schedule import Policy
@@ -44,13 +46,13 @@ LIMIT = ((9, 60.0), (40, 3600.0))
 #: Two handlers of one app that are not set alike.
 OPTIONS: tuple[dict[str, Any], ...] = (
     {
-        "max_groups": 4,
+        "max_groups": 10,
         "rate_limit": LIMIT,
         "policy": Policy(forget_after=7200.0, repeat_intervals=(60.0, 300.0, 900.0)),
         "release": "2.2.0",
     },
     {
-        "max_groups": 6,
+        "max_groups": 5,
         "rate_limit": LIMIT,
         "policy": Policy(group_wait=5.0, repeat_intervals=(120.0,), recovery="off"),
         "release": "2.3.1",
@@ -68,7 +70,9 @@ FAILURES = {
     "way": Failure("no route to host", 60.4, way=True),
 }
 
-KINDS = st.sampled_from(("A", "B", "C", "D", "E", "job"))
+KINDS = st.sampled_from(
+    ("A", "B", "C", "D", "job", "text 1", "text 2", "text 3", "constant 1", "constant 2", "code 1")
+)
 LEVELS = st.sampled_from(("error", "error", "error", "critical"))
 COUNTS = st.sampled_from((1, 1, 3, 200))
 CLIENTS = st.integers(0, len(SOURCES) - 1)
@@ -473,7 +477,11 @@ PROFILE = settings(
 )
 
 
-def test_stores_agree_and_accounts_are_exact(redis_server: RedisServer) -> None:
+def test_stores_agree_and_accounts_are_exact(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest, "MAX_VARIANTS", 2)
+    monkeypatch.setattr(digest, "MAX_CONSTANT", 1)
     StoresAgree.redis = redis_server
     run_state_machine_as_test(StoresAgree, settings=PROFILE)
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.helpers.store_kits import Client, SQLiteKit, event, identity, told
 from wecom_logging._runtime.deadline import deadline
-from wecom_logging._stores import sqlite_file
+from wecom_logging._stores import sqlite, sqlite_file
 from wecom_logging._stores.codec import decode
 from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
 from wecom_logging._stores.notes import FOR_GOOD
@@ -402,3 +402,45 @@ def test_however_many_documents_change_they_are_written(place: SQLiteKit, client
         ).fetchall()
     connection.close()
     assert left == [("group", kinds)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system counts no bytes")
+def test_a_visit_with_many_kinds_is_written_once(place: SQLiteKit, client: Client) -> None:
+    """A statement's own journal, on disk, would be as much again."""
+    entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(500))
+    client.store.merge(Batch(client.source, 1, entries))
+    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    log = place.path.with_name(f"{place.path.name}-wal")
+    before = bytes_written()
+    client.store.merge(Batch(client.source, 2, entries))
+    assert 0 < bytes_written() - before < 1.3 * log.stat().st_size
+
+
+def bytes_written() -> int:
+    fields = dict(
+        line.split(": ") for line in Path("/proc/self/io").read_text("ascii").splitlines()
+    )
+    return int(fields["wchar"])
+
+
+def test_what_time_it_is_is_not_written_each_time(place: SQLiteKit, client: Client) -> None:
+    client.log("A")
+    statements: list[str] = []
+    client.store.file.connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]  # SQLite's own
+    for _ in range(20):
+        place.advance(1.0)
+        client.log("A")
+    assert 3 <= sum("INTO clock_1" in each for each in statements) <= 5
+
+
+def test_a_clock_set_back_by_less_than_is_written_down_is_bridged_all_the_same(
+    place: SQLiteKit, client: Client
+) -> None:
+    client.log("A")
+    client.deliver(why="flush")
+    place.advance(sqlite.TICK - 1)
+    client.log("A")
+    before = client.wait()
+    place.advance(1 - sqlite.TICK)
+    assert client.wait() == before

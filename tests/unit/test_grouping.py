@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import traceback
 import urllib.error
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging._capture import code_location, grouping
@@ -24,7 +27,8 @@ from wecom_logging._capture.codes import code_of
 from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint
 from wecom_logging._capture.identity import identify
 from wecom_logging._capture.template import mask
-from wecom_logging._capture.variety import MAX_CONSTANT, MAX_VARIANTS, site_of
+from wecom_logging._capture.variety import site_of
+from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS
 
 Watch = Callable[..., Watched]
 
@@ -290,6 +294,15 @@ def test_a_chain_that_is_a_loop_has_an_end() -> None:
     one.__cause__, other.__cause__ = other, one
     found = record("failed", exc_info=(ValueError, one, None))
     assert fingerprint(found)[4] == (ValueError, KeyError)
+
+
+@given(st.text(st.characters(exclude_categories=["Nd"])))
+@example("user Alice not found")
+@example("token aGVsbGhbGxvIHdvcmxkIHRoaXM is bad")
+@example("ERROR:shop.pay:'x' is missing in report.pdf")
+def test_a_text_without_digits_has_one_mask(message: str) -> None:
+    """Leaving out what looks for digits changes nothing."""
+    assert mask(message, digits=False) == mask(message)
 
 
 @pytest.mark.parametrize("message", ["", "%", "%s %s", "no digits", "中文 42", "a" * 10_000])
@@ -687,6 +700,23 @@ def test_all_groups_of_a_call_site_name_it() -> None:
     assert one.varying.template == grouping.VARYING
 
 
+def test_an_exception_beyond_the_allowance_of_a_store_is_the_one_without_its_code() -> None:
+    def failed(code: int) -> logging.LogRecord:
+        try:
+            raise OSError(code, "failed")
+        except OSError:
+            return record("failed", exc_info=sys.exc_info())
+
+    one, other = failed(28), failed(5)
+    key = key_of(other)
+    bare = identify(GroupSeed(other, (*key[:4], OSError, key[5])))
+    found = [identify(GroupSeed(each, key_of(each), changing=True)) for each in (one, other)]
+    assert len({bare.id, *(each.id for each in found)}) == 3
+    assert {each.beyond.id for each in found} == {bare.id}
+    assert found[0].beyond._replace(cause="") == bare._replace(cause="")
+    assert bare.beyond.id == bare.site
+
+
 def test_what_a_stranger_logs_takes_no_words_from_a_real_failure(watch: Watch) -> None:
     w = watch(max_groups=200)
     for i in range(300):
@@ -811,7 +841,7 @@ def test_max_groups_plus_one_is_told_as_others(watch: Watch) -> None:
 
 
 def test_silent_groups_of_a_call_site_make_room_for_its_new_ones(watch: Watch) -> None:
-    w = watch(quiet_after=0.01, rate_limit=[[1000, 60]])
+    w = watch(quiet_after=0.01, repeat_intervals=[0.01], rate_limit=[[1000, 60]])
 
     def report(text: str) -> None:
         w.log.error(text)

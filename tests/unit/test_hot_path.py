@@ -26,6 +26,7 @@ from wecom_logging import WeComHandler
 from wecom_logging._capture.capture import capture, complete, said
 from wecom_logging._capture.grouping import fingerprint, learn
 from wecom_logging._capture.template import mask
+from wecom_logging._model.digest import MAX_VARIANTS
 from wecom_logging._senders.protocol import Limits, Message
 
 PACKAGE = str(Path(wecom_logging.__file__).parent)
@@ -153,6 +154,46 @@ def test_a_known_error_costs_what_is_on_record(case: Callable[[int], dict[str, A
         f" {sum(before.values())}:\n{compared(now, before)}\n"
         "If that is meant: python tests/unit/test_hot_path.py, on each version of Python."
     )
+
+
+def coded(i: int) -> dict[str, Any]:
+    return {"msg": f"payment {10_000 + i} failed: HTTP 503 after {i % 10} s"}
+
+
+def refused(i: int) -> dict[str, Any]:
+    failed = exception(i)
+    tb = failed["exc_info"][2]
+    error = ConnectionRefusedError(111, "Connection refused").with_traceback(tb)
+    return {**failed, "exc_info": (ConnectionRefusedError, error, tb)}
+
+
+@pytest.mark.parametrize(
+    ("case", "plainer", "most"), [(coded, rendered, 20), (refused, exception, 20)]
+)
+def test_a_code_costs_a_look_more(
+    case: Callable[[int], dict[str, Any]], plainer: Callable[[int], dict[str, Any]], most: int
+) -> None:
+    """A status in a text, the errno of an exception."""
+    assert measure(case).total() <= measure(plainer).total() + most
+
+
+def test_a_text_that_is_always_new_costs_little_beyond_its_allowance() -> None:
+    """It is masked and looked for; the allowance of its call site is not worked out anew."""
+    handler = WeComHandler(sender=Nowhere(), store="memory")
+    texts = [f"no answer for {chr(97 + i // 26)}{chr(97 + i % 26)} of the shop" for i in range(40)]
+    try:
+        for text in texts[:30]:
+            handler.handle(record({"msg": text}))
+        for tally in handler._tallies.known.values():
+            tally.needs_wakeup = False
+        now = bytecodes(lambda: handler.handle(record({"msg": texts[-1]})))
+    finally:
+        for tally in handler._tallies.known.values():
+            tally.needs_wakeup = True
+        handler.close()
+    assert len(handler._tallies.known) == MAX_VARIANTS + 2, "with the crowd's, and `others`"
+    assert "grouping._allowed" not in now
+    assert now.total() <= 500, compared(now, {})
 
 
 def test_what_grew_is_named() -> None:

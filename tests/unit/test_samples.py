@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.support import Watched, eventually
 from wecom_logging._capture.capture import SHORT_BYTES
+from wecom_logging._capture.grouping import GroupSeed, Tally
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering import render
 from wecom_logging._worker import collector
@@ -192,3 +193,17 @@ def test_a_steady_storm_is_looked_at_a_hundred_times(watch: Watch) -> None:
     assert tally.looks == 0
     w.log.error("%s is down", "redis")
     assert not tally.needs_wakeup or not tally.roused
+
+
+def test_in_a_storm_samples_become_seldom_until_a_message_tells_of_it() -> None:
+    tally = Tally(GroupSeed(logging.makeLogRecord({"msg": "failed"}), ("failed",)))
+    now, pauses = 100.0, []
+    for _ in range(6):
+        tally.sampled(now)
+        pauses.append(tally.sample_at - now)
+        now = tally.sample_at
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
+    tally.watch_anew()
+    assert tally.sample_at == 0.0
+    tally.sampled(now)
+    assert tally.sample_at - now == 1.0

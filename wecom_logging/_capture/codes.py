@@ -19,7 +19,8 @@ def args_of(error: BaseException) -> tuple[Any, ...]:
 
 
 _ARGS = BaseException.__dict__["args"].__get__
-_ERRNO = OSError.__dict__["errno"].__get__
+#: The errno of an `OSError`, or None. A call into C.
+errno_of = OSError.__dict__["errno"].__get__
 _CODE_NAMES = (
     "errno", "status_code", "code", "status", "pgcode", "sqlstate", "returncode", "exit_code",
 )  # fmt: skip
@@ -29,7 +30,7 @@ _NUMBERED = ("pymysql", "MySQLdb")
 
 def code_of(error: BaseException) -> str:
     """The code of an exception: errno, status of HTTP, SQLSTATE, that of a service; "" if none."""
-    if issubclass(type(error), OSError) and type(number := _ERRNO(error)) is int:
+    if issubclass(type(error), OSError) and type(number := errno_of(error)) is int:
         return str(number)
     fields = fields_of(error)
     values = [fields[name] for name in _CODE_NAMES if name in fields]
@@ -41,10 +42,11 @@ def code_of(error: BaseException) -> str:
         values.append(fields_of(response).get("status_code"))
     if type(error).__module__.partition(".")[0] in _NUMBERED:
         values.extend(args_of(error)[:1])
-    return next(filter(None, map(_code, values)), "")
+    return next(filter(None, map(as_code, values)), "")
 
 
-def _code(value: Any) -> str:
+def as_code(value: Any) -> str:
+    """What can be a code, as a text: a small number or a short word; "" for all else."""
     kind = type(value)
     if issubclass(kind, int) and kind is not bool:
         number = int.__add__(value, 0)

@@ -18,14 +18,12 @@ from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
-from wecom_logging._capture.codes import code_of, remote_traceback
+from wecom_logging._capture.codes import as_code, code_of, errno_of, remote_traceback
 from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import HEAD as HEAD
 from wecom_logging._capture.template import TAIL as TAIL
 from wecom_logging._capture.template import WHOLE, code_spans, mask
 from wecom_logging._capture.variety import (
-    MAX_CONSTANT,
-    MAX_VARIANTS,
     WARNINGS,
     Site,
     Variety,
@@ -34,7 +32,13 @@ from wecom_logging._capture.variety import (
     warned_by,
 )
 from wecom_logging._capture.variety import Key as Key
-from wecom_logging._model.digest import OTHERS, Identity, type_name
+from wecom_logging._model.digest import (
+    MAX_CONSTANT,
+    MAX_VARIANTS,
+    OTHERS,
+    Identity,
+    type_name,
+)
 from wecom_logging._model.digest import VARYING as VARYING
 
 #: How much of a text that is JSON, or a traceback that logging has rendered, is looked at;
@@ -79,16 +83,19 @@ Coded = tuple[type, str]
 #: File, line, function and source line of a traceback that is only a text.
 TextFrame = tuple[str, int, str, str]
 
-#: Templates of messages seen lately, so that few are masked (2 µs): of those without digits
-#: by the message, of the others by its shape, in which each digit is a zero. All digits are
-#: masked, so messages of one shape have one template, unless some of them are a code: then
-#: it is known where those stand. Messages that are different every time must not fill the
-#: memory.
-_MAX_TEMPLATES = 1000
+#: Templates of messages seen lately, so that few are masked (1 to 3 µs): of those without
+#: digits by the message, of the others by its shape, in which each digit is a zero. All digits
+#: are masked, so messages of one shape have one template, unless some of them are a code: then
+#: it is known where those stand, and the template for each. Messages that are different every
+#: time must not fill the memory.
+_MAX_CODES = 20
 _constants: dict[str, str] = {}
-_shapes: dict[bytes, str | tuple[slice, ...]] = {}
-_coded_shapes: dict[tuple[Any, ...], str] = {}
+_shapes: dict[bytes, str | CodedShape] = {}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
+
+#: Between two messages: seconds until the next sample of a group, which double with each up to
+#: the longest, since a store writes each of them.
+SAMPLE_EVERY, SAMPLE_EVERY_MOST = 1.0, 15.0
 
 #: Between two messages: errors of a group that are looked at, and of those the ones that say
 #: something new and are captured at once.
@@ -103,7 +110,7 @@ _ABSENT = object()
 #: What has been learnt of the program, so that a call costs no more than a look-up: templates
 #: whose arguments have held an exception or a traceback, types of exceptions that have a code.
 _TELLING: set[str] = set()
-_CODED: set[type] = {OSError}
+_CODED: dict[type, bool] = {OSError: True}  # and whether it is an OSError
 _MAX_LEARNT = 1000
 
 #: Exception groups; there are none before Python 3.11.
@@ -133,6 +140,7 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         "origin",
         "roused",
         "sample_at",
+        "sample_every",
         "seen",
         "turns",
     )  # fmt: skip
@@ -146,8 +154,10 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         self.needs_wakeup = True
         #: The worker has been told that there is something to read.
         self.roused = False
-        #: Monotonic time from which on the next error is captured.
+        #: Monotonic time from which on the next error is captured, and how long after that
+        #: the one that comes then.
         self.sample_at = 0.0
+        self.sample_every = SAMPLE_EVERY
         #: How many more errors are looked at, and how many of them may be captured out of
         #: turn, until a message tells of the group.
         self.looks, self.turns = LOOKS, TURNS
@@ -180,9 +190,14 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
             self.news_left -= 1
         return True
 
+    def sampled(self, now: float) -> None:
+        """One of its errors is captured."""
+        self.sample_at = now + self.sample_every
+        self.sample_every = min(2 * self.sample_every, SAMPLE_EVERY_MOST)
+
     def watch_anew(self) -> None:
         """A message has told of the group: the next error is captured, what differs noticed."""
-        self.sample_at = 0.0
+        self.sample_at, self.sample_every = 0.0, SAMPLE_EVERY
         self.looks, self.turns = LOOKS, TURNS
         self.needs_wakeup = True
 
@@ -273,23 +288,28 @@ def learn(record: logging.LogRecord) -> bool:
     """Look at a record of an unknown kind more closely; returns whether another look at its
     fingerprint is worth it."""
     message = record.msg
+    is_text = type(message) is str and not record.args and not record.exc_info
+    if is_text and _FRAME not in message[-MAX_TRACEBACK:]:
+        return False  # of texts that are always new this is all
     learnt = False
     if record.args and type(message) is str and message not in _TELLING:
         learnt = record.name == WARNINGS or any(map(_tells, arguments(record)))
         if learnt and len(message) < MAX_TEXT:
-            _learn(_TELLING, message)
+            _bound(_TELLING)
+            _TELLING.add(message)
     error = find_error(record)
     for each in () if error is None else chain(error):
         if type(each) not in _CODED and (code_of(each) or remote_traceback(each)):
-            _learn(_CODED, type(each))
+            _bound(_CODED)
+            _CODED[type(each)] = isinstance(each, OSError)
             learnt = True
     return learnt
 
 
-def _learn(known: set[Any], what: Any) -> None:
+def _bound(known: dict[Any, Any] | set[Any]) -> None:
+    """What is remembered of the program must not fill the memory."""
     if len(known) >= _MAX_LEARNT:
         known.clear()
-    known.add(what)
 
 
 def arguments(record: logging.LogRecord) -> Iterable[Any]:
@@ -388,7 +408,12 @@ def _types(error: BaseException) -> Any:
         return (type(error), *_part_types(error))
     if error.__context__ is None and error.__cause__ is None:
         kind = type(error)
-        return kind if kind not in _CODED else _coded(error)
+        is_os = _CODED.get(kind)
+        if is_os is None:
+            return kind
+        if is_os and type(number := errno_of(error)) is int:
+            return kind, number
+        return _coded(error)
     found = tuple([_coded(e) if type(e) in _CODED else type(e) for e in chain(error)])
     return found if len(found) > 1 else found[0]
 
@@ -456,29 +481,47 @@ def template_of(message: str) -> Hashable:
     return (len(message) <= WHOLE and _constants.get(message)) or _template_of_unseen(message)
 
 
-def _template_of_unseen(message: str) -> Hashable:
+def _template_of_unseen(message: str) -> Any:
     """The same for one that is not among the constants."""
     if len(message) > WHOLE:
         return _structure(message) or mask(message)
     shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
     template = _shapes.get(shape)
-    if type(template) is tuple:  # some digits are a code: they are part of what it is known by
-        spans = template
-        coded = (shape, *[message[span] for span in spans])
-        template = _coded_shapes.get(coded)
-        if template is None:
-            template = mask(message)
-            _remember(_coded_shapes, coded, template)
-    elif template is None:
-        structure = _structure(message)
-        if structure is not None:
-            return structure
-        template = mask(message)
-        if b"0" not in shape:
-            _remember(_constants, message, template)
-        else:
-            _remember(_shapes, shape, code_spans(message) or template)
+    if type(template) is CodedShape:
+        codes = message[template.span]
+        return template.get(codes) or template.add(codes, message)
+    return template or _looked_at(message, shape)
+
+
+def _looked_at(message: str, shape: bytes) -> Hashable:
+    if (message[:1] == "{" or _FRAME in message) and (found := _structure(message)) is not None:
+        return found
+    if b"0" not in shape:
+        _bound(_constants)
+        template = _constants[message] = mask(message, digits=not message.isascii())
+        return template
+    template = mask(message)
+    spans = code_spans(message)
+    _bound(_shapes)
+    _shapes[shape] = CodedShape(spans) if spans else template
     return template
+
+
+class CodedShape(dict[str, str]):
+    """Templates of messages that differ in their digits, some of which are a code: by the part
+    of the message in which its codes stand."""
+
+    __slots__ = ("span",)
+
+    def __init__(self, spans: tuple[slice, ...]) -> None:
+        self.span = slice(spans[0].start, spans[-1].stop)
+
+    def add(self, codes: str, message: str) -> str:
+        """Codes are few, but there may be something else between two of them."""
+        if len(self) >= _MAX_CODES:
+            self.clear()
+        template = self[codes] = mask(message)
+        return template
 
 
 def _structure(message: str) -> Hashable | None:
@@ -492,12 +535,6 @@ def _structure(message: str) -> Hashable | None:
     if _FRAME in message[-MAX_TRACEBACK:]:
         return _LIVE if live_error(message) is not None else _traced(message)
     return None
-
-
-def _remember(cache: dict[Any, Any], key: Hashable, template: Hashable) -> None:
-    if len(cache) >= _MAX_TEMPLATES:
-        cache.clear()
-    cache[key] = template
 
 
 def json_message(message: str) -> tuple[str, dict[str, Any]] | None:
@@ -599,13 +636,25 @@ class Tallies:
         self._sites: dict[Site, Variety] = {}
         #: Call sites that have wanted more groups than they may make.
         self._crowded: set[Site] = set()
+        #: Where their next new text belongs, by the start of its key; until allowances change.
+        self._crowds: dict[Key, tuple[Tally, Variety]] = {}
 
     def add(self, key: Key, record: logging.LogRecord) -> Tally:
         """The tally for a key that is not known: a new one, or that of a crowd."""
+        if len(key) == 5 and (crowd := self._crowds.get(key[:4])) is not None:
+            text = record.msg
+            if type(text) is str and not crowd[1].is_constant(text, key):
+                return crowd[0]
+        return self._added(key, record)
+
+    def _added(self, key: Key, record: logging.LogRecord) -> Tally:
+        known = key
         site = site_of(record)
         variety = self._sites.get(site) or Variety(record.name)
-        key, allowance = self._allowed(key, record, variety)
+        key, allowance = self._allowed(key, record, site, variety)
         if (tally := self.known.get(key)) is not None:
+            if key[-1] is OVERFLOW and len(known) == 5:
+                self._crowds[known[:4]] = tally, variety
             return tally
         if not self._has_room(variety):
             key = OTHER_KEYS[record.levelno >= logging.CRITICAL]
@@ -620,6 +669,7 @@ class Tallies:
 
     def remove(self, tally: Tally) -> None:
         """Forget a tally, so that its call site may make another group."""
+        self._crowds.clear()
         key = tally.origin.key
         self.known.pop(key, None)
         variety = self._sites.get(tally.origin.site)
@@ -636,12 +686,13 @@ class Tallies:
             origin.text = None
             variety = self._sites.get(origin.site)
             if variety is not None and origin.key in variety.changing:
+                self._crowds.clear()
                 variety.constant.add(origin.key)
                 variety.changing.discard(origin.key)
                 origin.changing = False
 
     def _allowed(
-        self, key: Key, record: logging.LogRecord, variety: Variety
+        self, key: Key, record: logging.LogRecord, site: Site, variety: Variety
     ) -> tuple[Key, set[Key]]:
         """The key that a record may have, and what it is counted against."""
         # Beyond its allowance this runs for every error of a call site.
@@ -659,7 +710,6 @@ class Tallies:
             return key, variety.constant
         elif is_changing:
             return key, variety.changing
-        site = site_of(record)
         self._crowded.add(site)
         return (variety.logger, *site[1:], OVERFLOW), variety.others
 
@@ -679,6 +729,7 @@ class Tallies:
 
     def take_crowded(self) -> set[Site]:
         """The call sites that have wanted more groups than they may make, since last asked."""
+        self._crowds.clear()  # so that those who want more are noted again
         crowded, self._crowded = self._crowded, set()
         return crowded
 
@@ -733,9 +784,10 @@ class GroupSeed:
 
 def _flat(kinds: Any) -> tuple[Coded, ...]:
     """`_types` in one shape."""
-    if not isinstance(kinds, tuple) or isinstance(kinds[-1], str):
+    if not isinstance(kinds, tuple) or isinstance(kinds[-1], (str, int)):
         kinds = (kinds,)
-    return tuple(kind if isinstance(kind, tuple) else (kind, "") for kind in kinds)
+    pairs = (kind if isinstance(kind, tuple) else (kind, "") for kind in kinds)
+    return tuple((kind, as_code(code) if type(code) is int else code) for kind, code in pairs)
 
 
 def _codes(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, ...]:

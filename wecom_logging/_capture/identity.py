@@ -91,9 +91,9 @@ def _exception_identity(origin: GroupSeed, level: str) -> Identity:
     places = [_spoken(below_root(c.co_filename), _qualname(c)) for c in origin.codes]
     site = (origin.logger, level, below_root(origin.pathname), origin.function)
     shown = places[-1] if places else _spoken(site[2], site[3])
-    names, codes = [], [""]
+    names, bare, codes = list[str](), list[str](), [""]
     for kind, code in origin.types:
-        name = f"{kind.__module__}.{kind.__qualname__}"
+        bare.append(name := f"{kind.__module__}.{kind.__qualname__}")
         path, nul, function = code.partition("\0")
         if nul:  # where it failed in another process
             shown = code = _spoken(below_root_by_name(path), function)
@@ -110,6 +110,7 @@ def _exception_identity(origin: GroupSeed, level: str) -> Identity:
         place=shown,
         cause=_digest((*names, *places[:1])),
         code=next(filter(None, codes), ""),
+        bare="" if names == bare else _digest((*site, *bare, *places)),
         library=all(is_library(c.co_filename) for c in origin.codes)
         and is_library_by_name(origin.pathname),
     )

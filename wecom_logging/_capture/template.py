@@ -160,13 +160,14 @@ _CHINESE = lazy.regex(
 )
 
 
-def mask(message: str) -> str:
-    """The template of a rendered message."""
+def mask(message: str, *, digits: bool = True) -> str:
+    """The template of a rendered message. `digits`: whether it may have any."""
     if len(message) > WHOLE:
         message = f"{message[:HEAD]} … {message[-TAIL:]}"
     if "\x1b" in message:
         message = ANSI.sub("", message)
-    message = without_prefix(message)
+    if digits or ":" in message:
+        message = without_prefix(message)
     # Looking for a word takes a hundredth of the time of the expression that it stands for.
     if not message.isascii():
         message = _CHINESE().sub(_without_name, message)
@@ -178,10 +179,11 @@ def mask(message: str) -> str:
     if _has_person(lower):
         message = _PERSON.sub(_without_person, message)
     kept = message
-    if _may_have_code(lower):
+    if digits and _may_have_code(lower):
         kept = _CODES.sub(_keep_code, message)
-    masked = _TOKEN.sub(_without_id, kept)
-    if _DIGIT.search(masked) is not None:
+    # Without digits and capitals nothing is random.
+    masked = _TOKEN.sub(_without_id, kept) if digits or not message[1:].islower() else kept
+    if digits and _DIGIT.search(masked) is not None:
         masked = _NUMBERS.sub("*", masked)
     if "* " in masked:
         masked = _PLURAL.sub(_one, masked)

@@ -9,11 +9,7 @@ from types import FrameType
 from typing import Any
 
 from wecom_logging._capture.template import WHOLE
-
-#: Groups that one call site may make: of values that change, of texts that are constant (the
-#: same object as before), of types of exceptions in one place.
-MAX_VARIANTS = 10
-MAX_CONSTANT = 100
+from wecom_logging._model.digest import MAX_CONSTANT
 
 #: What tells errors apart inside this process. Logger, level and call site, then what is known
 #: of the error: five or six parts. Three parts are a fingerprint of the application's own, one

@@ -18,11 +18,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.simulator import open_inbox, require_simulator
@@ -41,7 +41,7 @@ LOGGING = """\
     "wecom": {
       "class": "wecom_logging.WeComHandler", "level": "ERROR", "environment": "demo",
       "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5,
-      "rate_limit": [[28, 60], [900, 3600]]
+      "rate_limit": [[30, 60], [900, 3600]]
     }
   },
   "root": {"handlers": ["wecom"], "level": "INFO"}
@@ -62,6 +62,9 @@ and no more than 18 messages go out in a minute, 900 in an hour.
 
 #: Seconds until a message has to be there, and until the shop has to have done its part.
 PATIENCE = 30.0
+
+#: How long the silence of the film is.
+SILENCE = "2s"
 
 _COUNT = re.compile(r"×([\d,]+)")
 
@@ -98,15 +101,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Shop:
-    """The shop's process, at the other end of two pipes."""
+    """The shop's process, at the other end of two pipes; restarted, it is another release."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self._answers: SimpleQueue[str] = SimpleQueue()
+    def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
+        self._directory = directory
+        #: The environment in which it runs, and whoever looks for its store.
+        self.environ = environ
         #: Errors that it says it has logged, and when the first was.
         self.errors = 0
         self.first_error: float | None = None
-        threading.Thread(target=self._listen, name="shop", daemon=True).start()
+        self.start("2.3.1")
+
+    def start(self, release: str) -> None:
+        self._answers: SimpleQueue[str] = SimpleQueue()
+        self._process = subprocess.Popen(
+            [sys.executable, "shop.py"],
+            cwd=self._directory,
+            env={**self.environ, "WECOM_RELEASE": release},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us; the shop and its worker end with us
+        )
+        listening = (self._process.stdout, self._answers)
+        threading.Thread(target=_listen, args=listening, name="shop", daemon=True).start()
 
     def begin(self, scene: str) -> None:
         assert self._process.stdin is not None
@@ -135,11 +153,14 @@ class Shop:
     def closed(self) -> bool:
         return self._process.poll() is not None
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")
+    def kill(self) -> None:
+        _end(self._process)
+
+
+def _listen(pipe: IO[str], answers: SimpleQueue[str]) -> None:
+    for line in pipe:
+        answers.put(line)
+    answers.put("")
 
 
 @contextmanager
@@ -149,19 +170,12 @@ def open_shop(simulator: Simulator) -> Iterator[Shop]:
         shutil.copy(Path(__file__).with_name("shop.py"), directory)
         Path(directory, "logging.json").write_text(LOGGING, "utf-8")
         ours = {key: value for key, value in os.environ.items() if not key.startswith("WECOM_")}
-        process = subprocess.Popen(
-            [sys.executable, "shop.py"],
-            cwd=directory,
-            env={**ours, **simulator.env(), "XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for us; the shop and its worker end with us
-        )
+        place = {"XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1"}
+        shop = Shop(directory, {**ours, **simulator.env(), **place})
         try:
-            yield Shop(process)
+            yield shop
         finally:
-            _end(process)
+            shop.kill()
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -190,8 +204,8 @@ class Film:
         self._terminal.say(self._terminal.paint("code", LOGGING))
         self._terminal.say(_HURRY)
         for scene in (
-            self._payment, self._storm, self._drizzle, self._calm, self._outage,
-            self._critical, self._worker, self._many_kinds, self._end,
+            self._payment, self._storm, self._silence, self._drizzle, self._calm, self._outage,
+            self._critical, self._bad_release, self._worker, self._end,
         ):  # fmt: skip
             scene()
 
@@ -212,6 +226,12 @@ class Film:
         self._perform("drizzle")
         self._await_count()
 
+    def _silence(self) -> None:
+        self._title("A silence", "for what somebody knows of; its end tells what came meanwhile")
+        self._perform("search_again")
+        self._command("silence", self._number_of("index articles"), SILENCE)
+        self._perform("search_again")
+
     def _calm(self) -> None:
         self._title("Calm", "what was told more than once is worth an all-clear")
         self._watch(self._all_clear, PATIENCE, "the all-clear")
@@ -221,10 +241,10 @@ class Film:
         return any("OVER" in line and "no shelf" in line for line in lines)
 
     def _outage(self) -> None:
-        self._title("WeCom is down", "for three seconds; 60 mails bounce meanwhile")
+        self._title("WeCom is down", "for two seconds; 60 mails bounce meanwhile")
         with self.simulator.down():
             self._perform("outage")
-            self._watch(lambda: False, 3.0)
+            self._watch(lambda: False, 2.0)
         self._note("It is back.")
         self._await_count()
 
@@ -234,25 +254,30 @@ class Film:
         self._perform("critical")
         self._await_count()
 
+    def _bad_release(self) -> None:
+        self._title(
+            "A bad release", "2.4.0 brings 300 new errors, and one back: an overview, and a file"
+        )
+        self._close_shop()
+        self.shop.start("2.4.0")
+        self._perform("many_kinds")
+        self._await_count()
+        self._watch(lambda: any(m.file for m in self.simulator.messages), PATIENCE, "the file")
+
     def _worker(self) -> None:
         self._title("A forked worker", "logs one error and is gone; its own thread delivers it")
         self._perform("worker")
         self._await_count()
 
-    def _many_kinds(self) -> None:
-        self._title(
-            "A bad release", "300 different errors at once: an overview, the rest in a file"
-        )
-        self._perform("many_kinds")
-        self._await_count()
-        self._watch(lambda: self.simulator.messages[-1].file is not None, PATIENCE, "the file")
-
     def _end(self) -> None:
         self._title("The end", "one more error, and the program exits")
         self._perform("last_words")
+        self._close_shop()
+        self._show_messages()
+
+    def _close_shop(self) -> None:
         self.shop.close()
         self._watch(lambda: self.shop.closed, PATIENCE, "the shop to exit")
-        self._show_messages()
 
     # What a scene consists of.
 
@@ -263,6 +288,29 @@ class Film:
 
     def _note(self, text: str) -> None:
         self._terminal.say(f"  {text}")
+
+    def _command(self, *words: str) -> None:
+        """What somebody types, where the shop runs."""
+        self._note(self._terminal.paint("code", f"$ wecom-logging {' '.join(words)}"))
+        done = subprocess.run(
+            [sys.executable, "-m", "wecom_logging", *words],
+            env=dict(self.shop.environ),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandError(done.stderr.strip().removeprefix("wecom-logging: "), 1)
+        self._note(done.stdout.strip())
+
+    def _number_of(self, words: str) -> str:
+        """The five digits of a group, from the messages."""
+        said = "\n".join(message.content for message in self.simulator.messages)
+        found = re.search(rf"{words}.*#(\d{{5,6}})", said)
+        if found is None:
+            raise CommandError(f"no message has a number for {words!r}", 1)
+        return found[1]
 
     def _perform(self, scene: str) -> dict[str, Any]:
         """Have the shop play a scene; what arrives meanwhile is shown."""

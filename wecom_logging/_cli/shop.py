@@ -68,13 +68,17 @@ def fail_often() -> None:
         if n % 3 == 0:
             find_shelf(n * 7919 % 100_003)
         elif n % 3 == 1:
-            search.error("index %s answers with status %d", "articles", 503)
+            fail_search()
         else:
             fail_payment(n)
 
 
 def find_shelf(article: int) -> None:
     stock.error(f"no shelf holds article {article}")
+
+
+def fail_search() -> None:
+    search.error("index %s answers with status %d", "articles", 503)
 
 
 def fail_payment(order: int) -> None:
@@ -89,6 +93,13 @@ def drizzle() -> int:
     for n in range(500):
         find_shelf(n)
     return 500
+
+
+def search_again() -> int:
+    """Somebody knows of it already."""
+    for _ in range(40):
+        fail_search()
+    return 40
 
 
 def outage() -> int:
@@ -124,14 +135,15 @@ def parse_feed(error: type[Exception], supplier: int) -> None:
 
 
 def many_kinds() -> int:
-    """Three hundred errors, each of another kind."""
+    """Three hundred errors, each of another kind, and one that had been over."""
     for supplier in range(300):
         error = type(f"Feed{supplier:03}Error", (Exception,), {})
         try:
             parse_feed(error, supplier)
         except Exception:
             feeds.exception("feed of supplier %d is skipped", supplier)
-    return 300
+    find_shelf(8841)
+    return 301
 
 
 def last_words() -> int:
@@ -142,7 +154,17 @@ def last_words() -> int:
 
 SCENES: dict[str, Callable[[], int]] = {
     scene.__name__: scene
-    for scene in (payment, storm, drizzle, outage, critical, worker, many_kinds, last_words)
+    for scene in (
+        payment,
+        storm,
+        drizzle,
+        search_again,
+        outage,
+        critical,
+        worker,
+        many_kinds,
+        last_words,
+    )
 }
 
 

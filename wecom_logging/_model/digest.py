@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
@@ -16,6 +15,11 @@ State = Literal["new", "again", "still", "over", "silenced"]
 
 #: The template of all that a call site says beyond its allowance.
 VARYING = "varying messages"
+
+#: Groups that one call site may make: of values that change, of texts that are constant (the
+#: same object as before), of types of exceptions in one place.
+MAX_VARIANTS = 10
+MAX_CONSTANT = 100
 
 
 class Identity(NamedTuple):
@@ -52,20 +56,44 @@ class Identity(NamedTuple):
     library: bool = False
     #: Of a job: seconds between two runs as somebody has said; 0: nobody has.
     every: float = 0.0
+    #: The id of the group of the same exception with any code; "" if that is the same.
+    bare: str = ""
+
+    @property
+    def allowance(self) -> tuple[str, int] | None:
+        """What it is counted against at its call site, and how many groups of that may be."""
+        if self.job or not self.site or self.id == self.site:
+            return None
+        if self.changing:
+            return f"{self.site} *", MAX_VARIANTS
+        kind = self.place if self.type and not self.from_text else "="
+        return f"{self.site} {kind}", MAX_CONSTANT
+
+    @property
+    def beyond(self) -> Identity:
+        """The group that it belongs to if its call site has none to spare for it."""
+        if self.bare:
+            return self._replace(id=self.bare, bare="", code="", changing=False)
+        return self.varying
 
     @property
     def varying(self) -> Identity:
         """The group of what its call site says beyond its allowance."""
-        name = f"{self.site} {VARYING}".encode()
         return self._replace(
-            id=blake2b(name, digest_size=8).hexdigest(),
+            id=self.site,
             template=VARYING,
             type="",
             cause="",
             code="",
             from_text=False,
             changing=False,
+            bare="",
         )
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether it holds what is not told apart."""
+        return self.id == self.site or self.id in OTHERS
 
     @property
     def critical(self) -> bool:

@@ -22,12 +22,12 @@ from dataclasses import replace
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.blocks import DETAIL_LEVELS
 from wecom_logging._rendering.card import card
-from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.context import RenderContext, Rendered
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
 from wecom_logging._rendering.report import report_text
-from wecom_logging._rendering.style import Language, Rendered, Shape, Style
+from wecom_logging._rendering.style import Language, Shape, Style
 from wecom_logging._senders.protocol import Message
 
 __all__ = ["Language", "Rendered", "Shape", "Style", "render", "report_text"]
@@ -37,7 +37,12 @@ _TEXT_BYTES = 2048
 
 
 def render(
-    digest: Digest, style: Style, *, shape: Shape = "full", file_follows: bool = False
+    digest: Digest,
+    style: Style,
+    *,
+    shape: Shape = "full",
+    file_follows: bool = False,
+    again: RenderContext | None = None,
 ) -> Rendered:
     """The message that tells a digest.
 
@@ -46,14 +51,17 @@ def render(
         style: How the sending process wants it told.
         shape: How plain; the next one each time that the destination refuses the content.
         file_follows: Whether a file with the whole report comes after it.
+        again: What the same was drawn from before.
     """
     if style.msgtype == "card":
-        drawn = _card(digest, style, file_follows) if shape == "full" else None
+        drawn = _card(digest, style, file_follows, again) if shape == "full" else None
         style = style._replace(msgtype="markdown", max_bytes=_TEXT_BYTES)
-        return drawn or render(digest, style, shape=shape, file_follows=file_follows)
+        return drawn or render(digest, style, shape=shape, file_follows=file_follows, again=again)
     style = _plainer(style, shape)
     shown = _without_logged_text(digest) if shape == "bare" else digest
-    context = RenderContext.of(shown, style, file_follows=file_follows)
+    if again is None or shape == "bare" or again.style != style:
+        again = RenderContext.of(shown, style)
+    context = again._replace(file_follows=file_follows)
     pen = Pen()
     head = "\n".join([headline(context), *facts(context, pen)])
     foot = _foot(context)
@@ -65,12 +73,17 @@ def render(
         kinds_left_out=sum(len(section.reports) for section in body.hidden),
         left_out=tuple(body.left_out(context)),
         shortened=pen.shortened or any(block.shortened for block in body.blocks),
+        context=context,
     )
 
 
-def _card(digest: Digest, style: Style, file_follows: bool) -> Rendered | None:
+def _card(
+    digest: Digest, style: Style, file_follows: bool, again: RenderContext | None
+) -> Rendered | None:
     """None where it would lead nowhere."""
-    context = RenderContext.of(digest, style, file_follows=file_follows)
+    if again is None or again.style != style:
+        again = RenderContext.of(digest, style)
+    context = again._replace(file_follows=file_follows)
     drawn = card(context)
     if drawn is None:
         return None
@@ -81,6 +94,7 @@ def _card(digest: Digest, style: Style, file_follows: bool) -> Rendered | None:
         # Always: a traceback has no place on it.
         left_out=tuple(r.identity.id for r in context.sections[0].reports if r.samples),
         shortened=True,
+        context=context,
     )
 
 

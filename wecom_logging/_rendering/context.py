@@ -12,6 +12,7 @@ from wecom_logging._rendering.sample import read
 from wecom_logging._rendering.sections import Section, hosts_of, sections_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
+from wecom_logging._senders.protocol import Message
 
 #: A message that comes this much later than its errors is late, if its process is new.
 _LATE = 120.0
@@ -34,7 +35,7 @@ class RenderContext(NamedTuple):
     file_follows: bool = False
 
     @classmethod
-    def of(cls, digest: Digest, style: Style, *, file_follows: bool = False) -> RenderContext:
+    def of(cls, digest: Digest, style: Style) -> RenderContext:
         digest = _with_sane_times(digest)
         sections, crowd = sections_of(digest)
         samples = [read(sample) for report in crowd for sample in report.samples]
@@ -54,7 +55,6 @@ class RenderContext(NamedTuple):
             DIALECTS[style.msgtype],
             times,
             hosts_of(digest.reports),
-            file_follows,
         )
 
     @property
@@ -68,6 +68,25 @@ class RenderContext(NamedTuple):
         last = max((report.last for report in self.digest.reports if report.count), default=0.0)
         left = 0.0 < last < min(self.style.started, self.digest.now - _LATE)
         return self.digest.outage is not None or left
+
+
+class Rendered(NamedTuple):
+    """A message, and what of the digest did not get into it."""
+
+    message: Message
+    #: Kinds of errors that are only counted ("+ 7 more kinds").
+    kinds_left_out: int = 0
+    #: Ids of groups that are shown, but without all of their own frames or texts.
+    left_out: tuple[str, ...] = ()
+    #: Whether any text of a group that is shown was shortened or left out.
+    shortened: bool = False
+    #: What it was drawn from: to read a thousand events takes longer than to draw them.
+    context: RenderContext | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the report says more than the message."""
+        return bool(self.kinds_left_out or self.left_out or self.shortened)
 
 
 def _with_sane_times(digest: Digest) -> Digest:

@@ -10,7 +10,7 @@ from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.headline import summary
 from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, read
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
 
@@ -26,12 +26,13 @@ _PARTS = 20
 _RULE = "=" * 72
 
 
-def report_text(digest: Digest, style: Style) -> str:
+def report_text(digest: Digest, style: Style, context: RenderContext | None = None) -> str:
     """The whole report: a list of all groups, then each with messages, context, traceback.
 
-    A digest beyond `MAX_BYTES` has its last groups in the list only, and says so.
+    A digest beyond `MAX_BYTES` has its last groups in the list only, and says so. `context`:
+    what its message was drawn from.
     """
-    context = RenderContext.of(digest, style)
+    context = context or RenderContext.of(digest, style)
     overview = "\n".join(_overview(context))
     parts, room = [overview], MAX_BYTES - len(overview.encode()) - 200
     reports = [(section, report) for section in context.sections for report in section.reports]
@@ -71,7 +72,7 @@ def _overview(context: RenderContext) -> Iterator[str]:
 
 
 def _line(section: Section, report: Report, context: RenderContext) -> str:
-    one = Section((report,))
+    one = section if len(section.reports) == 1 else Section((report,))
     count = f"×{report.count:,}" if report.count or not section.over else ""
     words = (
         report.shown_id,
@@ -92,10 +93,11 @@ def _short(words: str) -> str:
 
 
 def _group(section: Section, report: Report, context: RenderContext) -> Iterator[str]:
-    samples = [read(sample) for sample in report.samples[:5]]
+    one = section if len(section.reports) == 1 else Section((report,))
+    samples = one.samples[:5]
     yield _RULE
     yield _line(section, report, context)
-    yield visible(" · ".join(_facts(report, context)))
+    yield visible(" · ".join(_facts(one, context)))
     yield from _section(context.labels.seen, _seen(samples, context))
     for sample in samples[:1]:
         yield from _section(context.labels.traceback, _chain(sample.chain, context))
@@ -104,12 +106,13 @@ def _group(section: Section, report: Report, context: RenderContext) -> Iterator
         yield from _section(context.labels.output, sample.output)
 
 
-def _facts(report: Report, context: RenderContext) -> Iterator[str]:
+def _facts(section: Section, context: RenderContext) -> Iterator[str]:
+    report = section.lead
     yield context.labels.since(report.total, context.times.full(report.since))
     yield context.labels.last(context.times.full(report.last))
     if report.identity.logger:
         yield report.identity.logger
-    yield from marks(Section((report,)), context)
+    yield from marks(section, context)
     if report.hosts:
         yield context.labels.comma.join(report.hosts)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
-from wecom_logging._rendering.sample import Frame, Sample, brief, places, read, reason
+from wecom_logging._rendering.sample import Frame, Sample, as_text, brief, places, read, reason
 from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
@@ -216,7 +216,12 @@ class Section:
     def places(self, limit: int) -> list[tuple[int, str]]:
         """The places with most errors, and how many."""
         name = _site if self.is_block and self.same_place else _place
-        return [(_count(spot), name(spot[0])) for spot in self.spots[:limit]]
+        return [(_count(spot), name(spot[0], self._read(spot[0]))) for spot in self.spots[:limit]]
+
+    def _read(self, report: Report) -> Sample:
+        """The first event of a report."""
+        is_first = report.samples and report is self.lead
+        return self.sample if is_first else read(next(iter(report.samples), None))
 
 
 def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
@@ -334,19 +339,14 @@ def _count(reports: Sequence[Report]) -> int:
     return sum(report.count for report in reports)
 
 
-def _place(report: Report) -> str:
-    return trace(report, _first_sample(report))[0][0].place
+def _place(report: Report, sample: Sample) -> str:
+    return trace(report, sample)[0][0].place
 
 
-def _site(report: Report) -> str:
-    sample = _first_sample(report)
+def _site(report: Report, sample: Sample) -> str:
     logger = report.identity.logger
     # Failed tasks are all logged in one place of Celery's, and stand under their names.
     return logger if sample.context.get("task") == logger else sample.site.place or logger
-
-
-def _first_sample(report: Report) -> Sample:
-    return read(report.samples[0] if report.samples else None)
 
 
 def _same_file(whole: str, below_root: str) -> bool:
@@ -382,4 +382,5 @@ def _rank(section: Section) -> tuple[bool, bool, bool, bool, int, Moment]:
 
 def _first(report: Report) -> Moment:
     """When it came. What was merged at once has one time there, and its own in its events."""
-    return report.first or report.since, _first_sample(report).timestamp or "~"
+    times = (as_text(sample.get("timestamp")) for sample in report.samples[:1])
+    return report.first or report.since, next(times, "") or "~"

@@ -1,4 +1,4 @@
-"""How messages look in the process that sends them, and what comes out of rendering."""
+"""How messages look in the process that sends them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Literal, NamedTuple
 
 from wecom_logging._model.links import Link
-from wecom_logging._senders.protocol import CardLimits, Message, MsgType
+from wecom_logging._senders.protocol import CardLimits, MsgType
 
 Language = Literal["en", "zh"]
 
@@ -36,20 +36,3 @@ class Style(NamedTuple):
     links: tuple[Link, ...] = ()
     #: With msgtype "card": how much its parts hold.
     card: CardLimits | None = None
-
-
-class Rendered(NamedTuple):
-    """A message, and what of the digest did not get into it."""
-
-    message: Message
-    #: Kinds of errors that are only counted ("+ 7 more kinds").
-    kinds_left_out: int = 0
-    #: Ids of groups that are shown, but without all of their own frames or texts.
-    left_out: tuple[str, ...] = ()
-    #: Whether any text of a group that is shown was shortened or left out.
-    shortened: bool = False
-
-    @property
-    def cut(self) -> bool:
-        """Whether the report says more than the message."""
-        return bool(self.kinds_left_out or self.left_out or self.shortened)

@@ -104,14 +104,14 @@ class _Claiming:
     def _next_digest(self) -> Claim | float | None:
         now, scope_state, destination = self._now, self._scope_state, self._state.destination
         leases, waiting = [], None
+        first = next(iter(destination.unclear), None)
         for digest_id in scope_state.out:
-            if (until := self._state.digests[digest_id].lease_until) is None:
-                waiting = waiting or digest_id
-            else:
+            if (until := self._state.digests[digest_id].lease_until) is not None:
                 leases.append(until)
+            elif waiting is None or digest_id == first:
+                waiting = digest_id
         if leases:
             return self._beside(min(leases))
-        first = next(iter(destination.unclear), None)
         if first is not None and waiting != first:
             return self._wait(destination.trouble.resume_at)
         due = now if waiting else self._due()

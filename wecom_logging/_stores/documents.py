@@ -14,6 +14,7 @@ from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import KeptAct
 from wecom_logging._stores.rate_limiter import Slots
 from wecom_logging._stores.records import (
+    Allowance,
     App,
     Destination,
     DigestEntry,
@@ -235,6 +236,8 @@ class DocumentState:
         self.bodies: Documents[str] = rows(scope_state, "body", str)
         self.following: Documents[Following] = rows(scope_state, "following", Following)
         self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
+        self.sites: Documents[int] = rows(scope_state, "site", int)
+        self.allowances: Documents[Allowance] = rows(scope_state, "allowance", Allowance)
         self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
         self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
         self.presence: Documents[float] = rows(destination, "presence", float)
@@ -292,8 +295,9 @@ class DocumentState:
         self._destination.settle()
         here: tuple[Documents[Any], ...] = (
             self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.jobs, self.routes,
-            self.presence, self.numbers, self.apps, self._scope_states, self._destinations,
+            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
+            self.numbers, self.apps, self.jobs, self.sites, self.allowances, self._scope_states,
+            self._destinations,
         )  # fmt: skip
         wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
         return any(wrote)

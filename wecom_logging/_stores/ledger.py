@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Protocol, TypeVar
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Event, Identity
-from wecom_logging._stores import releases
+from wecom_logging._model.digest import OTHERS, Event, Identity
+from wecom_logging._stores import releases, variety
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import STORM_COUNT, KeptAct, lately
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
 from wecom_logging._stores.rate_limiter import RateLimiter, Slots
 from wecom_logging._stores.records import (
+    Allowance,
     App,
     Destination,
     DigestEntry,
@@ -75,6 +76,10 @@ class State(Protocol):
     def following(self) -> MutableMapping[str, Following]: ...
     @property
     def acts(self) -> MutableMapping[str, KeptAct]: ...
+    @property
+    def sites(self) -> MutableMapping[str, int]: ...
+    @property
+    def allowances(self) -> MutableMapping[str, Allowance]: ...
     @property
     def jobs(self) -> MutableMapping[str, JobHistory]: ...
 
@@ -141,7 +146,7 @@ class Ledger:
             group = self.state.groups[group_id] = Group(identity, track)
             pending = self.pending_by_group().get(group_id, {})
             group.count = sum(each.errors for each in pending.values())
-            self.state.scope_state.groups += 1
+            self.state.scope_state.groups += group_id not in OTHERS
         return group
 
     def save(self, group: Group) -> None:
@@ -203,7 +208,8 @@ class Ledger:
                 self.drop(group_id)
             else:
                 self.save(group)
-        scope_state.groups = len(state.groups)
+        scope_state.groups = sum(group_id not in OTHERS for group_id in state.groups)
+        variety.recount(state)
         remember(state, now)
         self.slots.forget_old()
         if self.shared:
@@ -213,9 +219,11 @@ class Ledger:
 
     def drop(self, group_id: str) -> None:
         """Forget a group that has nothing to tell."""
-        self.state.groups.pop(group_id, None)
+        group = self.state.groups.pop(group_id, None)
         self.state.samples.pop(group_id, None)
-        self.state.scope_state.groups -= 1
+        self.state.scope_state.groups -= group_id not in OTHERS
+        if group is not None:
+            variety.leave(self.state, group.identity)
 
     # -- digests -----------------------------------------------------------------------
 

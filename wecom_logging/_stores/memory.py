@@ -22,6 +22,7 @@ from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
 from wecom_logging._stores.rate_limiter import MemorySlots, Slots
 from wecom_logging._stores.records import (
+    Allowance,
     App,
     Destination,
     DigestEntry,
@@ -71,6 +72,8 @@ class MemoryState:
     bodies: dict[str, str] = field(default_factory=dict)
     following: dict[str, Following] = field(default_factory=dict)
     acts: dict[str, KeptAct] = field(default_factory=dict)
+    sites: dict[str, int] = field(default_factory=dict)
+    allowances: dict[str, Allowance] = field(default_factory=dict)
     jobs: dict[str, JobHistory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Identity, others
-from wecom_logging._stores import releases
+from wecom_logging._model.digest import OTHERS, Identity, others
+from wecom_logging._stores import releases, variety
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     MAX_JOBS,
@@ -15,10 +17,11 @@ from wecom_logging._stores.marks import (
     endure,
 )
 from wecom_logging._stores.protocol import Batch, Entry
-from wecom_logging._stores.records import Group, JobHistory, Pending, Source, kept
+from wecom_logging._stores.records import Crowd, Group, JobHistory, Pending, Source, kept
 from wecom_logging._stores.register import number_of
 
-#: How often a full store is looked through for groups that are over, seconds.
+#: How often a full store, or the groups of a call site that has all it may have, are looked
+#: through for some that are over, seconds.
 CROWDED = 1.0
 
 
@@ -52,14 +55,18 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
     group = state.groups.get(entry.identity.id)
     if group is None:
         group = _new_group(ledger, entry.identity, wait)
-    elif schedule.is_forgotten(group.track, group.delaying, now):
+    elif group.identity.changing and not entry.identity.changing:
+        variety.leave(state, group.identity)
+        group.identity = group.identity._replace(changing=False)
+        variety.enter(state, group.identity)
+    if schedule.is_forgotten(group.track, group.delaying, now):
         first = group.track.pending_since
-        group.track = _begin(ledger, entry.identity, wait)
+        group.track = _begin(ledger, group.identity, wait)
         group.track.pending_since = first
         group.releases = []
     since = group.track.since
     schedule.arrive(group.track, entry.errors, group.untold, now, wait, left=group.left)
-    if entry.news:
+    if _is_news(group, entry, now):
         schedule.hasten(group.track, now, wait)
     group.recent = counted(group.recent, entry.errors, now)
     group.hours = by_hour(group.hours, entry.errors, now)
@@ -79,6 +86,13 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         state.samples[group.identity.id] = kept([*earlier, *entry.samples])
         group.text = beginning(entry.samples)
     ledger.save(group)
+
+
+def _is_news(group: Group, entry: Entry, now: float) -> bool:
+    if not group.identity.is_crowd:
+        return entry.news
+    group.crowd = group.crowd or Crowd()
+    return variety.is_news(group.crowd, entry.identity.id, entry.news, now)
 
 
 def _note_run(ledger: Ledger, entry: Entry) -> None:
@@ -103,11 +117,18 @@ def _note_run(ledger: Ledger, entry: Entry) -> None:
 
 def _new_group(ledger: Ledger, identity: Identity, wait: float) -> Group:
     state, scope_state = ledger.state, ledger.state.scope_state
-    if scope_state.groups >= ledger.rules.max_groups:
+    while not _has_allowance(ledger, identity):
+        identity = identity.beyond
+        if (known := state.groups.get(identity.id)) is not None:
+            return known
+    # A tenth is kept for call sites that have none yet.
+    kept = ledger.rules.max_groups // 10 if state.sites.get(identity.site) else 0
+    if scope_state.groups >= ledger.rules.max_groups - kept:
         identity = _make_room(ledger, identity)
         if (known := state.groups.get(identity.id)) is not None:
             return known
-    scope_state.groups += 1
+    scope_state.groups += identity.id not in OTHERS
+    variety.enter(state, identity)
     number = number_of(state, identity.id, ledger.now)
     return Group(identity, _begin(ledger, identity, wait), number)
 
@@ -117,19 +138,42 @@ def _begin(ledger: Ledger, identity: Identity, wait: float) -> schedule.Track:
     return schedule.begin(ledger.now, wait, policy, critical=critical, job=job)
 
 
+def _has_allowance(ledger: Ledger, identity: Identity) -> bool:
+    """Whether its call site may have another group of the kind; one that is over makes room."""
+    if identity.allowance is None:
+        return True
+    key, limit = identity.allowance
+    state, allowance = ledger.state, ledger.state.allowances.get(key)
+    if allowance is None or len(allowance.groups) < limit:
+        return True
+    if ledger.now < allowance.full_until:
+        return False
+    if _drop_oldest(ledger, [g for each in allowance.groups if (g := state.groups.get(each))]):
+        return True
+    allowance.full_until = ledger.now + CROWDED
+    state.allowances[key] = allowance
+    return False
+
+
 def _make_room(ledger: Ledger, identity: Identity) -> Identity:
     """Groups that are over go, longest silent first; if none is, there are "others"."""
     scope_state, now = ledger.state.scope_state, ledger.now
     if now < scope_state.full_until:
         return others(critical=identity.critical)
-    groups = ledger.state.groups.values()
+    if _drop_oldest(ledger, ledger.state.groups.values()):
+        return identity
+    scope_state.full_until = now + CROWDED
+    return others(critical=identity.critical)
+
+
+def _drop_oldest(ledger: Ledger, groups: Iterable[Group]) -> bool:
+    """Forget the group that is over and has been silent longest, if any of them is over."""
+    now = ledger.now
     over = [g for g in groups if schedule.is_over(g.track, g.untold, now) and not g.silence]
-    if not over:
-        scope_state.full_until = now + CROWDED
-        return others(critical=identity.critical)
-    oldest = min(over, key=lambda g: (not g.track.over_told, g.track.last_seen))
-    ledger.drop(oldest.identity.id)
-    return identity
+    if over:
+        oldest = min(over, key=lambda g: (not g.track.over_told, g.track.last_seen))
+        ledger.drop(oldest.identity.id)
+    return bool(over)
 
 
 def withdraw(ledger: Ledger, source: str) -> tuple[Entry, ...]:

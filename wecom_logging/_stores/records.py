@@ -18,6 +18,15 @@ from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
 
 
 @dataclass(eq=False, repr=False)
+class Crowd:
+    """Whom a group of what is not told apart has heard, and how often it may be news."""
+
+    heard: list[str] = field(default_factory=list)
+    left: int = 0
+    until: float = 0.0
+
+
+@dataclass(eq=False, repr=False)
 class Group:
     """One group: who it is, what the schedule remembers, how much has not been told.
 
@@ -44,6 +53,7 @@ class Group:
     taken: Taken | None = None
     #: When a message last told of it as news.
     news_at: float = 0.0
+    crowd: Crowd | None = None
     #: Short ids of the latest messages that told of it, the newest last.
     messages: list[str] = field(default_factory=list)
     #: Errors by hour of the last day, see `marks.by_hour`.
@@ -74,6 +84,15 @@ class Group:
             return False
         # Pending errors are told now, and were the last ones for long enough.
         return not self.delaying or (track.told > 0 and not track.again)
+
+
+@dataclass(eq=False, repr=False)
+class Allowance:
+    """The groups of a call site that are counted against the same limit."""
+
+    groups: list[str] = field(default_factory=list)
+    #: Until when there is no use in looking whether any of them is over.
+    full_until: float = 0.0
 
 
 class Pending(NamedTuple):
@@ -238,8 +257,8 @@ class ScopeState:
     #: The digests that are out, the oldest first, and the kinds of follow-ups that wait.
     out: list[str] = field(default_factory=list)
     following: list[str] = field(default_factory=list)
-    #: How many groups there are, and until when none of them is over, so that there is no use
-    #: in looking for room.
+    #: How many groups there are but for "others", and until when none of them is over, so that
+    #: there is no use in looking for room.
     groups: int = 0
     full_until: float = 0.0
     quiet: Quiet | None = None

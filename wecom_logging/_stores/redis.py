@@ -18,7 +18,7 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, message_id, others
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores import marking, marks, register, releases
+from wecom_logging._stores import marking, marks, register, releases, variety
 from wecom_logging._stores.claiming import LATE_AFTER
 from wecom_logging._stores.codec import decode, encode, reader
 from wecom_logging._stores.documents import scope
@@ -73,7 +73,7 @@ _SHARED = {
 _OWN = {
     "scope": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
     "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
-    "following": "hash", "jobs": "hash",
+    "following": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
 }  # fmt: skip
 _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
@@ -276,15 +276,30 @@ class RedisStore:
         }
 
     def _named(self, identity: Identity) -> dict[str, Any]:
-        return {
-            "id": identity.id,
+        ways = [self._way(identity)]
+        named = {
             "identity": encode(identity),
             "critical": identity.critical,
             "job": identity.job,
+            "changing": identity.changing,
+            "ways": ways,
             "every": identity.every,
             "name": _sound(identity.logger) if identity.job else "",
-            "first": register.first_choice(self._names, identity.id),
         }
+        if identity.site:
+            named["site"] = identity.site
+        while identity.allowance is not None:
+            identity = identity.beyond
+            ways.append(self._way(identity))
+        return named
+
+    def _way(self, identity: Identity) -> dict[str, Any]:
+        way = {"id": identity.id, "first": register.first_choice(self._names, identity.id)}
+        if identity.allowance is not None:
+            key, way["limit"] = identity.allowance
+            # Lua takes no lone surrogates.
+            way["key"] = key.encode("utf-8", "backslashreplace").decode()
+        return way
 
     def _run(self, step: str, *arguments: object) -> Any:
         return self._call(step, self._keys, arguments)
@@ -402,6 +417,9 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "follow_up_for": FOLLOW_UP_FOR,
         "late_after": LATE_AFTER,
         "crowded": CROWDED,
+        "crowd_news": variety.NEWS,
+        "crowd_news_for": variety.NEWS_FOR,
+        "max_heard": variety.MAX_HEARD,
         "look_through": LOOK_THROUGH,
         "five_digits": register.FIVE_DIGITS,
         "number_refresh": register.REFRESH,
@@ -531,8 +549,12 @@ def _kept_act(text: str) -> KeptAct:
 
 
 def _identity(group_id: str, text: str) -> Identity:
+    """That of the group, or of one that has found no place at its call site."""
     try:
-        return decode(Identity, text)
+        identity = decode(Identity, text)
+        while identity.id != group_id and identity.allowance is not None:
+            identity = identity.beyond
+        return identity
     except (ValueError, TypeError):
         return Identity(group_id, "", "error")  # its errors are told all the same
 

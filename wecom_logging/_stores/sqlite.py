@@ -24,7 +24,7 @@ ABANDONED_AFTER = 30 * 86400.0
 OLDER_EVERY = 60.0
 
 #: How exactly it is written down what time it is, seconds.
-TICK = 0.5
+TICK = 5.0
 
 _CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
 
@@ -78,6 +78,8 @@ class SQLiteStore(LedgerStore):
         self._names = app, environment
         self._shared_file: SQLiteFile | None = None
         self._looked_for_older, self._is_beside = float("-inf"), False
+        #: What time it was at the last step, which is not always written down.
+        self._latest = float("-inf")
 
     @property
     def file(self) -> SQLiteFile:
@@ -101,8 +103,8 @@ class SQLiteStore(LedgerStore):
         file = self.file
         with file.transaction(self._make_tables, owned=self._owned) as connection:
             wall = self._wall()
-            clock = _read_clock(connection, wall)
-            now = clock.now
+            clock = _read_clock(connection, wall, self._latest)
+            now = self._latest = clock.now
             state = DocumentState(connection, *self._scopes, self._names)
             state.read_ahead(wanted)
             ledger = Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
@@ -143,7 +145,9 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-def _read_clock(connection: sqlite3.Connection, wall: float) -> _Clock:
+def _read_clock(
+    connection: sqlite3.Connection, wall: float, latest: float = float("-inf")
+) -> _Clock:
     """The store's time.
 
     Where the wall clock has been set back it goes on from where it was: a pause of a
@@ -153,7 +157,8 @@ def _read_clock(connection: sqlite3.Connection, wall: float) -> _Clock:
     if row is None or not all(isinstance(each, float) and isfinite(each) for each in row):
         return _Clock(wall)
     last, ahead = row
-    set_back = wall + ahead < last
+    latest = max(last, latest)
+    set_back = wall + ahead < latest
     if set_back:
-        ahead = last - wall
+        ahead = latest - wall
     return _Clock(wall + ahead, ahead, set_back, last)

@@ -258,6 +258,8 @@ def _set_up(connection: sqlite3.Connection, make_tables: MakeTables) -> None:
         raise StoreError("its file system cannot share memory between processes")
     execute("PRAGMA synchronous=NORMAL")
     execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
+    # What a statement may have to undo: on disk it is as much again as what it writes.
+    execute("PRAGMA temp_store=MEMORY")
     execute("BEGIN IMMEDIATE")
     with _whole(connection):
         execute(f"PRAGMA application_id={APPLICATION_ID}")

@@ -98,12 +98,12 @@ class Collector:
         """Whether something was counted since it was read last. On any thread."""
         return any(t.value != t.counted for t in list(self._tallies.known.values()))
 
-    def note(self, tally: Tally, sample: Event | None) -> bool:
-        """Take note of a tally that has counted; returns whether it is a new one."""
+    def note(self, tally: Tally, sample: Event | None) -> float | None:
+        """Take note of a tally that has counted; returns when it was read last, if ever."""
         noted = self._woken.setdefault(tally, _Noted())
         if sample is not None:
             noted.samples.append(sample)
-        return tally.identity is None or tally.news
+        return self._read_at.get(tally.origin.key)
 
     def note_all(self) -> None:
         """Take note of every tally that has counted and could not say so: no thread was to be
@@ -166,7 +166,10 @@ class Collector:
     def _identity(self, tally: Tally) -> Identity:
         if tally.identity is None:
             tally.identity = self._identified(tally)
-            self._by_group.setdefault(tally.identity.id, []).append(tally)
+            for group_id in _ways(tally.identity):
+                self._by_group.setdefault(group_id, []).append(tally)
+        elif tally.identity.changing and not tally.origin.changing:
+            tally.identity = tally.identity._replace(changing=False)  # the same text came again
         return tally.identity
 
     def _identified(self, tally: Tally) -> Identity:
@@ -271,12 +274,20 @@ class Collector:
     def _unlink(self, tally: Tally) -> None:
         if tally.identity is None:
             return
-        group_id = tally.identity.id
-        rest = [t for t in self._by_group.get(group_id, ()) if t is not tally]
-        if rest:
-            self._by_group[group_id] = rest
-        else:
-            self._by_group.pop(group_id, None)
+        for group_id in _ways(tally.identity):
+            rest = [t for t in self._by_group.get(group_id, ()) if t is not tally]
+            if rest:
+                self._by_group[group_id] = rest
+            else:
+                self._by_group.pop(group_id, None)
+
+
+def _ways(identity: Identity) -> Iterable[str]:
+    """The groups of a store that errors may be counted in."""
+    yield identity.id
+    while identity.allowance is not None:
+        identity = identity.beyond
+        yield identity.id
 
 
 def _exact(value: Any) -> Any:

@@ -6,6 +6,7 @@ into the handler's account what has become of its errors, whoever has told them.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import TYPE_CHECKING
@@ -21,13 +22,14 @@ from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.flush import Flushes
+from wecom_logging._worker.gathering import GATHER, Gathering
 from wecom_logging.stats import Stats, StatsRecorder
 
 if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
 
-#: How long a worker lets the errors of known groups gather, seconds.
-GATHER = 0.05
+#: A kind whose errors were read last so long ago may be due with the next one, seconds.
+QUIET = 60.0
 
 #: What an exit needs to write down what became of the last attempt, seconds.
 TO_WRITE_DOWN = 0.15
@@ -139,9 +141,16 @@ class DeliveryCycle:
         gather: float = getattr(self.store, "gather", GATHER)
         return gather
 
-    def note(self, tally: Tally, sample: Event | None) -> bool:
-        """Take note of a tally that has counted; returns whether it is a new one."""
-        return self._collector.note(tally, sample)
+    def note(self, tally: Tally, sample: Event | None, gathering: Gathering) -> None:
+        """Take note of a tally that has counted."""
+        now = monotonic()
+        read_at = self._collector.note(tally, sample)
+        if read_at is None or tally.news:
+            gathering.add_new()
+        elif now - read_at > QUIET or tally.origin.level >= logging.CRITICAL:
+            gathering.add_known(now, self.gather)
+        else:
+            gathering.add_storm(tally, now, self.gather)
 
     def run(self, flushes: Flushes) -> float | None:
         """Bring in what was counted, and deliver what is due, one thing at a time.

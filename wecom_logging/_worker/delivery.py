@@ -153,8 +153,16 @@ class Delivery:
         file_follows = work.plan.announced and work.is_whole
         try:
             rendered = work.rendered
-            if rendered is None or part.shape != "full" or file_follows or not work.is_whole:
-                rendered = render(digest, work.style, shape=part.shape, file_follows=file_follows)
+            if rendered is None or part.shape != "full" or not work.is_whole:
+                rendered = render(digest, work.style, shape=part.shape)
+            if file_follows:
+                rendered = render(
+                    digest,
+                    work.style,
+                    shape=part.shape,
+                    file_follows=True,
+                    again=rendered.context,
+                )
         except Exception as error:
             warn_rarely(
                 f"render {type(error).__name__}",

@@ -31,6 +31,7 @@ class FollowUpPlan:
     """What one digest's message is going to be followed by."""
 
     file: bool = False
+    rendered: Rendered | None = None
     call: bool = False
     #: The file is announced in the message itself, and its slots are taken.
     announced: bool = False
@@ -72,7 +73,7 @@ class FollowUps:
 
     def plan(self, store: Store, digest: Digest, rendered: Rendered) -> FollowUpPlan:
         """What shall follow a message, as far as it has not happened lately."""
-        plan = FollowUpPlan()
+        plan = FollowUpPlan(rendered=rendered)
         if self._attach:
             asked = Cooldowns(store, self._scope)
             plan.file = attachment.wanted(digest, rendered, asked)
@@ -100,6 +101,8 @@ class FollowUps:
             found.append(FollowUp("call", body_of(self._mentions.message(digest, self._style))))
         if plan.file:
             name = attachment.file_name(digest, self._style)
-            text = cut_bytes(report_text(digest, self._style), MAX_BYTES - len(name.encode()) - 1)
+            drawn_from = plan.rendered.context if plan.rendered else None
+            report = report_text(digest, self._style, drawn_from)
+            text = cut_bytes(report, MAX_BYTES - len(name.encode()) - 1)
             found.append(FollowUp("file", f"{name}\n{text}", FILE_SLOTS))
         return found

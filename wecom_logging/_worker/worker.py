@@ -8,6 +8,7 @@ can be started any more does the thread that exits do its work.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
 import threading
@@ -24,6 +25,7 @@ from wecom_logging._stores.protocol import StoreError
 from wecom_logging._worker.cycle import DeliveryCycle
 from wecom_logging._worker.delivery import where
 from wecom_logging._worker.flush import Flushes, FlushRequest
+from wecom_logging._worker.gathering import Gathering
 from wecom_logging.stats import Stats
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Worker:
         # middle of another `put` on the same thread.
         self._inbox: SimpleQueue[tuple[Tally, Event | None] | FlushRequest | None] = SimpleQueue()
         self._flushes = Flushes()
+        self._gathering = Gathering()
         self._run_lock = native.allocate_lock()
         self._starting = False
         self._start_at = 0.0
@@ -280,18 +283,14 @@ class Worker:
 
     def _listen(self, timeout: float | None) -> None:
         """Wait until somebody wakes us or the time has come."""
-        until = None if timeout is None else monotonic() + timeout
-        while True:
+        now = monotonic()
+        self._gathering.begin(now, math.inf if timeout is None else now + timeout)
+        while (left := self._gathering.left(monotonic())) > 0:
             try:
-                left = None if until is None else max(0.0, until - monotonic())
-                item = self._inbox.get(timeout=left and min(left, native.TIMEOUT_MAX))
+                self._accept(self._inbox.get(timeout=min(left, native.TIMEOUT_MAX)))
             except Empty:
-                return
-            if self._accept(item):
-                self._accept_all()
-                return
-            soon = monotonic() + self.cycle.gather
-            until = soon if until is None else min(until, soon)
+                pass  # a look at what gathers, or the time has come
+        self._accept_all()
 
     def _accept_all(self) -> None:
         try:
@@ -300,14 +299,14 @@ class Worker:
         except Empty:
             pass
 
-    def _accept(self, item: tuple[Tally, Event | None] | FlushRequest | None) -> bool:
-        """Take note of a wake-up; returns whether it cannot wait for company."""
-        if item is None:
-            return True
-        if isinstance(item, FlushRequest):
+    def _accept(self, item: tuple[Tally, Event | None] | FlushRequest | None) -> None:
+        """Take note of a wake-up."""
+        if isinstance(item, tuple):
+            self.cycle.note(*item, self._gathering)
+            return
+        if item is not None:
             self._flushes.add(item)
-            return True
-        return self.cycle.note(*item)
+        self._gathering.at_once()
 
     def _run_cycle(self, survived: type[BaseException]) -> float | None:
         """An cycle that survives errors, our own and those of the code that it calls: they

@@ -9,6 +9,7 @@ local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local scope_key, groups, identities, pending = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local samples, sources, looks, digests = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local parts, bodies, following, jobs = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
+local sites, allowances = KEYS[22], KEYS[23]
 
 local rules = cjson.decode(ARGV[2])
 local LEASE, LOOK = rules.lease, rules.look
@@ -256,7 +257,9 @@ local function has_pending() return has_news() or scope.pause end
 -- A group is {t = track, n = pending errors, d = how many of them are doubtful, l = how many
 -- were left, o = errors that are out, k = its short id, q = errors by minute, s = silence, w = who
 -- has taken it, x = its latest text, a = when it was last told as news, h = errors by hour,
--- r = its releases, e = those of its pending errors, b = the one it was last seen in}.
+-- r = its releases, e = those of its pending errors, b = the one it was last seen in, y = {its
+-- call site, what it is counted against there}, c = {n = how often a crowd may be news, u = until
+-- when, ids = whom it has heard}}.
 -- Counts for each source are in
 -- `pending`, as "<group>|<source>" = "<count> <left>".
 local function is_mark(mark)
@@ -269,6 +272,9 @@ local function is_group(group)
   end
   if not is_mark(group.s) then group.s = nil end
   if not is_mark(group.w) then group.w = nil end
+  if type(group.y) ~= 'table' or type(group.y[1]) ~= 'string' then group.y = nil end
+  if type(group.c) ~= 'table' or type(group.c.ids) ~= 'table'
+    or not all_numbers(group.c, {'n', 'u'}) then group.c = nil end
   return all_numbers(group, {'n', 'd', 'l', 'o'}) and is_track(group.t)
 end
 
@@ -371,10 +377,53 @@ local function save(id, group)
   note(group)
 end
 
-local function drop_group(id)
+-- variety.py
+
+-- An allowance is {ids = groups, u = until when it is full}.
+local function get_allowance(key)
+  return document(allowances, key, function(value)
+    return type(value.ids) == 'table' and is_number(value.u)
+  end) or {ids = {}, u = 0}
+end
+
+local function count_site(site, more)
+  local count = (tonumber(redis.call('HGET', sites, site) or 0) or 0) + more
+  if count > 0 then
+    redis.call('HSET', sites, site, int(count))
+  else
+    redis.call('HDEL', sites, site)
+  end
+end
+
+local function enter(id, group)
+  if not group.y then return end
+  count_site(group.y[1], 1)
+  local key = group.y[2]
+  if not key then return end
+  local allowance = get_allowance(key)
+  table.insert(allowance.ids, id)
+  put(allowances, key, allowance)
+end
+
+local function leave_site(id, group)
+  if not group.y then return end
+  count_site(group.y[1], -1)
+  local key = group.y[2]
+  if not key then return end
+  local allowance = get_allowance(key)
+  allowance.ids = without(allowance.ids, id)
+  if #allowance.ids > 0 then
+    put(allowances, key, allowance)
+  else
+    redis.call('HDEL', allowances, key)
+  end
+end
+
+local function drop_group(id, group)
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
   redis.call('HDEL', samples, id)
+  leave_site(id, group)
 end
 
 local function get_samples(field)

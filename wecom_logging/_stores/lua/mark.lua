@@ -1,6 +1,6 @@
--- What people do to groups, see marking.py. KEYS[22] holds acts. ARGV: wall, then what to do:
+-- What people do to groups, see marking.py. The last key holds acts. ARGV: wall, then what to do:
 -- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', ''.
-local acts, wall, step = KEYS[22], tonumber(ARGV[3]), ARGV[4]
+local acts, wall, step = KEYS[#KEYS], tonumber(ARGV[3]), ARGV[4]
 local act = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
 read_scope()

@@ -1,8 +1,8 @@
 -- What a version with the layout before this one has left, once none of its workers looks any
 -- more. KEYS: as for every step, then its groups, identities, pending, samples, looks, held.
 -- Answers 1 if it has to be asked again.
-local their_groups, their_identities, their_pending = KEYS[22], KEYS[23], KEYS[24]
-local their_samples, their_looks, their_held = KEYS[25], KEYS[26], KEYS[27]
+local their_groups, their_identities, their_pending = KEYS[24], KEYS[25], KEYS[26]
+local their_samples, their_looks, their_held = KEYS[27], KEYS[28], KEYS[29]
 if redis.call('EXISTS', their_groups, their_held) == 0 then return {'', 0} end
 local latest = redis.call('ZREVRANGE', their_looks, 0, 0, 'WITHSCORES')[2]
 if latest and tonumber(latest) >= now - rules.dead_after then return {'', 1} end
@@ -46,6 +46,6 @@ for _, part in ipairs(readable and held or {}) do
   end
   add_samples(part.id, part.s)
 end
-for i = 22, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 24, #KEYS do redis.call('DEL', KEYS[i]) end
 write_scope()
 return finish(0)

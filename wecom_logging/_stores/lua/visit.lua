@@ -22,40 +22,93 @@ end
 
 -- merging.py ----------------------------------------------------------------------------
 
--- Groups that are over go, longest silent first; if none is, there are "others".
-local function make_room(entry)
-  local beyond = rules.others[entry.critical and 2 or 1]
-  if scope.full_until and now < scope.full_until then return beyond end
-  local oldest, rank
-  for _, id in ipairs(redis.call('HKEYS', groups)) do
+-- Forgets the group that is over and has been silent longest, if any of them is over.
+local function drop_oldest(ids)
+  local oldest, rank, last
+  for _, id in ipairs(ids) do
     local group = find_group(id)
     if group and not group.s and is_over(group.t, group.n + group.o) then
       local mine = group.t.last_seen + (group.t.over_told and 0 or 1e12)
-      if not oldest or mine < rank then oldest, rank = id, mine end
+      if not oldest or mine < rank then oldest, rank, last = id, mine, group end
     end
   end
-  if oldest then
-    drop_group(oldest)
-    return entry
-  end
+  if oldest then drop_group(oldest, last) end
+  return oldest
+end
+
+-- Groups that are over go; if none is, there are "others".
+local function make_room(entry)
+  local beyond = rules.others[entry.critical and 2 or 1]
+  if scope.full_until and now < scope.full_until then return beyond end
+  if drop_oldest(redis.call('HKEYS', groups)) then return nil end
   scope.full_until = now + rules.crowded
   return beyond
 end
 
+-- Whether its call site may have another group of the kind; one that is over makes room.
+local function has_allowance(way)
+  if not way.key then return true end
+  local allowance = get_allowance(way.key)
+  if #allowance.ids < way.limit then return true end
+  if now < allowance.u then return false end
+  if drop_oldest(allowance.ids) then return true end
+  allowance.u = now + rules.crowded
+  put(allowances, way.key, allowance)
+  return false
+end
+
+-- `entry.ways` are the groups that it may belong to, one after the other: see `Identity.beyond`.
 local function new_group(entry, wait)
-  local named = entry
-  if redis.call('HEXISTS', groups, entry.id) == 0
-    and redis.call('HLEN', groups) >= rules.max_groups then
-    named = make_room(entry)
-    local there = find_group(named.id)
-    if there then return named.id, there end
+  local way
+  for i, each in ipairs(entry.ways) do
+    way = each
+    local there = i > 1 and find_group(way.id)
+    if there then return way.id, there end
+    if has_allowance(way) then break end
   end
-  redis.call('HSET', identities, named.id, named.identity)
-  local number = new_number(named.id, named.first)
-  return named.id, {
-    t = begin_track(wait, named.critical, named.job), n = 0, d = 0, l = 0, o = 0, k = number,
-    q = {}, h = {}, r = {}, e = {},
+  local identity, site, job = entry.identity, entry.site, entry.job
+  -- A tenth is kept for call sites that have none yet.
+  local kept = site and redis.call('HEXISTS', sites, site) == 1 and math.floor(rules.max_groups / 10) or 0
+  local crowds = 0
+  for _, each in ipairs(rules.others) do
+    crowds = crowds + redis.call('HEXISTS', groups, each.ways[1].id)
+  end
+  if redis.call('HEXISTS', groups, way.id) == 0
+    and redis.call('HLEN', groups) - crowds >= rules.max_groups - kept then
+    local beyond = make_room(entry)
+    if beyond then
+      way, identity, site, job = beyond.ways[1], beyond.identity, nil, false
+      local there = find_group(way.id)
+      if there then return way.id, there end
+    end
+  end
+  redis.call('HSET', identities, way.id, identity)
+  local group = {
+    t = begin_track(wait, entry.critical, job), n = 0, d = 0, l = 0, o = 0,
+    k = new_number(way.id, way.first), q = {}, h = {}, r = {}, e = {}, y = site and {site, way.key},
   }
+  enter(way.id, group)
+  return way.id, group
+end
+
+-- Whether a crowd says something new: somebody whom it has not heard lately, or who has new
+-- words; ten times an hour at most.
+local function is_news(entry, id, group)
+  if id ~= entry.site and id ~= rules.others[entry.critical and 2 or 1].ways[1].id then
+    return entry.news
+  end
+  group.c = group.c or {n = 0, u = 0, ids = {}}
+  local crowd, news = group.c, entry.news
+  local said = entry.ways[1].id
+  if #without(crowd.ids, said) == #crowd.ids then
+    table.insert(crowd.ids, said)
+    if #crowd.ids > rules.max_heard then table.remove(crowd.ids, 1) end
+    news = true
+  end
+  if not news then return false end
+  if now >= crowd.u then crowd.n, crowd.u = rules.crowd_news, now + rules.crowd_news_for end
+  crowd.n = crowd.n - 1
+  return crowd.n >= 0
 end
 
 -- marks.py
@@ -124,7 +177,7 @@ end
 
 -- A job has failed, or worked: {name, every, runs, ok, failed}. Of each hour the last run is kept.
 local function note_run(entry)
-  local history = document(jobs, entry.id, function(found) return type(found.runs) == 'table' end)
+  local history = document(jobs, entry.ways[1].id, function(found) return type(found.runs) == 'table' end)
   if not history then
     if redis.call('HLEN', jobs) >= rules.max_jobs then return end
     history = {name = entry.name, runs = {}}
@@ -137,7 +190,7 @@ local function note_run(entry)
   table.insert(runs, now)
   history.runs, history.every = runs, entry.every
   history[entry.count > 0 and 'failed' or 'ok'] = now
-  put(jobs, entry.id, history)
+  put(jobs, entry.ways[1].id, history)
 end
 
 -- A storm that is none of its own breaks a silence.
@@ -152,19 +205,26 @@ local function endure(silence, recent, errors)
 end
 
 local function add(entry, source)
-  local id, group, wait = entry.id, find_group(entry.id), entry.critical and 0 or rules.group_wait
+  local way, wait = entry.ways[1], entry.critical and 0 or rules.group_wait
+  local id, group = way.id, find_group(way.id)
   if not group then
     id, group = new_group(entry, wait)
-  elseif is_forgotten(group.t, group.n + group.o - group.l) then
+  elseif not entry.changing and group.y and string.sub(group.y[2] or '', -2) == ' *' then
+    leave_site(id, group)
+    group.y = {entry.site, way.key}
+    enter(id, group)
+    redis.call('HSET', identities, id, entry.identity)
+  end
+  if is_forgotten(group.t, group.n + group.o - group.l) then
     local first = group.t.pending_since
-    group.t = begin_track(wait, entry.critical, entry.job)
+    group.t = begin_track(wait, entry.critical, entry.job and id == way.id)
     group.t.pending_since = first
     group.r = {}
   end
-  if group.k == '' then group.k = new_number(id, entry.first) end
+  if group.k == '' then group.k = new_number(id, way.first) end
   local since = group.t.since
   arrive(group.t, entry.count, group.n + group.o, wait, group.l)
-  if entry.news then hasten(group.t, wait) end
+  if is_news(entry, id, group) then hasten(group.t, wait) end
   group.q, group.h = counted(group.q, entry.count), by_hour(group.h, entry.count)
   if group.t.since ~= since then group.w = nil end -- it was over, or forgotten
   if group.s then endure(group.s, group.q, entry.count) end
@@ -197,10 +257,11 @@ local function merge(batch)
     source.m = source.m + entry.count
     if entry.job and (entry.count > 0 or entry.over) then note_run(entry) end
     if entry.count > 0 then add(entry, batch.source) end
-    local group = entry.over and find_group(entry.id)
+    local id = entry.ways[1].id
+    local group = entry.over and find_group(id)
     if group then
       end_(group.t, group.n + group.o)
-      save(entry.id, group)
+      save(id, group)
     end
   end
   put(sources, batch.source, source)
@@ -296,16 +357,18 @@ local function look_through()
   scope.look_at = now + rules.look_through
   local by_group = pending_by_group()
   local ids = {}
+  redis.call('DEL', sites, allowances)
   for id in pairs(by_group) do ids[id] = true end
   for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
   for id in pairs(ids) do
     local group = get_group(id)
     group.n = sum(by_group[id])
     if is_forgotten(group.t, group.n + group.o) and not group.s then
-      drop_group(id)
+      drop_group(id, {})
     else
       save(id, group)
       remember(id, group)
+      enter(id, group)
     end
   end
   forget_unused()
@@ -490,16 +553,16 @@ end
 
 local function next_digest()
   local first_lease, waiting
+  local first = redis.call('ZRANGE', unclear, 0, 0)[1]
   for _, id in ipairs(scope.out) do
     local head = get_head(id)
     if is_number(head.lease) then
       first_lease = earlier(first_lease, head.lease)
-    else
-      waiting = waiting or id
+    elseif not waiting or id == first then
+      waiting = id
     end
   end
   if first_lease then return beside(first_lease) end
-  local first = redis.call('ZRANGE', unclear, 0, 0)[1]
   if first and first ~= waiting then return wait_for(troubles[1].r) end
   local due = waiting and now or when_due()
   if not due then return {'none'} end

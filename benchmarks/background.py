@@ -1,0 +1,253 @@
+"""What the background takes from the program beside it: processor, time, disk, memory.
+
+The functions above are the cases; those below measure one of them in a process of its own:
+`python -m benchmarks.background '{"measure": …}'`. Processor time is the process's own, as
+the system counts it, so that what others do on the machine is not in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.peers import NULL
+from benchmarks.running import Result, Scale, in_turns, merged, run
+from benchmarks.sink import Sink
+from benchmarks.worker import handler_of, logger_with, memory, quantile, report
+from benchmarks.workload import Shop
+
+OURS = "wecom"
+
+#: A request of the program beside it: so many steps of a loop, which take some 0.3 ms.
+WORK = 6000
+
+#: Seconds between two steps of the asyncio program.
+TICK = 0.005
+
+# -- the cases -----------------------------------------------------------------------------
+
+
+def beside(peers: list[str], scale: Scale) -> Result:
+    """A program that serves 300 requests a second, each of which meets a new kind of error."""
+    found: Result = {peer: {} for peer in peers}
+    for measure in ("requests", "loop"):
+        for peer in in_turns(peers, scale.rounds):
+            with Sink() as sink:
+                found[peer].setdefault(measure, []).extend(
+                    _run(measure, peer, sink.url, kinds=900, rate=300)
+                )
+    return {p: {m: merged(r) for m, r in rows.items()} for p, rows in found.items()}
+
+
+def written(peers: list[str], scale: Scale) -> Result:
+    """Bytes written in a steady storm: of one kind, and of a thousand in turn."""
+    ours = [peer for peer in peers if peer.startswith(OURS)]
+    found: Result = {peer: {} for peer in ours}
+    for peer in ours:
+        for kinds in (1, 1000):
+            with Sink() as sink:
+                (found[peer][str(kinds)],) = _run(
+                    "steady", peer, sink.url, kinds=kinds, rate=1000, seconds=12 * scale.seconds + 5
+                )
+    return found
+
+
+def thousand(peers: list[str], scale: Scale) -> Result:
+    """A thousand kinds at once, then a flush."""
+    found: Result = {peer: {} for peer in peers if peer != NULL}
+    for busy in (0, 1):
+        for peer in in_turns(list(found), scale.rounds):
+            with Sink() as sink:
+                rows = _run("at_once", peer, sink.url, kinds=1000, busy=busy)
+            found[peer].setdefault(str(busy), []).extend(rows)
+    return {p: {b: merged(r) for b, r in rows.items()} for p, rows in found.items()}
+
+
+def crowded(peers: list[str], scale: Scale) -> Result:
+    """Ours, a call beyond `max_groups`."""
+    found: Result = {peer: [] for peer in peers if peer.startswith(OURS)}
+    for peer in in_turns(list(found), scale.rounds):
+        with Sink() as sink:
+            found[peer] += _run("beyond", peer, sink.url, seconds=2 * scale.seconds)
+    return {peer: merged(rows) for peer, rows in found.items()}
+
+
+CASES = (beside, written, thousand, crowded)
+
+
+def _run(measure: str, peer: str, url: str, **arguments: object) -> list[Result]:
+    return run(measure, peer, url, module="background", **arguments)
+
+
+# -- in a process of its own ---------------------------------------------------------------
+
+
+def requests(peer: str, url: str, kinds: int, rate: float) -> None:
+    """Processor time, and what each request took, in microseconds."""
+    handler = handler_of(peer, url)
+    shop = Shop(logger_with(handler, "peer"))
+    sites = [shop.site(number) for number in range(kinds)]
+    shop.calls("constant")(1)
+    time.sleep(0.3)
+    gc.collect()
+    took, cpu = [], time.process_time()
+    began = time.monotonic()
+    for number in _paced(kinds, rate):
+        start = time.perf_counter_ns()
+        _work()
+        sites[number](number)
+        took.append(time.perf_counter_ns() - start)
+    seconds = time.monotonic() - began
+    # A peer that gathers for a while has its share of work still before it.
+    time.sleep(1.5)
+    report(
+        points=100 * (time.process_time() - cpu) / seconds,
+        p50=quantile(took, 0.5),
+        p99=quantile(took, 0.99),
+        most=max(took) / 1000,
+    )
+    os._exit(0)
+
+
+def loop(peer: str, url: str, kinds: int, rate: float) -> None:
+    """How late a step of an asyncio program is, in microseconds, beside 12 frames each."""
+    handler = handler_of(peer, url)
+    shop = Shop(logger_with(handler, "peer"))
+    sites = [shop.site(number, deep=True) for number in range(kinds)]
+    shop.calls("constant")(1)
+    time.sleep(0.3)
+    late: list[int] = []
+
+    async def tick() -> None:
+        while True:
+            due = time.perf_counter_ns() + int(TICK * 1e9)
+            await asyncio.sleep(TICK)
+            late.append(time.perf_counter_ns() - due)
+
+    async def program() -> None:
+        ticking, began = asyncio.ensure_future(tick()), time.monotonic()
+        for number in range(kinds):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            _work()
+            sites[number](number)
+        ticking.cancel()
+
+    asyncio.run(program())
+    report(p50=quantile(late, 0.5), p99=quantile(late, 0.99), most=max(late) / 1000)
+    os._exit(0)
+
+
+def steady(peer: str, url: str, kinds: int, rate: float, seconds: float) -> None:
+    """What the process writes in an hour of a storm whose first message has gone."""
+    directory = os.environ["BENCH_STATE"] = tempfile.mkdtemp()
+    handler = handler_of(peer, url, max_groups=2 * kinds)
+    shop = Shop(logger_with(handler, "peer"))
+    log = shop._in_turn([shop.site(number) for number in range(kinds)])
+    for _ in range(3):
+        log(kinds)
+        handler.flush()
+    _storm(log, rate, 1.0)  # what is captured anew after a message
+    before, cpu, began = _written(), time.process_time(), time.monotonic()
+    logged = _storm(log, rate, seconds)
+    took = time.monotonic() - began
+    report(
+        megabytes=(_written() - before) * 3600 / took / 1e6,
+        points=100 * (time.process_time() - cpu) / took,
+        rate=logged / took,
+        file=sum(each.stat().st_size for each in os.scandir(directory)),
+    )
+    os._exit(0)
+
+
+def at_once(peer: str, url: str, kinds: int, busy: int) -> None:
+    """Processor time until a thousand kinds are told, and the memory that is left of them."""
+    handler = handler_of(peer, url)
+    shop = Shop(logger_with(handler, "peer"))
+    sites = [shop.site(number) for number in range(kinds)]
+    shop.calls("constant")(1)
+    handler.flush()
+    gc.collect()
+    before, cpu, own = memory(), time.process_time(), time.thread_time()
+    for number, site in enumerate(sites):
+        site(number)
+    own = time.thread_time() - own
+    spent = [0.0]
+    for _ in range(busy):
+        threading.Thread(target=_spin, args=(spent,), daemon=True).start()
+    began = time.monotonic()
+    handler.flush()
+    took = time.monotonic() - began
+    result: Result = {"flush": took}
+    if not busy:
+        time.sleep(1.0)  # what follows the message
+        gc.collect()
+        result["cpu"] = time.process_time() - cpu - own
+        result["grown"] = memory() - before
+    report(**result)
+    os._exit(0)
+
+
+def beyond(peer: str, url: str, seconds: float) -> None:
+    """A call of a kind that has no place any more, in turns with a NullHandler's."""
+    from benchmarks.worker import in_turns as timed_in_turns
+
+    null = Shop(logger_with(logging.NullHandler(), "null"))
+    handler = handler_of(peer, url, max_groups=10)
+    shop = Shop(logger_with(handler, "peer"))
+    pair = [(each, each._in_turn([each.site(n) for n in range(200)])) for each in (null, shop)]
+    for each, log in pair:
+        log(400)
+        each.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]  # replaced for this loop
+    handler.flush()
+    report(**timed_in_turns(null, shop, "beyond", seconds))
+    os._exit(0)
+
+
+# -- what they share -----------------------------------------------------------------------
+
+
+def _work() -> None:
+    for _ in range(WORK):
+        pass
+
+
+def _spin(spent: list[float]) -> None:
+    while True:
+        spent[0] += 1
+
+
+def _paced(number: int, rate: float) -> Iterator[int]:
+    began = time.monotonic()
+    for n in range(number):
+        if (wait := began + n / rate - time.monotonic()) > 0:
+            time.sleep(wait)
+        yield n
+
+
+def _storm(log: Callable[[int], None], rate: float, seconds: float) -> int:
+    """Ten errors at a time, so many a second."""
+    rounds = int(seconds * rate / 10)
+    for _ in _paced(rounds, rate / 10):
+        log(10)
+    return 10 * rounds
+
+
+def _written() -> int:
+    """Bytes that this process has handed to the system to be written."""
+    with open("/proc/self/io") as file:
+        fields: dict[str, Any] = dict(line.split(": ") for line in file.read().splitlines())
+    return int(fields["wchar"])
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    globals()[given.pop("measure")](**given)
