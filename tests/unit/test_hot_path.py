@@ -21,12 +21,13 @@ from typing import Any
 import pytest
 
 import wecom_logging
-from tests.helpers.support import PATIENCE
+from tests.helpers.support import PATIENCE, eventually
 from wecom_logging import WeComHandler
 from wecom_logging._capture.capture import capture, complete, said
 from wecom_logging._capture.grouping import fingerprint, learn
 from wecom_logging._capture.template import mask
 from wecom_logging._model.digest import MAX_VARIANTS
+from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging._senders.protocol import Limits, Message
 
 PACKAGE = str(Path(wecom_logging.__file__).parent)
@@ -121,6 +122,8 @@ def measure(case: Callable[[int], dict[str, Any]]) -> Counter[str]:
         for tally in handler._tallies.known.values():
             tally.needs_wakeup = False  # as between two visits of the worker, who now has no reason
         new = record(case(10))
+        # While somebody delivers, also for another handler, each call looks whose thread it is.
+        eventually(lambda: not DELIVERING)
         # The middle of several: a collection in between may run somebody's finaliser, and
         # 3.12 traces the first call of a process without its bytecodes.
         counts = [bytecodes(lambda: handler.handle(new)) for _ in range(5)]
