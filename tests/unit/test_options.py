@@ -608,6 +608,7 @@ def test_a_program_without_stderr_is_no_reason_to_fail(monkeypatch: pytest.Monke
         ({"DJANGO_SETTINGS_MODULE": "mysite.settings"}, "manage.py", "mysite"),
         ({}, "/srv/bin/import_orders.py", "import_orders"),
         ({}, "/usr/bin/gunicorn", "shop-directory"),
+        ({}, "mod_wsgi", "shop-directory"),
         ({}, "/usr/lib/python3.11/site-packages/celery/__main__.py", "shop-directory"),
         ({}, "-c", "shop-directory"),
         ({}, "", "shop-directory"),
@@ -626,6 +627,16 @@ def test_the_name_of_the_program(
     monkeypatch.chdir(tmp_path / "shop-directory")
     monkeypatch.setattr(sys, "argv", [program])
     assert default_app(environ) == expected
+
+
+def test_a_server_in_the_root_directory_is_better_than_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(sys, "argv", ["mod_wsgi"])
+    assert default_app({}) == "mod_wsgi"
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    assert default_app({}) == "python"
 
 
 def test_a_directory_whose_name_says_nothing_is_not_the_name(

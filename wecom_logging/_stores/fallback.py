@@ -283,8 +283,13 @@ class FallbackStore:
             self._forget(self._outstanding - there.merged)
             self._reported += self._last.reported
             self._lost += self._last.lost
-        else:
-            self._forget(self._merged - there.merged)
+        elif (gone := self._merged - there.merged) > 0:
+            # An older copy: what has been told since it was made stays told.
+            told = min(gone, max(0, self._last.reported - there.reported))
+            declared = min(gone - told, max(0, self._last.lost - there.lost))
+            self._reported += told
+            self._lost += declared
+            self._forget(gone - told - declared)
         self._last, self._merged = there, there.merged
         self._fleet = Fleet(there.rank, there.sources)
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 
+from wecom_logging._model.digest import Digest
 from wecom_logging._stores import claiming, marking, merging, settling
 from wecom_logging._stores.leases import lease
 from wecom_logging._stores.ledger import Ledger
@@ -77,6 +78,10 @@ class LedgerStore(ABC):
         with self._step() as ledger:
             return marking.known(ledger)
 
+    def whole(self, short_id: str) -> Digest | None:
+        with self._step() as ledger:
+            return marking.whole(ledger, short_id)
+
     def apps(self) -> tuple[tuple[str, str], ...]:
         with self._step() as ledger:
             return tuple((each.app, each.environment) for each in ledger.state.apps.values())
@@ -92,6 +97,15 @@ class LedgerStore(ABC):
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         with self._step() as ledger:
             return note(ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now)
+
+    def take_slot(self) -> str | float:
+        with self._step() as ledger:
+            at = ledger.slots.free_at("extra")
+            return at - ledger.now if at > ledger.now else ledger.slots.take()
+
+    def answered(self, slot: str) -> None:
+        with self._step() as ledger:
+            ledger.slots.answered(slot)
 
     def acts(self) -> tuple[KeptAct, ...]:
         with self._step() as ledger:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wecom_logging._model.digest import Digest
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
@@ -34,6 +35,8 @@ class OnCall:
     own: App
     #: The destination, of which several may be in a store.
     place: str = ""
+    #: Why it may not be the one that the application uses; "" if nothing speaks for that.
+    doubt: str = ""
 
     def apps(self) -> tuple[App, ...]:
         """All that have had errors."""
@@ -42,6 +45,13 @@ class OnCall:
     def known(self) -> list[KnownApp]:
         """What is known of each app."""
         return [self.open(*app).groups() for app in self.apps()]
+
+    def whole(self, short_id: str) -> tuple[App, Digest] | None:
+        """All about one group, see `MarkingStore.whole`, and whose it is."""
+        for app in self.apps():
+            if digest := self.open(*app).whole(short_id):
+                return app, digest
+        return None
 
     def mark(self, act: Act, app: App | None = None) -> Done:
         """Do it, whichever apps the ids belong to; `app` is whose quiet it is."""
@@ -67,6 +77,13 @@ class OnCall:
         """A small document of all apps, see `notes.note`."""
         scoped = "\x00".join((self.place, key))
         return self.open(*self.own).note(step, scoped, value, seconds)
+
+    def take_slot(self) -> str | float:
+        """See `MarkingStore.take_slot`: they are the destination's."""
+        return self.open(*self.own).take_slot()
+
+    def answered(self, slot: str) -> None:
+        self.open(*self.own).answered(slot)
 
     def undo(self, act: Act, within: float) -> KeptAct | None:
         """Take back the last act of `act.user` in so many seconds, wherever it was."""
@@ -94,6 +111,7 @@ def _audit(act: Act, app: App, verb: str = "") -> None:
         who=act.who,
         where=act.where,
         why=act.why,
+        until="the next release" if act.until_release else "",
         seconds=act.seconds,
     )
 
@@ -138,7 +156,7 @@ def on_call(
     def sqlite(app: str, environment: str) -> MarkingStore:
         return SQLiteStore(path, destination, app, environment, rules)
 
-    return OnCall(path, sqlite, own, destination)
+    return OnCall(path, sqlite, own, destination, _doubt())
 
 
 def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) -> str:
@@ -160,7 +178,12 @@ def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) ->
         directory = location.private_directory(directories) if directories[0] else ""
         found = None if directory is None else os.path.join(directory, name)
     if found is None:
-        raise StoreError(
-            f"{paths[0]} is not there: no error was seen yet, or the application uses another store"
-        )
+        missing = f"{paths[0]} is not there: no error was seen yet, or the application uses another"
+        raise StoreError("; ".join(filter(None, (f"{missing} store", _doubt()))))
     return found
+
+
+def _doubt() -> str:
+    from wecom_logging._stores.location import in_container
+
+    return "this is a container, which has files of its own" if in_container() else ""
