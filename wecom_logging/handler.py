@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from wecom_logging._capture import grouping
-from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
+from wecom_logging._capture.keys import OTHER_KEYS, Key
 from wecom_logging._capture.once import on_the_way, taken_at
 from wecom_logging._capture.sound import sound
+from wecom_logging._capture.tally import GroupSeed, Tally
+from wecom_logging._capture.variety import Tallies
 from wecom_logging._config.advice import refuse_unknown, warn_of_limits
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import OPTIONS, Options, read_options
@@ -119,6 +121,11 @@ class WeComHandler(logging.Handler):
             match. Once more means everybody of it.
         mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of
             owners ERROR.
+        fallback: Where to tell what the destination refuses until its set-up is mended, or
+            has not taken for `fallback_after` seconds: another destination as a mapping of
+            its options, or a logging.Handler, as an object or in dictConfig by its name,
+            `cfg://handlers.mail_admins`.
+        fallback_after: For how long the destination has to have taken nothing, 300.
         breadcrumbs: How many earlier records of the same request, task or thread to show
             with an error, 0. The loggers must let them through. `level` and `setLevel`
             stay the level of alerts (`alert_level`); the level that logging sees becomes
@@ -180,6 +187,8 @@ class WeComHandler(logging.Handler):
         attach: bool | None = None,
         mention: str | Sequence[str] | Mapping[str, str | Sequence[str]] | None = None,
         mention_level: int | str | None = None,
+        fallback: Mapping[str, Any] | logging.Handler | None = None,
+        fallback_after: float | None = None,
         breadcrumbs: int | None = None,
         breadcrumb_level: int | str | None = None,
         close_timeout: float | None = None,
@@ -256,7 +265,7 @@ class WeComHandler(logging.Handler):
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
         self._unknown = self._tallies.known.setdefault(
-            grouping.OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, grouping.OTHER_KEYS[0]))
+            OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
         )
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}

@@ -56,6 +56,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "group_wait": DURATIONS,
     "group_interval": DURATIONS,
     "close_timeout": DURATIONS,
+    "fallback_after": DURATIONS,
     "quiet_after": (*DURATIONS, 0),
     "forget_after": (*DURATIONS, 0),
     "repeat_intervals": (60, "60", [60, "x"], [300, 60], [0], [-1, 5], [float("nan")], {60: 1}),
@@ -116,7 +117,7 @@ def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value:
 
 #: Elsewhere: options of issues of their own have tests of their own.
 ELSEWHERE = {"show_locals", "link", "links", "attach", "mention", "mention_level"}
-ELSEWHERE |= {"breadcrumbs", "breadcrumb_level"}
+ELSEWHERE |= {"fallback", "breadcrumbs", "breadcrumb_level"}
 DESTINATION = {"webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag"}
 
 

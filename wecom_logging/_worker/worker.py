@@ -14,7 +14,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from wecom_logging._capture.grouping import Tallies, Tally
+from wecom_logging._capture.tally import Tally
+from wecom_logging._capture.variety import Tallies
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime import fork, native, shutdown
 from wecom_logging._runtime.deadline import deadline
@@ -271,6 +272,7 @@ class Worker:
     def _serve(self, request: FlushRequest) -> None:
         """Work until one request is done, on the thread that waits for it."""
         try:
+            self.cycle.on_exiting_thread = True
             wait: float | None = 0.0
             with deadline(request.deadline):
                 while not request.done.closed and monotonic() < request.deadline:
@@ -279,6 +281,7 @@ class Worker:
                     if wait is None:
                         wait = max(0.0, request.deadline - monotonic())
         finally:
+            self.cycle.on_exiting_thread = False
             self._run_lock.release()
 
     def _listen(self, timeout: float | None) -> None:
