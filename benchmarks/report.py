@@ -229,7 +229,8 @@ def _written(rows: Row) -> str:
     head = ["", "one kind, MB an hour", "of a core, points", "1,000 in turn", "points"]
     return (
         "## Written in a storm of 1,000 errors a second that goes on\n\n"
-        "All that the process hands to the system, after the first message.\n\n"
+        "All that the process writes into files, after the first message; what goes to a socket"
+        " is not in it.\n\n"
         + _table(
             head,
             (
