@@ -53,7 +53,7 @@ EXAMPLES = {
     "breadcrumbs": "20",
     "breadcrumb_level": '"DEBUG"',
     "attach": "False",
-    "mention": '["zhangsan", "13800138000"]',
+    "mention": '{"pay/": "zhangsan", "orders.*": ["lisi", "13800138000"], "*": "@all"}',
     "mention_level": '"ERROR"',
     "group_wait": "5",
     "group_interval": "60",
@@ -105,8 +105,10 @@ CHINESE = {
     "breadcrumbs": "附上同一请求、任务或线程此前的多少条日志，默认 0。logger 本身要放行这些级别。",
     "breadcrumb_level": "其中最低的级别，默认 INFO。",
     "attach": "新错误或 CRITICAL 放不下、或有类别没列出时，把完整报告作为文件发送；每小时最多 6 个。默认是。",
-    "mention": '仅机器人：出现新错误时 @ 的用户 id、手机号或 `"@all"`；持续 15 分钟再 @ 一次。',
-    "mention_level": "达到什么级别才 @，默认 CRITICAL。",
+    "mention": '仅机器人：出现新错误时 @ 的用户 id、手机号或 `"@all"`；持续 15 分钟且无人认领时再 @ 一次。'
+    '写成映射则 @ 负责人：`{"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}`，按消息里显示的位置或'
+    " logger 匹配，取最长的；再次 @ 时为其中所有人。",
+    "mention_level": "达到什么级别才 @，默认 CRITICAL；`mention` 为映射时默认 ERROR。",
     "group_wait": "第一条消息发出前，等待其他错误一起发的时间，默认 1。CRITICAL 不等。",
     "group_interval": "两条有新情况的消息之间的最短间隔，默认 15。CRITICAL 不受限。",
     "repeat_intervals": "持续发生时各条消息的间隔，默认 (60, 300, 900, 3600)。",

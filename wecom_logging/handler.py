@@ -113,8 +113,12 @@ class WeComHandler(logging.Handler):
         attach: Send the whole report as a file with a new or CRITICAL group whose own
             frames did not fit, or when kinds were left out; six an hour at most.
         mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
-            and once more for one that has gone on for 15 minutes.
-        mention_level: The lowest level that is worth a call, CRITICAL.
+            and once more for one that has gone on for 15 minutes and nobody has taken. A
+            mapping calls its owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*":
+            "@all"}, by the place as the message shows it, or the logger; the longest
+            match. Once more means everybody of it.
+        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of
+            owners ERROR.
         breadcrumbs: How many earlier records of the same request, task or thread to show
             with an error, 0. The loggers must let them through. `level` and `setLevel`
             stay the level of alerts (`alert_level`); the level that logging sees becomes
@@ -174,7 +178,7 @@ class WeComHandler(logging.Handler):
         links: str | Mapping[str, str | Mapping[str, str]] | None = None,
         link: str | None = None,
         attach: bool | None = None,
-        mention: str | Sequence[str] | None = None,
+        mention: str | Sequence[str] | Mapping[str, str | Sequence[str]] | None = None,
         mention_level: int | str | None = None,
         breadcrumbs: int | None = None,
         breadcrumb_level: int | str | None = None,

@@ -501,3 +501,47 @@ def test_a_socks_proxy_without_pysocks_is_named(monkeypatch: pytest.MonkeyPatch)
 
 def _missing(*arguments: object, **options: object) -> None:
     raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+
+# -- ahead of a call -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hosts that were connected to."""
+    found: list[str] = []
+    dial = connection._dialled
+
+    def noted(host: str, *args: Any) -> socket.socket:
+        found.append(host)
+        return dial(host, *args)
+
+    monkeypatch.setattr(connection, "_dialled", noted)
+    return found
+
+
+def test_a_connection_that_was_made_ahead_serves_the_call(dialled: list[str]) -> None:
+    with serving() as stub:
+        sender = WebhookSender(KEY, api_base=stub.url)
+        sender.connect()
+        assert (len(dialled), stub.requests) == (1, [])
+        sender.connect()
+        sender.send(Message("text", "hello"))
+        assert (len(dialled), len(stub.requests)) == (1, 1)
+
+
+def test_what_is_wrong_with_the_way_is_left_to_the_call(dialled: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    sender = WebhookSender(KEY, api_base=f"http://127.0.0.1:{port}")
+    sender.connect()
+    assert len(dialled) == 1
+    with pytest.raises(TransportError):
+        sender.send(Message("text", "hello"))
+
+
+def test_by_a_proxy_nothing_is_made_ahead(dialled: list[str]) -> None:
+    with serving() as stub:
+        sender = WebhookSender(KEY, api_base="http://wecom.example", proxies={"http": stub.url})
+        sender.connect()
+        assert (dialled, stub.requests) == ([], [])

@@ -169,12 +169,12 @@ CALLS = Mentions(("zhangsan",), logging.ERROR)
     ],
 )
 def test_somebody_is_called(found: Report, wanted: bool, processes: Processes) -> None:
-    assert CALLS.wanted(digest(found), processes.cooldowns()) is wanted
+    assert bool(CALLS.called(digest(found), processes.cooldowns())) is wanted
 
 
 def is_called(processes: Processes, found: Digest) -> bool:
     cooldowns = processes.cooldowns()
-    called = CALLS.wanted(found, cooldowns)
+    called = bool(CALLS.called(found, cooldowns))
     if called:
         cooldowns.keep()
     else:
@@ -201,7 +201,7 @@ def test_at_most_once_in_ten_minutes_and_once_for_what_goes_on(
 
 def test_the_words_of_a_call_are_inert_and_have_no_count() -> None:
     hostile = replace(report(), identity=Identity("a" * 16, "shop", "error", "<@all>\n# x"))
-    message = CALLS.message(digest(hostile), Style("shop", "prod", language="zh"))
+    message = CALLS.message(digest(hostile), Style("shop", "prod", language="zh"), ("zhangsan",))
     assert message.msgtype == "text"
     assert message.mentions == ("zhangsan",)
     assert "详见上一条消息 (m-5c1e)" in message.content

@@ -61,10 +61,10 @@ def test_a_difference_between_processes_is_said_once(
 def test_one_without_the_option_keeps_them_and_says_so(
     tmp_path: Path, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = watch(**options(tmp_path, quiet_hours=around_now()))
+    first = watch(**options(tmp_path, app="orders", quiet_hours=around_now()))
     first.log.error("payment failed")
     assert first.handler.flush(10.0)
-    second = watch(**options(tmp_path, sender=first.sender))
+    second = watch(**options(tmp_path, app="orders", sender=first.sender))
     second.log.error("order failed")
     assert second.handler.flush(10.0)
     assert (first.sender.messages, second.stats.pending) == ([], 1)

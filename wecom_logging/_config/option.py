@@ -77,6 +77,11 @@ def as_names(written: str) -> object:
     return [name.strip() for name in written.split(",")]
 
 
+def as_names_or_json(written: str) -> object:
+    """A JSON object where it begins like one."""
+    return as_json(written) if written.startswith("{") else as_names(written)
+
+
 def as_recipients(written: str) -> object:
     """Comma-separated, or as WeCom writes them."""
     return written.replace(",", "|")

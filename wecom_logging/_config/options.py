@@ -23,7 +23,7 @@ from wecom_logging._config.option import (
     as_integer,
     as_json,
     as_level,
-    as_names,
+    as_names_or_json,
     as_number,
     as_numbers,
     as_text,
@@ -40,7 +40,7 @@ from wecom_logging._config.validators import (
     functions,
     level_number,
     links,
-    people,
+    owners,
     positive,
     positive_integer,
     quiet_hours,
@@ -230,18 +230,19 @@ class Options:
         True,
         as_boolean,
     )
-    mention: tuple[str, ...] = _option(
+    mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
         'Robots only: user ids, mobile numbers or "@all" to call for a new group, and once more'
-        " for one that has gone on for 15 minutes.",
-        people,
+        " for one that has gone on for 15 minutes and nobody has taken. A mapping calls its owner:"
+        ' {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the message'
+        " shows it, or the logger; the longest match. Once more means everybody of it.",
+        owners,
         (),
-        as_names,
+        as_names_or_json,
     )
-    mention_level: int = _option(
-        "The lowest level that is worth a call, CRITICAL.",
+    mention_level: int | None = _option(
+        "The lowest level that is worth a call: CRITICAL, with a mapping of owners ERROR.",
         level_number,
-        logging.CRITICAL,
-        as_level,
+        read=as_level,
     )
     breadcrumbs: int = _option(
         "How many earlier records of the same request, task or thread to show with an error, 0."

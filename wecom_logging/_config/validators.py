@@ -359,6 +359,21 @@ def people(value: object, option: str = "mentions") -> tuple[str, ...]:
     return tuple(names)
 
 
+def owners(value: object, option: str) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    """People to call, or whom to call for which places and loggers."""
+    if not isinstance(value, Mapping):
+        return people(value, option)
+    found = {}
+    for pattern in value:
+        if not isinstance(pattern, str) or not pattern.strip():
+            rule = f"{display(pattern)} is no pattern like 'pay/', 'orders.*' or '*'"
+            raise ConfigurationError(option, rule)
+        found[pattern] = people(value[pattern], option)
+        if not found[pattern]:
+            raise ConfigurationError(option, f"{display(pattern)} has nobody to call")
+    return found
+
+
 def is_mobile(name: str) -> bool:
     """Whether a name to mention is a mobile number: of mainland China, or with a `+`."""
     return re.fullmatch(r"(\+?86)?1[3-9][0-9]{9}|\+[0-9]{6,15}", name) is not None

@@ -75,6 +75,7 @@ class AppSender(WeComSender):
         files=True,
         token=True,
         route=True,
+        connects=True,
     )
 
     def __init__(

@@ -102,6 +102,10 @@ class WeComSender(ABC):
     def upload(self, name: str, data: bytes) -> str:
         """Upload a file; returns the media id for `Message("file", ...)`, good for 3 days."""
 
+    def connect(self) -> None:
+        """Have a connection ready for a call that comes within the second."""
+        self._http.connect(self._base)
+
     def close(self) -> None:
         """Close the connection. The sender stays usable and opens another when needed."""
         self._http.close()

@@ -63,6 +63,21 @@ class Adapter(HTTPAdapter):
             self._latest = (origin, pool)
         return pool
 
+    def connect(
+        self, request: PreparedRequest, verify: Any, cert: Any, proxies: Any, **_: Any
+    ) -> None:
+        """Have a connection to the host of a request, unless there is one or it has a proxy."""
+        pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        if pool.proxy is not None:
+            return
+        self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests'
+        connection = pool._get_conn()
+        if connection.sock is None:
+            connection.timeout = remaining(math.inf)
+            connection.connect()
+            connection.answered_at = monotonic()
+        pool._put_conn(connection)
+
     def close(self) -> None:
         self._latest = ("", None)
         super().close()

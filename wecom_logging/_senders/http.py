@@ -125,6 +125,16 @@ class Http:
         failed.written, failed.way = progress.get().written, not unclear
         raise failed
 
+    def connect(self, url: str) -> None:
+        """Connect ahead of a call, if that is direct. Whatever is wrong is for the call."""
+        if os.getpid() != self._pid:
+            self.after_fork()
+        try:
+            with deadline(monotonic() + self._timeout[0]):
+                self._adapter.connect(_request(url, {}, None, None), **self._settings(url))
+        except Exception:
+            pass
+
     def close(self) -> None:
         """Close the connection. A later call opens another."""
         self._adapter.close()

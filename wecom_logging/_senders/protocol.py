@@ -46,6 +46,8 @@ class Limits:
     route: bool = False
     #: Whether no other process knows the destination, so that there is nothing to share.
     local: bool = False
+    #: Whether it can connect before there is a message: the sender is a `ConnectingSender`.
+    connects: bool = False
     #: How much a template card holds, where there are any ("card" in `max_bytes`).
     card: CardLimits | None = None
 
@@ -109,6 +111,14 @@ class RoutedSender(Sender, Protocol):
     def route(self) -> str:
         """Names host, credentials and proxy, hashed: what fails on the way to a destination
         is nothing to processes that get there by another route."""
+
+
+class ConnectingSender(Sender, Protocol):
+    """A sender whose `limits.connects` is true."""
+
+    def connect(self) -> None:
+        """Have a connection ready for a call that comes within the second. Whatever is wrong
+        is for that call to meet."""
 
 
 class TokenSender(Sender, Protocol):

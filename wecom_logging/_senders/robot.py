@@ -59,6 +59,7 @@ class WebhookSender(WeComSender):
         files=True,
         mentions=True,
         route=True,
+        connects=True,
     )
 
     def __init__(

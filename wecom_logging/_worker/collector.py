@@ -105,6 +105,11 @@ class Collector:
             noted.samples.append(sample)
         return self._read_at.get(tally.origin.key)
 
+    @property
+    def has_noted(self) -> bool:
+        """Whether a tally was noted since the last reading."""
+        return bool(self._woken)
+
     def note_all(self) -> None:
         """Take note of every tally that has counted and could not say so: no thread was to be
         had, or the stack was used up. Not of one that is awake: a sample is on its way."""

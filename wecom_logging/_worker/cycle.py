@@ -17,7 +17,7 @@ from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._stores.protocol import Asker, Batch, Claim, FollowUp, Store, Why
+from wecom_logging._stores.protocol import POLL, Asker, Batch, Claim, FollowUp, Store, Why
 from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 #: A kind whose errors were read last so long ago may be due with the next one, seconds.
 QUIET = 60.0
+
+#: So long before something is due the connection and the token are made ready, seconds; not
+#: where it is due only after a pause, when somebody else may have told it.
+AHEAD, SOON = 0.5, 5.0
 
 #: What an exit needs to write down what became of the last attempt, seconds.
 TO_WRITE_DOWN = 0.15
@@ -76,6 +80,8 @@ class DeliveryCycle:
         self.held = 0
         #: How much longer the quiet hours last that are in the store, seconds.
         self._hours = 0.0
+        #: When something is due for which connection and token are to be made ready.
+        self._prepare_for: float | None = None
         #: They are no news, and another process is due to look at them, or whoever comes next.
         self._handed_over = False
         self._given_up = False
@@ -166,6 +172,8 @@ class DeliveryCycle:
         if self._given_up:
             return None  # declared lost: to tell it now would be to tell it twice
         store = self._opened()
+        if (left := self._prepared(store, flushes)) is not None:
+            return left
         self._collect(flushes)
         if shutdown.exiting.killed or (shutdown.exiting.last_call and not flushes):
             self._merge(store)
@@ -203,13 +211,31 @@ class DeliveryCycle:
         self._balance(store)
         self._collector.make_room()
         if not flushes:
-            return wait
+            if wait is None or not self._is_ours_soon(wait):
+                return wait
+            self._prepare_for = monotonic() + wait
+            return max(0.0, wait - AHEAD)
         self._handed_over = wait is None and flushes.leaving
         is_stuck = getattr(store, "is_stuck", None)
         in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
         flushes.answer(self._recorder.settled + self.held, in_vain=in_vain, due=wait)
         waits = (flushes.next_deadline(), wait)
         return min((each for each in waits if each is not None), default=None)
+
+    def _is_ours_soon(self, wait: float) -> bool:
+        """Whether in so many seconds there will be something of ours to send."""
+        soon = POLL < wait < SOON and self._delivery.prepares
+        return soon and self.stats().pending > self.held
+
+    def _prepared(self, store: Store, flushes: Flushes) -> float | None:
+        """Seconds until something is due, for which everything is ready now; None if there is
+        more to do than that."""
+        due, self._prepare_for = self._prepare_for, None
+        if due is None or flushes or self.overlooked or self._collector.has_noted:
+            return None
+        if monotonic() < due:
+            self._delivery.prepare(store)
+        return max(0.0, due - monotonic())
 
     def leave_in_store(self) -> None:
         """Bring in what was counted, for others to tell."""

@@ -16,7 +16,14 @@ from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._senders.protocol import Message, Receipt, RoutedSender, Sender, TokenSender
+from wecom_logging._senders.protocol import (
+    ConnectingSender,
+    Message,
+    Receipt,
+    RoutedSender,
+    Sender,
+    TokenSender,
+)
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
 from wecom_logging._worker import tokens
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
@@ -49,6 +56,9 @@ from wecom_logging.stats import StatsRecorder
 MOST_RETRIES = 8
 RETRY_FOR = 5.0
 
+#: For how long a token that could not be had in advance is not asked for again, seconds.
+MET_FOR = 3.0
+
 #: Failed attempts in a row after which trouble that passes by itself is worth a line.
 PATIENCE = 3
 
@@ -74,6 +84,8 @@ class Delivery:
         #: What was still to be sent of a digest whose content was refused when there was no
         #: slot for more.
         self._refused: list[Part] = []
+        #: Why there was no token when one was asked for in advance, and until when that holds.
+        self._met: tuple[float, DeliveryError] | None = None
         #: When the latest of these requests were made.
         self._retried: deque[float] = deque(maxlen=MOST_RETRIES)
 
@@ -82,6 +94,23 @@ class Delivery:
         """By which route the next attempt gets there."""
         sender = self._sender
         return cast("RoutedSender", sender).route if sender.limits.route else ""
+
+    @property
+    def prepares(self) -> bool:
+        """Whether there is anything to make ready."""
+        return self._sender.limits.token or self._sender.limits.connects
+
+    def prepare(self, store: Store) -> None:
+        """Have a connection, and a token, ready for what is about to be claimed."""
+        self._met = None
+        try:
+            if self._sender.limits.token:
+                tokens.current(store, cast("TokenSender", self._sender))
+            if self._sender.limits.connects:
+                cast("ConnectingSender", self._sender).connect()
+        except DeliveryError as error:
+            # To ask for a token again within seconds would have to wait.
+            self._met = (monotonic() + MET_FOR, error)
 
     # -- a digest ----------------------------------------------------------------------
 
@@ -295,6 +324,9 @@ class Delivery:
         well, if that was stale."""
         if not self._sender.limits.token:
             return method(*what)
+        met, self._met = self._met, None
+        if met is not None and monotonic() < met[0]:
+            raise met[1]
         sender = cast("TokenSender", self._sender)
         key, token = sender.token_key, tokens.current(store, sender)
         try:

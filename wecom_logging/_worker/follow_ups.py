@@ -32,7 +32,8 @@ class FollowUpPlan:
 
     file: bool = False
     rendered: Rendered | None = None
-    call: bool = False
+    #: Whom to call.
+    call: tuple[str, ...] = ()
     #: The file is announced in the message itself, and its slots are taken.
     announced: bool = False
     cooldowns: list[Cooldowns] = field(default_factory=list)
@@ -40,7 +41,7 @@ class FollowUpPlan:
     @property
     def slots(self) -> int:
         """How many requests it takes."""
-        return FILE_SLOTS * self.file + self.call
+        return FILE_SLOTS * self.file + bool(self.call)
 
     def keep(self) -> None:
         """The message was delivered."""
@@ -82,7 +83,7 @@ class FollowUps:
                 asked.leave()
         if self._mentions is not None:
             asked = Cooldowns(store, self._scope)
-            plan.call = self._mentions.wanted(digest, asked)
+            plan.call = self._mentions.called(digest, asked)
             plan.cooldowns.append(asked)
             if not plan.call:
                 asked.leave()
@@ -90,15 +91,16 @@ class FollowUps:
 
     def calling(self, message: Message, plan: FollowUpPlan) -> Message:
         """The message, calling people by itself where its dialect can."""
-        if plan.call and self._mentions is not None and message.msgtype == "text":
-            return replace(message, mentions=self._mentions.who)
+        if plan.call and message.msgtype == "text":
+            return replace(message, mentions=plan.call)
         return message
 
     def written(self, digest: Digest, plan: FollowUpPlan, *, called: bool) -> list[FollowUp]:
         """What follows, ready to be sent by whoever it is handed to, the more urgent first."""
         found = []
         if plan.call and not called and self._mentions is not None:
-            found.append(FollowUp("call", body_of(self._mentions.message(digest, self._style))))
+            message = self._mentions.message(digest, self._style, plan.call)
+            found.append(FollowUp("call", body_of(message)))
         if plan.file:
             name = attachment.file_name(digest, self._style)
             drawn_from = plan.rendered.context if plan.rendered else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
-from wecom_logging._model.digest import Digest, Report
+from wecom_logging._model.digest import Digest, Identity, Report
 from wecom_logging._rendering import Language, Style
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._senders.protocol import Message
@@ -24,28 +26,44 @@ _WORDS: dict[Language, tuple[str, str]] = {
 
 
 class Mentions:
-    """Whom one handler calls.
+    """Whom one handler calls: the owners of what is new, and everybody once for what goes on
+    and nobody has taken.
 
     Args:
-        who: User ids, mobile numbers or "@all".
-        level: The lowest level, as a number, that is worth a call.
+        who: User ids, mobile numbers or "@all"; or owners of places and loggers, by pattern.
+        level: The lowest level, as a number, that is worth a call; None: CRITICAL, where there
+            are owners ERROR.
     """
 
-    def __init__(self, who: tuple[str, ...], level: int) -> None:
-        self.who = who
-        self._level = level
+    def __init__(
+        self, who: Sequence[str] | Mapping[str, Sequence[str]], level: int | None = None
+    ) -> None:
+        has_owners = isinstance(who, Mapping)
+        self._owners = dict(who) if isinstance(who, Mapping) else {"*": tuple(who)}
+        self._everybody = [name for names in self._owners.values() for name in names]
+        self._level = level or (logging.ERROR if has_owners else logging.CRITICAL)
 
-    def wanted(self, digest: Digest, cooldowns: Cooldowns) -> bool:
-        """Whether a message about this digest calls somebody: for a new group, or once for
-        one that goes on; not within ten minutes of the last call."""
-        worth = [report for report in digest.reports if self._is_worth(report, digest)]
-        going_on = [r for r in worth if _goes_on(r, digest)]
-        # Two digits of an id: see `attachment.wanted`.
-        unsaid = [r for r in going_on if cooldowns.take(f"goes on {r.identity.id[:2]}", A_DAY)]
-        is_new = len(worth) > len(going_on)
-        return (is_new or bool(unsaid)) and cooldowns.take("call", INTERVAL)
+    def called(self, digest: Digest, cooldowns: Cooldowns) -> tuple[str, ...]:
+        """Whom a message about this digest calls: for new groups, and once for one that goes
+        on; nobody who was called in the last ten minutes."""
+        names: list[str] = []
+        for report in digest.reports:
+            if not self._is_worth(report, digest):
+                continue
+            if not _goes_on(report, digest):
+                names += self.owners(report.identity)
+            # Two digits of an id: see `attachment.wanted`.
+            elif cooldowns.take(f"goes on {report.identity.id[:2]}", A_DAY):
+                names += self._everybody
+        return tuple(n for n in dict.fromkeys(names) if cooldowns.take(f"call {n}", INTERVAL))
 
-    def message(self, digest: Digest, style: Style) -> Message:
+    def owners(self, identity: Identity) -> Sequence[str]:
+        """Whose the longest pattern is that the place has, as the message shows it, or the
+        logger."""
+        found = [pattern for pattern in self._owners if _fits(pattern, identity)]
+        return self._owners[max(found, key=len)] if found else ()
+
+    def message(self, digest: Digest, style: Style, names: tuple[str, ...]) -> Message:
         """A text of its own, for a dialect that cannot call anybody. Without a count: the
         message that it is about has told it."""
         report = next(r for r in digest.reports if self._is_worth(r, digest))
@@ -58,16 +76,28 @@ class Mentions:
             going_on if report.state == "still" else "",
             f"{see} ({digest.message_id})",
         )
-        return Message("text", f"🔴 {' · '.join(filter(None, words))}", mentions=self.who)
+        return Message("text", f"🔴 {' · '.join(filter(None, words))}", mentions=names)
 
     def _is_worth(self, report: Report, digest: Digest) -> bool:
         if not report.count or _number(report.identity.level) < self._level:
+            return False
+        if not self.owners(report.identity):
             return False
         return _goes_on(report, digest) or (report.news and report.state in ("new", "again"))
 
 
 def _goes_on(report: Report, digest: Digest) -> bool:
-    return report.state == "still" and digest.now - report.since >= GOING_ON
+    """And nobody has it: who has taken a group need not be called for it."""
+    held = report.taken is not None and not report.taken.lapsed
+    return not held and report.state == "still" and digest.now - report.since >= GOING_ON
+
+
+def _fits(pattern: str, identity: Identity) -> bool:
+    """`pay/` is what lies below it, `orders.*` that logger as well as those below it."""
+    place, logger = identity.place, identity.logger
+    names = (place, place.partition(" ")[0], logger, f"{logger}.")
+    below = f"{pattern}*" if pattern.endswith("/") else pattern
+    return any(fnmatchcase(name, below) for name in names)
 
 
 def _number(level: str) -> int:

@@ -98,13 +98,15 @@ _PROGRAM = lazy.regex(
 )
 # A word of a shell, with the quotes in it; a word of a list, without.
 _WORD = lazy.regex(
-    r"""[ \t]{1,8}(?P<word>(?:[^\s"'|]|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z)"""
+    r"""[ \t]{1,8}(?P<word>(?:[^\s"'|]+|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z)"""
     r"""|'[^'\n]*(?:'|(?=\n)|\Z)|["'|])+)"""
 )
 _LISTED = lazy.regex(
     r"""\s{0,8}\\{0,4}["'](?P<word>(?:[^"'\\\n]|\\(?!\\{0,3}["'])){0,2048})(?:\\{0,4}["'],?|(?=\n)|\Z)"""
 )
 _MOST_WORDS = 100
+#: How each of the options begins.
+_SIGNS = ("-", "/")
 
 
 def secrets_in(words: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -119,7 +121,7 @@ def secrets_in(words: Sequence[str]) -> Iterator[tuple[int, int]]:
         waiting = None
         if more := _PROGRAMS.get(word.rpartition("/")[2]):
             options = {**options, **more}
-        for name, option in options.items():
+        for name, option in options.items() if word.startswith(_SIGNS) else ():
             if word == name:
                 waiting = option if option.apart else None
             elif option.glued and word.startswith(name):

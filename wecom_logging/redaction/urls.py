@@ -95,6 +95,9 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
     if not rest or text.startswith("[redacted", start):
         return None
     run = rest[0]
+    is_cut_off = rest.end() == len(text)
+    if run.find("@", 1) < 0 and not is_cut_off:
+        return None
     in_authority = run.partition("/")[0].rfind("@")
     is_port = bool(_PORT().match(run))
     if in_authority > 0 and (
@@ -106,7 +109,7 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
         last = run.rfind("@", 0, last)
     if last > 0 and not is_port:
         return start, start + last
-    if rest.end() == len(text) and not is_port:
+    if is_cut_off and not is_port:
         return start, rest.end()
     return None
 
