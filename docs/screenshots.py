@@ -12,12 +12,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from wecom_logging import WeComHandler
-from wecom_logging.simulator import Simulator
+from wecom_logging._bot.pairing import Chat, Pairings, Scope
+from wecom_logging._cli import bot
+from wecom_logging.simulator import Message, Simulator
 
-PICTURES = {"inbox.png": (1240, 900, 1), "inbox-phone.png": (390, 844, 2)}
+PHONE = (390, 844, 2)
+PICTURES = {"inbox.png": (1240, 900, 1), "inbox-phone.png": PHONE}
+#: A card that somebody has answered, by the language of alerts, bot and page.
+ANSWERED = {"en": "answered-phone.png", "zh": "answered-phone.zh-CN.png"}
 
 PROGRAM = {
     "pay/gateway.py": """\
@@ -64,20 +73,42 @@ def main() -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         sys.exit("chromium is not installed")
-    with tempfile.TemporaryDirectory() as directory, Simulator() as simulator:
-        _fail(Path(directory), simulator)
-        for name, (width, height, scale) in PICTURES.items():
-            _take(browser, simulator.url, Path(__file__).with_name(name), width, height, scale)
+    docs = Path(__file__).parent
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        views, stock = _program(Path(directory))
+        with Simulator() as simulator, _alerts(simulator, "memory", "en") as handler:
+            stock.full()
+            handler.flush()
+            stock.find(["tea", "coffee", "sugar"])
+            _fail(views)
+            handler.flush()
+            for name, size in PICTURES.items():
+                _take(browser, simulator.url, docs / name, size, "en")
+        for language, name in ANSWERED.items():
+            store = f"sqlite:///{directory}/{language}.db"
+            with (
+                Simulator() as simulator,
+                _alerts(simulator, store, language) as handler,
+                _bot(simulator, store, language),
+            ):
+                _fail(views)
+                handler.flush()
+                _answer(simulator)
+                _take(browser, simulator.url, docs / name, PHONE, language)
 
 
-def _fail(directory: Path, simulator: Simulator) -> None:
+def _program(directory: Path) -> tuple[Any, Any]:
     for name, source in PROGRAM.items():
         path = directory / name
         path.parent.mkdir(exist_ok=True)
         lines = [line[8:] for line in source.splitlines()]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.path.insert(0, str(directory))
-    views, stock = map(importlib.import_module, ("pay.views", "pay.stock"))
+    return importlib.import_module("pay.views"), importlib.import_module("pay.stock")
+
+
+@contextmanager
+def _alerts(simulator: Simulator, store: str, language: str) -> Iterator[WeComHandler]:
     environ = simulator.env()
     handler = WeComHandler(
         corpid=environ["WECOM_CORPID"],
@@ -89,27 +120,58 @@ def _fail(directory: Path, simulator: Simulator) -> None:
         environment="prod",
         release="2.3.1",
         host="web-3",
-        store="memory",
+        store=store,
+        language=language,
     )
     log = logging.getLogger("pay")
     log.addHandler(handler)
     log.propagate = False
-    stock.full()
-    handler.flush()
-    stock.find(["tea", "coffee", "sugar"])
-    for order in [8841] * 37:
-        views.charge(order)
-    handler.flush()
+    yield handler
+    log.removeHandler(handler)
     handler.close()
 
 
-def _take(browser: str, url: str, file: Path, width: int, height: int, scale: int) -> None:
+def _fail(views: Any) -> None:
+    for order in [8841] * 37:
+        views.charge(order)
+
+
+@contextmanager
+def _bot(simulator: Simulator, store: str, language: str) -> Iterator[None]:
+    environ = {
+        **simulator.env(), **simulator.env("bot"), "WECOM_STORE": store,
+        "WECOM_LANGUAGE": language, "WECOM_BOT_USERS": "ZhangSan=张三",
+    }  # fmt: skip
+    opened = bot.open_store(environ, make=True)
+    Pairings(opened).add(Chat(environ["WECOM_BOT_CHATID"], Scope()))
+    runner = bot.made(bot.settings(environ), opened)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    yield
+    runner.stop()
+    thread.join()
+
+
+def _answer(simulator: Simulator) -> None:
+    """Somebody presses a button, and the card becomes a fact."""
+
+    def cards() -> list[Message]:
+        return [each for each in simulator.messages if each.msgtype == "template_card"]
+
+    simulator.wait_until(cards, 30.0, "the card")
+    simulator.press(cards()[0], "silence", {"silence_for": ["1h"]}, "ZhangSan")
+    simulator.wait_until(lambda: "button_list" not in cards()[0].shown, 30.0, "the fact")
+
+
+def _take(browser: str, url: str, file: Path, size: tuple[int, int, int], language: str) -> None:
+    width, height, scale = size
     # The page never stops listening for messages: the picture is taken after a while.
     options = (
-        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--lang=en",
+        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+        f"--lang={language}", f"--accept-lang={language}",
         "--force-prefers-reduced-motion",  # else what is still fading in is pale
         f"--window-size={width},{height}", f"--force-device-scale-factor={scale}",
-        "--timeout=4000", f"--screenshot={file}",
+        "--timeout=12000", f"--screenshot={file}",
     )  # fmt: skip
     subprocess.run([browser, *options, url], check=True, capture_output=True, timeout=60)
     print(f"{file.name}: {file.stat().st_size:,} bytes")

@@ -44,6 +44,24 @@ def test_the_language_is_that_of_the_question(phone: Phone) -> None:
     assert english.ask("40871 我来").startswith("没有 #40871")
 
 
+def test_until_the_next_release(phone: Phone) -> None:
+    """It may be a week, so it needs a reason; the store knows releases."""
+    assert "请写原因：静默 40871 到下个版本 原因" in phone.ask("静默 40871 到下个版本")
+    assert phone.store.acts == []
+    said = phone.ask("静默 40871 到下个版本 已修复待发布").splitlines()
+    week = "下个版本，最晚 3月11日 03:16"
+    assert said[:2] == [
+        f"张三 静默 #40871 ConnectTimeout，至 {week}（7 天）", "原因：已修复待发布",
+    ]  # fmt: skip
+    assert "没写时间" not in "\n".join(said)
+    (act,) = phone.store.acts
+    assert (act.until_release, act.until) == (True, phone.now + 7 * 86400)
+    assert f"静默至 {week}" in phone.ask("未恢复")
+    phone.store.add("90001", critical=True)
+    phone.ask("silence 90001 until the next release known")
+    assert phone.store.acts[1].until == phone.now + 3600
+
+
 def test_no_time_is_one_hour_and_said(phone: Phone) -> None:
     assert "没写时间，按 1 小时" in phone.ask("静默 40871")
     assert phone.store.all["40871"].silenced_until == phone.now + 3600
@@ -170,6 +188,12 @@ def test_a_long_report_goes_on_in_private(phone: Phone) -> None:
     assert "line 39" in rest
 
 
+def test_a_report_keeps_its_indentation(phone: Phone) -> None:
+    phone.store.details["40871"] = "Traceback\n    pay/gateway.py:41 post\n        raise Timeout"
+    lines = phone.ask("40871").splitlines()
+    assert lines[1:4] == ["Traceback", "    pay/gateway.py:41 post", "        raise Timeout"]
+
+
 def test_who_never_wrote_in_private_is_told_to(phone: Phone) -> None:
     phone.store.details["40871"] = "x\n" * 40
     phone.errcode = None
@@ -244,6 +268,8 @@ def test_pairing() -> None:
     assert "#40871" in said
     assert "#60001" not in said
     assert "绑定码不对" in phone.ask(f"@静默 助手 绑定 {code}", chat="wrOther")
+    code = Pairings(phone.store).new_code(Scope(), phone.now)
+    assert phone.ask(f"绑定 {code}").startswith("已绑定：所有应用")
 
 
 def test_a_code_is_good_for_ten_minutes_and_ten_tries() -> None:

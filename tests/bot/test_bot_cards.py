@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.bot_chat import GROUP, Phone, cards, pushed
 from tests.helpers.bot_store import SHOP
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
+from wecom_logging._model.links import Link, MiniProgram
 
 
 @pytest.fixture
@@ -58,6 +59,22 @@ def test_one_card_for_news_and_one_in_five_minutes(phone: Phone) -> None:
     (card,) = [each for _ in range(3) for each in cards(phone.tick(5.0))]
     assert [row["keyname"] for row in card["horizontal_content_list"]] == ["60000"]
     assert [cards(phone.tick(5.0)) for _ in range(200)] == [[]] * 200
+
+
+def test_a_slow_store_is_asked_seldom(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for news takes one part in fifty of its time at most."""
+    looks: list[float] = []
+
+    def slowly(after: float) -> list[Any]:
+        looks.append(phone.now)
+        phone.now += 0.2
+        return []
+
+    monkeypatch.setattr(phone.store, "news", slowly)
+    for _ in range(100):
+        phone.tick(0.5)
+    assert 4 <= len(looks) <= 6
+    assert looks[1] - looks[0] >= 10.0
 
 
 def test_a_critical_has_its_own_card_of_one_hour(phone: Phone) -> None:
@@ -256,11 +273,14 @@ def test_the_store_away_when_a_button_is_pressed(phone: Phone) -> None:
     assert "暂时连不上存储" in said
 
 
-def test_links_are_jumps_to_pages_and_mini_programs_and_to_nothing_else(phone: Phone) -> None:
+def test_links_are_jumps_to_pages_and_mini_programs(phone: Phone) -> None:
+    """Also on the card that has been answered; each target once."""
     program = {"appid": "wx1", "pagepath": "pages/a"}
-    links = [("x", "javascript:alert(1)"), ("手册", "https://wiki/x"), ("小程序", program)]
-    phone.store.add("40871", news_at=phone.now, links=links)
+    page = Link("手册", "https://wiki/x")
+    phone.store.leads = {"40871": [page, Link("小程序", MiniProgram(**program))], "52210": [page]}
     card = dealt(phone)
+    (update,) = phone.hear(phone.click(card["task_id"], "take"))
+    assert update["body"]["template_card"]["jump_list"] == card["jump_list"]
     assert card["jump_list"] == [
         {"title": "手册", "type": 1, "url": "https://wiki/x"},
         {"title": "小程序", "type": 2, **program},
@@ -270,12 +290,14 @@ def test_links_are_jumps_to_pages_and_mini_programs_and_to_nothing_else(phone: P
 
 def test_a_card_keeps_to_wecoms_sizes() -> None:
     phone = Phone(chinese=False).connect().pair()
-    link = ("runbook with a long name", "https://wiki/x")
     for number in range(40000, 40010):
         phone.store.add(
             str(number), type="a.very.long.module.path.ExceptionWithAName" * 3,
-            text="line\nbreak \u202e **bold** <@all>" * 20, news_at=phone.now, links=[link] * 5,
+            text="line\nbreak \u202e **bold** <@all>" * 20, news_at=phone.now,
         )  # fmt: skip
+    phone.store.leads = {
+        "40000": [Link(f"runbook {n}, a long name", f"https://{n}") for n in range(9)]
+    }
     (card,) = cards(phone.tick(5.0))
     assert len(card["horizontal_content_list"]) == 6
     assert all(len(row["value"]) <= 26 for row in card["horizontal_content_list"])

@@ -150,7 +150,10 @@ def test_status(sim: Simulator, store: FakeStore, capsys: pytest.CaptureFixture[
     runner = bot.made(found, store)
     runner._tell("connected")
     assert call("--status") == 0
-    assert "connected, process" in capsys.readouterr().out
+    assert "\nconnected, process" in capsys.readouterr().out
+    assert runner._is_mine()
+    assert call("--status") == 0
+    assert capsys.readouterr().out.startswith("not connected, process")
     runner._tell("stopped")
     assert call("--status") == 1
 

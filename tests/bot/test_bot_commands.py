@@ -152,3 +152,18 @@ def test_nearest(text: str, nearest: str) -> None:
 )
 def test_nothing_takes_long_or_breaks(text: str) -> None:
     parse(text, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "静默 40871 到下个版本 已修复", "静默 40871 到下一版 已修复",
+        "静默 到下一个版本 40871 已修复",
+        "silence 40871 until release 已修复", "silence 40871 until the next release 已修复",
+    ],
+)  # fmt: skip
+def test_until_the_next_release(text: str) -> None:
+    found = parse(text)
+    assert (found.ids, found.until_release, found.span, found.rest) == (
+        ("40871",), True, None, "已修复",
+    )  # fmt: skip

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import KITS, START, Client, Kit, kit
+from tests.helpers.store_kits import KITS, START, Client, Kit, event, kit
 from wecom_logging._bot.oncall_store import OnCallStore
 from wecom_logging._bot.store import Action, App, BotStore
+from wecom_logging._model.links import Link
 from wecom_logging._stores.oncall import OnCall
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
@@ -27,7 +28,7 @@ def clock(place: Kit) -> list[float]:
 
 @pytest.fixture
 def store(place: Any, clock: list[float]) -> BotStore:
-    return OnCallStore(OnCall("a store", place.open, SHOP), lambda: clock[0])
+    return OnCallStore(OnCall("a store", place.open, SHOP), clock=lambda: clock[0])
 
 
 def errors(place: Kit, app: App = SHOP, kind: str = "Timeout") -> str:
@@ -65,9 +66,8 @@ def test_alerts(place: Kit, store: BotStore) -> None:
     assert {each.id for each in store.news(0.0)} == {shop, pay}
     assert list(store.news(1e12)) == []
     assert store.written() is not None
-    assert f"#{pay}" in store.report([PAY])
-    assert f"#{shop}" not in store.report([PAY])
-    assert store.detail(shop).startswith(f"#{shop}")
+    assert f"#{pay}" in store.report([PAY], False)
+    assert f"#{shop}" not in store.report([PAY], False)
 
 
 def test_marks(place: Kit, store: BotStore) -> None:
@@ -103,14 +103,53 @@ def test_a_message_stands_for_the_kinds_in_it(place: Kit, store: BotStore) -> No
     assert len(group(store, a).messages) == 4
 
 
+def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
+    """Also of what has been told, whose samples no message needs any more."""
+    client = Client(place)
+    client.log("Timeout", 3, samples=(event("payment 8841 failed"), event("payment 17 failed")))
+    client.deliver()
+    client.log("Timeout", 2, samples=(event("payment 99 failed"),))
+    number = store.groups()[0].id
+    told = store.detail(number, False)
+    assert told.startswith(f"#{number}")
+    assert "×5" in told
+    assert "payment 8841 failed" in told
+    assert "payment 99 failed" in told
+    assert f"#{number}" in store.detail(number, True)
+    assert store.detail("99999", False) == ""
+
+
+def test_a_silence_until_the_next_release(place: Kit, store: BotStore) -> None:
+    nameless = errors(place, PAY)
+    refused = store.mark(action("silence", nameless, until_release=True))
+    assert refused.refused == {nameless: "no release"}
+    client = Client(place, release="2.3.1")
+    client.log()
+    client.deliver()
+    number = next(each.id for each in store.groups() if each.app == SHOP)
+    act = action("silence", number, until_release=True, key="key 2")
+    assert store.mark(act).ids == (number,)
+    assert group(store, number).until_release
+
+
+def test_links_of_a_group(place: Any) -> None:
+    """Those of the option, filled in, and the runbook that came with the error."""
+    number = errors(place)
+    logs = Link("logs", "https://logs.example/?q={id}&t={type}")
+    store = OnCallStore(OnCall("a store", place.open, SHOP), links=(logs,), clock=lambda: START)
+    assert store.links(number, False) == [
+        Link("logs", f"https://logs.example/?q={number}&t=Timeout")
+    ]
+    assert store.links("99999", False) == []
+
+
 def test_quiet(place: Kit, store: BotStore) -> None:
-    errors(place, PAY)
-    errors(place, SHOP)
+    """There is no news of an app that is quiet."""
+    pay, shop = (errors(place, app, "job, which is over when it says so") for app in (PAY, SHOP))
     store.mark(action("quiet", apps=(PAY,)))
-    assert store.quiet_until(PAY) is not None
-    assert store.quiet_until(SHOP) is None
+    assert [each.id for each in store.news(0.0)] == [shop]
     place.advance(3700.0)
-    assert store.quiet_until(PAY) is None
+    assert {each.id for each in store.news(0.0)} == {pay, shop}
 
 
 def test_notes(place: Kit, store: BotStore) -> None:

@@ -34,8 +34,10 @@ class Running:
         self.sim = sim
         self.store = store
         self.lines: list[str] = []
-        #: Seconds by which its clock is ahead.
+        #: Seconds by which its clock, and the store's, is ahead.
         self.ahead = 0.0
+        clock = store.clock
+        store.clock = lambda: clock() + self.ahead
         env = {**sim.env("bot"), **env}
         bot = Bot(
             store, Users.parse(users), chinese=True, zone=ZoneInfo("Asia/Shanghai"), say=self.say
@@ -196,6 +198,8 @@ def test_a_second_process_waits_for_the_first(start: Start, sim: Simulator) -> N
     first.said("connected as")
     second.said("another process is the bot")
     first.stop()
+    second.said("has subscribed in the last 30 s")
+    second.ahead += 31.0
     second.said("connected as")
     sim.wait_until(lambda: sim.world.inbox.by_call["aibot_subscribe"] == 2)
 
@@ -211,6 +215,50 @@ def test_nobody_there(start: Start, sim: Simulator) -> None:
         bot = start()
         bot.said("no connection: Connection refused")
     bot.said("connected as")
+
+
+def test_wecom_away_for_an_hour(start: Start, sim: Simulator, store: FakeStore) -> None:
+    """It tries seldom and comes back, once; what is new meanwhile is on one card."""
+    bot = start()
+    bot.said("connected as")
+    with sim.down():
+        bot.said("WeCom has closed the connection")
+        store.add("52210", news_at=store.clock() + 600.0)
+        while bot.ahead < 3600.0:
+            bot.lines.clear()
+            bot.ahead += 600.0
+            bot.said("no connection")
+        # 2, 4 … 120 seconds, less a quarter: jitter.
+        assert "next try in 90 s" in bot.lines[-1]
+    bot.lines.clear()
+    bot.ahead += 120.0
+    bot.said("connected as")
+    (card,) = sim.wait_for(1, 20.0)
+    assert [row["keyname"] for row in card.shown["horizontal_content_list"]] == ["52210"]
+    assert "#52210" in bot.answer("未恢复")
+    assert sim.world.inbox.by_call["aibot_subscribe"] == 2
+
+
+def test_stopped_for_a_minute_and_continued(start: Start, sim: Simulator) -> None:
+    """The connection has held: it goes on, and is still the one."""
+    bot = start()
+    bot.said("connected as")
+    bot.ahead += 60.0
+    assert "#40871" in bot.answer("未恢复")
+    assert sim.world.inbox.by_call["aibot_subscribe"] == 1
+    assert len([line for line in bot.lines if "next try" in line]) == 0
+
+
+def test_a_process_that_follows_another_one_at_once(start: Start, sim: Simulator) -> None:
+    """Whoever it is: at most one subscription in 30 seconds."""
+    first = start()
+    first.said("connected as")
+    first.stop()
+    again = start()
+    again.said("has subscribed in the last 30 s")
+    assert sim.world.inbox.by_call["aibot_subscribe"] == 1
+    again.ahead += 31.0
+    again.said("connected as")
 
 
 def test_stop_is_at_once(start: Start) -> None:
@@ -255,7 +303,7 @@ def test_a_bot_that_has_lost_its_lease_lets_go(start: Start, store: FakeStore) -
     """It was stopped for too long, say, and another host has taken over."""
     bot = start()
     bot.said("connected as")
-    (key,) = store.leases
+    (key,) = (each for each in store.leases if "lease" in each)
     store.leases[key] = ("another host", store.clock() + 60.0)
     bot.ahead += 16.0
     bot.said("another process has become the bot")

@@ -23,21 +23,22 @@ COMMAND = [sys.executable, "-m", "wecom_logging", "demo"]
 
 @pytest.mark.xdist_group("heavy")
 def test_the_demo() -> None:
-    """Every kind of message is shown, the account balances, in under thirty seconds."""
+    """Every kind of message is shown, the account balances, in half a minute or so."""
     began = time.monotonic()
     done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=120, check=False)
     seconds = time.monotonic() - began
     assert (done.returncode, done.stderr) == (0, "")
-    assert seconds < 30, f"{seconds:.0f} s"
+    assert seconds < 45, f"{seconds:.0f} s"
     words = ("NEW", "STILL", "OVER", "CRITICAL", "PaymentFailed", "← ConnectionResetError")
+    phone = ("Silenced by ZhangSan", "SILENCED KeyError ×60", "by ZhangSan, ended by hand")
     answers = ("$ wecom-logging silence ", "silenced until", "SILENCED", "release 2.4.0", "AGAIN")
-    for word in (*words, *answers, "Feed001Error", "📎"):
+    for word in (*words, *answers, *phone, "Feed001Error", "📎"):
         assert word in done.stdout
     assert "\x1b" not in done.stdout
     logged = _figure("errors logged", done.stdout)
     assert logged == _figure("counted in messages", done.stdout) > 100_000
     assert _figure("access tokens fetched", done.stdout) == 2
-    assert _figure("messages ", done.stdout) < 16
+    assert _figure("messages ", done.stdout) < 20
 
 
 def _figure(label: str, out: str) -> int:
@@ -81,6 +82,6 @@ def test_an_error_that_is_missing_is_noticed(
     """An account that does not balance is a failed demo."""
     WebhookSender(sim.world.config.robot.key, api_base=sim.url).text("4 errors")
     shop = SimpleNamespace(errors=5, first_error=1.0)
-    film = SimpleNamespace(simulator=sim, shop=shop, counted=4)
+    film = SimpleNamespace(simulator=sim, shop=shop, counted=4, alerts=sim.messages)
     assert not account(film, Terminal())  # type: ignore[arg-type]  # all it asks for is an account
     assert "✘" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, Group, Rejection, Result
+from wecom_logging._model.links import Link
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
 NOW = 1_772_565_360.0  # 2026-03-04 03:16 in Shanghai
@@ -24,6 +25,7 @@ class FakeStore:
         self.leases: dict[str, tuple[str, float]] = {}
         self.quiet: dict[App, float] = {}
         self.details: dict[str, str] = {}
+        self.leads: dict[str, Sequence[Link]] = {}
         self.away = False
         self.before: list[tuple[Action, dict[str, Group]]] = []
 
@@ -47,7 +49,12 @@ class FakeStore:
 
     def news(self, after: float) -> Sequence[Group]:
         self._reach()
-        return [g for g in self.all.values() if (g.news_at or 0.0) > after and not g.over]
+        return [
+            group
+            for group in self.all.values()
+            if (group.news_at or 0.0) > after and not group.over
+            if self.quiet.get(group.app, 0.0) <= self.clock()
+        ]
 
     def apps(self) -> Sequence[App]:
         self._reach()
@@ -87,17 +94,17 @@ class FakeStore:
                 return each
         return None
 
-    def quiet_until(self, app: App) -> float | None:
-        until = self.quiet.get(app, 0.0)
-        return until if until > self.clock() else None
-
-    def report(self, apps: Sequence[App]) -> str:
+    def report(self, apps: Sequence[App], chinese: bool) -> str:
         self._reach()
         return "\n".join(f"{app}: all told" for app in apps)
 
-    def detail(self, group: str) -> str:
+    def detail(self, group: str, chinese: bool) -> str:
         self._reach()
         return self.details.get(group, f"#{group} in full")
+
+    def links(self, group: str, chinese: bool) -> Sequence[Link]:
+        self._reach()
+        return self.leads.get(group, ())
 
     def written(self) -> float | None:
         self._reach()
@@ -138,7 +145,11 @@ class FakeStore:
 
 def _change(act: Action) -> dict[str, Any]:
     changes: dict[str, dict[str, Any]] = {
-        "silence": {"silenced_until": act.until, "silenced_by": act.who},
+        "silence": {
+            "silenced_until": act.until,
+            "silenced_by": act.who,
+            "until_release": act.until_release,
+        },
         "unsilence": {"silenced_until": None, "silenced_by": ""},
         "take": {"taken_by": act.who, "taken_at": act.at},
         "untake": {"taken_by": "", "taken_at": None},

@@ -15,7 +15,7 @@ from wecom_logging._bot.command_handler import CommandHandler, Request
 from wecom_logging._bot.commands import Command
 from wecom_logging._bot.frames import Callback, Entered, Message, Press
 from wecom_logging._bot.outgoing import EVENT, Outgoing, answer, push
-from wecom_logging._bot.pairing import Chat, Pairings
+from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.rate_limits import RateLimits
 from wecom_logging._bot.session import Answered
 from wecom_logging._bot.store import App, BotStore, BotStoreError
@@ -97,8 +97,7 @@ class Bot:
     def poll(self, now: float) -> list[Outgoing]:
         """Cards for what is new. Called every few seconds while the bot is heard."""
         try:
-            chats = self._pairings.chats()
-            return [out for chat in chats for out in self._card_handler.next_card(chat, now)]
+            return self._card_handler.next_cards(self._pairings.chats(), now)
         except BotStoreError:
             return []  # said when somebody asks for something
         except Exception as error:
@@ -154,7 +153,8 @@ class Bot:
         self._pairings.add(chat)
         self._card_handler.begin(chat, now)
         self._say(shown(f"paired with {message.chat} for {scope}, by {message.user}"))
-        return texts.say("paired", scope=inert(str(scope), 200))
+        speaks_for = texts.say("all apps") if scope == Scope() else inert(str(scope), 200)
+        return texts.say("paired", scope=speaks_for)
 
     def _announce(self, request: Request, line: str, apps: Sequence[App]) -> list[Outgoing]:
         """What was done in private, in the chats that are about these apps."""

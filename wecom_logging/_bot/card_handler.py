@@ -15,6 +15,7 @@ from wecom_logging._bot.outgoing import EVENT, Outgoing, push, send
 from wecom_logging._bot.pairing import Chat
 from wecom_logging._bot.store import Action, BotStore, Group
 from wecom_logging._bot.texts import Texts, inert, name
+from wecom_logging._model.links import Link
 
 #: Seconds between two cards for a chat, and how old news may be.
 PAUSE, NEWS = 300.0, 3600.0
@@ -52,18 +53,18 @@ class CardHandler:
         """A chat was paired: its news begins now."""
         self._store.write(_key(chat), f"0 {now} {now}")
 
-    def next_card(self, chat: Chat, now: float) -> list[Outgoing]:
-        """The next card for a chat, if there is news for one and the last is long enough ago."""
-        if self._card_policy == "off":
+    def next_cards(self, chats: Sequence[Chat], now: float) -> list[Outgoing]:
+        """A card for each chat for which there is news, and whose last is long enough ago."""
+        if self._card_policy == "off" or not chats:
             return []
+        fresh = [group for group in self._store.news(now - NEWS) if _unanswered(group, now)]
+        return [out for chat in chats if fresh for out in self._next_card(chat, fresh, now)]
+
+    def _next_card(self, chat: Chat, fresh: Sequence[Group], now: float) -> list[Outgoing]:
         sent, news, critical = self._pointers(chat, now)
         if now - sent < PAUSE:
             return []
-        fresh = [
-            group
-            for group in self._store.news(min(news, critical))
-            if chat.scope.covers(group.app) and self._worthy(group, now)
-        ]
+        fresh = [group for group in fresh if chat.scope.covers(group.app)]
         worst = [each for each in fresh if each.critical and _told(each) > critical]
         rest = [each for each in fresh if not each.critical and _told(each) > news]
         if worst:  # has a card of its own, and the rest waits for the next one
@@ -77,7 +78,7 @@ class CardHandler:
         card = cards.new(chat.id, chosen, critical=bool(worst))
         self._cards.keep(card)
         self._store.write(_key(chat), f"{now} {news} {critical}")
-        body = cards.question(card, chosen, self._texts)
+        body = cards.question(card, chosen, self._links(card), self._texts)
         return [send(chat.id, "template_card", body, single=chat.single)]
 
     def handle_press(self, press: Press, chat: Chat, who: str, now: float) -> list[Outgoing]:
@@ -96,7 +97,7 @@ class CardHandler:
             self._cards.keep(card)
         update = {
             "response_type": "update_template_card",
-            "template_card": cards.answered(card, groups, self._texts),
+            "template_card": cards.answered(card, groups, self._links(card), self._texts),
         }
         line = f"{self._texts.ids(card.ids)} {inert(card.fact)}"
         told = push(chat.id, line, single=chat.single)
@@ -108,15 +109,15 @@ class CardHandler:
         """Whether there is such a button on a card of this chat."""
         return self._find(press, chat) is not None
 
+    def _links(self, card: Card) -> list[Link]:
+        chinese = self._texts.chinese
+        links = [link for each in card.ids for link in self._store.links(each, chinese)]
+        return list({link.target: link for link in links}.values())
+
     def _find(self, press: Press, chat: Chat) -> Card | None:
         card = self._cards.find(press.task_id)
         real = card is not None and card.chat == chat.id and press.key in ("take", "silence")
         return card if real else None
-
-    def _worthy(self, group: Group, now: float) -> bool:
-        silent = (group.silenced_until or 0.0) > now
-        answered = silent or group.over or group.taken_by
-        return not answered and self._store.quiet_until(group.app) is None
 
     def _pointers(self, chat: Chat, now: float) -> tuple[float, float, float]:
         """When the last card was sent; up to where news was told, and CRITICAL news."""
@@ -125,7 +126,7 @@ class CardHandler:
         except ValueError:
             sent = news = critical = 0.0
         # A clock that was set back must not stop all cards.
-        return (sent if sent <= now else 0.0), max(news, now - NEWS), max(critical, now - NEWS)
+        return (sent if sent <= now else 0.0), news, critical
 
     def _fact(self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float) -> str:
         """Do what was pressed; what is true of it now, with its time."""
@@ -162,6 +163,10 @@ class CardHandler:
             ids=tuple(ids),
             until=until,
         )
+
+
+def _unanswered(group: Group, now: float) -> bool:
+    return not group.taken_by and (group.silenced_until or 0.0) <= now
 
 
 def _told(group: Group) -> float:

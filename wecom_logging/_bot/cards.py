@@ -13,7 +13,9 @@ from typing import Any, Literal
 from wecom_logging._bot.store import Group, Notes
 from wecom_logging._bot.texts import Texts
 from wecom_logging._model import text
+from wecom_logging._model.links import Link
 from wecom_logging._model.spans import CRITICAL_LIMIT, HOUR, MORNING, PHONE_LIMIT, Span
+from wecom_logging._rendering.card import target_of
 
 Json = dict[str, Any]
 Key = Literal["take", "silence"]
@@ -21,7 +23,7 @@ Key = Literal["take", "silence"]
 #: Seconds for which a card's buttons work. Nobody scrolls back further.
 LIFE = 3 * 86400.0
 #: Groups on one card, and characters of its parts, as WeCom recommends.
-ROWS = 6
+ROWS, _JUMPS = 6, 3
 _TITLE, _DESC, _KEY, _VALUE, _SOURCE, _JUMP, _BUTTON = 26, 30, 5, 26, 13, 13, 10
 
 #: What the list offers: the id of a choice, and what it means.
@@ -81,11 +83,11 @@ class Cards:
         return card if card.task_id == task_id else None
 
 
-def question(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
+def question(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
     """The card with its buttons."""
     return {
         "card_type": "button_interaction",
-        **_head(card, groups, texts),
+        **_head(card, groups, links, texts),
         "button_selection": {
             "question_key": _QUESTION,
             "title": texts.say("list title"),
@@ -101,19 +103,18 @@ def question(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
     }
 
 
-def answered(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
+def answered(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
     """The card with what became of it instead of its buttons."""
     return {
         "card_type": "text_notice",
-        **_head(card, groups, texts),
+        **_head(card, groups, links, texts),
         "sub_title_text": _cut(card.fact, 112),
     }
 
 
-def _head(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
+def _head(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
     phrase = "card critical" if card.critical else "card one" if len(groups) == 1 else "card title"
     apps = dict.fromkeys(_plain(str(group.app)) for group in groups)
-    links = [link for group in groups[:ROWS] for link in group.links if _leads_somewhere(link[1])]
     head: Json = {
         "source": {
             "desc": _cut(", ".join(filter(None, apps)) or "wecom-logging", _SOURCE),
@@ -128,11 +129,14 @@ def _head(card: Card, groups: Sequence[Group], texts: Texts) -> Json:
             {"keyname": each.id[: _KEY + 1], "value": _row(each)}
             for each in groups[:ROWS]
         ],
-        "card_action": _target(links[0][1]) if links else _NOWHERE,
+        "card_action": target_of(links[0].target) if links else _NOWHERE,
         "task_id": card.task_id,
     }
     if links:
-        head["jump_list"] = [_jump(name, target) for name, target in links[:3]]
+        head["jump_list"] = [
+            {"title": _cut(_plain(name), _JUMP) or "…", **target_of(target)}
+            for name, target in links[:_JUMPS]
+        ]
     return head
 
 
@@ -145,25 +149,6 @@ def _description(groups: Sequence[Group], texts: Texts) -> str:
 def _row(group: Group) -> str:
     count = f" ×{group.count:,}"
     return _cut(_plain(group.type or group.text), _VALUE - len(count)) + count
-
-
-def _jump(name: str, target: str | Mapping[str, str]) -> Json:
-    return {"title": _cut(_plain(name), _JUMP) or "…", **_target(target)}
-
-
-def _target(target: str | Mapping[str, str]) -> Json:
-    if isinstance(target, str):
-        return {"type": 1, "url": target}
-    return {"type": 2, "appid": target.get("appid", ""), "pagepath": target.get("pagepath", "")}
-
-
-def _leads_somewhere(target: str | Mapping[str, str]) -> bool:
-    if isinstance(target, str):
-        return (
-            target.startswith(("http://", "https://"))
-            and len(target.encode("utf-8", "replace")) <= 2048
-        )
-    return bool(target.get("appid"))
 
 
 def _plain(words: str) -> str:

@@ -134,11 +134,13 @@ class CommandHandler:
         group = select(request.command, self._groups(request), request.texts).groups[0]
         state = request.texts.state(group, request.now)
         head = [request.texts.row(group, request.now)] if state else []
-        return self._at_length(request, head, self._store.detail(group.id), f"{group.id}.txt")
+        report = self._store.detail(group.id, request.texts.chinese)
+        return self._at_length(request, head, report, f"{group.id}.txt")
 
     def _report(self, request: Request) -> list[Outgoing]:
         apps = list(filter(request.covers, self._store.apps()))
-        return self._at_length(request, [], self._store.report(apps), "report.txt")
+        report = self._store.report(apps, request.texts.chinese)
+        return self._at_length(request, [], report, "report.txt")
 
     def _at_length(
         self, request: Request, head: list[str], report: str, file: str
@@ -181,9 +183,17 @@ class CommandHandler:
         if not groups:
             raise request.refuse("only critical", id=left[0].id)
         critical = any(group.critical for group in groups)
-        limit = spans.CRITICAL_LIMIT if critical else spans.PHONE_LIMIT
-        until = self._until(request, limit, groups[0].id)
-        act = request.act(verb="silence", ids=_ids(groups), until=until, why=choice.why)
+        release = request.command.until_release
+        if release and not choice.why:
+            raise request.refuse("needs reason", id=groups[0].id)
+        if release:
+            until = request.now + (spans.CRITICAL_LIMIT if critical else spans.TERMINAL_LIMIT)
+        else:
+            limit = spans.CRITICAL_LIMIT if critical else spans.PHONE_LIMIT
+            until = self._until(request, limit, groups[0].id)
+        act = request.act(
+            verb="silence", ids=_ids(groups), until=until, until_release=release, why=choice.why
+        )
         if choice.to_be_asked:
             return self._ask(request, act, groups)
         notes = [texts.say("critical left", ids=texts.ids(_ids(left)))] if left else []
@@ -273,7 +283,8 @@ class CommandHandler:
         line = _action_line(texts, act, changed, request.now)
         lines = [line, *refused, *notes]
         if act.until is not None:
-            lines += [texts.say("default time")] if request.command.span is None else []
+            timed = request.command.span or act.until_release
+            lines += [] if timed else [texts.say("default time")]
             lines += [texts.say("why", why=why(act.why))] if act.why else []
             lines.append(texts.say("counted"))
         lines.append(texts.undoing(act.verb, done.ids))
@@ -305,7 +316,8 @@ def _action_line(texts: Texts, act: Action, groups: Sequence[Group], now: float)
     what = what or texts.ids(act.ids)
     who = name(act.who)
     if act.until is not None:
-        until, length = texts.clock(act.until, now), texts.length(act.until - act.at)
+        until = texts.until(act.until, now, act.until_release)
+        length = texts.length(act.until - act.at)
         return texts.say(f"done {act.verb}", who=who, what=what, until=until, length=length)
     holders = sorted({group.taken_by for group in groups} - {"", act.who})
     if act.verb == "take" and holders:

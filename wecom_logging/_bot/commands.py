@@ -64,6 +64,11 @@ _IDS = re.compile(rf"(?:{_GROUP}|{_MESSAGE})(?:(?:\s|&|和|与|and)*(?:{_GROUP}|
 _GROUP_ID = re.compile(r"(?<![0-9a-f-])(\d{5,6})(\?)?(?![0-9a-f])", re.I)
 _MESSAGE_ID = re.compile(r"m-[0-9a-f]{4,16}", re.I)
 _CODE = re.compile(r"(?<!\d)\d(?:[ -]?\d){5}(?!\d)")
+_RELEASE = re.compile(
+    r"(?<![a-z])until (?:the )?(?:next )?(?:release|version)(?![a-z])"
+    r"|直?到\s*(?:下一?个?|新)\s*(?:版本?|发布)(?:上线|发布|为止)?",
+    re.I,
+)
 # In an alert an id stands behind its sign; other numbers of five digits are only numbers.
 _QUOTED = re.compile(rf"(?<!{_EDGE})#(\d{{5,6}})(\?)?(?!\d)")
 
@@ -81,6 +86,8 @@ class Command:
     #: An id is one of a process that had lost its store (`#40871?`): it stands for nothing.
     doubtful: bool = False
     span: Span | None = None
+    #: Of "silence": or until a release that nobody has seen yet, if that is sooner.
+    until_release: bool = False
     #: The words that are left: a place, type or app, or a reason.
     rest: str = ""
     #: A time that cannot be.
@@ -195,7 +202,10 @@ def _with_arguments(name: Name, rest: str, quote: str, chinese: bool | None) -> 
         signed = " ".join(f"{each}{mark}" for each, mark in _QUOTED.findall(quote))
         ids, messages, doubtful = _ids(signed or " ".join(_MESSAGE_ID.findall(quote)))
         quoted = bool(ids or messages)
-    span, wrong = None, None
+    span, wrong, until_release = None, None, False
+    if name == "silence":
+        rest, found_release = _RELEASE.subn(" ", rest)
+        until_release = found_release > 0
     if name in ("silence", "quiet"):
         try:
             timed = spans.find(rest)
@@ -204,7 +214,9 @@ def _with_arguments(name: Name, rest: str, quote: str, chinese: bool | None) -> 
         if timed:
             span, rest = timed
     rest = " ".join(rest.split())[:_MAX_WHY]
-    return Command(name, ids, messages, quoted, doubtful, span, rest, wrong, chinese=chinese)
+    return Command(
+        name, ids, messages, quoted, doubtful, span, until_release, rest, wrong, chinese=chinese
+    )
 
 
 def _ids(words: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:

@@ -10,8 +10,9 @@ from wecom_logging._bot.frames import Entered, Message, Press
 from wecom_logging._bot.outgoing import Outgoing
 from wecom_logging._bot.session import Answered, Dead, Kicked, Refused, Session, Subscribed
 
-#: Seconds between two looks for news.
-POLL = 5.0
+#: Seconds between two looks for news; and, of a store that is slow to answer, how many times
+#: as long as the look has taken: others want the store, too.
+POLL, _REST = 2.0, 50.0
 #: Messages that wait for the next connection; they do so as long as they are of use.
 _MOST_LATER = 50
 
@@ -62,8 +63,9 @@ class Core:
         now = self._monotonic()
         seen = self._follow(self.session.tick(now), now)
         if self.session.subscribed and now >= self._poll_due:
-            self._poll_due = now + POLL
             self._send_all(self._bot.poll(self._wall()), now)
+            took = self._monotonic() - now
+            self._poll_due = now + took + max(POLL, _REST * took)
         return seen
 
     def wait(self) -> float:

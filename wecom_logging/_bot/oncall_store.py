@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import tzinfo
 
 from wecom_logging._bot.store import Action, App, BotStoreError, Group, Rejection, Result
+from wecom_logging._model.links import Link
+from wecom_logging._rendering import Language, Style, group_text
+from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.daily import daily_report
+from wecom_logging._rendering.links import links_of
 from wecom_logging._stores.marks import Act, KeptAct, KnownApp, KnownGroup
 from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.oncall import OnCall
@@ -15,10 +20,23 @@ from wecom_logging._stores.protocol import StoreError
 
 
 class OnCallStore:
-    """A `BotStore` on the store of a destination. From one thread at a time."""
+    """A `BotStore` on the store of a destination. From one thread at a time.
 
-    def __init__(self, store: OnCall, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._clock = store, clock
+    Args:
+        store: It.
+        zone: Of the times in reports; None: the machine's.
+        links: Where groups lead to, as the option has it.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: OnCall,
+        zone: tzinfo | None = None,
+        links: tuple[Link, ...] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._zone, self._links, self._clock = store, zone, links, clock
 
     # -- alerts ------------------------------------------------------------------------
 
@@ -26,7 +44,13 @@ class OnCallStore:
         return [_group(group) for app in self._known() for group in app.groups]
 
     def news(self, after: float) -> Sequence[Group]:
-        return [g for g in self.groups() if (g.news_at or 0.0) > after and not g.over]
+        return [
+            _group(group)
+            for app in self._known()
+            if app.quiet_until is None
+            for group in app.groups
+            if (group.news_at or 0.0) > after and group.state != "over"
+        ]
 
     def apps(self) -> Sequence[App]:
         with _away():
@@ -49,18 +73,26 @@ class OnCallStore:
             )
         return None if undone is None else _action(undone)
 
-    def quiet_until(self, app: App) -> float | None:
-        found = (k.quiet_until for k in self._known() if (k.app, k.environment) == tuple(app))
-        return next(found, None)
+    def report(self, apps: Sequence[App], chinese: bool) -> str:
+        known = [each for each in self._known() if App(each.app, each.environment) in apps]
+        return daily_report(known, self._clock(), language=_language(chinese), zone=self._zone)
 
-    def report(self, apps: Sequence[App]) -> str:
-        wanted = set(map(tuple, apps))
-        known = [each for each in self._known() if (each.app, each.environment) in wanted]
-        return "\n".join(line for app in known for line in _lines(app))
+    def detail(self, group: str, chinese: bool) -> str:
+        context = self._whole(group, chinese)
+        return "" if context is None else group_text(context)
 
-    def detail(self, group: str) -> str:
-        found = next((g for a in self._known() for g in a.groups if g.id == group), None)
-        return "" if found is None else "\n".join(_detail(found))
+    def links(self, group: str, chinese: bool) -> Sequence[Link]:
+        context = self._whole(group, chinese)
+        return [] if context is None else links_of(context.sections[0], context)
+
+    def _whole(self, group: str, chinese: bool) -> RenderContext | None:
+        with _away():
+            found = self._store.whole(group)
+        if found is None:
+            return None
+        (app, environment), digest = found
+        style = Style(app, environment, language=_language(chinese), timezone=self._zone)
+        return RenderContext.of(digest, style._replace(links=self._links))
 
     def written(self) -> float | None:
         times = (app.written for app in self._known())
@@ -75,7 +107,17 @@ class OnCallStore:
 
     def _act(self, act: Action) -> Act:
         seconds = 0.0 if act.until is None else act.until - self._clock()
-        return Act(act.verb, act.key, act.who, act.user, act.where, act.why, act.ids, seconds)
+        return Act(
+            act.verb,
+            act.key,
+            act.who,
+            act.user,
+            act.where,
+            act.why,
+            act.ids,
+            seconds,
+            act.until_release,
+        )
 
     # -- notes -------------------------------------------------------------------------
 
@@ -111,6 +153,8 @@ def _away() -> Iterator[None]:
 
 def _rejection(why: str) -> Rejection:
     """A silence that is too long was stopped by the bot before; here it does nothing."""
+    if why == "no release":
+        return "no release"
     return "unknown" if why == "unknown" else "over" if why == "over" else "nothing"
 
 
@@ -129,6 +173,7 @@ def _group(known: KnownGroup) -> Group:
         last=known.last,
         silenced_until=known.silenced_until,
         silenced_by=known.silenced_by,
+        until_release=known.until_release,
         taken_by=known.taken_by,
         taken_at=known.taken_at,
         news_at=known.news_at,
@@ -148,19 +193,10 @@ def _action(kept: KeptAct) -> Action:
         key=act.key,
         ids=tuple(kept.ids),
         until=until,
+        until_release=act.until_release,
         why=act.why,
     )
 
 
-def _lines(app: KnownApp) -> Iterator[str]:
-    yield " ".join(filter(None, (app.app, app.environment)))
-    for group in app.groups:
-        if group.state != "over":
-            yield f"#{group.id} {group.type or group.text} ×{group.count:,}"
-
-
-def _detail(group: KnownGroup) -> Iterator[str]:
-    yield f"#{group.id} {group.type} ×{group.count:,} ({group.pending:,} pending)"
-    yield from filter(None, (group.text, group.place))
-    first, last = datetime.fromtimestamp(group.first), datetime.fromtimestamp(group.last)
-    yield f"{first:%m-%d %H:%M} – {last:%m-%d %H:%M}"
+def _language(chinese: bool) -> Language:
+    return "zh" if chinese else "en"

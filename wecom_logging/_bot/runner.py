@@ -20,7 +20,7 @@ from wecom_logging._bot import frames
 from wecom_logging._bot.backoff import Backoff
 from wecom_logging._bot.bot import Bot
 from wecom_logging._bot.core import ConnectionEvent, Core
-from wecom_logging._bot.session import Kicked, Refused, Session, Subscribed
+from wecom_logging._bot.session import SUBSCRIBE, Kicked, Refused, Session, Subscribed
 from wecom_logging._bot.status import Status, keep
 from wecom_logging._bot.store import BotStore, BotStoreError
 from wecom_logging._bot.texts import shown
@@ -90,6 +90,7 @@ class Runner:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stop = threading.Event()
         self._connection: ClientConnection | None = None
+        self._turn = ""
         self._renew_due = 0.0
         self._waiting_said = False
 
@@ -151,7 +152,8 @@ class Runner:
             self._renew_due, self._waiting_said = now + RENEW, False
         else:
             self._say_once_waiting("another process is the bot; waiting to take over")
-        self._tell("connected" if mine and self._core.session.subscribed else "waiting")
+        connected = "connected" if self._core.session.subscribed else "not connected"
+        self._tell(connected if mine else "waiting")
         return mine
 
     def _say_once_waiting(self, line: str) -> None:
@@ -181,7 +183,7 @@ class Runner:
     def _hold(self) -> _Ended:
         """One connection, from its beginning to its end."""
         wait = self._core.session.next_subscription() - self._monotonic()
-        if self._wait(wait):
+        if self._wait(wait) or self._wait_for_others():
             return _STOPPED
         if not self._is_mine():
             return _OUSTED
@@ -194,7 +196,40 @@ class Runner:
             self._tell("connected")
             return None
 
-        return self._speak_on_a_connection(seen)
+        ended = self._speak_on_a_connection(seen)
+        if self._core.session.next_subscription() <= began:
+            self._give_turn_back()  # there was no connection to subscribe on
+        return ended
+
+    def _wait_for_others(self) -> bool:
+        """Wait until no other process, or none before us, has subscribed lately; whether it was
+        stopped. WeCom counts what all of them do."""
+        said = False
+        while not self._may_subscribe():
+            if not said:
+                self._say(f"this bot has subscribed in the last {SUBSCRIBE:.0f} s; waiting")
+                said = True
+            if self._wait(1.0):
+                return True
+        return self._stop.is_set()
+
+    def _may_subscribe(self) -> bool:
+        """Take the turn, which nobody else has for half a minute."""
+        self._turn = secrets.token_hex(8)
+        try:
+            return self._store.hold(self._turns, self._turn, SUBSCRIBE)
+        except BotStoreError:
+            return True  # a store that is away is no reason to be deaf
+
+    def _give_turn_back(self) -> None:
+        try:
+            self._store.leave(self._turns, self._turn)
+        except BotStoreError:
+            pass  # it passes by itself
+
+    @property
+    def _turns(self) -> str:
+        return f"bot subscription {self._bot_id}"
 
     def _speak_on_a_connection(self, seen: Callable[[ConnectionEvent], _Ended | None]) -> _Ended:
         began = self._monotonic()

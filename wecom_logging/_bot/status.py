@@ -14,7 +14,7 @@ FRESH = 90.0
 
 @dataclass(frozen=True)
 class Status:
-    """Connected, waiting to be the one, or stopped; since when it said so."""
+    """Connected, not connected, waiting to be the one, or stopped; and when it said so."""
 
     state: str
     host: str
@@ -22,8 +22,9 @@ class Status:
     at: float
 
     @property
-    def well(self) -> bool:
-        return self.state in ("connected", "waiting")
+    def alive(self) -> bool:
+        """Also without a connection: to be started again would not bring it one."""
+        return self.state != "stopped"
 
 
 def keep(notes: Notes, status: Status) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from wecom_logging._model.links import Link
+
 Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
 
-#: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone.
-Rejection = Literal["unknown", "over", "nothing"]
+#: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone,
+#: nobody has ever said which release is running.
+Rejection = Literal["unknown", "over", "nothing", "no release"]
 
 
 class BotStoreError(Exception):
@@ -50,13 +53,12 @@ class Group:
     last: float = 0.0
     silenced_until: float | None = None
     silenced_by: str = ""
+    until_release: bool = False
     taken_by: str = ""
     taken_at: float | None = None
     #: When a message last told of it as news, and the ids of the latest ones, as in `m-5c1e`.
     news_at: float | None = None
     messages: Sequence[str] = ()
-    #: Name and target: a URL, or `{"appid": …, "pagepath": …}` of a mini-program.
-    links: Sequence[tuple[str, str | Mapping[str, str]]] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Action:
     apps: tuple[App, ...] = ()
     #: Of "silence" and "quiet".
     until: float | None = None
+    #: Of "silence": or by the next release, if that is sooner.
+    until_release: bool = False
     why: str = ""
 
 
@@ -100,7 +104,7 @@ class Alerts(Protocol):
         """All groups of all apps that are open, or were over only lately."""
 
     def news(self, after: float) -> Sequence[Group]:
-        """Open groups with a `news_at` later than that. Called every few seconds: cheap."""
+        """Open groups with a `news_at` later than that, of apps that are not quiet."""
 
     def apps(self) -> Sequence[App]:
         """All apps that the store knows."""
@@ -114,14 +118,14 @@ class Alerts(Protocol):
         `act` says who undoes, from where and when, as for `mark`; its verb has no meaning.
         """
 
-    def quiet_until(self, app: App) -> float | None:
-        """Until when only what cannot wait is told of it: for a while, or by its hours."""
-
-    def report(self, apps: Sequence[App]) -> str:
+    def report(self, apps: Sequence[App], chinese: bool) -> str:
         """The daily report about these, as text."""
 
-    def detail(self, group: str) -> str:
+    def detail(self, group: str, chinese: bool) -> str:
         """The whole report about one group, as text."""
+
+    def links(self, group: str, chinese: bool) -> Sequence[Link]:
+        """Where the group leads to: pages and mini-programs."""
 
     def written(self) -> float | None:
         """When something was last written to the store by whoever reports errors."""

@@ -25,6 +25,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "This chat is not paired. Run `wecom-logging bot --pair` on the server and write the six"
         " digits that it shows here: {at}pair 123456",
     ),
+    "all apps": ("所有应用", "all apps"),
     "paired": (
         "已绑定：{scope}。试试「帮助」。",
         "Paired: {scope}. Try “help”.",
@@ -90,6 +91,15 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "done silence": (
         "{who} 静默 {what}，至 {until}（{length}）",
         "{who} silenced {what} until {until} ({length})",
+    ),
+    "until release": ("下个版本，最晚 {until}", "the next release, {until} at the latest"),
+    "needs reason": (
+        "到下个版本可能长达 7 天，请写原因：静默 {id} 到下个版本 原因。什么也没有做。",
+        "That may be 7 days, so say why: silence {id} until release why. Nothing was done.",
+    ),
+    "refused no release": (
+        "{ids}：应用没有设置 release，不知道什么时候是下个版本",
+        "{ids}: the application does not say its release, so nobody would see the next one",
     ),
     "done unsilence": ("{who} 取消静默 {what}", "{who} ended the silence of {what}"),
     "done take": ("{who} 接手 {what}", "{who} has taken {what}"),
@@ -214,6 +224,11 @@ class Texts:
             return f"{moment.month}月{moment.day}日 {moment:%H:%M}"
         return f"{moment.day} {moment:%b %H:%M}"
 
+    def until(self, at: float, now: float, release: bool) -> str:
+        """When a silence ends."""
+        end = self.clock(at, now)
+        return self.say("until release", until=end) if release else end
+
     def length(self, seconds: float) -> str:
         return spans.said(seconds, self.chinese)
 
@@ -247,14 +262,14 @@ class Texts:
             at = self.clock(group.taken_at, now)
             parts.append(self.say("taken by", who=name(group.taken_by), at=at))
         if group.silenced_until is not None and group.silenced_until > now:
-            until = self.clock(group.silenced_until, now)
+            until = self.until(group.silenced_until, now, group.until_release)
             parts.append(self.say("silent until", until=until))
         return " · ".join(filter(None, parts))
 
     def refused(self, refused: Mapping[str, Rejection]) -> list[str]:
         """What was not done, and why."""
         lines = []
-        for obstacle in ("unknown", "over", "nothing"):
+        for obstacle in ("unknown", "over", "nothing", "no release"):
             ids = [each for each, reason in refused.items() if reason == obstacle]
             if ids:
                 lines.append(self.say(f"refused {obstacle}", ids=self.ids(ids)))
@@ -297,8 +312,9 @@ def place(words: str) -> str:
 
 
 def code(line: str) -> str:
-    """A line of a report, as it stands there, to stand between fences."""
-    return text.code(line[:_LINE])
+    """A line of a report, indented as it stands there, to stand between fences."""
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * min(indent, 12) + text.code(line[indent : indent + _LINE])
 
 
 def fenced(lines: Sequence[str]) -> list[str]:

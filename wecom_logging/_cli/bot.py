@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from wecom_logging._bot.store import BotStoreError
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.destination import add_env_file, environment, on_call_store
+from wecom_logging._cli.destination import add_env_file, environment, on_call_store, options
 from wecom_logging._config import validators
 from wecom_logging._model.secret import Secret
 from wecom_logging._stores.protocol import StoreError
@@ -69,7 +69,7 @@ def register(commands: Commands) -> None:
     what.add_argument("--chats", action="store_true", help="list the chats it is paired with")
     what.add_argument("--remove", metavar="CHAT", help="end the pairing with this chat")
     what.add_argument(
-        "--status", action="store_true", help="exit 0 if the bot of this host is well, for a probe"
+        "--status", action="store_true", help="exit 0 if the bot of this host is alive, for a probe"
     )
     for name in ("app", "environment"):
         parser.add_argument(
@@ -118,7 +118,6 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
     if not environ.get(_ID):
         raise ConfigurationError(_ID, "is not set: it is shown where the bot was made")
-    zone = environ.get("WECOM_TIMEZONE")
     cards = environ.get("WECOM_BOT_CARDS") or "news"
     validators.choice(*_CARDS)(cards, "WECOM_BOT_CARDS")
     language = environ.get("WECOM_LANGUAGE") or "en"
@@ -130,8 +129,13 @@ def settings(environ: Mapping[str, str]) -> Settings:
         users=environ.get("WECOM_BOT_USERS", ""),
         cards=cast("Any", cards),
         chinese=language == "zh",
-        zone=validators.zone(zone, "WECOM_TIMEZONE") if zone else None,
+        zone=_zone(environ),
     )
+
+
+def _zone(environ: Mapping[str, str]) -> tzinfo | None:
+    named = environ.get("WECOM_TIMEZONE")
+    return validators.zone(named, "WECOM_TIMEZONE") if named else None
 
 
 def _secret(environ: Mapping[str, str]) -> Secret:
@@ -169,7 +173,8 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
     from wecom_logging._bot.oncall_store import OnCallStore
 
     try:
-        return OnCallStore(on_call_store(environ, make=make))
+        store = on_call_store(environ, make=make)
+        return OnCallStore(store, _zone(environ), options(environ).links)
     except StoreError as error:
         raise BotStoreError(str(error)) from None
 
@@ -270,7 +275,7 @@ def status(store: BotStore) -> int:
         return 1
     ago = max(0.0, time.time() - found.at)
     print(f"{found.state}, process {found.pid}, {ago:.0f} s ago")
-    return 0 if found.well else 1
+    return 0 if found.alive else 1
 
 
 def check(found: Settings, store: BotStore) -> int:

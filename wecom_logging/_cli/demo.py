@@ -8,45 +8,23 @@ messages that were delivered.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from wecom_logging._cli import CommandError
+from wecom_logging._cli.demo_programs import LOGGING, Shop, open_bot, open_shop
 from wecom_logging._cli.simulator import open_inbox, require_simulator
 from wecom_logging._cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
     from wecom_logging.simulator import Message, Simulator
-
-#: All that the shop knows about alerts. The durations are those of a film.
-LOGGING = """\
-{
-  "version": 1,
-  "disable_existing_loggers": false,
-  "handlers": {
-    "wecom": {
-      "class": "wecom_logging.WeComHandler", "level": "ERROR", "environment": "demo",
-      "group_interval": 2, "repeat_intervals": [3, 4], "quiet_after": 5,
-      "rate_limit": [[30, 60], [900, 3600]]
-    }
-  },
-  "root": {"handlers": ["wecom"], "level": "INFO"}
-}
-"""
 
 _INTRODUCTION = """\
 A shop is about to break in many ways. It is a Python program that only logs; a handler in
@@ -100,95 +78,6 @@ def run(args: argparse.Namespace) -> int:
     return 0 if balanced else 1
 
 
-class Shop:
-    """The shop's process, at the other end of two pipes; restarted, it is another release."""
-
-    def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
-        self._directory = directory
-        #: The environment in which it runs, and whoever looks for its store.
-        self.environ = environ
-        #: Errors that it says it has logged, and when the first was.
-        self.errors = 0
-        self.first_error: float | None = None
-        self.start("2.3.1")
-
-    def start(self, release: str) -> None:
-        self._answers: SimpleQueue[str] = SimpleQueue()
-        self._process = subprocess.Popen(
-            [sys.executable, "shop.py"],
-            cwd=self._directory,
-            env={**self.environ, "WECOM_RELEASE": release},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for us; the shop and its worker end with us
-        )
-        listening = (self._process.stdout, self._answers)
-        threading.Thread(target=_listen, args=listening, name="shop", daemon=True).start()
-
-    def begin(self, scene: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{scene}\n")
-        self._process.stdin.flush()
-
-    def ended(self) -> dict[str, Any] | None:
-        """What it answers once a scene is over; None until then."""
-        try:
-            line = self._answers.get_nowait()
-        except Empty:
-            return None
-        if not line:
-            raise CommandError("the shop has ended too soon", 1)
-        answer: dict[str, Any] = json.loads(line)
-        self.errors += answer["errors"]
-        self.first_error = self.first_error or answer["began"]
-        return answer
-
-    def close(self) -> None:
-        """Let the program come to its end."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-
-    @property
-    def closed(self) -> bool:
-        return self._process.poll() is not None
-
-    def kill(self) -> None:
-        _end(self._process)
-
-
-def _listen(pipe: IO[str], answers: SimpleQueue[str]) -> None:
-    for line in pipe:
-        answers.put(line)
-    answers.put("")
-
-
-@contextmanager
-def open_shop(simulator: Simulator) -> Iterator[Shop]:
-    """Run the shop in a directory of its own, with nothing but its configuration."""
-    with tempfile.TemporaryDirectory(prefix="wecom-logging-demo-") as directory:
-        shutil.copy(Path(__file__).with_name("shop.py"), directory)
-        Path(directory, "logging.json").write_text(LOGGING, "utf-8")
-        ours = {key: value for key, value in os.environ.items() if not key.startswith("WECOM_")}
-        place = {"XDG_STATE_HOME": directory, "NO_PROXY": "127.0.0.1"}
-        shop = Shop(directory, {**ours, **simulator.env(), **place})
-        try:
-            yield shop
-        finally:
-            shop.kill()
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has come to its own end
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
-
-
 class Film:
     """The scenes, in their order."""
 
@@ -205,7 +94,7 @@ class Film:
         self._terminal.say(_HURRY)
         for scene in (
             self._payment, self._storm, self._silence, self._drizzle, self._calm, self._outage,
-            self._critical, self._bad_release, self._worker, self._end,
+            self._critical, self._bad_release, self._worker, self._phone, self._end,
         ):  # fmt: skip
             scene()
 
@@ -268,6 +157,47 @@ class Film:
         self._title("A forked worker", "logs one error and is gone; its own thread delivers it")
         self._perform("worker")
         self._await_count()
+
+    def _phone(self) -> None:
+        self._title("An answer", "a bot in the chat hears what is written to it and pressed there")
+        with open_bot(self.simulator, self.shop) as bot:
+            self._watch(lambda: bot.connected, PATIENCE, "the bot")
+            self._write(f"pair {bot.code}")
+            self._silence_from_the_phone()
+
+    def _silence_from_the_phone(self) -> None:
+        self._perform("coupons")
+        self._await_count()
+        self._watch(lambda: bool(self._cards()), PATIENCE, "the card")
+        self._press("silence", "Silence, 1 hour")
+        self._perform("coupons")
+        self._watch(lambda: False, 2.0)
+        self._note("30 more, and nobody is disturbed.")
+        (group,) = self._cards()[-1].shown["horizontal_content_list"]
+        self._write(f"unsilence {group['keyname']}")
+        self._perform("coupons")
+        self._await_count()
+
+    def _write(self, text: str) -> None:
+        """Somebody writes to the bot, and it answers."""
+        heard = len(self._said())
+        self._note(f"{self.simulator.world.config.users[0]}: {text}")
+        self.simulator.say(text)
+        self._watch(lambda: len(self._said()) > heard, PATIENCE, "the answer")
+
+    def _press(self, button: str, label: str) -> None:
+        """Somebody presses a button of the latest card, which changes for everybody."""
+        self._note(f"{self.simulator.world.config.users[0]} presses [{label}]")
+        self.simulator.press(self._cards()[-1], button, {"silence_for": ["1h"]})
+
+        self._watch(lambda: "button_list" not in self._cards()[-1].shown, PATIENCE, "the fact")
+        self._terminal.card("the same card, from now on", self._cards()[-1].content)
+
+    def _said(self) -> list[Message]:
+        return [each for each in self.simulator.messages if each.source == "bot"]
+
+    def _cards(self) -> list[Message]:
+        return [each for each in self._said() if each.msgtype == "template_card"]
 
     def _end(self) -> None:
         self._title("The end", "one more error, and the program exits")
@@ -352,7 +282,12 @@ class Film:
 
     @property
     def counted(self) -> int:
-        return sum(map(count, self.simulator.messages))
+        return sum(map(count, self.alerts))
+
+    @property
+    def alerts(self) -> list[Message]:
+        """What the shop has sent, without what the bot says about it."""
+        return [each for each in self.simulator.messages if each.source != "bot"]
 
 
 def _size(message: Message) -> str:
@@ -373,13 +308,14 @@ def account(film: Film, terminal: Terminal) -> bool:
     """Print what was logged and what was told; returns whether it is the same."""
     simulator, shop = film.simulator, film.shop
     balanced = shop.errors == film.counted and not simulator.dropped
-    first = simulator.messages[0].time - (shop.first_error or 0.0)
+    first = film.alerts[0].time - (shop.first_error or 0.0)
+    calls = [each for each in simulator.calls() if each.method != "frame"]
     verdict = terminal.paint("good", "✔ every error is told") if balanced else "✘"
     rows = (
         ("errors logged", f"{shop.errors:,}"),
         ("counted in messages", f"{film.counted:,}  {verdict}"),
-        ("messages", f"{len(simulator.messages)}"),
-        ("calls of the WeCom API", f"{len(simulator.calls())}"),
+        ("messages", f"{len(film.alerts)}"),
+        ("calls of the WeCom API", f"{len(calls)}"),
         ("access tokens fetched", f"{len(simulator.calls('gettoken'))}"),
         ("first error to its arrival", f"{first:.2f} s"),
     )

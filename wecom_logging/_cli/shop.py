@@ -146,6 +146,16 @@ def many_kinds() -> int:
     return 301
 
 
+def coupons() -> int:
+    """Something that is broken, and can wait until the morning."""
+    for order in range(30):
+        try:
+            raise KeyError("no such coupon")
+        except KeyError:
+            logging.getLogger("shop.coupons").exception("coupon of order %d is ignored", order)
+    return 30
+
+
 def last_words() -> int:
     """An error right before the program ends."""
     logging.getLogger("shop").error("shop closes with %d open orders", 3)
@@ -163,6 +173,7 @@ SCENES: dict[str, Callable[[], int]] = {
         critical,
         worker,
         many_kinds,
+        coupons,
         last_words,
     )
 }

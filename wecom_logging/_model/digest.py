@@ -218,8 +218,8 @@ class Outage(NamedTuple):
 
 
 def message_id(digest_id: str) -> str:
-    """The short id of the message that tells a digest."""
-    return f"m-{digest_id[:4]}"
+    """The short id of the message that tells a digest; "" for what is in no message."""
+    return f"m-{digest_id[:4]}" if digest_id else ""
 
 
 class Digest(NamedTuple):

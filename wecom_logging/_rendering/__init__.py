@@ -26,11 +26,11 @@ from wecom_logging._rendering.context import RenderContext, Rendered
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
-from wecom_logging._rendering.report import report_text
+from wecom_logging._rendering.report import group_text, report_text
 from wecom_logging._rendering.style import Language, Shape, Style
 from wecom_logging._senders.protocol import Message
 
-__all__ = ["Language", "Rendered", "Shape", "Style", "render", "report_text"]
+__all__ = ["Language", "Rendered", "Shape", "Style", "group_text", "render", "report_text"]
 
 #: What text or markdown may hold, at any destination (WeCom API documents 90236 and 91770).
 _TEXT_BYTES = 2048

@@ -34,6 +34,7 @@ from wecom_logging._stores.records import (
     Token,
     Trouble,
     kept,
+    told_sample,
 )
 from wecom_logging._stores.register import remember
 
@@ -221,6 +222,7 @@ class Ledger:
         """Forget a group that has nothing to tell."""
         group = self.state.groups.pop(group_id, None)
         self.state.samples.pop(group_id, None)
+        self.state.samples.pop(told_sample(group_id), None)
         self.state.scope_state.groups -= group_id not in OTHERS
         if group is not None:
             variety.leave(self.state, group.identity)
@@ -290,8 +292,8 @@ class Ledger:
         group.doubtful += part.count if doubtful else part.doubtful
         group.left += part.left
         releases.put_back(state.scope_state.releases, group, part)
-        told = state.samples.get(f"{digest_id}/{group_id}", [])
-        if samples := kept([*told, *state.samples.get(group_id, [])]):
+        out = state.samples.get(f"{digest_id}/{group_id}", [])
+        if samples := kept([*out, *state.samples.get(group_id, [])]):
             state.samples[group_id] = samples
         self.save(group)
 

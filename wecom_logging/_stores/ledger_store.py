@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 
+from wecom_logging._model.digest import Digest
 from wecom_logging._stores import claiming, marking, merging, settling
 from wecom_logging._stores.leases import lease
 from wecom_logging._stores.ledger import Ledger
@@ -76,6 +77,10 @@ class LedgerStore(ABC):
     def groups(self) -> KnownApp:
         with self._step() as ledger:
             return marking.known(ledger)
+
+    def whole(self, short_id: str) -> Digest | None:
+        with self._step() as ledger:
+            return marking.whole(ledger, short_id)
 
     def apps(self) -> tuple[tuple[str, str], ...]:
         with self._step() as ledger:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from wecom_logging._model import schedule
+from wecom_logging._model.digest import Digest, Event
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,
@@ -34,7 +35,7 @@ from wecom_logging._stores.marks import (
     ring,
 )
 from wecom_logging._stores.notes import Step
-from wecom_logging._stores.records import DigestEntry, Group, JobHistory
+from wecom_logging._stores.records import DigestEntry, Group, JobHistory, told_sample
 
 
 class MarkingStore(Protocol):
@@ -48,6 +49,9 @@ class MarkingStore(Protocol):
 
     def groups(self) -> KnownApp:
         """What is known of this app."""
+
+    def whole(self, short_id: str) -> Digest | None:
+        """All about one group as a digest, which `group_text` writes out; None: not there."""
 
     def mark(self, act: Act) -> Done:
         """Do it for all processes. Twice is once."""
@@ -298,6 +302,24 @@ def known(ledger: Ledger) -> KnownApp:
     seen = {name: source.seen for name, source in sources.items()}
     found = known_app(state.names, groups, quiet, seen, ledger.now, offset)
     return with_history(found, scope_state.hours, jobs, ledger.now, offset)
+
+
+def whole(ledger: Ledger, short_id: str) -> Digest | None:
+    """`MarkingStore.whole`."""
+    state = ledger.state
+    for group_id, group in state.groups.items():
+        if group.number and str(group.number) == short_id:
+            samples = state.samples.get(told_sample(group_id), [])
+            samples = [*samples, *state.samples.get(group_id, [])]
+            return digest_of(group, samples, ledger.now, ledger.wall)
+    return None
+
+
+def digest_of(group: Group, samples: list[Event], now: float, wall: float) -> Digest:
+    """A digest of one group with all errors since it began, also those that were told."""
+    part = DigestEntry(group.track, {"": group.track.total})
+    reports = part.reports(group.identity, str(group.number), samples, now, wall)
+    return Digest("", tuple(replace(report, hosts=()) for report in reports), wall)
 
 
 def known_app(

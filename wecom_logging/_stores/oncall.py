@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wecom_logging._model.digest import Digest
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
@@ -42,6 +43,13 @@ class OnCall:
     def known(self) -> list[KnownApp]:
         """What is known of each app."""
         return [self.open(*app).groups() for app in self.apps()]
+
+    def whole(self, short_id: str) -> tuple[App, Digest] | None:
+        """All about one group, see `MarkingStore.whole`, and whose it is."""
+        for app in self.apps():
+            if digest := self.open(*app).whole(short_id):
+                return app, digest
+        return None
 
     def mark(self, act: Act, app: App | None = None) -> Done:
         """Do it, whichever apps the ids belong to; `app` is whose quiet it is."""

@@ -110,6 +110,11 @@ def kept(samples: list[Event]) -> list[Event]:
     return [samples[0], *samples[1 - MAX_SAMPLES :]]
 
 
+def told_sample(group_id: str) -> str:
+    """The key of the sample of a group that a message has told, for whoever asks later."""
+    return f"told/{group_id}"
+
+
 @dataclass(eq=False, repr=False)
 class DigestEntry:
     """What a digest has taken out of one group, with the group as it was."""

@@ -242,6 +242,17 @@ class RedisStore:
         app = marking.known_app(self._names, known, found, seen, at, offset)
         return marking.with_history(app, by_hour, jobs, at, offset)
 
+    def whole(self, short_id: str) -> Digest | None:
+        answer = self._mark("whole", "", short_id)
+        if not answer:
+            return None
+        now, *group, samples = answer
+        try:
+            found = _known_group(group)
+        except (ValueError, TypeError, KeyError):
+            raise StoreError("it holds a group that cannot be read") from None
+        return marking.digest_of(found, _samples(samples), float(now), self._wall())
+
     def mark(self, act: Act) -> Done:
         kept = _kept_act(self._mark("mark", json.dumps(_cut(act)._asdict())))
         return marking.done(kept)

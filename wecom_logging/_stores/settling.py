@@ -11,7 +11,14 @@ from wecom_logging._stores import marking
 from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
-from wecom_logging._stores.records import DigestEntry, Following, LeasedDigest, Source, Trouble
+from wecom_logging._stores.records import (
+    DigestEntry,
+    Following,
+    LeasedDigest,
+    Source,
+    Trouble,
+    told_sample,
+)
 
 
 def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
@@ -100,6 +107,8 @@ def _settle_digest(
             scope_state.news_gate = now + ledger.rules.policy.group_interval
         _tell(ledger, group_id, part, message_id(digest_id))
         _book(ledger, part, lost=lost)
+        if samples := state.samples.get(f"{digest_id}/{group_id}"):
+            state.samples[told_sample(group_id)] = samples[:1]
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
     scope_state.lost = scope_state.lost + count if lost else max(0, scope_state.lost - held.lost)

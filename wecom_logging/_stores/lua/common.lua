@@ -422,7 +422,7 @@ end
 local function drop_group(id, group)
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
-  redis.call('HDEL', samples, id)
+  redis.call('HDEL', samples, id, 'told/' .. id)
   leave_site(id, group)
 end
 

@@ -1,5 +1,5 @@
 -- What people do to groups, see marking.py. The last key holds acts. ARGV: wall, then what to do:
--- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', ''.
+-- 'known', '' | 'mark', act | 'undo', act, seconds | 'acts', '' | 'whole', '', short id.
 local acts, wall, step = KEYS[#KEYS], tonumber(ARGV[3]), ARGV[4]
 local act = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 begin()
@@ -101,12 +101,17 @@ local function mark_group(group)
   end
 end
 
-local function mark_groups(kept)
-  local by_number = {}
+local function groups_by_number()
+  local found = {}
   for _, id in ipairs(redis.call('HKEYS', groups)) do
     local group = find_group(id)
-    if group then by_number[group.k] = {id, group} end
+    if group then found[group.k] = {id, group} end
   end
+  return found
+end
+
+local function mark_groups(kept)
+  local by_number = groups_by_number()
   for _, number in ipairs(act.ids) do
     local found = by_number[number]
     local refusal = not found and 'unknown' or refused(found[2])
@@ -213,6 +218,16 @@ if step == 'acts' then
   local found = {}
   for _, kept in ipairs(all_acts()) do table.insert(found, cjson.encode(kept)) end
   return end_(found)
+end
+if step == 'whole' then
+  local found = groups_by_number()[ARGV[6]]
+  if not found then return end_({}) end
+  local id, sampled = found[1], get_samples('told/' .. found[1])
+  for _, sample in ipairs(get_samples(id)) do table.insert(sampled, sample) end
+  return end_({
+    string.format('%.3f', now), id, redis.call('HGET', identities, id) or '',
+    cjson.encode(found[2]), #sampled > 0 and cjson.encode(sampled) or '[]',
+  })
 end
 -- Everything that is known: now, quiet, errors by hour, when each source was last heard of, jobs,
 -- then of each group: id, identity, group.

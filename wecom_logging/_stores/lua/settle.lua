@@ -68,6 +68,9 @@ local function settle_digest()
     if count > 0 and part.t.news then scope.news_gate = now + rules.group_interval end
     told(group_id, part, count)
     book(part)
+    -- For whoever asks later.
+    local sample = get_samples(id .. '/' .. group_id)[1]
+    if sample then put_samples('told/' .. group_id, {sample}) end
     if only then forget_part(id .. '/' .. group_id) end
   end)
   scope.lost = is_lost and (scope.lost or 0) + all or math.max(0, (scope.lost or 0) - head.lost)
