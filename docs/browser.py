@@ -15,8 +15,9 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
-
 from small_png import small_png
+
+from wecom_logging.simulator import Simulator
 
 #: Points of the chat's ground around what is cut out of a page.
 MARGIN = 6
@@ -49,20 +50,20 @@ class Browser:
         self._chrome = chrome
 
     def take(
-        self, url: str, file: Path, size: tuple[int, int, float], *, language: str = "en",
-        messages: int = 1, part: str = "",
+        self, simulator: Simulator, file: Path, size: tuple[int, int, float],
+        language: str = "en", *, part: str = "",
     ) -> None:  # fmt: skip
-        """A picture of the page once it shows so many messages, or of the last part of it that
-        a selector names.
+        """A picture of the inbox once all messages are there, or of the last part of it that a
+        selector names.
 
         Args:
-            url: Of the simulator.
+            simulator: Whose inbox it is.
             file: Where it is written to; the name ends with `.png`.
             size: Width and height in points, and pixels of a point.
             language: Of the page.
-            messages: How many it shall show.
             part: A CSS selector; "" for all that fits into the window.
         """
+        url, messages = simulator.url, len(simulator.world.inbox.messages())
         width, height, scale = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
         self._chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 #: Shades of black on white, and the few colours of a page.
-COLOURS = 24
+COLOURS = 32
+
+#: The most frequent ones, which are chosen however near they are to each other.
+_GROUNDS = 12
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -18,23 +21,24 @@ Pixel = bytes
 def small_png(data: bytes) -> bytes:
     """The same picture in its `COLOURS` most useful colours."""
     width, height, step, raw = _read(data)
-    rows = [[row[i : i + 3] for i in range(0, width * step, step)] for row in _unfiltered(raw, width * step, height, step)]
+    lines = _unfiltered(raw, width * step, height, step)
+    rows = [[line[i : i + 3] for i in range(0, width * step, step)] for line in lines]
     index = _indices(Counter(pixel for row in rows for pixel in row))
     palette = sorted(set(index.values()))
     number = {colour: n for n, colour in enumerate(palette)}
-    lines = b"".join(b"\0" + bytes(number[index[pixel]] for pixel in row) for row in rows)
+    packed = b"".join(b"\0" + bytes(number[index[pixel]] for pixel in row) for row in rows)
     return b"".join((
         _SIGNATURE,
         _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
         _chunk(b"PLTE", b"".join(palette)),
-        _chunk(b"IDAT", zlib.compress(lines, 9)),
+        _chunk(b"IDAT", zlib.compress(packed, 9)),
         _chunk(b"IEND", b""),
     ))  # fmt: skip
 
 
 def _indices(counts: Counter[Pixel]) -> dict[Pixel, Pixel]:
     """Each colour, and the one that stands for it: frequent ones, and far from each other."""
-    chosen: list[Pixel] = []
+    chosen = [colour for colour, _ in counts.most_common(_GROUNDS)]
     for nearest in (48, 24, 10, 0):
         for colour, _ in counts.most_common():
             if len(chosen) == COLOURS:

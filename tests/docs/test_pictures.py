@@ -108,7 +108,8 @@ def test_a_small_picture_is_the_same_picture(small_png: Any, kind: int, step: in
     colours = [bytes((n * 60, 255 - n * 50, n % 2 * 200)) for n in range(4)]
     pixels = [[colours[(x * y + x) % 4] for x in range(7)] for y in range(10)]
     alpha = b"\xff" * (step - 3)
-    made = small_png.small_png(png([b"".join(p + alpha for p in row) for row in pixels], kind, step))
+    lines = [b"".join(pixel + alpha for pixel in row) for row in pixels]
+    made = small_png.small_png(png(lines, kind, step))
     found = re.search(b"PLTE(.+?)....\\x00\\x00..IDAT", made, re.DOTALL)
     assert found
     palette = [found[1][i : i + 3] for i in range(0, 12, 3)]
