@@ -223,6 +223,33 @@ def going_on() -> Digest:
     )
 
 
+def releases() -> Digest:
+    """A rollout: something new in it, something back, something of the hosts that lag behind."""
+    return digest(
+        report("40871", "ConnectTimeout", "pay/gateway.py post", count=300, releases=("2.3.1",)),
+        report(
+            "52210",
+            "ConnectionError",
+            "orders/tasks.py sync",
+            state="again",
+            count=12,
+            news=True,
+            releases=("2.3.1", "2.2.0"),
+            back_from="2.2.0",
+        ),
+        report(
+            "11111",
+            "KeyError",
+            "shop/cart.py total",
+            state="still",
+            count=5,
+            releases=("2.3.1", "2.2.0"),
+        ),
+        report("22222", "OSError", "shop/mail.py send", state="again", releases=("2.2.0",)),
+        report("33333", "LookupError", "shop/a.py b", state="still", releases=("2.3.1",)),
+    )
+
+
 def over() -> Digest:
     return digest(
         report(
@@ -727,6 +754,7 @@ CASES: tuple[Callable[[], Digest], ...] = (
     one_cause,
     critical,
     going_on,
+    releases,
     over,
     after_an_outage,
     crowded,

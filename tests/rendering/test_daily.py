@@ -47,8 +47,9 @@ JOB = KnownJob("nightly import", DAY, (NOW - 30 * HOUR,), NOW - 30 * HOUR)
 APP = KnownApp(
     "pay", "prod", (NEW, OPEN, SILENCED, CALMED, LONG_OVER), written=NOW,
     hours=hours(33, 212, 108), hours_end=END, jobs=(JOB,),
-    sources=(KnownSource("web-1/7/ab", NOW), KnownSource("web-1/7/cd", NOW),
-             KnownSource("web-2/7/ab", NOW), KnownSource("web-3/1/ab", NOW - 2 * DAY)),
+    sources=(KnownSource("web-1/7/ab", NOW, 3), KnownSource("web-1/7/cd", NOW, 1),
+             KnownSource("web-2/7/ab", NOW, 1), KnownSource("web-3/1/ab", NOW - 2 * DAY, 9),
+             KnownSource("web-4/1/ab", NOW, 0)),
 )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def test_all_that_it_says() -> None:
     said = daily_report([APP], NOW, zone=ZONE, next_at=NOW + DAY)
     assert said.splitlines() == [
         "📋 pay prod · 353 errors, 4 kinds · 3 Mar 08:00 – 08:05",
-        "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▃█▅ 8 not told yet, 8 of them silenced",
+        "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▃█▅ 8 not told yet, all of them silenced",
         "new: 1",
         "  #40871 ConnectTimeout ×300 · pay/gateway.py post · in 2.3.1 · taken by lisi 06:05",
         "open: 1",
@@ -75,7 +76,7 @@ def test_in_chinese() -> None:
     said = daily_report([APP], NOW, zone=ZONE, next_at=NOW + DAY, language="zh")
     assert said.splitlines() == [
         "📋 pay prod · 353 次，4 类 · 3月3日 08:00 – 08:05",
-        "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▃█▅ 8 次尚未通知，其中 8 次静默中",
+        "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▃█▅ 8 次尚未通知，均在静默中",
         "新出现 1 类",
         "  #40871 ConnectTimeout ×300 · pay/gateway.py post · 2.3.1 新出现 · lisi 06:05 接手",
         "未恢复 1 类",

@@ -72,3 +72,26 @@ def test_a_message_without_logged_text_has_no_names_or_reasons_either() -> None:
     assert "SILENCED" in body
     for words in ("zhangsan", "deploy", "lisi"):
         assert words not in body
+
+
+def test_a_silence_that_a_release_has_ended() -> None:
+    end = END._replace(ended="release", release="2.3.1")
+    assert "silenced 13:03–14:03 by zhangsan, ended by release 2.3.1, deploy" in drawn(
+        silenced(20, end)
+    )
+    body = drawn(silenced(20, end._replace(by="张三", why="")), language="zh")
+    assert "静默 13:03–14:03（张三），因 2.3.1 发布而结束" in body
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("hostile", ["<@all>", "[x](https://evil)", "\x1b[31mx", "a\n**NEW** ×9"])
+def test_hostile_releases_stay_text(hostile: str, language: str) -> None:
+    end = END._replace(ended="release", release=hostile)
+    body = drawn(
+        report("b", "Other", state="again", releases=(hostile, "x"), back_from=hostile),
+        report("c", "Third", releases=(hostile,)),
+        silenced(1, end),
+        language=language,
+    )
+    for forged in ("<@all>", "](https", "\x1b", "**NEW** ×", "×9"):
+        assert forged not in body.replace("**NEW** Third", "")

@@ -65,6 +65,8 @@ class Job(NamedTuple):
     """The fingerprint of a job's failures, whatever they are."""
 
     name: str
+    #: Seconds between two runs, as somebody has said; 0: nobody has.
+    every: float = 0.0
 
 
 _TRACEBACK = "Traceback (most recent call last)"

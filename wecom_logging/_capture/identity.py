@@ -28,8 +28,9 @@ def identify(origin: GroupSeed) -> Identity:
         return others(critical=origin.level >= logging.CRITICAL)
     level = level_name(origin.level)
     if len(origin.key) == 3 and isinstance(origin.key[2], Job):
-        name = origin.key[2].name
-        return _identity(origin, level, ("job", name), name[:HEAD], job=True, library=False)
+        name, every = origin.key[2]
+        more: dict[str, Any] = {"job": True, "library": False, "every": every}
+        return _identity(origin, level, ("job", name), name[:HEAD], **more)
     if len(origin.key) == 3:
         chosen = _written(origin.key[2])
         parts = (EXPLICIT, str(origin.key[1]), chosen)

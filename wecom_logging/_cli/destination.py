@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, NamedTuple
 
 from wecom_logging._cli import CommandError
 from wecom_logging._config.options import Options, read_options
@@ -14,6 +16,7 @@ from wecom_logging.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from wecom_logging._senders.application import AppSender
+    from wecom_logging._senders.protocol import Sender
     from wecom_logging._senders.robot import WebhookSender
     from wecom_logging._stores.oncall import OnCall
 
@@ -97,16 +100,67 @@ def sender(environ: Mapping[str, str], to: str | None = None) -> AppSender | Web
     return AppSender.from_env(environ)
 
 
+class Setup(NamedTuple):
+    """What a handler goes by, wherever that is written."""
+
+    options: Options
+    sender: Sender
+    environ: Mapping[str, str]
+
+    @classmethod
+    def of_environment(cls, environ: Mapping[str, str]) -> Setup:
+        return cls(options(environ), sender(environ), environ)
+
+    @classmethod
+    def of_command(cls, args: argparse.Namespace) -> Setup:
+        """That of the program which the command line names, or of the environment."""
+        if not (args.app or args.django):
+            return cls.of_environment(environment(args.env_file))
+        from wecom_logging._cli.checks.obstacles import handlers
+        from wecom_logging._cli.checks.program import Program
+
+        os.environ.update(read_env_file(args.env_file) if args.env_file else {})
+        # What a program prints while it is loaded must not stand in the answer.
+        with redirect_stdout(sys.stderr):
+            program = Program()
+            if args.django:
+                program.load_django()
+            else:
+                program.load(args.app)
+        for handler in handlers():
+            if handler.enabled:
+                return cls(handler._options, handler._components.sender, os.environ)
+        raise CommandError("no logger of it has a WeComHandler that is on", 1)
+
+    def on_call(self, *, make: bool = False) -> OnCall:
+        """The store that such a handler uses; `make`: also one that is not there.
+
+        Raises:
+            StoreError: It has none that others could reach, or none yet.
+        """
+        from wecom_logging._stores.oncall import on_call
+        from wecom_logging._stores.protocol import Rules
+
+        found = self.options
+        rules = Rules(found.policy, found.rate_limit, found.max_groups)
+        own = found.app, found.environment
+        return on_call(found.store, self.sender, own, rules, self.environ, make=make)
+
+
+def add_program(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that acts on a store, see `Setup.of_command`."""
+    config = parser.add_mutually_exclusive_group()
+    config.add_argument(
+        "--app",
+        metavar="MODULE:NAME",
+        help="find the store by a program's own logging configuration, as check does",
+    )
+    config.add_argument(
+        "--django", action="store_true", help="likewise, by that of DJANGO_SETTINGS_MODULE"
+    )
+    add_env_file(parser)
+
+
 def on_call_store(environ: Mapping[str, str], *, make: bool = False) -> OnCall:
-    """The store that a handler with this environment uses; `make`: also one that is not there.
-
-    Raises:
-        StoreError: It has none that others could reach, or none yet.
-    """
-    from wecom_logging._stores.oncall import on_call
-    from wecom_logging._stores.protocol import Rules
-
-    found = options(environ)
-    rules = Rules(found.policy, found.rate_limit, found.max_groups)
-    own = found.app, found.environment
-    return on_call(found.store, sender(environ), own, rules, environ, make=make)
+    """`Setup.on_call` of an environment."""
+    return Setup.of_environment(environ).on_call(make=make)

@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from wecom_logging import __version__
-from wecom_logging._cli import CommandError, bot, check, demo, oncall, redact, run, send, simulator
+from wecom_logging._cli import (
+    CommandError,
+    bot,
+    check,
+    demo,
+    oncall,
+    redact,
+    report,
+    run,
+    send,
+    simulator,
+)
 from wecom_logging.errors import ConfigurationError, WeComError
 
 #: As shells have it: ended by signal 2, and by signal 13.
@@ -55,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (check, send, run, oncall, bot, redact, demo, simulator):
+    for command in (check, send, run, oncall, report, bot, redact, demo, simulator):
         command.register(commands)
     return parser
 

@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.destination import add_env_file, environment, on_call_store
+from wecom_logging._cli.destination import Setup, add_program
 from wecom_logging._model import spans, text
+from wecom_logging._rendering.daily import sparkline
 from wecom_logging._stores.marks import Act, KnownApp, KnownGroup, Verb
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._stores.protocol import StoreError
@@ -36,6 +37,7 @@ _REFUSALS = {
     "over": "it is over",
     "nothing": "there is nothing to end",
     "too long": "a CRITICAL may be silenced for 1 h at most, others for 7 days",
+    "no release": "no error of its application says which release it is of: set WECOM_RELEASE",
 }
 
 
@@ -45,6 +47,11 @@ def register(commands: Commands) -> None:
     groups.add_argument("--json", action="store_true", help="a list of objects")
     silence = _command(commands, "silence", _silence, "tell nothing of a group for a while")
     silence.add_argument("what", nargs="+", metavar="ID… TIME", help="as in: 40871 2h")
+    silence.add_argument(
+        "--until-release",
+        action="store_true",
+        help="until it is seen in a release that is not known yet, or the TIME, or 7 days",
+    )
     silence.add_argument("--reason", default="", help="why; needed beyond 24 h")
     for name, help_ in (
         ("unsilence", "end a silence"),
@@ -62,7 +69,7 @@ def register(commands: Commands) -> None:
 
 def _command(commands: Commands, name: str, run: object, help_: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help_, description=f"{help_.capitalize()}.")
-    add_env_file(parser)
+    add_program(parser)
     parser.set_defaults(run=_guarded, act=run)
     return parser
 
@@ -70,7 +77,7 @@ def _command(commands: Commands, name: str, run: object, help_: str) -> argparse
 def _guarded(args: argparse.Namespace) -> int:
     """Trouble with a store is one line, and status 1."""
     try:
-        status: int = args.act(args, on_call_store(environment(args.env_file)))
+        status: int = args.act(args, Setup.of_command(args).on_call())
     except StoreError as error:
         raise CommandError(f"the store: {error}", 1) from None
     except spans.SpanError as error:
@@ -90,7 +97,7 @@ def _groups(args: argparse.Namespace, store: OnCall) -> int:
         if args.all or group.state != "over" or group.silenced_until
     ]
     if args.json:
-        print(json.dumps([_as_json(group) for group in shown], indent=2))
+        print(json.dumps([as_json(group) for group in shown], indent=2))
         return 0
     for group in shown:
         print(_line(group))
@@ -98,19 +105,22 @@ def _groups(args: argparse.Namespace, store: OnCall) -> int:
         if app.quiet_until is not None:
             until = _at(app.quiet_until)
             print(_clean(f"{_app(app)} is quiet until {until} ({app.quiet_by})", 200))
-    print(_footer(store, apps, len(shown)))
+    print(f"{len(shown)} kind{'s' * (len(shown) != 1)} · {footer(store, apps)}")
     return 0
 
 
 def _silence(args: argparse.Namespace, store: OnCall) -> int:
     ids, rest = _ids(args.what)
     now = time.time()
-    span = spans.parse(" ".join(rest)) if rest else spans.Span(spans.DEFAULT)
+    default = spans.TERMINAL_LIMIT if args.until_release else spans.DEFAULT
+    span = spans.parse(" ".join(rest)) if rest else spans.Span(default)
     end = span.end(now)
     spans.within(end, now, spans.TERMINAL_LIMIT)
     if end - now > _NEEDS_REASON + 1 and not args.reason.strip():
         raise CommandError("a silence of more than 24 h needs a --reason", 1)
-    return _do(store, "silence", ids, args.reason, end - now, f"silenced until {_at(end)}")
+    act = _act("silence", ids, args.reason, end - now)
+    until = f"the next release, {_at(end)} at most" if args.until_release else _at(end)
+    return _do(store, act._replace(until_release=args.until_release), f"silenced until {until}")
 
 
 def _mark(args: argparse.Namespace, store: OnCall) -> int:
@@ -118,13 +128,11 @@ def _mark(args: argparse.Namespace, store: OnCall) -> int:
     if rest:
         raise CommandError(f"{_clean(rest[0], 40)!r} is no id: five digits, as in 40871", 1)
     said = {"unsilence": "no longer silenced", "take": "yours", "untake": "nobody's"}
-    return _do(store, args.verb, ids, "", 0.0, said[args.verb])
+    return _do(store, _act(args.verb, ids), said[args.verb])
 
 
-def _do(
-    store: OnCall, verb: Verb, ids: tuple[str, ...], why: str, seconds: float, said: str
-) -> int:
-    done = store.mark(_act(verb, ids, why, seconds))
+def _do(store: OnCall, act: Act, said: str) -> int:
+    done = store.mark(act)
     for each in done.ids:
         print(f"#{each} {said}")
     if done.refused:
@@ -204,19 +212,29 @@ def _parts(group: KnownGroup) -> Iterator[str]:
     yield f"#{group.id}"
     yield group.state.upper() if group.state == "silenced" else group.state
     yield f"×{group.count:,}" + (f" ({group.pending:,} pending)" if group.pending else "")
+    yield sparkline(group.hours)
     yield f"since {_at(group.first)}, last {_at(group.last)}"
     app = " ".join(filter(None, (group.app, group.environment)))
     kind = f"{'CRITICAL ' if group.critical else ''}{group.type}"
     for words, width in ((app, 40), (kind, 60), (group.place, 80), (group.text, 100)):
         yield _clean(words, width)
+    yield _clean(_releases(group), 80)
     if group.silenced_until:
         why = f": {group.silenced_why}" if group.silenced_why else ""
-        yield _clean(f"silenced until {_at(group.silenced_until)} by {group.silenced_by}{why}", 200)
+        until = _at(group.silenced_until)
+        until = f"the next release, {until} at most," if group.until_release else until
+        yield _clean(f"silenced until {until} by {group.silenced_by}{why}", 200)
     if group.taken_by and group.taken_at:
         yield _clean(f"taken by {group.taken_by} {_at(group.taken_at)}", 100)
 
 
-def _as_json(group: KnownGroup) -> dict[str, object]:
+def _releases(group: KnownGroup) -> str:
+    first, last = group.first_release, group.last_release
+    return "" if not first else f"in {first}" if first == last else f"in {first} to {last}"
+
+
+def as_json(group: KnownGroup) -> dict[str, object]:
+    """A group for programs. Times are ISO 8601, with the offset of here."""
     return {
         "id": group.id,
         "app": group.app,
@@ -224,24 +242,35 @@ def _as_json(group: KnownGroup) -> dict[str, object]:
         "state": group.state,
         "count": group.count,
         "pending": group.pending,
-        "first": group.first,
-        "last": group.last,
+        "first": iso(group.first),
+        "last": iso(group.last),
         "place": group.place,
         "type": group.type,
         "text": group.text,
-        "silenced_until": group.silenced_until,
+        "silenced_until": iso(group.silenced_until),
+        "until_release": group.until_release,
         "silenced_by": group.silenced_by or None,
         "taken_by": group.taken_by or None,
-        "taken_at": group.taken_at,
+        "taken_at": iso(group.taken_at),
+        "first_release": group.first_release or None,
+        "last_release": group.last_release or None,
     }
 
 
-def _footer(store: OnCall, apps: list[KnownApp], shown: int) -> str:
+def iso(at: float | None) -> str | None:
+    """`2026-03-04T14:03:11+08:00`."""
+    return None if at is None else datetime.fromtimestamp(at).astimezone().isoformat("T", "seconds")
+
+
+def footer(store: OnCall, apps: list[KnownApp]) -> str:
+    """Which store it is, and what speaks against its being the one that is meant."""
     written = max((app.written for app in apps if app.written is not None), default=None)
+    said = [_clean(store.name, 200)]
     if written is None:
-        return f"{store.name} has never seen an error: the application may use another store"
-    kinds = f"{shown} kind{'s' * (shown != 1)}"
-    return f"{kinds} · {store.name} · last written to {_at(written)}"
+        said.append("has never seen an error: this may not be the store that the application uses")
+    else:
+        said.append(f"last written to {_at(written)}")
+    return " · ".join(filter(None, (*said, store.doubt)))
 
 
 def _app(app: KnownApp) -> str:

@@ -11,6 +11,7 @@ from wecom_logging._rendering.dialects import Pen, Row, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.marks import marks
+from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
@@ -132,6 +133,7 @@ def row(section: Section, context: RenderContext) -> Row:
         id=pen.name(section.lead.shown_id, 12),
         history=" · ".join(history(section, context)),
         place=pen.place(section.places(1)[0][1], _PLACE),
+        release=releases(section, context, pen),
     )
 
 
@@ -166,6 +168,7 @@ class _BlockRenderer:
                 times=_count(section),
                 extent=_extent(section, context, self.pen),
                 id=self.pen.name(section.lead.shown_id, 12),
+                release=releases(section, context, self.pen),
             )
         )
 

@@ -26,6 +26,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _ENGLISH = {
     "errors": "{n:,} errors", "error": "1 error", "kinds": "{n} kinds", "kind": "1 kind",
     "told": "all told", "pending": "{n:,} not told yet", "held": "{n:,} of them silenced",
+    "all": "all of them silenced",
     "and": ", ", "quiet": "quiet until {until}", "new": "new: {n}", "open": "open: {n}",
     "calmed": "over: {n}", "silenced": "silenced: {n}", "in": "in {release}",
     "last in": "last in {release}", "over": "over", "taken": "taken by {by} {at}",
@@ -34,11 +35,12 @@ _ENGLISH = {
     "processes": "errors came from {n} on {hosts}", "process": "1 process",
     "many processes": "{n} processes", "host": "1 host", "hosts": "{n} hosts",
     "overdue": "overdue: {name}, expected {at}, ran last {last}", "failed": " and failed",
-    "next": "next report: {at}",
+    "next": "next report: {at}", "lines": "+ {n} more lines",
 }  # fmt: skip
 _CHINESE = {
     "errors": "{n:,} 次", "error": "1 次", "kinds": "{n} 类", "kind": "1 类",
     "told": "均已通知", "pending": "{n:,} 次尚未通知", "held": "其中 {n:,} 次静默中",
+    "all": "均在静默中",
     "and": "，", "quiet": "免打扰至 {until}", "new": "新出现 {n} 类", "open": "未恢复 {n} 类",
     "calmed": "已平息 {n} 类", "silenced": "静默中 {n} 类", "in": "{release} 新出现",
     "last in": "上次见于 {release}", "over": "已平息", "taken": "{by} {at} 接手",
@@ -47,7 +49,7 @@ _CHINESE = {
     "processes": "报告过错误的有 {hosts}的 {n}", "process": "1 个进程",
     "many processes": "{n} 个进程", "host": "1 台主机", "hosts": "{n} 台主机",
     "overdue": "任务逾期：{name}，应于 {at} 运行，上次运行 {last}", "failed": "（失败）",
-    "next": "下次报告：{at}",
+    "next": "下次报告：{at}", "lines": "另有 {n} 行",
 }  # fmt: skip
 
 
@@ -91,7 +93,8 @@ def daily(app: KnownApp, now: float, hours: int = HOURS, zone: tzinfo | None = N
     rest = [group for group in told if not group.silenced_until]
     new = [group for group in rest if group.first_seen >= since]
     known = [group for group in rest if group.first_seen < since]
-    sources = {s.name.rpartition("/")[0] for s in app.sources if now - s.seen <= 24 * 3600.0}
+    told_of = (s for s in app.sources if s.errors and now - s.seen <= 24 * 3600.0)
+    sources = {source.name.rpartition("/")[0] for source in told_of}
     late = ((job, habits.overdue(job.runs, now, job.every, zone)) for job in app.jobs)
     lately = app.hours[-kept:]
 
@@ -149,6 +152,21 @@ def daily_report(
     return found
 
 
+def fitted(report: str, max_bytes: int, language: str = "en") -> str:
+    """As many whole lines of a report as fit into a message."""
+    if len(report.encode()) <= max_bytes:
+        return report
+    lines, shown = report.splitlines(), list[str]()
+    more = (_CHINESE if language == "zh" else _ENGLISH)["lines"]
+    room = max_bytes - len(more.format(n=len(lines)).encode())
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        shown.append(line)
+    return "\n".join([*shown, more.format(n=len(lines) - len(shown))])
+
+
 class _Lines:
     """The lines about one app."""
 
@@ -187,7 +205,8 @@ class _Lines:
         if not found.pending:
             return self._words["told"]
         said = [self._say("pending", n=found.pending)]
-        said += [self._say("held", n=found.held)] if found.held else []
+        if found.held:
+            said.append(self._say("held" if found.held < found.pending else "all", n=found.held))
         return self._words["and"].join(said)
 
     def _groups(self, kind: str, groups: Sequence[KnownGroup]) -> Iterator[str]:

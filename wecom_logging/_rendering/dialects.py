@@ -28,6 +28,8 @@ class Row(NamedTuple):
     #: Trend and total, since when.
     history: str = ""
     place: str = ""
+    #: In which release, where that is news of it.
+    release: str = ""
 
 
 #: Characters of a name; in what is longer, only both ends are looked at.
@@ -99,7 +101,9 @@ class Markdown:
     def _row(self, row: Row) -> str:
         place = row.place and self.code(row.place)
         count = row.times and self.strong(row.times)
-        words = _words(self.strong(row.state), row.kind, count, row.extent, row.id, place)
+        words = _words(
+            self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
+        )
         return " · ".join(filter(None, (words, row.history)))
 
 
@@ -148,7 +152,7 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        return _words("###", row.state, row.kind, row.times, row.extent, row.id)
+        return _words("###", row.state, row.kind, row.times, row.extent, row.id, row.release)
 
     def line(self, words: str) -> str:
         return f"- {words}"
@@ -161,7 +165,7 @@ class MarkdownV2(Markdown):
 
     def _cells(self, row: Row) -> str:
         count = " · ".join(filter(None, (_words(row.times, row.extent), row.history)))
-        kind = _words(row.kind, row.id)
+        kind = _words(row.kind, row.id, row.release)
         return _cells((row.state, kind, count, row.place and self.code(row.place)))
 
 

@@ -19,6 +19,7 @@ _ENGLISH = {
     "storm": "ended by a storm",
     "undone": "ended by hand",
     "exit": "ended with the process",
+    "release": "ended by release {release}",
     "taken": "taken by {by} {at}",
     "lapsed": "taken by {by} {at}, not any more",
     "quiet": "quiet {from_}–{to}: only what could not wait was told",
@@ -30,6 +31,7 @@ _CHINESE = {
     "storm": "因错误激增提前结束",
     "undone": "已手动结束",
     "exit": "随进程结束",
+    "release": "因 {release} 发布而结束",
     "taken": "{by} {at} 接手",
     "lapsed": "{by} {at} 接手，已过期",
     "quiet": "免打扰 {from_}–{to}：期间只通知了紧急的",
@@ -62,7 +64,8 @@ def _silence(end: SilenceEnd, context: RenderContext) -> str:
     said = words["silenced"].format(from_=since, to=until)
     if end.by:
         said += words["by"].format(by=pen.name(end.by, _NAME))
-    facts = (words.get(end.ended, ""), pen.say(end.why, _WHY))
+    how = words.get(end.ended, "").format(release=pen.name(end.release, _NAME))
+    facts = (how, pen.say(end.why, _WHY))
     return words["and"].join(filter(None, (said, *facts)))
 
 

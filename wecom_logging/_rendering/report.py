@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
 from wecom_logging._rendering.marks import marks
+from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
@@ -119,6 +121,8 @@ def _facts(section: Section, context: RenderContext) -> Iterator[str]:
     yield context.labels.last(context.times.full(report.last))
     if report.identity.logger:
         yield report.identity.logger
+    if release := releases(section, context, Pen(plain=True)):
+        yield release
     yield from marks(section, context)
     if report.hosts:
         yield context.labels.comma.join(report.hosts)

@@ -98,6 +98,15 @@ class LedgerStore(ABC):
         with self._step() as ledger:
             return note(ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now)
 
+    def take_slot(self) -> str | float:
+        with self._step() as ledger:
+            at = ledger.slots.free_at("extra")
+            return at - ledger.now if at > ledger.now else ledger.slots.take()
+
+    def answered(self, slot: str) -> None:
+        with self._step() as ledger:
+            ledger.slots.answered(slot)
+
     def acts(self) -> tuple[KeptAct, ...]:
         with self._step() as ledger:
             return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))

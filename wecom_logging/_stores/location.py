@@ -98,3 +98,12 @@ def _unescaped(point: str) -> str:
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         point = point.replace(code, char)
     return point
+
+
+#: What Docker and Podman leave in a container.
+_MARKS_OF_CONTAINERS = (".dockerenv", "run/.containerenv")
+
+
+def in_container(root: str = "/") -> bool:
+    """Whether this is a container, whose files nobody else may see."""
+    return any(os.path.exists(os.path.join(root, each)) for each in _MARKS_OF_CONTAINERS)

@@ -62,6 +62,13 @@ class MarkingStore(Protocol):
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         """A small document of all apps, see `notes.note`."""
 
+    def take_slot(self) -> str | float:
+        """A slot for a message that no digest is about, within the half that files may take; or
+        the seconds after which to ask again."""
+
+    def answered(self, slot: str) -> None:
+        """The request of a slot that was taken has been answered."""
+
     def acts(self) -> tuple[KeptAct, ...]:
         """What was done in the last 30 days, the oldest first."""
 
@@ -299,7 +306,7 @@ def known(ledger: Ledger) -> KnownApp:
     quiet = state.scope_state.quiet
     groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
     scope_state, sources, jobs = state.scope_state, state.sources, list(state.jobs.values())
-    seen = {name: source.seen for name, source in sources.items()}
+    seen = {name: (source.seen, source.merged) for name, source in sources.items()}
     found = known_app(state.names, groups, quiet, seen, ledger.now, offset)
     return with_history(found, scope_state.hours, jobs, ledger.now, offset)
 
@@ -326,7 +333,7 @@ def known_app(
     names: tuple[str, str],
     groups: list[KnownGroup],
     quiet: Quiet | None,
-    sources: dict[str, float],
+    sources: dict[str, tuple[float, int]],
     now: float,
     offset: float,
 ) -> KnownApp:
@@ -338,8 +345,10 @@ def known_app(
         tuple(groups),
         quiet.until + offset if quiet and is_quiet else None,
         quiet.by if quiet and is_quiet else "",
-        max(sources.values()) + offset if sources else None,
-        sources=tuple(KnownSource(name, at + offset) for name, at in sorted(sources.items())),
+        max(at for at, _ in sources.values()) + offset if sources else None,
+        sources=tuple(
+            KnownSource(name, at + offset, n) for name, (at, n) in sorted(sources.items())
+        ),
     )
 
 

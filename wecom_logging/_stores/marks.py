@@ -200,11 +200,12 @@ class KnownJob(NamedTuple):
 
 
 class KnownSource(NamedTuple):
-    """A handler in a process that has reported errors lately. Times for display."""
+    """A handler in a process that has written to the store lately. Times for display."""
 
     #: `host/pid/nonce`.
     name: str
     seen: float
+    errors: int
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class OnCall:
     own: App
     #: The destination, of which several may be in a store.
     place: str = ""
+    #: Why it may not be the one that the application uses; "" if nothing speaks for that.
+    doubt: str = ""
 
     def apps(self) -> tuple[App, ...]:
         """All that have had errors."""
@@ -76,6 +78,13 @@ class OnCall:
         scoped = "\x00".join((self.place, key))
         return self.open(*self.own).note(step, scoped, value, seconds)
 
+    def take_slot(self) -> str | float:
+        """See `MarkingStore.take_slot`: they are the destination's."""
+        return self.open(*self.own).take_slot()
+
+    def answered(self, slot: str) -> None:
+        self.open(*self.own).answered(slot)
+
     def undo(self, act: Act, within: float) -> KeptAct | None:
         """Take back the last act of `act.user` in so many seconds, wherever it was."""
         mine = [
@@ -102,6 +111,7 @@ def _audit(act: Act, app: App, verb: str = "") -> None:
         who=act.who,
         where=act.where,
         why=act.why,
+        until="the next release" if act.until_release else "",
         seconds=act.seconds,
     )
 
@@ -146,7 +156,7 @@ def on_call(
     def sqlite(app: str, environment: str) -> MarkingStore:
         return SQLiteStore(path, destination, app, environment, rules)
 
-    return OnCall(path, sqlite, own, destination)
+    return OnCall(path, sqlite, own, destination, _doubt())
 
 
 def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) -> str:
@@ -168,7 +178,12 @@ def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) ->
         directory = location.private_directory(directories) if directories[0] else ""
         found = None if directory is None else os.path.join(directory, name)
     if found is None:
-        raise StoreError(
-            f"{paths[0]} is not there: no error was seen yet, or the application uses another store"
-        )
+        missing = f"{paths[0]} is not there: no error was seen yet, or the application uses another"
+        raise StoreError("; ".join(filter(None, (f"{missing} store", _doubt()))))
     return found
+
+
+def _doubt() -> str:
+    from wecom_logging._stores.location import in_container
+
+    return "this is a container, which has files of its own" if in_container() else ""

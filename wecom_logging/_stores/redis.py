@@ -83,7 +83,7 @@ _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk",
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark")
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark", "slot")
 _ALONE = ("lease", "mend", "note")
 _LUA = Path(__file__).with_name("lua")
 
@@ -234,7 +234,7 @@ class RedisStore:
                 for i in range(0, len(rest), 3)
             ]
             found = decode(Quiet, quiet) if quiet else None
-            seen = {name: float(each) for name, each in json.loads(heard).items()}
+            seen = {name: (float(at), int(n)) for name, (at, n) in json.loads(heard).items()}
             jobs = [_job_history(job) for job in json.loads(ran) or ()]
             by_hour = {hour: int(n) for hour, n in (json.loads(hours) or {}).items()}
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -264,6 +264,14 @@ class RedisStore:
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
         return str(found[0]) if found else None
+
+    def take_slot(self) -> str | float:
+        slot = _new_id()
+        wait = self._run("slot", slot, "take")
+        return float(wait) if wait else slot
+
+    def answered(self, slot: str) -> None:
+        self._run("slot", slot, "answered")
 
     def acts(self) -> tuple[KeptAct, ...]:
         return tuple(map(_kept_act, self._mark("acts")))

@@ -15,10 +15,17 @@ _LOGGER = logging.getLogger("wecom_logging.audit")
 
 
 def audit(
-    what: str, app: str, *, who: str, where: str = "", why: str = "", seconds: float = 0.0
+    what: str,
+    app: str,
+    *,
+    who: str,
+    where: str = "",
+    why: str = "",
+    until: str = "",
+    seconds: float = 0.0,
 ) -> None:
     """Write down one act, or its end. Names and reasons are quoted: each is one line."""
-    facts = {"app": app, "who": who, "from": where, "why": why}
+    facts = {"app": app, "who": who, "from": where, "until": until, "why": why}
     said = [f"{key}={value!r}" for key, value in facts.items() if value]
     if seconds:
         said.append(f"seconds={seconds:.0f}")

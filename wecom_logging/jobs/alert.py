@@ -16,7 +16,7 @@ from wecom_logging.jobs import command
 
 
 @contextmanager
-def alerts(name: str, **options: Any) -> Iterator[None]:
+def alerts(name: str, *, every: float = 0.0, **options: Any) -> Iterator[None]:
     """Tell when a job fails, and once when it works again.
 
         with wecom_logging.alerts("nightly import"):
@@ -30,6 +30,8 @@ def alerts(name: str, **options: Any) -> Iterator[None]:
 
     Args:
         name: What the alert calls the job.
+        every: Seconds between two runs, so that `wecom-logging report` names it when one is
+            missing. 0: by its own habit, weekdays included, once there is one.
         **options: Those of `WeComHandler`, for a handler of the job's own that delivers
             before the block is left, within `close_timeout`. Without any, the root logger's
             handler is used or, if it has none, the environment says where to.
@@ -44,10 +46,10 @@ def alerts(name: str, **options: Any) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         if not isinstance(error, SystemExit) or error.code not in (None, 0):
-            _failed(name, error, handler)
+            _failed(Job(name, every), error, handler)
         raise
     else:
-        command.works_again(Job(name), handler)
+        command.works_again(Job(name, every), handler)
     finally:
         if shared is None:
             handler.close_after_job()
@@ -58,8 +60,8 @@ def _on_root() -> WeComHandler | None:
     return next(found, None)
 
 
-def _failed(name: str, error: BaseException, handler: WeComHandler) -> None:
-    record = command.failure(Job(name), f"{name} failed", _inside(error.__traceback__))
+def _failed(job: Job, error: BaseException, handler: WeComHandler) -> None:
+    record = command.failure(job, f"{job.name} failed", _inside(error.__traceback__))
     record.exc_info = (type(error), error, error.__traceback__)
     handler.handle(record)
     uncaught.mark(error)

@@ -232,7 +232,10 @@ end
 -- Everything that is known: now, quiet, errors by hour, when each source was last heard of, jobs,
 -- then of each group: id, identity, group.
 local heard, ran = {}, {}
-for _, name in ipairs(redis.call('HKEYS', sources)) do heard[name] = get_source(name).s end
+for _, name in ipairs(redis.call('HKEYS', sources)) do
+  local source = get_source(name)
+  heard[name] = {source.s, source.m}
+end
 for _, id in ipairs(redis.call('HKEYS', jobs)) do
   local history = document(jobs, id, function(found) return type(found.runs) == 'table' end)
   if history then table.insert(ran, history) end
