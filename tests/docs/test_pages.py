@@ -21,7 +21,7 @@ from wecom_logging.simulator import Simulator
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAIRS = (
-    "bot", "delivery", "frameworks", "index", "messages", "migration", "operations", "options",
+    "bot", "delivery", "frameworks", "index", "messages", "migration", "oncall", "operations", "options",
     "redaction", "silence", "testing",
 )  # fmt: skip
 

@@ -56,6 +56,7 @@ SAID = {
     "silence-ended": ("SILENCED** ConnectTimeout **×20**", "13:03–14:03 by zhangsan, bank is down"),
     "storm": ("SILENCED** ConnectTimeout **×1,210**", "ended by a storm"),
     "taken": ("STILL** ConnectTimeout **×182**", "taken by zhangsan 13:13"),
+    "releases": ("in 2.3.1", "back in 2.3.1, last seen in 2.2.0"),
     "quiet": ("23 errors", "only what could not wait was told"),
     "owner": ("see the message above",),
     "card": ('"emphasis_content":{"title":"353"', '"type":2'),

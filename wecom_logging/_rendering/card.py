@@ -43,6 +43,7 @@ _ENGLISH = {
     "others": "other",
     "also": "also",
     "past": "past",
+    "back": "last seen in {before}",
     "when": "when",
     "route": "in",
     "hosts": "host",
@@ -66,6 +67,7 @@ _CHINESE = {
     "others": "其他",
     "also": "还有",
     "past": "经过",
+    "back": "上次见于 {before}",
     "when": "时间",
     "route": "请求",
     "hosts": "主机",
@@ -197,6 +199,10 @@ class _Card:
         also = self._row.extent or self._page.labels.comma.join(self._section.also)
         if also:
             yield "also", pen.say(also, 90)
+        back_from = next((r.back_from for r in self._section.reports if r.back_from), "")
+        if back_from and not self._section.over:
+            before = pen.name(back_from, self._limits.value // 2)
+            yield "past", self._words["back"].format(before=before)
         for fact in history(self._section, self._page):
             yield "past", fact
         yield "when", self._span()

@@ -3,7 +3,7 @@ which order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
 from wecom_logging._rendering.sample import Frame, Sample, as_text, brief, places, read, reason
@@ -382,5 +382,7 @@ def _rank(section: Section) -> tuple[bool, bool, bool, bool, int, Moment]:
 
 def _first(report: Report) -> Moment:
     """When it came. What was merged at once has one time there, and its own in its events."""
-    times = (as_text(sample.get("timestamp")) for sample in report.samples[:1])
+    # What comes out of a store need not be an event.
+    events = (each for each in report.samples[:1] if isinstance(each, Mapping))
+    times = (as_text(each.get("timestamp")) for each in events)
     return report.first or report.since, next(times, "") or "~"
