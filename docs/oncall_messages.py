@@ -8,7 +8,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from wecom_logging._model.digest import Digest, Event, Holder, Identity, Report, SilenceEnd
+from wecom_logging._model.digest import (
+    ByFallback,
+    Digest,
+    Event,
+    Holder,
+    Identity,
+    Outage,
+    Report,
+    SilenceEnd,
+)
 from wecom_logging._model.links import Link, MiniProgram
 from wecom_logging._rendering import Language, Style, render
 from wecom_logging._senders.protocol import ROBOT_CARD, Message
@@ -145,6 +154,18 @@ def quiet(language: Language) -> list[Message]:
     return [render(digest, style(language)).message]
 
 
+def fallback(language: Language) -> list[Message]:
+    """What comes by another robot while the first one is gone."""
+    outage = Outage(NOW - 11 * MINUTE, "errcode 93000: invalid webhook url")
+    return told(language, report(count=3, total=3), outage=outage, style={"instead_of": "robot"})
+
+
+def back(language: Language) -> list[Message]:
+    """The first message of the robot that works again."""
+    told_there = ByFallback(NOW - 6 * HOUR, NOW - 2 * MINUTE, 412, "mail_admins")
+    return told(language, another(count=2, total=2), by_fallback=told_there)
+
+
 def owner(language: Language) -> list[Message]:
     mentions = Mentions({"pay/": ("zhangsan",), "*": ("@all",)})
     digest = Digest("5c1e" * 4, (report(),), NOW)
@@ -167,5 +188,7 @@ MESSAGES: dict[str, Callable[[Language], list[Message]]] = {
     "releases": releases,
     "quiet": quiet,
     "owner": owner,
+    "fallback": fallback,
+    "back": back,
     "card": card,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 SECTIONS = (
     (
         ("webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag", "sender",
-         "enabled", "api_base", "timeout", "proxies"),
+         "enabled", "api_base", "timeout", "proxies", "fallback", "fallback_after"),
         ("Where to", "发到哪里"),
     ),
     (("level", "app", "environment", "release", "language", "host", "timezone"),
@@ -38,6 +38,8 @@ EXAMPLES = {
     "api_base": '"https://wecom.example.com"',
     "timeout": "[2, 5]",
     "proxies": '{"https": "http://proxy.example.com:3128"}',
+    "fallback": '{"webhook_key": "0e3a8f0c-5b11-4f0e-9d55-7c3b0c3a1aaa"}',
+    "fallback_after": "120",
     "app": '"payments"',
     "environment": '"prod"',
     "release": '"2.3.1"',
@@ -87,6 +89,10 @@ CHINESE = {
     "api_base": "私有部署、网关或模拟器的协议、主机、端口和路径前缀。默认企业微信。",
     "timeout": "连接和读取的超时，默认 (3, 8)。",
     "proxies": "格式同 requests，默认取自环境。",
+    "fallback": "备用通道：发送目标因配置错误拒收，或 `fallback_after` 秒内什么都没有收下时，改发到这里。"
+    "可以是另一个发送目标的选项（映射），也可以是 `logging.Handler`：对象，或在 dictConfig 里按名称写"
+    " `cfg://handlers.mail_admins`。",
+    "fallback_after": "发送目标多久什么都没有收下才改用备用通道，默认 300。",
     "app": "程序名，显示在首行。默认：`OTEL_SERVICE_NAME`、`DJANGO_SETTINGS_MODULE` 的包名、程序名或目录名。",
     "environment": "例如 prod，显示在首行。",
     "release": "程序版本，每条消息都显示。默认：`SENTRY_RELEASE`、`GIT_SHA`、`OTEL_RESOURCE_ATTRIBUTES`"

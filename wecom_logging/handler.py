@@ -119,6 +119,11 @@ class WeComHandler(logging.Handler):
             match. Once more means everybody of it.
         mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of
             owners ERROR.
+        fallback: Where to tell what the destination refuses until its set-up is mended, or
+            has not taken for `fallback_after` seconds: another destination as a mapping of
+            its options, or a logging.Handler, as an object or in dictConfig by its name,
+            `cfg://handlers.mail_admins`.
+        fallback_after: For how long the destination has to have taken nothing, 300.
         breadcrumbs: How many earlier records of the same request, task or thread to show
             with an error, 0. The loggers must let them through. `level` and `setLevel`
             stay the level of alerts (`alert_level`); the level that logging sees becomes
@@ -180,6 +185,8 @@ class WeComHandler(logging.Handler):
         attach: bool | None = None,
         mention: str | Sequence[str] | Mapping[str, str | Sequence[str]] | None = None,
         mention_level: int | str | None = None,
+        fallback: Mapping[str, Any] | logging.Handler | None = None,
+        fallback_after: float | None = None,
         breadcrumbs: int | None = None,
         breadcrumb_level: int | str | None = None,
         close_timeout: float | None = None,

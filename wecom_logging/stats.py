@@ -29,6 +29,8 @@ class Stats:
     last_error: str | None = None
     #: When this handler last delivered a message, seconds since the epoch.
     last_success: float | None = None
+    #: Errors of `reported` that the fallback took.
+    by_fallback: int = 0
 
 
 class StatsRecorder:

@@ -137,7 +137,10 @@ class Chaos:
                 seconds=5.0,
                 errcode=errcode,
                 delay=self.chance.random() * 3,
-                processed=self.chance.choice((None, True, False)) if kind != "outage" else None,
+                # A refusal is one: what WeCom says it has not taken, nobody has got.
+                processed=None
+                if kind in ("outage", "errcode")
+                else self.chance.choice((None, True, False)),
             )
         )
 
@@ -275,6 +278,11 @@ class Chaos:
         least, most = self.logged()
         if not least - lost <= told <= most:
             self.wrong.append(f"told {told:,} of {least:,} to {most:,}, declared lost {lost:,}")
+            messages = "\n\n".join(
+                f"{message.time:.1f} {message.fate} {message.msgtype}\n{message.content}"
+                for message in self.sim.accepted
+            )
+            (self.directory / "messages.md").write_text(messages)
         return (
             f"{self.started} processes, {len(self.killed)} of them killed, {self.faults} faults,"
             f" {len(self.sim.messages)} messages: logged {least:,} to {most:,}, told {told:,},"

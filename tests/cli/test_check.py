@@ -640,3 +640,26 @@ def test_quiet_hours_are_said(
     assert (code, steps["quiet hours"]["status"]) == (0, status)
     if status == "warning":
         assert f"{(hour + 2) % 24:02}:00" in steps["quiet hours"]["text"]
+
+
+def test_a_fallback_is_said_and_its_secret_is_not(
+    check: Check, app: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    key = "0e3a8f0c-5b11-4f0e-9d55-7c3b0c3a1aaa"
+    monkeypatch.setenv("WECOM_FALLBACK", json.dumps({"webhook_key": key}))
+    status, steps = check("--no-send")
+    assert (status, steps["fallback"]["status"]) == (0, "ok")
+    assert "300 s" in steps["fallback"]["text"]
+    status, steps = check()
+    assert (status, steps["fallback"]["status"]) == (1, "failed")
+    assert "93000" in steps["fallback"]["text"]
+    robot = app.env("robot")["WECOM_WEBHOOK_KEY"]
+    monkeypatch.setenv("WECOM_FALLBACK", json.dumps({"webhook_key": robot}))
+    status, steps = check()
+    assert (status, steps["fallback"]["text"].endswith("took a test message")) == (0, True)
+    assert len(app.messages) == 2
+    assert key not in json.dumps(steps)
+    monkeypatch.setenv("WECOM_FALLBACK", json.dumps({"webhook_keys": key}))
+    status, steps = check("--no-send")
+    assert (status, steps["configuration"]["status"]) == (1, "failed")
+    assert key not in json.dumps(steps)

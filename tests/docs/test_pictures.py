@@ -58,6 +58,8 @@ SAID = {
     "taken": ("STILL** ConnectTimeout **×182**", "taken by zhangsan 13:13"),
     "releases": ("in 2.3.1", "back in 2.3.1, last seen in 2.2.0"),
     "quiet": ("23 errors", "only what could not wait was told"),
+    "fallback": ("fallback: the group robot fails (93000, since 13:52)",),
+    "back": ("412 errors of 08:03–14:01 were told by mail_admins",),
     "owner": ("see the message above",),
     "card": ('"emphasis_content":{"title":"353"', '"type":2'),
 }

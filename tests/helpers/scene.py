@@ -86,6 +86,10 @@ class Scene:
             wall=lambda: self.now,
         )
         components = make_components(found, started=0.0)
+        if components.fallback is not None:  # as if it were what its limits are those of
+            kind = "application" if sender.limits.duplicate_check else "robot"
+            style = components.fallback.style._replace(instead_of=kind)
+            components = components._replace(fallback=components.fallback._replace(style=style))
         self.cycle = DeliveryCycle(
             components._replace(open_store=lambda: self.store), Tallies(found.max_groups)
         )

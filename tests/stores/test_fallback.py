@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -37,6 +38,11 @@ class Shaky:
 
     def empty(self) -> None:
         self.inner = MemoryStore(clock=self.clock, wall=self.clock, max_groups=1000)
+
+    def copy(self) -> MemoryStore:
+        """What a backup of it would hold."""
+        lock = self.inner._state.shared.lock
+        return deepcopy(self.inner, {id(self.clock): self.clock, id(lock): lock})
 
     def __getattr__(self, name: str) -> Any:
         step = getattr(self.inner, name)
@@ -227,6 +233,23 @@ def test_an_emptied_store_is_noticed_and_its_loss_declared(
     assert "3 errors are lost" in capsys.readouterr().err
     client.deliver()
     assert settled(client) == (6, 3)
+
+
+def test_what_was_told_stays_told_when_an_older_copy_is_put_back(
+    place: Place, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.log("A")
+    client.deliver()
+    copy = place.shaky.copy()
+    client.log("B", 2)
+    client.deliver()
+    assert settled(client) == (3, 0)
+    place.shaky.inner = copy
+    assert settled(client) == (3, 0)
+    client.log("C", 4)
+    client.deliver()
+    assert settled(client) == (7, 0)
+    assert "lost" not in capsys.readouterr().err
 
 
 def test_it_is_tried_again_ever_more_seldom_and_not_without_need(

@@ -36,6 +36,7 @@ from wecom_logging._model.schedule import Policy
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.protocol import (
     Claim,
+    Elsewhere,
     Failure,
     FollowUp,
     Rules,
@@ -68,6 +69,7 @@ FAILURES = {
     "strict": Failure("errcode 45009", 65.3, strict=True),
     "unclear": Failure("timed out", 7.2, unclear=True),
     "way": Failure("no route to host", 60.4, way=True),
+    "setup": Failure("errcode 93000", 60.4, setup=True),
 }
 
 KINDS = st.sampled_from(
@@ -109,8 +111,12 @@ def shown(answer: object) -> object:
     if isinstance(answer, Claim):
         reports = sorted(map(_shown, answer.digest.reports))
         late = answer.digest.outage and answer.digest.outage.reason
-        quiet = answer.digest.quiet is not None
-        return "claim", reports, answer.body, answer.failures, answer.digest.lost, late, quiet
+        quiet, told = answer.digest.quiet is not None, answer.digest.by_fallback
+        elsewhere = answer.fallback, told and told._replace(since=0.0, until=0.0)
+        return (
+            "claim", reports, answer.body, answer.failures, answer.digest.lost, late, quiet,
+            elsewhere,
+        )  # fmt: skip
     if isinstance(answer, FollowUp):
         return "follow-up", answer.kind, answer.body, answer.slots, answer.attempt
     return answer
@@ -207,13 +213,18 @@ class StoresAgree(RuleBasedStateMachine):
         why=st.sampled_from(("due", "due", "flush", "insist")),
         leaving=st.sampled_from((False, False, False, True)),
         quiet=st.sampled_from((None, None, None, (60.0, 290.0), (3600.0, 7200.0))),
+        fallback=st.sampled_from((None, Elsewhere("mails", 60.3), Elsewhere("", 0.0))),
     )
     def somebody_looks(
-        self, client: int, why: str, leaving: bool, quiet: tuple[float, float] | None
+        self,
+        client: int,
+        why: str,
+        leaving: bool,
+        quiet: tuple[float, float] | None,
+        fallback: Elsewhere | None,
     ) -> Any:
-        answers = self.everywhere(
-            client, lambda each: each.ask(why=why, leaving=leaving, quiet=quiet)
-        )
+        how: dict[str, Any] = {"why": why, "leaving": leaving, "quiet": quiet}
+        answers = self.everywhere(client, lambda each: each.ask(fallback=fallback, **how))
         if any(isinstance(answer, (Claim, FollowUp)) for answer in answers.values()):
             return Taken(client, answers)
         return multiple()
@@ -339,9 +350,10 @@ class StoresAgree(RuleBasedStateMachine):
                 assert account.reported + account.lost <= account.merged, world.name
         for number in range(len(SOURCES)):
             accounts = [
-                world.clients[number].store.account(SOURCES[number])[:4] for world in self.worlds
+                world.clients[number].store.account(SOURCES[number]) for world in self.worlds
             ]
-            assert accounts[0] == accounts[1] == accounts[2]
+            first, *others = [(*account[:4], account.by_fallback) for account in accounts]
+            assert others == [first, first]
 
     def teardown(self) -> None:
         """In the end everything is told, by whoever comes."""

@@ -96,10 +96,25 @@ def test_what_can_wait_is_told_at_the_end_in_one_message(place: Kit) -> None:
     overview = w.overview()
     assert told(overview)["Known still"] == 3
     assert told(overview)["Small new"] == 20
-    since, until = overview.digest.quiet  # type: ignore[misc]
+    assert overview.digest.quiet is not None
+    since, until = overview.digest.quiet
     assert until - since == pytest.approx(8 * HOUR, abs=0.01)
     w.log("Later")
     assert w.ask() is None or isinstance(w.ask(), float)
+
+
+def test_a_storm_that_could_not_be_told_at_once_is_told_later(place: Kit) -> None:
+    """Not in the morning: an outage makes nothing less urgent."""
+    w = Hours(place)
+    w.begin(8 * HOUR)
+    w.ask()
+    w.client.log("Storm", 120)
+    w.move(2.0)
+    claim = w.ask()
+    assert isinstance(claim, Claim)
+    w.client.store.release(claim.id, Failure("no route to host", 900.0))
+    w.move(901.0)
+    assert told(w.overview()) == {"Storm new": 120}
 
 
 def test_they_hold_for_a_process_without_the_option(place: Kit) -> None:

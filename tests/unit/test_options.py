@@ -56,6 +56,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "group_wait": DURATIONS,
     "group_interval": DURATIONS,
     "close_timeout": DURATIONS,
+    "fallback_after": DURATIONS,
     "quiet_after": (*DURATIONS, 0),
     "forget_after": (*DURATIONS, 0),
     "repeat_intervals": (60, "60", [60, "x"], [300, 60], [0], [-1, 5], [float("nan")], {60: 1}),
@@ -116,7 +117,7 @@ def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value:
 
 #: Elsewhere: options of issues of their own have tests of their own.
 ELSEWHERE = {"show_locals", "link", "links", "attach", "mention", "mention_level"}
-ELSEWHERE |= {"breadcrumbs", "breadcrumb_level"}
+ELSEWHERE |= {"fallback", "breadcrumbs", "breadcrumb_level"}
 DESTINATION = {"webhook_key", "corpid", "corpsecret", "agentid", "touser", "toparty", "totag"}
 
 
@@ -608,6 +609,7 @@ def test_a_program_without_stderr_is_no_reason_to_fail(monkeypatch: pytest.Monke
         ({"DJANGO_SETTINGS_MODULE": "mysite.settings"}, "manage.py", "mysite"),
         ({}, "/srv/bin/import_orders.py", "import_orders"),
         ({}, "/usr/bin/gunicorn", "shop-directory"),
+        ({}, "mod_wsgi", "shop-directory"),
         ({}, "/usr/lib/python3.11/site-packages/celery/__main__.py", "shop-directory"),
         ({}, "-c", "shop-directory"),
         ({}, "", "shop-directory"),
@@ -626,6 +628,16 @@ def test_the_name_of_the_program(
     monkeypatch.chdir(tmp_path / "shop-directory")
     monkeypatch.setattr(sys, "argv", [program])
     assert default_app(environ) == expected
+
+
+def test_a_server_in_the_root_directory_is_better_than_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(sys, "argv", ["mod_wsgi"])
+    assert default_app({}) == "mod_wsgi"
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    assert default_app({}) == "python"
 
 
 def test_a_directory_whose_name_says_nothing_is_not_the_name(

@@ -132,7 +132,7 @@ def test_what_concerns_all_is_told_once() -> None:
     whole = digest(2)._replace(quiet=(1.0, 2.0))
     first, second = (Part((group,), "text") for group in groups_of(whole))
     assert told_by(first, whole, first=True)[3:] == whole[3:]
-    assert told_by(second, whole, first=False)[3:] == (None, 0, None)
+    assert told_by(second, whole, first=False)[3:] == (None, 0, None, None)
 
 
 # -- sent for real ---------------------------------------------------------------------

@@ -101,12 +101,14 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From variables alone."""
     from wecom_logging._cli.checks.configuration import configuration_steps, option_steps
     from wecom_logging._cli.checks.wecom import message_steps, no_message_step
+    from wecom_logging._worker.components import make_components
 
     environ = environment(args.env_file)
     file = read_env_file(args.env_file) if args.env_file else {}
     found, sender = options(environ), make_sender(environ)
     yield from configuration_steps(environ, file, found.kind)
-    yield from option_steps(found)
+    fallback = make_components(found, started=0.0).fallback
+    yield from option_steps(found, fallback, send=not args.no_send)
     well = True
     for step in _destination_steps(sender):
         well = well and step.status != "failed"
@@ -141,7 +143,8 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
         raise CommandError("no logger has a WeComHandler", fix=fix)
     for handler in handlers:
         yield from handler_steps(handler)
-        yield from option_steps(handler._options)
+        fallback = handler._components.fallback if handler.enabled else None
+        yield from option_steps(handler._options, fallback, send=not args.no_send)
         if handler.enabled and isinstance(handler._components.sender, WeComSender):
             yield from _destination_steps(handler._components.sender)
     yield from routing_steps(program, args.left_out, send=not args.no_send)

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 #: Programs that run other people's code: their name says nothing about the application.
 _RUNNERS = (
-    "gunicorn", "uwsgi", "celery", "python", "python3", "uvicorn", "hypercorn", "daphne",
-    "flask", "django-admin", "manage", "pytest", "ipython", "__main__", "-c", "-m", "",
+    "gunicorn", "uwsgi", "mod_wsgi", "celery", "uvicorn", "hypercorn", "daphne", "granian",
+    "waitress-serve", "fastapi", "flask", "django-admin", "manage", "rq", "huey_consumer",
+    "dramatiq", "airflow", "streamlit", "pytest", "ipython",
 )  # fmt: skip
 
 #: Names that many programs have for the same part of them: the directory above says more.
@@ -29,9 +30,9 @@ def default_app(environ: Mapping[str, str]) -> str:
     if package := environ.get("DJANGO_SETTINGS_MODULE", "").split(".")[0]:
         return _directory(package) if package in _ANYBODYS else package
     program = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
-    if program in _RUNNERS or program.startswith("python"):
+    if program.startswith(("python", "-", "__")) or not program:
         return _directory("python")
-    return _directory(program) if program in _ANYBODYS else program
+    return _directory(program) if program in (*_RUNNERS, *_ANYBODYS) else program
 
 
 def _directory(otherwise: str) -> str:

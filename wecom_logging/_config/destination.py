@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from wecom_logging._config import validators
+from wecom_logging._config.advice import meant
 from wecom_logging._config.option import (
     Option,
     as_json,
@@ -14,7 +16,7 @@ from wecom_logging._config.option import (
     variable,
 )
 from wecom_logging._model.secret import Secret
-from wecom_logging.errors import ConfigurationError
+from wecom_logging.errors import ConfigurationError, display
 
 Made = TypeVar("Made")
 
@@ -120,6 +122,37 @@ def choose(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, An
     else:
         kind = APPLICATION
     return _complete(kind, given, environ) if kind else {}
+
+
+def elsewhere(value: object, option: str) -> Any:
+    """A handler, or what `logging.config` makes one of, as it is; or the checked arguments of
+    another destination, with its `msgtype`."""
+    if isinstance(value, logging.Handler):
+        return value
+    # Never shown: there is a secret in it.
+    if not isinstance(value, Mapping):
+        what = type(value).__name__
+        rule = f"is neither the options of a destination nor a logging.Handler, but a {what}"
+        raise ConfigurationError(option, rule)
+    if "class" in value or "()" in value:
+        return value
+    known = (*DESTINATION, *CONNECTION, "msgtype")
+    for name in value:
+        if name not in known:
+            guess = meant(str(name), known)
+            hint = f": is {guess!r} meant?" if guess else ""
+            raise ConfigurationError(option, f"{display(name)} is no option of it{hint}")
+    try:
+        found = choose({n: value[n] for n in value if n != "msgtype"}, {})
+        check_connection(value)
+        if "msgtype" in value:
+            validators.choice("markdown", "text", "markdown_v2")(value["msgtype"], "msgtype")
+            found["msgtype"] = value["msgtype"]
+    except ConfigurationError as error:
+        raise ConfigurationError(option, f"{error.option}: {error.rule}") from None
+    if not found:
+        raise ConfigurationError(option, "names no destination: webhook_key, or corpid …")
+    return found
 
 
 def _kind_in(environ: Mapping[str, str]) -> tuple[str, ...]:

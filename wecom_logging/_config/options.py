@@ -16,6 +16,7 @@ from typing import Any
 
 from wecom_logging._config import destination
 from wecom_logging._config.defaults import default_app, default_host, default_release
+from wecom_logging._config.destination import elsewhere
 from wecom_logging._config.option import (
     Option,
     as_boolean,
@@ -243,6 +244,19 @@ class Options:
         "The lowest level that is worth a call: CRITICAL, with a mapping of owners ERROR.",
         level_number,
         read=as_level,
+    )
+    fallback: Any = _option(
+        "Where to tell what the destination refuses until its set-up is mended, or has not taken"
+        " for `fallback_after` seconds: another destination as a mapping of its options, or a"
+        " logging.Handler, as an object or in dictConfig by its name, `cfg://handlers.mail_admins`.",
+        elsewhere,
+        read=as_json,
+    )
+    fallback_after: float = _option(
+        "For how long the destination has to have taken nothing, 300.",
+        duration,
+        300.0,
+        as_number,
     )
     breadcrumbs: int = _option(
         "How many earlier records of the same request, task or thread to show with an error, 0."

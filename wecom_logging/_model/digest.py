@@ -222,6 +222,16 @@ def message_id(digest_id: str) -> str:
     return f"m-{digest_id[:4]}" if digest_id else ""
 
 
+class ByFallback(NamedTuple):
+    """What a fallback has told instead of the destination. Times are seconds since the epoch."""
+
+    since: float
+    until: float
+    errors: int
+    #: What the fallback is called; "" for another destination.
+    name: str
+
+
 class Digest(NamedTuple):
     """The groups that one message will report."""
 
@@ -236,6 +246,14 @@ class Digest(NamedTuple):
     lost: int = 0
     #: From when to when only what could not wait was told.
     quiet: tuple[float, float] | None = None
+    #: What the destination has not been told and never will be.
+    by_fallback: ByFallback | None = None
+
+    def back_from(self, told: ByFallback) -> Digest:
+        """The first digest that the destination takes again. It comes late only if something in
+        it had to wait for that."""
+        waited = any(r.count and (r.first or r.since) < told.until for r in self.reports)
+        return self._replace(by_fallback=told, outage=self.outage if waited else None)
 
     @property
     def message_id(self) -> str:

@@ -13,7 +13,7 @@ from wecom_logging._model.links import Link, Target
 from wecom_logging._rendering.blocks import DetailLevel, history, row, said
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
-from wecom_logging._rendering.headline import marker, started, title
+from wecom_logging._rendering.headline import marker, started, title, why_elsewhere
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.sections import Section
 from wecom_logging._senders.protocol import CardLimits
@@ -34,6 +34,10 @@ _ENGLISH = {
     "id": "id",
     "late": "late",
     "from": "not reached from {time}",
+    "why": "why",
+    "told": "told",
+    "by": "{count:,} by {name}",
+    "fallback": "the fallback",
     "twice": "told?",
     "perhaps": "{count:,} perhaps told before",
     "lost": "lost",
@@ -58,6 +62,10 @@ _CHINESE = {
     "id": "编号",
     "late": "延迟",
     "from": "{time} 起无法连接",
+    "why": "缘由",
+    "told": "已送出",
+    "by": "{count:,} 次，{name}",
+    "fallback": "备用通道",
     "twice": "重复",
     "perhaps": "{count:,} 次可能已通知",
     "lost": "丢失",
@@ -185,7 +193,11 @@ class _Card:
 
     def _warnings(self) -> Iterator[tuple[str, str]]:
         digest, times = self._page.digest, self._page.times
-        if digest.outage:
+        yield from (("why", each) for each in why_elsewhere(self._page))
+        if told := digest.by_fallback:
+            name = Pen(plain=True).name(told.name, 20) or self._words["fallback"]
+            yield "told", self._words["by"].format(count=told.errors, name=name)
+        if digest.outage and not self._page.style.instead_of:
             yield "late", self._words["from"].format(time=times.minute(digest.outage.since))
         if doubtful := sum(report.doubtful for report in digest.reports):
             yield "twice", self._words["perhaps"].format(count=doubtful)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from wecom_logging._model.digest import Report
 from wecom_logging._model.text import columns, cut_bytes, cut_columns
@@ -44,18 +45,44 @@ def headline(context: RenderContext) -> str:
 def facts(context: RenderContext, pen: Pen) -> list[str]:
     """Line 2 (hosts, release, time) and what else concerns the message as a whole."""
     labels, digest = context.labels, context.digest
-    lines = [
+    lines = [*why_elsewhere(context)]
+    lines += [
         " · ".join(filter(None, (_hosts(context, pen), _release(context, pen), _span(context))))
     ]
     if doubtful := sum(report.doubtful for report in digest.reports):
         lines.append(labels.doubtful(doubtful))
-    if digest.outage:
+    if digest.by_fallback:
+        lines.append(labels.by_fallback(*told_elsewhere(context, pen)))
+    if digest.outage and not context.style.instead_of:
         reason = pen.say(digest.outage.reason, 120)
         lines.append(labels.outage(context.times.minute(digest.outage.since), reason))
     if digest.lost:
         lines.append(labels.lost(digest.lost))
     lines.extend(quiet(context))
     return [context.dialect.quote(line) for line in lines if line]
+
+
+def why_elsewhere(context: RenderContext) -> Iterator[str]:
+    """Of a message for the fallback: why it comes this way."""
+    outage, instead_of = context.digest.outage, context.style.instead_of
+    if instead_of:
+        time = context.times.minute(outage.since) if outage else ""
+        yield context.labels.fallback(instead_of, _reason(outage.reason if outage else ""), time)
+
+
+def _reason(reason: str) -> str:
+    """The errcode, which can be looked up, or what was said."""
+    code = re.search(r"\berrcode (\d+)", reason)
+    return code[1] if code else Pen().say(reason, 80)
+
+
+def told_elsewhere(context: RenderContext, pen: Pen) -> tuple[str, int, str]:
+    """From when to when a fallback told how much, and which one."""
+    told = context.digest.by_fallback
+    assert told is not None
+    since, until = map(context.times.minute, (told.since, told.until))
+    span = since if since == until else f"{since}–{until}"
+    return span, told.errors, pen.name(told.name, 40)
 
 
 def started(report: Report, now: float) -> float:
@@ -83,7 +110,7 @@ def summary(section: Section, context: RenderContext) -> list[str]:
 
 def marker(context: RenderContext) -> str:
     """The sign in front: something new, only what is known, only what is over, late."""
-    if context.late:
+    if context.late and not context.style.instead_of:
         return "⚪"
     if _critical(context) or any(map(_is_news, context.digest.reports)):
         return "🔴"

@@ -141,6 +141,19 @@ class Labels:
     def lost(self, count: int) -> str:
         return f"{self.errors(count)} lost before anybody could be told"
 
+    def fallback(self, instead_of: str, reason: str, time: str) -> str:
+        """Why a message comes by the fallback."""
+        what = {"robot": "the group robot", "application": "the application"}.get(
+            instead_of, "the destination"
+        )
+        facts = ", ".join(filter(None, (reason, time and f"since {time}")))
+        return f"fallback: {what} fails{facts and f' ({facts})'}"
+
+    def by_fallback(self, span: str, count: int, name: str) -> str:
+        """What the destination is not told any more."""
+        were = "was" if count == 1 else "were"
+        return f"{self.errors(count)} of {span} {were} told by {name or 'the fallback'}"
+
     def duration(self, seconds: float) -> str:
         amount, unit = _in_units(seconds)
         return f"{amount} {self.units[unit]}"
@@ -265,6 +278,15 @@ class Chinese(Labels):
 
     def lost(self, count: int) -> str:
         return f"另有 {self.errors(count)}未能通知，已丢失"
+
+    def fallback(self, instead_of: str, reason: str, time: str) -> str:
+        what = {"robot": "群机器人", "application": "应用"}.get(instead_of, "发送目标")
+        facts = "，".join(filter(None, (reason, time and f"{time} 起")))
+        return f"备用通道：{what}失效{facts and f'（{facts}）'}"
+
+    def by_fallback(self, span: str, count: int, name: str) -> str:
+        by = f" {name} " if name else "备用通道"
+        return f"{span} 的 {count:,} 次已由{by}送出"
 
     def date(self, day: datetime, *, year: bool) -> str:
         return f"{day.year}年{day.month}月{day.day}日" if year else f"{day.month}月{day.day}日"

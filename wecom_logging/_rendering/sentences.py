@@ -57,6 +57,12 @@ _CHINESE = {
     "test errors": "测试错误",
     "robot": "机器人",
     "what happens next": "接下来",
+    "fallback": "备用通道",
+    "{} took a test message": "{} 已收下测试消息",
+    "{}, after a refusal or {} s": "{}，被拒收后或 {} 秒内未收下任何消息时",
+    "{} was given them and has not returned: it is unknown whether it told them": (
+        "{} 已收到但尚未返回，是否已通知不得而知"
+    ),
     "quiet hours": "免打扰时段",
     "not now": "现在不在其中",
     "now, until {}: test errors are told then": "现在处于免打扰，到 {} 为止：测试错误到时才通知",
@@ -335,6 +341,7 @@ _CHINESE = {
     ),
     "{} error lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
     "{} errors lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
+    "{} — the fallback tells it meanwhile, trying again": "{} —— 期间由备用通道通知，将会重试",
     "{} — everything stays pending, trying again": "{} —— 全部保留待发，将会重试",
     "{} errors are lost: WeCom refuses the content in every form ({})": (
         "丢失 {} 个错误：企业微信拒绝了内容的所有形式（{}）"

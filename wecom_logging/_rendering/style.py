@@ -36,3 +36,5 @@ class Style(NamedTuple):
     links: tuple[Link, ...] = ()
     #: With msgtype "card": how much its parts hold.
     card: CardLimits | None = None
+    #: A message for the fallback: what does not take it ("robot", "application", "sender").
+    instead_of: str = ""

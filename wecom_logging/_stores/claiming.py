@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Outage, Report
+from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
@@ -93,7 +94,8 @@ class _Claiming:
                 ledger.slots.answered(held.slot, held.lease_until)
                 ledger.slots.give_back(held.extra)
                 held.extra = []
-                ledger.put_away(digest_id, held, unclear=digest_id in state.bodies)
+                sent = digest_id in state.bodies if held.fallback is None else held.handed
+                ledger.put_away(digest_id, held, unclear=sent)
         unclear = state.destination.unclear
         for digest_id, since in list(unclear.items()):
             if now - since > schedule.UNCLEAR_FOR + LEASE:
@@ -113,16 +115,50 @@ class _Claiming:
         if leases:
             return self._beside(min(leases))
         if first is not None and waiting != first:
+            due = now if waiting else self._due() if self._asker.fallback else None
+            if due is not None and (self._elsewhere_at(due) or math.inf) <= now:
+                return self._take_elsewhere(waiting)
             return self._wait(destination.trouble.resume_at)
         due = now if waiting else self._due()
         if due is None:
             return None
         at = self._allowed_at(due)
         if at > now:
+            if (elsewhere := self._elsewhere_at(due)) is not None:
+                if elsewhere <= now:
+                    return self._take_elsewhere(waiting)
+                at = min(at, elsewhere)
             busy = self._ledger.shared and (scope_state.due_index.pending or waiting)
             return min(at - now, LOOK) if busy else at - now
         taken = waiting or self._collect()
         return None if taken is None else self._take(taken)
+
+    def _elsewhere_at(self, due: float) -> float | None:
+        """When the fallback may have what is due; None if the destination is not failing, or
+        is to be tried once more before."""
+        fallback = self._asker.fallback
+        if fallback is None or self._resume_at() <= self._now:
+            return None
+        since = [
+            t.since if t.setup else t.since + fallback.after
+            for t in self._troubles()
+            if t.since is not None
+        ]
+        if not since:
+            return None
+        return max(due, min(since), self._scope_state.fallback.resume_at)
+
+    def _take_elsewhere(self, waiting: str | None) -> Claim | None:
+        digest_id = waiting or self._collect()
+        if digest_id is None:
+            return None
+        held = self._state.digests[digest_id]
+        assert self._asker.fallback is not None
+        held.fallback, held.handed, held.detour = self._asker.fallback.name, False, None
+        held.slot, held.route = "", self._asker.route
+        held.outage = self._outage(0.0) or held.outage
+        failures = self._scope_state.fallback.failures
+        return self._claimed(digest_id, held, failures)._replace(fallback=True)
 
     def _beside(self, until: float) -> Claim | float | None:
         """Beside a digest that is out only a CRITICAL that is news may go."""
@@ -235,19 +271,25 @@ class _Claiming:
         state.groups[group_id] = group
         return True
 
-    def _outage(self) -> Outage | None:
+    def _outage(self, after: float = LATE_AFTER) -> Outage | None:
         failing = [t for t in self._troubles() if t.since is not None]
         first = min(failing, key=lambda t: t.since or 0.0, default=None)
-        if first is None or first.since is None or self._now - first.since < LATE_AFTER:
+        if first is None or first.since is None or self._now - first.since < after:
             return None
         return Outage(self._ledger.wall - (self._now - first.since), first.reason)
 
     def _take(self, digest_id: str) -> Claim:
         held = self._state.digests[digest_id]
-        held.slot, held.lease_until = self._ledger.slots.take(), self._now + LEASE
+        held.slot = self._ledger.slots.take()
         held.route = self._asker.route
-        self._state.digests[digest_id] = held
+        if held.unclear_since is None:
+            held.detour = self._scope_state.detour
         failures = max(trouble.failures for trouble in self._troubles())
+        return self._claimed(digest_id, held, failures)
+
+    def _claimed(self, digest_id: str, held: LeasedDigest, failures: int) -> Claim:
+        held.lease_until = self._now + LEASE
+        self._state.digests[digest_id] = held
         body = None if self._collected else self._state.bodies.get(digest_id)
         return Claim(self._digest(digest_id, held), body, failures)
 
@@ -266,9 +308,10 @@ class _Claiming:
         if held.quiet is not None:
             offset = held.wall - held.now
             quiet = held.quiet.since + offset, held.quiet.until + offset
-        return Digest(
+        digest = Digest(
             digest_id, tuple(reports), held.wall, outage=held.outage, lost=held.lost, quiet=quiet
         )
+        return digest if held.detour is None else digest.back_from(_by_fallback(held))
 
     # -- follow-ups --------------------------------------------------------------------
 
@@ -387,6 +430,13 @@ class _Claiming:
             looks.pop(source, None)
         elif abs(looks.get(source, float("-inf")) - (self._now + wait)) > ABOUT:
             looks[source] = self._now + wait
+
+
+def _by_fallback(held: LeasedDigest) -> ByFallback:
+    """For display."""
+    detour, offset = held.detour, held.wall - held.now
+    assert detour is not None
+    return ByFallback(detour.since + offset, detour.until + offset, detour.count, detour.name)
 
 
 def forget_follow_up(ledger: Ledger, kind: str) -> None:

@@ -73,7 +73,7 @@ class FallbackStore:
         self._merged = 0
         self._last = Account()
         #: Errors that were told, or lost, by earlier lives of the store and without it.
-        self._reported = self._lost = 0
+        self._reported = self._lost = self._by_fallback = 0
         #: What was claimed from the store last, and what it has not been told about that.
         self._claimed = ""
         self._owed: list[Callable[[], object]] = []
@@ -254,6 +254,7 @@ class FallbackStore:
         account = memory.account(source)
         self._reported += account.reported
         self._lost += account.lost
+        self._by_fallback += account.by_fallback
         if entries:
             self.merge(Batch(source, 0, entries))
 
@@ -269,7 +270,11 @@ class FallbackStore:
         reported = self._reported + self._last.reported + alone.reported
         lost = self._lost + self._last.lost + alone.lost
         kept = max(0, self._outstanding)
-        return self._last._replace(reported=reported, lost=lost, merged=reported + lost + kept)
+        by_fallback = self._by_fallback + self._last.by_fallback + alone.by_fallback
+        merged = reported + lost + kept
+        return self._last._replace(
+            reported=reported, lost=lost, merged=merged, by_fallback=by_fallback
+        )
 
     @property
     def _outstanding(self) -> int:
@@ -283,8 +288,16 @@ class FallbackStore:
             self._forget(self._outstanding - there.merged)
             self._reported += self._last.reported
             self._lost += self._last.lost
-        else:
-            self._forget(self._merged - there.merged)
+            self._by_fallback += self._last.by_fallback
+        elif (gone := self._merged - there.merged) > 0:
+            # An older copy: what has been told since it was made stays told.
+            told = min(gone, max(0, self._last.reported - there.reported))
+            declared = min(gone - told, max(0, self._last.lost - there.lost))
+            self._reported += told
+            by_fallback = self._last.by_fallback - there.by_fallback
+            self._by_fallback += min(told, max(0, by_fallback))
+            self._lost += declared
+            self._forget(gone - told - declared)
         self._last, self._merged = there, there.merged
         self._fleet = Fleet(there.rank, there.sources)
 

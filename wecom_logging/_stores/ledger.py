@@ -15,7 +15,7 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import OTHERS, Event, Identity
 from wecom_logging._stores import releases, variety
 from wecom_logging._stores.due_index import DueIndex
-from wecom_logging._stores.marks import STORM_COUNT, KeptAct, lately
+from wecom_logging._stores.marks import KeptAct, is_storm
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
 from wecom_logging._stores.rate_limiter import RateLimiter, Slots
 from wecom_logging._stores.records import (
@@ -173,7 +173,7 @@ class Ledger:
     def _cannot_wait(self, group: Group) -> bool:
         if group.track.critical or not group.count:
             return group.count > 0  # that it is over can wait
-        return group.track.told_at is None and lately(group.recent, self.now) >= STORM_COUNT
+        return group.track.told_at is None and is_storm(group.recent, self.now)
 
     def pending_by_group(self) -> dict[str, dict[str, Pending]]:
         found: dict[str, dict[str, Pending]] = {}
@@ -250,8 +250,13 @@ class Ledger:
         destination.trouble.failed(failure, self.now)
 
     def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool) -> None:
-        """A digest nobody has: kept as it is if a retry is harmless, else taken apart."""
-        held.lease_until = None
+        """A digest nobody has: kept as it is if a retry is harmless, else taken apart. What a
+        fallback may have told is none to be repeated at the destination."""
+        at_fallback = held.fallback is not None
+        held.lease_until, held.fallback, held.handed = None, None, False
+        if at_fallback and held.unclear_since is None:
+            self.take_apart(digest_id, doubtful=unclear)
+            return
         if unclear and held.unclear_since is None:
             held.unclear_since = self.now
         self.state.digests[digest_id] = held

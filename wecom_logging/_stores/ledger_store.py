@@ -123,6 +123,7 @@ class LedgerStore(ABC):
                 *place,
                 marking.held(ledger, source),
                 max(0.0, ledger.state.scope_state.hours_until - ledger.now),
+                known.by_fallback,
             )
 
 

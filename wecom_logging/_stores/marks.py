@@ -278,6 +278,12 @@ def busiest(recent: dict[str, int]) -> int:
     return max(fives.values(), default=0)
 
 
+def is_storm(recent: dict[str, int], now: float) -> bool:
+    """Whether a kind that nobody has been told of cannot wait for the end of quiet: it has had
+    so many errors in five minutes, also if they could not be told then."""
+    return max(lately(recent, now), busiest(recent)) >= STORM_COUNT
+
+
 def endure(silence: Silence, recent: dict[str, int], errors: int, now: float) -> None:
     """Errors have come to a silenced group: a storm that is none of its own breaks it."""
     if silence.until <= now:

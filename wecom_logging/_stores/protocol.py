@@ -104,6 +104,16 @@ class Batch(NamedTuple):
 Why = Literal["due", "flush", "insist"]
 
 
+class Elsewhere(NamedTuple):
+    """Where a process can tell what its destination does not take."""
+
+    #: What it is called; "" for another destination.
+    name: str
+    #: How long the destination has to have taken nothing, seconds; it is not waited for where
+    #: somebody has to mend the set-up.
+    after: float
+
+
 class Asker(NamedTuple):
     """Who asks for something to deliver, and why."""
 
@@ -116,6 +126,7 @@ class Asker(NamedTuple):
     #: How long ago its quiet hours have begun, and how much longer they last, seconds. They
     #: hold for the whole app, unless they have been entered already.
     quiet: tuple[float, float] | None = None
+    fallback: Elsewhere | None = None
 
 
 class Account(NamedTuple):
@@ -134,6 +145,8 @@ class Account(NamedTuple):
     held: int = 0
     #: How much longer the quiet hours last that were entered last, seconds; 0: none do.
     hours: float = 0.0
+    #: Errors of `reported` that fallbacks took.
+    by_fallback: int = 0
 
 
 class Claim(NamedTuple):
@@ -144,6 +157,9 @@ class Claim(NamedTuple):
     body: str | None = None
     #: Failed attempts in a row at this destination, or on this route.
     failures: int = 0
+    #: It is for the asker's fallback, and costs no slot; then there is nothing to repeat, and
+    #: a body says no more than that an earlier attempt may have told all.
+    fallback: bool = False
 
     @property
     def id(self) -> str:
@@ -184,6 +200,8 @@ class Failure(NamedTuple):
     #: True: a failure of the way (no connection, DNS, TLS, proxy, secret, 60020), which
     #: pauses its route; else one of the destination, which pauses all.
     way: bool = False
+    #: True: it fails until somebody has mended the set-up.
+    setup: bool = False
 
 
 class Left(NamedTuple):
@@ -225,6 +243,10 @@ class Store(Protocol):
 
         An unclear message comes before all else. A CRITICAL that is news is claimed beside a
         digest that is out, everything else waits for that one.
+
+        What the destination refuses until its set-up is mended, or has not taken for so long,
+        is handed out for the fallback of the asker, if it has one, while the destination is
+        left alone.
 
         For who is leaving, None also means that what is pending, none of it news, stays in
         the store: for a worker that is due to look, or, where the store is durable and its

@@ -191,6 +191,16 @@ def _holder(taken: Taken | None, now: float, wall: float) -> Holder | None:
 
 
 @dataclass(eq=False, repr=False)
+class Detour:
+    """What fallbacks have told since the destination took something, and when."""
+
+    since: float
+    until: float
+    count: int
+    name: str
+
+
+@dataclass(eq=False, repr=False)
 class LeasedDigest:
     """The head of a digest that somebody has claimed, or whose answer was unclear.
 
@@ -213,6 +223,11 @@ class LeasedDigest:
     #: It is the first one after a time that was quiet.
     quiet: Quiet | None = None
     unclear_since: float | None = None
+    #: Who has it gives it to the fallback of this name, and may have done so.
+    fallback: str | None = None
+    handed: bool = False
+    #: What it says fallbacks have told instead of its destination.
+    detour: Detour | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -250,6 +265,27 @@ class JobHistory:
 
 
 @dataclass(eq=False, repr=False)
+class Trouble:
+    """A destination, or a route to it, that has failed since its last success."""
+
+    failures: int = 0
+    since: float | None = None
+    reason: str = ""
+    resume_at: float = 0.0
+    strict: bool = False
+    #: Somebody has to mend the set-up.
+    setup: bool = False
+
+    def failed(self, failure: Failure, now: float) -> None:
+        self.failures += 1
+        if self.since is None:
+            self.since = now
+        self.reason = failure.reason
+        self.resume_at, self.strict = now + failure.pause, failure.strict
+        self.setup = failure.setup
+
+
+@dataclass(eq=False, repr=False)
 class ScopeState:
     """What an app and environment has to keep in mind."""
 
@@ -269,6 +305,9 @@ class ScopeState:
     quiet: Quiet | None = None
     #: When those `quiet_hours` end, or have ended, that were entered last.
     hours_until: float = 0.0
+    #: What the destination has not been told of, and how its fallbacks do.
+    detour: Detour | None = None
+    fallback: Trouble = field(default_factory=Trouble)
     #: Errors by hour of the last day, also of groups that are forgotten.
     hours: dict[str, int] = field(default_factory=dict)
     #: Its releases: when each was seen first, and last.
@@ -286,24 +325,8 @@ class Source:
     reported: int = 0
     lost: int = 0
     seen: float = 0.0
-
-
-@dataclass(eq=False, repr=False)
-class Trouble:
-    """A destination, or a route to it, that has failed since its last success."""
-
-    failures: int = 0
-    since: float | None = None
-    reason: str = ""
-    resume_at: float = 0.0
-    strict: bool = False
-
-    def failed(self, failure: Failure, now: float) -> None:
-        self.failures += 1
-        if self.since is None:
-            self.since = now
-        self.reason = failure.reason
-        self.resume_at, self.strict = now + failure.pause, failure.strict
+    #: Errors of `reported` that fallbacks took.
+    by_fallback: int = 0
 
 
 @dataclass(eq=False, repr=False)

@@ -15,7 +15,16 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Event, Identity, Outage, Report, message_id, others
+from wecom_logging._model.digest import (
+    ByFallback,
+    Digest,
+    Event,
+    Identity,
+    Outage,
+    Report,
+    message_id,
+    others,
+)
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import marking, marks, register, releases, variety
@@ -195,8 +204,9 @@ class RedisStore:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
     def account(self, source: str) -> Account:
-        *counts, hours = self._run("account", source)
-        return Account(*map(int, counts))._replace(hours=float(hours))
+        *counts, by_fallback, hours = self._run("account", source)
+        account = Account(*map(int, counts))
+        return account._replace(hours=float(hours), by_fallback=int(by_fallback))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -478,7 +488,7 @@ def _follow_up(answer: list[str]) -> FollowUp:
 
 
 def _claim(answer: list[str]) -> Claim:
-    _, failures, digest_id, head, body, *parts = answer
+    _, failures, digest_id, head, body, fallback, *parts = answer
     held = json.loads(head)
     now, wall = float(held["now"]), float(held["wall"])
     outage = None
@@ -492,7 +502,11 @@ def _claim(answer: list[str]) -> Claim:
     digest = Digest(
         digest_id, tuple(reports), wall, outage=outage, lost=int(held["lost"]), quiet=quiet
     )
-    return Claim(digest, body or None, int(failures))
+    if "detour_until" in held:
+        since, until = (float(held[f"detour_{end}"]) + wall - now for end in ("since", "until"))
+        told_there = ByFallback(since, until, int(held["detour_count"]), str(held["detour_name"]))
+        digest = digest.back_from(told_there)
+    return Claim(digest, body or None, int(failures), bool(int(fallback)))
 
 
 def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, str], list[Report]]:

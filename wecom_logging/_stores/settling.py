@@ -12,6 +12,7 @@ from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
 from wecom_logging._stores.records import (
+    Detour,
     DigestEntry,
     Following,
     LeasedDigest,
@@ -32,7 +33,11 @@ def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
             return False
         held.extra = [*held.extra, *taken]
         ledger.state.digests[digest_id] = held
-    ledger.state.bodies[digest_id] = body
+    if held.fallback is None:
+        ledger.state.bodies[digest_id] = body
+    else:  # which nobody repeats; what the destination may have taken stays as it was
+        held.handed = True
+        ledger.state.digests[digest_id] = held
     return True
 
 
@@ -41,6 +46,10 @@ def renew(ledger: Ledger, claim_id: str) -> bool:
     state, slots = ledger.state, ledger.slots
     held = state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
+        if held.fallback is not None:
+            held.lease_until = ledger.now + LEASE
+            state.digests[claim_id] = held
+            return True
         slots.answered(held.slot)
         if slots.free_at("flush") > ledger.now:
             return False
@@ -91,9 +100,14 @@ def _settle_digest(
     groups: Collection[str] | None,
 ) -> None:
     state, now, scope_state = ledger.state, ledger.now, ledger.state.scope_state
-    state.destination.trouble, state.destination.ways = Trouble(), []
     state.destination.unclear.pop(digest_id, None)
-    state.routes.pop(held.route, None)
+    if held.fallback is None:
+        state.destination.trouble, state.destination.ways = Trouble(), []
+        state.routes.pop(held.route, None)
+        if held.detour and scope_state.detour and held.detour.until == scope_state.detour.until:
+            scope_state.detour = None
+    else:
+        scope_state.fallback = Trouble()
     scope_state.last_message = now
     if held.quiet and scope_state.quiet and scope_state.quiet.since == held.quiet.since:
         scope_state.quiet = None
@@ -106,11 +120,13 @@ def _settle_digest(
         if part.pending and part.track.news:
             scope_state.news_gate = now + ledger.rules.policy.group_interval
         _tell(ledger, group_id, part, message_id(digest_id))
-        _book(ledger, part, lost=lost)
+        _book(ledger, held, part, lost=lost)
         if samples := state.samples.get(f"{digest_id}/{group_id}"):
             state.samples[told_sample(group_id)] = samples[:1]
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
+    if held.fallback is not None and not lost and count:
+        scope_state.detour = _further(scope_state.detour, held, count, now)
     scope_state.lost = scope_state.lost + count if lost else max(0, scope_state.lost - held.lost)
     if rest:
         _keep(ledger, digest_id, held, rest)
@@ -124,7 +140,7 @@ def _keep(ledger: Ledger, digest_id: str, held: LeasedDigest, rest: dict[str, Di
     for group_id, part in rest.items():
         part.doubtful = part.count if was_unclear else part.doubtful
         state.parts[f"{digest_id}/{group_id}"] = part
-    held.unclear_since, held.lost = None, 0
+    held.unclear_since, held.lost, held.detour = None, 0, None
     state.digests[digest_id] = held
     state.bodies.pop(digest_id, None)
 
@@ -146,7 +162,16 @@ def _tell(ledger: Ledger, group_id: str, part: DigestEntry, message: str) -> Non
     ledger.save(group)
 
 
-def _book(ledger: Ledger, part: DigestEntry, *, lost: bool) -> None:
+def _further(detour: Detour | None, held: LeasedDigest, count: int, now: float) -> Detour:
+    """What fallbacks have told by now. It begins when the destination did not take any more."""
+    name, outage = held.fallback or "", held.outage
+    since = held.now - (held.wall - outage.since) if outage else held.now
+    if detour is None:
+        return Detour(since, now, count, name)
+    return Detour(min(since, detour.since), now, detour.count + count, name)
+
+
+def _book(ledger: Ledger, held: LeasedDigest, part: DigestEntry, *, lost: bool) -> None:
     sources = ledger.state.sources
     for name, count in part.pending.items():
         source = sources.get(name) or Source(seen=ledger.now)
@@ -154,6 +179,7 @@ def _book(ledger: Ledger, part: DigestEntry, *, lost: bool) -> None:
             source.lost += count
         else:
             source.reported += count
+            source.by_fallback += count if held.fallback is not None else 0
         sources[name] = source
 
 
@@ -164,7 +190,10 @@ def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
         ledger.slots.answered(held.slot)
         ledger.slots.give_back(held.extra)
         held.extra = []
-        ledger.failed(held.route, failure)
+        if held.fallback is None:
+            ledger.failed(held.route, failure)
+        else:
+            ledger.state.scope_state.fallback.failed(failure, ledger.now)
         ledger.put_away(claim_id, held, unclear=failure.unclear)
     elif (found := _follow_up(ledger, claim_id)) is not None:
         kind, waiting = found

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from wecom_logging._capture.capture import capture, glimpse, said
+from wecom_logging._config.destination import CONNECTION
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._model.quiet_hours import QuietHours
@@ -22,6 +23,13 @@ from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import StoreScope, opener, password
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging._worker.collector import Processor
+from wecom_logging._worker.fallback import (
+    MAX_BYTES,
+    Fallback,
+    HandlerSender,
+    is_handler,
+    made_handler,
+)
 from wecom_logging._worker.follow_ups import FollowUps
 from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import ConfigurationError
@@ -54,12 +62,13 @@ class Components(NamedTuple):
     host: str
     quiet_after: float
     quiet_hours: QuietHours | None
+    fallback: Fallback | None
     close_timeout: float
 
 
 def make_components(options: Options, started: float) -> Components:
     """Make sender, style, processors and store of a handler."""
-    sender = _sender(options)
+    sender = _sender(options.kind, options.destination)
     _check_abilities(options, sender)
     limits: Mapping[Any, int] = sender.limits.max_bytes
     msgtype: Any = options.msgtype if options.msgtype in limits else "text"
@@ -90,7 +99,9 @@ def make_components(options: Options, started: float) -> Components:
     place = StoreScope(sender, options.app, options.environment, rules)
     mode: Any = options.redact
     hidden = password(options.store)
-    redact = redactor(mode, lambda: (*sender.secrets(), *hidden))
+    fallback = _fallback(options, sender, style)
+    senders = (sender, fallback.sender) if fallback else (sender,)
+    redact = redactor(mode, lambda: (*(s for each in senders for s in each.secrets()), *hidden))
     return Components(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
         glimpse=glimpse,
@@ -107,6 +118,7 @@ def make_components(options: Options, started: float) -> Components:
             attach=options.attach,
             mentions=Mentions(options.mention, options.mention_level) if options.mention else None,
         ),
+        fallback=fallback,
         host=options.host,
         quiet_after=options.policy.quiet_after,
         quiet_hours=QuietHours(options.quiet_hours, options.timezone)
@@ -133,9 +145,34 @@ def _check_abilities(options: Options, sender: Sender) -> None:
             raise ConfigurationError("msgtype", "'card' is nothing that this sender takes")
 
 
-def _sender(options: Options) -> Sender:
-    arguments = dict(options.destination)
-    if options.kind == "sender":
+def _fallback(options: Options, sender: Sender, style: Style) -> Fallback | None:
+    if options.fallback is None:
+        return None
+    style = style._replace(instead_of=options.kind, card=None)
+    if is_handler(options.fallback):
+        handler, name = made_handler(options.fallback)
+        style = style._replace(msgtype="text", max_bytes=MAX_BYTES)
+        return Fallback(HandlerSender(handler, name), style, options.fallback_after, name)
+    arguments = dict(options.fallback)
+    wanted = arguments.pop("msgtype", "markdown")
+    if "/" not in arguments.get("webhook_key", ""):  # a whole URL says how it is reached
+        own = {k: v for k, v in options.destination.items() if k in CONNECTION}
+        arguments = {**own, **arguments}
+    try:
+        other = _sender("robot" if "webhook_key" in arguments else "application", arguments)
+    except ConfigurationError as error:
+        raise ConfigurationError("fallback", f"{error.option}: {error.rule}") from None
+    if other.destination == sender.destination:
+        raise ConfigurationError("fallback", "is the destination itself")
+    max_bytes = other.limits.max_bytes
+    msgtype: Any = wanted if wanted in max_bytes else "text"
+    style = style._replace(msgtype=msgtype, max_bytes=max_bytes[msgtype])
+    return Fallback(other, style, options.fallback_after)
+
+
+def _sender(kind: str, destination: Mapping[str, Any]) -> Sender:
+    arguments = dict(destination)
+    if kind == "sender":
         sender = arguments["sender"]
         if not isinstance(sender, Sender):
             raise ConfigurationError(
@@ -144,7 +181,7 @@ def _sender(options: Options) -> Sender:
                 " and upload",
             )
         return sender
-    if options.kind == "robot":
+    if kind == "robot":
         from wecom_logging._senders.robot import WebhookSender
 
         return WebhookSender(arguments.pop("webhook_key"), **arguments)

@@ -17,10 +17,20 @@ from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._stores.protocol import POLL, Asker, Batch, Claim, FollowUp, Store, Why
+from wecom_logging._stores.protocol import (
+    POLL,
+    Asker,
+    Batch,
+    Claim,
+    Elsewhere,
+    FollowUp,
+    Store,
+    Why,
+)
 from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
+from wecom_logging._worker.fallback import FallbackDelivery, HandlerSender
 from wecom_logging._worker.flush import Flushes
 from wecom_logging._worker.gathering import GATHER, Gathering
 from wecom_logging.stats import Stats, StatsRecorder
@@ -65,8 +75,17 @@ class DeliveryCycle:
             quiet_after=components.quiet_after,
         )
         self._delivery = Delivery(
-            components.sender, components.style, components.follow_ups, self._recorder
+            components.sender,
+            components.style,
+            components.follow_ups,
+            self._recorder,
+            has_fallback=components.fallback is not None,
         )
+        self._fallback = components.fallback and FallbackDelivery(
+            components.fallback, self._recorder
+        )
+        #: A thread that exits does the work, and waits for nothing that has no deadline.
+        self.on_exiting_thread = False
         self._source = f"{components.host}/{os.getpid()}/{os.urandom(4).hex()}"
         self.store: Store | None = None
         self._sequence = 0
@@ -90,6 +109,9 @@ class DeliveryCycle:
 
     @property
     def last_error(self) -> str | None:
+        if self._fallback and (stuck := self._fallback.stuck):
+            where = f"{stuck.destination} was given them and has not returned"
+            return f"{where}: it is unknown whether it told them"
         return self._recorder.last_error
 
     def stats(self) -> Stats:
@@ -122,6 +144,8 @@ class DeliveryCycle:
     def give_up(self, reason: str) -> int:
         """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
         pending = self.stats().pending
+        if self._fallback and (stuck := self._fallback.stuck):
+            stuck.let_go()
         kept = min(pending, self.kept)
         if kept and not self._handed_over:
             errors = "error was" if kept == 1 else "errors were"
@@ -192,9 +216,12 @@ class DeliveryCycle:
             if store.durable:
                 self._compare_hours(asker.quiet[1] if asker.quiet else 0.0)
             return wait
+        at_fallback = isinstance(found, Claim) and found.fallback
+        if not at_fallback and not self._is_last_third(flushes):
+            last_moment = flushes.two_thirds()
         with deadline(last_moment):
             if isinstance(found, Claim):
-                told = self._delivery.deliver(store, found, leaving=flushes.leaving)
+                told = self._deliver(store, found, leaving=flushes.leaving)
                 self._collector.want_samples(told)
                 audit_ends(found.digest, told, self._app)
             else:
@@ -205,6 +232,24 @@ class DeliveryCycle:
             self._balance(store)
             flushes.answer(self._recorder.settled + self.held, in_vain=False, due=0.0)
         return 0.0
+
+    def _deliver(self, store: Store, claim: Claim, *, leaving: bool) -> list[str]:
+        if claim.fallback and self._fallback:
+            return self._fallback.deliver(store, claim)
+        return self._delivery.deliver(store, claim, leaving=leaving)
+
+    def _is_last_third(self, flushes: Flushes) -> bool:
+        """Whether what is left of an exit is the fallback's; all of it is the destination's
+        without one."""
+        return self._fallback is None or monotonic() >= flushes.two_thirds()
+
+    def _elsewhere(self, flushes: Flushes) -> Elsewhere | None:
+        if self._fallback is None:
+            return None
+        fallback = self._fallback.fallback
+        if self.on_exiting_thread and isinstance(fallback.sender, HandlerSender):
+            return None  # nobody could say how long it takes
+        return fallback.asked(leaving=flushes.leaving and self._is_last_third(flushes))
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
         """Nothing is due now: let those go who wait for no more than that."""
@@ -219,7 +264,9 @@ class DeliveryCycle:
         is_stuck = getattr(store, "is_stuck", None)
         in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
         flushes.answer(self._recorder.settled + self.held, in_vain=in_vain, due=wait)
-        waits = (flushes.next_deadline(), wait)
+        waits = [flushes.next_deadline(), wait]
+        if not self._is_last_third(flushes):
+            waits.append(flushes.two_thirds() - monotonic() if flushes.leaving else None)
         return min((each for each in waits if each is not None), default=None)
 
     def _is_ours_soon(self, wait: float) -> bool:
@@ -277,7 +324,8 @@ class DeliveryCycle:
         leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
         leaving = leaving and not flushes.looking
         quiet = self._quiet_hours.now() if self._quiet_hours else None
-        return Asker(self._source, why, leaving, self._delivery.route, quiet)
+        route = self._delivery.route
+        return Asker(self._source, why, leaving, route, quiet, self._elsewhere(flushes))
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
@@ -285,7 +333,9 @@ class DeliveryCycle:
             return
         account = store.account(self._source)
         self._hours = account.hours
-        self._recorder.write(reported=account.reported, lost=account.lost)
+        self._recorder.write(
+            reported=account.reported, lost=account.lost, by_fallback=account.by_fallback
+        )
         self.held = account.held
         # While it cannot be reached nobody can say that it keeps them.
         self.kept = account.merged - account.reported - account.lost if store.durable else 0

@@ -75,8 +75,15 @@ class Delivery:
     """Brings what was claimed to one destination. Errors of the sender end here."""
 
     def __init__(
-        self, sender: Sender, style: Style, follow_ups: FollowUps, recorder: StatsRecorder
+        self,
+        sender: Sender,
+        style: Style,
+        follow_ups: FollowUps,
+        recorder: StatsRecorder,
+        *,
+        has_fallback: bool = False,
     ) -> None:
+        self._has_fallback = has_fallback
         self._sender = sender
         self._style = style
         self._follow_ups = follow_ups
@@ -263,9 +270,10 @@ class Delivery:
         work.store.release(work.claim.id, _failure(error, failures + 1, way=way))
         if isinstance(error, (SetupError, TokenError)) or failures >= PATIENCE:
             what = error.errcode if isinstance(error, ApiError) else type(error).__name__
-            warn_rarely(
-                f"{self._trouble} {what}", f"{error} — everything stays pending, trying again"
-            )
+            meanwhile = "the fallback tells it meanwhile"
+            if not (self._has_fallback and isinstance(error, (SetupError, TokenError))):
+                meanwhile = "everything stays pending"
+            warn_rarely(f"{self._trouble} {what}", f"{error} — {meanwhile}, trying again")
 
     def _note(self, error: DeliveryError) -> None:
         self._recorder.add(failures=1)
@@ -342,7 +350,9 @@ class _Work:
     """How far one digest has come."""
 
     def __init__(self, store: Store, claim: Claim, refused: list[Part], style: Style) -> None:
-        frozen = read_body(claim.body) if claim.body is not None else None
+        # What the destination may have taken is told by the fallback as what it is.
+        again = claim.body if not claim.fallback else None
+        frozen = read_body(again) if again is not None else None
         unreadable = claim.body is not None and frozen is None
         self.store, self.claim, self.style = store, claim, style
         self.digest: Digest = doubtful(claim.digest) if unreadable else claim.digest
@@ -377,8 +387,14 @@ class _Work:
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
-    strict = isinstance(error, RateLimitedError)
-    return Failure(error.text, pause, strict=strict, unclear=error.unclear, way=way)
+    return Failure(
+        error.text,
+        pause,
+        strict=isinstance(error, RateLimitedError),
+        unclear=error.unclear,
+        way=way,
+        setup=isinstance(error, (SetupError, TokenError)),
+    )
 
 
 def _tell_missed(receipt: object) -> None:

@@ -20,6 +20,8 @@ class FlushRequest:
         ends: bool = False,
     ) -> None:
         self.deadline = deadline
+        #: When the last third begins, which is the fallback's, if there is one.
+        self.last_third = deadline - max(0.0, deadline - monotonic()) / 3
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
         #: for the schedule, or a flush in a storm would spend the whole budget.
         self.seen = seen
@@ -72,6 +74,12 @@ class Flushes:
         if not self.leaving:
             return math.inf
         return max(request.deadline for request in self._requests)
+
+    def two_thirds(self) -> float:
+        """Until when an exit waits for the destination, where there is a fallback."""
+        if not self.leaving:
+            return math.inf
+        return max(request.last_third for request in self._requests)
 
     def has_waiters(self, told: int) -> bool:
         """Whether somebody waits for errors that have not been told.

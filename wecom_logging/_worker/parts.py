@@ -92,7 +92,7 @@ def told_by(part: Part, digest: Digest, *, first: bool) -> Digest:
         reports = map(_wordless, reports)
     told = digest._replace(reports=tuple(reports))
     if not first:
-        return told._replace(outage=None, lost=0, quiet=None)
+        return told._replace(outage=None, lost=0, quiet=None, by_fallback=None)
     if part.shape == "bare" and told.outage:
         return told._replace(outage=told.outage._replace(reason=""))
     return told

@@ -271,6 +271,7 @@ class Worker:
     def _serve(self, request: FlushRequest) -> None:
         """Work until one request is done, on the thread that waits for it."""
         try:
+            self.cycle.on_exiting_thread = True
             wait: float | None = 0.0
             with deadline(request.deadline):
                 while not request.done.closed and monotonic() < request.deadline:
@@ -279,6 +280,7 @@ class Worker:
                     if wait is None:
                         wait = max(0.0, request.deadline - monotonic())
         finally:
+            self.cycle.on_exiting_thread = False
             self._run_lock.release()
 
     def _listen(self, timeout: float | None) -> None:

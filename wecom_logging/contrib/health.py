@@ -17,6 +17,7 @@ from wecom_logging.handler import WeComHandler
 COUNTERS = {
     "seen": "Errors that reached the handlers.",
     "reported": "Errors told in messages that WeCom has accepted.",
+    "by_fallback": "Errors of these that the fallback has taken.",
     "muted": "Errors that a processor has dropped.",
     "lost": "Errors that will not be told.",
     "messages": "Messages delivered.",

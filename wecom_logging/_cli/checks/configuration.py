@@ -6,18 +6,21 @@ import inspect
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from wecom_logging._cli.checks.step import Step, ok, warning
+from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._config.advice import meant
 from wecom_logging._config.option import variable
 from wecom_logging._config.options import Options
 from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._model.secret import Secret
+from wecom_logging._senders.protocol import Message
+from wecom_logging._worker.fallback import Fallback
+from wecom_logging.errors import ApiError, DeliveryError
 from wecom_logging.handler import WeComHandler
 
 #: Shown by their last four characters.
 _SECRETS = ("WECOM_CORPSECRET", "WECOM_WEBHOOK_KEY")
 #: May hold a password somewhere inside.
-_HIDDEN = ("WECOM_PROXIES", "WECOM_STORE")
+_HIDDEN = ("WECOM_PROXIES", "WECOM_STORE", "WECOM_FALLBACK")
 _NOT_IN_ENVIRONMENT = ("self", "level", "sender", "fingerprint", "processors")
 
 
@@ -52,8 +55,16 @@ def configuration_steps(
             yield warning("configuration", f"{name} is set, but there is no such option", fix)
 
 
-def option_steps(options: Options) -> Iterator[Step]:
-    """What follows from options that change when, or where, something is told."""
+def option_steps(options: Options, fallback: Fallback | None, *, send: bool) -> Iterator[Step]:
+    """What follows from options that change when, or where, something is told.
+
+    Args:
+        options: Those of a handler.
+        fallback: Its fallback.
+        send: Whether to try that one.
+    """
+    if fallback is not None:
+        yield _tried(fallback, send=send)
     if not options.quiet_hours:
         return
     hours = QuietHours(options.quiet_hours, options.timezone)
@@ -66,6 +77,18 @@ def option_steps(options: Options) -> Iterator[Step]:
         f"now, until {until:%d %b %H:%M}: test errors are told then",
         'Answer "wecom-logging quiet off" to be told at once.',
     )
+
+
+def _tried(fallback: Fallback, *, send: bool) -> Step:
+    sender, seconds = fallback.sender, f"{fallback.after:g}"
+    if not send:
+        return ok("fallback", f"{sender.destination}, after a refusal or {seconds} s")
+    try:
+        sender.send(Message("text", "wecom-logging check: a test message for the fallback"))
+    except DeliveryError as error:
+        advice = error.advice if isinstance(error, ApiError) else ""
+        return failed("fallback", f"{sender.destination}: {error.text}", advice)
+    return ok("fallback", f"{sender.destination} took a test message")
 
 
 def _meant(name: str) -> str:

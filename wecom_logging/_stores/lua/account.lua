@@ -18,5 +18,6 @@ if scope.held then
   end
 end
 table.insert(answer, int(held))
+table.insert(answer, int(is_number(source.b) and source.b or 0))
 table.insert(answer, string.format('%.3f', math.max(0, (scope.hours_until or 0) - now)))
 return {unreadable, answer}

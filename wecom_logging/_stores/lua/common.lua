@@ -207,7 +207,13 @@ local scope = nil
 
 local function read_scope()
   scope = {}
-  local values = redis.call('HMGET', scope_key, 'out', 'following', 'quiet', unpack(FIELDS))
+  local values = redis.call(
+    'HMGET', scope_key, 'out', 'following', 'quiet', 'detour', unpack(FIELDS))
+  if values[4] then
+    scope.detour = document(scope_key, 'detour', function(detour)
+      return all_numbers(detour, {'since', 'until', 'count'}) and type(detour.name) == 'string'
+    end)
+  end
   scope.hours = document(scope_key, 'hours', function() return true end) or {}
   scope.releases = rules.release ~= '' and document(scope_key, 'releases', is_releases) or {}
   if values[3] then
@@ -217,7 +223,7 @@ local function read_scope()
   end
   scope.out, scope.following = words(values[1]), words(values[2])
   for i, name in ipairs(FIELDS) do
-    local number = tonumber(values[i + 3] or nil)
+    local number = tonumber(values[i + 4] or nil)
     if is_number(number) then scope[name] = number end
   end
   if not values[1] then -- it was lost: have all groups looked through
@@ -288,6 +294,17 @@ local function lately(recent)
   return count
 end
 
+-- Errors of the busiest five minutes that are known.
+local function busiest(recent)
+  local fives, most = {}, 0
+  for minute, n in pairs(recent) do
+    local five = math.floor((tonumber(minute) or 0) / 5)
+    fives[five] = (fives[five] or 0) + (is_number(n) and n or 0)
+    most = math.max(most, fives[five])
+  end
+  return most
+end
+
 -- Until when nothing may be told of a group, or since when its silence is to be.
 local function held_until(group)
   if group.s then return group.s['until'] end
@@ -295,7 +312,10 @@ local function held_until(group)
   if not quiet or quiet['until'] <= now then return nil end
   if group.n == 0 then return quiet['until'] end -- that it is over can wait
   if group.t.critical then return nil end
-  if not known(group.t.told_at) and lately(group.q) >= rules.storm_count then return nil end
+  if not known(group.t.told_at)
+    and math.max(lately(group.q), busiest(group.q)) >= rules.storm_count then
+    return nil
+  end
   return quiet['until']
 end
 
@@ -504,7 +524,8 @@ end
 
 -- routes ----------------------------------------------------------------------------------
 
--- Trouble is {n = failures, s = since, w = why, r = when to resume, x = strict}.
+-- Trouble is {n = failures, s = since, w = why, r = when to resume, x = strict, m = somebody has
+-- to mend the set-up}. That of the fallback is a field of the scope.
 local function trouble_at(key, field)
   return document(key, field, function(trouble) return all_numbers(trouble, {'n', 'r'}) end)
     or {n = 0, r = 0}
@@ -513,6 +534,7 @@ end
 local function fail(key, field, failure)
   local trouble = trouble_at(key, field)
   trouble.n, trouble.w, trouble.x = trouble.n + 1, failure.reason, failure.strict
+  trouble.m = failure.setup
   trouble.r = now + failure.pause
   if not is_number(trouble.s) then trouble.s = now end
   put(key, field, trouble)
@@ -533,7 +555,9 @@ end
 
 -- digests -----------------------------------------------------------------------------------
 
--- A head is {now, wall, slot, route, lease, extra (words), outage, reason, lost, unclear}.
+-- A head is {now, wall, slot, route, lease, extra (words), outage, reason, lost, unclear,
+-- fallback (its name, while it has it), handed, and of what fallbacks told: detour_since,
+-- detour_until, detour_count, detour_name}.
 local function get_head(id)
   return document(digests, id, function(head) return all_numbers(head, {'now', 'wall', 'lost'}) end)
 end
@@ -653,7 +677,13 @@ end
 
 -- A digest that nobody has: kept as it is if a retry is harmless, else taken apart.
 local function put_away(id, head, is_unclear)
-  head.lease = nil
+  local at_fallback = type(head.fallback) == 'string'
+  head.lease, head.fallback, head.handed = nil, nil, nil
+  -- What a fallback may have told is none to be repeated at the destination.
+  if at_fallback and not is_number(head.unclear) then
+    take_apart(id, is_unclear)
+    return
+  end
   if is_unclear and not is_number(head.unclear) then head.unclear = now end
   if may_repeat(head) then
     put_head(id, head)

@@ -8,5 +8,11 @@ if ARGV[5] ~= '0' then
   head.extra = (head.extra or '') .. ' ' .. table.concat(taken, ' ')
   put_head(ARGV[3], head)
 end
-redis.call('HSET', bodies, ARGV[3], ARGV[4])
+if type(head.fallback) == 'string' then
+  -- Which nobody repeats; what the destination may have taken stays as it was.
+  head.handed = true
+  put_head(ARGV[3], head)
+else
+  redis.call('HSET', bodies, ARGV[3], ARGV[4])
+end
 return finish(1)

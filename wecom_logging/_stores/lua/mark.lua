@@ -35,17 +35,6 @@ local function remember(kept)
   end
 end
 
--- Errors of the busiest five minutes that are known.
-local function busiest(recent)
-  local fives, most = {}, 0
-  for minute, n in pairs(recent) do
-    local five = math.floor((tonumber(minute) or 0) / 5)
-    fives[five] = (fives[five] or 0) + (is_number(n) and n or 0)
-    most = math.max(most, fives[five])
-  end
-  return most
-end
-
 local function is_on(mark)
   return mark and mark['until'] > now
 end

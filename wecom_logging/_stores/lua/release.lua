@@ -7,7 +7,11 @@ if head and is_number(head.lease) then
   answered(head.slot, now)
   give_back(words(head.extra))
   head.extra = ''
-  failed(head.route or '', failure)
+  if type(head.fallback) == 'string' then
+    fail(scope_key, 'fallback', failure)
+  else
+    failed(head.route or '', failure)
+  end
   put_away(id, head, failure.unclear)
 else
   local kind, waiting = leased_follow_up(id)

@@ -3,6 +3,11 @@ begin()
 read_scope()
 local head = get_head(ARGV[3])
 if head and is_number(head.lease) then
+  if type(head.fallback) == 'string' then
+    head.lease = now + LEASE
+    put_head(ARGV[3], head)
+    return finish(1)
+  end
   answered(head.slot, now)
   if free_at('flush') > now then return finish(0) end
   take(ARGV[4])

@@ -34,6 +34,9 @@ local function book(part)
   for source_name, n in pairs(part.p) do
     local source = get_source(source_name)
     if is_lost then source.l = source.l + n else source.r = source.r + n end
+    if type(head.fallback) == 'string' and not is_lost then
+      source.b = (is_number(source.b) and source.b or 0) + n
+    end
     put(sources, source_name, source)
   end
 end
@@ -45,15 +48,33 @@ local function keep(rest)
     put(parts, id .. '/' .. group_id, part)
   end
   head.unclear, head.lost = nil, 0
+  head.detour_since, head.detour_until, head.detour_count, head.detour_name = nil, nil, nil, nil
   put_head(id, head)
   redis.call('HDEL', bodies, id)
 end
 
+-- What fallbacks have told by now. It begins when the destination did not take any more.
+local function further(count)
+  local before, since = scope.detour, is_number(head.outage) and head.outage or head.now
+  local detour = {since = since, ['until'] = now, count = count, name = head.fallback}
+  if before then
+    detour.since, detour.count = math.min(since, before.since), before.count + count
+  end
+  put(scope_key, 'detour', detour)
+end
+
 local function settle_digest()
   local all, rest = 0, {}
-  redis.call('HDEL', dest, 'trouble', 'ways')
   redis.call('ZREM', unclear, id)
-  redis.call('HDEL', routes, head.route or '')
+  if type(head.fallback) == 'string' then
+    redis.call('HDEL', scope_key, 'fallback')
+  else
+    redis.call('HDEL', dest, 'trouble', 'ways')
+    redis.call('HDEL', routes, head.route or '')
+    if scope.detour and scope.detour['until'] == head.detour_until then
+      redis.call('HDEL', scope_key, 'detour')
+    end
+  end
   scope.last_message = now
   if scope.quiet and scope.quiet.since == head.quiet_since then
     redis.call('HDEL', scope_key, 'quiet')
@@ -73,6 +94,7 @@ local function settle_digest()
     if sample then put_samples('told/' .. group_id, {sample}) end
     if only then forget_part(id .. '/' .. group_id) end
   end)
+  if type(head.fallback) == 'string' and not is_lost and all > 0 then further(all) end
   scope.lost = is_lost and (scope.lost or 0) + all or math.max(0, (scope.lost or 0) - head.lost)
   if next(rest) then keep(rest) else forget(id) end
   return not next(rest)

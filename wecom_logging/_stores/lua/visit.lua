@@ -1,7 +1,8 @@
 -- Add what a source has counted, and take what is due, if that is asked for.
 -- ARGV: wall, batches, asker ('' or JSON), digest id, slot.
 -- Answers {'none'}, {'wait', seconds}, {'follow', kind, slots, id, attempt, body}, or
--- {'claim', failures, id, head, body, then of each part: group, identity, short id, part, samples}.
+-- {'claim', failures, id, head, body, 1 if it is for the fallback, then of each part: group,
+-- identity, short id, part, samples}.
 local wall = tonumber(ARGV[3])
 begin()
 read_scope()
@@ -290,7 +291,9 @@ local function recover()
       answered(head.slot, head.lease)
       give_back(words(head.extra))
       head.extra = ''
-      put_away(id, head, redis.call('HEXISTS', bodies, id) == 1)
+      local sent = redis.call('HEXISTS', bodies, id) == 1
+      if type(head.fallback) == 'string' then sent = head.handed end
+      put_away(id, head, sent)
     end
   end
   redis.call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
@@ -484,6 +487,17 @@ local function take_out(id, by_source, nobody_has_any)
   return true
 end
 
+-- Since when the destination, or the way there, has failed, and why.
+local function failing()
+  local since, reason
+  for _, trouble in ipairs(troubles) do
+    if is_number(trouble.s) and (not since or trouble.s < since) then
+      since, reason = trouble.s, trouble.w
+    end
+  end
+  return since, reason
+end
+
 -- Everything that is pending as a new digest, but for groups that are out already.
 local function collect()
   local by_group, ids, any, declared = pending_by_group(), {}, false, 0
@@ -500,11 +514,7 @@ local function collect()
   if not any then return nil end
   for _, id in ipairs(scope.out) do declared = declared + get_head(id).lost end
   local head = {now = now, wall = wall, lost = math.max(0, (scope.lost or 0) - declared)}
-  for _, trouble in ipairs(troubles) do
-    if is_number(trouble.s) and (not head.outage or trouble.s < head.outage) then
-      head.outage, head.reason = trouble.s, trouble.w
-    end
-  end
+  head.outage, head.reason = failing()
   if head.outage and now - head.outage < rules.late_after then head.outage = nil end
   if waited then
     head.quiet_since, head.quiet_until = scope.quiet.since, scope.quiet['until']
@@ -514,14 +524,12 @@ local function collect()
   return new_id
 end
 
-local function take_digest(id)
-  local head = get_head(id)
-  take(slot)
-  head.slot, head.lease, head.route = slot, now + LEASE, asker.route
+local function claimed(id, head, failures, at_fallback)
+  head.lease, head.route = now + LEASE, asker.route
   put_head(id, head)
-  local failures = math.max(troubles[1].n, troubles[2].n)
   local answer = {
     'claim', int(failures), id, cjson.encode(head), redis.call('HGET', bodies, id) or '',
+    at_fallback and 1 or 0,
   }
   for_parts(id, function(group_id, part)
     local group = find_group(group_id)
@@ -533,6 +541,40 @@ local function take_digest(id)
     end
   end)
   return answer
+end
+
+local function take_digest(id)
+  local head, detour = get_head(id), scope.detour
+  take(slot)
+  head.slot = slot
+  if not is_number(head.unclear) and detour then
+    head.detour_since, head.detour_until = detour.since, detour['until']
+    head.detour_count, head.detour_name = detour.count, detour.name
+  end
+  return claimed(id, head, math.max(troubles[1].n, troubles[2].n), false)
+end
+
+-- When the fallback may have what is due; nil if the destination is not failing, or is to be
+-- tried once more before.
+local function elsewhere_at(due)
+  if type(asker.fallback) ~= 'table' or resume_at() <= now then return nil end
+  local at
+  for _, trouble in ipairs(troubles) do
+    if is_number(trouble.s) then
+      at = earlier(at, trouble.m and trouble.s or trouble.s + asker.fallback[2])
+    end
+  end
+  return at and math.max(due, at, trouble_at(scope_key, 'fallback').r)
+end
+
+local function take_elsewhere(waiting)
+  local id = waiting or collect()
+  if not id then return {'none'} end
+  local head, since, reason = get_head(id), failing()
+  head.fallback, head.handed, head.slot = asker.fallback[1], false, ''
+  head.detour_since, head.detour_until, head.detour_count, head.detour_name = nil, nil, nil, nil
+  if since then head.outage, head.reason = since, reason end
+  return claimed(id, head, trouble_at(scope_key, 'fallback').n, true)
 end
 
 local function wait_for(at)
@@ -563,11 +605,19 @@ local function next_digest()
     end
   end
   if first_lease then return beside(first_lease) end
-  if first and first ~= waiting then return wait_for(troubles[1].r) end
+  if first and first ~= waiting then
+    local due = waiting and now or type(asker.fallback) == 'table' and when_due()
+    local elsewhere = due and elsewhere_at(due)
+    if elsewhere and elsewhere <= now then return take_elsewhere(waiting) end
+    return wait_for(troubles[1].r)
+  end
   local due = waiting and now or when_due()
   if not due then return {'none'} end
   local at = allowed_at(due)
   if at > now then
+    local elsewhere = elsewhere_at(due)
+    if elsewhere and elsewhere <= now then return take_elsewhere(waiting) end
+    if elsewhere then at = math.min(at, elsewhere) end
     local busy = waiting or has_pending()
     return {'wait', busy and math.min(at - now, LOOK) or at - now}
   end
