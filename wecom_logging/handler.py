@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from wecom_logging._capture import grouping
-from wecom_logging._capture.grouping import GroupSeed, Key, Tallies, Tally
+from wecom_logging._capture.keys import OTHER_KEYS, Key
 from wecom_logging._capture.once import on_the_way, taken_at
 from wecom_logging._capture.sound import sound
+from wecom_logging._capture.tally import GroupSeed, Tally
+from wecom_logging._capture.variety import Tallies
 from wecom_logging._config.advice import refuse_unknown, warn_of_limits
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import OPTIONS, Options, read_options
@@ -263,7 +265,7 @@ class WeComHandler(logging.Handler):
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
         self._unknown = self._tallies.known.setdefault(
-            grouping.OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, grouping.OTHER_KEYS[0]))
+            OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
         )
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}

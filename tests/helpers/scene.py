@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wecom_logging._capture.grouping import Tallies
+from wecom_logging._capture.variety import Tallies
 from wecom_logging._config.options import read_options
 from wecom_logging._model.digest import Identity
 from wecom_logging._senders.protocol import Limits, Message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta, timezone
 from typing import Any
@@ -110,6 +111,11 @@ def test_a_long_kind_keeps_the_number_of_kinds() -> None:
             "KeyError: import of supplier… 'sku'",
         ),
         (
+            "feed of acme not loaded",
+            [("KeyError", "'sku'")],
+            "KeyError: feed of acme not loaded 'sku'",
+        ),
+        (
             "import of supplier ACME failed",
             [("ValueError", "row 17 has neither a price nor a weight")],
             "ValueError: import of supplier ACME…",
@@ -139,6 +145,13 @@ def test_what_the_notification_says(
     sample = event(message, *(error(*one, frame("a.py", 3, "f")) for one in chain))
     line = lines(report("1111", chain[0][0], "a.py f", samples=(sample,)))[0]
     assert line == f"🔴 shop prod · 1 error · {subject}"
+
+
+def test_what_a_failed_program_has_said_is_the_reason() -> None:
+    failure = error("CalledProcessError", "Command 'dump' returned 3.", stderr="…\ndisk full")
+    sample = event("no backup", failure)
+    line = lines(report("1111", "CalledProcessError", "a.py f", samples=(sample,)))[0]
+    assert line.endswith(" · CalledProcessError: no backup disk full")
 
 
 def test_a_request_says_more_than_a_type_that_says_it_all() -> None:
@@ -227,6 +240,33 @@ def test_ten_texts_of_one_helper_are_one_row() -> None:
     assert storm[3].startswith("**NEW** d so so so broken **×5,001** #")
     few = lines(*(said(n) for n in range(4)))
     assert len([line for line in few if line.startswith("**NEW**")]) == 4
+
+
+def test_a_message_with_room_cuts_nothing() -> None:
+    """What has to be cut keeps its head and its tail, and the file has the whole of it."""
+    words = " ".join(f"word{n}" for n in range(200))
+    sample = event("import failed", error("ValueError", words, frame("a.py", 3, "f")))
+    told = digest(report("1111", "ValueError", "a.py f", samples=(sample,)))
+    whole = render(told, STYLE)
+    assert words in whole.message.content
+    assert not whole.cut
+    short = render(told, STYLE._replace(max_bytes=1024))
+    assert re.search(r"> word0 word1 .*….*word199\n", short.message.content)
+    assert 1024 - 64 < len(short.message.content.encode()) <= 1024
+    assert short.cut
+    assert words in report_text(told, STYLE)
+
+
+def test_a_group_has_one_name_in_all_messages() -> None:
+    """That of its first event, whichever events are left of it."""
+    names = []
+    for samples in ((event("article 17 is broken"),), (event("article 18 is broken"),), ()):
+        told = report(
+            "1111", "", "a.py f", template="article * is broken", text="article 17 is broken",
+            samples=samples,
+        )  # fmt: skip
+        names += [lines(told)[0].split(" · ")[-1], lines(told)[3].split(" **×")[0]]
+    assert set(names) == {"article 17 is broken", "**NEW** article 17 is broken"}
 
 
 def test_the_same_text_is_no_name() -> None:

@@ -22,13 +22,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.helpers.support import Watched, balanced, eventually
+from wecom_logging import contrib
 from wecom_logging._capture import code_location, grouping
 from wecom_logging._capture.codes import code_of
-from wecom_logging._capture.grouping import GroupSeed, Tallies, Tally, fingerprint
+from wecom_logging._capture.grouping import fingerprint
 from wecom_logging._capture.identity import identify
-from wecom_logging._capture.template import mask
-from wecom_logging._capture.variety import site_of
-from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS
+from wecom_logging._capture.keys import Key, site_of
+from wecom_logging._capture.rendered import template_of
+from wecom_logging._capture.tally import NEWS, GroupSeed, Tally
+from wecom_logging._capture.template import HEAD, TAIL, mask
+from wecom_logging._capture.text_traceback import Traced
+from wecom_logging._capture.variety import Tallies
+from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS, VARYING
 
 Watch = Callable[..., Watched]
 
@@ -47,7 +52,7 @@ def caught(raising: Callable[[], object]) -> Any:
     raise AssertionError("it did not raise")
 
 
-def key_of(found: logging.LogRecord) -> grouping.Key:
+def key_of(found: logging.LogRecord) -> Key:
     """The fingerprint of a record that the handler has seen the like of."""
     grouping.learn(found)
     return fingerprint(found)
@@ -308,7 +313,7 @@ def test_a_text_without_digits_has_one_mask(message: str) -> None:
 @pytest.mark.parametrize("message", ["", "%", "%s %s", "no digits", "中文 42", "a" * 10_000])
 def test_a_mask_is_bounded_and_hides_numbers(message: str) -> None:
     masked = mask(message)
-    assert len(masked) <= grouping.HEAD + grouping.TAIL + 3
+    assert len(masked) <= HEAD + TAIL + 3
     assert not any(c.isdigit() for c in masked)
 
 
@@ -456,7 +461,7 @@ def test_a_traceback_in_a_text_is_not_the_exception_being_handled() -> None:
         raise ValueError("nothing")
     except ValueError:
         key = fingerprint(found)
-    assert isinstance(key[4], grouping.Traced)
+    assert isinstance(key[4], Traced)
     identity = identify(GroupSeed(found, key))
     assert (identity.type, identity.from_text) == ("ValueError", True)
     assert identity.template == "cannot parse: %s"
@@ -495,15 +500,18 @@ def test_frames_of_compiled_libraries_are_a_librarys(monkeypatch: pytest.MonkeyP
         ("<stdin>", {}, False),
         ("shop/pay.py", {}, False),
         ("/srv/shop/templates/cart.html", {}, False),
+        (contrib.__file__, {}, True),
     ):
         monkeypatch.setattr(code_location, "LIBRARIES", {})
         assert code_location.is_library(name, namespace) is expected, name
 
 
-def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it() -> None:
+@pytest.mark.parametrize("path", ["pandas/_libs/dates.pyx", "src/lxml/parser.pxi", "<template>"])
+def test_a_compiled_librarys_failure_is_told_apart_by_who_called_it(path: str) -> None:
+    """And that of a template in memory."""
     namespace: dict[str, Any] = {"__file__": "/x/site-packages/dates.so"}
     source = "def parse():\n    return int('x')\n"
-    exec(compile(source, "pandas/_libs/dates.pyx", "exec"), namespace)
+    exec(compile(source, path, "exec"), namespace)
     parse = namespace["parse"]
 
     def orders() -> object:
@@ -631,7 +639,7 @@ def test_one_call_site_makes_ten_groups_of_changing_values(kind: str) -> None:
     found = made(tallies, map(VARYING_KINDS[kind], range(200)))
     assert len(set(map(id, found))) == MAX_VARIANTS + 1
     assert found[-1].origin.is_crowd
-    assert identify(found[-1].origin).template == grouping.VARYING
+    assert identify(found[-1].origin).template == VARYING
 
 
 def test_texts_that_are_constant_have_a_larger_allowance() -> None:
@@ -697,7 +705,7 @@ def test_all_groups_of_a_call_site_name_it() -> None:
     )
     assert one.site == other.site != elsewhere.site
     assert one.varying.id == other.varying.id != elsewhere.varying.id
-    assert one.varying.template == grouping.VARYING
+    assert one.varying.template == VARYING
 
 
 def test_an_exception_beyond_the_allowance_of_a_store_is_the_one_without_its_code() -> None:
@@ -755,13 +763,13 @@ def test_a_stream_of_new_texts_is_news_ten_times_an_hour() -> None:
         crowd.is_new(second, float(second))
         news += crowd.news
         crowd.news = False
-    assert news == grouping.NEWS
+    assert news == NEWS
 
 
 def test_of_a_huge_template_little_is_kept() -> None:
     found, other = (record("x" * 1_000_000 + end, 1) for end in ("a %s", "b %s"))
     one = identify(GroupSeed(found, fingerprint(found)))
-    assert len(one.template) == grouping.HEAD
+    assert len(one.template) == HEAD
     assert one.id != identify(GroupSeed(other, fingerprint(other))).id
 
 
@@ -863,7 +871,7 @@ def test_codes_are_told_apart_in_whatever_order_they_come() -> None:
     texts = [
         f"{code} in order {order} (HTTP {code})" for order in (1, 2) for code in (200, 404, 500)
     ]
-    templates = [grouping.template_of(text) for text in texts]
+    templates = [template_of(text) for text in texts]
     assert templates[:3] == templates[3:]
     assert len(set(templates)) == 3
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.helpers.support import Watched, balanced, counted, eventually, pointing_at
-from wecom_logging._capture import code_location, grouping
+from wecom_logging._capture import code_location, failure, rendered
 from wecom_logging._runtime import diagnostics
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging.errors import SetupError
@@ -121,7 +121,7 @@ def test_what_is_remembered_between_records_is_bounded(watch: Watch) -> None:
     assert w.stats.reported == 30_000
     sizes = {
         f"{module.__name__}.{name}": len(value)
-        for module in (grouping, code_location, diagnostics)
+        for module in (code_location, failure, rendered, diagnostics)
         for name, value in vars(module).items()
         if isinstance(value, dict) and not name.startswith("__")
     }

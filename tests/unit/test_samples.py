@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.support import Watched, eventually
 from wecom_logging._capture.capture import SHORT_BYTES
-from wecom_logging._capture.grouping import GroupSeed, Tally
+from wecom_logging._capture.tally import GroupSeed, Tally
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering import render
 from wecom_logging._worker import collector

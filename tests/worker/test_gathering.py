@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from wecom_logging._capture.grouping import GroupSeed, Tally
+from wecom_logging._capture.tally import GroupSeed, Tally
 from wecom_logging._worker.gathering import GATHER, STORM, STORM_EACH, Gathering
 
 

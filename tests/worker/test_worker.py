@@ -455,7 +455,7 @@ def test_a_muted_kind_is_heard_again_when_a_sample_passes(
             raise structlog.DropEvent
         return event
 
-    monkeypatch.setattr("wecom_logging._capture.grouping.SAMPLE_EVERY", 0.0)
+    monkeypatch.setattr("wecom_logging._capture.tally.SAMPLE_EVERY", 0.0)
     w = watch(processors=[drops])
     w.log.error("failed")
     assert w.flush()

@@ -22,16 +22,12 @@ from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
 from wecom_logging._capture.codes import args_of, code_of
-from wecom_logging._capture.grouping import (
-    JSON_TRACEBACKS,
-    arguments,
-    chain,
-    find_error,
-    json_message,
-)
+from wecom_logging._capture.failure import arguments, chain, find_error
+from wecom_logging._capture.keys import warned_by
+from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message
 from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import mask
-from wecom_logging._capture.variety import warned_by
+from wecom_logging._capture.text_traceback import TRACEBACK
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
 from wecom_logging._model.text import cut_bytes
@@ -42,8 +38,6 @@ from wecom_logging.contrib import django, tracing
 GLIMPSE_BYTES = 8192
 SHORT_BYTES = 1000
 SAID_CAUSES = 3
-
-_TRACEBACK = "Traceback (most recent call last)"
 
 #: What logging itself puts into a record. All else was put there by the application.
 #: Not by the factory of records: an application's own may put its fields there.
@@ -324,7 +318,7 @@ def complete(event: Event, *, show_source: bool = True) -> Event:
 
 def _part_from_traceback(event: Event) -> None:
     """A message that holds a traceback: what it says, and the exception as read from a text."""
-    message, found, rest = event["event"].partition(_TRACEBACK)
+    message, found, rest = event["event"].partition(TRACEBACK)
     if not found:
         return
     event["event"] = message.strip() or rest.strip().rpartition("\n")[2]

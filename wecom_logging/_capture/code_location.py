@@ -12,11 +12,13 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
+
+from wecom_logging._capture.sound import remember
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
-_CONTRIB = os.path.join(os.path.dirname(__file__), "contrib") + os.sep
+_CONTRIB = os.path.join(os.path.dirname(os.path.dirname(__file__)), "contrib") + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 #: Names of code that was typed in; all others in angle brackets are generated.
@@ -43,7 +45,7 @@ def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> boo
     known = LIBRARIES.get(filename)
     if known is None:
         known = _is_library(filename, namespace or {})
-        _remember(LIBRARIES, filename, known)
+        remember(LIBRARIES, filename, known, _MAX_CACHED)
     return known
 
 
@@ -80,7 +82,7 @@ def below_root(filename: str) -> str:
     known = _relative.get(filename)
     if known is None:
         known = _find_below_root(filename)
-        _remember(_relative, filename, known)
+        remember(_relative, filename, known, _MAX_CACHED)
     return known
 
 
@@ -116,15 +118,6 @@ def _absolute(path: str) -> str:
         return os.path.abspath(path)
     except OSError:  # the working directory has been deleted, as that of an old release
         return path
-
-
-T = TypeVar("T")
-
-
-def _remember(cache: dict[str, T], key: str, value: T) -> None:
-    if len(cache) >= _MAX_CACHED:
-        cache.clear()
-    cache[key] = value
 
 
 # -- on the worker's thread ---------------------------------------------------------------

@@ -21,14 +21,9 @@ from wecom_logging._capture.code_location import (
     source_line,
 )
 from wecom_logging._capture.codes import code_of, remote_traceback
-from wecom_logging._capture.grouping import (
-    EXCEPTION_GROUPS,
-    TextFrame,
-    chain,
-    text_error,
-    text_traceback,
-)
+from wecom_logging._capture.failure import EXCEPTION_GROUPS, chain, innermost, own_frame
 from wecom_logging._capture.sound import fields_of
+from wecom_logging._capture.text_traceback import TextFrame, text_error, text_traceback
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
@@ -112,12 +107,9 @@ def glimpse(
 
 def _ends(tb: TracebackType | None) -> list[FrameSite]:
     """The innermost frame of the application's own, and the innermost one of all."""
-    own = last = None
-    while tb is not None:
-        last = tb
-        if not is_library(tb.tb_frame.f_code.co_filename, tb.tb_frame.f_globals):
-            own = tb
-        tb = tb.tb_next
+    if tb is None:
+        return []
+    own, last = own_frame(tb), innermost(tb)
     found = (own, None if last is own else last)
     return [_spot(each.tb_frame.f_code, each.tb_lineno) for each in found if each is not None]
 

@@ -16,8 +16,10 @@ from wecom_logging._capture.code_location import (
     is_library,
     is_library_by_name,
 )
-from wecom_logging._capture.grouping import EXPLICIT, OTHER_KEYS, OVERFLOW, GroupSeed, Job, Traced
+from wecom_logging._capture.keys import EXPLICIT, OTHER_KEYS, OVERFLOW, Job
+from wecom_logging._capture.tally import GroupSeed
 from wecom_logging._capture.template import ANSI, HEAD
+from wecom_logging._capture.text_traceback import Traced
 from wecom_logging._model.digest import VARYING, Identity, others, type_name
 from wecom_logging._runtime import lazy
 

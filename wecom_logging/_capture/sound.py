@@ -1,4 +1,4 @@
-"""Attributes of records and exceptions as they should be, whatever they are."""
+"""Attributes of records and exceptions as they should be, whatever they are; bounded memories."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ def fields_of(value: object) -> dict[str, Any]:
 
 
 _FIELDS = BaseException.__dict__["__dict__"].__get__
+
+
+def remember(known: dict[Any, Any], key: object, value: object, most: int = 1000) -> None:
+    """Add to what is known. What is different every time must not fill the memory."""
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
 
 
 def sound(record: logging.LogRecord) -> logging.LogRecord:

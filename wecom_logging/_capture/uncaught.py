@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol
 from weakref import ref
 
-from wecom_logging._capture.grouping import find_error
+from wecom_logging._capture.failure import find_error
 
 #: Set on an exception that a handler has counted, so that it is not counted again when
 #: nobody catches it. On the exception, because whatever remembered it would keep its frames,

@@ -1,22 +1,15 @@
-"""How many groups one line of code may make, so that none takes what others need."""
+"""The tallies of a handler, and how many one line of code may make, so that none takes what
+others need."""
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from types import FrameType
-from typing import Any
 
+from wecom_logging._capture.failure import without_codes
+from wecom_logging._capture.keys import OTHER_KEYS, OVERFLOW, Job, Key, Site, site_of, text_of
+from wecom_logging._capture.tally import GroupSeed, Tally
 from wecom_logging._capture.template import WHOLE
-from wecom_logging._model.digest import MAX_CONSTANT
-
-#: What tells errors apart inside this process. Logger, level and call site, then what is known
-#: of the error: five or six parts. Three parts are a fingerprint of the application's own, one
-#: part is what is beyond `max_groups`.
-Key = tuple[Any, ...]
-#: The line of code that has logged.
-Site = tuple[Any, ...]
+from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS
 
 
 class Variety:
@@ -48,54 +41,116 @@ class Variety:
         return before is not None and before[0] is text and before[1] == key
 
 
-def site_of(record: logging.LogRecord) -> Site:
-    """The line of code that has logged. Its logger only where nothing else is known: a name may
-    be made up of what changes."""
-    path, line = record.pathname, record.lineno
-    if (warned := warned_by(record)) is not None:
-        path, line = warned["filename"], warned["lineno"]
-    elif path.endswith(_STRUCTLOG) and (frame := _caller()) is not None:
-        path, line = frame.f_code.co_filename, frame.f_lineno
-    return ("" if path else record.name, record.levelno, path, line)
+class Tallies:
+    """The tallies of one handler, bounded, and no call site takes what others need.
 
+    `known` is read in every call, by the handler itself.
+    """
 
-#: The call site of a logger that was made before `structlog.configure`, for every event.
-_STRUCTLOG = os.path.join("structlog", "_base.py")
-_LOGGING = (os.path.dirname(logging.__file__), os.path.dirname(os.path.dirname(__file__)))
+    def __init__(self, max_groups: int) -> None:
+        self.max_groups = max_groups
+        self.known: dict[Key, Tally] = {}
+        self._sites: dict[Site, Variety] = {}
+        #: Call sites that have wanted more groups than they may make.
+        self._crowded: set[Site] = set()
+        #: Where their next new text belongs, by the start of its key; until allowances change.
+        self._crowds: dict[Key, tuple[Tally, Variety]] = {}
 
+    def add(self, key: Key, record: logging.LogRecord) -> Tally:
+        """The tally for a key that is not known: a new one, or that of a crowd."""
+        if len(key) == 5 and (crowd := self._crowds.get(key[:4])) is not None:
+            text = record.msg
+            if type(text) is str and not crowd[1].is_constant(text, key):
+                return crowd[0]
+        return self._added(key, record)
 
-def _caller() -> FrameType | None:
-    """The innermost frame that is neither structlog's, nor logging's, nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_LOGGING) and f"{os.sep}structlog{os.sep}" not in file:
-            return frame
-        frame = frame.f_back
-    return None
+    def _added(self, key: Key, record: logging.LogRecord) -> Tally:
+        known = key
+        site = site_of(record)
+        variety = self._sites.get(site) or Variety(record.name)
+        key, allowance = self._allowed(key, record, site, variety)
+        if (tally := self.known.get(key)) is not None:
+            if key[-1] is OVERFLOW and len(known) == 5:
+                self._crowds[known[:4]] = tally, variety
+            return tally
+        if not self._has_room(variety):
+            key = OTHER_KEYS[record.levelno >= logging.CRITICAL]
+            if (tally := self.known.get(key)) is not None:
+                return tally
+        else:
+            allowance.add(key)
+            self._sites.setdefault(site, variety)
+        origin = GroupSeed(record, key, site, changing=allowance is variety.changing)
+        # setdefault: two threads may meet here, and one of the two tallies would be lost.
+        return self.known.setdefault(key, Tally(origin))
 
+    def remove(self, tally: Tally) -> None:
+        """Forget a tally, so that its call site may make another group."""
+        self._crowds.clear()
+        key = tally.origin.key
+        self.known.pop(key, None)
+        variety = self._sites.get(tally.origin.site)
+        if variety is not None:
+            for allowance in (variety.changing, variety.constant, variety.others):
+                allowance.discard(key)
+            if not variety.groups:
+                self._sites.pop(tally.origin.site, None)
 
-WARNINGS = "py.warnings"
+    def come_again(self, tally: Tally, record: logging.LogRecord) -> None:
+        """Another error of a group: a text that is the same object as before is constant."""
+        origin = tally.origin
+        if origin.text is not None and origin.text is text_of(record):
+            origin.text = None
+            variety = self._sites.get(origin.site)
+            if variety is not None and origin.key in variety.changing:
+                self._crowds.clear()
+                variety.constant.add(origin.key)
+                variety.changing.discard(origin.key)
+                origin.changing = False
 
+    def _allowed(
+        self, key: Key, record: logging.LogRecord, site: Site, variety: Variety
+    ) -> tuple[Key, set[Key]]:
+        """The key that a record may have, and what it is counted against."""
+        # Beyond its allowance this runs for every error of a call site.
+        is_changing = len(variety.changing) < MAX_VARIANTS
+        if isinstance(key[-1], Job):  # as many as the program has
+            return key, variety.others
+        if len(key) == 6:
+            bare = (*key[:4], without_codes(key[4]), key[5])
+            if bare != key and is_changing:
+                return key, variety.changing
+            here = sum(each[5] == key[5] for each in tuple(variety.others) if len(each) == 6)
+            if here < MAX_CONSTANT or bare in self.known:
+                return bare, variety.others
+        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(text_of(record), key):
+            return key, variety.constant
+        elif is_changing:
+            return key, variety.changing
+        self._crowded.add(site)
+        return (variety.logger, *site[1:], OVERFLOW), variety.others
 
-def warned_by(record: logging.LogRecord) -> dict[str, Any] | None:
-    """The `message`, `category`, `filename` and `lineno` of a captured warning, as they were
-    given to logging, which makes one text of them."""
-    if record.name != WARNINGS:
-        return None
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "_showwarning" and frame.f_globals is logging.__dict__:
-            found = frame.f_locals
-            return found if isinstance(found.get("filename"), str) else None
-        frame = frame.f_back
-    return None
+    def _has_room(self, variety: Variety) -> bool:
+        """A tenth is kept for call sites that have none yet."""
+        return self._room > (self.max_groups // 10 if variety.groups else 0)
 
+    @property
+    def _room(self) -> int:
+        crowds = (OTHER_KEYS[0] in self.known) + (OTHER_KEYS[1] in self.known)
+        return self.max_groups - (len(self.known) - crowds)
 
-def text_of(record: logging.LogRecord) -> object:
-    """What tells a record apart, as the object that was given."""
-    message: object = record.msg
-    fingerprint = getattr(record, "fingerprint", None)
-    if fingerprint is not None:
-        return fingerprint
-    return message.get("event") if isinstance(message, dict) else message
+    @property
+    def is_full(self) -> bool:
+        """Whether a call site that has a group can make no other."""
+        return self._room <= self.max_groups // 10
+
+    def take_crowded(self) -> set[Site]:
+        """The call sites that have wanted more groups than they may make, since last asked."""
+        self._crowds.clear()  # so that those who want more are noted again
+        crowded, self._crowded = self._crowded, set()
+        return crowded
+
+    def site_of(self, key: Key) -> Site | None:
+        """The call site of a group that is known."""
+        tally = self.known.get(key)
+        return None if tally is None else tally.origin.site

@@ -12,7 +12,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from wecom_logging._capture.grouping import Job
+from wecom_logging._capture.keys import Job
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.destination import add_env_file, environment, options, sender
 from wecom_logging._config.options import read_options

@@ -3,7 +3,8 @@
     sections       which groups are drawn as one, and in which order
     sample      what a captured event says, read with suspicion
     headline    line 1 and line 2
-    blocks      one group, at length or in a line
+    rows        one group in a line, and the line over one
+    blocks      one group at length
     card        the same on a template card
     layout      what gets into the bytes
     dialects    markdown, text, markdown_v2: the forms, and the pen that makes texts inert

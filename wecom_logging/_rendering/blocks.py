@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 from wecom_logging._model import text
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.dialects import Pen, Row, whole_words
+from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
-from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.releases import releases
+from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.times import per_unit
 from wecom_logging._rendering.words import contains
 from wecom_logging._runtime import lazy
 
@@ -61,16 +59,13 @@ DETAIL_LEVELS = (
     DetailLevel(text=80, links=0),
 )
 
-#: Bytes of names: whole for all but absurd ones.
-_TYPE, _PLACE, _VALUE, _LINK = 64, 96, 80, 40
+#: Bytes of a value of the context, and of the name of a link.
+_VALUE, _LINK = 80, 40
 #: Bytes of one line of a command's output.
 _OUTPUT = 300
 #: A message takes the place of the type up to here; it goes on below.
 _TITLE = 160
-_ROW_TITLE = 80
 _LONG_TITLE = 4096
-#: Bytes of the names of groups that are one section.
-_NAMES = 120
 #: A longer source line is rather looked up than read on a phone.
 _SOURCE = 72
 _OTHER_TEXT = 100
@@ -78,11 +73,6 @@ _OTHER_TEXT = 100
 _PLACES = 3
 #: Types of the parts of an exception group that have a line.
 _PARTS = 8
-
-#: A rate that changed by less than this factor is no trend.
-_STEADY = 1.25
-#: Seconds below which a span says nothing about how many errors come in a minute.
-_TREND = 5.0
 
 #: Context that is looked for first when an error has to be found in a log.
 _IDS = ("request_id", "trace_id", "user_id")
@@ -119,24 +109,6 @@ def said(
     return list(renderer._message()), list(renderer._reasons())
 
 
-def row(section: Section, context: RenderContext) -> Row:
-    """A group in one line: state, type, count and place."""
-    pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
-    name = pen.name(section.type, _TYPE) or pen.start(title(section, context), _ROW_TITLE)
-    if section.over and section.type and section.message:
-        name = f"{name}: {pen.start(section.message, _ROW_TITLE)}"
-    return Row(
-        state=_state(section, context),
-        kind=_kind(section, pen, name),
-        times=_count(section),
-        extent=_extent(section, context, pen),
-        id=pen.name(section.lead.shown_id, 12),
-        history=" · ".join(history(section, context)),
-        place=pen.place(section.places(1)[0][1], _PLACE),
-        release=releases(section, context, pen),
-    )
-
-
 class _BlockRenderer:
     """Draws one group into one detail; keeps an account of what found no place there."""
 
@@ -160,21 +132,12 @@ class _BlockRenderer:
     # -- what, and how often ---------------------------------------------------------
 
     def _heading(self) -> str:
-        section, context = self.section, self.context
-        return self.dialect.heading(
-            Row(
-                state=_state(section, context),
-                kind=_kind(section, self.pen, self._name()),
-                times=_count(section),
-                extent=_extent(section, context, self.pen),
-                id=self.pen.name(section.lead.shown_id, 12),
-                release=releases(section, context, self.pen),
-            )
-        )
+        row = heading(self.section, self.context, self.pen, self._name())
+        return self.dialect.heading(row)
 
     def _name(self) -> str:
         if self.section.type:
-            return self.pen.name(self.section.type, _TYPE)
+            return self.pen.name(self.section.type, TYPE)
         return self.pen.start(self._split_title()[0], EVERYTHING)
 
     def _split_title(self) -> tuple[str, str]:
@@ -233,7 +196,7 @@ class _BlockRenderer:
             yield f"{count:,} {words}" if count > 1 else words
         if len(types) > _PARTS:
             self.pen.shortened = True
-            rest = ", ".join(self.pen.name(name, _TYPE) for name, _ in types[_PARTS : 2 * _PARTS])
+            rest = ", ".join(self.pen.name(name, TYPE) for name, _ in types[_PARTS : 2 * _PARTS])
             yield f"… {rest}"
 
     def _causes(self, causes: Sequence[ExceptionView]) -> Iterator[str]:
@@ -250,7 +213,7 @@ class _BlockRenderer:
             if cause is causes[-1] and len(shown) < len(causes):
                 line += "… ← "
             named = self._named(cause, words, place=cause is causes[-1])
-            if cause.type == above and named == self.pen.name(above, _TYPE):
+            if cause.type == above and named == self.pen.name(above, TYPE):
                 continue  # a driver's error in the words of its wrapper
             above = cause.type
             line += named
@@ -264,12 +227,12 @@ class _BlockRenderer:
 
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
-        said = ": ".join(filter(None, (self.pen.name(failure.type, _TYPE), words)))
+        said = ": ".join(filter(None, (self.pen.name(failure.type, TYPE), words)))
         frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
         known = [frame.place for frame, _ in self.section.trace]
         if not frame.place or frame.library or _below_one_root(frame.place, known):
             return said
-        return f"{said} {self.dialect.code(self.pen.place(frame.place, _PLACE))}"
+        return f"{said} {self.dialect.code(self.pen.place(frame.place, PLACE))}"
 
     def _text(self, words: str) -> Iterator[str]:
         """The lines of a text, if it is not part of one that stands there."""
@@ -290,7 +253,7 @@ class _BlockRenderer:
             self.frames_left_out = len(section.spots) > _PLACES
             first = [self._place(*section.trace[0])] if section.same_place else []
             counted = section.places(_PLACES)
-            listed = [f"{n:,} {code(self.pen.place(place, _PLACE))}" for n, place in counted]
+            listed = [f"{n:,} {code(self.pen.place(place, PLACE))}" for n, place in counted]
             return " · ".join(filter(None, first + listed))
         chain = section.sample.chain
         parsed = chain[0].syntax if chain else None
@@ -304,7 +267,7 @@ class _BlockRenderer:
     def _place(self, frame: Frame, times: int) -> str:
         if not frame.place:
             return ""
-        return self.dialect.code(self.pen.place(frame.place, _PLACE) + self._repeated(times))
+        return self.dialect.code(self.pen.place(frame.place, PLACE) + self._repeated(times))
 
     def _repeated(self, times: int) -> str:
         if times < 2:
@@ -354,23 +317,23 @@ class _BlockRenderer:
         section = self.section
         facts = [self._route(), *self._context(), self._hosts()]
         facts += [
-            *_trend(section, self.context),
+            *trend(section, self.context),
             *history(section, self.context),
             self._left_out(),
         ]
         if not section.type or not any(facts):
-            facts.append(self.pen.name(section.lead.identity.logger, _TYPE))
+            facts.append(self.pen.name(section.lead.identity.logger, TYPE))
         return " · ".join(filter(None, facts)), self._links()
 
     def _route(self) -> str:
         more = len(self.section.routes) - 1
-        route = self.pen.say(self.section.sample.route, _PLACE)
+        route = self.pen.say(self.section.sample.route, PLACE)
         return f"{route} {self.labels.and_routes(more)}" if route and more > 0 else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context
         if "task" in context and self.section.sample.route != context["task"]:
-            yield self.pen.name(context["task"], _PLACE)
+            yield self.pen.name(context["task"], PLACE)
         elsewhere = _REQUEST | ({"runbook"} if runbook(self.section) else set())
         keys = [key for key in _IDS if key in context]
         keys += [key for key in context if key not in _IDS and key not in elsewhere]
@@ -396,82 +359,6 @@ class _BlockRenderer:
         return " ".join(self.dialect.link(name, url) for name, url in named)
 
 
-def _state(section: Section, context: RenderContext) -> str:
-    if section.works_again:
-        return context.labels.recovered
-    return (
-        context.labels.over(_silent(section, context))[0]
-        if section.over
-        else context.labels.states[section.state]
-    )
-
-
-def _silent(section: Section, context: RenderContext) -> float:
-    return max(context.digest.now - section.last, 0.0)
-
-
-def _kind(section: Section, pen: Pen, name: str) -> str:
-    """Level, if it has to be said, and what the group is called."""
-    level = section.level if section.critical else pen.name(section.level, 12)
-    return f"{level} {name}" if level else name
-
-
-def _count(section: Section) -> str:
-    return "" if section.over and not section.count else f"×{section.count:,}"
-
-
-def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
-    """In how many places, or under which other names."""
-    if section.is_block:
-        return context.labels.in_places(len(section.spots))
-    if section.varying:
-        return context.labels.in_brackets(context.labels.varying).strip() if section.message else ""
-    shown: list[str] = []
-    for name in section.names[1:]:
-        if shown and sum(map(len, shown)) + len(name) > _NAMES:
-            pen.shortened = True
-            break
-        shown.append(pen.name(name, _TYPE))
-    names = context.labels.comma.join(shown)
-    return context.labels.and_names(names, len(section.names) - 1 - len(shown)) if names else ""
-
-
 def _below_one_root(place: str, known: Sequence[str]) -> bool:
     """Whether a place is one of the `known`, which may be spelled from an import root on."""
     return any(one and (place.endswith(one) or one.endswith(place)) for one in known)
-
-
-def history(section: Section, context: RenderContext) -> Iterator[str]:
-    """How many in all, since when; and when the last ones were, if they come again."""
-    if left := sum(report.left for report in section.reports):
-        yield context.labels.left(left)
-    if section.works_again:
-        yield context.labels.works_again(
-            section.total, max(context.digest.now - section.since, 0.0)
-        )
-        return
-    if section.over:
-        yield from filter(None, context.labels.over(_silent(section, context))[1:])
-        yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))
-    elif section.state == "again" and section.earlier:
-        yield context.labels.again(
-            context.times.minute(max(report.last_before for report in section.earlier)),
-            section.total + sum(report.earlier for report in section.earlier),
-            context.times.minute(min(report.earliest for report in section.earlier)),
-        )
-    elif section.total > section.count:
-        yield context.labels.since(section.total, context.times.minute(section.since))
-    yield from marks(section, context)
-    if section.ended:
-        yield context.labels.ended(_silent(section, context))
-
-
-def _trend(section: Section, context: RenderContext) -> Iterator[str]:
-    """Errors per minute, now and before."""
-    spans = [r for r in section.reports if r.before[0] > 0 and min(r.span, r.before[1]) >= _TREND]
-    if section.state != "still" or not spans:
-        return
-    now = sum(report.count / report.span for report in spans)
-    before = sum(report.before[0] / report.before[1] for report in spans)
-    arrow = "↑" if now > before * _STEADY else "↓" if before > now * _STEADY else "→"
-    yield context.labels.trend(arrow, *per_unit(now, before))

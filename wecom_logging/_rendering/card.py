@@ -10,11 +10,12 @@ from typing import Any
 
 from wecom_logging._model import text
 from wecom_logging._model.links import Link, Target
-from wecom_logging._rendering.blocks import DetailLevel, history, row, said
+from wecom_logging._rendering.blocks import DetailLevel, said
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import marker, started, title, why_elsewhere
 from wecom_logging._rendering.links import links_of
+from wecom_logging._rendering.rows import history, row
 from wecom_logging._rendering.sections import Section
 from wecom_logging._senders.protocol import CardLimits
 

@@ -160,7 +160,7 @@ def _fitted(said: Sequence[str], width: int) -> str:
         reason = f" {texts[1]}"
         start = f"{name}: {texts[0]}"
         cut = _cut(start, width - columns(reason))
-        if cut != start and columns(cut) - columns(name) >= _TEXT:
+        if cut == start or columns(cut) - columns(name) >= _TEXT:
             return cut + reason
     return _cut(whole, width)
 

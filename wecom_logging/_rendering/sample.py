@@ -178,7 +178,7 @@ def reason(chain: Sequence[ExceptionView]) -> str:
     if leaf := next(chain[0].leaves(), None):
         return ": ".join(filter(None, (leaf.type, brief(leaf))))
     root = next((failure for failure in reversed(chain) if failure.words), chain[-1])
-    words = brief(root)
+    words = root.stderr.rpartition("\n")[2] or brief(root)
     # A key or a number is none without its type.
     return words if " " in words or root.type == chain[0].type else f"{root.type}: {words}"
 

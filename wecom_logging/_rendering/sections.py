@@ -124,7 +124,8 @@ class Section:
         """Type of the exception; "" without one, and for one that a text tells of."""
         if self.lead.identity.from_text:
             return ""
-        return self.lead.identity.type or next((one.type for one in self.sample.chain), "")
+        types = (self.lead.identity.type, *(one.type for one in self.sample.chain[:1]))
+        return next(filter(None, map(str.strip, types)), "")
 
     @cached
     def message(self) -> str:
@@ -382,7 +383,6 @@ def _rank(section: Section) -> tuple[bool, bool, bool, bool, int, Moment]:
 
 def _first(report: Report) -> Moment:
     """When it came. What was merged at once has one time there, and its own in its events."""
-    # What comes out of a store need not be an event.
-    events = (each for each in report.samples[:1] if isinstance(each, Mapping))
-    times = (as_text(each.get("timestamp")) for each in events)
+    samples = (sample for sample in report.samples[:1] if isinstance(sample, Mapping))
+    times = (as_text(sample.get("timestamp")) for sample in samples)
     return report.first or report.since, next(times, "") or "~"

@@ -14,8 +14,10 @@ from typing import Any
 from structlog import DropEvent
 
 from wecom_logging._capture.capture import complete, in_short
-from wecom_logging._capture.grouping import Key, Tallies, Tally
 from wecom_logging._capture.identity import identify
+from wecom_logging._capture.keys import Key
+from wecom_logging._capture.tally import Tally
+from wecom_logging._capture.variety import Tallies
 from wecom_logging._model.digest import Event, Identity, others
 from wecom_logging._rendering.sample import first_words
 from wecom_logging._runtime.diagnostics import warn_rarely

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from wecom_logging._capture.grouping import Tally
+from wecom_logging._capture.tally import Tally
 
 #: After each visit to the store the next new kinds gather for so long, seconds; how long the
 #: errors of known kinds do is the store's to say, since a fleet shares it.

@@ -14,7 +14,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from wecom_logging._capture.grouping import Tallies, Tally
+from wecom_logging._capture.tally import Tally
+from wecom_logging._capture.variety import Tallies
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime import fork, native, shutdown
 from wecom_logging._runtime.deadline import deadline

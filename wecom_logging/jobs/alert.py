@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from wecom_logging._capture import uncaught
-from wecom_logging._capture.grouping import Job
+from wecom_logging._capture.keys import Job
 from wecom_logging.handler import WeComHandler
 from wecom_logging.jobs import command
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO
 
-from wecom_logging._capture.grouping import Job
+from wecom_logging._capture.keys import Job
 from wecom_logging.handler import WeComHandler
 
 #: Bytes of output that are kept to be shown: more than a message can hold, and as text
