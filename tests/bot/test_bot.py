@@ -188,6 +188,14 @@ def test_a_long_report_goes_on_in_private(phone: Phone) -> None:
     assert "line 39" in rest
 
 
+def test_a_report_with_a_line_that_would_be_cut_is_a_file(phone: Phone) -> None:
+    phone.store.details["40871"] = f"SELECT {'x' * 700}"
+    phone.errcode = None
+    first, upload = phone.hear(phone.message("40871"))
+    assert len(first["body"]["markdown"]["content"]) < 900
+    assert upload["cmd"] == "aibot_upload_media_init"
+
+
 def test_a_report_keeps_its_indentation(phone: Phone) -> None:
     phone.store.details["40871"] = "Traceback\n    pay/gateway.py:41 post\n        raise Timeout"
     lines = phone.ask("40871").splitlines()

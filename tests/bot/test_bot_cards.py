@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.bot_chat import GROUP, Phone, cards, pushed
 from tests.helpers.bot_store import SHOP
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
+from wecom_logging._bot.store import app_of
 from wecom_logging._model.links import Link, MiniProgram
 
 
@@ -104,14 +105,14 @@ def test_what_gets_none(phone: Phone, state: str) -> None:
     more: dict[str, dict[str, Any]] = {
         "silenced": {"silenced_until": phone.now + 900},
         "taken": {"taken_by": "lisi"},
-        "over": {"over": True},
+        "over": {"state": "over"},
         "another team's": {"app": SHOP},
         "old": {"news_at": phone.now - 4000},
     }
     phone.pair(GROUP, "pay")
     phone.store.add("40871", **{"news_at": phone.now, **more.get(state, {})})
     if state == "quiet":
-        phone.store.quiet[phone.store.all["40871"].app] = phone.now + 900
+        phone.store.quiet[app_of(phone.store.all["40871"])] = phone.now + 900
     assert cards(phone.tick(5.0)) == []
 
 
@@ -165,7 +166,7 @@ def test_a_press_on_what_is_over_or_silent_says_so(phone: Phone) -> None:
     assert update["body"]["template_card"]["sub_title_text"] == "03:16 时已被 李四 静默"
     phone.store.add("60000", news_at=phone.now)
     (second,) = cards(phone.tick(300.0))
-    phone.store.add("60000", over=True)
+    phone.store.add("60000", state="over")
     (update,) = phone.hear(phone.click(second["task_id"], "take"))
     assert update["body"]["template_card"]["sub_title_text"] == "03:21 已平息"
     assert len(phone.store.acts) == 1

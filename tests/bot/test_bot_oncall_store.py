@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.store_kits import KITS, START, Client, Kit, event, kit
 from wecom_logging._bot.oncall_store import OnCallStore
-from wecom_logging._bot.store import Action, App, BotStore
+from wecom_logging._bot.store import Action, App, BotStore, app_of
 from wecom_logging._model.links import Link
 from wecom_logging._stores.oncall import OnCall
 
@@ -61,7 +61,7 @@ def group(store: BotStore, number: str) -> Any:
 
 def test_alerts(place: Kit, store: BotStore) -> None:
     shop, pay = errors(place), errors(place, PAY)
-    assert {each.id: each.app for each in store.groups()} == {shop: SHOP, pay: PAY}
+    assert {each.id: app_of(each) for each in store.groups()} == {shop: SHOP, pay: PAY}
     assert set(store.apps()) == {SHOP, PAY}
     assert {each.id for each in store.news(0.0)} == {shop, pay}
     assert list(store.news(1e12)) == []
@@ -126,10 +126,22 @@ def test_a_silence_until_the_next_release(place: Kit, store: BotStore) -> None:
     client = Client(place, release="2.3.1")
     client.log()
     client.deliver()
-    number = next(each.id for each in store.groups() if each.app == SHOP)
+    number = next(each.id for each in store.groups() if app_of(each) == SHOP)
     act = action("silence", number, until_release=True, key="key 2")
     assert store.mark(act).ids == (number,)
     assert group(store, number).until_release
+
+
+def test_what_is_not_told_apart_is_a_group_as_well(place: Kit, store: BotStore) -> None:
+    """It has a report, and leads nowhere: no card may fail because of it."""
+    client = Client(place, max_groups=4)
+    for kind in "ABCDEFGH":
+        client.log(kind, samples=(event(f"{kind} failed"),))
+    client.deliver()
+    for each in store.groups():
+        assert store.detail(each.id, False).strip()
+        assert store.links(each.id, False) == []
+    assert len(store.groups()) < 8
 
 
 def test_links_of_a_group(place: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.bot_store import PAY, SHOP, FakeStore
-from wecom_logging._bot.store import Action, App, BotStore
+from wecom_logging._bot.store import Action, App, BotStore, app_of
 
 
 @dataclass
@@ -62,7 +62,7 @@ def group(kit: Kit, number: str) -> Any:
 
 def test_groups_of_all_apps(kit: Kit) -> None:
     first, second = kit.errors(PAY), kit.errors(SHOP)
-    assert {each.id: each.app for each in kit.store.groups()} == {first: PAY, second: SHOP}
+    assert {each.id: app_of(each) for each in kit.store.groups()} == {first: PAY, second: SHOP}
     assert set(kit.store.apps()) == {PAY, SHOP}
 
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from tests.helpers.bot_store import FakeStore
-from wecom_logging._bot.store import Group
 from wecom_logging._cli import bot
+from wecom_logging._stores.marks import KnownGroup
 
 
 def open_store(environ: Mapping[str, str], *, make: bool = False) -> FakeStore:
@@ -20,7 +20,7 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> FakeStore:
     store.add("40871")
     groups = store.groups
 
-    def asked() -> Sequence[Group]:
+    def asked() -> Sequence[KnownGroup]:
         if not store.all["40871"].news_at:
             store.add("40871", news_at=time.time())
         return groups()

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, Group, Rejection, Result
+from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, app_of
 from wecom_logging._model.links import Link
+from wecom_logging._stores.marks import Done, KnownGroup, Refusal
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
 NOW = 1_772_565_360.0  # 2026-03-04 03:16 in Shanghai
@@ -18,7 +19,7 @@ class FakeStore:
 
     def __init__(self, clock: Callable[[], float] = lambda: NOW) -> None:
         self.clock = clock
-        self.all: dict[str, Group] = {}
+        self.all: dict[str, KnownGroup] = {}
         self.acts: list[Action] = []
         self.keys: set[str] = set()
         self.notes: dict[str, tuple[str, float]] = {}
@@ -27,14 +28,15 @@ class FakeStore:
         self.details: dict[str, str] = {}
         self.leads: dict[str, Sequence[Link]] = {}
         self.away = False
-        self.before: list[tuple[Action, dict[str, Group]]] = []
+        self.before: list[tuple[Action, dict[str, KnownGroup]]] = []
 
-    def add(self, number: str, app: App = PAY, **fields: object) -> Group:
+    def add(self, number: str, app: App = PAY, **fields: object) -> KnownGroup:
         values: dict[str, object] = {
             "type": "ConnectTimeout", "text": "payment failed", "place": "pay/gateway.py:41 post",
-            "count": 300, "first": self.clock() - 600, "last": self.clock(), **fields,
+            "state": "open", "critical": False, "pending": 0, "count": 300,
+            "first": self.clock() - 600, "last": self.clock(), **fields,
         }  # fmt: skip
-        self.all[number] = Group(number, app, **values)  # type: ignore[arg-type]  # any of its fields
+        self.all[number] = KnownGroup(number, app.app, app.environment, **values)  # type: ignore[arg-type]  # any of its fields
         return self.all[number]
 
     def _reach(self) -> None:
@@ -43,36 +45,36 @@ class FakeStore:
 
     # Alerts.
 
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[KnownGroup]:
         self._reach()
         return list(self.all.values())
 
-    def news(self, after: float) -> Sequence[Group]:
+    def news(self, after: float) -> Sequence[KnownGroup]:
         self._reach()
         return [
             group
             for group in self.all.values()
-            if (group.news_at or 0.0) > after and not group.over
-            if self.quiet.get(group.app, 0.0) <= self.clock()
+            if (group.news_at or 0.0) > after and group.state != "over"
+            if self.quiet.get(app_of(group), 0.0) <= self.clock()
         ]
 
     def apps(self) -> Sequence[App]:
         self._reach()
-        return list(dict.fromkeys(group.app for group in self.all.values()))
+        return list(dict.fromkeys(app_of(group) for group in self.all.values()))
 
-    def mark(self, act: Action) -> Result:
+    def mark(self, act: Action) -> Done:
         self._reach()
         if act.key in self.keys:
-            return Result(act.ids)
+            return Done(act.ids)
         self.keys.add(act.key)
         done: list[str] = []
-        refused: dict[str, Rejection] = {}
+        refused: dict[str, Refusal] = {}
         before = {each: self.all[each] for each in act.ids if each in self.all}
         for each in act.ids:
             group = self.all.get(each)
             if group is None:
                 refused[each] = "unknown"
-            elif group.over and act.verb in ("silence", "take"):
+            elif group.state == "over" and act.verb in ("silence", "take"):
                 refused[each] = "over"
             elif act.verb == "unsilence" and group.silenced_until is None:
                 refused[each] = "nothing"
@@ -83,7 +85,7 @@ class FakeStore:
             self.quiet[app] = act.until or 0.0
         self.acts.append(act)
         self.before.append((act, before))
-        return Result(tuple(done), refused)
+        return Done(tuple(done), refused)
 
     def undo(self, user: str, since: float, act: Action) -> Action | None:
         self._reach()

@@ -13,9 +13,10 @@ from wecom_logging._bot.command_handler import account
 from wecom_logging._bot.frames import Press
 from wecom_logging._bot.outgoing import EVENT, Outgoing, push, send
 from wecom_logging._bot.pairing import Chat
-from wecom_logging._bot.store import Action, BotStore, Group
+from wecom_logging._bot.store import Action, BotStore, app_of
 from wecom_logging._bot.texts import Texts, inert, name
 from wecom_logging._model.links import Link
+from wecom_logging._stores.marks import KnownGroup
 
 #: Seconds between two cards for a chat, and how old news may be.
 PAUSE, NEWS = 300.0, 3600.0
@@ -60,11 +61,11 @@ class CardHandler:
         fresh = [group for group in self._store.news(now - NEWS) if _unanswered(group, now)]
         return [out for chat in chats if fresh for out in self._next_card(chat, fresh, now)]
 
-    def _next_card(self, chat: Chat, fresh: Sequence[Group], now: float) -> list[Outgoing]:
+    def _next_card(self, chat: Chat, fresh: Sequence[KnownGroup], now: float) -> list[Outgoing]:
         sent, news, critical = self._pointers(chat, now)
         if now - sent < PAUSE:
             return []
-        fresh = [group for group in fresh if chat.scope.covers(group.app)]
+        fresh = [group for group in fresh if chat.scope.covers(app_of(group))]
         worst = [each for each in fresh if each.critical and _told(each) > critical]
         rest = [each for each in fresh if not each.critical and _told(each) > news]
         if worst:  # has a card of its own, and the rest waits for the next one
@@ -76,9 +77,10 @@ class CardHandler:
         else:
             return []
         card = cards.new(chat.id, chosen, critical=bool(worst))
+        card = dataclasses.replace(card, links=self._links(card))
         self._cards.keep(card)
         self._store.write(_key(chat), f"{now} {news} {critical}")
-        body = cards.question(card, chosen, self._links(card), self._texts)
+        body = cards.question(card, chosen, self._texts)
         return [send(chat.id, "template_card", body, single=chat.single)]
 
     def handle_press(self, press: Press, chat: Chat, who: str, now: float) -> list[Outgoing]:
@@ -90,14 +92,14 @@ class CardHandler:
         groups = [
             each
             for each in self._store.groups()
-            if each.id in card.ids and chat.scope.covers(each.app)
+            if each.id in card.ids and chat.scope.covers(app_of(each))
         ]
         if not card.fact:
             card = dataclasses.replace(card, fact=self._fact(press, card, groups, who, now))
             self._cards.keep(card)
         update = {
             "response_type": "update_template_card",
-            "template_card": cards.answered(card, groups, self._links(card), self._texts),
+            "template_card": cards.answered(card, groups, self._texts),
         }
         line = f"{self._texts.ids(card.ids)} {inert(card.fact)}"
         told = push(chat.id, line, single=chat.single)
@@ -109,10 +111,10 @@ class CardHandler:
         """Whether there is such a button on a card of this chat."""
         return self._find(press, chat) is not None
 
-    def _links(self, card: Card) -> list[Link]:
+    def _links(self, card: Card) -> tuple[Link, ...]:
         chinese = self._texts.chinese
         links = [link for each in card.ids for link in self._store.links(each, chinese)]
-        return list({link.target: link for link in links}.values())
+        return tuple({link.target: link for link in links}.values())[: cards.JUMPS]
 
     def _find(self, press: Press, chat: Chat) -> Card | None:
         card = self._cards.find(press.task_id)
@@ -128,10 +130,12 @@ class CardHandler:
         # A clock that was set back must not stop all cards.
         return (sent if sent <= now else 0.0), news, critical
 
-    def _fact(self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float) -> str:
+    def _fact(
+        self, press: Press, card: Card, groups: Sequence[KnownGroup], who: str, now: float
+    ) -> str:
         """Do what was pressed; what is true of it now, with its time."""
         at = self._texts.clock(now, now)
-        open_ = [group for group in groups if not group.over]
+        open_ = [group for group in groups if group.state != "over"]
         loud = [group for group in open_ if (group.silenced_until or 0.0) <= now]
         if open_ and not loud and press.key == "silence":
             by = name(open_[0].silenced_by)
@@ -145,7 +149,7 @@ class CardHandler:
         return self._texts.say(f"fact {press.key}", who=who, at=at, until=until)
 
     def _act(
-        self, press: Press, card: Card, groups: Sequence[Group], who: str, now: float
+        self, press: Press, card: Card, groups: Sequence[KnownGroup], who: str, now: float
     ) -> Action:
         until = None
         if press.key == "silence":
@@ -165,11 +169,11 @@ class CardHandler:
         )
 
 
-def _unanswered(group: Group, now: float) -> bool:
+def _unanswered(group: KnownGroup, now: float) -> bool:
     return not group.taken_by and (group.silenced_until or 0.0) <= now
 
 
-def _told(group: Group) -> float:
+def _told(group: KnownGroup) -> float:
     return group.news_at or 0.0
 
 

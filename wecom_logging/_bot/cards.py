@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wecom_logging._bot.store import Group, Notes
+from wecom_logging._bot.store import Notes, app_of
 from wecom_logging._bot.texts import Texts
 from wecom_logging._model import text
-from wecom_logging._model.links import Link
+from wecom_logging._model.links import Link, MiniProgram
 from wecom_logging._model.spans import CRITICAL_LIMIT, HOUR, MORNING, PHONE_LIMIT, Span
 from wecom_logging._rendering.card import target_of
+from wecom_logging._stores.marks import KnownGroup
 
 Json = dict[str, Any]
 Key = Literal["take", "silence"]
@@ -23,7 +24,7 @@ Key = Literal["take", "silence"]
 #: Seconds for which a card's buttons work. Nobody scrolls back further.
 LIFE = 3 * 86400.0
 #: Groups on one card, and characters of its parts, as WeCom recommends.
-ROWS, _JUMPS = 6, 3
+ROWS, JUMPS = 6, 3
 _TITLE, _DESC, _KEY, _VALUE, _SOURCE, _JUMP, _BUTTON = 26, 30, 5, 26, 13, 13, 10
 
 #: What the list offers: the id of a choice, and what it means.
@@ -48,6 +49,8 @@ class Card:
     chat: str
     ids: tuple[str, ...]
     critical: bool = False
+    #: Where its jumps lead.
+    links: tuple[Link, ...] = ()
     #: What became of it, once somebody has answered.
     fact: str = ""
 
@@ -56,7 +59,7 @@ class Card:
         return CRITICAL_CHOICES if self.critical else CHOICES
 
 
-def new(chat: str, groups: Sequence[Group], critical: bool) -> Card:
+def new(chat: str, groups: Sequence[KnownGroup], critical: bool) -> Card:
     """A card about the first of these groups, with a task id that nobody can guess."""
     task_id = f"wl-{secrets.token_urlsafe(24)}"
     return Card(task_id, chat, tuple(group.id for group in groups[:ROWS]), critical)
@@ -77,17 +80,23 @@ class Cards:
             return None
         try:
             data = json.loads(self._notes.read(f"bot card {task_id}") or "null")
-            card = Card(**{**data, "ids": tuple(map(str, data["ids"]))})
+            links = tuple(map(_link, data["links"]))
+            card = Card(**{**data, "ids": tuple(map(str, data["ids"])), "links": links})
         except (ValueError, TypeError, KeyError):
             return None
         return card if card.task_id == task_id else None
 
 
-def question(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
+def _link(read: Any) -> Link:
+    name, target = read
+    return Link(str(name), str(target) if isinstance(target, str) else MiniProgram(*target))
+
+
+def question(card: Card, groups: Sequence[KnownGroup], texts: Texts) -> Json:
     """The card with its buttons."""
     return {
         "card_type": "button_interaction",
-        **_head(card, groups, links, texts),
+        **_head(card, groups, texts),
         "button_selection": {
             "question_key": _QUESTION,
             "title": texts.say("list title"),
@@ -103,18 +112,18 @@ def question(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: 
     }
 
 
-def answered(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
+def answered(card: Card, groups: Sequence[KnownGroup], texts: Texts) -> Json:
     """The card with what became of it instead of its buttons."""
     return {
         "card_type": "text_notice",
-        **_head(card, groups, links, texts),
+        **_head(card, groups, texts),
         "sub_title_text": _cut(card.fact, 112),
     }
 
 
-def _head(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Texts) -> Json:
+def _head(card: Card, groups: Sequence[KnownGroup], texts: Texts) -> Json:
     phrase = "card critical" if card.critical else "card one" if len(groups) == 1 else "card title"
-    apps = dict.fromkeys(_plain(str(group.app)) for group in groups)
+    apps = dict.fromkeys(_plain(str(app_of(group))) for group in groups)
     head: Json = {
         "source": {
             "desc": _cut(", ".join(filter(None, apps)) or "wecom-logging", _SOURCE),
@@ -129,24 +138,24 @@ def _head(card: Card, groups: Sequence[Group], links: Sequence[Link], texts: Tex
             {"keyname": each.id[: _KEY + 1], "value": _row(each)}
             for each in groups[:ROWS]
         ],
-        "card_action": target_of(links[0].target) if links else _NOWHERE,
+        "card_action": target_of(card.links[0].target) if card.links else _NOWHERE,
         "task_id": card.task_id,
     }
-    if links:
+    if card.links:
         head["jump_list"] = [
             {"title": _cut(_plain(name), _JUMP) or "…", **target_of(target)}
-            for name, target in links[:_JUMPS]
+            for name, target in card.links
         ]
     return head
 
 
-def _description(groups: Sequence[Group], texts: Texts) -> str:
+def _description(groups: Sequence[KnownGroup], texts: Texts) -> str:
     if len(groups) > ROWS:
         return texts.say("more kinds", number=len(groups) - ROWS)
     return _plain(groups[0].text) if groups else ""
 
 
-def _row(group: Group) -> str:
+def _row(group: KnownGroup) -> str:
     count = f" ×{group.count:,}"
     return _cut(_plain(group.type or group.text), _VALUE - len(count)) + count
 

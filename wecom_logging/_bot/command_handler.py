@@ -14,10 +14,11 @@ from wecom_logging._bot.frames import Message
 from wecom_logging._bot.outgoing import Outgoing, answer, push, send
 from wecom_logging._bot.selection import NoSelection, select
 from wecom_logging._bot.session import Answered
-from wecom_logging._bot.store import Action, App, BotStore, Group, Result
+from wecom_logging._bot.store import Action, App, BotStore, app_of
 from wecom_logging._bot.texts import (
     GROUP_LINES,
     MAX_BYTES,
+    MAX_LINE,
     Texts,
     code,
     fenced,
@@ -29,6 +30,7 @@ from wecom_logging._bot.texts import (
 from wecom_logging._bot.uploads import Upload
 from wecom_logging._model import spans
 from wecom_logging._model.spans import SpanError
+from wecom_logging._stores.marks import Done, KnownGroup
 
 #: Seconds: for a yes, and for an undo.
 CONFIRM, UNDO = 120.0, 600.0
@@ -69,7 +71,7 @@ class _Pending:
 
     until: float
     act: Action
-    groups: tuple[Group, ...]
+    groups: tuple[KnownGroup, ...]
 
 
 class CommandHandler:
@@ -118,7 +120,7 @@ class CommandHandler:
     # Reading.
 
     def _open(self, request: Request) -> list[Outgoing]:
-        groups = [group for group in self._groups(request) if not group.over]
+        groups = [group for group in self._groups(request) if group.state != "over"]
         groups.sort(key=lambda group: (not group.critical, -group.count, group.first))
         most = len(groups) if request.message.single else GROUP_LINES - 4
         texts = request.texts
@@ -147,10 +149,12 @@ class CommandHandler:
     ) -> list[Outgoing]:
         """A text of any length: in a group its beginning, the rest in private."""
         texts, message = request.texts, request.message
-        body = [code(line) for line in report.splitlines() if line.strip()]
+        lines = [line for line in report.splitlines() if line.strip()]
+        body = [code(line) for line in lines]
         foot = self._last_written(request)
         whole = "\n".join([*head, *fenced(body), foot])
-        short = len(whole.encode("utf-8", "replace")) <= MAX_BYTES
+        fits = len(whole.encode("utf-8", "replace")) <= MAX_BYTES
+        short = fits and all(len(line) <= MAX_LINE for line in lines)
         room = GROUP_LINES - len(head) - 3
         if short and (message.single or len(body) <= room):
             return [answer(message, whole)]
@@ -214,7 +218,7 @@ class CommandHandler:
         again = [usage[0], *([example] if example else []), f"{limit / spans.HOUR:.0f}h"]
         raise request.refuse("too long", limit=request.texts.length(limit), again=" ".join(again))
 
-    def _ask(self, request: Request, act: Action, groups: Sequence[Group]) -> list[Outgoing]:
+    def _ask(self, request: Request, act: Action, groups: Sequence[KnownGroup]) -> list[Outgoing]:
         key = (request.message.chat, request.message.user)
         self._pending.pop(key, None)
         self._pending[key] = _Pending(request.now + CONFIRM, act, tuple(groups))
@@ -266,11 +270,11 @@ class CommandHandler:
         what = _action_line(request.texts, undone, groups, request.now)
         line = request.texts.say("undone", who=request.who, what=what)
         self._say(shown(f"{request.who} undid {undone.verb} of {_what(undone, undone.ids)}"))
-        touched = [group.app for group in groups] or undone.apps
+        touched = [app_of(group) for group in groups] or undone.apps
         return [answer(request.message, line), *self._announce(request, line, touched)]
 
     def _do(
-        self, request: Request, act: Action, groups: Sequence[Group], notes: list[str]
+        self, request: Request, act: Action, groups: Sequence[KnownGroup], notes: list[str]
     ) -> list[Outgoing]:
         """Act, and say so."""
         texts = request.texts
@@ -288,11 +292,11 @@ class CommandHandler:
             lines += [texts.say("why", why=why(act.why))] if act.why else []
             lines.append(texts.say("counted"))
         lines.append(texts.undoing(act.verb, done.ids))
-        touched = [group.app for group in changed] or act.apps
+        touched = [app_of(group) for group in changed] or act.apps
         return [answer(request.message, "\n".join(lines)), *self._announce(request, line, touched)]
 
-    def _groups(self, request: Request) -> list[Group]:
-        return [group for group in self._store.groups() if request.covers(group.app)]
+    def _groups(self, request: Request) -> list[KnownGroup]:
+        return [group for group in self._store.groups() if request.covers(app_of(group))]
 
 
 _HANDLERS: dict[str, Callable[[CommandHandler, Request], list[Outgoing]]] = {
@@ -310,7 +314,7 @@ _HANDLERS: dict[str, Callable[[CommandHandler, Request], list[Outgoing]]] = {
 }
 
 
-def _action_line(texts: Texts, act: Action, groups: Sequence[Group], now: float) -> str:
+def _action_line(texts: Texts, act: Action, groups: Sequence[KnownGroup], now: float) -> str:
     """One line about what was done; `groups` as they were before it."""
     what = texts.kinds(groups) or ", ".join(inert(str(app), 60) for app in act.apps)
     what = what or texts.ids(act.ids)
@@ -325,7 +329,7 @@ def _action_line(texts: Texts, act: Action, groups: Sequence[Group], now: float)
     return texts.say(f"done {act.verb}", who=who, what=what)
 
 
-def account(act: Action, done: Result, zone: tzinfo | None) -> str:
+def account(act: Action, done: Done, zone: tzinfo | None) -> str:
     """The line for whoever runs the bot."""
     until = "" if act.until is None else f" until {Texts(False, zone).clock(act.until, act.at)}"
     what = _what(act, done.ids)
@@ -336,5 +340,5 @@ def _what(act: Action, ids: Sequence[str]) -> str:
     return " ".join(f"#{each}" for each in ids) or ", ".join(map(str, act.apps))
 
 
-def _ids(groups: Sequence[Group]) -> tuple[str, ...]:
+def _ids(groups: Sequence[KnownGroup]) -> tuple[str, ...]:
     return tuple(group.id for group in groups)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 
-from wecom_logging._bot.store import Action, App, BotStoreError, Group, Rejection, Result
+from wecom_logging._bot.store import Action, App, BotStoreError
 from wecom_logging._model.links import Link
 from wecom_logging._rendering import Language, Style, group_text
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.daily import daily_report
 from wecom_logging._rendering.links import links_of
-from wecom_logging._stores.marks import Act, KeptAct, KnownApp, KnownGroup
+from wecom_logging._rendering.sections import Section
+from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, KnownGroup
 from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._stores.protocol import StoreError
@@ -40,12 +41,12 @@ class OnCallStore:
 
     # -- alerts ------------------------------------------------------------------------
 
-    def groups(self) -> Sequence[Group]:
-        return [_group(group) for app in self._known() for group in app.groups]
+    def groups(self) -> Sequence[KnownGroup]:
+        return [group for app in self._known() for group in app.groups]
 
-    def news(self, after: float) -> Sequence[Group]:
+    def news(self, after: float) -> Sequence[KnownGroup]:
         return [
-            _group(group)
+            group
             for app in self._known()
             if app.quiet_until is None
             for group in app.groups
@@ -56,15 +57,13 @@ class OnCallStore:
         with _away():
             return [App(*names) for names in self._store.apps()]
 
-    def mark(self, act: Action) -> Result:
+    def mark(self, act: Action) -> Done:
         with _away():
             if act.verb in ("quiet", "unquiet"):
                 for app in act.apps:
                     self._store.mark(self._act(act), (app.app, app.environment))
-                return Result()
-            done = self._store.mark(self._act(act))
-        refused = {each: _rejection(why) for each, why in done.refused.items()}
-        return Result(done.ids, refused)
+                return Done()
+            return self._store.mark(self._act(act))
 
     def undo(self, user: str, since: float, act: Action) -> Action | None:
         with _away():
@@ -83,7 +82,8 @@ class OnCallStore:
 
     def links(self, group: str, chinese: bool) -> Sequence[Link]:
         context = self._whole(group, chinese)
-        return [] if context is None else links_of(context.sections[0], context)
+        # Not a section of its own: what is beyond the groups that are told apart has none.
+        return [] if context is None else links_of(Section(context.digest.reports), context)
 
     def _whole(self, group: str, chinese: bool) -> RenderContext | None:
         with _away():
@@ -149,36 +149,6 @@ def _away() -> Iterator[None]:
         yield
     except StoreError as error:
         raise BotStoreError(str(error)) from None
-
-
-def _rejection(why: str) -> Rejection:
-    """A silence that is too long was stopped by the bot before; here it does nothing."""
-    if why == "no release":
-        return "no release"
-    return "unknown" if why == "unknown" else "over" if why == "over" else "nothing"
-
-
-def _group(known: KnownGroup) -> Group:
-    return Group(
-        id=known.id,
-        app=App(known.app, known.environment),
-        type=known.type,
-        text=known.text,
-        place=known.place,
-        critical=known.critical,
-        over=known.state == "over",
-        count=known.count,
-        pending=known.pending,
-        first=known.first,
-        last=known.last,
-        silenced_until=known.silenced_until,
-        silenced_by=known.silenced_by,
-        until_release=known.until_release,
-        taken_by=known.taken_by,
-        taken_at=known.taken_at,
-        news_at=known.news_at,
-        messages=known.messages,
-    )
 
 
 def _action(kept: KeptAct) -> Action:

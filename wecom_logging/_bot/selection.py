@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wecom_logging._bot.commands import Command
-from wecom_logging._bot.store import Group
+from wecom_logging._bot.store import app_of
 from wecom_logging._bot.texts import Texts, inert
+from wecom_logging._stores.marks import KnownGroup
 
 #: Kinds that a name may stand for without being asked.
 UNASKED = 5
@@ -24,7 +25,7 @@ class Selection:
         why: The words that are left: the reason.
     """
 
-    def __init__(self, groups: Sequence[Group], *, named: bool, why: str) -> None:
+    def __init__(self, groups: Sequence[KnownGroup], *, named: bool, why: str) -> None:
         self.groups = list(groups)
         self.named = named
         self.why = why
@@ -34,7 +35,7 @@ class Selection:
         return not self.named and len(self.groups) > UNASKED
 
 
-def select(command: Command, groups: Sequence[Group], texts: Texts) -> Selection:
+def select(command: Command, groups: Sequence[KnownGroup], texts: Texts) -> Selection:
     """The groups among these that the command means.
 
     Raises:
@@ -48,12 +49,12 @@ def select(command: Command, groups: Sequence[Group], texts: Texts) -> Selection
         return _by_message(command, groups, texts)
     if command.rest:
         return _by_name(command, groups, texts)
-    first = next((group.id for group in groups if not group.over), "40871")
+    first = next((group.id for group in groups if group.state != "over"), "40871")
     example = texts.usage(command.name).replace("40871", first)
     raise NoSelection(texts.say("which", example=example))
 
 
-def _by_id(command: Command, groups: Sequence[Group], texts: Texts) -> Selection:
+def _by_id(command: Command, groups: Sequence[KnownGroup], texts: Texts) -> Selection:
     known = {group.id: group for group in groups}
     missing = [each for each in command.ids if each not in known]
     if missing:
@@ -61,7 +62,7 @@ def _by_id(command: Command, groups: Sequence[Group], texts: Texts) -> Selection
     return Selection([known[each] for each in command.ids], named=True, why=command.rest)
 
 
-def _by_message(command: Command, groups: Sequence[Group], texts: Texts) -> Selection:
+def _by_message(command: Command, groups: Sequence[KnownGroup], texts: Texts) -> Selection:
     """An alert stands for the kinds in it; of those that are gone by now there is none."""
     wanted = set(command.messages)
     found = [group for group in groups if group.id in command.ids or wanted & set(group.messages)]
@@ -71,23 +72,23 @@ def _by_message(command: Command, groups: Sequence[Group], texts: Texts) -> Sele
     return Selection(found, named=False, why=command.rest)
 
 
-def _by_name(command: Command, groups: Sequence[Group], texts: Texts) -> Selection:
+def _by_name(command: Command, groups: Sequence[KnownGroup], texts: Texts) -> Selection:
     target, _, why = command.rest.partition(" ")
-    found = [group for group in groups if not group.over and _called(group, target)]
+    found = [group for group in groups if group.state != "over" and _called(group, target)]
     if not found:
         raise NoSelection(texts.say("no match", target=inert(target, 60)))
     return Selection(found, named=False, why=why)
 
 
-def _called(group: Group, target: str) -> bool:
+def _called(group: KnownGroup, target: str) -> bool:
     """Whether a place, type or app is called so: as a whole, or by whole parts at its end."""
     wanted = target.casefold()
     place = group.place.casefold().partition(" ")[0]
     path = place.partition(":")[0]
     names = [
         group.type.casefold(),
-        group.app.app.casefold(),
-        str(group.app).casefold(),
+        group.app.casefold(),
+        str(app_of(group)).casefold(),
         place,
         path,
     ]

@@ -7,17 +7,14 @@ asked for from a phone are the bot's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from wecom_logging._model.links import Link
+from wecom_logging._stores.marks import Done, KnownGroup
 
 Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
-
-#: Why a mark was not made on a group: it is not there, it is over, nothing is to be undone,
-#: nobody has ever said which release is running.
-Rejection = Literal["unknown", "over", "nothing", "no release"]
 
 
 class BotStoreError(Exception):
@@ -34,31 +31,9 @@ class App(NamedTuple):
         return " ".join(filter(None, self))
 
 
-@dataclass(frozen=True)
-class Group:
-    """One kind of error, as far as answers are about it. Times in seconds since the epoch."""
-
-    #: Five digits, or six.
-    id: str
-    app: App
-    #: Type of the exception, with its module where it has one; "" for a plain message.
-    type: str
-    text: str
-    place: str
-    critical: bool = False
-    over: bool = False
-    count: int = 0
-    pending: int = 0
-    first: float = 0.0
-    last: float = 0.0
-    silenced_until: float | None = None
-    silenced_by: str = ""
-    until_release: bool = False
-    taken_by: str = ""
-    taken_at: float | None = None
-    #: When a message last told of it as news, and the ids of the latest ones, as in `m-5c1e`.
-    news_at: float | None = None
-    messages: Sequence[str] = ()
+def app_of(group: KnownGroup) -> App:
+    """Whose a group is."""
+    return App(group.app, group.environment)
 
 
 @dataclass(frozen=True)
@@ -84,32 +59,22 @@ class Action:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What became of an act."""
-
-    #: Ids of the groups that are marked now as the act wants it.
-    ids: tuple[str, ...] = ()
-    #: Those that are not, and why.
-    refused: Mapping[str, Rejection] = field(default_factory=dict)
-
-
 class Alerts(Protocol):
     """Groups, and marks on them. Any method may raise `BotStoreError`.
 
     Called from one thread. Answers have to come within two seconds: a button waits for them.
     """
 
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[KnownGroup]:
         """All groups of all apps that are open, or were over only lately."""
 
-    def news(self, after: float) -> Sequence[Group]:
+    def news(self, after: float) -> Sequence[KnownGroup]:
         """Open groups with a `news_at` later than that, of apps that are not quiet."""
 
     def apps(self) -> Sequence[App]:
         """All apps that the store knows."""
 
-    def mark(self, act: Action) -> Result:
+    def mark(self, act: Action) -> Done:
         """Do it for the whole fleet, all ids in one step; write it down for the audit."""
 
     def undo(self, user: str, since: float, act: Action) -> Action | None:

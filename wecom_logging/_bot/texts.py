@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from wecom_logging._bot.commands import WORDS, Name
-from wecom_logging._bot.store import Group, Rejection, Verb
+from wecom_logging._bot.store import Verb
 from wecom_logging._model import spans, text
+from wecom_logging._stores.marks import KnownGroup
 
 #: Lines of an answer in a group: what is longer hides the conversation.
 GROUP_LINES = 15
 #: Bytes of a message; WeCom's limit is 20,480.
 MAX_BYTES = 20_000
 _NAME, _PLACE, _TEXT, _WHY = 60, 90, 160, 200
-#: Characters of a line of a report.
-_LINE = 600
+#: Characters of a line of a report; in the file it is whole.
+MAX_LINE = 600
 
 #: Chinese, English. Fields are inert when they are filled in.
 _PHRASES: dict[str, tuple[str, str]] = {
@@ -127,6 +128,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "undone": ("{who} 撤销了：{what}", "{who} took back: {what}"),
     "refused unknown": ("{ids} 已经不在", "{ids} is gone"),
     "refused over": ("{ids} 已平息", "{ids} is over"),
+    "refused too long": ("{ids}：时间太长", "{ids}: for too long"),
     "refused nothing": ("{ids} 本来就没有", "{ids} was not"),
     "none open": ("没有未恢复的告警。", "Nothing is open."),
     "open": ("未恢复 {number} 类：", "{number} kinds are open:"),
@@ -237,14 +239,14 @@ class Texts:
     def ids(self, ids: Iterable[str]) -> str:
         return " ".join(f"#{each}" for each in ids)
 
-    def kinds(self, groups: Sequence[Group], most: int = 5) -> str:
+    def kinds(self, groups: Sequence[KnownGroup], most: int = 5) -> str:
         """`#40871 ConnectTimeout, #52210 KeyError`."""
         shown = [f"#{each.id} {title(each, 40)}" for each in groups[:most]]
         if len(groups) > most:
             shown.append(self.say("more kinds", number=len(groups) - most))
         return ("、" if self.chinese else ", ").join(shown)
 
-    def row(self, group: Group, now: float) -> str:
+    def row(self, group: KnownGroup, now: float) -> str:
         """A group in one line of a list."""
         critical = "CRITICAL " if group.critical else ""
         parts = [
@@ -255,9 +257,9 @@ class Texts:
         ]
         return "- " + " · ".join(filter(None, parts))
 
-    def state(self, group: Group, now: float) -> str:
+    def state(self, group: KnownGroup, now: float) -> str:
         """What holds for a group."""
-        parts = [self.say("over") if group.over else ""]
+        parts = [self.say("over") if group.state == "over" else ""]
         if group.taken_by and group.taken_at is not None:
             at = self.clock(group.taken_at, now)
             parts.append(self.say("taken by", who=name(group.taken_by), at=at))
@@ -266,10 +268,10 @@ class Texts:
             parts.append(self.say("silent until", until=until))
         return " · ".join(filter(None, parts))
 
-    def refused(self, refused: Mapping[str, Rejection]) -> list[str]:
+    def refused(self, refused: Mapping[str, str]) -> list[str]:
         """What was not done, and why."""
         lines = []
-        for obstacle in ("unknown", "over", "nothing", "no release"):
+        for obstacle in ("unknown", "over", "nothing", "too long", "no release"):
             ids = [each for each, reason in refused.items() if reason == obstacle]
             if ids:
                 lines.append(self.say(f"refused {obstacle}", ids=self.ids(ids)))
@@ -300,7 +302,7 @@ class Texts:
         return self.say("how to undo", later=later)
 
 
-def title(group: Group, most: int = _NAME) -> str:
+def title(group: KnownGroup, most: int = _NAME) -> str:
     """What a group is called: its type, or its message."""
     return inert(group.type or group.text, most)
 
@@ -314,7 +316,7 @@ def place(words: str) -> str:
 def code(line: str) -> str:
     """A line of a report, indented as it stands there, to stand between fences."""
     indent = len(line) - len(line.lstrip(" "))
-    return " " * min(indent, 12) + text.code(line[indent : indent + _LINE])
+    return " " * min(indent, 12) + text.code(line[indent : indent + MAX_LINE])
 
 
 def fenced(lines: Sequence[str]) -> list[str]:

@@ -50,8 +50,8 @@ def report_text(digest: Digest, style: Style, context: RenderContext | None = No
 
 def group_text(context: RenderContext) -> str:
     """The same of a digest of one group, without the list."""
-    parts = ((section, report) for section in context.sections for report in section.reports)
-    lines = (line for part in parts for line in _group(*part, context))
+    parts = (_group(Section((report,)), report, context) for report in context.digest.reports)
+    lines = (line for part in parts for line in part)
     return "\n".join(line for line in lines if line != _RULE) + "\n"
 
 
