@@ -247,3 +247,17 @@ def test_who_has_reported_errors(old: Client, new: Client) -> None:
     old.log()
     new.log()
     assert [source.name for source in store.groups().sources] == ["web-1/1/a", "web-2/2/b"]
+
+
+def test_slots_for_messages_of_no_digest(place: Kit) -> None:
+    """Half of the budget, as files may take; what was answered comes back a minute later."""
+    client = Client(place, rate_limit=((4, 60.0),))
+    store: Any = client.store
+    first = store.take_slot()
+    store.answered(first)
+    assert isinstance(first, str)
+    assert isinstance(store.take_slot(), str)
+    wait = store.take_slot()
+    assert wait == pytest.approx(60.0, abs=2.0)
+    client.kit.advance(wait)
+    assert isinstance(store.take_slot(), str)
