@@ -160,6 +160,18 @@ def test_a_silence_until_the_next_release(place: Kit, old: Client, new: Client) 
     assert (group(new).state, group(new).until_release) == ("open", False)
 
 
+def test_who_has_ended_it_and_ends_itself_tells_it(place: Kit, old: Client, new: Client) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    told_once(old)
+    silence(old)
+    old.log(count=3)
+    assert old.ask(why="flush", leaving=True) is None
+    old.kit.advance(HOUR)
+    new.log(count=2)
+    assert told(new.claim(why="flush", leaving=True)) == {"Timeout silenced": 5}
+
+
 def test_a_release_that_was_known_does_not_end_it(old: Client, new: Client) -> None:
     told_once(old)
     told_once(new, "Other")
