@@ -18,9 +18,8 @@ from wecom_logging._model.links import Link, MiniProgram
 from wecom_logging._rendering import Rendered, Style
 from wecom_logging._senders.protocol import Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._worker.attachment import FILES, INTERVAL, file_name
-from wecom_logging._worker.attachment import wanted as file_wanted
 from wecom_logging._worker.cooldowns import Cooldowns
+from wecom_logging._worker.follow_ups import FILES, INTERVAL, file_name, file_wanted
 from wecom_logging._worker.mentions import A_DAY, GOING_ON, Mentions
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator

@@ -49,7 +49,7 @@ class Policy(NamedTuple):
     group_interval: float = 15.0
     repeat_intervals: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
     quiet_after: float = 600.0
-    forget_after: float = 86400.0
+    forget_after: float = 90000.0
     recovery: str = "auto"
 
 

@@ -147,6 +147,8 @@ class Account(NamedTuple):
     hours: float = 0.0
     #: Errors of `reported` that fallbacks took.
     by_fallback: int = 0
+    #: Nothing that is pending can be told before the store is back.
+    stuck: bool = False
 
 
 class Claim(NamedTuple):

@@ -205,8 +205,7 @@ class RedisStore:
 
     def account(self, source: str) -> Account:
         *counts, by_fallback, hours = self._run("account", source)
-        account = Account(*map(int, counts))
-        return account._replace(hours=float(hours), by_fallback=int(by_fallback))
+        return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
