@@ -705,7 +705,8 @@ local function leaves()
   if not leaving then return false end
   local waits = false
   for _, id in ipairs(scope.out) do waits = waits or not is_number(get_head(id).lease) end
-  if has_pending() then make_exact() end
+  if has_pending() or scope.held and scope.held <= now then make_exact() end
+  waits = waits or scope.held and scope.held <= now
   if not has_pending() and not waits then return true end
   if has_news() then return false end
   if somebody_else_looks() then return true end
