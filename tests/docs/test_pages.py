@@ -21,8 +21,8 @@ from wecom_logging.simulator import Simulator
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAIRS = (
-    "bot", "delivery", "frameworks", "index", "messages", "migration", "operations", "options",
-    "redaction", "silence", "testing",
+    "bot", "delivery", "frameworks", "index", "messages", "migration", "oncall", "operations",
+    "options", "redaction", "silence", "testing",
 )  # fmt: skip
 
 
