@@ -33,6 +33,7 @@ def test_a_row_is_a_tuple_with_names() -> None:
     assert (row.name, row.size, row.twice) == ("a", 3, 6)
     assert row._replace(size=4) == Row("a", words=(), size=4)
     assert row._asdict() == {"name": "a", "size": 3, "words": ()}
+    assert Row._make(["a", 3]) == row
     assert repr(row) == "Row(name='a', size=3, words=())"
     assert pickle.loads(pickle.dumps(row)) == row
     assert not hasattr(row, "__dict__")

@@ -7,7 +7,7 @@ for classes whose values are made by the background thread; type checkers see th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ else:
                 if len(values) != len(cls._fields) or not given.keys() <= set(rest):
                     raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
             return tuple.__new__(cls, values)
+
+        @classmethod
+        def _make(cls, values: Iterable[Any]) -> Any:
+            return cls(*values)
 
         def __getnewargs__(self) -> tuple[Any, ...]:
             return tuple(self)
