@@ -6,6 +6,7 @@ marked as for display.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -148,7 +149,7 @@ class KeptAct:
     undone: bool = False
 
 
-@dataclass(eq=False, repr=False)
+@dataclasses.dataclass(frozen=True)
 class KnownGroup:
     """A group as answers show it. Times in seconds since the epoch, for display."""
 
@@ -208,7 +209,7 @@ class KnownSource(NamedTuple):
     errors: int
 
 
-@dataclass(eq=False, repr=False)
+@dataclasses.dataclass(frozen=True)
 class KnownApp:
     """What a store knows of one app and environment. Times for display."""
 
