@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ from wecom_logging import WeComHandler
 from wecom_logging._cli.checks import network
 from wecom_logging._cli.checks.network import clock_step, network_steps
 from wecom_logging._cli.checks.obstacles import obstacle
+from wecom_logging._cli.checks.program import is_library
 from wecom_logging._cli.checks.step import Step
 from wecom_logging._cli.main import main
 from wecom_logging.simulator import Simulator
@@ -663,3 +665,14 @@ def test_a_fallback_is_said_and_its_secret_is_not(
     status, steps = check("--no-send")
     assert (status, steps["configuration"]["status"]) == (1, "failed")
     assert key not in json.dumps(steps)
+
+
+@pytest.mark.parametrize("name", ["gunicorn.error", "uvicorn", "uvicorn.access", "celery.task"])
+def test_a_server_that_is_not_installed_is_not_the_program(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loggers are there all the same, made to look what the program's configuration does."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda top: None)
+    monkeypatch.delitem(sys.modules, name.partition(".")[0], raising=False)
+    assert is_library(name)
+    assert not is_library("shop.db")
