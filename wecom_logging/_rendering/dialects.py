@@ -6,10 +6,10 @@ Whatever is handed to a form is inert already (see `Pen`); the forms add our own
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from wecom_logging._model import text
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import MsgType
 
 
