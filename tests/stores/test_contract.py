@@ -1317,3 +1317,11 @@ def test_a_job_that_ends_tells_that_it_works_again(place: Kit) -> None:
     client.deliver()
     client.end("job")
     assert told(client.claim(leaving=True)) == {"job over": 0}
+
+
+def test_ten_thousand_batches_that_have_waited_are_taken_in_at_once(client: Client) -> None:
+    batches = [client.batch(f"kind {n % 7}") for n in range(10_000)]
+    client.store.merge(*batches)
+    client.store.merge(*batches)
+    assert client.store.account(client.source).merged == 10_000
+    assert sum(told(client.claim(why="flush")).values()) == 10_000

@@ -7,9 +7,9 @@ Every duration is in seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from wecom_logging._runtime.values import NamedTuple, dataclass
 from wecom_logging.errors import (
     BusyError,
     DeliveryError,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
+from wecom_logging._runtime.values import replace
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marking import end_all, ended_quiet, keep_quiet_hours

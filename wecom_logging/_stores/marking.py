@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest, Event
+from wecom_logging._runtime.values import replace
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,

@@ -8,12 +8,12 @@ process, when nothing else is due.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._model.text import cut_bytes
 from wecom_logging._rendering import Rendered, Style, report_text
+from wecom_logging._runtime.values import dataclass, field, replace
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker.cooldowns import Cooldowns

@@ -88,7 +88,7 @@ local function new_group(entry, wait)
     t = begin_track(wait, entry.critical, job), n = 0, d = 0, l = 0, o = 0,
     k = new_number(way.id, way.first), q = {}, h = {}, r = {}, e = {}, y = site and {site, way.key},
   }
-  enter(way.id, group)
+  note_site(way.id, group, 1)
   return way.id, group
 end
 
@@ -211,9 +211,9 @@ local function add(entry, source)
   if not group then
     id, group = new_group(entry, wait)
   elseif not entry.changing and group.y and string.sub(group.y[2] or '', -2) == ' *' then
-    leave_site(id, group)
+    note_site(id, group, -1)
     group.y = {entry.site, way.key}
-    enter(id, group)
+    note_site(id, group, 1)
     redis.call('HSET', identities, id, entry.identity)
   end
   if is_forgotten(group.t, group.n + group.o - group.l) then
@@ -371,7 +371,7 @@ local function look_through()
     else
       save(id, group)
       remember(id, group)
-      enter(id, group)
+      note_site(id, group, 1)
     end
   end
   forget_unused()
