@@ -336,6 +336,8 @@ ADVICE: list[tuple[str, Callable[..., dict[str, Any]]]] = [
     (r'Set "level": "(\w+)" in "root"', lambda a: {"root": {"level": a}}),
     (r'Set "level": "(\w+)" in "(\w+)" of "handlers"',
      lambda a, b: {"handlers": {b: {"level": a}}}),
+    (r'Set "(level|propagate)": (\S+) in "([\w.]+)" of "loggers"',
+     lambda a, b, c: {"loggers": {c: {a: ast.literal_eval(b)}}}),
     (r'Add "(\w+)" to "handlers" of "root"', lambda a: {"root": {"handlers": [a]}}),
     (r'Add "(\w+)" to "handlers" of "([\w.]+)" in "loggers"',
      lambda a, b: {"loggers": {b: {"handlers": ["console", a]}}}),

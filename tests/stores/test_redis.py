@@ -16,8 +16,9 @@ from tests.helpers.redis_server import RedisServer, free_port, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
 from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
+from wecom_logging._stores.factory import shown
 from wecom_logging._stores.protocol import Batch, Left, Rules, StoreError
-from wecom_logging._stores.redis import TIMEOUTS, RedisStore, shown
+from wecom_logging._stores.redis import TIMEOUTS, RedisStore
 from wecom_logging.simulator.server import Simulator
 
 

@@ -192,7 +192,7 @@ def test_another_robot(sim: Simulator, watch: Watch, monkeypatch: pytest.MonkeyP
         ({"webhook_keys": SECRET}, "is 'webhook_key' meant?"),
         ({"corpid": "ww1", "corpsecret": SECRET}, "agentid: is missing"),
         ({"api_base": "https://a.example"}, "names no destination"),
-        ({**ROBOT}, "is the destination itself"),
+        ({**ROBOT}, "leads to the same destination as the handler itself"),
         ({**ROBOT, "corpid": "ww1"}, "second destination"),
         ({"webhook_key": OTHER, "msgtype": "html"}, "msgtype"),
         ({"webhook_key": OTHER, "mention": "@all"}, "is no option of it"),
