@@ -22,7 +22,7 @@ import pytest
 
 from tests.helpers.support import Watched, eventually, pointing_at
 from wecom_logging import WeComHandler
-from wecom_logging._cli.checks import network
+from wecom_logging._cli.checks import network, routing
 from wecom_logging._cli.checks.network import clock_step, network_steps
 from wecom_logging._cli.checks.obstacles import obstacle
 from wecom_logging._cli.checks.program import is_library
@@ -584,6 +584,20 @@ def test_what_stops_an_error(
     assert bool(found[0]) is bool(cause)
     for handler in handlers:
         handler.close()
+
+
+def test_several_disabled_libraries_are_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    loggers = [logging.Logger(f"urllib3.{name}") for name in ("one", "other")]
+    for each in loggers:
+        each.disabled = True
+        logging.getLogger(each.name).disabled = True
+    try:
+        monkeypatch.setattr(routing, "known_loggers", lambda: loggers)
+        (step,) = routing._libraries([])
+        assert step.text.endswith("urllib3.other: the configuration disables them")
+    finally:
+        for each in loggers:
+            logging.getLogger(each.name).disabled = False
 
 
 def _program(tmp_path: Path, sim: Simulator, source: str, *arguments: str) -> tuple[int, str]:
