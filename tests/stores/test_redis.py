@@ -309,7 +309,7 @@ def test_of_many_batches_nobody_knows_once_some_are_merged(
     client = Client(RedisKit(server.url))
     batches = [client.batch("A") for _ in range(450)]
     store, parts = client.store, []
-    visit_with = store._visit_with  # type: ignore[attr-defined]
+    visit_with = store._visit_with  # type: ignore[attr-defined]  # Redis's own
 
     def cut(asker: str, part: tuple[Batch, ...]) -> object:
         parts.append(len(part))
