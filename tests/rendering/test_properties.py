@@ -173,6 +173,7 @@ styles = st.builds(
     max_bytes=st.sampled_from((2048, 4096)),
     timezone=st.just(ZONE) | st.none(),
     links=st.sampled_from(LINKS),
+    card=st.none(),
 )
 
 
