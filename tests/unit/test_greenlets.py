@@ -58,6 +58,7 @@ def test_greenlets_go_on_and_their_errors_are_told(
         for i in range(20): spawn(fail, i)
         while handler.stats().seen < 21: sleep(0.01)
         assert handler.flush(20), handler.stats()
+        sleep(0.05)  # a tick between the two messages
         log.critical("disk full")
         assert handler.flush(20), handler.stats()
         pauses = [b - a for a, b in zip(ticks, ticks[1:])]
