@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.support import Watched, eventually, pointing_at
 from wecom_logging import WeComHandler
 from wecom_logging._cli.checks import network
 from wecom_logging._cli.checks.network import clock_step, network_steps
@@ -54,6 +55,21 @@ def check(capsys: pytest.CaptureFixture[str]) -> Check:
 
 
 # -- the destination -----------------------------------------------------------------------
+
+
+def test_a_wrong_secret_tried_here_delays_no_program_beside_it(
+    check: Check, app: Simulator, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose token it shares: neither that nor the way of the program's messages is touched."""
+    beside = watch(**pointing_at(app, "app"), store="auto", group_wait=0.0, group_interval=0.0)
+    beside.log.error("one")
+    assert beside.flush()
+    monkeypatch.setenv("WECOM_CORPSECRET", "stale-secret-0000000000000000000000000000001")
+    assert check()[0] == 1
+    beside.log.error("another kind")
+    eventually(lambda: beside.stats.reported == 2)
+    assert beside.stats.failures == 0
+    assert all("could not be reached" not in message.content for message in app.messages)
 
 
 def test_all_is_well(check: Check, app: Simulator) -> None:

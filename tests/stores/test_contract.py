@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import KITS, Client, Kit, event, identity, kit, told
+from tests.helpers.store_kits import KITS, Client, Kit, MemoryKit, event, identity, kit, told
 from wecom_logging._model.digest import VARYING, Report
 from wecom_logging._model.schedule import UNCLEAR_FOR, Policy
 from wecom_logging._stores import register
@@ -126,6 +126,26 @@ def test_a_group_that_was_over_comes_again(client: Client) -> None:
     client.kit.advance(700)
     client.log("A")
     assert told(client.deliver()) == {"A again": 1}
+
+
+def test_a_script_that_fails_each_minute_of_a_day() -> None:
+    """A process of its own each time, which waits for nothing at its end: a message after each
+    pause, and every error in one of them, but for those that the store still keeps."""
+    place = MemoryKit(shared=True)  # 1440 processes: the step is the same in all stores
+    found = []
+    for minute in range(1440):
+        script = Client(place, f"web-1/{minute}/a")
+        script.log("A")
+        answer = script.ask(why="flush", leaving=True)
+        if isinstance(answer, Claim):
+            assert script.store.freeze(answer.id, "body")
+            script.store.settle(answer.id)
+            found.append(sum(told(answer).values()))
+        place.advance(60.0)
+    assert found[0] == 1
+    assert 24 <= len(found) <= 60
+    kept = Client(place, "web-1/last/a").claim(why="insist") if sum(found) < 1440 else None
+    assert sum(found) + (sum(told(kept).values()) if kept else 0) == 1440
 
 
 def test_a_group_is_forgotten_after_a_day(client: Client) -> None:

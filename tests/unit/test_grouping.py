@@ -249,6 +249,15 @@ def test_an_identity_knows_no_line_and_no_absolute_path() -> None:
     assert "/srv" not in repr(identity)
 
 
+def test_no_name_of_an_identity_is_without_end() -> None:
+    """A type that is made of somebody's answer may have a name of megabytes."""
+    huge = "n" * 1_000_000
+    made = type(huge, (Exception,), {"__module__": huge})
+    raised = record("failed", name=huge, exc_info=(made, made("x"), None))
+    for one in (raised, record("failed", name=huge)):
+        assert len(repr(identify(GroupSeed(one, fingerprint(one))))) < 20_000
+
+
 @pytest.mark.parametrize(
     ("level", "renamed", "expected"),
     [

@@ -439,6 +439,9 @@ ROBOT: dict[str, Any] = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
         ({**ROBOT, "breadcrumb_level": "CHATTY"}, "breadcrumb_level"),
         ({**ROBOT, "attach": "yes"}, "attach"),
         ({**ROBOT, "show_locals": 1}, "show_locals"),
+        # A name that ends before its link does.
+        ({**ROBOT, "links": {"logs](https://other) [": "https://l/{id}"}}, "links"),
+        ({**ROBOT, "links": {"two\nlines": "https://l/{id}"}}, "links"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], option: str) -> None:

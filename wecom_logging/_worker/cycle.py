@@ -117,6 +117,8 @@ class DeliveryCycle:
         if self._fallback and (stuck := self._fallback.stuck):
             where = f"{stuck.destination} was given them and has not returned"
             return f"{where}: it is unknown whether it told them"
+        if self._stuck:  # told, perhaps, and that could not be written down
+            return "their store, which has them, cannot be used any more"
         return self._recorder.last_error
 
     def stats(self) -> Stats:
