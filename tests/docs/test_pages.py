@@ -94,6 +94,14 @@ def test_links_lead_somewhere(name: str) -> None:
         assert not anchor or anchor in headings(DOCS / (path or name)), target
 
 
+@pytest.mark.parametrize("name", sorted(each.name for each in DOCS.glob("*.zh-CN.md")))
+def test_chinese_pages_lead_to_chinese_ones(name: str) -> None:
+    """But for the switch below the title, and the reference, which is in English alone."""
+    links = re.findall(r"\[(.*?)\]\(([\w-]+\.md)[)#]", page(name))
+    english = {target for text, target in links if text not in ("English", "英文参考")}
+    assert english == set()
+
+
 # -- every block ---------------------------------------------------------------------------
 
 #: Pages whose programs have tests of their own below, or in `test_bot_docs` or `test_site`.
