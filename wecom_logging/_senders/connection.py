@@ -70,7 +70,7 @@ class Adapter(HTTPAdapter):
         if hasattr(HTTPAdapter, "get_connection_with_tls_context"):
             pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         else:  # requests before 2.32
-            pool = self.get_connection(request.url, proxies)
+            pool = self.get_connection(request.url or "", proxies)
         if pool.proxy is not None:
             return
         self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests'
