@@ -273,7 +273,7 @@ def running(command: str, place: Path) -> Iterator[None]:
         yield
         return
     words = [command] if command.startswith("gunicorn:") else command.split()
-    program = "import time; print(flush=True); time.sleep(60)"
+    program = "import time; print(flush=True); time.sleep(60)"  # until it is killed
     process = subprocess.Popen(
         [words[0], "-c", program, *words[1:]],
         executable=sys.executable, cwd=place, stdout=subprocess.PIPE,
