@@ -220,7 +220,7 @@ def test_failures_in_a_row_and_recovery(run: Run, app: Simulator) -> None:
     assert "since" not in first
     assert "exit status 2 **×1**" in second
     assert "3 since " in third
-    assert recovery.startswith("✅ import · 0 errors · OVER import\n")
+    assert recovery.startswith("✅ import · 0 errors · OVER import: works again after 3 failures\n")
     assert "works again after 3 failures, " in recovery
 
 
@@ -233,8 +233,11 @@ def test_a_job_that_goes_on_failing_is_told_after_pauses(
         assert run("--name", "import", *sh("exit 1")) == (1, "", "")
     assert len(app.messages) == 1
     run("--name", "import", *sh("exit 0"))
-    assert app.messages[-1].content.startswith("🔶 import · 2 errors · OVER import")
-    assert "works again after 3 failures, " in app.messages[-1].content
+    head, _, _, state, recovery, *_ = app.messages[-1].content.split("\n")
+    assert head == "🔶 import · 2 errors · OVER import: works again after 3 failures"
+    assert state.startswith("**OVER** ")
+    assert "**×2**" in state
+    assert recovery.startswith("works again after 3 failures, ")
     assert len(app.messages) == 2
 
 

@@ -122,6 +122,8 @@ class _BlockRenderer:
 
     def lines(self) -> Iterator[str]:
         yield self._heading()
+        if self.section.works_again:  # before how it failed last, which is over
+            yield self.dialect.line(" · ".join(history(self.section, self.context)))
         yield from map(self.dialect.line, filter(None, (self._where(),)))
         yield from map(self.dialect.line, self._message())
         yield from map(self.dialect.quote, self._reasons())
@@ -318,7 +320,7 @@ class _BlockRenderer:
         facts = [self._route(), *self._context(), self._hosts()]
         facts += [
             *trend(section, self.context),
-            *history(section, self.context),
+            *(() if section.works_again else history(section, self.context)),
             self._left_out(),
         ]
         if not section.type or not any(facts):

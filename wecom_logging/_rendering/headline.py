@@ -135,15 +135,23 @@ def _sender(context: RenderContext, width: int) -> str:
 def _subject(context: RenderContext) -> tuple[str, list[str], str]:
     """The last part of line 1: the first kind with what it says, and how many more."""
     labels = context.labels
-    told = [section for section in context.sections if not section.over] or context.sections
+    failing = [each for each in context.sections if not (each.over or each.works_again)]
+    told = failing or [each for each in context.sections if not each.over] or context.sections
     if not told:
         return "", [labels.others] if context.others else [], ""
     state = labels.states["over"] if told[0].over else ""
     state = labels.recovered if told[0].works_again else state
     kinds = sum(section.kinds for section in told)
     more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
-    said = [Pen().start(words, _LONG) for words in summary(told[0], context)]
+    words_of = _recovery if told[0].works_again else summary
+    said = [Pen().start(words, _LONG) for words in words_of(told[0], context)]
     return state, [words for words in said if words], more
+
+
+def _recovery(section: Section, context: RenderContext) -> list[str]:
+    """A job, and that it works again: how it failed last is no news any more."""
+    name = section.lead.identity.logger or title(section, context)
+    return [_cut(name, _SUBJECT), context.labels.works_after(section.total)]
 
 
 def _fitted(said: Sequence[str], width: int) -> str:

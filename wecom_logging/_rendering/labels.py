@@ -97,10 +97,12 @@ class Labels:
         """The state, and how long there has been nothing, where that is said apart."""
         return self.states["over"], f"none for {self.duration(seconds)}"
 
-    def works_again(self, failures: int, seconds: float) -> str:
+    def works_after(self, failures: int) -> str:
         """Said of a job."""
-        many = f"{failures:,} failure{'s' * (failures != 1)}"
-        return f"works again after {many}, {self.duration(seconds)}"
+        return f"works again after {failures:,} failure{'s' * (failures != 1)}"
+
+    def works_again(self, failures: int, seconds: float) -> str:
+        return f"{self.works_after(failures)}, {self.duration(seconds)}"
 
     def ended(self, seconds: float) -> str:
         """Said of a group whose last errors are told in the same message."""
@@ -246,8 +248,11 @@ class Chinese(Labels):
     def over(self, seconds: float) -> tuple[str, str]:
         return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
 
+    def works_after(self, failures: int) -> str:
+        return f"失败 {failures:,} 次后恢复正常"
+
     def works_again(self, failures: int, seconds: float) -> str:
-        return f"失败 {failures:,} 次后恢复正常，历时 {self.duration(seconds)}"
+        return f"{self.works_after(failures)}，历时 {self.duration(seconds)}"
 
     def ended(self, seconds: float) -> str:
         return f"此后 {self.duration(seconds)}未再出现，已平息"

@@ -91,13 +91,13 @@ def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
 
 def history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
-    if left := sum(report.left for report in section.reports):
-        yield context.labels.left(left)
+    left = sum(report.left for report in section.reports)
+    earlier = [context.labels.left(left)] if left else []
     if section.works_again:
-        yield context.labels.works_again(
-            section.total, max(context.digest.now - section.since, 0.0)
-        )
+        seconds = max(context.digest.now - section.since, 0.0)
+        yield from (context.labels.works_again(section.total, seconds), *earlier)
         return
+    yield from earlier
     if section.over:
         yield from filter(None, context.labels.over(_silent(section, context))[1:])
         yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))
