@@ -6,19 +6,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo simulator test dev lint bench chaos soak docs screenshots clean
+.PHONY: help demo simulator test coverage dev lint bench chaos soak fuzz docs screenshots clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       see what alerts look like, in half a minute, without WeCom"
 	@echo "make simulator  a local WeCom with an inbox, to test against"
 	@echo "make test       ruff, mypy and the tests, on every Python from 3.10 on that is here"
+	@echo "make coverage   which lines and ways through them the tests take (95 % at least)"
 	@echo "make dev        a .venv to work in: .venv/bin/pytest tests/unit -k name"
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
 	@echo "make chaos      everything goes wrong at once, ten minutes on each store"
 	@echo "make soak       load for half an hour: nothing may grow, the account has to be exact"
+	@echo "make fuzz       what others wrote, and worse, for ten minutes (MINUTES=)"
 	@echo "make docs       the pages of docs/ as a site, in site/"
 	@echo "make screenshots  the pictures of the inbox in docs/, made anew (needs chromium)"
 	@echo "make clean      remove what the others have made"
@@ -29,8 +31,11 @@ demo: $(VENV)/simulator
 simulator: $(VENV)/simulator
 	@$(BIN)/wecom-logging simulator
 
-test: $(VENV)/nox $(VENV)/sdk
+test: $(VENV)/nox $(VENV)/node-modules
 	@$(BIN)/nox $(NOX)
+
+coverage: $(VENV)/nox $(VENV)/node-modules
+	@$(BIN)/nox -s coverage
 
 lint: $(VENV)/nox
 	@$(BIN)/nox -s lint
@@ -50,6 +55,10 @@ soak: $(VENV)/dev
 	@status=0; for store in sqlite memory; do \
 	    $(BIN)/python -m tests.chaos.soak --store $$store --minutes $(or $(MINUTES),15) || status=1; \
 	done; exit $$status
+
+# SEED is what a run that found something has printed.
+fuzz: $(VENV)/dev
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 docs: $(VENV)/docs
 	@$(BIN)/python docs/generate.py
@@ -82,10 +91,12 @@ $(VENV)/dev: $(VENV)/pip $(VENV)/nox
 	@$(PIP) --editable ".[redis,simulator]" --group test --group lint
 	@touch $@
 
-# WeCom's library for bots, to try the simulator with. Where npm is not here its test skips.
-$(VENV)/sdk: $(VENV)/simulator
+# WeCom's library for bots, to try the simulator with, and a second type checker. Where npm is
+# not here what needs them skips.
+$(VENV)/node-modules: $(VENV)/simulator
 	@if command -v npm >/dev/null; then \
-	    npm install --prefix $(VENV)/node --no-fund --no-audit --silent "@wecom/aibot-node-sdk@^1.0.7"; \
+	    npm install --prefix $(VENV)/node --no-fund --no-audit --silent \
+	        "@wecom/aibot-node-sdk@^1.0.7" "pyright@^1.1.400"; \
 	fi
 	@touch $@
 

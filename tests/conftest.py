@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ import pytest
 from tests.helpers.redis_server import PROGRAM, RedisServer, running
 from tests.helpers.support import Finished, Watched, missing
 from wecom_logging import WeComHandler
-from wecom_logging._runtime import diagnostics
+from wecom_logging._runtime import diagnostics, native
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -27,6 +28,20 @@ from wecom_logging.testing import RecordingSender
 # a handler they do not. Tests of Ctrl-C would wait for good.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# coverage sees the threads of `threading`; the worker is one of the interpreter's own.
+if threading.gettrace() is not None:
+    _start_untraced = native.start_new_thread
+
+    def _start_traced(run: Callable[..., object], *arguments: Any) -> int:
+        def traced(*given: Any) -> None:
+            sys.settrace(threading.gettrace())
+            run(*given)
+
+        return int(_start_untraced(traced, *arguments))
+
+    native.start_new_thread = _start_traced
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from wecom_logging.stats import Stats
 
 #: The one place that says it; the build reads it here.
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ApiError",

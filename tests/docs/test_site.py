@@ -163,3 +163,9 @@ def test_every_claim_of_the_threat_model_names_tests_that_exist() -> None:
     for claim in re.findall(r"^- \*\*(?:.*\n)(?:  .*\n)*", text, re.M):
         if "A proxy" not in claim and "Redaction cannot" not in claim:
             assert "::test_" in claim, claim
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"^## \[{re.escape(wecom_logging.__version__)}\]", text, re.MULTILINE)
+    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text("utf-8")

@@ -420,3 +420,19 @@ def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
         return best
 
     assert seconds(32768) < 32 * max(seconds(4096), 1e-3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PASSWORD 15668301091",
+        "wz48Q~P7kI" * 30,
+        f"{'1234567890'}:AA{'x' * 40}1234567890:AA{'y' * 200}",
+        "$2b$" + "x/9." * 200,
+    ],
+    ids=["a telephone number after a name", "azure", "telegram", "a hash"],
+)
+def test_what_is_masked_is_no_secret(text: str) -> None:
+    once = redact_text(text)
+    assert once != text
+    assert redact_text(once) == once

@@ -230,7 +230,9 @@ def test_an_emptied_store_is_noticed_and_its_loss_declared(
     place.shaky.empty()
     client.log("A", 4)
     assert settled(client) == (2, 3)
-    assert "3 errors are lost" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "3 errors are lost" in said
+    assert "silences, and who has taken what, are gone with it" in said
     client.deliver()
     assert settled(client) == (6, 3)
 

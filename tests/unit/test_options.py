@@ -52,7 +52,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "api_base": (*TEXTS[:4], "example.com", "ftp://h", "http://", "https://u:p@h", "http://h/?a=b"),
     "timeout": (0, -1, "3", True, [1, 2, 3], (1, 0), float("nan"), float("inf"), 10**400),
     "proxies": ("http://p:3128", ["http://p"], {"https": 1}, {1: "http://p"}),
-    "timezone": (*TEXTS, "Mars/Base", "../../etc/passwd", "Asia", "UTC\x00"),
+    "timezone": (*TEXTS, "Mars/Base", "../../etc/passwd", "Asia", "UTC\x00", "A/" * 5000),
     "group_wait": DURATIONS,
     "group_interval": DURATIONS,
     "close_timeout": DURATIONS,

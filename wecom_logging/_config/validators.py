@@ -240,7 +240,7 @@ def zone(value: object, option: str) -> tzinfo:
 
     try:
         return ZoneInfo(text(value, option))
-    except (OSError, ValueError, LookupError):
+    except (OSError, ValueError, LookupError, RecursionError):  # it looks for a package
         raise ConfigurationError(
             option, f"{display(value)} is no zone name like 'Asia/Shanghai' that is known here"
         ) from None

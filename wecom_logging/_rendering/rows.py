@@ -28,6 +28,7 @@ def row(section: Section, context: RenderContext) -> Row:
     """A group in one line: state, type, count and place."""
     pen = Pen(tables=context.dialect.tables, plain=context.dialect.plain)
     name = pen.name(section.type, TYPE) or pen.start(title(section, context), _TITLE)
+    name = name or context.labels.no_message  # where all of it was invisible
     if section.over and section.type and section.message:
         name = f"{name}: {pen.start(section.message, _TITLE)}"
     return heading(section, context, pen, name)._replace(

@@ -340,6 +340,9 @@ _CHINESE = {
         "{}；已留在存储中，随该应用的下一个错误、flush 或退出送出"
     ),
     "{} error lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
+    "{} was emptied: silences, and who has taken what, are gone with it": (
+        "{} 已被清空：静默和接手记录也随之丢失"
+    ),
     "{} errors lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
     "{} — the fallback tells it meanwhile, trying again": "{} —— 期间由备用通道通知，将会重试",
     "{} — everything stays pending, trying again": "{} —— 全部保留待发，将会重试",

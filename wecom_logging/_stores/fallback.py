@@ -289,6 +289,10 @@ class FallbackStore:
             self._reported += self._last.reported
             self._lost += self._last.lost
             self._by_fallback += self._last.by_fallback
+            warn_rarely(
+                f"marks {self._name}",
+                f"{self._name} was emptied: silences, and who has taken what, are gone with it",
+            )
         elif (gone := self._merged - there.merged) > 0:
             # An older copy: what has been told since it was made stays told.
             told = min(gone, max(0, self._last.reported - there.reported))

@@ -42,7 +42,8 @@ def audit_ends(digest: Digest, told: Collection[str], app: str) -> None:
         if silence is not None and report.state == "silenced":
             what = f"silence of {report.short_id} ended"
             seconds = silence.until - silence.since
-            audit(what, app, who=silence.by, why=silence.ended or "its time", seconds=seconds)
+            why = f"{silence.ended} {silence.release}".strip() or "its time"
+            audit(what, app, who=silence.by, why=why, seconds=seconds)
         if taken is not None and taken.lapsed:
             audit(f"{report.short_id} is nobody's any more", app, who=taken.by)
     if digest.quiet is not None and told:

@@ -213,9 +213,9 @@ _KEYS_OF_PROVIDERS = [
     _Shape(
         "telegram token",
         (":aa",),
-        lazy.regex(r"(?<![0-9A-Za-z])(?:bot)?(?P<value>\d{8,10}:AA[\w-]{24,64})", re.A),
+        lazy.regex(r"(?<![0-9A-Za-z])(?:bot)?(?P<value>\d{8,10}:AA[\w-]{24,})", re.A),
     ),
-    _Shape("azure secret", ("q~",), lazy.regex(r"(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{20,64}", re.A)),
+    _Shape("azure secret", ("q~",), lazy.regex(r"(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{20,}", re.A)),
     # A token that was cut off before its first dot is still a token.
     _Shape("jwt", ("eyj",), lazy.regex(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A)),
     # What a password becomes: crypt, Django, Werkzeug, argon2, LDAP.
@@ -225,7 +225,7 @@ _KEYS_OF_PROVIDERS = [
         lazy.regex(
             r"(?<![\w$])(?:\$(?:2[abxy]?|1|5|6|y|7|gy|apr1|P|H|argon2(?:id|i|d)|scrypt"
             r"|pbkdf2(?:-sha\d{1,3})?|sha1|md5)\$|(?:pbkdf2_sha(?:1|256)|bcrypt(?:_sha256)?|argon2|scrypt|md5|sha1)"
-            r"\$|(?:pbkdf2:sha\d{1,3}|scrypt):\d[\d:]{0,24}\$)[\w$./+=,:-]{12,512}",
+            r"\$|(?:pbkdf2:sha\d{1,3}|scrypt):\d[\d:]{0,24}\$)[\w$./+=,:-]{12,}",
             re.A,
         ),
     ),

@@ -103,7 +103,8 @@ _TECHNICAL = lazy.regex(
 _SHORT_CODE = lazy.regex(r"\d{4,8}|(?=[a-z]{0,3}\d)(?=\d{0,3}[a-z])[a-z0-9]{4}")
 _IN_PROSE = lazy.regex(
     r"(?=[^\d\s]{0,64}\d)(?=[^A-Za-z\s]{0,64}[A-Za-z])[!-~]{6,}"
-    r"|(?=[A-Za-z0-9]{1,64}[!#$%^&*@])[!-~]{8,}"
+    # A number of which only a part is shown is masked already.
+    r"|(?!\d{1,6}\*{4})(?=[A-Za-z0-9]{1,64}[!#$%^&*@])[!-~]{8,}"
 )
 
 

@@ -186,8 +186,8 @@ def _twice(loggers: Sequence[logging.Logger]) -> Iterator[Step]:
 def _reached_twice(handler: WeComHandler, below: str, above: str) -> Step:
     name = handler.get_name() or "wecom"
     there = f'"{below}" in "loggers"' if below != "root" else '"root"'
-    cause = f"an error of {below!r} comes to it twice" + (
-        f", there and at {above!r}" if below != above else ", by two handlers there"
+    cause = f"an error of {below!r} comes to it twice and is counted once" + (
+        f": there and at {above!r}" if below != above else ": by two handlers there"
     )
     return warning(f"handler {name}", cause, f'Take "{name}" out of "handlers" of {there}.')
 
