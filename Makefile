@@ -22,7 +22,7 @@ help:
 	@echo "make soak       load for half an hour: nothing may grow, the account has to be exact"
 	@echo "make fuzz       what others wrote, and worse, for ten minutes (MINUTES=)"
 	@echo "make docs       the pages of docs/ as a site, in site/"
-	@echo "make screenshots  the pictures of the inbox in docs/, made anew (needs chromium)"
+	@echo "make screenshots  the pictures of docs/, made anew (needs chromium and its driver)"
 	@echo "make clean      remove what the others have made"
 
 demo: $(VENV)/simulator
@@ -65,7 +65,7 @@ docs: $(VENV)/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-screenshots: $(VENV)/simulator
+screenshots: $(VENV)/dev
 	@$(BIN)/python docs/screenshots.py
 
 

@@ -56,7 +56,7 @@ def written(peers: list[str], scale: Scale) -> Result:
         for kinds in (1, 1000):
             with Sink() as sink:
                 (found[peer][str(kinds)],) = _run(
-                    "steady", peer, sink.url, kinds=kinds, rate=1000, seconds=12 * scale.seconds + 5
+                    "steady", peer, sink.url, kinds=kinds, rate=1000, seconds=50 * scale.seconds + 1
                 )
     return found
 
@@ -155,7 +155,7 @@ def steady(peer: str, url: str, kinds: int, rate: float, seconds: float) -> None
     for _ in range(3):
         log(kinds)
         handler.flush()
-    _storm(log, rate, 1.0)  # what is captured anew after a message
+    _storm(log, rate, 8.0)  # what is captured anew after a message
     before, cpu, began = _written(), time.process_time(), time.monotonic()
     logged = _storm(log, rate, seconds)
     took = time.monotonic() - began

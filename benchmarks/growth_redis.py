@@ -25,6 +25,7 @@ from tests.helpers.store_kits import event, identity
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.redis import RedisStore
+from wecom_logging._worker.gathering import GATHER, GATHER_EACH
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 GROUPS = (1, 10, 100, 1000)
@@ -43,8 +44,7 @@ def worker(url: str, number: int, seconds: float) -> None:
         if isinstance(claim, Claim):
             store.freeze(claim.id, "body")
             store.settle(claim.id)
-        store.account(source)
-        time.sleep(store.gather)
+        time.sleep(max(GATHER, GATHER_EACH * store.account(source).sources))
 
 
 def storm(server: RedisServer, processes: int, seconds: float) -> tuple[float, float, float]:

@@ -198,6 +198,82 @@ def _import_cells(row: Row) -> list[str]:
     return cells
 
 
+def _beside(rows: Row) -> str:
+    floor = rows.get("null", {}).get("requests", {}).get("points", 0.0)
+    head = [
+        "", "of a core, points", "request p50, µs", "p99", "longest, ms",
+        "asyncio: late p50, ms", "p99", "latest",
+    ]  # fmt: skip
+    return (
+        "## The program beside it: 300 new kinds of errors a second\n\n"
+        "Processor time of the whole process over that of one with a NullHandler; what a"
+        " request takes that does a little and logs one; how late a step of an asyncio program"
+        " is, beside as many tracebacks.\n\n"
+        + _table(head, ([_name(p), *_beside_cells(row, floor)] for p, row in rows.items()))
+    )
+
+
+def _beside_cells(row: Row, floor: float) -> list[str]:
+    asked, late = row["requests"], row["loop"]
+    cells = [_failed(asked), *[""] * 3]
+    if "points" in asked:
+        points = f"**{asked['points'] - floor:+.1f}**"
+        cells = [points, *(_short(asked[name]) for name in ("p50", "p99"))]
+        cells.append(_short(asked["most"] / 1000))
+    if "p99" not in late:
+        return [*cells, _failed(late), "", ""]
+    return [*cells, *(_short(late[name] / 1000) for name in ("p50", "p99", "most"))]
+
+
+def _written(rows: Row) -> str:
+    head = ["", "one kind, MB an hour", "of a core, points", "1,000 in turn", "points"]
+    return (
+        "## Written in a storm of 1,000 errors a second that goes on\n\n"
+        "All that the process writes into files, after the first message; what goes to a socket"
+        " is not in it.\n\n"
+        + _table(
+            head,
+            (
+                [_name(p), *(c for k in ("1", "1000") for c in _written_cells(row[k]))]
+                for p, row in rows.items()
+            ),
+        )
+    )
+
+
+def _written_cells(row: Row) -> list[str]:
+    if "megabytes" not in row:
+        return [_failed(row), ""]
+    return [f"**{_short(row['megabytes'])}**", _short(row["points"])]
+
+
+def _thousand(rows: Row) -> str:
+    head = ["", "processor, s", "memory, MB", "flush, s", "flush beside a busy thread, s"]
+    return (
+        "## A thousand kinds at once, and a flush\n\n"
+        "Without what the thread that logs takes; memory a second after it.\n\n"
+        + _table(head, ([_name(p), *_thousand_cells(row)] for p, row in rows.items()))
+    )
+
+
+def _thousand_cells(row: Row) -> list[str]:
+    alone, busy = row["0"], row["1"]
+    if "cpu" not in alone:
+        return [_failed(alone), *[""] * 3]
+    return [
+        f"**{_short(alone['cpu'])}**",
+        _short(alone["grown"] / 2**20),
+        _short(alone["flush"]),
+        _short(busy["flush"]) if "flush" in busy else _failed(busy),
+    ]
+
+
+def _crowded(rows: Row) -> str:
+    return "## A call beyond `max_groups`\n\n" + _table(
+        ["", "× NullHandler"], ([_name(p), _ratio(row)] for p, row in rows.items())
+    )
+
+
 def _growth(kinds: Row) -> str:
     tables = [
         _table([kind, *rows], [["× NullHandler", *(_growth_cell(row) for row in rows.values())]])
@@ -219,6 +295,10 @@ SECTIONS: dict[str, Callable[[Row], str]] = {
     "killed": _killed,
     "latency": _latency,
     "imports": _imports,
+    "beside": _beside,
+    "written": _written,
+    "thousand": _thousand,
+    "crowded": _crowded,
     "growth": _growth,
 }
 

@@ -1,4 +1,5 @@
-"""Make the pictures of the simulator's inbox: `make screenshots`. Needs chromium.
+"""Make the pictures of the simulator's inbox and of each message of the page "On call":
+`make screenshots`. Needs chromium and its driver.
 
 A small program fails, its messages arrive in a simulator, and a browser without a window
 takes pictures of the page.
@@ -8,23 +9,28 @@ from __future__ import annotations
 
 import importlib
 import logging
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from wecom_logging import WeComHandler
+from browser import Browser, open_browser
+from oncall_messages import MESSAGES
+
+from wecom_logging import WebhookSender, WeComHandler
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._cli import bot
+from wecom_logging._rendering import Language
 from wecom_logging.simulator import Message, Simulator
 
-PHONE = (390, 844, 2)
+PHONE = (390, 844, 1.5)
 PICTURES = {"inbox.png": (1240, 900, 1), "inbox-phone.png": PHONE}
+#: How the names of pictures end in each language.
+SUFFIXES: dict[Language, str] = {"en": "", "zh": ".zh-CN"}
 #: A card that somebody has answered, by the language of alerts, bot and page.
 ANSWERED = {"en": "answered-phone.png", "zh": "answered-phone.zh-CN.png"}
 
@@ -70,11 +76,11 @@ PROGRAM = {
 
 
 def main() -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        sys.exit("chromium is not installed")
     docs = Path(__file__).parent
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory,
+        open_browser() as browser,
+    ):
         views, stock = _program(Path(directory))
         with Simulator() as simulator, _alerts(simulator, "memory", "en") as handler:
             stock.full()
@@ -83,7 +89,7 @@ def main() -> None:
             _fail(views)
             handler.flush()
             for name, size in PICTURES.items():
-                _take(browser, simulator.url, docs / name, size, "en")
+                browser.take(simulator, docs / name, size)
         for language, name in ANSWERED.items():
             store = f"sqlite:///{directory}/{language}.db"
             with (
@@ -94,7 +100,8 @@ def main() -> None:
                 _fail(views)
                 handler.flush()
                 _answer(simulator)
-                _take(browser, simulator.url, docs / name, PHONE, language)
+                browser.take(simulator, docs / name, PHONE, language)
+        _oncall(browser, docs / "oncall")
 
 
 def _program(directory: Path) -> tuple[Any, Any]:
@@ -163,18 +170,18 @@ def _answer(simulator: Simulator) -> None:
     simulator.wait_until(lambda: "button_list" not in cards()[0].shown, 30.0, "the fact")
 
 
-def _take(browser: str, url: str, file: Path, size: tuple[int, int, int], language: str) -> None:
-    width, height, scale = size
-    # The page never stops listening for messages: the picture is taken after a while.
-    options = (
-        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        f"--lang={language}", f"--accept-lang={language}",
-        "--force-prefers-reduced-motion",  # else what is still fading in is pale
-        f"--window-size={width},{height}", f"--force-device-scale-factor={scale}",
-        "--timeout=12000", f"--screenshot={file}",
-    )  # fmt: skip
-    subprocess.run([browser, *options, url], check=True, capture_output=True, timeout=60)
-    print(f"{file.name}: {file.stat().st_size:,} bytes")
+def _oncall(browser: Browser, directory: Path) -> None:
+    """A picture of each message of the page "On call", in both languages."""
+    directory.mkdir(exist_ok=True)
+    with Simulator() as simulator:
+        environ = simulator.env("robot")
+        robot = WebhookSender(environ["WECOM_WEBHOOK_KEY"], api_base=environ["WECOM_API_BASE"])
+        for (name, make), (language, suffix) in product(MESSAGES.items(), SUFFIXES.items()):
+            simulator.reset()
+            for message in make(language):
+                robot.send(message)
+            file = directory / f"{name}{suffix}.png"
+            browser.take(simulator, file, (440, 900, 1.5), language, part=".bubble")
 
 
 if __name__ == "__main__":

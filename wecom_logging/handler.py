@@ -83,7 +83,7 @@ class WeComHandler(logging.Handler):
         group_interval: Shortest time between two messages with news, 15.0. Not for CRITICAL.
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
         quiet_after: Without errors for so long a group is over, 600.
-        forget_after: Without errors for so long a group is forgotten, 86400.
+        forget_after: Without errors for so long a group is forgotten, 90000.
         quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind
             with 100 errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00",
             "Sat,Sun", or a list of such, in `timezone` (in the environment with ";"

@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.bot_chat import GROUP, Phone, pushed
 from tests.helpers.bot_store import PAY, SHOP
 from wecom_logging._bot.pairing import Pairings, Scope
+from wecom_logging._bot.store import App
 
 
 @pytest.fixture
@@ -101,6 +102,19 @@ def test_by_place_type_or_app(phone: Phone, target: str, ids: set[str]) -> None:
     phone.ask(f"静默 {target} 1h 上游维护")
     assert {each for act in phone.store.acts for each in act.ids} == ids
     assert all(act.why == "上游维护" for act in phone.store.acts)
+
+
+@pytest.mark.parametrize(("target", "ids"), [("pay prod", ["40871"]), ("pay", ["40871", "70001"])])
+def test_an_app_with_its_environment_is_that_one_alone(target: str, ids: list[str]) -> None:
+    phone = Phone().connect().pair()
+    phone.store.add("40871")
+    phone.store.add("70001", App("pay", "staging"))
+    phone.ask(f"静默 {target} 1h 维护")
+    (act,) = phone.store.acts
+    assert (sorted(act.ids), act.why) == (ids, "维护")
+    phone.ask(f"免打扰 {target} 1h")
+    environments = {"prod", "staging"} if len(ids) > 1 else {"prod"}
+    assert {app.environment for app in phone.store.quiet} == environments
 
 
 def test_more_than_five_kinds_are_asked_about_first(phone: Phone) -> None:

@@ -307,3 +307,13 @@ def test_a_card_keeps_to_wecoms_sizes() -> None:
     assert all(len(jump["title"]) <= 13 for jump in card["jump_list"])
     phone.hear(phone.click(card["task_id"], "take"))
     assert len(phone.store.acts[0].ids) == 6  # those that it shows
+
+
+@pytest.mark.parametrize("chinese", [True, False])
+@pytest.mark.parametrize("critical", [True, False])
+def test_buttons_and_choices_are_not_cut(chinese: bool, critical: bool) -> None:
+    phone = Phone(chinese=chinese).connect().pair()
+    phone.store.add("40871", critical=critical, news_at=phone.now)
+    (card,) = cards(phone.tick(5.0))
+    labels = [*card["button_list"], *card["button_selection"]["option_list"]]
+    assert not [each["text"] for each in labels if "…" in each["text"] or len(each["text"]) > 10]

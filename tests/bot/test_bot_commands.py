@@ -91,11 +91,23 @@ def test_arguments() -> None:
         ("静默 40871 和 52210 2h", ("40871", "52210"), ""),
         ("静默 gateway.py 2h", (), "gateway.py"),
         ("静默 这个 40871 2h", ("40871",), "这个"),
+        ("静默「40871」2h", ("40871",), ""),
+        ("静默【40871】 2h “维护” 中", ("40871",), "“维护” 中"),
+        ("静默（40871） 2h", ("40871",), ""),
+        ('silence "40871" for 2 hours', ("40871",), ""),
     ],
 )
 def test_a_number_in_a_reason_is_no_id(text: str, ids: tuple[str, ...], rest: str) -> None:
     found = parse(text)
     assert (found.ids, found.rest, found.span) == (ids, rest, HOURS)
+
+
+@pytest.mark.parametrize(
+    "text", ["「静默 40871 2h」", "@报警 “静默 40871 2h”", "`静默 40871 2h`", '"静默 40871 2h"']
+)
+def test_a_command_may_be_copied_with_its_quotation_marks(text: str) -> None:
+    found = parse(text)
+    assert (found.name, found.ids, found.span, found.rest) == ("silence", ("40871",), HOURS, "")
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,14 @@ def test_ten_thousand_frames_at_once(phone: Phone) -> None:
     assert "静默" in phone.ask("静默 40871 1h")
 
 
+def test_a_flood_from_other_chats_leaves_room_for_the_paired_one(phone: Phone) -> None:
+    phone.tick(3.0)
+    for number in range(1000):
+        phone.core.receive(phone.message("未恢复", f"user{number}", f"wr{number}"))
+    assert len(phone.exchange()) == 30
+    assert "静默" in phone.ask("静默 40871 1h")
+
+
 def test_ten_thousand_things_in_one_frame(phone: Phone) -> None:
     ids = " ".join(str(number) for number in range(20000, 30000))
     began = time.process_time()

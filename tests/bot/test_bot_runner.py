@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from tests.helpers.bot_store import FakeStore
 from tests.helpers.support import eventually
@@ -20,6 +23,7 @@ from wecom_logging._bot.backoff import Backoff
 from wecom_logging._bot.bot import Bot
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.runner import Runner
+from wecom_logging._bot.status import find
 from wecom_logging._bot.users import Users
 from wecom_logging._model.secret import Secret
 from wecom_logging.simulator import Fault, Simulator
@@ -96,6 +100,11 @@ def start(sim: Simulator, store: FakeStore) -> Iterator[Start]:
         assert not each.thread.is_alive()
 
 
+def _state(store: FakeStore) -> str:
+    found = find(store, socket.gethostname())
+    return found.state if found else ""
+
+
 def test_a_command_and_its_answer(start: Start, store: FakeStore) -> None:
     bot = start()
     bot.said("connected as")
@@ -165,10 +174,35 @@ def test_it_comes_back(start: Start, sim: Simulator, kind: Literal["reset", "flo
     bot.ahead += 31.0
     sim.faults.add(kind, "aibot_msg_callback", times=1, size=50_000_000)
     sim.say("未恢复")
-    bot.said("next try in")
+    bot.said("WeCom has " + ("sent what cannot be taken" if kind == "flood" else "closed the"))
     bot.lines.clear()
     bot.said("connected as")
     assert "#40871" in bot.answer("未恢复")
+
+
+def test_a_frame_that_is_no_text_does_not_end_the_connection(store: FakeStore) -> None:
+    ended = threading.Event()
+
+    def wecom(connection: ServerConnection) -> None:
+        headers = json.loads(connection.recv())["headers"]
+        connection.send(json.dumps({"headers": headers, "errcode": 0}))
+        connection.send(b"\xff\xfe", text=True)
+        assert ended.wait(20.0)
+
+    lines: list[str] = []
+    with serve(wecom, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        bot = Bot(store, Users.parse(""))
+        runner = Runner(url, "bot-1", Secret("secret"), bot, store, lines.append)
+        thread = threading.Thread(target=runner.run, daemon=True)
+        thread.start()
+        session = runner._core.session
+        eventually(lambda: session.ignored == 1)
+        assert (session.subscribed, lines) == (True, ["connected as bot-1"])
+        runner.stop()
+        thread.join(5.0)
+        ended.set()
 
 
 def test_half_open_is_noticed(start: Start, sim: Simulator) -> None:
@@ -184,12 +218,13 @@ def test_half_open_is_noticed(start: Start, sim: Simulator) -> None:
     bot.said("does not answer any more")
 
 
-def test_kicked_it_waits_for_minutes(start: Start, sim: Simulator) -> None:
+def test_kicked_it_waits_for_minutes(start: Start, sim: Simulator, store: FakeStore) -> None:
     bot = start()
     bot.said("connected as")
     sim.faults.add("kick", "aibot_msg_callback", times=1)
     sim.say("未恢复")
     bot.said("another client of this bot has taken the connection over; next try in 225 s")
+    eventually(lambda: _state(store) == "not connected")
     assert sim.world.inbox.by_call["aibot_subscribe"] == 1
 
 

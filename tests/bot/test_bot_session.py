@@ -238,6 +238,13 @@ def test_control_characters_inside_of_strings_occur() -> None:
     assert isinstance(frames.parse(raw), Message)
 
 
+def test_half_a_character_does_not_cost_the_frame() -> None:
+    raw = _message("1", "静默 40871 @").encode().replace(b"@", b"\xe9\x9d")
+    message = frames.parse(raw)
+    assert isinstance(message, Message)
+    assert message.text == "静默 40871 \ufffd"
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_press_nested_or_flat(nested: bool) -> None:
     press: dict[str, Any] = {

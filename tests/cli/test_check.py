@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -19,10 +20,12 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.support import Watched, eventually, pointing_at
 from wecom_logging import WeComHandler
 from wecom_logging._cli.checks import network
 from wecom_logging._cli.checks.network import clock_step, network_steps
 from wecom_logging._cli.checks.obstacles import obstacle
+from wecom_logging._cli.checks.program import is_library
 from wecom_logging._cli.checks.step import Step
 from wecom_logging._cli.main import main
 from wecom_logging.simulator import Simulator
@@ -52,6 +55,21 @@ def check(capsys: pytest.CaptureFixture[str]) -> Check:
 
 
 # -- the destination -----------------------------------------------------------------------
+
+
+def test_a_wrong_secret_tried_here_delays_no_program_beside_it(
+    check: Check, app: Simulator, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose token it shares: neither that nor the way of the program's messages is touched."""
+    beside = watch(**pointing_at(app, "app"), store="auto", group_wait=0.0, group_interval=0.0)
+    beside.log.error("one")
+    assert beside.flush()
+    monkeypatch.setenv("WECOM_CORPSECRET", "stale-secret-0000000000000000000000000000001")
+    assert check()[0] == 1
+    beside.log.error("another kind")
+    eventually(lambda: beside.stats.reported == 2)
+    assert beside.stats.failures == 0
+    assert all("could not be reached" not in message.content for message in app.messages)
 
 
 def test_all_is_well(check: Check, app: Simulator) -> None:
@@ -663,3 +681,14 @@ def test_a_fallback_is_said_and_its_secret_is_not(
     status, steps = check("--no-send")
     assert (status, steps["configuration"]["status"]) == (1, "failed")
     assert key not in json.dumps(steps)
+
+
+@pytest.mark.parametrize("name", ["gunicorn.error", "uvicorn", "uvicorn.access", "celery.task"])
+def test_a_server_that_is_not_installed_is_not_the_program(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loggers are there all the same, made to look what the program's configuration does."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda top: None)
+    monkeypatch.delitem(sys.modules, name.partition(".")[0], raising=False)
+    assert is_library(name)
+    assert not is_library("shop.db")

@@ -11,8 +11,9 @@ import pytest
 
 from tests.helpers.store_kits import event, identity
 from wecom_logging._cli import main
+from wecom_logging._model.digest import message_id
 from wecom_logging._senders.robot import WebhookSender
-from wecom_logging._stores.protocol import Batch, Entry, Rules
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.sqlite import SQLiteStore
 
 KEY = "11111111-2222-3333-4444-555555555555"
@@ -63,8 +64,6 @@ def listed(capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any
 
 def look(program: Program) -> None:
     """As a worker does: the app is in the register."""
-    from wecom_logging._stores.protocol import Asker
-
     program.store.claim(Asker("web-1/1/a", why="flush"))
 
 
@@ -192,3 +191,110 @@ def test_hostile_texts_forge_no_line(
     assert not set(out) & set("\x1b\x9b\u202e")
     _, out, _ = run(capsys, "groups", "--json")
     assert not set(out) & set("\x1b\x9b\u202e")
+
+
+# -- odd ways of saying it ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ID", "2h", "--reason", "x"),
+        ("ID", "--reason", "x", "2h"),
+        ("--reason", "x", "ID", "2h"),
+        ("ID", "--reason", "x", "until", "9:00"),
+    ],
+)
+def test_options_stand_where_they_like(
+    path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    program = Program(path)
+    number = program.log()
+    look(program)
+    status, _, err = run(capsys, "silence", *(number if each == "ID" else each for each in words))
+    assert (status, err) == (0, "")
+    assert listed(capsys)[0]["state"] == "silenced"
+
+
+@pytest.mark.parametrize("argv", [("silence", "11111", "--typo"), ("undo", "11111")])
+def test_what_no_command_knows_is_refused(
+    path: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]
+) -> None:
+    status, _, err = run(capsys, *argv)
+    assert status == 2
+    assert f"unrecognized arguments: {argv[-1]}" in err
+
+
+def test_a_negative_time_is_none(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program(path)
+    number = program.log()
+    look(program)
+    status, _, err = run(capsys, "silence", number, "-5m")
+    assert status == 1
+    assert err.startswith("wecom-logging: '-5m' is no time")
+
+
+def test_what_is_not_quiet_cannot_be_ended(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program(path)
+    program.log()
+    look(program)
+    status, out, err = run(capsys, "quiet", "off")
+    assert (status, out) == (1, "")
+    assert "is not quiet" in err
+    assert run(capsys, "undo")[0] == 1
+    assert run(capsys, "quiet", "30m")[0] == 0
+    assert run(capsys, "quiet", "off")[0] == 0
+    assert run(capsys, "undo")[1] == "undone: quiet off\n"
+    assert "is quiet until" in run(capsys, "groups")[1]
+
+
+def test_trouble_with_a_store_says_which(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text("not a database" * 100)
+    for argv in (("groups",), ("take", "11111"), ("report",)):
+        status, _, err = run(capsys, *argv)
+        assert status == 1
+        assert err.startswith(f"wecom-logging: the store: {path}: ")
+        assert err.count("\n") == 1
+
+
+# -- a message stands for the kinds in it ------------------------------------------------------
+
+
+def told(program: Program, *kinds: tuple[str, str]) -> str:
+    """Errors that one message has told of; its id."""
+    for kind, level in kinds:
+        program.log(kind, level=level)
+    claim = program.store.claim(Asker("web-1/1/a", why="flush"))
+    assert isinstance(claim, Claim)
+    program.store.settle(claim.id)
+    return message_id(claim.digest.id)
+
+
+def test_a_message_stands_for_its_kinds(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program(path)
+    message = told(program, ("Timeout", "error"), ("OSError", "error"), ("Fatal", "critical"))
+    number = program.log("Other")
+    assert run(capsys, "take", message, number)[0] == 0
+    assert {g["type"] for g in listed(capsys) if g["taken_by"]} == {
+        "Timeout", "OSError", "Fatal", "Other",
+    }  # fmt: skip
+    assert run(capsys, "silence", message.upper(), "2h")[0] == 0
+    assert {g["type"] for g in listed(capsys) if g["silenced_by"]} == {"Timeout", "OSError"}
+
+
+def test_a_message_of_a_critical_alone_silences_nothing(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = told(Program(path), ("Fatal", "critical"))
+    status, out, err = run(capsys, "silence", message, "30m")
+    assert (status, out) == (1, "")
+    assert "by its own id only" in err
+
+
+def test_a_message_of_which_nothing_is_known(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(Program(path), ("Timeout", "error"))
+    status, out, err = run(capsys, "take", "m-0000")
+    assert (status, out) == (1, "")
+    assert err.startswith("wecom-logging: m-0000: nothing is known")

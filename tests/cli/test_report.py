@@ -118,6 +118,8 @@ def test_one_that_was_refused_is_an_error(
         (("--hours", "25"), "--hours"),
         (("--hours", "0"), "--hours"),
         (("--every", "soon"), "--every: 'soon' is no time"),
+        (("--every", "until 9:00"), "--every: 'until 9:00' is not how long"),
+        (("--every", "0s"), "--every: '0s' is not how long"),
         (("--app", "no_such_module_here"), "no_such_module_here"),
     ],
 )

@@ -20,14 +20,17 @@ from wecom_logging._rendering.labels import Chinese, Labels
 from wecom_logging.simulator import Simulator
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAIRS = (
-    "bot", "delivery", "frameworks", "index", "messages", "migration", "operations", "options",
-    "redaction", "silence", "testing",
-)  # fmt: skip
+ENGLISH = sorted(each.name for each in DOCS.glob("*.md") if "zh-CN" not in each.name)
+
+#: What is in both languages: all but the reference, which is made from docstrings.
+PAIRS = sorted(name.removesuffix(".md") for name in ENGLISH if name != "api.md")
 
 
 def page(name: str) -> str:
-    return (DOCS / name).read_text("utf-8")
+    """A page's text, or that of the file it stands for."""
+    text = (DOCS / name).read_text("utf-8")
+    included = re.fullmatch(r'--8<-- "(.+)"\n', text)
+    return (DOCS.parent / included[1]).read_text("utf-8") if included else text
 
 
 def blocks(text: str) -> list[str]:
@@ -57,6 +60,21 @@ def test_both_languages_have_the_same_sections(name: str) -> None:
     assert english == chinese
 
 
+@pytest.mark.parametrize("name", ["architecture", "changelog", "security", "stores"])
+def test_both_languages_have_the_same_lists(name: str) -> None:
+    """No entry of one is missing in the other: neither a release's nor a claim's tests."""
+    english, chinese = (
+        [
+            re.findall(r"^(## \[.*|[-*1-9])", line) + re.findall(r"`(tests/.+?)`", line)
+            for line in page(f"{name}{suffix}").splitlines()
+            if re.match(r"## \[|[-*] |\d\. |.*`tests/", line)
+        ]
+        for suffix in (".md", ".zh-CN.md")
+    )
+    assert english
+    assert english == chinese
+
+
 def headings(path: Path) -> set[str]:
     return {
         re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
@@ -76,11 +94,18 @@ def test_links_lead_somewhere(name: str) -> None:
         assert not anchor or anchor in headings(DOCS / (path or name)), target
 
 
+@pytest.mark.parametrize("name", sorted(each.name for each in DOCS.glob("*.zh-CN.md")))
+def test_chinese_pages_lead_to_chinese_ones(name: str) -> None:
+    """But for the switch below the title, and the reference, which is in English alone."""
+    links = re.findall(r"\[(.*?)\]\(([\w-]+\.md)[)#]", page(name))
+    english = {target for text, target in links if text not in ("English", "英文参考")}
+    assert english == set()
+
+
 # -- every block ---------------------------------------------------------------------------
 
 #: Pages whose programs have tests of their own below, or in `test_bot_docs` or `test_site`.
 ELSEWHERE = ("frameworks.md", "silence.md", "testing.md", "options.md")
-ENGLISH = sorted(each.name for each in DOCS.glob("*.md") if "zh-CN" not in each.name)
 
 
 def fenced(name: str) -> list[tuple[str, str]]:

@@ -107,8 +107,8 @@ class RedisKit:
 
     shared = True
 
-    def __init__(self, url: str, *, frozen: bool = False) -> None:
-        self.url, self._moved, self._frozen = url, 0.0, frozen
+    def __init__(self, url: str, *, frozen: bool = False, place: str = "robot 1") -> None:
+        self.url, self._moved, self._frozen, self._place = url, 0.0, frozen, place
 
     @property
     def skew(self) -> float:
@@ -117,7 +117,7 @@ class RedisKit:
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> RedisStore:
         return RedisStore(
             self.url,
-            "robot 1",
+            self._place,
             app,
             environment,
             Rules(**rules),

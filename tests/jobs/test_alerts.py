@@ -7,8 +7,10 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,3 +216,48 @@ def test_importing_the_package_imports_no_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# -- when a job has run ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def job_store(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What commands and blocks of a job write down, for `wecom-logging report`."""
+    from wecom_logging._cli.destination import on_call_store
+
+    env = {**sim.env("robot"), "WECOM_STORE": f"sqlite:///{tmp_path}/jobs.db", "WECOM_APP": "cron"}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    return lambda: {job.name: job for app in on_call_store(env).known() for job in app.jobs}
+
+
+def test_each_run_of_a_block_is_written_down(job_store: Any, sim: Simulator) -> None:
+    with wecom_logging.alerts("import", every=3600.0, group_wait=0.0):
+        pass
+    with pytest.raises(ValueError, match="no"), wecom_logging.alerts("export", group_wait=0.0):
+        raise ValueError("no")
+    jobs = job_store()
+    assert (jobs["import"].every, len(jobs["import"].runs)) == (3600.0, 1)
+    assert jobs["import"].worked_at == pytest.approx(time.time(), abs=60)
+    assert jobs["import"].failed_at is None
+    assert (jobs["export"].every, jobs["export"].worked_at) == (0.0, None)
+    assert jobs["export"].failed_at is not None
+
+
+def test_each_run_of_a_command_is_written_down_and_named_when_it_is_overdue(
+    job_store: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wecom_logging._cli.main import main
+
+    assert main(["run", "--every", "1h", "--name", "a\x1b[31m\nb", "--", "true"]) == 0
+    assert main(["run", "--every", "soon", "--name", "other", "--", "false"]) == 1
+    assert "--every: 'soon' is no time" in capsys.readouterr().err
+    assert main(["report"]) == 0
+    assert "overdue" not in capsys.readouterr().out
+    later = time.time() + 2 * 3600.0
+    monkeypatch.setattr("wecom_logging._cli.report.time.time", lambda: later)
+    assert main(["report"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "overdue" in line]
+    assert line.startswith("overdue: a")
+    assert "\x1b" not in line

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
-from tests.helpers.support import Finished, counted
+import pytest
+
+from tests.helpers.support import Finished, counted, eventually
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
 
@@ -217,6 +221,50 @@ def test_a_child_that_is_forked_while_the_pool_of_connections_is_locked_exits(
     done = run_program(_program(body), sim, store="memory")
     assert done.out.split() == ["True"], done.err
     assert "Traceback" not in done.err
+
+
+#: As python-daemon does it: two forks whose parents go without an exit, no descriptor but those
+#: of a daemon, another directory. Its file of process ids and its signals do not concern us.
+DAEMON = """
+    log.error("before"); assert handler.flush(20)
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/"); os.umask(0)
+    report = open(DONE + ".part", "w")
+    for fd in range(3, 256):
+        if fd != report.fileno():
+            try: os.close(fd)
+            except OSError: pass
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0); os.dup2(null, 1); os.dup2(report.fileno(), 2)
+    log.error("as a daemon")
+    handler.flush(20)
+    print(handler.stats().reported, file=report, flush=True)
+    atexit.register(os.replace, DONE + ".part", DONE)
+    """
+
+
+@pytest.mark.parametrize("kind", ["robot", "app"])
+@pytest.mark.parametrize("store", ["auto", "memory"])
+def test_a_program_that_becomes_a_daemon_after_an_error(
+    store: str,
+    kind: Literal["robot", "app"],
+    sim: Simulator,
+    run_program: Callable[..., Finished],
+    tmp_path: Path,
+) -> None:
+    done = tmp_path / "done"
+    body = f"DONE = {str(done)!r}\n" + _program(DAEMON)
+    assert run_program(body, sim, kind=kind, store=store).returncode == 0
+    eventually(done.exists)
+    said = done.read_text()
+    assert said.splitlines()[-1] == "1", said
+    assert counted(sim.messages) == 2, said
+    assert ("make the handler after that" in said) == (store == "auto"), said
+    assert len(said.splitlines()) == (2 if store == "auto" else 1), said
 
 
 def test_a_step_that_raises_does_not_keep_the_others_from_running(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.helpers.rendering_cases import CASES, after_an_outage, crowded, one_error, over
+from tests.helpers.rendering_cases import CASES, after_an_outage, crowded, one_error, over, releases
 from tests.rendering.test_golden import STYLE, compare
 from tests.rendering.test_properties import HOSTILE, digests, hostile_digest, styles
 from wecom_logging._model.digest import Digest
@@ -189,6 +189,12 @@ def test_what_concerns_the_message_as_a_whole_stands_before_circumstances() -> N
     found = facts(shown(render(after_an_outage(), CARD)))
     assert list(found)[1:4] == ["late", "told?", "lost"]
     assert found["lost"] == "12 errors"
+
+
+def test_what_is_back_says_where_it_was_last_seen() -> None:
+    reports = tuple(r for r in releases().reports if r.back_from)
+    found = facts(shown(render(releases()._replace(reports=reports), CARD)))
+    assert found["past"] == "last seen in 2.2.0"
 
 
 def test_what_is_over_has_no_errors() -> None:

@@ -69,6 +69,22 @@ def test_first_line(reports: list[Report], expected: str) -> None:
     assert lines(*reports)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("0 errors", "‹0 errors›"),
+        ("✅ shop · 0 errors · OVER all", "✓ shop · ‹0 errors› · ‹OVER› all"),
+        ("ok · 已恢复 · 0 个错误", "ok · ‹已恢复› · ‹0 个错误›"),
+        ("[NEW] order ·· 1,234 errors", "[‹NEW›] order ·· ‹1,234 errors›"),
+        ("no NEW order, 7 errors", "no NEW order, 7 errors"),
+    ],
+)
+def test_a_text_brings_no_part_of_a_first_line(said: str, shown: str) -> None:
+    """No marker, state word or number of errors where one of ours would stand."""
+    one = replace(NEW, identity=NEW.identity._replace(type=""), samples=(event(said),))
+    assert lines(one)[0] == f"🔴 shop prod · 3 errors · {shown}"
+
+
 def test_late_messages_are_white() -> None:
     """After an outage, or when a process before this one left the errors behind."""
     assert lines(NEW, outage=Outage(NOW - 60, "refused"))[0].startswith("⚪")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import KITS, Client, Kit, event, identity, kit, told
+from tests.helpers.store_kits import KITS, Client, Kit, MemoryKit, event, identity, kit, told
 from wecom_logging._model.digest import VARYING, Report
 from wecom_logging._model.schedule import UNCLEAR_FOR, Policy
 from wecom_logging._stores import register
@@ -128,10 +128,30 @@ def test_a_group_that_was_over_comes_again(client: Client) -> None:
     assert told(client.deliver()) == {"A again": 1}
 
 
+def test_a_script_that_fails_each_minute_of_a_day() -> None:
+    """A process of its own each time, which waits for nothing at its end: a message after each
+    pause, and every error in one of them, but for those that the store still keeps."""
+    place = MemoryKit(shared=True)  # 1440 processes: the step is the same in all stores
+    found = []
+    for minute in range(1440):
+        script = Client(place, f"web-1/{minute}/a")
+        script.log("A")
+        answer = script.ask(why="flush", leaving=True)
+        if isinstance(answer, Claim):
+            assert script.store.freeze(answer.id, "body")
+            script.store.settle(answer.id)
+            found.append(sum(told(answer).values()))
+        place.advance(60.0)
+    assert found[0] == 1
+    assert 24 <= len(found) <= 60
+    kept = Client(place, "web-1/last/a").claim(why="insist") if sum(found) < 1440 else None
+    assert sum(found) + (sum(told(kept).values()) if kept else 0) == 1440
+
+
 def test_a_group_is_forgotten_after_a_day(client: Client) -> None:
     client.log("A")
     client.deliver()
-    client.kit.advance(86400)
+    client.kit.advance(90_000)
     client.log("A")
     assert told(client.deliver()) == {"A new": 1}
 
@@ -1317,3 +1337,11 @@ def test_a_job_that_ends_tells_that_it_works_again(place: Kit) -> None:
     client.deliver()
     client.end("job")
     assert told(client.claim(leaving=True)) == {"job over": 0}
+
+
+def test_ten_thousand_batches_that_have_waited_are_taken_in_at_once(client: Client) -> None:
+    batches = [client.batch(f"kind {n % 7}") for n in range(10_000)]
+    client.store.merge(*batches)
+    client.store.merge(*batches)
+    assert client.store.account(client.source).merged == 10_000
+    assert sum(told(client.claim(why="flush")).values()) == 10_000

@@ -269,11 +269,15 @@ def test_it_is_tried_again_ever_more_seldom_and_not_without_need(
     assert 10 <= place.shaky.steps - steps <= 25
 
 
-def test_a_big_fleet_comes_more_seldom(client: Client) -> None:
-    store: Any = client.store
-    assert store.gather == 0.05
-    store._fleet = Fleet(3, 2000)
-    assert store.gather == 2.0
+def test_a_batch_of_unknown_fate_is_brought_again_at_once(place: Place, client: Client) -> None:
+    """A connection that broke: whoever waits for the errors does not wait for a pause."""
+    place.shaky.cut = "after"
+    assert not isinstance(client.ask(client.batch("A", 3), why="flush"), Claim)
+    place.shaky.cut = ""
+    place.advance(0.1)
+    client.ask(why="flush")
+    assert place.shaky.inner.account(client.source).merged == 3
+    assert client.store.durable
 
 
 # -- the share of the budget ---------------------------------------------------------------

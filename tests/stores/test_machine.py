@@ -138,6 +138,14 @@ def _shown(report: Report) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def _known(store: Any) -> object:
+    """What command line and bot see of a store."""
+    app = store.groups()
+    groups = sorted((g.id, g.state, g.first_release, g.last_release, g.hours) for g in app.groups)
+    jobs = sorted((j.name, len(j.runs), bool(j.worked_at), bool(j.failed_at)) for j in app.jobs)
+    return groups, jobs, app.hours, [(source.name, source.errors) for source in app.sources]
+
+
 class StoresAgree(RuleBasedStateMachine):
     """The steps, and what has to hold after each of them."""
 
@@ -362,6 +370,8 @@ class StoresAgree(RuleBasedStateMachine):
             self.directory.cleanup()
 
     def everything_is_told(self) -> None:
+        known = [_known(world.clients[0].store) for world in self.worlds]
+        assert known[0] == known[1] == known[2]
         self.move(4 * 3600.0)
         for _ in range(30):
             answers = self.everywhere(0, lambda each: each.ask(why="insist"))

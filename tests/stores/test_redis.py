@@ -16,7 +16,7 @@ from tests.helpers.redis_server import RedisServer, free_port, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
 from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
-from wecom_logging._stores.protocol import Left, Rules, StoreError
+from wecom_logging._stores.protocol import Batch, Left, Rules, StoreError
 from wecom_logging._stores.redis import TIMEOUTS, RedisStore, shown
 from wecom_logging.simulator.server import Simulator
 
@@ -300,3 +300,27 @@ def test_a_group_that_cannot_be_read_is_told_by_its_count(redis_server: RedisSer
     assert sorted(report.count for report in claim.digest.reports) == [2, 3]
     client.store.settle(claim.digest.id)
     assert client.store.account(client.source).reported == 5
+
+
+def test_of_many_batches_nobody_knows_once_some_are_merged(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are merged again under their numbers, and not counted in memory as well."""
+    client = Client(RedisKit(server.url))
+    batches = [client.batch("A") for _ in range(450)]
+    store, parts = client.store, []
+    visit_with = store._visit_with  # type: ignore[attr-defined]
+
+    def cut(asker: str, part: tuple[Batch, ...]) -> object:
+        parts.append(len(part))
+        if len(parts) == 2:
+            raise StoreError("connection refused")
+        return visit_with(asker, part)
+
+    monkeypatch.setattr(store, "_visit_with", cut)
+    with pytest.raises(StoreError) as caught:
+        store.merge(*batches)
+    assert caught.value.unclear
+    store.merge(*batches)
+    assert parts == [200, 200, 200, 200, 50]
+    assert store.account(client.source).merged == 450

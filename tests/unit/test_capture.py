@@ -241,6 +241,25 @@ def test_a_list_of_slow_values_is_left_in_the_middle() -> None:
     assert event["items"][-1] == "…"
 
 
+def test_of_a_context_without_end_a_part_is_looked_at_and_that_is_said() -> None:
+    """Its fields are a stranger's, where `extra` is what came in; so are their names."""
+    fields: dict[str, Any] = {f"k{i}": i for i in range(5000)}
+    event = capture(record(**fields))
+    assert event["k0"] == 0
+    assert "k4999" not in event
+    assert event["left_out"].startswith("…")
+    assert len(event) < 1100
+
+
+def test_no_name_is_without_end() -> None:
+    huge = 1_000_000
+    fields: dict[str, Any] = {"k" * huge: 1}
+    one = record(**fields)
+    for name in ("name", "levelname", "pathname", "module", "funcName", "threadName"):
+        setattr(one, name, name * huge)
+    assert len(json.dumps(capture(one))) < 65536
+
+
 def test_a_repr_that_raises_or_is_huge() -> None:
     event = capture(record(bad=Hostile(breaks), huge=Hostile(lambda: "x" * 5_000_000), after=1))
     assert event["bad"] == "<Hostile: repr raised RuntimeError>"

@@ -249,6 +249,15 @@ def test_an_identity_knows_no_line_and_no_absolute_path() -> None:
     assert "/srv" not in repr(identity)
 
 
+def test_no_name_of_an_identity_is_without_end() -> None:
+    """A type that is made of somebody's answer may have a name of megabytes."""
+    huge = "n" * 1_000_000
+    made = type(huge, (Exception,), {"__module__": huge})
+    raised = record("failed", name=huge, exc_info=(made, made("x"), None))
+    for one in (raised, record("failed", name=huge)):
+        assert len(repr(identify(GroupSeed(one, fingerprint(one))))) < 20_000
+
+
 @pytest.mark.parametrize(
     ("level", "renamed", "expected"),
     [
@@ -563,7 +572,7 @@ def test_max_groups_are_told_apart_and_the_rest_are_others() -> None:
     seen = [tallies.add(fingerprint(each), each) for each in found]
     assert len(set(map(id, seen))) == 4
     assert seen[3] is seen[4]
-    assert len(tallies.known) <= 3 + 2
+    assert len(set(map(id, tallies.known.values()))) <= 3 + 2
 
 
 def test_varying_messages_beyond_max_groups_are_others_too() -> None:
@@ -574,18 +583,39 @@ def test_varying_messages_beyond_max_groups_are_others_too() -> None:
             key = fingerprint(each)
             if key not in tallies.known:
                 tallies.add(key, each)
-    assert len(tallies.known) <= 3 + 2
+    assert len(set(map(id, tallies.known.values()))) <= 3 + 2
 
 
 def test_a_call_site_is_not_varying_because_there_was_no_room() -> None:
     tallies = Tallies(1)
-    tallies.add(("a group",), record("x"))
+    group = tallies.add(("a group",), record("x"))
     for _ in range(MAX_VARIANTS + 2):
         each = record("always the same")
         crowd = tallies.add(fingerprint(each), each)
-    del tallies.known[("a group",)]
+    tallies.remove(group)
     assert tallies.add(fingerprint(each), each) is not crowd
     assert fingerprint(each) in tallies.known
+
+
+def test_what_is_beyond_max_groups_is_known_until_there_is_room() -> None:
+    tallies = Tallies(1)
+    first, second = record("kind a", lineno=1), record("kind b", lineno=2)
+    group = tallies.add(fingerprint(first), first)
+    others = tallies.add(fingerprint(second), second)
+    others = tallies.add(fingerprint(second), second)
+    assert tallies.known[fingerprint(second)] is others
+    assert tallies.is_full
+    tallies.remove(group)
+    assert fingerprint(second) not in tallies.known
+    assert tallies.add(fingerprint(second), second) is not others
+
+
+def test_what_is_remembered_of_kinds_beyond_max_groups_is_bounded() -> None:
+    tallies = Tallies(1)
+    for line in range(5000):
+        each = record("kind", lineno=line)
+        tallies.add(fingerprint(each), each)
+    assert len(tallies.known) <= 1000 + 3
 
 
 def test_critical_errors_beyond_max_groups_stay_apart() -> None:

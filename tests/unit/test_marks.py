@@ -289,6 +289,32 @@ def test_undo_of_each(client: Client) -> None:
     assert undo().act.verb == "unsilence"
 
 
+@pytest.mark.parametrize("verb", ["silence", "take", "quiet"])
+def test_undone_is_ones_own_and_not_what_another_has_done_since(client: Client, verb: str) -> None:
+    store: Any = client.store
+    told_once(client)
+
+    def do_as(user: str) -> None:
+        do(client, verb, *(() if verb == "quiet" else ("Timeout",)), who=user, user=user)
+        client.kit.advance(1.0)
+
+    def stands() -> str:
+        each = group(client)
+        marks = {"silence": each.silenced_by, "take": each.taken_by}
+        return str({**marks, "quiet": store.groups().quiet_by}[verb])
+
+    do_as("lisi")
+    do_as("zhangsan")
+    do_as("wangwu")
+    assert store.undo(act("undo", user="lisi"), 600.0) is not None
+    assert stands() == "wangwu"
+    assert store.undo(act("undo", user="wangwu"), 600.0) is not None
+    assert stands() == "zhangsan"
+    # Not back to what was taken back already.
+    assert store.undo(act("undo", user="zhangsan"), 600.0) is not None
+    assert stands() == ""
+
+
 def test_apps_and_when_something_was_written(client: Client) -> None:
     store: Any = client.store
     assert store.groups().written is None

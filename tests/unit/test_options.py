@@ -650,6 +650,24 @@ def test_a_directory_whose_name_says_nothing_is_not_the_name(
 
 
 @pytest.mark.parametrize(
+    ("directory", "package", "expected"),
+    [
+        ("/srv/shop/Backend", "Config.settings", "shop"),
+        ("/usr/src/shop/app", "config.settings", "shop"),
+        # Where no name says anything, the package says at least as much as `usr`.
+        ("/usr/src/app", "config.settings", "config"),
+        ("/opt/app", "core.settings", "core"),
+        ("/app", "config.settings", "config"),
+    ],
+)
+def test_what_every_system_has_is_not_the_name(
+    directory: str, package: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getcwd", lambda: directory)
+    assert default_app({"DJANGO_SETTINGS_MODULE": package}) == expected
+
+
+@pytest.mark.parametrize(
     ("environ", "expected"),
     [
         ({}, ""),

@@ -160,6 +160,18 @@ def test_a_silence_until_the_next_release(place: Kit, old: Client, new: Client) 
     assert (group(new).state, group(new).until_release) == ("open", False)
 
 
+def test_who_has_ended_it_and_ends_itself_tells_it(place: Kit, old: Client, new: Client) -> None:
+    if not place.shared:
+        pytest.skip("what is in memory is told at its end")
+    told_once(old)
+    silence(old)
+    old.log(count=3)
+    assert old.ask(why="flush", leaving=True) is None
+    old.kit.advance(HOUR)
+    new.log(count=2)
+    assert told(new.claim(why="flush", leaving=True)) == {"Timeout silenced": 5}
+
+
 def test_a_release_that_was_known_does_not_end_it(old: Client, new: Client) -> None:
     told_once(old)
     told_once(new, "Other")
@@ -247,3 +259,17 @@ def test_who_has_reported_errors(old: Client, new: Client) -> None:
     old.log()
     new.log()
     assert [source.name for source in store.groups().sources] == ["web-1/1/a", "web-2/2/b"]
+
+
+def test_slots_for_messages_of_no_digest(place: Kit) -> None:
+    """Half of the budget, as files may take; what was answered comes back a minute later."""
+    client = Client(place, rate_limit=((4, 60.0),))
+    store: Any = client.store
+    first = store.take_slot()
+    store.answered(first)
+    assert isinstance(first, str)
+    assert isinstance(store.take_slot(), str)
+    wait = store.take_slot()
+    assert wait == pytest.approx(60.0, abs=2.0)
+    client.kit.advance(wait)
+    assert isinstance(store.take_slot(), str)

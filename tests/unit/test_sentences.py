@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import wecom_logging
 from wecom_logging import WeComHandler
 from wecom_logging._cli import check
 from wecom_logging._cli.checks import (
@@ -63,6 +66,52 @@ def literal(node: ast.expr) -> Iterator[str]:
     ):  # fmt: skip
         parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
         yield "".join(map(str, parts))
+
+
+#: Values that decide which sentence a line is; any other is a number here.
+PARTS = [
+    {"errors": "errors were", "meanwhile": "everything stays pending"},
+    {"errors": "errors are", "meanwhile": "the fallback tells it meanwhile"},
+]
+
+
+def test_each_line_on_stderr_is_known() -> None:
+    """Whoever says it: every text that `warn_rarely` is given as it stands."""
+    package = Path(wecom_logging.__file__).parent
+    lines = {line for path in sorted(package.rglob("*.py")) for line in complaints(path)}
+    said = {line: [line.format_map(parts) for parts in PARTS] for line in lines}
+    unknown = [
+        line for line, each in said.items() if [in_language(one, "zh") for one in each] == each
+    ]
+    assert len(lines) > 10
+    assert not unknown
+
+
+def complaints(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("warn_rarely", "say"):
+            for text in node.args[1:2]:
+                if isinstance(text, ast.JoinedStr):
+                    yield "".join(map(part_of_line, text.values))
+                elif isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.value
+
+
+def part_of_line(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    name = getattr(getattr(part, "value", None), "id", "")
+    return f"{{{name}}}" if name in PARTS[0] else "7"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("number", [1, 3000])
+def test_what_an_exit_says_is_in_chinese_whole(number: int, kept: bool) -> None:
+    errors = "1 error was" if number == 1 else f"{number:,} errors were"
+    end = "; the store keeps them for the next error, flush or exit of this app" if kept else ""
+    said = in_language(f"{errors} not delivered at exit: not done within 5 s{end}", "zh")
+    assert said.startswith(f"退出时有 {number:,} 个错误未能送达：5 秒内未完成")
+    assert not re.search("[a-z]{4}", said.replace("flush", ""))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,8 @@ from wecom_logging._model.links import Link, MiniProgram
 from wecom_logging._rendering import Rendered, Style
 from wecom_logging._senders.protocol import Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._worker.attachment import FILES, INTERVAL, file_name
-from wecom_logging._worker.attachment import wanted as file_wanted
 from wecom_logging._worker.cooldowns import Cooldowns
+from wecom_logging._worker.follow_ups import FILES, INTERVAL, file_name, file_wanted
 from wecom_logging._worker.mentions import A_DAY, GOING_ON, Mentions
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -440,6 +439,9 @@ ROBOT: dict[str, Any] = {"webhook_key": "693a91f6-7aaa-4bc4-97a0-0ec2aaaa5aaa"}
         ({**ROBOT, "breadcrumb_level": "CHATTY"}, "breadcrumb_level"),
         ({**ROBOT, "attach": "yes"}, "attach"),
         ({**ROBOT, "show_locals": 1}, "show_locals"),
+        # A name that ends before its link does.
+        ({**ROBOT, "links": {"logs](https://other) [": "https://l/{id}"}}, "links"),
+        ({**ROBOT, "links": {"two\nlines": "https://l/{id}"}}, "links"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], option: str) -> None:

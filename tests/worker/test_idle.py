@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.scene import Scene, SceneSender
 from tests.helpers.support import Finished, Watched, eventually
 from wecom_logging import WeComHandler
 from wecom_logging.simulator.server import Simulator
@@ -185,3 +187,32 @@ def test_memory_is_bounded_in_groups(watch: Watch) -> None:
     assert w.flush()
     assert len(w.handler._tallies.known) <= 52
     assert w.stats.reported == 5000
+
+
+@pytest.mark.parametrize("options", [{}, {"release": "2.3.1"}, {"fallback": logging.NullHandler()}])
+def test_an_error_takes_so_many_steps_in_the_store_and_no_more(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is silenced, who has it, its releases: all in steps that are taken anyway."""
+    sender = SceneSender()
+    scene = Scene(sender, **options)
+    steps: list[str] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(scene.store, name)
+            if not callable(found):
+                return found
+
+            def step(*args: Any, **more: Any) -> Any:
+                steps.append(name)
+                return found(*args, **more)
+
+            return step
+
+    monkeypatch.setattr(scene.cycle, "_open_store", Counted)
+    scene.log("Timeout")
+    scene.run(5.0)
+    assert len(sender.told) == 1
+    merged = looked = ["claim", "account"]  # the scene looks once more after it has logged
+    assert steps == [*merged, *looked, "claim", "freeze", "settle", "claim", "account"]

@@ -24,6 +24,7 @@ from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
 from wecom_logging._runtime import native
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._stores.memory import MemoryDestination, MemoryStore
+from wecom_logging._stores.protocol import Account
 from wecom_logging.errors import (
     BusyError,
     ContentError,
@@ -768,3 +769,14 @@ def test_a_tally_that_has_gone_is_still_counted_with() -> None:
     next(held)
     assert rig.handler.stats().pending == 1
     rig.worker.give_up("the test is over")
+
+
+def test_a_big_fleet_comes_to_its_store_more_seldom() -> None:
+    class Fleet(MemoryStore):
+        def account(self, source: str) -> Account:
+            return super().account(source)._replace(sources=2000)
+
+    cycle = Rig(duplicate_check=False).worker.cycle
+    assert cycle.gather == 0.05
+    cycle._balance(Fleet())
+    assert cycle.gather == 2.0

@@ -57,6 +57,8 @@ class Bot:
         self._say = say
         self._pairings = Pairings(store)
         self._rate_limits = RateLimits()
+        #: Chats that were paired when we last looked: too many frames come to look each time.
+        self._known: set[str] = set()
         self._command_handler = CommandHandler(store, zone, self._announce, say)
         self._card_handler = CardHandler(store, zone, card_policy, self._texts[None], say)
 
@@ -67,7 +69,9 @@ class Bot:
             event: It.
             now: Seconds since the epoch.
         """
-        if not self._rate_limits.take(event.chat, now):
+        alone = event.single and self._users.allowed(event.user, single=True)
+        stranger = event.chat not in self._known and not alone
+        if not self._rate_limits.take(event.chat, now, stranger=stranger):
             return []  # who cannot be answered is not obeyed either
         try:
             if isinstance(event, Message):
@@ -97,7 +101,9 @@ class Bot:
     def poll(self, now: float) -> list[Outgoing]:
         """Cards for what is new. Called every few seconds while the bot is heard."""
         try:
-            return self._card_handler.next_cards(self._pairings.chats(), now)
+            chats = self._pairings.chats()
+            self._known = {chat.id for chat in chats}
+            return self._card_handler.next_cards(chats, now)
         except BotStoreError:
             return []  # said when somebody asks for something
         except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 from wecom_logging._bot.commands import Command
 from wecom_logging._bot.frames import Message
 from wecom_logging._bot.outgoing import Outgoing, answer, push, send
-from wecom_logging._bot.selection import NoSelection, select
+from wecom_logging._bot.selection import NoSelection, longest_name, select
 from wecom_logging._bot.session import Answered
 from wecom_logging._bot.store import Action, App, BotStore, app_of
 from wecom_logging._bot.texts import (
@@ -248,15 +248,20 @@ class CommandHandler:
     def _quiet(self, request: Request) -> list[Outgoing]:
         """quiet, unquiet."""
         apps = list(filter(request.covers, self._store.apps()))
-        target = request.command.rest.partition(" ")[0].casefold()
-        named = [app for app in apps if target in (app.app.casefold(), str(app).casefold())]
+        named, reason = longest_name(
+            request.command.rest,
+            lambda target: [
+                app
+                for app in apps
+                if target.casefold() in (app.app.casefold(), str(app).casefold())
+            ],
+        )
         apps = named or apps
         if not apps:
             raise request.refuse("none open")
         until = None
         if request.command.name == "quiet":
             until = self._until(request, spans.PHONE_LIMIT, "")
-        reason = "" if named else request.command.rest
         act = request.act(verb=request.command.name, apps=tuple(apps), until=until, why=reason)
         return self._do(request, act, [], [])
 

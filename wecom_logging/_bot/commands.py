@@ -69,6 +69,9 @@ _RELEASE = re.compile(
     r"|直?到\s*(?:下一?个?|新)\s*(?:版本?|发布)(?:上线|发布|为止)?",
     re.I,
 )
+_OPENING, _CLOSING = "「『【《〈“‘(\\[\"'`", "」』】》〉”’)\\]\"'`"
+#: What is left of signs around something that was taken out.
+_EMPTY = re.compile(rf"[{_OPENING}]\s*[{_CLOSING}]")
 # In an alert an id stands behind its sign; other numbers of five digits are only numbers.
 _QUOTED = re.compile(rf"(?<!{_EDGE})#(\d{{5,6}})(\?)?(?!\d)")
 
@@ -107,7 +110,7 @@ def parse(text: str, quote: str = "", *, name: str = "") -> Command:
         quote: The message that it quotes.
         name: What the bot is called in this chat, which may have blanks in it.
     """
-    words = _addressed(normal(text), normal(name))
+    words = _unquoted(_addressed(normal(text), normal(name)))
     chinese = _is_chinese(words)
     found, rest = _command(words)
     if found is None and _IDS.fullmatch(rest.strip()):
@@ -156,6 +159,12 @@ def _addressed(words: str, name: str) -> str:
         first, _, rest = words.partition(" ")
         words = rest or (first[1:] if first[1:].lower() in _NAMES else "")
     return words
+
+
+def _unquoted(words: str) -> str:
+    """A command that was copied with the signs in which we showed it."""
+    found = re.fullmatch(rf"[{_OPENING}]\s*([^{_OPENING}{_CLOSING}]*)[{_CLOSING}]", words)
+    return found[1].strip() if found else words
 
 
 def _command(words: str) -> tuple[Name | None, str]:
@@ -213,7 +222,7 @@ def _with_arguments(name: Name, rest: str, quote: str, chinese: bool | None) -> 
             timed, wrong = None, error
         if timed:
             span, rest = timed
-    rest = " ".join(rest.split())[:_MAX_WHY]
+    rest = " ".join(_EMPTY.sub(" ", rest).split())[:_MAX_WHY]
     return Command(
         name, ids, messages, quoted, doubtful, span, until_release, rest, wrong, chinese=chinese
     )

@@ -79,8 +79,9 @@ def parse(raw: str | bytes) -> Frame | None:
     if len(raw) > MAX_FRAME:
         return None
     try:
-        # Not strict: control characters occur inside of the strings.
-        data = json.loads(raw, strict=False)
+        # Half a character must not cost the frame, nor a control character, which occur.
+        text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+        data = json.loads(text, strict=False)
     except (ValueError, RecursionError):  # RecursionError: a hundred thousand brackets
         return None
     if not isinstance(data, dict):

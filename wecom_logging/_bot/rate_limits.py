@@ -11,6 +11,8 @@ Limits = Sequence[tuple[int, float]]
 #: all of them, because each frame of ours waits for its answer.
 CHAT: Limits = ((24, 60.0), (900, 3600.0))
 ALL: Limits = ((90, 60.0),)
+#: Of these, to chats that are not paired: many of them must not make us deaf for the others.
+STRANGERS: Limits = ((30, 60.0),)
 #: Chats that are remembered, the latest.
 _MOST = 1000
 
@@ -42,16 +44,18 @@ class RateLimits:
 
     def __init__(self) -> None:
         self._all = RateLimit(ALL)
+        self._strangers = RateLimit(STRANGERS)
         self._chats: OrderedDict[str, RateLimit] = OrderedDict()
 
-    def take(self, chat: str, now: float) -> bool:
+    def take(self, chat: str, now: float, *, stranger: bool = False) -> bool:
         """Take room for one message to this chat; False if there is none."""
         budget = self._chats.setdefault(chat, RateLimit(CHAT))
         self._chats.move_to_end(chat)
         if len(self._chats) > _MOST:
             self._chats.popitem(last=False)
-        if not (budget.free(now) and self._all.free(now)):
+        budgets = [budget, self._all, *([self._strangers] if stranger else [])]
+        if not all(each.free(now) for each in budgets):
             return False
-        budget.take(now)
-        self._all.take(now)
+        for each in budgets:
+            each.take(now)
         return True

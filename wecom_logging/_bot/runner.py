@@ -100,6 +100,7 @@ class Runner:
             while not self._stop.is_set():
                 if self._is_mine():
                     ended = self._hold()
+                    self._tell("not connected")
                     if not self._stop.is_set():
                         self._say(f"{ended.reason}; next try in {ended.pause:.0f} s")
                         self._wait(ended.pause)
@@ -248,8 +249,7 @@ class Runner:
                 self._core.opened()
                 return self._speak(connection, seen)
         except ConnectionClosed as error:
-            code = error.rcvd.code if error.rcvd else error.sent.code if error.sent else 1006
-            reason = f"WeCom has closed the connection ({code})"
+            reason = _who_closed(error)
         except Exception as error:
             # Of an unknown one only its kind: the text may show a proxy with its password.
             reason = f"no connection: {_kind(error)}"
@@ -280,7 +280,8 @@ class Runner:
 
     def _received(self, connection: ClientConnection) -> str | bytes | None:
         try:
-            return connection.recv(timeout=min(self._core.wait(), 1.0))
+            # Undecoded: text that is no UTF-8 would end the connection.
+            return connection.recv(timeout=min(self._core.wait(), 1.0), decode=False)
         except TimeoutError:
             return None
 
@@ -304,6 +305,12 @@ class Runner:
             self._stop.wait(max(0.0, min(until - self._monotonic(), 1.0)))
             self._is_mine()
         return self._stop.is_set()
+
+
+def _who_closed(error: ConnectionClosed) -> str:
+    if error.sent and not error.rcvd_then_sent:
+        return f"WeCom has sent what cannot be taken, as a frame too large ({error.sent.code})"
+    return f"WeCom has closed the connection ({error.rcvd.code if error.rcvd else 1006})"
 
 
 def _kind(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from wecom_logging._bot.commands import Command
 from wecom_logging._bot.store import app_of
@@ -11,6 +12,10 @@ from wecom_logging._stores.marks import KnownGroup
 
 #: Kinds that a name may stand for without being asked.
 UNASKED = 5
+#: Words of a name that are looked at.
+_NAME_WORDS = 6
+
+T = TypeVar("T")
 
 
 class NoSelection(Exception):
@@ -73,11 +78,25 @@ def _by_message(command: Command, groups: Sequence[KnownGroup], texts: Texts) ->
 
 
 def _by_name(command: Command, groups: Sequence[KnownGroup], texts: Texts) -> Selection:
-    target, _, why = command.rest.partition(" ")
-    found = [group for group in groups if group.state != "over" and _called(group, target)]
+    open_ = [group for group in groups if group.state != "over"]
+    found, why = longest_name(
+        command.rest, lambda target: [group for group in open_ if _called(group, target)]
+    )
     if not found:
+        target = command.rest.partition(" ")[0]
         raise NoSelection(texts.say("no match", target=inert(target, 60)))
     return Selection(found, named=False, why=why)
+
+
+def longest_name(words: str, called: Callable[[str], list[T]]) -> tuple[list[T], str]:
+    """What the longest beginning of these words names, and the words after it: `pay prod` is
+    that environment of it and not all of `pay`."""
+    parts = words.split()
+    for number in range(min(len(parts), _NAME_WORDS), 0, -1):
+        found = called(" ".join(parts[:number]))
+        if found:
+            return found, " ".join(parts[number:])
+    return [], words
 
 
 def _called(group: KnownGroup, target: str) -> bool:

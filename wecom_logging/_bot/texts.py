@@ -154,11 +154,11 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "card title": ("{number} 类新错误", "{number} new kinds of error"),
     "card one": ("新错误", "A new error"),
     "card critical": ("CRITICAL", "CRITICAL"),
-    "button take": ("我来处理", "I'll take it"),
+    "button take": ("我来处理", "I take it"),
     "button silence": ("静默", "Silence"),
     "list title": ("静默时长", "Silence for"),
     "choice 1h": ("1 小时", "1 hour"),
-    "choice 9": ("到 09:00", "until 09:00"),
+    "choice 9": ("到 09:00", "till 09:00"),
     "choice 24h": ("24 小时", "24 hours"),
     "fact take": ("{who} {at} 接手", "Taken by {who} {at}"),
     "fact silence": (

@@ -25,11 +25,18 @@ from wecom_logging._capture.codes import args_of, code_of
 from wecom_logging._capture.failure import arguments, chain, find_error
 from wecom_logging._capture.keys import warned_by
 from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sound import as_text, name_of
 from wecom_logging._capture.template import mask
 from wecom_logging._capture.text_traceback import TRACEBACK
 from wecom_logging._model.digest import Event
-from wecom_logging._model.serialize import FAILURES, MAX_ITEMS, CaptureLimits, plain, safe_text
+from wecom_logging._model.serialize import (
+    FAILURES,
+    LEFT_OUT,
+    MAX_ITEMS,
+    CaptureLimits,
+    plain,
+    safe_text,
+)
 from wecom_logging._model.text import cut_bytes
 from wecom_logging.contrib import django, tracing
 
@@ -38,6 +45,10 @@ from wecom_logging.contrib import django, tracing
 GLIMPSE_BYTES = 8192
 SHORT_BYTES = 1000
 SAID_CAUSES = 3
+
+#: Fields of the context that are looked at, and characters of a name: somebody's `extra` may
+#: have a million.
+MAX_CONTEXT, MAX_KEY = 1000, 200
 
 #: What logging itself puts into a record. All else was put there by the application.
 #: Not by the factory of records: an application's own may put its fields there.
@@ -134,15 +145,15 @@ def _head(
 ) -> Event:
     event = {
         "event": limits.take(_message(record, fields, formatter)),
-        "level": str(record.levelname).lower(),
-        "logger": as_text(record.name),
+        "level": name_of(str(record.levelname)).lower(),
+        "logger": name_of(record.name),
         "timestamp": record.created,
-        "pathname": as_text(record.pathname),
-        "module": as_text(record.module),
-        "func_name": as_text(record.funcName),
+        "pathname": name_of(record.pathname),
+        "module": name_of(record.module),
+        "func_name": name_of(record.funcName),
         "lineno": record.lineno,
         "process": record.process,
-        "thread_name": as_text(record.threadName),
+        "thread_name": name_of(record.threadName),
     }
     if (warned := warned_by(record)) is not None:
         event.update(
@@ -237,10 +248,13 @@ def _add_context(
     """Context flat beside our own keys, where ours win and the other gets an underscore."""
     for key, value in contrib.context(record):
         event.setdefault(key, plain(value, limits))
-    found = list(_context(record, fields))
+    found = list(islice(_context(record, fields), MAX_CONTEXT + 1))
+    if len(found) > MAX_CONTEXT:
+        limits.left_out.append(LEFT_OUT)
     ours = frozenset(event) if found else ()
-    for key, value in found:
-        key = str(key)
+    for key, value in found[:MAX_CONTEXT]:
+        key = str(key)[:MAX_KEY]
+        limits.size -= len(key)
         if key in _REPEATED or (key in ours and _same(event[key], value)):
             continue
         if key in _IDS and not tracing.is_id(value):

@@ -22,7 +22,7 @@ from wecom_logging._capture.code_location import (
 )
 from wecom_logging._capture.codes import code_of, remote_traceback
 from wecom_logging._capture.failure import EXCEPTION_GROUPS, chain, innermost, own_frame
-from wecom_logging._capture.sound import fields_of
+from wecom_logging._capture.sound import fields_of, name_of
 from wecom_logging._capture.text_traceback import TextFrame, text_error, text_traceback
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
@@ -127,7 +127,7 @@ def _remote_frames(text: str, limits: CaptureLimits) -> list[Any]:
 def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
     is_group = isinstance(error, EXCEPTION_GROUPS)
     described = {
-        "exc_type": _type_name(error),
+        "exc_type": name_of(_type_name(error)),
         "exc_value": limits.take(spoken(error)),
         "exc_notes": list(_notes(error, limits)),
         "syntax_error": _syntax_error(error, limits) if isinstance(error, SyntaxError) else None,
@@ -182,7 +182,7 @@ def _parts(error: BaseException, limits: CaptureLimits, nesting: int) -> list[li
         if i < WHOLE_PARTS and nesting < MAX_NESTING and not limits.spent():
             found.append(errors(part, limits, nesting=nesting + 1))
         else:
-            found.append([{"exc_type": _type_name(part), "exc_value": "", "frames": []}])
+            found.append([{"exc_type": name_of(_type_name(part)), "exc_value": "", "frames": []}])
     return found
 
 

@@ -17,6 +17,7 @@ from wecom_logging._capture.code_location import (
     is_library_by_name,
 )
 from wecom_logging._capture.keys import EXPLICIT, OTHER_KEYS, OVERFLOW, Job
+from wecom_logging._capture.sound import name_of
 from wecom_logging._capture.tally import GroupSeed
 from wecom_logging._capture.template import ANSI, HEAD
 from wecom_logging._capture.text_traceback import Traced
@@ -79,9 +80,11 @@ def _identity(
     path = below_root(origin.pathname)
     more.setdefault("place", _spoken(path, origin.function))
     more.setdefault("library", is_library_by_name(origin.pathname))
+    # A type that is made of somebody's answer may have a name of megabytes.
+    more = {key: name_of(each) if isinstance(each, str) else each for key, each in more.items()}
     return Identity(
         id=_digest(parts),
-        logger=origin.logger,
+        logger=name_of(origin.logger),
         level=level,
         template=template,
         site=_digest((level, path, origin.function) if path else (level, origin.logger)),

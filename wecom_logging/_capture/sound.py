@@ -13,6 +13,11 @@ def as_text(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else ""
 
 
+def name_of(value: object) -> str:
+    """The same, of what names a place: no longer than a path can be."""
+    return as_text(value)[:4096]
+
+
 def fields_of(value: object) -> dict[str, Any]:
     """The attributes that an object holds itself: no code of the application runs."""
     try:

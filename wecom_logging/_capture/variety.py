@@ -41,6 +41,10 @@ class Variety:
         return before is not None and before[0] is text and before[1] == key
 
 
+#: Kinds beyond `max_groups` that are remembered as such.
+MAX_BEYOND = 1000
+
+
 class Tallies:
     """The tallies of one handler, bounded, and no call site takes what others need.
 
@@ -55,6 +59,9 @@ class Tallies:
         self._crowded: set[Site] = set()
         #: Where their next new text belongs, by the start of its key; until allowances change.
         self._crowds: dict[Key, tuple[Tally, Variety]] = {}
+        #: Keys that are known although what they count is "others", so that it is not found
+        #: out anew with each error; so many of them at most, until there is room.
+        self._beyond: list[Key] = []
 
     def add(self, key: Key, record: logging.LogRecord) -> Tally:
         """The tally for a key that is not known: a new one, or that of a crowd."""
@@ -76,6 +83,9 @@ class Tallies:
         if not self._has_room(variety):
             key = OTHER_KEYS[record.levelno >= logging.CRITICAL]
             if (tally := self.known.get(key)) is not None:
+                if len(self._beyond) < MAX_BEYOND:
+                    self._beyond.append(known)
+                    self.known[known] = tally
                 return tally
         else:
             allowance.add(key)
@@ -87,6 +97,8 @@ class Tallies:
     def remove(self, tally: Tally) -> None:
         """Forget a tally, so that its call site may make another group."""
         self._crowds.clear()
+        while self._beyond:
+            self.known.pop(self._beyond.pop(), None)
         key = tally.origin.key
         self.known.pop(key, None)
         variety = self._sites.get(tally.origin.site)
@@ -137,7 +149,7 @@ class Tallies:
     @property
     def _room(self) -> int:
         crowds = (OTHER_KEYS[0] in self.known) + (OTHER_KEYS[1] in self.known)
-        return self.max_groups - (len(self.known) - crowds)
+        return self.max_groups - (len(self.known) - crowds - len(self._beyond))
 
     @property
     def is_full(self) -> bool:

@@ -176,6 +176,7 @@ class Film:
         (group,) = self._cards()[-1].shown["horizontal_content_list"]
         self._write(f"unsilence {group['keyname']}")
         self._perform("coupons")
+        self._note("30 after it: told together with the 30 that were only counted.")
         self._await_count()
 
     def _write(self, text: str) -> None:

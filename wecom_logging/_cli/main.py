@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     What a person has to know is one line on stderr, never a traceback.
     """
     _print_anything()
-    args = _parser().parse_args(argv)
+    args = _arguments(argv)
     try:
         status: int = args.run(args)
     except CommandError as error:
@@ -55,6 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nwecom-logging: interrupted", file=sys.stderr)
         return INTERRUPTED
     return status
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for. Of a list of words argparse takes those before the first option only:
+    in `silence 40871 --until-release 2h` the time comes after it."""
+    parser = _parser()
+    args, late = parser.parse_known_args(argv)
+    if late and ("what" not in args or any(word.startswith("--") for word in late)):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    if late:
+        args.what += late
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ UNDO = 600.0
 _NEEDS_REASON = spans.PHONE_LIMIT
 
 _ID = re.compile(r"#?(\d{5,6})")
+#: A message stands for the kinds that it has told.
+_MESSAGE_ID = re.compile(r"m-[0-9a-f]{4,16}", re.I)
 
 _REFUSALS = {
     "unknown": "there is no such group",
@@ -76,13 +79,24 @@ def _command(commands: Commands, name: str, run: object, help_: str) -> argparse
 
 def _guarded(args: argparse.Namespace) -> int:
     """Trouble with a store is one line, and status 1."""
+    with store_trouble():
+        store = Setup.of_command(args).on_call()
     try:
-        status: int = args.act(args, Setup.of_command(args).on_call())
-    except StoreError as error:
-        raise CommandError(f"the store: {error}", 1) from None
+        with store_trouble(store):
+            status: int = args.act(args, store)
     except spans.SpanError as error:
         raise CommandError(str(error), 1) from None
     return status
+
+
+@contextmanager
+def store_trouble(store: OnCall | None = None) -> Iterator[None]:
+    """Trouble with a store is a `CommandError` which says the store that it is about."""
+    try:
+        yield
+    except StoreError as error:
+        name = f"{_clean(store.name, 200)}: " if store else ""
+        raise CommandError(f"the store: {name}{error}", 1) from None
 
 
 # -- what they do ------------------------------------------------------------------------------
@@ -110,7 +124,7 @@ def _groups(args: argparse.Namespace, store: OnCall) -> int:
 
 
 def _silence(args: argparse.Namespace, store: OnCall) -> int:
-    ids, rest = _ids(args.what)
+    ids, rest = _ids(args.what, store, silence=True)
     now = time.time()
     default = spans.TERMINAL_LIMIT if args.until_release else spans.DEFAULT
     span = spans.parse(" ".join(rest)) if rest else spans.Span(default)
@@ -124,7 +138,7 @@ def _silence(args: argparse.Namespace, store: OnCall) -> int:
 
 
 def _mark(args: argparse.Namespace, store: OnCall) -> int:
-    ids, rest = _ids(args.what)
+    ids, rest = _ids(args.what, store)
     if rest:
         raise CommandError(f"{_clean(rest[0], 40)!r} is no id: five digits, as in 40871", 1)
     said = {"unsilence": "no longer silenced", "take": "yours", "untake": "nobody's"}
@@ -145,20 +159,22 @@ def _undo(args: argparse.Namespace, store: OnCall) -> int:
     undone = store.undo(_act("undo"), UNDO)
     if undone is None:
         raise CommandError("there is nothing of yours to undo in the last ten minutes", 1)
-    print(" ".join((f"undone: {undone.act.verb}", *(f"#{each}" for each in undone.ids))))
+    verb = "quiet off" if undone.act.verb == "unquiet" else undone.act.verb
+    print(" ".join((f"undone: {verb}", *(f"#{each}" for each in undone.ids))))
     return 0
 
 
 def _quiet(args: argparse.Namespace, store: OnCall) -> int:
-    words = " ".join(args.time)
+    words, app = " ".join(args.time), " ".join(filter(None, store.own))
     if store.own not in store.apps():
-        app = " ".join(filter(None, store.own))
         raise CommandError(
             f"{_clean(app, 80)!r} has had no error in {store.name}: set WECOM_APP and"
             " WECOM_ENVIRONMENT as the application does",
             1,
         )
     if words == "off":
+        if _quiet_until(store) is None:
+            raise CommandError(f"{_clean(app, 80)!r} is not quiet (store {store.name})", 1)
         store.mark(_act("unquiet", why=args.reason), store.own)
         print("no longer quiet")
         return 0
@@ -166,10 +182,14 @@ def _quiet(args: argparse.Namespace, store: OnCall) -> int:
     end = spans.parse(words).end(now)
     spans.within(end, now, spans.PHONE_LIMIT)
     store.mark(_act("quiet", why=args.reason, seconds=end - now), store.own)
-    ends = (a.quiet_until for a in store.known() if (a.app, a.environment) == store.own)
-    end = max(end, next(ends, None) or end)  # quiet hours may last longer
+    end = max(end, _quiet_until(store) or end)  # quiet hours may last longer
     print(f"quiet until {_at(end)}: only what cannot wait is told")
     return 0
+
+
+def _quiet_until(store: OnCall) -> float | None:
+    ends = (a.quiet_until for a in store.known() if (a.app, a.environment) == store.own)
+    return next(ends, None)
 
 
 def _act(verb: Verb, ids: tuple[str, ...] = (), why: str = "", seconds: float = 0.0) -> Act:
@@ -187,18 +207,35 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-def _ids(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def _ids(
+    words: list[str], store: OnCall, *, silence: bool = False
+) -> tuple[tuple[str, ...], list[str]]:
+    """The groups that the first words name, and the words after them."""
     ids: list[str] = []
     rest: list[str] = []
     for word in words:
         found = _ID.fullmatch(word)
         if found and not rest:
             ids.append(found[1])
+        elif not rest and _MESSAGE_ID.fullmatch(word):
+            ids += _told_by(word.lower(), store, silence)
         else:
             rest.append(word)
     if not ids:
         raise CommandError(f"{_clean(words[0], 40)!r} is no id: five digits, as in 40871", 1)
     return tuple(dict.fromkeys(ids)), rest
+
+
+def _told_by(message: str, store: OnCall, silence: bool) -> list[str]:
+    """The kinds in a message, as far as they are known; a CRITICAL is silenced by its own id."""
+    found = [each for app in store.known() for each in app.groups if message in each.messages]
+    if not found:
+        raise CommandError(f"{message}: nothing is known of such a message ({store.name})", 1)
+    chosen = [each.id for each in found if not (silence and each.critical)]
+    if not chosen:
+        own = " ".join(each.id for each in found)
+        raise CommandError(f"{message}: a CRITICAL is silenced by its own id only: {own}", 1)
+    return chosen
 
 
 # -- what they show ----------------------------------------------------------------------------

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.destination import Setup, add_program
-from wecom_logging._cli.oncall import as_json, footer, iso
+from wecom_logging._cli.oncall import as_json, footer, iso, store_trouble
 from wecom_logging._model import habits, spans
 from wecom_logging._rendering.daily import Daily, daily, daily_report, fitted
 from wecom_logging._senders.protocol import Message
 from wecom_logging._stores.marks import HOURS, RUNS_FOR, KnownApp
 from wecom_logging._stores.oncall import OnCall
-from wecom_logging._stores.protocol import StoreError
 from wecom_logging._worker import tokens
 from wecom_logging.errors import TokenError
 
@@ -53,14 +52,22 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.hours <= HOURS:
         raise CommandError(f"--hours: 1 to {HOURS}, for what is over for longer is forgotten", 1)
     setup = Setup.of_command(args)
+    every = _every(args.every) if args.every else 0.0
+    with store_trouble():
+        store = setup.on_call()
+    with store_trouble(store):
+        _report(args, setup, store, every)
+    return 0
+
+
+def _every(text: str) -> float:
     try:
-        every = spans.parse(args.every).seconds if args.every else 0.0
-        _report(args, setup, setup.on_call(), every)
-    except StoreError as error:
-        raise CommandError(f"the store: {error}", 1) from None
+        seconds = spans.parse(text).seconds
     except spans.SpanError as error:
         raise CommandError(f"--every: {error}", 1) from None
-    return 0
+    if seconds <= 0:
+        raise CommandError(f"--every: {text!r} is not how long it takes, as 1d is", 1)
+    return seconds
 
 
 def _report(args: argparse.Namespace, setup: Setup, store: OnCall, every: float) -> None:

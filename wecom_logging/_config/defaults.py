@@ -22,17 +22,23 @@ _ANYBODYS = (
     "api", "web", "code", "workspace",
 )  # fmt: skip
 
+#: Directories that every system has: of `/usr/src/app` no name says anything.
+_SYSTEMS = (
+    "usr", "opt", "srv", "home", "root", "var", "www", "html", "tmp", "mnt", "data", "local",
+    "users",
+)  # fmt: skip
+
 
 def default_app(environ: Mapping[str, str]) -> str:
     """What this program calls itself, or is called by those who run it."""
     if name := environ.get("OTEL_SERVICE_NAME"):
         return name
     if package := environ.get("DJANGO_SETTINGS_MODULE", "").split(".")[0]:
-        return _directory(package) if package in _ANYBODYS else package
+        return _directory(package) if package.lower() in _ANYBODYS else package
     program = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
     if program.startswith(("python", "-", "__")) or not program:
         return _directory("python")
-    return _directory(program) if program in (*_RUNNERS, *_ANYBODYS) else program
+    return _directory(program) if program.lower() in (*_RUNNERS, *_ANYBODYS) else program
 
 
 def _directory(otherwise: str) -> str:
@@ -41,8 +47,8 @@ def _directory(otherwise: str) -> str:
         names = os.getcwd().split(os.sep)
     except OSError:  # the working directory has been deleted
         return otherwise
-    telling = (name for name in reversed(names) if name and name.lower() not in _ANYBODYS)
-    return next(telling, otherwise)
+    nothing = ("", *_ANYBODYS, *_SYSTEMS)
+    return next((name for name in reversed(names) if name.lower() not in nothing), otherwise)
 
 
 def default_release(environ: Mapping[str, str]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from wecom_logging._model.secret import Secret
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging.errors import ConfigurationError
 
 #: Returns the value to use for (value, option), or raises a `ConfigurationError`.

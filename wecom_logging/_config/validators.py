@@ -194,8 +194,11 @@ def links(value: object, option: str) -> tuple[Link, ...]:
     if not isinstance(value, Mapping):
         return (Link("", url_template(value, option)),)
     for name in value:
-        if not isinstance(name, str) or not name.strip():
-            raise ConfigurationError(option, f"{display(name)} is no name to show for a link")
+        # In markdown a bracket or a line break ends the name.
+        if not isinstance(name, str) or not name.strip() or re.search(r"[\[\]\r\n]", name):
+            raise ConfigurationError(
+                option, f"{display(name)} is no name to show for a link: one line, no brackets"
+            )
     return tuple(Link(name.strip(), _target(value[name], option)) for name in value)
 
 

@@ -6,10 +6,10 @@ Values come from what was logged, and are data: encoded, whatever they hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 from urllib.parse import quote
 
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 
 class MiniProgram(NamedTuple):

@@ -6,7 +6,8 @@ import re
 import time as clocks
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import NamedTuple
+
+from wecom_logging._runtime.values import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -6,7 +6,9 @@ Pure functions over the slots that have been taken, with the time passed in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from wecom_logging._runtime.values import NamedTuple
 
 #: Who asks. "message" is any due message; "critical" a message with a new CRITICAL;
 #: "flush" has somebody waiting for it (`flush()` or exit); "extra" is a file or a mention.

@@ -7,9 +7,9 @@ Every duration is in seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from wecom_logging._runtime.values import NamedTuple, dataclass
 from wecom_logging.errors import (
     BusyError,
     DeliveryError,
@@ -49,7 +49,7 @@ class Policy(NamedTuple):
     group_interval: float = 15.0
     repeat_intervals: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
     quiet_after: float = 600.0
-    forget_after: float = 86400.0
+    forget_after: float = 90000.0
     recovery: str = "auto"
 
 

@@ -87,7 +87,7 @@ _LENGTH = rf"(?:{_NUMBER})\s*(?:{_UNIT})(?![a-z])(?:半)?"
 _HALF = r"半个?(?:小时|钟头|钟)|半天|half an hour"
 _BEFORE = r"(?<![0-9a-z_./:#\-])"
 # Several lengths make one: `1h30m`, `1小时30分钟`.
-_DURATION = re.compile(rf"{_BEFORE}(?:{_HALF}|{_LENGTH}(?:\s*{_LENGTH})*)", re.I)
+_DURATION = re.compile(rf"{_BEFORE}(?:for )?(?:{_HALF}|{_LENGTH}(?:\s*{_LENGTH})*)", re.I)
 _PART = re.compile(rf"({_NUMBER})\s*({_UNIT})(?![a-z])(半)?", re.I)
 
 _TIMES = (
@@ -118,7 +118,9 @@ def find(text: str) -> Found | None:
     found_length = _DURATION.search(text)
     if found_length is None:
         return None
-    return Found(Span(_seconds(found_length[0].lower())), _without(text, found_length))
+    return Found(
+        Span(_seconds(found_length[0].lower().removeprefix("for "))), _without(text, found_length)
+    )
 
 
 def parse(text: str) -> Span:

@@ -18,7 +18,6 @@ through redaction before.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.blocks import DETAIL_LEVELS
@@ -29,6 +28,7 @@ from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
 from wecom_logging._rendering.report import group_text, report_text
 from wecom_logging._rendering.style import Language, Shape, Style
+from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import Message
 
 __all__ = ["Language", "Rendered", "Shape", "Style", "group_text", "render", "report_text"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from wecom_logging._model import text
 from wecom_logging._rendering.context import RenderContext
@@ -15,6 +14,7 @@ from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.words import contains
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 #: More than any message holds.
 EVERYTHING = 4096

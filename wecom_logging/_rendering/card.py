@@ -13,7 +13,7 @@ from wecom_logging._model.links import Link, Target
 from wecom_logging._rendering.blocks import DetailLevel, said
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
-from wecom_logging._rendering.headline import marker, started, title
+from wecom_logging._rendering.headline import marker, started, title, why_elsewhere
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.rows import history, row
 from wecom_logging._rendering.sections import Section
@@ -35,6 +35,10 @@ _ENGLISH = {
     "id": "id",
     "late": "late",
     "from": "not reached from {time}",
+    "why": "why",
+    "told": "told",
+    "by": "{count:,} by {name}",
+    "fallback": "the fallback",
     "twice": "told?",
     "perhaps": "{count:,} perhaps told before",
     "lost": "lost",
@@ -44,6 +48,7 @@ _ENGLISH = {
     "others": "other",
     "also": "also",
     "past": "past",
+    "back": "last seen in {before}",
     "when": "when",
     "route": "in",
     "hosts": "host",
@@ -58,6 +63,10 @@ _CHINESE = {
     "id": "编号",
     "late": "延迟",
     "from": "{time} 起无法连接",
+    "why": "缘由",
+    "told": "已送出",
+    "by": "{count:,} 次，{name}",
+    "fallback": "备用通道",
     "twice": "重复",
     "perhaps": "{count:,} 次可能已通知",
     "lost": "丢失",
@@ -67,6 +76,7 @@ _CHINESE = {
     "others": "其他",
     "also": "还有",
     "past": "经过",
+    "back": "上次见于 {before}",
     "when": "时间",
     "route": "请求",
     "hosts": "主机",
@@ -184,7 +194,11 @@ class _Card:
 
     def _warnings(self) -> Iterator[tuple[str, str]]:
         digest, times = self._page.digest, self._page.times
-        if digest.outage:
+        yield from (("why", each) for each in why_elsewhere(self._page))
+        if told := digest.by_fallback:
+            name = Pen(plain=True).name(told.name, 20) or self._words["fallback"]
+            yield "told", self._words["by"].format(count=told.errors, name=name)
+        if digest.outage and not self._page.style.instead_of:
             yield "late", self._words["from"].format(time=times.minute(digest.outage.since))
         if doubtful := sum(report.doubtful for report in digest.reports):
             yield "twice", self._words["perhaps"].format(count=doubtful)
@@ -198,6 +212,10 @@ class _Card:
         also = self._row.extent or self._page.labels.comma.join(self._section.also)
         if also:
             yield "also", pen.say(also, 90)
+        back_from = next((r.back_from for r in self._section.reports if r.back_from), "")
+        if back_from and not self._section.over:
+            before = pen.name(back_from, self._limits.value // 2)
+            yield "past", self._words["back"].format(before=before)
         for fact in history(self._section, self._page):
             yield "past", fact
         yield "when", self._span()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
@@ -12,6 +11,7 @@ from wecom_logging._rendering.sample import read
 from wecom_logging._rendering.sections import Section, hosts_of, sections_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
+from wecom_logging._runtime.values import NamedTuple, replace
 from wecom_logging._senders.protocol import Message
 
 #: A message that comes this much later than its errors is late, if its process is new.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
-from typing import NamedTuple
 
 from wecom_logging._model import habits, text
 from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.style import Language
 from wecom_logging._rendering.times import TimeFormatter
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.marks import HOURS, KnownApp, KnownGroup, KnownJob
 
 #: Groups of one list that are named.

@@ -6,10 +6,10 @@ Whatever is handed to a form is inert already (see `Pen`); the forms add our own
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from wecom_logging._model import text
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import MsgType
 
 
@@ -52,8 +52,11 @@ _MARKERS = str.maketrans(
     | dict.fromkeys("✅☑✔", "✓")
     | {"⚪": "○"}
 )
-_STATE_WORD = lazy.regex(
-    r"^([^\w‹]*)(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL|新出现|再次出现|仍在发生|已平息|已恢复|静默结束)\b"
+#: Our own state words and numbers of errors, where a text begins and where a part of a line
+#: would: parts are told apart by a dot.
+_OURS = lazy.regex(
+    r"((?:^|·)[^\w‹·]*)(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL"
+    r"|新出现|再次出现|仍在发生|已平息|已恢复|静默结束|[\d,]+ errors?|[\d,]+ ?次|[\d,]+ 个错误)\b"
 )
 
 
@@ -230,7 +233,7 @@ class Pen:
             inert = text.plain(words, newline=" · ")
         else:
             inert = neutral(words, newline=" · ", table=self._tables)
-        return _STATE_WORD().sub(r"\1‹\2›", inert)
+        return _OURS().sub(r"\1‹\2›", inert)
 
     def _noted(self, inert: str, cut: str) -> str:
         self.shortened |= cut != inert

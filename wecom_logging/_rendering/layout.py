@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from wecom_logging._rendering.blocks import EVERYTHING, Block, DetailLevel, draw
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.rows import row
 from wecom_logging._rendering.sections import Section
+from wecom_logging._runtime.values import NamedTuple
 
 #: The part of the detail that the first group leaves to the lines of the others, if they
 #: need so much.

@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from wecom_logging._rendering.words import (
     bounded,
@@ -21,6 +20,7 @@ from wecom_logging._rendering.words import (
     without_frame,
     without_strerror,
 )
+from wecom_logging._runtime.values import NamedTuple
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(

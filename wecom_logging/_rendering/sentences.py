@@ -334,16 +334,35 @@ _CHINESE = {
     "{} cannot be used ({}); until it can, this process counts and alerts for itself": (
         "{} 无法使用（{}）；恢复之前，本进程自行计数并告警"
     ),
-    "{} error not delivered at exit: {}": "退出时有 {} 个错误未能送达：{}",
-    "{} errors not delivered at exit: {}": "退出时有 {} 个错误未能送达：{}",
+    "{} error was not delivered at exit: {}": "退出时有 {} 个错误未能送达：{}",
+    "{} errors were not delivered at exit: {}": "退出时有 {} 个错误未能送达：{}",
+    "not done within {} s": "{} 秒内未完成",
+    "interrupted": "已被中断",
+    "logged while the interpreter was going down": "记录时解释器已在退出",
+    "their store, which has them, cannot be used any more": "存有它们的存储已无法使用",
     "{}; the store keeps them for the next error, flush or exit of this app": (
         "{}；已留在存储中，随该应用的下一个错误、flush 或退出送出"
     ),
-    "{} error lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
+    "{} error is lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
     "{} was emptied: silences, and who has taken what, are gone with it": (
         "{} 已被清空：静默和接手记录也随之丢失"
     ),
-    "{} errors lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
+    "{} errors are lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
+    "the store holds a {} that cannot be read; it counts as none": (
+        "存储中有一条无法读取的 {}，视为不存在"
+    ),
+    "the store holds {} that cannot be read; they count as none": (
+        "存储中有无法读取的 {}，视为不存在"
+    ),
+    "rate_limit allows {} attempts in {} s, and WeCom takes {} {}: what is beyond is refused or"
+    " dropped in silence": (
+        "rate_limit 允许 {} 次请求（{} 秒内），而企业微信只接受 {} {}：超出部分会被拒绝或静默丢弃"
+    ),
+    "a minute from a robot": "次（每个机器人每分钟）",
+    "a minute from an application to a member": "次（每个应用对每位成员每分钟）",
+    "an hour from an application to a member": "次（每个应用对每位成员每小时）",
+    "nothing follows: {}": "之后不再跟发内容：{}",
+    "{} failed with {} in a forked child": "{} 在 fork 出的子进程中出错（{}）",
     "{} — the fallback tells it meanwhile, trying again": "{} —— 期间由备用通道通知，将会重试",
     "{} — everything stays pending, trying again": "{} —— 全部保留待发，将会重试",
     "{} errors are lost: WeCom refuses the content in every form ({})": (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from wecom_logging._model.links import Link
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import CardLimits, MsgType
 
 Language = Literal["en", "zh"]

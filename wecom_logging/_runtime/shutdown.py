@@ -91,6 +91,11 @@ class _Exit:
         """Seconds that exit may still spend, of one budget for all handlers together."""
         return max(0.0, close_timeout - self._waited)
 
+    def ended(self, close_timeout: float) -> str:
+        """What has ended the wait."""
+        interrupted = math.isinf(self._waited)
+        return "interrupted" if interrupted else f"not done within {close_timeout:g} s"
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Spend of that time. Ctrl-C says that there is no patience left, and is heard by
@@ -236,7 +241,7 @@ def _longest_timeout() -> float:
 
 def declare_lost(worker: Deliverer, reason: str = "") -> None:
     """Say on stderr, and in its account, what a worker could not deliver before the exit."""
-    reason = reason or worker.last_error or f"not done within {worker.close_timeout:g} s"
+    reason = reason or worker.last_error or exiting.ended(worker.close_timeout)
     lost = worker.give_up(reason)
     if lost:
         errors = "error was" if lost == 1 else "errors were"

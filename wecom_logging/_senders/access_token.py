@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.deadline import remaining
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging.errors import TransportError
 
 #: Seconds that a token lives if the answer does not say (WeCom API document 91039 names

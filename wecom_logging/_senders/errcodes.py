@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from wecom_logging._model.text import one_line
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging.errors import (
     ApiError,
     BusyError,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
+
+from wecom_logging._runtime.values import NamedTuple
 
 MsgType = Literal["markdown", "text", "markdown_v2", "card", "file"]
 

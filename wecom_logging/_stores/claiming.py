@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
+from wecom_logging._runtime.values import replace
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marking import end_all, ended_quiet, keep_quiet_hours
@@ -381,9 +381,10 @@ class _Claiming:
         if not (self._asker.leaving and self._ledger.shared):
             return False
         waits = any(digests[digest_id].lease_until is None for digest_id in scope_state.out)
-        if due_index.pending:
+        if due_index.pending or self._has_ended():
             self._ledger.make_exact()
             due_index = scope_state.due_index
+        waits = waits or self._has_ended()
         if not due_index.pending and not waits:
             return True
         if due_index.has_news:
@@ -398,6 +399,11 @@ class _Claiming:
             return False
         self._leave()
         return True
+
+    def _has_ended(self) -> bool:
+        """Whether a silence may have ended that is still to be told."""
+        held = self._scope_state.due_index.held
+        return held is not None and held <= self._now
 
     def _leave(self) -> None:
         """Nobody else is there: what is pending waits for whoever comes, and delays nothing."""

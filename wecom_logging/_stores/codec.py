@@ -49,10 +49,10 @@ _ENCODER = json.JSONEncoder(default=vars, separators=(",", ":"))
 def reader(kind: Any) -> Reader:
     """What checks and builds a value of this type."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        return _record(kind)
-    if hasattr(kind, "_fields"):
+    if hasattr(kind, "_fields") and issubclass(kind, tuple):
         return _row(kind)
+    if hasattr(kind, "_fields") or is_dataclass(kind):
+        return _record(kind)
     if origin in (Union, UnionType):
         return _optional(reader(next(a for a in arguments if a is not type(None))))
     if origin is Literal:
@@ -113,11 +113,10 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
 
 
 def _record(kind: Any) -> Reader:
-    hints, parameters = get_type_hints(kind), signature(kind).parameters
-    reads = {name: reader(hints[name]) for name in parameters}
+    hints, (names, required) = get_type_hints(kind), _fields(kind)
+    reads = {name: reader(hints[name]) for name in names}
     # Most fields are what they should be, and are taken without a call.
-    types = {name: hints[name] if hints[name] in (str, bool) else None for name in parameters}
-    required = {name for name, p in parameters.items() if p.default is Parameter.empty}
+    types = {name: hints[name] if hints[name] in (str, bool) else None for name in names}
 
     def make(value: Any) -> Any:
         # What a newer version has added is left out; what an older one lacks has defaults.
@@ -130,6 +129,14 @@ def _record(kind: Any) -> Reader:
         return kind(**given)
 
     return make
+
+
+def _fields(kind: Any) -> tuple[list[str], set[str]]:
+    """The fields of a record, and those that it cannot be without."""
+    if hasattr(kind, "_fields"):
+        return list(kind._fields), set(kind._fields) - kind._field_defaults.keys()
+    parameters = signature(kind).parameters
+    return list(parameters), {n for n, p in parameters.items() if p.default is Parameter.empty}
 
 
 def _row(kind: Any) -> Reader:

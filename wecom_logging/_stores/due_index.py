@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wecom_logging._model import schedule
 from wecom_logging._model.schedule import Track
+from wecom_logging._runtime.values import dataclass
 
 
 @dataclass(eq=False, repr=False)

@@ -6,10 +6,10 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.fallback import FallbackStore
 from wecom_logging._stores.memory import shared_store

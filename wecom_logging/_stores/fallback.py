@@ -30,10 +30,6 @@ T = TypeVar("T")
 #: First and longest pause between two tries to reach a store, seconds.
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 
-#: How many errors of known groups gather, seconds: a fleet as a whole comes to the store
-#: about a thousand times a second.
-GATHER, GATHER_EACH = 0.05, 0.001
-
 
 class FallbackStore:
     """One worker's way to a shared store.
@@ -77,18 +73,6 @@ class FallbackStore:
         #: What was claimed from the store last, and what it has not been told about that.
         self._claimed = ""
         self._owed: list[Callable[[], object]] = []
-
-    def is_stuck(self, source: str) -> bool:
-        """Whether nothing that is pending can be told before the store is back."""
-        if self._memory is None:
-            return False
-        alone = self._memory.account(source)
-        return alone.merged == alone.reported + alone.lost
-
-    @property
-    def gather(self) -> float:
-        """How long a worker lets the errors of known groups gather, seconds."""
-        return max(GATHER, GATHER_EACH * self._fleet.size) if self._fleet else GATHER
 
     # -- what comes in, what goes out --------------------------------------------------
 
@@ -225,8 +209,9 @@ class FallbackStore:
 
     def _lose(self, error: StoreError) -> None:
         """The store cannot be reached: go on alone, and try again later."""
-        self._tries = 0
-        self._retry_later()
+        self._tries, self._retry_at = 0, self._clock()
+        if not error.unclear:  # else at once: where a connection broke another one may be had
+            self._retry_later()
         self._alone  # noqa: B018  from now on
         warn_rarely(
             f"store {self._name}",
@@ -272,8 +257,9 @@ class FallbackStore:
         kept = max(0, self._outstanding)
         by_fallback = self._by_fallback + self._last.by_fallback + alone.by_fallback
         merged = reported + lost + kept
+        stuck = self._memory is not None and alone.merged == alone.reported + alone.lost
         return self._last._replace(
-            reported=reported, lost=lost, merged=merged, by_fallback=by_fallback
+            reported=reported, lost=lost, merged=merged, by_fallback=by_fallback, stuck=stuck
         )
 
     @property

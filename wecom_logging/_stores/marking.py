@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest, Event
+from wecom_logging._runtime.values import replace
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,
@@ -209,13 +209,33 @@ def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
     last.undone = True
     acts[last.act.key] = last
     if last.act.verb in ("quiet", "unquiet"):
-        _be_quiet_as_before(ledger, last)
+        if (later := _later(ledger, last)) is not None:
+            later.quiet = last.quiet
+            acts[later.act.key] = later
+        else:
+            _be_quiet_as_before(ledger, last)
     for group_id, before in last.before.items():
-        if (group := ledger.state.groups.get(group_id)) is not None:
+        if (later := _later(ledger, last, group_id)) is not None:
+            later.before[group_id] = before
+            acts[later.act.key] = later
+        elif (group := ledger.state.groups.get(group_id)) is not None:
             _take_back(ledger, group, last.act, before)
             ledger.state.groups[group_id] = group
     ledger.look_through()
     return last
+
+
+def _later(ledger: Ledger, last: KeptAct, group_id: str = "") -> KeptAct | None:
+    """The next act of the kind, on a group or on the app: what stands is no longer that of `last`
+    and is not to be ended with it, but neither may it come back when the next one is undone."""
+    kind = last.act.verb.removeprefix("un")
+    later = [
+        each
+        for each in ledger.state.acts.values()
+        if each.at > last.at and not each.undone and each.act.verb.removeprefix("un") == kind
+        if not group_id or group_id in each.before
+    ]
+    return min(later, key=lambda each: each.at, default=None)
 
 
 def _be_quiet_as_before(ledger: Ledger, last: KeptAct) -> None:

@@ -6,12 +6,13 @@ marked as for display.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from wecom_logging._model.digest import Event
+from wecom_logging._runtime.values import NamedTuple, dataclass, field
 
 #: A silence is broken by so many errors in five minutes, if they are so many times its base.
 #: So many are also what a new kind needs to be told while an app is quiet.
@@ -148,7 +149,7 @@ class KeptAct:
     undone: bool = False
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class KnownGroup:
     """A group as answers show it. Times in seconds since the epoch, for display."""
 
@@ -208,7 +209,7 @@ class KnownSource(NamedTuple):
     errors: int
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class KnownApp:
     """What a store knows of one app and environment. Times for display."""
 

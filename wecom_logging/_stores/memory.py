@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from wecom_logging._model.digest import Event
@@ -15,6 +14,7 @@ from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import dataclass, field
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.marks import KeptAct

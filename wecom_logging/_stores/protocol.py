@@ -10,11 +10,12 @@ No method takes a time: every store has one clock.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 from wecom_logging._model.digest import Digest, Event, Identity
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
+from wecom_logging._runtime.values import NamedTuple
 
 #: How long a digest belongs to who claimed it, seconds. Longer than any attempt can take.
 LEASE = 30.0
@@ -147,6 +148,8 @@ class Account(NamedTuple):
     hours: float = 0.0
     #: Errors of `reported` that fallbacks took.
     by_fallback: int = 0
+    #: Nothing that is pending can be told before the store is back.
+    stuck: bool = False
 
 
 class Claim(NamedTuple):

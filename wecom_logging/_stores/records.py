@@ -7,11 +7,9 @@ delay the first handler.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
 from wecom_logging._model.digest import Event, Holder, Identity, Outage, Report, SilenceEnd, State
 from wecom_logging._model.schedule import Track, over_at, state
+from wecom_logging._runtime.values import NamedTuple, dataclass, field
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import Quiet, Silence, Taken
 from wecom_logging._stores.protocol import MAX_SAMPLES, Failure

@@ -89,6 +89,9 @@ _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 #: What the older version kept of an app and environment.
 _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk", "sources")
 
+#: Batches that one script merges: Redis does nothing else meanwhile.
+AT_ONCE = 200
+
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
@@ -173,6 +176,17 @@ class RedisStore:
 
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
         self._take_over()
+        parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
+        for n, part in enumerate(parts):
+            last = part is parts[-1]
+            try:
+                answer = self._visit_with(asker if last else "", part)
+            except StoreError as error:
+                error.unclear = error.unclear or n > 0  # the parts before this one are merged
+                raise
+        return answer
+
+    def _visit_with(self, asker: str, batches: tuple[Batch, ...]) -> Any:
         told = [
             {
                 "source": batch.source,
@@ -205,8 +219,7 @@ class RedisStore:
 
     def account(self, source: str) -> Account:
         *counts, by_fallback, hours = self._run("account", source)
-        account = Account(*map(int, counts))
-        return account._replace(hours=float(hours), by_fallback=int(by_fallback))
+        return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from math import isfinite
-from typing import NamedTuple
 
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, scope
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore

@@ -7,11 +7,11 @@ both keep to their own documents, and share slots and tokens.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
 from typing import Any
 
 from wecom_logging._model.digest import Event, Identity
 from wecom_logging._model.schedule import Track
+from wecom_logging._runtime.values import dataclass, field
 from wecom_logging._stores.documents import TOKENS, Documents, SQLiteSlots
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import DEAD_AFTER, LEASE

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.destination import CONNECTION
@@ -19,6 +19,7 @@ from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
 from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._rendering import Style
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import StoreScope, opener, password
 from wecom_logging._stores.protocol import Rules, Store

@@ -33,7 +33,7 @@ from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.fallback import FallbackDelivery, HandlerSender
 from wecom_logging._worker.flush import Flushes
-from wecom_logging._worker.gathering import GATHER, Gathering
+from wecom_logging._worker.gathering import GATHER, GATHER_EACH, Gathering
 from wecom_logging.stats import Stats, StatsRecorder
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ class DeliveryCycle:
         self.kept = 0
         #: Errors of ours that are silenced, or wait until it is no longer quiet.
         self.held = 0
+        #: Nothing that is pending can be told before the store is back.
+        self._stuck = False
+        #: How long the errors of known groups may gather, seconds.
+        self.gather = GATHER
         #: How much longer the quiet hours last that are in the store, seconds.
         self._hours = 0.0
         #: When something is due for which connection and token are to be made ready.
@@ -113,6 +117,8 @@ class DeliveryCycle:
         if self._fallback and (stuck := self._fallback.stuck):
             where = f"{stuck.destination} was given them and has not returned"
             return f"{where}: it is unknown whether it told them"
+        if self._stuck:  # told, perhaps, and that could not be written down
+            return "their store, which has them, cannot be used any more"
         return self._recorder.last_error
 
     def stats(self) -> Stats:
@@ -165,12 +171,6 @@ class DeliveryCycle:
         self._collector.endings[tally] = tally.value
 
     # -- for who holds the turn --------------------------------------------------------
-
-    @property
-    def gather(self) -> float:
-        """How long the errors of known groups may gather, seconds."""
-        gather: float = getattr(self.store, "gather", GATHER)
-        return gather
 
     def note(self, tally: Tally, sample: Event | None, gathering: Gathering) -> None:
         """Take note of a tally that has counted."""
@@ -262,8 +262,7 @@ class DeliveryCycle:
             self._prepare_for = monotonic() + wait
             return max(0.0, wait - AHEAD)
         self._handed_over = wait is None and flushes.leaving
-        is_stuck = getattr(store, "is_stuck", None)
-        in_vain = self._handed_over or bool(is_stuck and is_stuck(self._source))
+        in_vain = self._handed_over or self._stuck
         flushes.answer(self._recorder.settled + self.held, in_vain=in_vain, due=wait)
         waits = [flushes.next_deadline(), wait]
         if not self._is_last_third(flushes):
@@ -337,7 +336,8 @@ class DeliveryCycle:
         self._recorder.write(
             reported=account.reported, lost=account.lost, by_fallback=account.by_fallback
         )
-        self.held = account.held
+        self.held, self._stuck = account.held, account.stuck
+        self.gather = max(GATHER, GATHER_EACH * account.sources)
         # While it cannot be reached nobody can say that it keeps them.
         self.kept = account.merged - account.reported - account.lost if store.durable else 0
 

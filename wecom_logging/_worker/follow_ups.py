@@ -7,14 +7,15 @@ process, when nothing else is due.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
+from datetime import datetime
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._model.text import cut_bytes
 from wecom_logging._rendering import Rendered, Style, report_text
+from wecom_logging._runtime.values import dataclass, field, replace
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import FollowUp, Store
-from wecom_logging._worker import attachment
 from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.frozen import body_of
 from wecom_logging._worker.mentions import Mentions
@@ -24,6 +25,16 @@ MAX_BYTES = 256 * 1024
 
 #: An upload, and the message that shows what was uploaded.
 FILE_SLOTS = 2
+
+#: A group has its file once in so many seconds, and all together so many files in them.
+INTERVAL = 3600.0
+FILES = 6
+
+#: An overview that leaves kinds out counts as a group of its own.
+_OVERVIEW = "overview"
+
+#: More groups in one file are not asked for each by itself.
+_MAX_ASKED = 10
 
 
 @dataclass(eq=False, repr=False)
@@ -77,7 +88,7 @@ class FollowUps:
         plan = FollowUpPlan(rendered=rendered)
         if self._attach:
             asked = Cooldowns(store, self._scope)
-            plan.file = attachment.wanted(digest, rendered, asked)
+            plan.file = file_wanted(digest, rendered, asked)
             plan.cooldowns.append(asked)
             if not plan.file:
                 asked.leave()
@@ -102,9 +113,46 @@ class FollowUps:
             message = self._mentions.message(digest, self._style, plan.call)
             found.append(FollowUp("call", body_of(message)))
         if plan.file:
-            name = attachment.file_name(digest, self._style)
+            name = file_name(digest, self._style)
             drawn_from = plan.rendered.context if plan.rendered else None
             report = report_text(digest, self._style, drawn_from)
             text = cut_bytes(report, MAX_BYTES - len(name.encode()) - 1)
             found.append(FollowUp("file", f"{name}\n{text}", FILE_SLOTS))
         return found
+
+
+# -- the file: when there is one, and what it is called ----------------------------------------
+
+
+def file_wanted(digest: Digest, rendered: Rendered, cooldowns: Cooldowns) -> bool:
+    """Whether the file says something that matters, that the message does not, and that
+    no file has said in the last hour."""
+    # Two digits of an id: so the cooldowns are few for good. That two groups share them, and
+    # both have a file within an hour, is rare enough.
+    asked = [group[:2] for group in _reasons(digest, rendered)[:_MAX_ASKED]]
+    unsaid = [group for group in asked if cooldowns.take(f"file {group}", INTERVAL)]
+    return bool(unsaid) and any(cooldowns.take(f"file no {n}", INTERVAL) for n in range(FILES))
+
+
+def _reasons(digest: Digest, rendered: Rendered) -> list[str]:
+    """Ids of the groups that need a file: new or CRITICAL ones whose own frames or texts
+    did not fit."""
+    cut = frozenset(rendered.left_out)
+    found = [
+        report.identity.id
+        for report in digest.reports
+        if report.identity.id in cut and (report.state == "new" or report.identity.critical)
+    ]
+    return [*found, _OVERVIEW] if rendered.kinds_left_out else found
+
+
+def file_name(digest: Digest, style: Style) -> str:
+    """A name by which it can be found later: `payments-prod-20260304-140311-KeyError.txt`."""
+    moment = datetime.fromtimestamp(digest.now, style.timezone)
+    kind = next((r.identity.type for r in digest.reports if r.identity.type), "errors")
+    parts = (style.app, style.environment, f"{moment:%Y%m%d-%H%M%S}", kind)
+    return f"{'-'.join(filter(None, map(_tame, parts)))[:100]}.txt"
+
+
+def _tame(part: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", part)[:40].strip("-.")

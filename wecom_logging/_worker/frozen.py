@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import asdict
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Message, MsgType
 
 

@@ -6,9 +6,10 @@ import math
 
 from wecom_logging._capture.tally import Tally
 
-#: After each visit to the store the next new kinds gather for so long, seconds; how long the
-#: errors of known kinds do is the store's to say, since a fleet shares it.
-GATHER = 0.05
+#: After each visit to the store what comes next gathers for so long, seconds; errors of known
+#: kinds so much longer for each source, so that a fleet as a whole comes to its store about a
+#: thousand times a second.
+GATHER, GATHER_EACH = 0.05, 0.001
 
 #: While a storm of kinds goes on that the store knows of already there is nothing to tell
 #: before their pause has passed. So their counts gather until there was none for `GATHER`

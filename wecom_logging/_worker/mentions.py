@@ -52,7 +52,7 @@ class Mentions:
                 continue
             if not _goes_on(report, digest):
                 names += self.owners(report.identity)
-            # Two digits of an id: see `attachment.wanted`.
+            # Two digits of an id: see `follow_ups.file_wanted`.
             elif cooldowns.take(f"goes on {report.identity.id[:2]}", A_DAY):
                 names += self._everybody
         return tuple(n for n in dict.fromkeys(names) if cooldowns.take(f"call {n}", INTERVAL))

@@ -8,11 +8,10 @@ by itself, and that one is told last, without anything that was logged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import NamedTuple
 
 from wecom_logging._model.digest import Digest, Identity, Report
 from wecom_logging._rendering import Shape
+from wecom_logging._runtime.values import NamedTuple, replace
 
 #: Each is for when the one before it was refused, as long as all groups are together.
 SHAPES: tuple[Shape, ...] = ("full", "short", "text")

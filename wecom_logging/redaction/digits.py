@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from typing import NamedTuple
 
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 from .findings import Findings
 from .keys import is_counted

@@ -7,9 +7,10 @@ masked once is masked everywhere in the event.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 from .keys import Rule
 from .values import MASKED

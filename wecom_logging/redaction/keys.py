@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 from . import personal
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 from . import digits, keys, rows, shell, urls
 from .findings import Findings

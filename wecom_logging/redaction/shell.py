@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 from .findings import Findings
 from .keys import Rule

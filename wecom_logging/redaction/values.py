@@ -7,9 +7,9 @@ looked at again) or bounded.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from wecom_logging._runtime import lazy
+from wecom_logging._runtime.values import NamedTuple
 
 from .keys import ANYTHING, CODE, RANDOM, VALUE, Rule
 

@@ -177,7 +177,8 @@ def _explained(error: BaseException) -> str:
 def is_library(logger_name: str) -> bool:
     """Whether a logger belongs to what is installed, not to the program."""
     top = logger_name.partition(".")[0]
-    if top in ("wecom_logging", "py"):  # py.warnings
+    # py.warnings; and servers, whose loggers are made here, installed or not.
+    if top in ("wecom_logging", "py", *SERVERS):
         return True
     try:
         module = sys.modules.get(top)

@@ -406,32 +406,20 @@ local function get_allowance(key)
   end) or {ids = {}, u = 0}
 end
 
-local function count_site(site, more)
+-- A group has come to its call site (1), or gone (-1).
+local function note_site(id, group, more)
+  if not group.y then return end
+  local site, key = group.y[1], group.y[2]
   local count = (tonumber(redis.call('HGET', sites, site) or 0) or 0) + more
   if count > 0 then
     redis.call('HSET', sites, site, int(count))
   else
     redis.call('HDEL', sites, site)
   end
-end
-
-local function enter(id, group)
-  if not group.y then return end
-  count_site(group.y[1], 1)
-  local key = group.y[2]
-  if not key then return end
-  local allowance = get_allowance(key)
-  table.insert(allowance.ids, id)
-  put(allowances, key, allowance)
-end
-
-local function leave_site(id, group)
-  if not group.y then return end
-  count_site(group.y[1], -1)
-  local key = group.y[2]
   if not key then return end
   local allowance = get_allowance(key)
   allowance.ids = without(allowance.ids, id)
+  if more > 0 then table.insert(allowance.ids, id) end
   if #allowance.ids > 0 then
     put(allowances, key, allowance)
   else
@@ -443,7 +431,7 @@ local function drop_group(id, group)
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
   redis.call('HDEL', samples, id, 'told/' .. id)
-  leave_site(id, group)
+  note_site(id, group, -1)
 end
 
 local function get_samples(field)

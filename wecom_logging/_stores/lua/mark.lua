@@ -174,6 +174,20 @@ local function take_back(group, verb, before)
   end
 end
 
+local function kind_of(kept)
+  return (string.gsub(kept.act.verb, '^un', ''))
+end
+
+-- The next act of the kind, on a group or on the app, see marking.py.
+local function later(last, id)
+  for _, kept in ipairs(all_acts()) do
+    if kept.at > last.at and not kept.undone and kind_of(kept) == kind_of(last)
+      and (not id or kept.before[id]) then
+      return kept
+    end
+  end
+end
+
 local function undo(seconds)
   local last
   for _, kept in ipairs(all_acts()) do
@@ -185,14 +199,24 @@ local function undo(seconds)
   if not last then return '' end
   last.undone = true
   put(acts, last.act.key, last)
-  if last.act.verb == 'quiet' or last.act.verb == 'unquiet' then
-    local quiet = last.quiet and cjson.decode(last.quiet)
-    if not is_on(quiet) then quiet = hours() end
-    if quiet then put_quiet(quiet) else no_longer_quiet() end
+  if kind_of(last) == 'quiet' then
+    local next_ = later(last)
+    if next_ then
+      next_.quiet = last.quiet
+      put(acts, next_.act.key, next_)
+    else
+      local quiet = last.quiet and cjson.decode(last.quiet)
+      if not is_on(quiet) then quiet = hours() end
+      if quiet then put_quiet(quiet) else no_longer_quiet() end
+    end
   end
   for id, before in pairs(last.before) do
+    local next_ = id ~= '_' and later(last, id)
     local group = id ~= '_' and find_group(id)
-    if group then
+    if next_ then
+      next_.before[id] = before
+      put(acts, next_.act.key, next_)
+    elseif group then
       take_back(group, last.act.verb, cjson.decode(before))
       put_group(id, group)
     end

@@ -88,7 +88,7 @@ local function new_group(entry, wait)
     t = begin_track(wait, entry.critical, job), n = 0, d = 0, l = 0, o = 0,
     k = new_number(way.id, way.first), q = {}, h = {}, r = {}, e = {}, y = site and {site, way.key},
   }
-  enter(way.id, group)
+  note_site(way.id, group, 1)
   return way.id, group
 end
 
@@ -211,9 +211,9 @@ local function add(entry, source)
   if not group then
     id, group = new_group(entry, wait)
   elseif not entry.changing and group.y and string.sub(group.y[2] or '', -2) == ' *' then
-    leave_site(id, group)
+    note_site(id, group, -1)
     group.y = {entry.site, way.key}
-    enter(id, group)
+    note_site(id, group, 1)
     redis.call('HSET', identities, id, entry.identity)
   end
   if is_forgotten(group.t, group.n + group.o - group.l) then
@@ -371,7 +371,7 @@ local function look_through()
     else
       save(id, group)
       remember(id, group)
-      enter(id, group)
+      note_site(id, group, 1)
     end
   end
   forget_unused()
@@ -705,7 +705,8 @@ local function leaves()
   if not leaving then return false end
   local waits = false
   for _, id in ipairs(scope.out) do waits = waits or not is_number(get_head(id).lease) end
-  if has_pending() then make_exact() end
+  if has_pending() or scope.held and scope.held <= now then make_exact() end
+  waits = waits or scope.held and scope.held <= now
   if not has_pending() and not waits then return true end
   if has_news() then return false end
   if somebody_else_looks() then return true end

@@ -1,0 +1,214 @@
+"""What the shared stores cost: before a message, against another version, and as they fill.
+
+    python benchmarks/stores.py before PATH [--rounds 5]    against the version in PATH
+    python benchmarks/stores.py filled                      slots, groups, processes, batches
+
+`before` runs this version and the other one in turn, each in a process of its own, through
+the handler alone. Times are CPU, of the process and of Redis: a machine that is busy with
+something else does not change them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+KINDS, FLEET, FLEET_ROUNDS = 60, 64, 25
+
+
+# -- one version, through its handler ---------------------------------------------------------
+
+
+def first_bytes(store: str, statements: list[str], client: Any) -> dict[str, float]:
+    """CPU and steps from an error of a new kind to the call of the sender."""
+    import wecom_logging
+    from wecom_logging.testing import RecordingSender
+
+    at: list[tuple[float, int, int]] = []
+    sent = threading.Event()
+
+    def reading() -> tuple[float, int, int]:
+        calls, usec = redis_time(client) if client else (len(statements), 0)
+        return time.process_time(), calls, usec
+
+    class Sender(RecordingSender):
+        def send(self, *message: Any) -> Any:
+            at.append(reading())
+            sent.set()
+            return super().send(*message)
+
+    handler = wecom_logging.WeComHandler(
+        sender=Sender(), store=store, app="bench", group_wait=0.0, group_interval=0.0,
+        rate_limit=((10_000, 60),),
+    )  # fmt: skip
+    log = logging.getLogger("bench")
+    log.propagate = False
+    log.addHandler(handler)
+    spent = []
+    for number in range(KINDS):
+        sent.clear()
+        before = reading()
+        where = {"pathname": f"shop_{number}.py", "funcName": "pay", "lineno": number}
+        log.handle(logging.makeLogRecord({"levelno": logging.ERROR, "msg": "failed", **where}))
+        assert sent.wait(30.0)
+        spent.append([now - then for now, then in zip(at[-1], before, strict=True)])
+        time.sleep(0.12)  # it settles, and what comes next is not gathered
+    handler.close()
+    cpu, steps, usec = (statistics.mean(each) for each in zip(*spent[10:], strict=True))
+    return {"cpu ms": cpu * 1e3, "steps": steps, "redis us": usec}
+
+
+def storm(url: str, client: Any) -> float:
+    """Redis' time for a round of errors of five known kinds in many sources, ms."""
+    import wecom_logging
+    from wecom_logging.testing import RecordingSender
+
+    class Sender(RecordingSender):
+        def __init__(self) -> None:
+            super().__init__()
+            self.destination = "one for all"
+
+    handlers = [
+        wecom_logging.WeComHandler(sender=Sender(), store=url, app="storm") for _ in range(FLEET)
+    ]
+
+    def round_() -> None:
+        for handler in handlers:
+            for kind in range(5):
+                record = {"levelno": logging.ERROR, "fingerprint": kind, "msg": "failed"}
+                handler.handle(logging.makeLogRecord(record))
+        time.sleep(0.4)
+
+    for _ in range(5):
+        round_()
+    before = redis_time(client)[1]
+    for _ in range(FLEET_ROUNDS):
+        round_()
+    spent = redis_time(client)[1] - before
+    for handler in handlers:
+        handler.close()
+    return spent / FLEET_ROUNDS / 1e3
+
+
+def redis_time(client: Any) -> tuple[int, int]:
+    """Scripts that were run, and Redis' CPU by now, microseconds."""
+    cpu = client.info("cpu")
+    calls = client.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0)
+    return int(calls), int(1e6 * (cpu["used_cpu_user"] + cpu["used_cpu_sys"]))
+
+
+def one_version(url: str) -> None:
+    import redis
+
+    statements: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    sqlite3.connect = traced  # type: ignore[assignment]
+    client = redis.Redis.from_url(url, decode_responses=True)
+    with tempfile.TemporaryDirectory() as directory:
+        found: dict[str, Any] = {
+            "sqlite": first_bytes(f"sqlite:///{directory}/store.db", statements, None)
+        }
+        client.flushall()
+        found["redis"] = first_bytes(url, statements, client)
+    client.flushall()
+    found["storm ms"] = storm(url, client)
+    print(json.dumps(found))
+
+
+def before(other: Path, rounds: int) -> None:
+    """Both versions in turn, and their ratio."""
+    from tests.helpers.redis_server import running
+
+    found: dict[str, list[dict[str, Any]]] = {"this": [], "other": []}
+    with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "redis") as server:
+        for _ in range(rounds):
+            for name, root in (("this", ROOT), ("other", other)):
+                done = subprocess.run(
+                    [sys.executable, "-P", __file__, "one", server.url],
+                    env={**os.environ, "PYTHONPATH": str(root)},
+                    capture_output=True, text=True, check=True,
+                )  # fmt: skip
+                found[name].append(json.loads(done.stdout.splitlines()[-1]))
+    kinds = ("cpu ms", "steps", "redis us")
+    rows = [(store, what) for store in ("sqlite", "redis") for what in kinds]
+    for store, what in rows:
+        mine, its = (statistics.median(r[store][what] for r in found[n]) for n in found)
+        if its:
+            print(f"{store:7}{what:10}{mine:10.2f} against {its:10.2f}  {mine / its:.2f}x")
+    mine, its = (statistics.median(r["storm ms"] for r in found[n]) for n in found)
+    print(f"{FLEET} sources, ms of Redis a round {mine:.1f} against {its:.1f}  {mine / its:.2f}x")
+
+
+# -- this version, as its store fills ---------------------------------------------------------
+
+
+def filled() -> None:
+    """A visit to Redis that merges one error and finds nothing due, in microseconds of Redis:
+    of an empty store and a full one in turn."""
+    from tests.helpers.redis_server import running
+
+    with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "redis") as server:
+        for what in ({"slots": 900}, {"groups": 10_000}, {"sources": 8000}):
+            server.client().flushall()
+            few, many = filled_with(server.url, "few"), filled_with(server.url, "many", **what)
+            spent: dict[str, list[int]] = {"few": [], "many": []}
+            for _ in range(20):
+                for name, one in (("few", few), ("many", many)):
+                    usec = redis_time(server.client())[1]
+                    for _ in range(20):
+                        one.ask(one.batch("kind 0", 1))
+                    spent[name].append((redis_time(server.client())[1] - usec) // 20)
+            less, more = (statistics.median(each) for each in spent.values())
+            print(f"{what}: {more:.0f} against {less:.0f} us  {more / less:.2f}x")
+
+
+def filled_with(url: str, name: str, groups: int = 10, slots: int = 0, sources: int = 1) -> Any:
+    """A client of a store in which so much is known, and nothing is pending."""
+    from tests.helpers.store_kits import Client, RedisKit, identity
+    from wecom_logging._stores.protocol import Batch, Entry
+
+    kit, most = RedisKit(url, place=name), {"max_groups": 20_000, "rate_limit": ((20_000, 3600.0),)}
+    one = Client(kit, **most)
+    entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(groups))
+    for start in range(0, groups, 500):
+        one.store.merge(Batch("filler", start + 1, entries[start : start + 500]))
+        one.deliver(why="flush")
+    slot_key, now = one.store._keys[0], time.time()
+    for n in range(slots):
+        one.store._client.zadd(slot_key, {f"slot {n}": now - 3000.0 + n})
+    for n in range(1, sources):
+        Client(kit, f"web-{n}/{n}/a", **most).ask()
+    return one
+
+
+if __name__ == "__main__":
+    sys.path.insert(1, str(ROOT))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("before", "filled", "one"))
+    parser.add_argument("where", nargs="?", default="")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    if options.what == "one":
+        one_version(options.where)
+    elif options.what == "before":
+        before(Path(options.where).resolve(), options.rounds)
+    else:
+        filled()

@@ -1,0 +1,61 @@
+"""Classes of values without a generated source: what we need of the standard library's."""
+
+from __future__ import annotations
+
+import pickle
+from typing import get_type_hints
+
+import pytest
+
+from wecom_logging._runtime.values import NamedTuple, dataclass, field, replace
+
+
+class Row(NamedTuple):
+    name: str
+    size: int = 0
+    words: tuple[str, ...] = ()
+
+    @property
+    def twice(self) -> int:
+        return 2 * self.size
+
+
+@dataclass(eq=False, repr=False)
+class Thing:
+    name: str
+    count: int = 0
+    words: list[str] = field(default_factory=list)
+
+
+def test_a_row_is_a_tuple_with_names() -> None:
+    row = Row("a", 3)
+    assert tuple(row) == ("a", 3, ())
+    assert (row.name, row.size, row.twice) == ("a", 3, 6)
+    assert row._replace(size=4) == Row("a", words=(), size=4)
+    assert row._asdict() == {"name": "a", "size": 3, "words": ()}
+    assert Row._make(["a", 3]) == row
+    assert repr(row) == "Row(name='a', size=3, words=())"
+    assert pickle.loads(pickle.dumps(row)) == row
+    assert not hasattr(row, "__dict__")
+    assert get_type_hints(Row)["size"] is int
+
+
+def test_a_record_has_its_fields_in_order_and_defaults_of_its_own() -> None:
+    first, second = Thing("a"), Thing("b", words=["x"])
+    first.words.append("y")
+    assert vars(first) == {"name": "a", "count": 0, "words": ["y"]}
+    assert list(vars(second)) == ["name", "count", "words"]
+    assert Thing("c").words == []
+    assert vars(replace(second, count=5)) == {"name": "b", "count": 5, "words": ["x"]}
+
+
+@pytest.mark.parametrize("cls", [Row, Thing])
+def test_what_is_missing_or_unknown_is_an_error(cls: type) -> None:
+    for values, given in (
+        ((), {}),
+        (("a",), {"other": 1}),
+        (("a", 1, (), 2), {}),
+        (("a",), {"name": "b"}),
+    ):
+        with pytest.raises(TypeError):
+            cls(*values, **given)

@@ -1,0 +1,107 @@
+"""Classes of values, made without a source that Python would have to compile for each.
+
+`@dataclass` and `NamedTuple` of the standard library write one for every class and compile
+it, a third of what making the first handler takes. These here do what we need of the two,
+for classes whose values are made by the background thread; type checkers see the library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import replace as replace
+    from typing import NamedTuple as NamedTuple
+else:
+    from collections import _tuplegetter
+
+    class _Made:
+        """Stands in a class for what is made anew for each value."""
+
+        def __init__(self, make: Callable[[], Any]) -> None:
+            self.make = make
+
+    def field(*, default_factory: Callable[[], Any]) -> Any:
+        """A field whose default is made anew for each value."""
+        return _Made(default_factory)
+
+    def dataclass(*, eq: bool, repr: bool) -> Callable[[type], type]:  # noqa: A002 - the library's name
+        """A class with an `__init__` that sets its fields; only without `eq` and `repr`."""
+        assert not eq
+        assert not repr
+        return _with_init
+
+    def _with_init(cls: type) -> type:
+        defaults = {}
+        for name in cls.__annotations__:
+            if name in cls.__dict__:
+                default = cls.__dict__[name]
+                made = isinstance(default, _Made)
+                defaults[name] = default.make if made else lambda default=default: default
+                if made:
+                    delattr(cls, name)
+        cls._fields, cls._field_defaults = tuple(cls.__annotations__), defaults
+        cls.__init__ = _init
+        return cls
+
+    def _init(self: Any, *values: Any, **given: Any) -> None:
+        cls = type(self)
+        try:
+            for name, value in zip(cls._fields, values, strict=False):
+                setattr(self, name, value)
+            for name in cls._fields[len(values) :]:
+                value = given.pop(name) if name in given else cls._field_defaults[name]()
+                setattr(self, name, value)
+        except KeyError:
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}") from None
+        if given or len(values) > len(cls._fields):
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+        if after := getattr(self, "__post_init__", None):
+            after()
+
+    def replace(value: Any, **given: Any) -> Any:
+        """The same with other fields."""
+        cls = type(value)
+        names = getattr(cls, "_fields", None) or cls.__dataclass_fields__
+        return cls(**{name: getattr(value, name) for name in names} | given)
+
+    class _RowType(type):
+        def __new__(mcs, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> type:
+            names = tuple(members.get("__annotations__", ()))
+            members["_field_defaults"] = {n: members[n] for n in names if n in members}
+            members |= {n: _tuplegetter(i, None) for i, n in enumerate(names)}
+            return super().__new__(mcs, name, bases, {"__slots__": (), "_fields": names, **members})
+
+    class NamedTuple(tuple, metaclass=_RowType):
+        """A tuple whose items have names."""
+
+        def __new__(cls, *values: Any, **given: Any) -> Any:
+            if given or len(values) != len(cls._fields):
+                known, rest = {**cls._field_defaults, **given}, cls._fields[len(values) :]
+                values += tuple([known[name] for name in rest if name in known])
+                if len(values) != len(cls._fields) or not given.keys() <= set(rest):
+                    raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _make(cls, values: Iterable[Any]) -> Any:
+            return cls(*values)
+
+        def __getnewargs__(self) -> tuple[Any, ...]:
+            return tuple(self)
+
+        def __repr__(self) -> str:
+            fields = (f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True))
+            return f"{type(self).__name__}({', '.join(fields)})"
+
+        def _asdict(self) -> dict[str, Any]:
+            return dict(zip(self._fields, self, strict=True))
+
+        def _replace(self, **given: Any) -> Any:
+            found = tuple.__new__(type(self), map(given.pop, self._fields, self))
+            if given:
+                raise TypeError(f"{type(self).__name__} takes {', '.join(self._fields)}")
+            return found
