@@ -121,10 +121,10 @@ def test_ten_thousand_frames_at_once(phone: Phone) -> None:
     frames += [phone.click(f"wl-{n}", "silence") for n in range(1000)]
     random.Random(1).shuffle(frames)
     phone.errcode = None
-    began = time.process_time()
+    began = time.thread_time()
     for frame in frames:
         phone.core.receive(frame)
-    assert time.process_time() - began < 20.0
+    assert time.thread_time() - began < 20.0
     answered = [json.loads(each) for each in phone.core.outgoing()]
     assert len(answered) <= 90
     in_group = sum(each["body"].get("chatid", GROUP) == GROUP for each in answered)
@@ -167,9 +167,9 @@ def test_a_flood_from_other_chats_leaves_room_for_the_paired_one(phone: Phone) -
 
 def test_ten_thousand_things_in_one_frame(phone: Phone) -> None:
     ids = " ".join(str(number) for number in range(20000, 30000))
-    began = time.process_time()
+    began = time.thread_time()
     assert "没有 #20000" in phone.ask(f"静默 {ids}")
-    assert time.process_time() - began < 2.0
+    assert time.thread_time() - began < 2.0
 
 
 def test_the_secret_is_in_nothing_that_is_said(phone: Phone) -> None:
