@@ -80,6 +80,8 @@ class Browser:
 
     def _place(self, part: str) -> dict[str, float]:
         script = (
+            # It lies over the end of the window.
+            "document.querySelector('nav').style.display = 'none';"
             "const r = [...document.querySelectorAll(arguments[0])].pop().getBoundingClientRect();"
             "return [r.x + scrollX, r.y + scrollY, r.width, r.height]"
         )

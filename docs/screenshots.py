@@ -100,7 +100,7 @@ def main() -> None:
                 _fail(views)
                 handler.flush()
                 _answer(simulator)
-                browser.take(simulator, docs / name, PHONE, language)
+                browser.take(simulator, docs / name, PHONE, language, part="#messages")
         _oncall(browser, docs / "oncall")
 
 

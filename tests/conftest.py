@@ -52,6 +52,7 @@ def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     diagnostics._said.clear()
+    diagnostics.speak("en")
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     yield

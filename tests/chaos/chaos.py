@@ -153,14 +153,14 @@ class Chaos:
         self.abused.append(time.monotonic())
         if self.redis is not None:
             self.redis.kill()
-            time.sleep(held)
+            time.sleep(held)  # how long it is away
             self.redis.start()
         elif self.store.startswith("sqlite"):
             path = self.store.removeprefix("sqlite:///")
             connection = sqlite3.connect(path, timeout=0.2, isolation_level=None)
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                time.sleep(held)
+                time.sleep(held)  # how long it is locked
                 connection.execute("ROLLBACK")
             except sqlite3.Error:
                 pass  # they are at it themselves
@@ -177,7 +177,7 @@ class Chaos:
         while time.monotonic() < until:
             while len(self.processes) < PROCESSES:
                 self.start()
-            time.sleep(self.chance.random() * 0.6)
+            time.sleep(self.chance.random() * 0.6)  # from one event to the next
             for process in [p for p in self.processes if p.poll() is not None]:
                 self.wrong.append(f"process {process.pid} ended by itself: {process.returncode}")
                 self.processes.remove(process)
@@ -221,7 +221,7 @@ class Chaos:
         while time.monotonic() - since < 75:
             if (now := len(self.sim.messages)) != told:
                 told, since = now, time.monotonic()
-            time.sleep(0.2)
+            time.sleep(0.2)  # between two looks
         last.kill()
         last.wait()
 

@@ -118,7 +118,7 @@ def threads() -> None:
 
 
 def nap() -> None:
-    time.sleep(CHANCE.random() * 0.3)
+    time.sleep(CHANCE.random() * 0.3)  # paces the load
 
 
 def flush() -> None:

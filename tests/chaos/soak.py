@@ -49,7 +49,7 @@ def work(number):
         except ValueError:
             log.exception(f"thread {number} met {kind}", extra={"fingerprint": f"{number} {kind}"})
         logged[number] += 1
-        time.sleep(0.001)
+        time.sleep(0.001)  # paces the load
 
 def status():
     lines = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
@@ -61,7 +61,7 @@ threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
 for thread in threads:
     thread.start()
 while time.monotonic() < until:
-    time.sleep(min(1.0, seconds / 30))
+    time.sleep(min(1.0, seconds / 30))  # from one measurement to the next
     status()
 for thread in threads:
     thread.join()

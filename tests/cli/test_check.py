@@ -22,7 +22,7 @@ import pytest
 
 from tests.helpers.support import Watched, eventually, pointing_at
 from wecom_logging import WeComHandler
-from wecom_logging._cli.checks import network
+from wecom_logging._cli.checks import network, routing
 from wecom_logging._cli.checks.network import clock_step, network_steps
 from wecom_logging._cli.checks.obstacles import obstacle
 from wecom_logging._cli.checks.program import is_library
@@ -77,12 +77,64 @@ def test_all_is_well(check: Check, app: Simulator) -> None:
     status, steps = check()
     assert status == 0
     assert [name for name, step in steps.items() if step["status"] == "ok"] == [
-        "configuration", "DNS", "clock", "access token", "application", "trusted IP",
+        "configuration", "store", "DNS", "clock", "access token", "application", "trusted IP",
         "recipients", "test message", "what happens next",
     ]  # fmt: skip
     assert "'Alerts'" in steps["application"]["text"]
     assert "told in 60 s" in steps["what happens next"]["text"]
     assert len(app.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "shown"),
+    [
+        ("redis://me:hunter2@127.0.0.1:1/0", "redis://127.0.0.1:1/0"),
+        ("sqlite:////proc/nope/x.db", "/proc/nope/x.db"),
+    ],
+)
+def test_a_store_that_cannot_be_used(
+    check: Check,
+    app: Simulator,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    shown: str,
+) -> None:
+    """It was named: that each process then counts for itself is nothing that is well."""
+    pytest.importorskip("redis")
+    monkeypatch.setenv("WECOM_STORE", store)
+    status, steps = check("--no-send")
+    assert (status, steps["store"]["status"]) == (1, "failed")
+    assert f"{shown} cannot be used: " in steps["store"]["text"]
+    assert "WECOM_STORE" in steps["store"]["fix"]
+    assert any(f"WECOM_STORE = '{store[:5]}" in each for each in steps["configuration"]["details"])
+    assert "hunter2" not in json.dumps(steps)
+    monkeypatch.setenv("WECOM_LANGUAGE", "zh")
+    assert main(["check", "--no-send"]) == 1
+    assert f"✘ 存储：{shown} 无法使用：" in capsys.readouterr().out
+
+
+def test_a_store_that_can_be_used(
+    check: Check, app: Simulator, any_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried, and nothing is left of that: a file would belong to whoever tries."""
+    monkeypatch.setenv("WECOM_STORE", any_store)
+    before = set(tmp_path.rglob("*"))
+    status, steps = check("--no-send")
+    assert (status, steps["store"]["status"]) == (0, "ok")
+    assert ("in memory" in steps["store"]["text"]) is (any_store == "memory")
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_the_automatic_store_says_what_it_is(
+    check: Check, app: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file; in Kubernetes memory, which is worth a warning."""
+    assert "state/wecom-logging/" in check("--no-send")[1]["store"]["text"]
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    status, steps = check("--no-send")
+    assert (status, steps["store"]["status"]) == (0, "warning")
+    assert "in memory" in steps["store"]["text"]
 
 
 def test_for_people(app: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -512,9 +564,9 @@ def _no_handler(logger: logging.Logger) -> None:
     [
         (_nothing, "", ""),
         (_disabled, "disables it", '"disable_existing_loggers": False'),
-        (_level, "its level is CRITICAL", '"shop.db": {"level": "INFO"}'),
+        (_level, "its level is CRITICAL", 'Set "level": "INFO" in "shop.db"'),
         (_filtered, "a filter of the logger", '"filters"'),
-        (_propagate, "end at 'shop.db'", '"shop.db": {"propagate": True}'),
+        (_propagate, "end at 'shop.db'", 'Set "propagate": True in "shop.db"'),
         (_handler_level, "the level of the handler 'wecom' is CRITICAL", '"level": "ERROR"'),
         (_handler_filter, "a filter of the handler 'wecom'", '"filters"'),
         (_no_handler, "no WeComHandler", '"root"'),
@@ -532,6 +584,20 @@ def test_what_stops_an_error(
     assert bool(found[0]) is bool(cause)
     for handler in handlers:
         handler.close()
+
+
+def test_several_disabled_libraries_are_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    loggers = [logging.Logger(f"urllib3.{name}") for name in ("one", "other")]
+    for each in loggers:
+        each.disabled = True
+        logging.getLogger(each.name).disabled = True
+    try:
+        monkeypatch.setattr(routing, "known_loggers", lambda: loggers)
+        (step,) = routing._libraries([])
+        assert step.text.endswith("urllib3.other: the configuration disables them")
+    finally:
+        for each in loggers:
+            logging.getLogger(each.name).disabled = False
 
 
 def _program(tmp_path: Path, sim: Simulator, source: str, *arguments: str) -> tuple[int, str]:
@@ -563,6 +629,14 @@ def test_an_applications_own_configuration(tmp_path: Path, sim: Simulator) -> No
     assert "✔ root: errors reach the handler" in out
     assert "✔ test errors: delivered" in out
     assert any("a test error through root" in message.content for message in sim.messages)
+
+
+def test_a_configuration_that_is_applied_twice(tmp_path: Path, sim: Simulator) -> None:
+    """By the module itself, and here: its handlers are replaced, and listed once."""
+    source = f"{LOGGING}import logging.config\nlogging.config.dictConfig(LOGGING)\n"
+    _, out = _program(tmp_path, sim, source, "--app", "shop_settings", "--no-send")
+    for step in ("configuration", "store", "DNS", "access token", "recipients"):
+        assert out.count(f"✔ {step}: ") == 1, out
 
 
 def test_an_applications_own_configuration_without_sending(tmp_path: Path, sim: Simulator) -> None:

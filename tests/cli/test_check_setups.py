@@ -273,7 +273,7 @@ def running(command: str, place: Path) -> Iterator[None]:
         yield
         return
     words = [command] if command.startswith("gunicorn:") else command.split()
-    program = "import time; print(flush=True); time.sleep(60)"
+    program = "import time; print(flush=True); time.sleep(60)"  # until it is killed
     process = subprocess.Popen(
         [words[0], "-c", program, *words[1:]],
         executable=sys.executable, cwd=place, stdout=subprocess.PIPE,
@@ -336,6 +336,8 @@ ADVICE: list[tuple[str, Callable[..., dict[str, Any]]]] = [
     (r'Set "level": "(\w+)" in "root"', lambda a: {"root": {"level": a}}),
     (r'Set "level": "(\w+)" in "(\w+)" of "handlers"',
      lambda a, b: {"handlers": {b: {"level": a}}}),
+    (r'Set "(level|propagate)": (\S+) in "([\w.]+)" of "loggers"',
+     lambda a, b, c: {"loggers": {c: {a: ast.literal_eval(b)}}}),
     (r'Add "(\w+)" to "handlers" of "root"', lambda a: {"root": {"handlers": [a]}}),
     (r'Add "(\w+)" to "handlers" of "([\w.]+)" in "loggers"',
      lambda a, b: {"loggers": {b: {"handlers": ["console", a]}}}),

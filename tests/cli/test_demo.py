@@ -28,7 +28,7 @@ def test_the_demo() -> None:
     done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=120, check=False)
     seconds = time.monotonic() - began
     assert (done.returncode, done.stderr) == (0, "")
-    assert seconds < 45, f"{seconds:.0f} s"
+    assert seconds < 90, f"{seconds:.0f} s"  # 25 to 30 where nothing else runs
     words = ("NEW", "STILL", "OVER", "CRITICAL", "PaymentFailed", "← ConnectionResetError")
     phone = ("Silenced by ZhangSan", "SILENCED KeyError ×60", "by ZhangSan, ended by hand")
     answers = ("$ wecom-logging silence ", "silenced until", "SILENCED", "release 2.4.0", "AGAIN")

@@ -84,7 +84,7 @@ SLOW = """
 import time
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/hang":
-        time.sleep(60)
+        time.sleep(60)  # until its worker is ended
     start_response("200 OK", [])
     return [b"alive"]
 """

@@ -30,7 +30,7 @@ def account():
 
 def merge():  # until the store has all that was logged
     while handler._worker.busy or handler.stats().pending > handler._worker.cycle.kept:
-        time.sleep(0.005)
+        time.sleep(0.005)  # between two looks
 
 def listen():  # until somebody writes a line
     return sys.stdin.readline().strip()

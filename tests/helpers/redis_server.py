@@ -57,7 +57,7 @@ class RedisServer:
             if self._process.poll() is not None or time.monotonic() > until:
                 self.kill()
                 return False
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks
         return True
 
     def _answers(self) -> bool:

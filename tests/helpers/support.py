@@ -42,7 +42,7 @@ def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> N
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
+        time.sleep(0.005)  # between two looks
 
 
 def counted(messages: Iterable[Told]) -> int:

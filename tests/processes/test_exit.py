@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.helpers.support import Finished, counted
+from tests.helpers.support import PATIENCE, Finished, counted
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
 
@@ -30,7 +30,7 @@ ENDINGS = {
         signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))
         log.error("once")
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(30)
+        time.sleep(30)  # the signal ends it
         """,
     "a thread that outlives main": """
         def late():
@@ -128,7 +128,7 @@ def test_a_hanging_destination_costs_exit_no_more_than_the_deadline_and_is_decla
     body = """
         second = logging.getLogger("second")
         from wecom_logging import WeComHandler
-        second.addHandler(WeComHandler(close_timeout=3.0, webhook_key="another-key-of-that-robot"))
+        second.addHandler(WeComHandler(close_timeout=6.0, webhook_key="another-key-of-that-robot"))
         second.error("second"); log.error("first"); log.error("first")
         began = time.monotonic()
         atexit.register(lambda: print(began))
@@ -138,11 +138,11 @@ def test_a_hanging_destination_costs_exit_no_more_than_the_deadline_and_is_decla
                 write(1, f"{now() - began:.2f}\\n".encode())
         keep = Last()
         """
-    done = run_program(CONFIGURE + _body(body), sim, close_timeout=3.0)
+    done = run_program(CONFIGURE + _body(body), sim, close_timeout=6.0)
     assert "errors were not delivered at exit" in done.err
     assert done.err.count("not delivered at exit") == 2
     seconds = float(done.out.split()[-1])
-    assert seconds < 3.0 + 2.5, done  # the figure itself is in benchmarks; here: no two waits
+    assert seconds < 6.0 + 5.5, done  # the figure itself is in benchmarks; here: no two waits
 
 
 def test_a_destination_that_refuses_is_declared_with_its_reason(
@@ -245,9 +245,9 @@ def test_what_is_logged_in_teardown_is_told_or_said_and_not_waited_for(
 ) -> None:
     before = 'log.error("an earlier error"); logging.root.handlers[0].flush()\n' if earlier else ""
     done = run_program(
-        CONFIGURE + before + _body(FINALISER), sim, store=store, close_timeout=20, group_wait=0.1
+        CONFIGURE + before + _body(FINALISER), sim, store=store, close_timeout=50, group_wait=0.1
     )
-    assert done.seconds < 15
+    assert done.seconds < 40
     assert counted(sim.messages) == (1 if earlier else 0)
     assert done.err.count("\n") == 1, done.err
     assert "1 error was not delivered at exit: logged while the interpreter was" in done.err
@@ -287,13 +287,13 @@ def test_ctrl_c_at_exit_ends_the_wait_and_what_is_lost_is_said(
         def impatient():
             for _ in range({signals}):
                 while not shutdown.exiting.begun: time.sleep(0.01)
-                time.sleep(0.2)
+                time.sleep(0.2)  # in the midst of the wait, and one signal after the other
                 os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=impatient, daemon=True).start()
         log.error("once")
         """
-    done = run_program(CONFIGURE + _body(body), sim, store="memory", close_timeout=30)
-    assert done.seconds < 25
+    done = run_program(CONFIGURE + _body(body), sim, store="memory", close_timeout=50)
+    assert done.seconds < 40
     assert "1 error was not delivered at exit: interrupted" in done.err
     assert "wecom_logging/" not in done.err, "no frames of ours"
 
@@ -306,7 +306,7 @@ def test_a_clock_that_stands_ends_no_deadline(
     frozen = "from freezegun import freeze_time\nfreeze_time('2024-01-01 12:00:00').start()\n"
     done = run_program(frozen + CONFIGURE + 'log.error("once")\n', sim, close_timeout=1.0)
     assert "not delivered at exit" in done.err
-    assert done.seconds < 1.0 + 3.0
+    assert done.seconds < PATIENCE
     sim.faults.clear()
     done = run_program(frozen + CONFIGURE + 'log.error("once")\n', sim, close_timeout=20)
     assert counted(sim.messages) == 2, done.err

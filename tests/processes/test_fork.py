@@ -31,7 +31,7 @@ def test_fork_while_threads_log_and_the_courier_sends(
             n = 0
             while not stop.is_set():
                 log.error("busy %d", n); n += 1
-                time.sleep(0.0005)
+                time.sleep(0.0005)  # a storm in which the others have their turn
             counts.append(n)
         threads = [threading.Thread(target=work) for _ in range(3)]
         [t.start() for t in threads]
@@ -103,7 +103,7 @@ def test_a_fork_that_pythons_hooks_do_not_see(
         # live with that, ours or anybody's. So the worker rests first.
         worker = handler._worker
         while worker.busy or worker._inbox.qsize(): time.sleep(0.005)
-        time.sleep(0.05)
+        time.sleep(0.05)  # and has come to stand where it waits
         libc = ctypes.PyDLL(None)   # keeps the GIL, as a server written in C does
         pid = libc.fork()
         if not pid:
@@ -130,9 +130,9 @@ def test_a_child_of_such_a_fork_exits_without_waiting_for_the_parents_errors(
             sys.exit(0)
         began = time.monotonic()
         assert os.waitpid(pid, 0)[1] == 0
-        assert time.monotonic() - began < 15, "close_timeout: it has waited"
+        assert time.monotonic() - began < 40, "close_timeout: it has waited"
         """
-    done = run_program(_program(body), sim, group_wait=3.0, store="memory", close_timeout=20)
+    done = run_program(_program(body), sim, group_wait=3.0, store="memory", close_timeout=50)
     assert done.returncode == 0, done.err
     assert "not delivered" not in done.err
     assert counted(sim.messages) == 1, done.err
@@ -213,7 +213,7 @@ def test_a_child_that_is_forked_while_the_pool_of_connections_is_locked_exits(
             sys.exit(0)
         until = time.monotonic() + 20
         while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < until:
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks
         if not ended[0]: os.kill(pid, signal.SIGKILL)
         print(ended[0] == pid and not ended[1])
         os._exit(0)

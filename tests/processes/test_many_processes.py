@@ -39,7 +39,7 @@ STORM = """
     def fail(kind):
         for n in range(500):
             log.error(f"kind {kind} failed")
-            if n % 50 == 0: time.sleep(0.02)
+            if n % 50 == 0: time.sleep(0.02)  # a storm of seconds, not all at once
     for kind in "abcde":
         threads = [threading.Thread(target=fail, args=(kind,)) for _ in range(4)]
         [t.start() for t in threads]; [t.join() for t in threads]
@@ -275,7 +275,7 @@ def test_forked_children_leave_the_parents_connection_alone(sim: Simulator, star
         stop = threading.Event()
         def fail():
             while not stop.is_set():
-                log.error("in the parent"); time.sleep(0.001)
+                log.error("in the parent"); time.sleep(0.001)  # the storm
         thread = threading.Thread(target=fail, daemon=True); thread.start()
         while not handler.stats().reported: handler.flush(0.1)
         children = []

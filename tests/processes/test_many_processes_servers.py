@@ -97,7 +97,7 @@ def _(**_):
     except FileNotFoundError:
         return
     while True:
-        time.sleep(60)
+        time.sleep(60)  # until it is killed
 """
 )
 

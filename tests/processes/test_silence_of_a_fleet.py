@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ threading.Thread(target=lambda: (listen(), stop.set()), daemon=True).start()
 logged = 1
 while not stop.is_set():
     it(); logged += 1
-    time.sleep(0.05)
+    time.sleep(0.05)  # twenty times a second
 merge(); say(logged=logged); listen(); handler.flush(30); account()
 """
 #: Told twice a second, if nobody has silenced it.
@@ -52,7 +51,13 @@ def the_group(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
-def test_it_holds_for_all_within_a_second_and_every_error_is_told_at_its_end(
+def storm_without_message(sim: Simulator, capsys: pytest.CaptureFixture[str], more: int) -> bool:
+    before, pending = len(sim.messages), the_group(capsys)["pending"]
+    eventually(lambda: len(sim.messages) > before or the_group(capsys)["pending"] > pending + more)
+    return len(sim.messages) == before
+
+
+def test_it_holds_for_all_and_every_error_is_told_at_its_end(
     sim: Simulator, store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     size = 16 if store.startswith("redis") else 8
@@ -66,12 +71,10 @@ def test_it_holds_for_all_within_a_second_and_every_error_is_told_at_its_end(
         eventually(lambda: len(sim.messages) > before)
         number = the_group(capsys)["id"]
         assert main.main(["silence", number, "1h"]) == 0
-        time.sleep(1.0)  # it has a second
+        # What was on its way when it began may still come. Then there are many more errors
+        # than make a message otherwise, and none.
+        eventually(lambda: storm_without_message(sim, capsys, 20 * size))
         before = len(sim.messages)
-        pending = the_group(capsys)["pending"]
-        # Many more errors than make a message otherwise, and none.
-        eventually(lambda: the_group(capsys)["pending"] > pending + 10 * size)
-        assert len(sim.messages) == before
         for worker in workers:
             worker.go_on()
         logged = sum(worker.hear()["logged"] for worker in workers)
@@ -99,7 +102,7 @@ def test_it_outlives_who_is_killed_forks_and_configures_logging_anew(
     first = Worker(
         'def it(): log.error("payment failed")\n'
         "it(); handler.flush(30); say(ready=1); listen()\n"
-        "it(); merge(); say(merged=2); time.sleep(600)",
+        "it(); merge(); say(merged=2); listen()",
         sim,
         store=store,
     )

@@ -429,8 +429,9 @@ def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
         "wz48Q~P7kI" * 30,
         f"{'1234567890'}:AA{'x' * 40}1234567890:AA{'y' * 200}",
         "$2b$" + "x/9." * 200,
+        'key "secret": value=7a8',
     ],
-    ids=["a telephone number after a name", "azure", "telegram", "a hash"],
+    ids=["a telephone number after a name", "azure", "telegram", "a hash", "a field"],
 )
 def test_what_is_masked_is_no_secret(text: str) -> None:
     once = redact_text(text)

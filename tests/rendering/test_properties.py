@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from wecom_logging._model.digest import Digest, Identity, Outage, Report, State
+from wecom_logging._model.digest import ByFallback, Digest, Identity, Outage, Report, State
 from wecom_logging._model.links import Link
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
@@ -158,6 +158,9 @@ digests = st.builds(
     now=st.just(NOW),
     outage=st.none() | st.builds(Outage, since=moments, reason=texts),
     lost=st.integers(0, 100),
+    quiet=st.none() | st.tuples(moments, moments),
+    by_fallback=st.none()
+    | st.builds(ByFallback, since=moments, until=moments, errors=st.integers(1, 99), name=texts),
 )
 styles = st.builds(
     Style,
@@ -170,6 +173,7 @@ styles = st.builds(
     max_bytes=st.sampled_from((2048, 4096)),
     timezone=st.just(ZONE) | st.none(),
     links=st.sampled_from(LINKS),
+    card=st.none(),
 )
 
 

@@ -173,10 +173,10 @@ def test_time_grows_with_the_length_only(part: str) -> None:
 
     def seconds(times: int) -> float:
         text = part * times
-        began = time.process_time()
+        began = time.thread_time()
         without_boilerplate(text), without_frame(text, KNOWN), framework_facts(text)
         of_template(text), list(others([text, text]))
-        return time.process_time() - began
+        return time.thread_time() - began
 
     seconds(10)
     assert seconds(20_000) < 1.0

@@ -242,7 +242,7 @@ def test_an_answer_that_drips_is_given_up(stub: Stub, before: bytes) -> None:
     with deadline(start + 0.4):
         error = failure(lambda: sender.text("x"))
     assert error.unclear
-    assert 0.3 < time.monotonic() - start < 3
+    assert 0.3 < time.monotonic() - start < PATIENCE
 
 
 def test_a_call_has_its_own_deadline(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,20 +251,20 @@ def test_a_call_has_its_own_deadline(stub: Stub, monkeypatch: pytest.MonkeyPatch
     sender = WebhookSender(KEY, api_base=stub.url, timeout=(0.1, 0.2))
     start = time.monotonic()
     assert failure(lambda: sender.text("x")).unclear
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < PATIENCE
 
 
 def test_no_answer_within_the_read_timeout_is_unclear(stub: Stub) -> None:
     leave = threading.Event()
 
     def hang(request: Request, sock: socket.socket) -> None:
-        leave.wait(20)
+        leave.wait(60)
 
     stub.answer = hang
     sender = WebhookSender(KEY, api_base=stub.url, timeout=(1, 0.1))
     start = time.monotonic()
     assert failure(lambda: sender.text("x")).unclear
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < PATIENCE
     leave.set()
 
 
@@ -278,12 +278,12 @@ def test_all_addresses_of_a_host_share_the_deadline(monkeypatch: pytest.MonkeyPa
             filler.connect_ex(deaf.getsockname())
         ten = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", deaf.getsockname())] * 10
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: ten)
-        sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=(0.4, 1))
+        sender = WebhookSender(KEY, api_base="http://wecom.invalid", timeout=(4, 1))
         start = time.monotonic()
         with deadline(start + 0.5):
             error = failure(lambda: sender.text("x"))
         assert not error.unclear
-        assert 0.3 < time.monotonic() - start < 3
+        assert 0.3 < time.monotonic() - start < PATIENCE
 
 
 def test_a_second_address_is_tried(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:

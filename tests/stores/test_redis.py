@@ -16,8 +16,9 @@ from tests.helpers.redis_server import RedisServer, free_port, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
 from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
+from wecom_logging._stores.factory import shown
 from wecom_logging._stores.protocol import Batch, Left, Rules, StoreError
-from wecom_logging._stores.redis import TIMEOUTS, RedisStore, shown
+from wecom_logging._stores.redis import TIMEOUTS, RedisStore
 from wecom_logging.simulator.server import Simulator
 
 
@@ -235,7 +236,7 @@ def test_nobody_who_logs_is_slowed_and_everything_is_told_once(
         there.execute_command("REPLICAOF", "NO", "ONE")
     for _ in range(20):
         slowest = max(slowest, log_to(handler))
-        time.sleep(0.02)
+        time.sleep(0.02)  # while it comes back
     eventually(lambda: handler.flush(5) and handler.stats().reported == 81)
     assert counted(sim.messages) == 81
     assert slowest < min(TIMEOUTS) / 2, "it has waited for Redis"
@@ -309,7 +310,7 @@ def test_of_many_batches_nobody_knows_once_some_are_merged(
     client = Client(RedisKit(server.url))
     batches = [client.batch("A") for _ in range(450)]
     store, parts = client.store, []
-    visit_with = store._visit_with  # type: ignore[attr-defined]
+    visit_with = store._visit_with  # type: ignore[attr-defined]  # Redis's own
 
     def cut(asker: str, part: tuple[Batch, ...]) -> object:
         parts.append(len(part))

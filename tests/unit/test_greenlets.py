@@ -51,22 +51,26 @@ def test_greenlets_go_on_and_their_errors_are_told(
         ticks = []
         def tick():
             while True:
-                ticks.append(time.monotonic()); sleep(0.01)
+                ticks.append(time.monotonic()); sleep(0.01)  # the hub's pace
         spawn(tick); sleep(0)
         def fail(i):
             sleep(0.001 * i); log.error("order is not paid")
         for i in range(20): spawn(fail, i)
-        sleep(0.2)
+        while handler.stats().seen < 21: sleep(0.01)
+        assert handler.flush(20), handler.stats()
+        sleep(0.05)  # a tick between the two messages
         log.critical("disk full")
         assert handler.flush(20), handler.stats()
+        ticks.append(time.monotonic())
         pauses = [b - a for a, b in zip(ticks, ticks[1:])]
-        print(handler.stats().reported, max(pauses))
+        print(handler.stats().reported, sorted(pauses)[-2])  # one may be a busy machine's
         """
     sim.faults.add("slow", "webhook/send", delay=1.0)
     done = run_program(program(start, body), sim, group_wait=0.1, group_interval=0.1)
     assert done.returncode == 0, done.err
     reported, longest = done.out.split()
     assert int(reported) == counted(sim.messages) == 22
+    assert len(sim.messages) >= 3, "two of them while there are ticks"
     assert float(longest) < 0.8, "the hub stood still while a message was on its way"
 
 
@@ -79,7 +83,7 @@ def test_a_first_error_on_a_native_thread_of_a_pool(
         def blocking(): log.error("in the thread pool")
         gevent.get_hub().threadpool.apply(blocking)
         for i in range(5):
-            log.critical("from a greenlet %d", i); gevent.sleep(0.05)
+            log.critical("from a greenlet %d", i); gevent.sleep(0.05)  # one after the other
         assert handler.flush(20), handler.stats()
         """
     done = run_program(program(PATCH["gevent"], CONFIGURE, body), sim)
@@ -126,6 +130,7 @@ def test_what_a_delivery_logs_is_no_alert_and_what_greenlets_log_meanwhile_is(
     library: str, sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
     body = """
+        sending = []
         class Sender:
             destination = "nowhere"
             from wecom_logging import Limits
@@ -133,7 +138,8 @@ def test_what_a_delivery_logs_is_no_alert_and_what_greenlets_log_meanwhile_is(
             def secrets(self): return ()
             def send(self, message):
                 log.error("from the delivery")
-                time.sleep(0.3)
+                sending.append(message)
+                time.sleep(0.3)  # as long as a request takes
             def upload(self, name, data): return name
         from wecom_logging import WeComHandler
         handler = WeComHandler(sender=Sender(), store="memory", group_wait=0)
@@ -141,8 +147,7 @@ def test_what_a_delivery_logs_is_no_alert_and_what_greenlets_log_meanwhile_is(
         """
     then = """
         log.critical("first")
-        while not handler._worker.busy: sleep(0.005)
-        sleep(0.05)
+        while not sending: sleep(0.005)
         log.error("from a greenlet meanwhile")
         assert handler.flush(20)
         print(handler.stats().seen)

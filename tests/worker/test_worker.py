@@ -161,7 +161,7 @@ def test_a_flush_in_a_storm_is_one_message(watch: Watch) -> None:
     def storm() -> None:
         while not over.is_set():
             w.log.error("failed")
-            time.sleep(0.001)
+            time.sleep(0.001)  # a storm that leaves the worker its turn
 
     thread = threading.Thread(target=storm)
     thread.start()

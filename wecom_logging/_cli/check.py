@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.checks.program import SERVERS
 from wecom_logging._cli.checks.step import MARKS, Step, failed, ok
-from wecom_logging._cli.destination import add_env_file, environment, options, read_env_file
+from wecom_logging._cli.destination import Setup, add_env_file, environment, options, read_env_file
 from wecom_logging._cli.destination import sender as make_sender
 from wecom_logging._cli.terminal import Terminal
 from wecom_logging.errors import WeComError
@@ -100,6 +100,7 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
 def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From variables alone."""
     from wecom_logging._cli.checks.configuration import configuration_steps, option_steps
+    from wecom_logging._cli.checks.store import store_step
     from wecom_logging._cli.checks.wecom import message_steps, no_message_step
     from wecom_logging._worker.components import make_components
 
@@ -109,6 +110,7 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     yield from configuration_steps(environ, file, found.kind)
     fallback = make_components(found, started=0.0).fallback
     yield from option_steps(found, fallback, send=not args.no_send)
+    yield store_step(Setup(found, sender, environ))
     well = True
     for step in _destination_steps(sender):
         well = well and step.status != "failed"
@@ -127,6 +129,7 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     from wecom_logging._cli.checks.handler import handler_steps
     from wecom_logging._cli.checks.program import Program
     from wecom_logging._cli.checks.routing import routing_steps
+    from wecom_logging._cli.checks.store import store_step
     from wecom_logging._senders.base import WeComSender
 
     os.environ.update(read_env_file(args.env_file) if args.env_file else {})
@@ -141,12 +144,22 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
             yield failed("configuration", *obstacles.unread(queue))
         fix = 'Add one to "handlers" of "root".'
         raise CommandError("no logger has a WeComHandler", fix=fix)
+    # A configuration that is applied twice leaves the handlers of the first time.
+    told: set[object] = set()
     for handler in handlers:
+        sender = handler._components.sender if handler.enabled else None
+        destination = sender.destination if sender else ""
+        if (handler.get_name(), destination) in told:
+            continue
+        told.add((handler.get_name(), destination))
         yield from handler_steps(handler)
         fallback = handler._components.fallback if handler.enabled else None
         yield from option_steps(handler._options, fallback, send=not args.no_send)
-        if handler.enabled and isinstance(handler._components.sender, WeComSender):
-            yield from _destination_steps(handler._components.sender)
+        if sender is not None:
+            yield store_step(Setup(handler._options, sender, os.environ))
+        if isinstance(sender, WeComSender) and destination not in told:
+            told.add(destination)
+            yield from _destination_steps(sender)
     yield from routing_steps(program, args.left_out, send=not args.no_send)
     yield _next(handlers[0]._options)
 

@@ -91,7 +91,7 @@ def as_recipients(written: str) -> object:
 def as_json(written: str) -> object:
     try:
         return json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         return written
 
 

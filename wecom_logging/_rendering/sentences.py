@@ -57,6 +57,19 @@ _CHINESE = {
     "test errors": "测试错误",
     "robot": "机器人",
     "what happens next": "接下来",
+    "store": "存储",
+    "in memory: each process counts and alerts for itself": "内存：每个进程自行计数并告警",
+    "{} cannot be used: {}": "{} 无法使用：{}",
+    "{} cannot be used: {}; each process counts for itself": "{} 无法使用：{}；每个进程自行计数",
+    "{}, for all processes that name it": "{}，由写明它的所有进程共用",
+    "{}, for this user's processes on this host": "{}，由本机该用户的所有进程共用",
+    "Name a file in WECOM_STORE that this user can write.": (
+        "请在 WECOM_STORE 中写明一个该用户可写的文件。"
+    ),
+    "Set WECOM_STORE to a redis:// URL, or to memory if this is meant.": (
+        "请把 WECOM_STORE 设为 redis:// URL；如果本意如此，请设为 memory。"
+    ),
+    "Start it, or correct WECOM_STORE.": "请启动它，或更正 WECOM_STORE。",
     "fallback": "备用通道",
     "{} took a test message": "{} 已收下测试消息",
     "{}, after a refusal or {} s": "{}，被拒收后或 {} 秒内未收下任何消息时",
@@ -158,9 +171,11 @@ _CHINESE = {
     "logging.disable() is in force": "logging.disable() 正在生效",
     "Take the call of logging.disable out.": "请去掉对 logging.disable 的调用。",
     "the configuration disables it": "配置禁用了它",
+    "{}: the configuration disables them": "{}：配置禁用了它们",
     'Add "disable_existing_loggers": False.': '请加上 "disable_existing_loggers": False。',
     "its level is {}": "它的级别是 {}",
     'Add {} to "loggers".': '请在 "loggers" 中加上 {}。',
+    'Set {} in {} of "loggers".': '请在 "loggers" 的 {1} 中设置 {0}。',
     "a filter of the logger drops errors": "logger 的 filter 丢弃了错误",
     'Correct "filters" of the logger.': '请更正该 logger 的 "filters"。',
     "no WeComHandler is on its way": "途经之处没有 WeComHandler",

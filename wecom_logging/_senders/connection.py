@@ -67,7 +67,10 @@ class Adapter(HTTPAdapter):
         self, request: PreparedRequest, verify: Any, cert: Any, proxies: Any, **_: Any
     ) -> None:
         """Have a connection to the host of a request, unless there is one or it has a proxy."""
-        pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        if hasattr(HTTPAdapter, "get_connection_with_tls_context"):
+            pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        else:  # requests before 2.32
+            pool = self.get_connection(request.url or "", proxies)
         if pool.proxy is not None:
             return
         self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests'

@@ -53,6 +53,14 @@ def password(store: str) -> tuple[str, ...]:
     return (found, unquote(found)) if found else ()
 
 
+def shown(store: str) -> str:
+    """The option as it may be named: a URL without user and password."""
+    if not store.startswith("redis"):
+        return store
+    parts = urlsplit(store)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
+
+
 def _memory(place: StoreScope) -> Store:
     rules = place.rules
     return shared_store(
@@ -117,7 +125,7 @@ def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], 
 
 def _redis(url: str, place: StoreScope) -> Callable[[], Store]:
     try:
-        from wecom_logging._stores.redis import RedisStore, shown
+        from wecom_logging._stores.redis import RedisStore
     except ImportError:
         raise ConfigurationError(
             "store", "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"

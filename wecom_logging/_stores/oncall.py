@@ -14,6 +14,7 @@ from typing import Any
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._senders.protocol import Sender
+from wecom_logging._stores.factory import shown
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.notes import Step
@@ -136,7 +137,7 @@ def on_call(
     destination = sender.destination
     if store.startswith(("redis:", "rediss:")):
         try:
-            from wecom_logging._stores.redis import RedisStore, shown
+            from wecom_logging._stores.redis import RedisStore
         except ImportError:
             raise StoreError(
                 "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"

@@ -397,12 +397,6 @@ def _has_moved(error: redis.ResponseError) -> bool:
     return isinstance(error, redis.exceptions.MovedError) or str(error).startswith("MOVED ")
 
 
-def shown(url: str) -> str:
-    """A Redis as it may be named: without user and password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
-
-
 def _options(url: str) -> dict[str, Any]:
     connect, answer = TIMEOUTS
     # Of clients before 6.0 not the default: anybody's certificate would do. They refuse to

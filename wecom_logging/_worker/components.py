@@ -164,7 +164,7 @@ def _fallback(options: Options, sender: Sender, style: Style) -> Fallback | None
     except ConfigurationError as error:
         raise ConfigurationError("fallback", f"{error.option}: {error.rule}") from None
     if other.destination == sender.destination:
-        raise ConfigurationError("fallback", "is the destination itself")
+        raise ConfigurationError("fallback", "leads to the same destination as the handler itself")
     max_bytes = other.limits.max_bytes
     msgtype: Any = wanted if wanted in max_bytes else "text"
     style = style._replace(msgtype=msgtype, max_bytes=max_bytes[msgtype])

@@ -195,6 +195,8 @@ def _ordinary(name: Name, after: re.Match[str]) -> Span:
         # `password=self.password` and `token=new_token` are lines of source code.
         if value.startswith("/") and name.called.lower().endswith("pwd"):
             return NOTHING  # the working directory
+        if _MASKED_FIELD().fullmatch(value):
+            return NOTHING
         if len(value) < 200 and (value.endswith(f".{name.called}") or _is_variable(value, name)):
             return NOTHING
     return span if _believed(name, value) else NOTHING
@@ -372,6 +374,8 @@ _KEYS = (
     r"|k|setting))"
 )
 _VALUES = r"(?i:[a-z]{0,12}value|val|input|input_value|content|default|rejected[ _]?value|v)"
+# What "beside its name" leaves of `key "secret": value=x`.
+_MASKED_FIELD = lazy.regex(rf"{_VALUES}\s?(?:=>|[:=])\s?\[redacted: [^\[\]]{{1,40}}\]")
 _NAMED_SO = (
     rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}"""
     r"""(?:[(\[](?:["'][\w-]{1,40}["'],\ ?){0,3})?\\{0,4}["']?\Z"""

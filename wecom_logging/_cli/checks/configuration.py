@@ -13,6 +13,7 @@ from wecom_logging._config.options import Options
 from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._model.secret import Secret
 from wecom_logging._senders.protocol import Message
+from wecom_logging._stores.factory import shown
 from wecom_logging._worker.fallback import Fallback
 from wecom_logging.errors import ApiError, DeliveryError
 from wecom_logging.handler import WeComHandler
@@ -20,7 +21,7 @@ from wecom_logging.handler import WeComHandler
 #: Shown by their last four characters.
 _SECRETS = ("WECOM_CORPSECRET", "WECOM_WEBHOOK_KEY")
 #: May hold a password somewhere inside.
-_HIDDEN = ("WECOM_PROXIES", "WECOM_STORE", "WECOM_FALLBACK")
+_HIDDEN = ("WECOM_PROXIES", "WECOM_FALLBACK")
 _NOT_IN_ENVIRONMENT = ("self", "level", "sender", "fingerprint", "processors")
 
 
@@ -101,6 +102,8 @@ def _meant(name: str) -> str:
 def _shown(name: str, value: str) -> str:
     if name in _SECRETS:
         return Secret(value).hint
+    if name == "WECOM_STORE":
+        value = shown(value)
     return "(set)" if name in _HIDDEN else repr(value)
 
 

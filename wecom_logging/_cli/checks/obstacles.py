@@ -113,7 +113,7 @@ def _level(logger: logging.Logger) -> Obstacle:
     level = logging.getLevelName(above.level)
     if above.parent is None:
         return f"the level of root is {level}", 'Set "level": "INFO" in "root".'
-    fix = f'Add "{above.name}": {{"level": "INFO"}} to "loggers".'
+    fix = f'Set "level": "INFO" in "{above.name}" of "loggers".'
     owner = "its level" if above is logger else f"the level of {above.name!r}"
     return f"{owner} is {level}", fix
 
@@ -147,7 +147,7 @@ def _dead_end(logger: logging.Logger, last: logging.Logger) -> Obstacle:
         return cause, _SERVER_FIXES[logger.name].replace("%s", name)
     if last.handlers:  # it prints by itself: with `propagate` root would print it again
         return cause, f'Add "{name}" to "handlers" of "{last.name}" in "loggers".'
-    return cause, f'Add "{last.name}": {{"propagate": True}} to "loggers".'
+    return cause, f'Set "propagate": True in "{last.name}" of "loggers".'
 
 
 def _obstacles_behind(handler: logging.Handler, record: logging.LogRecord) -> Iterator[Obstacle]:

@@ -161,6 +161,8 @@ def _libraries(looked_at: Sequence[str]) -> Iterator[Step]:
                 stopped.setdefault(found, []).append(logger.name)
     for (cause, fix), names in stopped.items():
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        if len(names) > 1:
+            cause = cause.replace("disables it", "disables them")
         if logging.getLogger(names[0]).disabled:
             yield warning("libraries", f"{shown}: {cause}", fix)
         else:

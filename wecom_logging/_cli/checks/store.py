@@ -1,0 +1,66 @@
+"""Where counts are kept, and whether that can be used."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from wecom_logging._cli.checks.step import Step, failed, ok, warning
+from wecom_logging._cli.destination import Setup
+from wecom_logging._stores.marking import MarkingStore
+from wecom_logging._stores.oncall import OnCall
+from wecom_logging._stores.protocol import Rules, StoreError
+
+_MEMORY = "in memory: each process counts and alerts for itself"
+_WRITABLE = "Name a file in WECOM_STORE that this user can write."
+_SHARE = "Set WECOM_STORE to a redis:// URL, or to memory if this is meant."
+_REACHABLE = "Start it, or correct WECOM_STORE."
+
+
+def store_step(setup: Setup) -> Step:
+    """Which store a handler with these options uses, and whether a trial use of it succeeds.
+
+    A file that is not there yet is not made: it would belong to whoever runs the check.
+    """
+    option = setup.options.store
+    if option == "memory" or setup.sender.limits.local:
+        return ok("store", _MEMORY)
+    is_named = option != "auto"
+    try:
+        found = setup.on_call(make=True)
+    except StoreError as error:
+        if is_named:
+            return failed("store", str(error))
+        return warning("store", _MEMORY, _SHARE)
+    is_redis = option.startswith("redis")
+    try:
+        _try(found, file=not is_redis)
+    except (StoreError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        cause = f"{found.name} cannot be used: {reason}"
+        if not is_named:
+            return warning("store", f"{cause}; each process counts for itself", _WRITABLE)
+        return failed("store", cause, _REACHABLE if is_redis else _WRITABLE)
+    reach = (
+        "for all processes that name it" if is_named else "for this user's processes on this host"
+    )
+    return ok("store", f"{found.name}, {reach}")
+
+
+def _try(found: OnCall, *, file: bool) -> None:
+    """Write something, and take it away."""
+    if not file or os.path.exists(found.name):
+        _write(found.open(*found.own))
+        return
+    parent = os.path.dirname(found.name)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    from wecom_logging._stores.sqlite import SQLiteStore
+
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        _write(SQLiteStore(os.path.join(directory, "check.db"), "", "", "", Rules()))
+
+
+def _write(store: MarkingStore) -> None:
+    store.note("write", "check", "1", 1.0)
+    store.note("erase", "check", "", 0.0)
