@@ -160,8 +160,8 @@ def test_uvicorns_workers_under_gunicorn(
     (tmp_path / "shop_app.py").write_text(program.replace(bare, below_gunicorn))
     site = Site()
     options = ("--worker-class", "uvicorn_worker.UvicornWorker", "shop_app:app")
-    command = (*module("gunicorn"), "--bind", f"127.0.0.1:{site.port}", *options)
-    command = gunicorn(site, *options) if conf else command
+    bind = ("--bind", f"127.0.0.1:{site.port}")
+    command = gunicorn(site, *options) if conf else (*module("gunicorn"), *bind, *options)
     with running(tmp_path, environ, *command) as server:
         eventually(site.is_up)
         assert site.pay_with_json() == 500
