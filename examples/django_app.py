@@ -34,6 +34,8 @@ LOGGING = {
         # Without Django's own console and mail handlers, which under DEBUG would print each
         # line a second time; its loggers reach the root logger.
         "django": {"handlers": [], "level": "INFO"},
+        # The request log of `runserver`: a 500 is told by `django.request` already.
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # Does not reach the root logger: a worker that timed out, a boot that failed.
         "gunicorn.error": {"handlers": ["console", "wecom"], "level": "INFO", "propagate": False},
     },

@@ -1,7 +1,9 @@
 #!/bin/sh
 # A nightly job for cron, with alerts. In the crontab:
 #
-#     0 3 * * *  /srv/shop/nightly.sh
+#     0 3 * * *  PATH=/opt/shop/venv/bin:$PATH /srv/shop/nightly.sh
+#
+# where the virtual environment's programs are: cron looks into /usr/bin and /bin alone.
 #
 # /etc/wecom.env (mode 0600) holds lines like WECOM_WEBHOOK_KEY=…, since cron has no
 # environment. The job itself does not get to see them.

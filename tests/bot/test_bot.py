@@ -157,6 +157,15 @@ def test_a_critical_only_by_its_own_id_and_for_an_hour(phone: Phone) -> None:
     assert phone.store.acts[1].ids == ("90001",)
 
 
+def test_a_shorter_silence_says_what_it_shortens(phone: Phone) -> None:
+    phone.ask("静默 40871 5h")
+    said = phone.ask("静默 40871 52210 2h").splitlines()
+    assert said[0].endswith("至 05:16（2 小时）")
+    assert said[1] == "#40871 原来静默至 08:16"
+    assert "原来" not in phone.ask("静默 40871 3h")
+    assert "#40871 was until 06:16" in phone.ask("silence 40871 1h")
+
+
 def test_taking_and_handing_over(phone: Phone) -> None:
     assert phone.ask("我来 40871").startswith("张三 接手 #40871 ConnectTimeout")
     assert phone.ask("接手 40871", user="lisi").startswith("李四 从 张三 接手 #40871")
@@ -193,21 +202,27 @@ def test_a_store_that_never_saw_an_error_says_so() -> None:
 
 def test_a_long_report_goes_on_in_private(phone: Phone) -> None:
     phone.store.details["40871"] = "\n".join(f"line {n}" for n in range(40))
-    frames = phone.hear(phone.message("40871"))
-    first = frames[0]["body"]["markdown"]["content"].splitlines()
+    phone.errcode = None
+    (push,) = phone.hear(phone.message("40871"))
+    ((chat, rest),) = pushed([push])
+    assert (chat, push["body"]["chat_type"]) == ("zhangsan", 1)
+    phone.reply(push)
+    (answer,) = phone.exchange()  # not before it is true
+    assert answer["cmd"] == "aibot_respond_msg"
+    first = answer["body"]["markdown"]["content"].splitlines()
     assert len(first) == 15
     assert first[-2] == "其余见私聊。"
-    ((chat, rest),) = pushed(frames)
-    assert (chat, frames[1]["body"]["chat_type"]) == ("zhangsan", 1)
     assert "line 39" in rest
 
 
 def test_a_report_with_a_line_that_would_be_cut_is_a_file(phone: Phone) -> None:
     phone.store.details["40871"] = f"SELECT {'x' * 700}"
     phone.errcode = None
-    first, upload = phone.hear(phone.message("40871"))
-    assert len(first["body"]["markdown"]["content"]) < 900
+    (upload,) = phone.hear(phone.message("40871"))
     assert upload["cmd"] == "aibot_upload_media_init"
+    phone.reply(upload, 45009)
+    (first,) = phone.exchange()
+    assert len(first["body"]["markdown"]["content"]) < 900
 
 
 def test_a_report_keeps_its_indentation(phone: Phone) -> None:
@@ -219,20 +234,20 @@ def test_a_report_keeps_its_indentation(phone: Phone) -> None:
 def test_who_never_wrote_in_private_is_told_to(phone: Phone) -> None:
     phone.store.details["40871"] = "x\n" * 40
     phone.errcode = None
-    answer, push = phone.hear(phone.message("40871"))
-    phone.reply(answer)
+    (push,) = phone.hear(phone.message("40871"))
     phone.reply(push, 93006)
-    assert pushed(phone.exchange()) == [
-        (GROUP, "张三：请先在与我的单聊里发一句话，我才能把全文发给你。")
-    ]
+    (answer,) = phone.exchange()
+    lines = answer["body"]["markdown"]["content"].splitlines()
+    assert len(lines) == 15
+    assert lines[-2] == "张三：请先在与我的单聊里发一句话，我才能把全文发给你。"
+    assert "其余见私聊。" not in lines
 
 
 def test_a_report_too_long_for_a_message_is_a_file(phone: Phone) -> None:
     phone.store.details["40871"] = "\n".join(f"line {n} {'x' * 400}" for n in range(1500))
     phone.errcode = None
-    answer, frame = phone.hear(phone.message("40871"))
+    (frame,) = phone.hear(phone.message("40871"))
     cmds = [frame["cmd"]]
-    phone.reply(answer)
     body = {"upload_id": "u-1"}
     while frame["cmd"] != "aibot_send_msg":
         phone.reply(frame, 0, **body)
@@ -245,6 +260,9 @@ def test_a_report_too_long_for_a_message_is_a_file(phone: Phone) -> None:
     ]  # fmt: skip
     assert frame["body"]["file"] == {"media_id": "m-1"}
     assert frame["body"]["chatid"] == "zhangsan"
+    phone.reply(frame)
+    (answer,) = phone.exchange()
+    assert "其余见私聊。" in answer["body"]["markdown"]["content"]
 
 
 def test_what_was_done_in_private_is_announced(phone: Phone) -> None:
@@ -292,6 +310,21 @@ def test_pairing() -> None:
     assert "绑定码不对" in phone.ask(f"@静默 助手 绑定 {code}", chat="wrOther")
     code = Pairings(phone.store).new_code(Scope(), phone.now)
     assert phone.ask(f"绑定 {code}").startswith("已绑定：所有应用")
+
+
+def test_pairing_with_the_printed_line_pasted_behind_the_mention() -> None:
+    phone = Phone(chinese=False).connect()
+    code = Pairings(phone.store).new_code(Scope(), phone.now)
+    assert phone.ask(f"@On-call bot @bot pair {code}").startswith("Paired")
+    assert phone.ask("@On-call bot open").startswith("Nothing is open")
+
+
+def test_a_name_that_has_changed_is_no_riddle() -> None:
+    phone = Phone(chinese=False).connect().pair(name="Alerts")
+    said = phone.ask("@On-call bot open")
+    assert said.endswith("Is this a new name of mine? Then pair again.")
+    assert "`open`" not in said
+    assert "new name" not in phone.ask("@Alerts opne")
 
 
 def test_a_code_is_good_for_ten_minutes_and_ten_tries() -> None:

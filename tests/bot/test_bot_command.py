@@ -63,6 +63,8 @@ def test_from_the_code_to_the_first_answer(sim: Simulator) -> None:
     with started(sim, "--pair", "--app", "pay") as program:
         found = re.fullmatch(r"pairing code: (\d{6})\n", line_with(program, "pairing code"))
         assert found
+        line = line_with(program, found[1])  # to be pasted behind a mention
+        assert line == f"pair {found[1]}   (绑定 {found[1]})\n"
         line_with(program, "connected as")
         sim.say(f"绑定 {found[1]}")
         assert "已绑定：pay" in sim.wait_for(1, 20.0)[0].content

@@ -148,6 +148,29 @@ def test_pairing_teaches_the_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("@On-call bot @bot pair 252798", "On-call bot"),
+        ("@报警 @机器人 绑定 252798", "报警"),
+        ("@On-call bot @On-call bot pair 252798", "On-call bot"),
+        ("@报警 @小王 绑定 252798", ""),
+        ("@bot pair 252798", "bot"),
+    ],
+)
+def test_a_name_is_learnt_from_one_mention_alone(text: str, name: str) -> None:
+    assert taught_name(text) == name
+
+
+def test_what_stands_there_is_not_suggested() -> None:
+    found = parse("@On-call bot open", name="On-call bot @bot")
+    assert (found.name, found.renamed) == ("unknown", True)
+    assert found.nearest
+    assert "open" not in found.nearest
+    assert "open" not in parse("@On-call bot 未恢复了 status", name="报警").nearest
+    assert not parse("@On-call bot opne", name="On-call bot").renamed
+
+
+@pytest.mark.parametrize(
     ("text", "nearest"),
     [("静末 40871", "silence"), ("silense 40871", "silence"), ("报高", "report")],
 )

@@ -49,6 +49,16 @@ def test_every_option_and_variable_of_the_pages_is_there(page: Path) -> None:
         assert f'"{option}"' in source or option in ("--app", "--environment")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_pages_line_for_pairing_holds_no_name(page: Path) -> None:
+    """It is pasted behind a mention, which the client or the simulator's page has put there."""
+    text = page.read_text("utf-8")
+    (line,) = re.findall(r"^> (.+)$", text, re.M)
+    assert "@" not in line
+    assert parse(line).code == "483920"
+    assert text.count(f"`{line}`") == 1  # as the simulator's page wants it
+
+
 def test_usage_is_understood() -> None:
     for name, written in USAGE.items():
         assert [parse(each).name for each in written] == [name, name]

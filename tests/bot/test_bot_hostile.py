@@ -49,7 +49,8 @@ def test_without_a_list_everybody_in_the_chat_and_nobody_in_private() -> None:
     phone = Phone().connect().pair()
     phone.store.add("40871")
     assert phone.ask("静默 40871 1h", "mallory").startswith("mallory 静默 #40871")
-    assert phone.ask("静默 40871 1h", "mallory", "").startswith("这个会话还没有绑定")
+    for text in ("静默 40871 1h", "未恢复", "绑定 123456"):
+        assert phone.ask(text, "mallory", "").startswith("私聊里的命令需要设置 WECOM_BOT_USERS")
     assert len(phone.store.acts) == 1
 
 
@@ -133,6 +134,27 @@ def test_ten_thousand_frames_at_once(phone: Phone) -> None:
     phone.now += 120
     phone.tick()
     assert "静默" in phone.ask("静默 40871 1h")
+
+
+def test_too_many_messages_are_said_once_in_a_minute(phone: Phone) -> None:
+    phone.tick(3.0)
+    said = [phone.ask(f"静默 40871 {n + 1}m") for n in range(40)]
+    assert len(phone.store.acts) == 24
+    assert said[24] == "消息太多，什么也没有做；一分钟内再发的可能没有答复。"
+    assert not any(said[25:])
+    told = [line for line in phone.lines if "too many" in line]
+    assert told == [f"too many messages from {GROUP}: nothing was done"]
+    phone.tick(61.0)
+    assert "静默" in phone.ask("静默 40871 1h")
+
+
+def test_too_many_from_strangers_is_for_the_terminal_alone(phone: Phone) -> None:
+    phone.tick(3.0)
+    said = [phone.ask("未恢复", f"user{n}", f"wr{n}") for n in range(60)]
+    assert not any(said[30:])
+    assert [line for line in phone.lines if "too many" in line] == [
+        "too many messages from chats that are not paired: nothing was done"
+    ]
 
 
 def test_a_flood_from_other_chats_leaves_room_for_the_paired_one(phone: Phone) -> None:

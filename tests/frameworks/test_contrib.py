@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import logging
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,6 +138,14 @@ def test_django_the_request_in_extra_is_described_not_shown(django: Any) -> None
     assert (event["method"], event["path"], event["status_code"]) == ("GET", "/pay/1", 500)
     assert "request" not in event
     assert holds_no_secret(event)
+
+
+def test_django_the_socket_in_extra_is_not_shown() -> None:
+    """`runserver` logs with the socket of the connection as `request`; one of TLS is one too."""
+    with socket.socket() as connection:
+        event = capture(record(request=connection, peer=connection, status_code=500))
+    assert event["status_code"] == 500
+    assert not {"request", "peer"} & set(event)
 
 
 def test_django_a_user_who_was_loaded_and_no_other(django: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -143,18 +144,31 @@ def test_uvicorn_keeps_its_own_console(
     assert "INFO:     Started server process" in server.out
 
 
+@pytest.mark.parametrize("conf", [False, True], ids=["", "conf"])
 def test_uvicorns_workers_under_gunicorn(
-    tmp_path: Path, sim: Simulator, environ: dict[str, str]
+    conf: bool, tmp_path: Path, sim: Simulator, environ: dict[str, str]
 ) -> None:
-    """They share the handlers of gunicorn.error."""
+    """What the page has for them: an alert, and gunicorn's log loses nothing."""
     needs("gunicorn")
     needs("uvicorn_worker")
+    bare = '"uvicorn.error": {"handlers": ["wecom"]'
+    below_gunicorn = '"uvicorn.error": {"handlers": ["console", "wecom"]'
+    page = (EXAMPLES.parent / "docs" / "frameworks.md").read_text("utf-8")
+    program = (EXAMPLES / "fastapi_app.py").read_text("utf-8")
+    assert bare in program
+    assert below_gunicorn in page
+    (tmp_path / "shop_app.py").write_text(program.replace(bare, below_gunicorn))
     site = Site()
-    options = ("--worker-class", "uvicorn_worker.UvicornWorker", "--chdir", str(EXAMPLES))
-    with running(tmp_path, environ, *gunicorn(site, *options, "fastapi_app:app")):
+    options = ("--worker-class", "uvicorn_worker.UvicornWorker", "shop_app:app")
+    bind = ("--bind", f"127.0.0.1:{site.port}")
+    command = gunicorn(site, *options) if conf else (*module("gunicorn"), *bind, *options)
+    with running(tmp_path, environ, *command) as server:
         eventually(site.is_up)
         assert site.pay_with_json() == 500
         told(sim, "bank did not answer for order 8841")
+        eventually(lambda: "Exception in ASGI application" in server.out)
+        assert "Application startup complete." in server.out
+    assert server.out.count("Exception in ASGI application") == 1
     assert counted(sim.messages) == 1
 
 
@@ -178,6 +192,42 @@ def test_django_prints_an_error_once(
         told(sim, "TimeoutError")
         eventually(lambda: "Internal Server Error" in django.out)
     assert django.out.count("Internal Server Error: /pay/8841") == 1
+    assert counted(sim.messages) == 1
+
+
+@pytest.mark.parametrize("page", ["README", "docs/frameworks"])
+@pytest.mark.parametrize("language", ["", ".zh-CN"])
+def test_the_pages_keep_runservers_log_apart(page: str, language: str) -> None:
+    text = (EXAMPLES.parent / f"{page}{language}.md").read_text("utf-8")
+    (line,) = re.findall(r'"django.server": ({.*?})', text)
+    told = ast.literal_eval(line.replace(', "level": "INFO"', ""))
+    assert told == {"handlers": ["console"], "propagate": False}
+
+
+RUNSERVER = """
+import sys
+import django_app
+from django.conf import settings
+from django.core.management import execute_from_command_line
+settings.WSGI_APPLICATION = "django_app.application"
+execute_from_command_line(["manage.py", "runserver", "--noreload", "--skip-checks", sys.argv[1]])
+"""
+
+
+def test_django_an_error_under_runserver_is_one_alert(
+    tmp_path: Path, sim: Simulator, environ: dict[str, str]
+) -> None:
+    """`runserver` logs a 500 once more, as a line of its request log."""
+    needs("django")
+    environ = {**environ, "DEBUG": "1", "PYTHONPATH": str(EXAMPLES)}
+    site = Site()
+    server = (sys.executable, "-c", RUNSERVER, str(site.port))
+    with running(tmp_path, environ, *server) as django:
+        eventually(site.is_up)
+        assert site.pay_with_form() == 500
+        told(sim, "TimeoutError")
+        eventually(lambda: '" 500 ' in django.out)
+    assert django.out.count('" 500 ') == 1
     assert counted(sim.messages) == 1
 
 

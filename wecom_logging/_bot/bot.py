@@ -72,7 +72,7 @@ class Bot:
         alone = event.single and self._users.allowed(event.user, single=True)
         stranger = event.chat not in self._known and not alone
         if not self._rate_limits.take(event.chat, now, stranger=stranger):
-            return []  # who cannot be answered is not obeyed either
+            return self._too_many(event, now, stranger)
         try:
             if isinstance(event, Message):
                 return self._written(event, now)
@@ -93,7 +93,7 @@ class Bot:
         if out.upload is not None:
             return self._command_handler.uploaded(out, out.upload, answered)
         if answered.errcode == 0:
-            return []
+            return list(out.then)
         reason = "no answer" if answered.errcode is None else f"errcode {answered.errcode}"
         self._say(shown(f"{out.cmd} was not taken: {reason} {answered.errmsg}"))
         return list(out.otherwise)
@@ -119,12 +119,14 @@ class Bot:
         if command.name == "pair":
             return [answer(message, self._pair(message, command, texts, now))]
         chats = [chat] if chat else self._private(message)
-        refusal = self._refusal(message, texts, now) if chats else ""
-        if not chats:
+        # Without a list a private chat cannot be paired either: that it is not is no help.
+        listed = self._users.named or not message.single
+        refusal = self._refusal(message, texts, now) if chats or not listed else ""
+        if not chats and not refusal:
             at = "" if message.single else "@… "
             refusal = texts.say("how to pair", at=at)
         elif command.name == "unknown":
-            refusal = refusal or texts.not_understood(command.nearest)
+            refusal = refusal or texts.not_understood(command.nearest, command.renamed)
         elif command.name == "help":
             refusal = refusal or texts.help()
         if refusal:
@@ -141,7 +143,8 @@ class Bot:
     def _refusal(self, event: Callback, texts: Texts, now: float) -> str:
         """Why this person, or this moment, is not listened to; "" if it is."""
         if not self._users.allowed(event.user, single=event.single):
-            return texts.say("not allowed", user=inert(event.user, 64))
+            phrase = "not allowed" if self._users.named else "no list"
+            return texts.say(phrase, user=inert(event.user, 64))
         if event.at is not None and now - event.at > LATE:
             return texts.say("late", at=texts.clock(event.at, now))
         return ""
@@ -190,6 +193,14 @@ class Bot:
         if refusal:
             return [push(chat.id, refusal, single=chat.single)]
         return self._card_handler.handle_press(press, chat, self._users.name(press.user), now)
+
+    def _too_many(self, event: Callback, now: float, stranger: bool) -> list[Outgoing]:
+        """Who cannot be answered is not obeyed either, and is told so once in a minute."""
+        if not self._rate_limits.take_notice("" if stranger else event.chat, now):
+            return []
+        where = "chats that are not paired" if stranger else event.chat
+        self._say(shown(f"too many messages from {where}: nothing was done"))
+        return [] if stranger else self._instead(event, "too many")
 
     def _instead(self, event: Callback, phrase: str, **fields: str) -> list[Outgoing]:
         words = self._texts[None].say(phrase, **fields)

@@ -114,8 +114,9 @@ class CommandHandler:
             return list(out.otherwise)
         if isinstance(step, str):
             media = {"media_id": step}
-            return [send(upload.user, "file", media, single=True, otherwise=out.otherwise)]
-        return [Outgoing(*step, otherwise=out.otherwise, upload=upload)]
+            file = send(upload.user, "file", media, single=True, otherwise=out.otherwise)
+            return [dataclasses.replace(file, then=out.then)]
+        return [Outgoing(*step, otherwise=out.otherwise, then=out.then, upload=upload)]
 
     # Reading.
 
@@ -158,16 +159,22 @@ class CommandHandler:
         room = GROUP_LINES - len(head) - 3
         if short and (message.single or len(body) <= room):
             return [answer(message, whole)]
-        instead = (push(message.chat, texts.say("write first", who=request.who)),)
+        write_first = texts.say("write first", who=request.who)
         if short:
-            rest = push(message.user, whole, single=True, otherwise=instead)
+            rest = push(message.user, whole, single=True)
         else:
             upload = Upload(file, report.encode("utf-8", "replace"), message.user)
-            rest = Outgoing(*upload.start(), otherwise=instead, upload=upload)
+            rest = Outgoing(*upload.start(), upload=upload)
         if message.single:
-            return [rest]
-        first = [*head, *fenced(body[: room - 1]), texts.say("in private"), foot]
-        return [answer(message, "\n".join(first)), rest]
+            return [dataclasses.replace(rest, otherwise=(push(message.chat, write_first),))]
+
+        def first(where: str) -> tuple[Outgoing, ...]:
+            lines = [*head, *fenced(body[: room - 1]), where, foot]
+            return (answer(message, "\n".join(lines)),)
+
+        # Where the rest is, is known only when WeCom has taken it.
+        done, failed = first(texts.say("in private")), first(write_first)
+        return [dataclasses.replace(rest, then=done, otherwise=failed)]
 
     def _last_written(self, request: Request) -> str:
         """The last line of every list: which store this is, and whether it is alive."""
@@ -295,6 +302,7 @@ class CommandHandler:
             timed = request.command.span or act.until_release
             lines += [] if timed else [texts.say("default time")]
             lines += [texts.say("why", why=why(act.why))] if act.why else []
+            lines += texts.shortened(changed, act.until, request.now)
             lines.append(texts.say("counted"))
         lines.append(texts.undoing(act.verb, done.ids))
         touched = [app_of(group) for group in changed] or act.apps

@@ -51,6 +51,9 @@ WORDS: dict[Name, tuple[str, ...]] = {
 
 _NAMES: dict[str, Name] = {word: name for name, words in WORDS.items() for word in words}
 
+#: Stand for the bot's name where nobody knows it.
+_PLACEHOLDERS = ("bot", "机器人")
+
 #: Ids in one command; more are no answer to anything.
 MAX_IDS = 50
 _MAX_WHY = 200
@@ -99,6 +102,8 @@ class Command:
     code: str = ""
     #: Of "unknown": the commands that come nearest, nearest first.
     nearest: tuple[Name, ...] = ()
+    #: It was called by another name than the one that we know.
+    renamed: bool = False
     chinese: bool | None = None
 
 
@@ -110,13 +115,16 @@ def parse(text: str, quote: str = "", *, name: str = "") -> Command:
         quote: The message that it quotes.
         name: What the bot is called in this chat, which may have blanks in it.
     """
-    words = _unquoted(_addressed(normal(text), normal(name)))
+    called, known = normal(text), normal(name)
+    words = _unquoted(_addressed(called, known))
     chinese = _is_chinese(words)
     found, rest = _command(words)
     if found is None and _IDS.fullmatch(rest.strip()):
         found = "show"
     if found is None:
-        return Command("unknown", rest=rest, nearest=_nearest(words), chinese=chinese)
+        renamed = called.startswith("@") and not (known and _mention(known).match(called))
+        nearest = _nearest(words)
+        return Command("unknown", rest=rest, nearest=nearest, renamed=renamed, chinese=chinese)
     if found == "pair":
         code = _CODE.search(rest)
         digits = re.sub(r"\D", "", code[0]) if code else ""
@@ -128,7 +136,12 @@ def taught_name(text: str) -> str:
     """What the bot is called, from `@静默 助手 绑定 483920`; "" if the text does not say."""
     words = normal(text)
     found = re.match(r"@(.{1,64}?)\s*(?:绑定|配对|pair|bind)\s*:?\s*\d", words, re.I)
-    return found[1].strip() if found else ""
+    if not found:
+        return ""
+    first, *others = (each.strip() for each in found[1].split("@"))
+    # Somebody has picked the name and pasted a line that has it once more, or a word for it.
+    known = {first.casefold(), *_PLACEHOLDERS}
+    return first if all(each.casefold() in known for each in others) else ""
 
 
 def normal(text: str) -> str:
@@ -152,13 +165,15 @@ def _is_chinese(words: str) -> bool | None:
 def _addressed(words: str, name: str) -> str:
     """The text without `@name` in front of it or behind it."""
     if name:
-        words = re.sub(
-            rf"^@{re.escape(name)}(?![a-z0-9])\s*|\s*@{re.escape(name)}$", "", words, flags=re.I
-        )
+        words = _mention(name).sub("", words)
     if words.startswith("@"):  # a name that we were not told, or one that has changed
         first, _, rest = words.partition(" ")
         words = rest or (first[1:] if first[1:].lower() in _NAMES else "")
     return words
+
+
+def _mention(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^@{re.escape(name)}(?![a-z0-9])\s*|\s*@{re.escape(name)}$", re.I)
 
 
 def _unquoted(words: str) -> str:
@@ -237,7 +252,7 @@ def _ids(words: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
 
 
 def _nearest(words: str) -> tuple[Name, ...]:
-    """The three commands whose words are most like these."""
+    """The three commands whose words are most like these, but none that stands there."""
     looked_at = words[:40].lower()
     parts = [looked_at, *looked_at.split()[:4], looked_at[:2], looked_at[:4]]
 
@@ -251,4 +266,11 @@ def _nearest(words: str) -> tuple[Name, ...]:
     offered: Iterator[Name] = (name for name in WORDS if name not in ("pair", "yes"))
     ranked = sorted(offered, key=likeness, reverse=True)
     # Like nothing at all: what most people want.
-    return tuple(ranked[:3]) if likeness(ranked[0]) >= 0.4 else ("open", "silence", "help")
+    fallback: list[Name] = ["open", "silence", "help"]
+    found = ranked if likeness(ranked[0]) >= 0.4 else fallback
+    return tuple(name for name in found if not _ends_with(words, name))[:3]
+
+
+def _ends_with(words: str, name: Name) -> bool:
+    ends = (found.end() for word in WORDS[name] for found in _PATTERNS[word].finditer(words))
+    return len(words) in ends

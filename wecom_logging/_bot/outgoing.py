@@ -30,6 +30,8 @@ class Outgoing:
     within: float = _ANSWER
     #: Go out instead if WeCom does not take this one.
     otherwise: tuple[Outgoing, ...] = ()
+    #: Go out after WeCom has taken it.
+    then: tuple[Outgoing, ...] = ()
     #: The file that it is a step of.
     upload: Upload | None = None
 

@@ -10,9 +10,11 @@ Limits = Sequence[tuple[int, float]]
 #: Messages in so many seconds: to one chat (WeCom takes 30 a minute and 1,000 an hour), and to
 #: all of them, because each frame of ours waits for its answer.
 CHAT: Limits = ((24, 60.0), (900, 3600.0))
-ALL: Limits = ((90, 60.0),)
+ALL: Limits = ((80, 60.0),)
 #: Of these, to chats that are not paired: many of them must not make us deaf for the others.
 STRANGERS: Limits = ((30, 60.0),)
+#: Chats that are told in a minute that there was no room; that one message is on top of the above.
+NOTICES = 10
 #: Chats that are remembered, the latest.
 _MOST = 1000
 
@@ -46,6 +48,7 @@ class RateLimits:
         self._all = RateLimit(ALL)
         self._strangers = RateLimit(STRANGERS)
         self._chats: OrderedDict[str, RateLimit] = OrderedDict()
+        self._told: dict[str, float] = {}
 
     def take(self, chat: str, now: float, *, stranger: bool = False) -> bool:
         """Take room for one message to this chat; False if there is none."""
@@ -58,4 +61,12 @@ class RateLimits:
             return False
         for each in budgets:
             each.take(now)
+        return True
+
+    def take_notice(self, chat: str, now: float) -> bool:
+        """Whether to say that there was no room: once in a minute for a chat."""
+        self._told = {each: at for each, at in self._told.items() if 0.0 <= now - at < 60.0}
+        if chat in self._told or len(self._told) >= NOTICES:
+            return False
+        self._told[chat] = now
         return True

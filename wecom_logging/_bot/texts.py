@@ -53,6 +53,19 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "出错了（{kind}），详情在机器人的 stderr 里。",
         "Something went wrong here ({kind}); the bot's stderr has the details.",
     ),
+    "no list": (
+        "私聊里的命令需要设置 WECOM_BOT_USERS，什么也没有做。",
+        "Commands in private need WECOM_BOT_USERS, which is not set: nothing was done.",
+    ),
+    "too many": (
+        "消息太多，什么也没有做；一分钟内再发的可能没有答复。",
+        "Too many messages: nothing was done. More of them may get no answer for a minute.",
+    ),
+    "renamed": (
+        "我在这里的名字变了？请重新绑定。",
+        "Is this a new name of mine? Then pair again.",
+    ),
+    "was until": ("{ids} 原来静默至 {until}", "{ids} was until {until}"),
     "not understood": ("没有看懂。你是想：{options}", "Not understood. Did you mean: {options}"),
     "doubtful": (
         "带「?」的编号是进程连不上存储时临时给的，不能操作。",
@@ -277,6 +290,15 @@ class Texts:
                 lines.append(self.say(f"refused {obstacle}", ids=self.ids(ids)))
         return lines
 
+    def shortened(self, groups: Sequence[KnownGroup], until: float, now: float) -> list[str]:
+        """Which of these were silenced for longer than until then."""
+        longer = [(each, each.silenced_until) for each in groups if each.silenced_until]
+        return [
+            self.say("was until", ids=f"#{each.id}", until=self.until(end, now, each.until_release))
+            for each, end in longer
+            if end > until
+        ][:5]
+
     # Whole answers.
 
     def usage(self, command: Name) -> str:
@@ -288,9 +310,10 @@ class Texts:
         other = " · ".join(WORDS[name][0] for name in _HELP if name != "show")
         return "\n".join([*lines, "" if self.chinese else other]).rstrip()
 
-    def not_understood(self, nearest: Sequence[Name]) -> str:
+    def not_understood(self, nearest: Sequence[Name], renamed: bool) -> str:
         options = " · ".join(f"`{self.usage(each)}`" for each in nearest)
-        return self.say("not understood", options=options)
+        said = self.say("not understood", options=options)
+        return f"{said}\n\n{self.say('renamed')}" if renamed else said
 
     def undoing(self, verb: Verb, ids: Sequence[str]) -> str:
         """How to take an act back, now and later."""

@@ -240,7 +240,8 @@ def pair(store: BotStore, apps: list[str] | tuple[str, ...], environments: Any) 
 
     code = Pairings(store).new_code(Scope(tuple(apps), tuple(environments)), time.time())
     print(f"pairing code: {code}", flush=True)
-    print(f"Within ten minutes, in the chat: @bot pair {code}   (@机器人 绑定 {code})", flush=True)
+    print("Within ten minutes, in the chat, after the bot's @name, as the client's list writes it:")
+    print(f"pair {code}   (绑定 {code})", flush=True)
 
 
 def chats(store: BotStore) -> int:

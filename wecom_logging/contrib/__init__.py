@@ -67,10 +67,14 @@ def route(record: logging.LogRecord) -> str:
 def recognises(record: logging.LogRecord, key: str, value: object) -> bool:
     """Whether a key of `extra` is a framework's own, described by `context` in fewer words.
 
-    Django passes on the request, Celery all arguments of the task, and its name once more.
+    Django passes on the request, its `runserver` the socket of the connection, Celery all
+    arguments of the task, and its name once more.
     """
+    kind = type(value)
+    if any(base.__module__ == "socket" for base in kind.__mro__):
+        return True
     if key == "request":
-        return is_opaque(type(value))
+        return is_opaque(kind)
     return celery.recognises(record, key) or tracing.recognises(key)
 
 
