@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.helpers import rendering_cases
 from tests.helpers.bot_chat import Phone
 from tests.helpers.simulator_client import Direct
-from tests.helpers.store_kits import Client, SQLiteKit, event
+from tests.helpers.store_kits import Client, SQLiteKit, fill
 from tests.redaction import corpus
 from wecom_logging import DeliveryError, Message, WebhookSender
 from wecom_logging._bot import commands
@@ -183,13 +183,7 @@ def written() -> list[str]:
     """What a store writes: known, pending and out."""
     with tempfile.TemporaryDirectory() as directory:
         kit = SQLiteKit(Path(directory))
-        client = Client(kit)
-        client.log("A", samples=(event("text"),))
-        client.deliver(why="flush")
-        client.log("B", samples=(event("text"),))
-        client.claim(why="flush")
-        client.log("A", samples=(event("text"),))
-        client.wait()
+        fill(Client(kit))
         with sqlite3.connect(kit.path) as connection:
             rows = connection.execute(f"SELECT body FROM {TABLE}").fetchall()
         connection.close()

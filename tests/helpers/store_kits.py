@@ -236,3 +236,13 @@ def event(text: str) -> Event:
 def told(claim: Claim) -> dict[str, int]:
     """What a message says happened, and how often."""
     return {f"{r.identity.type} {r.state}": r.count for r in claim.digest.reports}
+
+
+def fill(client: Client) -> None:
+    """A store that holds everything: what is known, pending, and out."""
+    client.log("A", samples=(event("text"),))
+    client.deliver(why="flush")
+    client.log("B", samples=(event("text"),))
+    client.claim(why="flush")
+    client.log("A", samples=(event("text"),))
+    client.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.redis_server import RedisServer
-from tests.helpers.store_kits import Client, RedisKit, SQLiteKit, event
+from tests.helpers.store_kits import Client, RedisKit, SQLiteKit, fill
 from wecom_logging._stores.documents import TABLE
 from wecom_logging._stores.protocol import Claim
 
@@ -43,22 +43,12 @@ def told_in_the_end(client: Client) -> int:
     return total
 
 
-def filled(client: Client) -> None:
-    """A store that holds everything: what is known, pending, and out."""
-    client.log("A", samples=(event("text"),))
-    client.deliver(why="flush")
-    client.log("B", samples=(event("text"),))
-    client.claim(why="flush")
-    client.log("A", samples=(event("text"),))
-    client.wait()
-
-
 @pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
 def test_rows_that_are_no_records(
     bad: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = SQLiteKit(tmp_path)
-    filled(Client(place))
+    fill(Client(place))
     with sqlite3.connect(place.path) as other:
         kinds = {kind for (kind,) in other.execute(f"SELECT DISTINCT kind FROM {TABLE}")}
         other.execute(f"UPDATE {TABLE} SET body=?", (bad,))
@@ -74,7 +64,7 @@ def test_rows_that_are_no_records(
 @pytest.mark.parametrize("bad", HOLLOW, ids=range(len(HOLLOW)))
 def test_rows_with_a_number_that_is_none(bad: str, which: int, tmp_path: Path) -> None:
     place = SQLiteKit(tmp_path)
-    filled(Client(place))
+    fill(Client(place))
     with sqlite3.connect(place.path) as other:
         rows = other.execute(f"SELECT rowid, body FROM {TABLE}").fetchall()
         for row, body in rows:
@@ -89,7 +79,7 @@ def test_rows_with_a_number_that_is_none(bad: str, which: int, tmp_path: Path) -
 )
 def test_a_kind_of_rows_that_is_gone(kind: str, tmp_path: Path) -> None:
     place = SQLiteKit(tmp_path)
-    filled(Client(place))
+    fill(Client(place))
     with sqlite3.connect(place.path) as other:
         other.execute(f"DELETE FROM {TABLE} WHERE kind=?", (kind,))
     other.close()
@@ -99,7 +89,7 @@ def test_a_kind_of_rows_that_is_gone(kind: str, tmp_path: Path) -> None:
 def test_a_table_that_is_gone_is_made_anew(tmp_path: Path) -> None:
     place = SQLiteKit(tmp_path)
     client = Client(place)
-    filled(client)
+    fill(client)
     with sqlite3.connect(place.path) as other:
         other.execute(f"DROP TABLE {TABLE}")
     other.close()
@@ -114,7 +104,7 @@ def test_fields_that_are_no_records(
 ) -> None:
     there = redis_server.client()
     there.flushall()
-    filled(Client(RedisKit(redis_server.url)))
+    fill(Client(RedisKit(redis_server.url)))
     for key in there.scan_iter():
         if there.type(key) == "hash" and not key.startswith("wecom-logging:2"):
             for name in there.hkeys(key):
@@ -130,7 +120,7 @@ def test_fields_that_are_no_records(
 def test_fields_with_a_number_that_is_none(bad: str, which: int, redis_server: RedisServer) -> None:
     there = redis_server.client()
     there.flushall()
-    filled(Client(RedisKit(redis_server.url)))
+    fill(Client(RedisKit(redis_server.url)))
     for key in there.scan_iter():
         if there.type(key) == "hash":
             for name, body in there.hgetall(key).items():
@@ -144,7 +134,7 @@ def test_keys_of_a_wrong_type(type_: str, redis_server: RedisServer) -> None:
     there = redis_server.client()
     there.flushall()
     client = Client(RedisKit(redis_server.url))
-    filled(client)
+    fill(client)
     for key in list(there.scan_iter()):
         there.delete(key)
         if type_ == "string":
