@@ -45,8 +45,9 @@ class WeComHandler(logging.Handler):
     pending; afterwards one overview tells it. `emit` waits for nothing and never raises.
 
     Threads may log at any time. A forked child starts with an empty account, its own
-    thread and connection; what is pending stays the parent's. At exit, pending errors are
-    delivered within `close_timeout`, and what could not be is said on stderr.
+    thread and connection; what is pending stays the parent's. At exit what is new or due is
+    delivered within `close_timeout`, and what could not be is said on stderr; the rest waits
+    in the store for the next process, a memory store tells it as well.
 
     Every option but `level`, `sender`, `fingerprint` and `processors` can come from the
     environment as `WECOM_<OPTION>`; an argument wins. Durations are in seconds.
