@@ -21,7 +21,7 @@ from tests.helpers.rendering_cases import (
     library,
     report,
 )
-from wecom_logging._model.digest import VARYING, Digest, Outage, Report
+from wecom_logging._model.digest import VARYING, Digest, Outage, Report, State
 from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Style, render, report_text
@@ -706,3 +706,12 @@ def test_what_is_over_takes_a_few_lines_only() -> None:
     content = "\n".join(lines(NEW, *over))
     assert content.count("**OVER**") == 6
     assert "294" in content
+
+
+@pytest.mark.parametrize("state", ["new", "again"])
+def test_a_heading_in_chinese_says_its_state_once(state: State) -> None:
+    back_from = "2.2.0" if state == "again" else ""
+    one = replace(NEW, state=state, releases=("2.3.1",), back_from=back_from)
+    heading = lines(one, style=STYLE._replace(language="zh"))[3]
+    assert "见于 2.3.1" in heading
+    assert heading.count(LABELS["zh"].states[state]) == 1

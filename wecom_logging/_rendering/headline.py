@@ -119,11 +119,16 @@ def marker(context: RenderContext) -> str:
 
 
 def _critical(context: RenderContext) -> bool:
-    return any(r.identity.critical and r.state != "over" for r in context.digest.reports)
+    return any(r.identity.critical and _goes_on(r) for r in context.digest.reports)
 
 
 def _is_news(report: Report) -> bool:
-    return report.state == "new" or (report.news and report.state != "over")
+    return report.state == "new" or (report.news and _goes_on(report))
+
+
+def _goes_on(report: Report) -> bool:
+    """Not so a group that is over, nor one whose silence has ended without any error."""
+    return report.state != "over" and report.count > 0
 
 
 def _sender(context: RenderContext, width: int) -> str:
