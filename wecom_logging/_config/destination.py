@@ -22,46 +22,20 @@ Made = TypeVar("Made")
 
 #: Their checks are the senders' own: a sender may be made without a handler.
 DESTINATION = {
-    "webhook_key": Option(
-        "A group robot: the key or its whole URL.", validators.webhook, secret=True
-    ),
-    "corpid": Option(
-        "An application, with `corpsecret`, `agentid` and recipients.", validators.corpid
-    ),
-    "corpsecret": Option("Its Secret.", validators.secret, secret=True),
-    "agentid": Option("Its AgentId, an int or digits.", validators.agentid),
-    "touser": Option(
-        'User ids as "a|b" or a list; "@all" for everybody who sees the app. At most 1000'
-        " (WeCom API document 90236).",
-        validators.recipients,
-        read=as_recipients,
-    ),
-    "toparty": Option(
-        "Ids of parties, likewise, at most 100.", validators.recipients, read=as_recipients
-    ),
-    "totag": Option(
-        "Ids of tags, likewise, at most 100.", validators.recipients, read=as_recipients
-    ),
+    "webhook_key": Option(validators.webhook, secret=True),
+    "corpid": Option(validators.corpid),
+    "corpsecret": Option(validators.secret, secret=True),
+    "agentid": Option(validators.agentid),
+    "touser": Option(validators.recipients, read=as_recipients),
+    "toparty": Option(validators.recipients, read=as_recipients),
+    "totag": Option(validators.recipients, read=as_recipients),
 }
 
 #: How either kind is reached.
 CONNECTION = {
-    "api_base": Option(
-        "Scheme, host, port and prefix of a private deployment, gateway or simulator.",
-        validators.api_base,
-        validators.API_BASE,
-    ),
-    "timeout": Option(
-        "Seconds to connect and to read, (3, 8).",
-        validators.timeout,
-        validators.TIMEOUT,
-        as_number_or_pair,
-    ),
-    "proxies": Option(
-        "As requests takes them; default: those of the environment.",
-        validators.proxies,
-        read=as_json,
-    ),
+    "api_base": Option(validators.api_base, validators.API_BASE),
+    "timeout": Option(validators.timeout, validators.TIMEOUT, as_number_or_pair),
+    "proxies": Option(validators.proxies, read=as_json),
 }
 
 #: The options of each kind. An argument of one kind chooses it.

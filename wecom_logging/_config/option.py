@@ -1,4 +1,4 @@
-"""What one option is: its meaning, its check, its default, how the environment writes it."""
+"""What one option is: its check, its default, how the environment writes it."""
 
 from __future__ import annotations
 
@@ -98,8 +98,6 @@ def as_json(written: str) -> object:
 class Option(NamedTuple):
     """One option. `OPTIONS` in `options.py` is the table of all of them."""
 
-    #: What the documentation says of it.
-    doc: str
     check: Check
     default: Any = None
     #: From the text of the environment variable; None: only an argument can say it.
