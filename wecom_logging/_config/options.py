@@ -21,15 +21,13 @@ from wecom_logging._config.destination import elsewhere
 from wecom_logging._config.option import (
     Option,
     as_boolean,
-    as_boolean_or_json,
     as_integer,
     as_json,
-    as_level,
-    as_names_or_json,
+    as_names,
     as_number,
     as_numbers,
     as_text,
-    as_text_or_json,
+    or_json,
     variable,
 )
 from wecom_logging._config.validators import (
@@ -104,21 +102,23 @@ class Options:
     fingerprint: Callable[..., Any] | None = _option(function, read=None)
     processors: tuple[Callable[..., Any], ...] = _option(functions, (), read=None)
     redact: bool | str | Mapping[str, tuple[str, ...]] = _option(
-        redaction, True, as_boolean_or_json
+        redaction, True, or_json(as_boolean)
     )
     uncaught: bool = _option(boolean, False, as_boolean)
     show_source: bool = _option(boolean, True, as_boolean)
     show_locals: bool = _option(boolean, False, as_boolean)
     msgtype: str = _option(choice("markdown", "text", "markdown_v2", "card"), "markdown")
-    links: tuple[Link, ...] = _option(links, (), as_text_or_json)
+    links: tuple[Link, ...] = _option(links, (), or_json(as_text))
     link: str | None = _option(url_template)
     attach: bool = _option(boolean, True, as_boolean)
-    mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(owners, (), as_names_or_json)
-    mention_level: int | None = _option(level_number, read=as_level)
+    mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
+        owners, (), or_json(as_names)
+    )
+    mention_level: int | None = _option(level_number, read=as_integer)
     fallback: Any = _option(elsewhere, read=as_json)
     fallback_after: float = _option(duration, 300.0, as_number)
     breadcrumbs: int = _option(crumbs, 0, as_integer)
-    breadcrumb_level: int = _option(level_number, logging.INFO, as_level)
+    breadcrumb_level: int = _option(level_number, logging.INFO, as_integer)
     close_timeout: float = _option(duration, 5.0, as_number)
 
     @property
