@@ -64,8 +64,7 @@ def _check(rule: str, good: Callable[[Any], object], made: Callable[[Any], T]) -
 
 def _is_number(value: object) -> bool:
     # Compared, not asked `isfinite`: that cannot take an int that is too large for a float.
-    is_one = _is_whole(value) or isinstance(value, float)
-    return is_one and -_LARGEST <= value <= _LARGEST
+    return (_is_whole(value) or isinstance(value, float)) and -_LARGEST <= value <= _LARGEST
 
 
 _LARGEST = sys.float_info.max
