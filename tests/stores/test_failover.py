@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.store_kits import Client, event, identity, told
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, Fleet, split_limit, until_time_slice
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     Asker,
@@ -76,8 +76,8 @@ class Place:
         self.clock = Clock()
         self.shaky = Shaky(self.clock)
 
-    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FallbackStore:
-        return FallbackStore(
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FailoverStore:
+        return FailoverStore(
             self.shaky,
             RULES,
             "the store",
@@ -297,7 +297,7 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     for rank in range(size):
         shaky = Shaky(clocks)
         shaky.cut = "before"
-        store = FallbackStore(shaky, RULES, "x", clock=clocks, wall=clocks)
+        store = FailoverStore(shaky, RULES, "x", clock=clocks, wall=clocks)
         store._fleet = Fleet(rank, size)
         store.merge(Batch("s", 1, (Entry(identity("A", "critical"), 1),)))
         stores.append(store)
