@@ -127,8 +127,8 @@ HOLDER = """
 """
 
 NEIGHBOUR = """
-    from wecom_logging._stores import fallback
-    fallback.BUSY_FOR = 1000.0  # whoever waited for it would not be told
+    from wecom_logging._stores import failover
+    failover.BUSY_FOR = 1000.0  # whoever waited for it would not be told
     log.error("third"); handler.flush(20); say(ready=1); listen()
     log.error("fourth"); log.critical("urgent"); listen()
     assert handler.flush(20), handler.stats()

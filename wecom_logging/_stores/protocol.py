@@ -50,7 +50,7 @@ class StoreError(Exception):
     """The store cannot be reached, or what is there is not a store of ours.
 
     The text names no secret. It never leaves this package: a store that may raise it
-    stands behind a `FallbackStore`.
+    stands behind a `FailoverStore`.
     """
 
     def __init__(self, text: str, *, unclear: bool = False, busy: bool = False) -> None:

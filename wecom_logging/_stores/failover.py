@@ -35,7 +35,7 @@ RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 BUSY_FOR = 3.0
 
 
-class FallbackStore:
+class FailoverStore:
     """One worker's way to a shared store.
 
     While the store cannot be reached the worker works with a memory of its own, within

@@ -10,8 +10,8 @@ import pytest
 
 from tests.helpers.store_kits import Client, event, identity, told
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, Fleet, split_limit, until_time_slice
-from wecom_logging._stores import fallback
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores import failover
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     Asker,
@@ -80,8 +80,8 @@ class Place:
         self.clock = Clock()
         self.shaky = Shaky(self.clock)
 
-    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FallbackStore:
-        return FallbackStore(
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FailoverStore:
+        return FailoverStore(
             self.shaky,
             RULES,
             "the store",
@@ -311,7 +311,7 @@ def test_errors_wait_no_longer_than_they_may(place: Place, client: Client) -> No
         break
     assert isinstance(answer, Claim)
     assert told(answer) == {"A new": 3}
-    assert place.clock.now - began == pytest.approx(fallback.BUSY_FOR, abs=0.3)
+    assert place.clock.now - began == pytest.approx(failover.BUSY_FOR, abs=0.3)
 
 
 def test_a_critical_waits_for_nobody_and_takes_with_it_what_waited(
@@ -394,7 +394,7 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     for rank in range(size):
         shaky = Shaky(clocks)
         shaky.cut = "before"
-        store = FallbackStore(shaky, RULES, "x", clock=clocks, wall=clocks)
+        store = FailoverStore(shaky, RULES, "x", clock=clocks, wall=clocks)
         store._fleet = Fleet(rank, size)
         store.merge(Batch("s", 1, (Entry(identity("A", "critical"), 1),)))
         stores.append(store)
