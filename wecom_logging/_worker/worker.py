@@ -84,7 +84,7 @@ class Worker:
         return self.cycle.last_error
 
     def notify(self, tally: Tally, sample: Event | None) -> bool:
-        """A tally that was needs_wakeup has counted. Re-entrant, waits for nobody.
+        """A tally that needs a wake-up has counted. Re-entrant, waits for nobody.
 
         Returns whether there is a thread to take note of it.
         """
