@@ -33,7 +33,7 @@ from wecom_logging._model import digest
 from wecom_logging._model.digest import Report
 from wecom_logging._model.ratelimit import Fleet
 from wecom_logging._model.schedule import Policy
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.protocol import (
     Claim,
     Elsewhere,
@@ -425,7 +425,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
         self.clients = [Client(self.kit, source) for source in self.logged]
         self.cuts = [Cut(client.store) for client in self.clients]
         for client, cut in zip(self.clients, self.cuts, strict=True):
-            store = FallbackStore(
+            store = FailoverStore(
                 cut,
                 Rules(),
                 "the store",

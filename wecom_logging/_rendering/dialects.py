@@ -200,10 +200,12 @@ class Pen:
         lines = [line for line in lines if line]
         if len(lines) > _LINES:
             rest = (line.lstrip(_BULLETS) for line in lines[_LINES - 1 :])
-            lines[_LINES - 1 :] = [" · ".join(rest)]
+            lines[_LINES - 1 :] = [self._inert(" · ".join(rest))]
         inert = "\n".join(lines)
-        cut = self._noted(inert, text.shorten_middle(inert, max_bytes, head=0.6))
-        return [self._inert(line) for line in cut.split("\n") if line]
+        cut = text.shorten_middle(inert, max_bytes, head=0.6)
+        if cut == inert:
+            return lines
+        return [self._shortened(line) for line in cut.split("\n") if line]
 
     def say(self, words: str, max_bytes: int) -> str:
         """The same in one line."""
@@ -212,8 +214,8 @@ class Pen:
     def start(self, words: str, max_bytes: int) -> str:
         """The start of a text, in one line."""
         inert = self._inert(self._ends(words, max_bytes))
-        cut = self._noted(inert, text.cut_bytes(inert, max_bytes))
-        return self._inert(whole_words(inert, cut))
+        cut = text.cut_bytes(inert, max_bytes)
+        return inert if cut == inert else self._shortened(whole_words(inert, cut))
 
     def within(self, words: str, width: int) -> str:
         """The start of a text in so many columns, without a part of a word."""
@@ -225,12 +227,15 @@ class Pen:
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
         inert = self._inert(self._ends(words, _LONG_NAME))
-        return self._inert(self._noted(inert, text.shorten_middle(inert, max_bytes)))
+        cut = text.shorten_middle(inert, max_bytes)
+        return inert if cut == inert else self._shortened(cut)
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place or a source line, to stand in a code span."""
         inert = self._inert(self._ends(words, _LONG_NAME), text.code)
-        return self._noted(inert, text.shorten_middle(inert, max_bytes))
+        cut = text.shorten_middle(inert, max_bytes)
+        self.shortened |= cut != inert
+        return cut
 
     def _ends(self, words: str, max_bytes: int) -> str:
         """No more of a text than may be needed: what is invisible in it takes room as well."""
@@ -246,11 +251,12 @@ class Pen:
             inert = text.plain(words, newline=" · ")
         else:
             inert = neutral(words, newline=" · ", table=self._tables)
-        return _OURS().sub(r"\1‹\2›", inert)
+        return _OURS().sub(lambda ours: f"{ours[1]}‹{ours[2]}›", inert)
 
-    def _noted(self, inert: str, cut: str) -> str:
-        self.shortened |= cut != inert
-        return cut
+    def _shortened(self, cut: str) -> str:
+        """What is left of an inert text, whose new end may have become markup."""
+        self.shortened = True
+        return self._inert(cut)
 
 
 def whole_words(inert: str, cut: str) -> str:

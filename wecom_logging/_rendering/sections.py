@@ -120,7 +120,7 @@ class Section:
         """All of the group that stands for them, and one of each other that has its cause."""
         others = self.reports[1:_BLOCK] if self.is_block else ()
         found = [*self.lead.samples, *(one.samples[0] for one in others if one.samples)]
-        return [read(sample) for sample in found]
+        return [self.sample, *map(read, found[1:])] if found else []
 
     @cached
     def level(self) -> str:
@@ -292,11 +292,13 @@ def _words(section: Section) -> list[str]:
 
 
 def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[Section]:
+    if len(alike) < _NAMES:
+        return [section for section, _ in alike]
     columns = list(zip(*(words for _, words in alike), strict=True))
     types = int(bool(alike[0][0].type))  # their numbers are part of a name
     outlines = [*columns[:types], *(list(map(outline, column)) for column in columns[types:])]
     different = [n for n, column in enumerate(outlines) if len(set(column)) > 1]
-    if len(alike) < _NAMES or len(different) != 1:
+    if len(different) != 1:
         return [section for section, _ in alike]
     found = sorted(alike, key=lambda pair: _rank(pair[0]))
     names = dict.fromkeys(words[different[0]].strip(_PUNCTUATION) for _, words in found)

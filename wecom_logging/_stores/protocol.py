@@ -50,13 +50,15 @@ class StoreError(Exception):
     """The store cannot be reached, or what is there is not a store of ours.
 
     The text names no secret. It never leaves this package: a store that may raise it
-    stands behind a `FallbackStore`.
+    stands behind a `FailoverStore`.
     """
 
-    def __init__(self, text: str, *, unclear: bool = False) -> None:
+    def __init__(self, text: str, *, unclear: bool = False, busy: bool = False) -> None:
         super().__init__(text)
         #: The step may have been done all the same.
         self.unclear = unclear
+        #: Somebody else is at work in it: nothing was done, and soon it may be.
+        self.busy = busy
 
 
 class Rules(NamedTuple):

@@ -106,7 +106,7 @@ class RedisStore:
     Each step is one script with the server's clock, on keys of one slot of a cluster, each
     of which expires. Made without a connection; each worker has one, opened with its
     first step, and a forked child opens its own. Nothing is tried twice here: that is for
-    `FallbackStore`.
+    `FailoverStore`.
 
     Args:
         url: `redis://` or `rediss://`, with user, password and database number.
