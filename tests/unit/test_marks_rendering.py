@@ -37,7 +37,12 @@ def test_one_in_which_nothing_came_is_told() -> None:
 
 def test_one_in_which_nothing_came_is_no_alarm() -> None:
     """Not even a silence of something CRITICAL."""
-    critical: dict[str, Any] = {"state": "silenced", "silence": END, "level": "critical", "news": True}
+    critical: dict[str, Any] = {
+        "state": "silenced",
+        "silence": END,
+        "level": "critical",
+        "news": True,
+    }
     assert drawn(report("a", "Timeout", count=0, **critical)).startswith("✅ shop · 0 errors")
     assert drawn(report("a", "Timeout", count=1, **critical)).startswith("🔴 CRITICAL shop")
 
