@@ -12,7 +12,7 @@ from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import contains
+from wecom_logging._rendering.words import contains, first_line
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
@@ -140,7 +140,9 @@ class _BlockRenderer:
         return self.dialect.heading(row._replace(why=self._why()))
 
     def _why(self) -> str:
-        """Both texts of the cause, if the line has room for them, or that of the root."""
+        """Both texts of the cause, if the line has room for them, or that of the root; where it
+        is one text, with the beginning of its second line (`3 errors for Order · number: …`),
+        but for what a library puts into brackets, like a statement."""
         found = self.section.why
         if text.columns(": ".join(found)) > _WHY:
             found = found[-1:]
@@ -148,6 +150,9 @@ class _BlockRenderer:
         if text.columns(whole) <= _WHY:
             is_list = any(failure.parts for failure in self.section.sample.chain[:1])
             self._said += found[:-1] if is_list else found
+            second = self.section.value.strip().partition("\n")[2].lstrip()
+            if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
+                whole = f"{whole} · {first_line(second)}"
         return Pen(plain=self.dialect.plain).within(whole, _WHY)
 
     def _name(self) -> str:
