@@ -225,7 +225,8 @@ class _BlockRenderer:
         if len(causes) > self.detail.causes:
             self.pen.shortened = True
             shown = [*causes[: self.detail.causes - 1], causes[-1]]
-        line, above = self.labels.because, self.section.sample.chain[0].type
+        line = str(self.labels.because)
+        above = self.section.sample.chain[0].type
         for index, cause in enumerate(shown):
             # What a later one says as well stands with that one, which is nearer to the root.
             later = any(contains(one.words, cause.words) for one in shown[index + 1 :])
@@ -299,7 +300,8 @@ class _BlockRenderer:
         if times < 2:
             return ""
         skipped = any(failure.skipped for failure in self.section.sample.chain)
-        return self.labels.in_brackets(self.labels.repeated(times, at_least=skipped))
+        repeated = self.labels.repeated_at_least if skipped else self.labels.repeated
+        return self.labels.in_brackets(repeated(times))
 
     def _source(self) -> str:
         """The line that broke, where it is short and says something new."""
@@ -354,7 +356,7 @@ class _BlockRenderer:
     def _route(self) -> str:
         more = len(self.section.routes) - 1
         route = self.pen.say(self.section.sample.route, PLACE)
-        return f"{route} {self.labels.and_routes(more)}" if route and more > 0 else route
+        return f"{route} {self.labels.and_routes(more, more + 1)}" if route and more > 0 else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context

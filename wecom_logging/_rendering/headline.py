@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from wecom_logging._model.digest import Report
+from wecom_logging._model.digest import ByFallback, Report
 from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
@@ -29,7 +29,6 @@ _FRESH = 3600.0
 
 def headline(context: RenderContext) -> str:
     """Line 1, without markup. What is cut is the last part, then the app, never the count."""
-    count = context.labels.errors(context.errors)
     comma = context.labels.headline_comma
     start = f"{marker(context)} {'CRITICAL ' if _critical(context) else ''}"
     count = context.labels.times(context.errors)
@@ -53,22 +52,26 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
     if doubtful := sum(report.doubtful for report in digest.reports):
         lines.append(labels.doubtful(doubtful))
     if digest.by_fallback:
-        lines.append(labels.by_fallback(*told_elsewhere(context, pen)))
+        lines.append(_told_elsewhere(context, pen, digest.by_fallback))
     if digest.outage and not context.style.instead_of:
         reason = pen.say(digest.outage.reason, 120)
-        lines.append(labels.outage(context.times.minute(digest.outage.since), reason))
+        since = context.times.minute(digest.outage.since)
+        lines.append(labels.outage(since, labels.in_brackets(reason)))
     if digest.lost:
-        lines.append(labels.lost(digest.lost))
+        lines.append(labels.lost(labels.errors(digest.lost)))
     lines.extend(quiet(context))
     return [context.dialect.quote(line) for line in lines if line]
 
 
 def why_elsewhere(context: RenderContext) -> Iterator[str]:
     """Of a message for the fallback: why it comes this way."""
-    outage, instead_of = context.digest.outage, context.style.instead_of
-    if instead_of:
-        time = context.times.minute(outage.since) if outage else ""
-        yield context.labels.fallback(instead_of, _reason(outage.reason if outage else ""), time)
+    outage, labels = context.digest.outage, context.labels
+    if context.style.instead_of:
+        what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
+        reason = _reason(outage.reason) if outage else ""
+        since = outage and labels.from_then(context.times.minute(outage.since))
+        facts = labels.clause.join(filter(None, (reason, since)))
+        yield labels.fallback(what, labels.in_brackets(facts))
 
 
 def _reason(reason: str) -> str:
@@ -77,13 +80,18 @@ def _reason(reason: str) -> str:
     return code[1] if code else Pen().say(reason, 80)
 
 
-def told_elsewhere(context: RenderContext, pen: Pen) -> tuple[str, int, str]:
+def _told_elsewhere(context: RenderContext, pen: Pen, told: ByFallback) -> str:
     """From when to when a fallback told how much, and which one."""
-    told = context.digest.by_fallback
-    assert told is not None
+    labels = context.labels
     since, until = map(context.times.minute, (told.since, told.until))
-    span = since if since == until else f"{since}–{until}"
-    return span, told.errors, pen.name(told.name, 40)
+    name = pen.name(told.name, 40)
+    return labels.by_fallback(
+        errors=labels.errors(told.errors),
+        count=told.errors,
+        were="was" if told.errors == 1 else "were",
+        span=since if since == until else f"{since}–{until}",
+        name=labels.named(name) if name else labels.the_fallback,
+    )
 
 
 def started(report: Report, now: float) -> float:
@@ -148,7 +156,7 @@ def _subject(context: RenderContext) -> tuple[str, list[str], str]:
     state = labels.states["over"] if told[0].over else ""
     state = labels.recovered if told[0].works_again else state
     kinds = sum(section.kinds for section in told)
-    more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
+    more = labels.and_kinds(kinds - 1, kinds) if kinds > 1 else ""
     words_of = _recovery if told[0].works_again else summary
     said = [words[:_LONG] for words in words_of(told[0], context) if _inert(words)]
     return state, said, more
@@ -205,11 +213,11 @@ def _hosts(context: RenderContext, pen: Pen) -> str:
 
 def _release(context: RenderContext, pen: Pen) -> str:
     age = context.digest.now - context.style.started
-    up = context.labels.up(age) if context.style.started and 0 <= age < _FRESH else ""
+    labels, is_fresh = context.labels, context.style.started and 0 <= age < _FRESH
     if not context.style.release:
         return ""
-    release = context.labels.release(pen.name(context.style.release, 60))
-    return release + (up and context.labels.in_brackets(up))
+    release = labels.release(pen.name(context.style.release, 60))
+    return f"{release}{labels.in_brackets(labels.up(labels.duration(age))) if is_fresh else ''}"
 
 
 def _span(context: RenderContext) -> str:

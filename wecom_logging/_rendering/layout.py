@@ -39,7 +39,7 @@ class Body(NamedTuple):
     def text(self, context: RenderContext, foot: str) -> str:
         """The lines; `foot` ends the last one that is grey, or the last one."""
         dialect = context.dialect
-        lines = dialect.rows(self.rows, context.labels.columns)
+        lines = dialect.rows(self.rows, context.labels.columns.split())
         if counted := " · ".join(_overflow(self.hidden, context)):
             # Right after a table, a line would be its next row.
             lines.append(f"\n{counted}" if dialect.tables and lines else counted)

@@ -165,7 +165,7 @@ def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[s
     for index, failure in enumerate(chain):
         if index:
             yield ""
-            yield context.labels.link_of(is_cause=failure.is_cause).rstrip()
+            yield context.labels.caused_by if failure.is_cause else context.labels.while_handling
         yield from _failure(failure, context)
 
 
@@ -183,7 +183,7 @@ def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
         yield f"  [{number}/{len(failure.parts)}]"
         yield from (f"  {line}" for line in _chain(part, context))
     if len(failure.parts) > _PARTS:
-        types = (context.labels.part(name, n) for name, n in failure.part_types())
+        types = (f"{name} {n:,}" for name, n in failure.part_types())
         yield f"  … {context.labels.comma.join(types)}"
 
 

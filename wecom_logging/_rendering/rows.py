@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.headline import title
+from wecom_logging._rendering.labels import Labels
 from wecom_logging._rendering.marks import marks
 from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sections import Section
@@ -52,15 +53,13 @@ def heading(section: Section, context: RenderContext, pen: Pen, name: str) -> Ro
 def _state(section: Section, context: RenderContext) -> str:
     if section.works_again:
         return context.labels.recovered
-    return (
-        context.labels.over(_silent(section, context))[0]
-        if section.over
-        else context.labels.states[section.state]
-    )
+    if section.over:
+        return context.labels.over(_silent(section, context))
+    return context.labels.states[section.state]
 
 
-def _silent(section: Section, context: RenderContext) -> float:
-    return max(context.digest.now - section.last, 0.0)
+def _silent(section: Section, context: RenderContext) -> str:
+    return context.labels.duration(max(context.digest.now - section.last, 0.0))
 
 
 def _kind(section: Section, pen: Pen, name: str) -> str:
@@ -85,33 +84,43 @@ def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
             pen.shortened = True
             break
         shown.append(pen.name(name, TYPE))
-    names = context.labels.comma.join(shown)
-    return context.labels.and_names(names, len(section.names) - 1 - len(shown)) if names else ""
+    names, more = context.labels.comma.join(shown), len(section.names) - 1 - len(shown)
+    if not names:
+        return ""
+    return context.labels.and_more_names(names, more) if more else context.labels.and_names(names)
 
 
 def history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
-    left = sum(report.left for report in section.reports)
-    earlier = [context.labels.left(left)] if left else []
+    labels = context.labels
     if section.works_again:
-        seconds = max(context.digest.now - section.since, 0.0)
-        yield from (context.labels.works_again(section.total, seconds), *earlier)
+        lasted = labels.duration(max(context.digest.now - section.since, 0.0))
+        yield labels.works_again(labels.works_after(section.total), lasted)
+    if left := sum(report.left for report in section.reports):
+        yield labels.left(left)
+    if section.works_again:
         return
-    yield from earlier
     if section.over:
-        yield from filter(None, context.labels.over(_silent(section, context))[1:])
-        yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))
+        yield from filter(None, (labels.silent(_silent(section, context)),))
+        yield _lasted(section, labels)
     elif section.state == "again" and section.earlier:
-        yield context.labels.again(
+        yield labels.again(
             context.times.minute(max(report.last_before for report in section.earlier)),
             section.total + sum(report.earlier for report in section.earlier),
             context.times.minute(min(report.earliest for report in section.earlier)),
         )
     elif section.total > section.count:
-        yield context.labels.since(section.total, context.times.minute(section.since))
+        yield labels.since(section.total, context.times.minute(section.since))
     yield from marks(section, context)
     if section.ended:
-        yield context.labels.ended(_silent(section, context))
+        yield labels.ended(_silent(section, context))
+
+
+def _lasted(section: Section, labels: Labels) -> str:
+    seconds = section.last - section.since
+    if seconds < 1:
+        return labels.in_all(section.total)
+    return labels.lasted(section.total, labels.duration(seconds))
 
 
 def trend(section: Section, context: RenderContext) -> Iterator[str]:
@@ -122,4 +131,5 @@ def trend(section: Section, context: RenderContext) -> Iterator[str]:
     now = sum(report.count / report.span for report in spans)
     before = sum(report.before[0] / report.before[1] for report in spans)
     arrow = "↑" if now > before * _STEADY else "↓" if before > now * _STEADY else "→"
-    yield context.labels.trend(arrow, *per_unit(now, before))
+    *rates, unit = per_unit(now, before)
+    yield context.labels.trend(arrow, *rates, context.labels.unit(unit))
