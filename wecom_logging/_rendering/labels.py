@@ -21,7 +21,8 @@ class Phrase(str):
     __slots__ = ()
 
     def __call__(self, *values: object, **named: object) -> str:
-        return self.format(*values, **named, s="" if values[:1] == (1,) else "s")
+        one = values[:1] == (1,)
+        return self.format(*values, **named, s="" if one else "s", es="" if one else "es")
 
 
 class Said:
