@@ -9,7 +9,6 @@ from wecom_logging._model.digest import ByFallback, Report
 from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
-from wecom_logging._rendering.marks import quiet
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.words import one_line
 
@@ -59,7 +58,8 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
         lines.append(labels.outage(since, labels.in_brackets(reason)))
     if digest.lost:
         lines.append(labels.lost(labels.errors(digest.lost)))
-    lines.extend(quiet(context))
+    if digest.quiet:
+        lines.append(labels.quiet(*map(context.times.minute, digest.quiet)))
     return [context.dialect.quote(line) for line in lines if line]
 
 

@@ -29,24 +29,21 @@ class Said:
     """A phrase in both languages: read from a vocabulary, it is in that one's."""
 
     def __init__(self, english: str, chinese: str) -> None:
-        self._phrases = {"en": Phrase(english), "zh": Phrase(chinese)}
+        self._english, self._chinese = Phrase(english), Phrase(chinese)
 
     def __get__(self, words: Vocabulary, owner: object = None) -> Phrase:
-        return self._phrases[words.language]
+        return self._chinese if words.language == "zh" else self._english
 
 
 class SaidOf:
     """The same for phrases that go by a name."""
 
     def __init__(self, **phrases: tuple[str, str]) -> None:
-        columns = zip(*phrases.values(), strict=True)
-        self._phrases = {
-            language: dict(zip(phrases, map(Phrase, column), strict=True))
-            for language, column in zip(("en", "zh"), columns, strict=True)
-        }
+        self._english = {name: Phrase(english) for name, (english, _) in phrases.items()}
+        self._chinese = {name: Phrase(chinese) for name, (_, chinese) in phrases.items()}
 
     def __get__(self, words: Vocabulary, owner: object = None) -> Mapping[str, Phrase]:
-        return self._phrases[words.language]
+        return self._chinese if words.language == "zh" else self._english
 
 
 class Vocabulary:

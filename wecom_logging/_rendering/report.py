@@ -10,8 +10,7 @@ from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
-from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.releases import releases
+from wecom_logging._rendering.rows import marks, releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style

@@ -1,15 +1,15 @@
-"""What a group's first line says, and what its history: state, count, extent, trend."""
+"""What a group's first line says, and what its history: state, count, extent, releases, trend,
+and what people have done to it, as dated facts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wecom_logging._model.digest import Holder, SilenceEnd
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.labels import Labels
-from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
 
@@ -19,6 +19,10 @@ TYPE, PLACE = 64, 96
 _TITLE = 80
 #: Bytes of the names of groups that are one section.
 _NAMES = 120
+#: Bytes of who did something, and of a reason.
+_BY, _WHY = 40, 100
+#: Bytes of a release, and how many of them stand in one line.
+_RELEASE, _RELEASES = 40, 3
 #: A rate that changed by less than this factor is no trend.
 _STEADY = 1.25
 #: Seconds below which a span says nothing about how many errors come in a minute.
@@ -133,3 +137,46 @@ def trend(section: Section, context: RenderContext) -> Iterator[str]:
     arrow = "↑" if now > before * _STEADY else "↓" if before > now * _STEADY else "→"
     *rates, unit = per_unit(now, before)
     yield context.labels.trend(arrow, *rates, context.labels.unit(unit))
+
+
+def marks(section: Section, context: RenderContext) -> Iterator[str]:
+    """How a silence of the group was, and who has taken it."""
+    for report in section.reports[:1]:
+        if report.silence is not None:
+            yield _silence(report.silence, context)
+        if report.taken is not None:
+            yield _taken(report.taken, context)
+
+
+def _silence(end: SilenceEnd, context: RenderContext) -> str:
+    labels, pen = context.labels, Pen()
+    said = labels.silenced(context.times.minute(end.since), context.times.minute(end.until))
+    if end.by:
+        said += labels.by(pen.name(end.by, _BY))
+    how = labels.silence_ended.get(end.ended)
+    facts = (how and how(pen.name(end.release, _BY)), pen.say(end.why, _WHY))
+    return labels.clause.join(filter(None, (said, *facts)))
+
+
+def _taken(holder: Holder, context: RenderContext) -> str:
+    said = context.labels.lapsed if holder.lapsed else context.labels.taken
+    return said(Pen().name(holder.by, _BY), context.times.minute(holder.at))
+
+
+def releases(section: Section, context: RenderContext, pen: Pen) -> str:
+    """A release is news of a new group and of one that is back in another one; else it is
+    said where line 2, which names that of the sending process, would be wrong about it."""
+    found = list(dict.fromkeys(each for report in section.reports for each in report.releases))
+    labels = context.labels
+    if not found or section.over:
+        return ""
+    first, *others = (pen.name(each, _RELEASE) for each in found[:_RELEASES])
+    before = next((report.back_from for report in section.reports if report.back_from), "")
+    if before:
+        return labels.back_in(first, pen.name(before, _RELEASE))
+    if others:
+        *rest, last = first, *others
+        return labels.seen_in(labels.comma.join(rest), last)
+    if section.state == "new":
+        return labels.new_in(first)
+    return labels.last_in(first) if found[0] != context.style.release else ""

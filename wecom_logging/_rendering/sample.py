@@ -27,25 +27,11 @@ from wecom_logging._runtime.values import NamedTuple
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
     {
-        "event",
-        "level",
-        "logger",
-        "timestamp",
-        "pathname",
-        "module",
-        "func_name",
-        "lineno",
-        "process",
-        "thread_name",
-        "exception",
-        "stack",
-        "stack_frames",
-        "breadcrumbs",
-        "output",
-        "left_out",
-        "warning",
+        "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno",
+        "process", "thread_name", "exception", "stack", "stack_frames", "breadcrumbs", "output",
+        "left_out", "warning",
     }
-)
+)  # fmt: skip
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8

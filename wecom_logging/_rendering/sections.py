@@ -3,7 +3,7 @@ which order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
 from wecom_logging._rendering.sample import (
@@ -259,7 +259,9 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
         key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
     sections = [_item(block, ended) for block in blocks.values()]
-    return sorted(_by_text(_by_name(sections, ended), ended), key=_rank), crowd
+    named = _folded(sections, ended, _in_one_word, _different_words)
+    told_as_one = _folded(named, ended, _in_a_short_text, _different_texts)
+    return sorted(told_as_one, key=_rank), crowd
 
 
 def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
@@ -267,21 +269,30 @@ def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ())
     return Section(ordered, tuple(names), ended=all(r.identity.id in ended for r in ordered))
 
 
-def _by_name(sections: Sequence[Section], ended: set[str]) -> list[Section]:
-    """Items of one place that differ in one word only become one, with these words."""
-    alike: dict[object, list[tuple[Section, list[str]]]] = {}
+def _folded(
+    sections: Iterable[Section],
+    ended: set[str],
+    key: Callable[[Section], object],
+    names_of: Callable[[list[Section]], Sequence[str]],
+) -> Iterator[Section]:
+    """Those that are alike become one, where there are names to tell them apart by."""
+    alike: dict[object, list[Section]] = {}
     for section in sections:
-        words = _words(section)
-        key = (
-            section.lead.identity.place,
-            bool(section.type),
-            section.level,
-            section.over,
-            len(words),
-        )
-        says_it = bool(section.type) or len(words) > 1
-        alike.setdefault(key if key[0] and says_it else id(section), []).append((section, words))
-    return [section for found in alike.values() for section in _named(found, ended)]
+        alike.setdefault(key(section) or id(section), []).append(section)
+    for found in alike.values():
+        found.sort(key=_rank)
+        if names := names_of(found):
+            yield _item((r for section in found for r in section.reports), ended, names)
+        else:
+            yield from found
+
+
+def _in_one_word(section: Section) -> object:
+    """What sections of one place have in common that may differ in one word only."""
+    lead, words = section.lead.identity, _words(section)
+    says_it = bool(section.type) or len(words) > 1
+    alike = (lead.place, bool(section.type), section.level, section.over, len(words))
+    return alike if lead.place and says_it else None
 
 
 def _words(section: Section) -> list[str]:
@@ -291,39 +302,31 @@ def _words(section: Section) -> list[str]:
     return [*filter(None, [section.type]), *f"{section.message} {section.value}"[:1000].split()]
 
 
-def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[Section]:
+def _different_words(alike: Sequence[Section]) -> Sequence[str]:
     if len(alike) < _NAMES:
-        return [section for section, _ in alike]
-    columns = list(zip(*(words for _, words in alike), strict=True))
-    types = int(bool(alike[0][0].type))  # their numbers are part of a name
+        return ()
+    columns = list(zip(*map(_words, alike), strict=True))
+    types = int(bool(alike[0].type))  # their numbers are part of a name
     outlines = [*columns[:types], *(list(map(outline, column)) for column in columns[types:])]
     different = [n for n, column in enumerate(outlines) if len(set(column)) > 1]
     if len(different) != 1:
-        return [section for section, _ in alike]
-    found = sorted(alike, key=lambda pair: _rank(pair[0]))
-    names = dict.fromkeys(words[different[0]].strip(_PUNCTUATION) for _, words in found)
-    return [_item((r for section, _ in found for r in section.reports), ended, list(names))]
+        return ()
+    return list(dict.fromkeys(word.strip(_PUNCTUATION) for word in columns[different[0]]))
 
 
-def _by_text(sections: Sequence[Section], ended: set[str]) -> list[Section]:
-    """What a helper has logged for others is one as well, if it is many short texts, and as many
-    of each."""
-    alike: dict[object, list[Section]] = {}
-    for section in sections:
-        lead = section.lead.identity
-        is_text = not section.type and not section.varying and not section.names
-        key = (lead.place, lead.logger, section.level, section.state, section.sample.route)
-        as_many = len(str(section.count))
-        name = (key, as_many) if is_text and 0 < len(section.name) <= _TEXT else id(section)
-        alike.setdefault(name, []).append(section)
-    return [section for found in alike.values() for section in _titled(found, ended)]
+def _in_a_short_text(section: Section) -> object:
+    """What texts have in common that a helper has logged for others, and as many of each."""
+    lead = section.lead.identity
+    if section.type or section.varying or section.names or not 0 < len(section.name) <= _TEXT:
+        return None
+    as_many = len(str(section.count))
+    route = section.sample.route
+    return lead.place, lead.logger, section.level, section.state, route, as_many
 
 
-def _titled(alike: list[Section], ended: set[str]) -> list[Section]:
-    names = [section.name for section in sorted(alike, key=_rank)]
-    if not _TEXTS <= len(set(names)) == len(names):
-        return alike
-    return [_item((r for section in alike for r in section.reports), ended, names)]
+def _different_texts(alike: Sequence[Section]) -> Sequence[str]:
+    names = [section.name for section in alike]
+    return names if _TEXTS <= len(set(names)) == len(names) else ()
 
 
 _PUNCTUATION = "'\"`“”‘’「」.,:;()[]"
