@@ -1,9 +1,10 @@
 """From a `Digest` to a `Message`: what somebody reads on a phone at three in the morning.
 
-    sections       which groups are drawn as one, and in which order
     sample      what a captured event says, read with suspicion
+    sections    what is drawn as one
+    folding     which groups that is, and in which order
     headline    line 1 and line 2
-    rows        one group in a line, and the line over one
+    rows        one group in a line, the line over one, and its history
     blocks      one group at length
     card        the same on a template card
     layout      what gets into the bytes
@@ -20,9 +21,9 @@ from __future__ import annotations
 import json
 
 from wecom_logging._model.digest import Digest, Report
-from wecom_logging._rendering.blocks import DETAIL_LEVELS
 from wecom_logging._rendering.card import card
 from wecom_logging._rendering.context import RenderContext, Rendered
+from wecom_logging._rendering.detail import DETAIL_LEVELS
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from wecom_logging._model import text
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import EVERYTHING, DetailLevel
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
@@ -15,49 +16,6 @@ from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.words import contains, first_line
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
-
-#: More than any message holds.
-EVERYTHING = 4096
-
-
-class DetailLevel(NamedTuple):
-    """How much of a group is drawn. Texts in bytes, all else in pieces."""
-
-    text: int
-    callers: int = 0
-    causes: int = 1
-    context: int = 0
-    crumbs: int = 0
-    others: int = 0
-    source: bool = False
-    links: int = 3
-    output: int = 1
-
-
-#: From everything down to the least that is more than one line. Texts grow beyond what is
-#: written here as far as there are bytes for them.
-DETAIL_LEVELS = (
-    DetailLevel(
-        EVERYTHING,
-        callers=3,
-        causes=20,
-        context=50,
-        crumbs=20,
-        output=20,
-        others=4,
-        source=True,
-        links=20,
-    ),
-    DetailLevel(
-        text=400, callers=3, causes=20, context=12, crumbs=5, output=20, others=4, source=True
-    ),
-    DetailLevel(
-        text=300, callers=2, causes=4, context=6, crumbs=2, output=12, others=3, source=True
-    ),
-    DetailLevel(text=160, callers=1, causes=2, context=3, output=6, others=2),
-    DetailLevel(text=80, context=1, output=3),
-    DetailLevel(text=80, links=0),
-)
 
 #: Bytes of a value of the context, and of the name of a link.
 _VALUE, _LINK = 80, 40

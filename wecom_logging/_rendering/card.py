@@ -10,8 +10,9 @@ from typing import Any
 
 from wecom_logging._model import text
 from wecom_logging._model.links import Link, Target
-from wecom_logging._rendering.blocks import DetailLevel, said
+from wecom_logging._rendering.blocks import said
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import DetailLevel
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import marker, started, title, why_elsewhere
 from wecom_logging._rendering.labels import Said, Vocabulary

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wecom_logging._rendering.blocks import EVERYTHING, Block, DetailLevel, draw
+from wecom_logging._rendering.blocks import Block, draw
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import EVERYTHING, DetailLevel
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.rows import row
 from wecom_logging._rendering.sections import Section
