@@ -29,6 +29,7 @@ from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
 from wecom_logging._rendering.report import group_text, report_text
 from wecom_logging._rendering.style import Language, Shape, Style
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import Message
 
@@ -102,7 +103,7 @@ def _card(
 
 def _foot(context: RenderContext) -> str:
     file = context.labels.file_follows if context.file_follows else ""
-    return " · ".join(filter(None, (file, Pen().name(context.digest.message_id, 16))))
+    return joined(" · ", file, Pen().name(context.digest.message_id, 16))
 
 
 def _plainer(style: Style, shape: Shape) -> Style:

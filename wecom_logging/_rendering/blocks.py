@@ -13,7 +13,7 @@ from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import contains, first_line
+from wecom_logging._rendering.words import contains, first_line, joined
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
@@ -206,7 +206,7 @@ class _BlockRenderer:
 
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
-        said = ": ".join(filter(None, (self.pen.name(failure.type, TYPE), words)))
+        said = joined(": ", self.pen.name(failure.type, TYPE), words)
         frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
         known = [frame.place for frame, _ in self.section.trace]
         if not frame.place or frame.library or _below_one_root(frame.place, known):
@@ -239,7 +239,7 @@ class _BlockRenderer:
             first = [self._place(*section.trace[0])] if section.same_place else []
             counted = section.places(_PLACES)
             listed = [f"{n:,} {code(self.pen.place(place, PLACE))}" for n, place in counted]
-            return " · ".join(filter(None, first + listed))
+            return joined(" · ", *(first + listed))
         chain = section.sample.chain
         parsed = chain[0].syntax if chain else None
         # "<string>" is no place that anybody could look at
@@ -247,7 +247,7 @@ class _BlockRenderer:
         callers = section.trace[1:]
         self.frames_left_out = len(callers) > self.detail.callers
         frames = [*syntax, section.trace[0], *callers[: self.detail.callers]]
-        return " ← ".join(filter(None, (self._place(*frame) for frame in frames)))
+        return joined(" ← ", *(self._place(*frame) for frame in frames))
 
     def _place(self, frame: Frame, times: int) -> str:
         if not frame.place:
@@ -287,7 +287,7 @@ class _BlockRenderer:
         self.pen.shortened |= len(shown) < len(crumbs)
         for crumb in shown:
             time = self.context.times.second(crumb.time)
-            words = " ".join(filter(None, (time, crumb.level.upper(), crumb.message)))
+            words = joined(" ", time, crumb.level.upper(), crumb.message)
             yield self.pen.say(words, self.detail.text // 3)
 
     def _output(self) -> Iterator[str]:

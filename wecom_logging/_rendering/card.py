@@ -14,12 +14,13 @@ from wecom_logging._rendering.blocks import said
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.detail import DetailLevel
 from wecom_logging._rendering.dialects import Pen, whole_words
-from wecom_logging._rendering.headline import marker, started, title, why_elsewhere
+from wecom_logging._rendering.headline import hosts, marker, span, title, why_elsewhere
 from wecom_logging._rendering.labels import Said, Vocabulary
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.rows import history, row
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Language
+from wecom_logging._rendering.words import joined
 from wecom_logging._senders.protocol import CardLimits
 
 Json = dict[str, Any]
@@ -113,7 +114,7 @@ class _Card:
         environment = text.cut_characters(pen.start(style.environment, 60), most // 2)
         room = most - len(environment) - bool(environment)
         app = text.cut_characters(pen.start(style.app, 60), room)
-        return " ".join(filter(None, (app, environment)))
+        return joined(" ", app, environment)
 
     def _title(self, start: str) -> str:
         room, kind = self._limits.title - len(start), self._row.kind
@@ -149,7 +150,7 @@ class _Card:
 
     def _counts(self) -> Iterator[tuple[str, str]]:
         """All errors of the message: nothing that stands there is cut."""
-        yield self._words.id, " ".join(filter(None, (self._row.id, self._row.times)))
+        yield self._words.id, joined(" ", self._row.id, self._row.times)
         rest = self._page.sections[1:]
         count = sum(section.count for section in rest)
         if len(rest) == 1:
@@ -186,7 +187,7 @@ class _Card:
             yield self._words.quiet, "–".join(map(times.minute, digest.quiet))
 
     def _circumstances(self) -> Iterator[tuple[str, str]]:
-        pen, style, hosts = Pen(plain=True), self._page.style, self._page.hosts
+        pen, style = Pen(plain=True), self._page.style
         also = self._row.extent or self._page.labels.comma.join(self._section.also)
         if also:
             yield self._words.also, pen.say(also, 90)
@@ -196,28 +197,13 @@ class _Card:
             yield self._words.past, self._words.last_seen(before)
         for fact in history(self._section, self._page):
             yield self._words.past, fact
-        yield self._words.when, self._span()
+        yield self._words.when, span(self._page, self._limits.value)
         if route := self._section.sample.route:
             yield self._words.route, pen.say(route, 90)
-        if hosts:
-            many = self._page.labels.hosts(len(hosts))
-            yield (
-                self._words.hosts,
-                many if len(hosts) > 1 else pen.name(hosts[0], self._limits.value),
-            )
+        if self._page.hosts:
+            yield self._words.hosts, hosts(self._page, pen, self._limits.value)
         if style.release:
             yield self._words.release, pen.name(style.release, self._limits.value)
-
-    def _span(self) -> str:
-        """From when to when; without the seconds where they have no room."""
-        now, times = self._page.digest.now, self._page.times
-        reports = self._page.digest.reports
-        told = [report for report in reports if report.count] or reports
-        first, last = min(started(r, now) for r in told), max(r.last for r in told)
-        span = times.span(first, last)
-        if len(span) <= self._limits.value:
-            return span
-        return f"{times.minute(first)}–{times.minute(last)}"
 
 
 def target_of(target: Target) -> Json:

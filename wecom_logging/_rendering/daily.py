@@ -13,6 +13,7 @@ from wecom_logging._model import habits, text
 from wecom_logging._rendering.labels import LABELS, Said, SaidOf, Vocabulary
 from wecom_logging._rendering.style import Language
 from wecom_logging._rendering.times import TimeFormatter
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.marks import HOURS, KnownApp, KnownGroup, KnownJob
 
@@ -189,7 +190,7 @@ class _Lines:
 
     def lines(self) -> Iterator[str]:
         found, app = self._found, self._found.app
-        name = " ".join(filter(None, (_inert(app.app, _APP), _inert(app.environment, _APP))))
+        name = joined(" ", _inert(app.app, _APP), _inert(app.environment, _APP))
         words = self._words
         counts = [words.errors(found.errors), *([words.kinds(found.kinds)] if found.kinds else [])]
         span = f"{self._times.minute(found.since)} – {self._times.minute(found.now)}"
@@ -222,7 +223,7 @@ class _Lines:
         yield self._words.lists[kind](len(groups))
         for group in groups[:_NAMED]:
             facts = (self._name(group), _inert(group.place, _PLACE), *self._facts(kind, group))
-            yield "  " + " · ".join(filter(None, facts))
+            yield "  " + joined(" · ", *facts)
         if rest := groups[_NAMED:]:
             count = sum(_count(group, self._kept) for group in rest)
             yield "  " + self._words.more(len(rest), count)

@@ -10,7 +10,7 @@ from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import one_line
+from wecom_logging._rendering.words import joined, one_line
 
 #: Columns of line 1: what a phone shows of a notification.
 _WIDTH = 64
@@ -32,12 +32,12 @@ def headline(context: RenderContext) -> str:
     start = f"{marker(context)} {'CRITICAL ' if _critical(context) else ''}"
     count = context.labels.times(context.errors)
     state, said, more = _subject(context)
-    wanted = columns(comma + _words(state, ": ".join(said), more)) if said else 0
+    wanted = columns(comma + joined(" ", state, ": ".join(said), more)) if said else 0
     app = _sender(context, _WIDTH - columns(start + comma + count) - min(wanted, _SUBJECT))
-    line = start + comma.join(filter(None, (app, count)))
-    room = _WIDTH - columns(comma.join((line, _words(state, "-", more)))) + 1
+    line = start + joined(comma, app, count)
+    room = _WIDTH - columns(comma.join((line, joined(" ", state, "-", more)))) + 1
     if said and room >= 6:
-        line += comma + _words(state, _fitted(said, room), more)
+        line += comma + joined(" ", state, _fitted(said, room), more)
     return line
 
 
@@ -45,9 +45,7 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
     """Line 2 (hosts, release, time) and what else concerns the message as a whole."""
     labels, digest = context.labels, context.digest
     lines = [*why_elsewhere(context)]
-    lines += [
-        " · ".join(filter(None, (_hosts(context, pen), _release(context, pen), _span(context))))
-    ]
+    lines += [joined(" · ", hosts(context, pen), _release(context, pen), span(context))]
     if doubtful := sum(report.doubtful for report in digest.reports):
         lines.append(labels.doubtful(doubtful))
     if digest.by_fallback:
@@ -70,7 +68,7 @@ def why_elsewhere(context: RenderContext) -> Iterator[str]:
         what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
         reason = _reason(outage.reason) if outage else ""
         since = outage and labels.from_then(context.times.minute(outage.since))
-        facts = labels.clause.join(filter(None, (reason, since)))
+        facts = joined(labels.clause, reason, since)
         yield labels.fallback(what, labels.in_brackets(facts))
 
 
@@ -143,7 +141,7 @@ def _sender(context: RenderContext, width: int) -> str:
     """App and environment; what is cut is the app, for "prod" is no detail."""
     environment = Pen().within(context.style.environment, _ENVIRONMENT)
     width -= columns(f" {environment}") if environment else 0
-    return _words(Pen().within(context.style.app, max(width, _APP)), environment)
+    return joined(" ", Pen().within(context.style.app, max(width, _APP)), environment)
 
 
 def _subject(context: RenderContext) -> tuple[str, list[str], str]:
@@ -205,10 +203,11 @@ def _first_line(words: str) -> str:
     return f"{first.rstrip(' :')}{ELLIPSIS}" if more else first
 
 
-def _hosts(context: RenderContext, pen: Pen) -> str:
+def hosts(context: RenderContext, pen: Pen, most: int = 60) -> str:
+    """The host, or how many."""
     if len(context.hosts) > 1:
         return context.labels.hosts(len(context.hosts))
-    return pen.name(context.hosts[0], 60) if context.hosts else ""
+    return pen.name(context.hosts[0], most) if context.hosts else ""
 
 
 def _release(context: RenderContext, pen: Pen) -> str:
@@ -220,14 +219,12 @@ def _release(context: RenderContext, pen: Pen) -> str:
     return f"{release}{labels.in_brackets(labels.up(labels.duration(age))) if is_fresh else ''}"
 
 
-def _span(context: RenderContext) -> str:
-    reports = context.digest.reports
+def span(context: RenderContext, most: int = _WIDTH) -> str:
+    """From when to when; without the seconds where they have no room."""
+    now, times, reports = context.digest.now, context.times, context.digest.reports
     told = [report for report in reports if report.count] or reports
     if not told:
         return ""
-    start = min(started(report, context.digest.now) for report in told)
-    return context.times.span(start, max(report.last for report in told))
-
-
-def _words(*words: str) -> str:
-    return " ".join(filter(None, words))
+    first, last = min(started(r, now) for r in told), max(r.last for r in told)
+    found = times.span(first, last)
+    return found if len(found) <= most else f"{times.minute(first)}–{times.minute(last)}"

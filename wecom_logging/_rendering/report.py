@@ -14,7 +14,7 @@ from wecom_logging._rendering.rows import marks, releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
-from wecom_logging._rendering.words import one_line
+from wecom_logging._rendering.words import joined, one_line
 
 #: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
 MAX_BYTES = 1024 * 1024
@@ -60,14 +60,14 @@ def group_text(context: RenderContext) -> str:
 
 def _overview(context: RenderContext) -> Iterator[str]:
     labels, style, digest = context.labels, context.style, context.digest
-    sender = " ".join(filter(None, (style.app, style.environment)))
+    sender = joined(" ", style.app, style.environment)
     facts = [
         sender,
         labels.errors(context.errors),
         digest.message_id,
         context.times.full(digest.now),
     ]
-    yield visible(" · ".join(filter(None, facts)))
+    yield visible(joined(" · ", *facts))
     if style.release:
         yield visible(labels.release(style.release))
     if context.hosts:
@@ -91,7 +91,7 @@ def _line(section: Section, report: Report, context: RenderContext) -> str:
         _short(": ".join(map(one_line, summary(one, context)))),
         one.places(1)[0][1],
     )
-    return visible("  ".join(filter(None, words)))
+    return visible(joined("  ", *words))
 
 
 def _short(words: str) -> str:
@@ -144,8 +144,8 @@ def _seen(samples: Sequence[Sample], context: RenderContext) -> Iterator[str]:
 
 
 def _context(sample: Sample) -> Iterator[str]:
-    who = " ".join(filter(None, (sample.process, sample.thread)))
-    if where := " · ".join(filter(None, (sample.site.place, who))):
+    who = joined(" ", sample.process, sample.thread)
+    if where := joined(" · ", sample.site.place, who):
         yield f"    {where}"
     for key, value in sample.context.items():
         yield f"    {key} = {value}"
@@ -154,7 +154,7 @@ def _context(sample: Sample) -> Iterator[str]:
 def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:
     for crumb in sample.crumbs:
         time = context.times.second(crumb.time)
-        yield " ".join(filter(None, (time, crumb.level.upper(), crumb.logger, crumb.message)))
+        yield joined(" ", time, crumb.level.upper(), crumb.logger, crumb.message)
 
 
 # -- the traceback ---------------------------------------------------------------------
@@ -170,7 +170,7 @@ def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[s
 
 def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
     value = failure.value.splitlines() or [""]
-    yield ": ".join(filter(None, (failure.type, value[0])))
+    yield joined(": ", failure.type, value[0])
     yield from value[1:]
     for note in failure.notes:
         yield f"{context.labels.note}{note}"

@@ -12,6 +12,7 @@ from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.labels import Labels
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
+from wecom_logging._rendering.words import joined
 
 #: Bytes of a type and of a place: whole for all but absurd ones.
 TYPE, PLACE = 64, 96
@@ -155,7 +156,7 @@ def _silence(end: SilenceEnd, context: RenderContext) -> str:
         said += labels.by(pen.name(end.by, _BY))
     how = labels.silence_ended.get(end.ended)
     facts = (how and how(pen.name(end.release, _BY)), pen.say(end.why, _WHY))
-    return labels.clause.join(filter(None, (said, *facts)))
+    return joined(labels.clause, said, *facts)
 
 
 def _taken(holder: Holder, context: RenderContext) -> str:

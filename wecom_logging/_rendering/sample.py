@@ -15,6 +15,7 @@ from types import MappingProxyType
 from wecom_logging._rendering.words import (
     bounded,
     framework_facts,
+    joined,
     without_boilerplate,
     without_frame,
 )
@@ -139,7 +140,7 @@ class Sample(NamedTuple):
     def route(self) -> str:
         """The request or the task that it happened in."""
         get = self.context.get
-        return " ".join(filter(None, (get("method"), get("path")))) or get("task") or ""
+        return joined(" ", get("method"), get("path")) or get("task") or ""
 
     @property
     def texts(self) -> Iterator[str]:
@@ -287,7 +288,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
         frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
-        syntax=_syntax(raw.get("syntax_error")),
+        syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
         parts=tuple(chain for chain in chains if chain),
         from_text=raw.get("from_text") is True,
         stderr=as_text(raw.get("stderr")).strip(),
@@ -306,14 +307,4 @@ def _frame(raw: Mapping[str, object]) -> Frame:
         locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
         if isinstance(variables, Mapping)
         else (),
-    )
-
-
-def _syntax(raw: object) -> Frame | None:
-    if not isinstance(raw, Mapping):
-        return None
-    return Frame(
-        as_text(raw.get("filename")),
-        _as_number(raw.get("lineno")),
-        source=as_text(raw.get("line")).strip(),
     )

@@ -9,6 +9,7 @@ from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places
 from wecom_logging._rendering.words import (
     contains,
     first_line,
+    joined,
     of_template,
     one_line,
     others,
@@ -161,7 +162,7 @@ class Section:
         if chain and self.type:
             texts += [_brief(chain[0]), _root(chain, _brief)]
         elif chain:  # what a text tells of
-            texts.append(": ".join(filter(None, (chain[0].type, chain[0].words))))
+            texts.append(joined(": ", chain[0].type, chain[0].words))
         said = [self.type] if self.type else []
         if not any(texts):  # the type has said all
             texts = [self.sample.route]
@@ -295,7 +296,7 @@ def _causes(chain: Sequence[ExceptionView]) -> list[str]:
 def _root(chain: Sequence[ExceptionView], says: Callable[[ExceptionView], str]) -> str:
     """Why: the first part of a group; else what the root of all says."""
     if leaf := next(chain[0].leaves(), None):
-        return ": ".join(filter(None, (leaf.type, says(leaf))))
+        return joined(": ", leaf.type, says(leaf))
     root = next((failure for failure in reversed(chain) if failure.words), chain[-1])
     words = root.stderr.rpartition("\n")[2] or says(root)
     # A key or a number is none without its type.
