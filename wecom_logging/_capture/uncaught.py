@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from wecom_logging._capture.failure import find_error
+from wecom_logging._capture.sound import mark
 
 if TYPE_CHECKING:
     from wecom_logging.handler import WeComHandler
 
 #: Set on an exception that a handler has counted, so that it is not counted again when
-#: nobody catches it. On the exception, because whatever remembered it would keep its frames,
-#: and all that they hold, alive.
+#: nobody catches it.
 _MARK = "__wecom_logging_counted__"
 
 _handlers: list[ref[WeComHandler]] = []
@@ -33,18 +33,15 @@ def marking(fingerprint: Fingerprint) -> Fingerprint:
     def marked(record: logging.LogRecord) -> Any:
         error = find_error(record)
         if error is not None:
-            mark(error)
+            counted(error)
         return fingerprint(record)
 
     return marked
 
 
-def mark(error: BaseException) -> None:
-    """This exception has been counted."""
-    try:
-        setattr(error, _MARK, True)
-    except (AttributeError, TypeError):
-        pass  # an exception with slots: it may be told twice
+def counted(error: BaseException) -> None:
+    """This exception has been counted. One with slots may be told twice."""
+    mark(error, _MARK, True)
 
 
 def report_to(handler: WeComHandler) -> None:

@@ -64,7 +64,7 @@ def _failed(job: Job, error: BaseException, handler: WeComHandler) -> None:
     record = command.failure(job, f"{job.name} failed", _inside(error.__traceback__))
     record.exc_info = (type(error), error, error.__traceback__)
     handler.handle(record)
-    uncaught.mark(error)
+    uncaught.counted(error)
 
 
 def _inside(tb: TracebackType | None) -> tuple[str, int]:
