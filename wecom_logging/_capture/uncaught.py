@@ -84,16 +84,14 @@ def _thread_hook(before: Callable[..., Any]) -> Callable[..., Any]:
 def _report(level: int, message: str, error: BaseException, tb: TracebackType | None) -> None:
     if not isinstance(error, Exception) or getattr(error, _MARK, False):
         return  # KeyboardInterrupt, SystemExit and the like are no errors
-    record = logging.LogRecord("uncaught", level, *_place(tb), message, (), None)
-    record.exc_info = (type(error), error, tb)
+    raised = (type(error), error, tb)
+    record = logging.LogRecord("uncaught", level, *place_of(tb), message, (), raised)
     for reference in (*_handlers,):  # one may go while we look
         handler = reference()
         if handler is not None:
             handler.handle_once(record)
 
 
-def _place(tb: TracebackType | None) -> tuple[str, int]:
+def place_of(tb: TracebackType | None) -> tuple[str, int]:
     """Where the exception left the program, as the place of the record."""
-    if tb is None:
-        return "", 0
-    return tb.tb_frame.f_code.co_filename, tb.tb_lineno
+    return ("", 0) if tb is None else (tb.tb_frame.f_code.co_filename, tb.tb_lineno)

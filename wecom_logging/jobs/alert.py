@@ -71,7 +71,7 @@ def _inside(tb: TracebackType | None) -> tuple[str, int]:
     """The place in the block that failed: the first frame that is not of this module."""
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
         tb = tb.tb_next
-    return ("", 0) if tb is None else (tb.tb_frame.f_code.co_filename, tb.tb_lineno)
+    return uncaught.place_of(tb)
 
 
 def watch_loop(
