@@ -60,8 +60,8 @@ class WeComHandler(logging.Handler):
         agentid: Its AgentId, an int or digits.
         touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At
             most 1000 (WeCom API document 90236).
-        toparty: Ids of parties, likewise, at most 100.
-        totag: Ids of tags, likewise, at most 100.
+        toparty: Ids of parties as "2|3" or a list, at most 100.
+        totag: Ids of tags as "2|3" or a list, at most 100.
         app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
             package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.

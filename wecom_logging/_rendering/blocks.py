@@ -325,7 +325,7 @@ class _BlockRenderer:
         ]
         if not section.type or not any(facts):
             facts.append(self.pen.name(section.lead.identity.logger, TYPE))
-        return " · ".join(filter(None, facts)), self._links()
+        return " · ".join(dict.fromkeys(filter(None, facts))), self._links()
 
     def _route(self) -> str:
         more = len(self.section.routes) - 1
