@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -497,3 +498,15 @@ def test_what_a_record_holds_anyway_is_not_written() -> None:
         assert vars(decode(Trouble, encode(trouble))) == vars(trouble)
     known = LeasedDigest(0.0, 0.0)
     assert encode(known) == '{"now":0.0,"wall":0.0}', "what has no default is always written"
+
+
+def test_what_a_step_has_read_is_gone_with_it(client: Client) -> None:
+    gc.disable()  # what is left to it is thousands of documents, until it comes by
+    try:
+        with client.store._step() as ledger:
+            ledger.state.scope_state.lost += 1
+            state = weakref.ref(ledger.state)
+        del ledger
+        assert state() is None
+    finally:
+        gc.enable()
