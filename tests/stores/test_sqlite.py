@@ -503,6 +503,7 @@ def test_what_a_record_holds_anyway_is_not_written() -> None:
 def test_what_a_step_has_read_is_gone_with_it(client: Client) -> None:
     gc.disable()  # what is left to it is thousands of documents, until it comes by
     try:
+        assert isinstance(client.store, sqlite.SQLiteStore)
         with client.store._step() as ledger:
             ledger.state.scope_state.lost += 1
             state = weakref.ref(ledger.state)
