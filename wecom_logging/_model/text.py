@@ -265,6 +265,10 @@ def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
     return _start(text, most - len(ellipsis)) + ellipsis if most >= len(ellipsis) else ""
 
 
+# Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
+_NARROW = re.compile("[ -~]+")
+
+
 @lru_cache(maxsize=128)
 def columns(text: str) -> int:
     """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width.
@@ -272,12 +276,13 @@ def columns(text: str) -> int:
     Remembered, because headlines begin alike, and looking at each character takes longer
     than most of what is done with a text.
     """
-    return len(text) if _is_narrow(text) else sum(_widths(text))
+    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW.sub("", text)
+    return len(text) - len(rest) + sum(_widths(rest))
 
 
 def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
     """As much of the start of `text` as fits into `max_columns`, `ellipsis` included."""
-    if _is_narrow(text) and len(text) <= max_columns:
+    if len(text) <= 2 * max_columns and columns(text) <= max_columns:
         return text
     room = max_columns - columns(ellipsis)
     end = used = 0
@@ -288,10 +293,6 @@ def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
         if used > max_columns:
             return _start(text, end) + ellipsis if room >= 0 else ""
     return text
-
-
-def _is_narrow(text: str) -> bool:
-    return text.isascii() and text.isprintable()
 
 
 def _readable(data: bytes) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple
 else:
     from collections import _tuplegetter
+    from itertools import repeat
 
     class _Made:
         """Stands in a class for what is made anew for each value."""
@@ -35,32 +36,36 @@ else:
         return _with_init
 
     def _with_init(cls: type) -> type:
-        defaults = {}
-        for name in cls.__annotations__:
-            if name in cls.__dict__:
-                default = cls.__dict__[name]
-                made = isinstance(default, _Made)
-                defaults[name] = default.make if made else lambda default=default: default
-                if made:
-                    delattr(cls, name)
-        cls._fields, cls._field_defaults = tuple(cls.__annotations__), defaults
+        cls._fields = tuple(cls.__annotations__)
+        cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
+        cls._made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
+        for name in cls._made:
+            delattr(cls, name)
         cls.__init__ = _init
         return cls
 
     def _init(self: Any, *values: Any, **given: Any) -> None:
         cls = type(self)
-        try:
-            for name, value in zip(cls._fields, values, strict=False):
-                setattr(self, name, value)
-            for name in cls._fields[len(values) :]:
-                value = given.pop(name) if name in given else cls._field_defaults[name]()
-                setattr(self, name, value)
-        except KeyError:
-            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}") from None
-        if given or len(values) > len(cls._fields):
-            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+        if cls._made:
+            names = cls._made.keys() - given.keys() - set(cls._fields[: len(values)])
+            given.update((name, cls._made[name].make()) for name in names)
+        if given or len(values) != len(cls._fields):
+            values = _completed(cls, values, given)
+        # A loop in C: there are a dozen fields, and some ten values are made for each alert.
+        any(map(setattr, repeat(self), cls._fields, values))
         if after := getattr(self, "__post_init__", None):
             after()
+
+    def _completed(cls: Any, values: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, ...]:
+        """The values of all fields, in their order."""
+        rest = cls._fields[len(values) :]
+        try:
+            all_values = (*values, *map({**cls._field_defaults, **given}.__getitem__, rest))
+        except KeyError:
+            all_values = ()
+        if len(all_values) != len(cls._fields) or not given.keys() <= set(rest):
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+        return all_values
 
     def replace(value: Any, **given: Any) -> Any:
         """The same with other fields."""
@@ -80,10 +85,7 @@ else:
 
         def __new__(cls, *values: Any, **given: Any) -> Any:
             if given or len(values) != len(cls._fields):
-                known, rest = {**cls._field_defaults, **given}, cls._fields[len(values) :]
-                values += tuple([known[name] for name in rest if name in known])
-                if len(values) != len(cls._fields) or not given.keys() <= set(rest):
-                    raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+                values = _completed(cls, values, given)
             return tuple.__new__(cls, values)
 
         @classmethod
