@@ -71,7 +71,7 @@ else:
         """The same with other fields."""
         cls = type(value)
         names = getattr(cls, "_fields", None) or cls.__dataclass_fields__
-        return cls(**{name: getattr(value, name) for name in names} | given)
+        return cls(**{**dict(zip(names, map(value.__getattribute__, names), strict=True)), **given})
 
     class _RowType(type):
         def __new__(mcs, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> type:
