@@ -105,6 +105,8 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
     fixed = kind is tuple and Ellipsis not in arguments
 
     def make(value: Any) -> Any:
+        if value == {}:
+            value = []  # which is the same for Lua
         _checked(value, isinstance(value, list) and (not fixed or len(value) == len(reads)))
         each = reads if fixed else reads * len(value)
         return kind(read(item) for read, item in zip(each, value, strict=True))

@@ -112,11 +112,17 @@ def _file_name(sender: Sender) -> str:
 
 def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], Store]:
     from wecom_logging._stores.sqlite import SQLiteStore
+    from wecom_logging._stores.sqlite_file import STOPPED_AFTER
 
     def open_store() -> Store:
-        destination = place.sender.destination
         store = SQLiteStore(
-            path, destination, place.app, place.environment, place.rules, owned=owned
+            path,
+            place.sender.destination,
+            place.app,
+            place.environment,
+            place.rules,
+            owned=owned,
+            patience=STOPPED_AFTER,
         )
         return FailoverStore(store, place.rules, f"the store {path}")
 

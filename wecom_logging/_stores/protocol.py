@@ -53,10 +53,16 @@ class StoreError(Exception):
     stands behind a `FailoverStore`.
     """
 
-    def __init__(self, text: str, *, unclear: bool = False) -> None:
+    def __init__(self, text: str, *, unclear: bool = False, busy: bool = False) -> None:
         super().__init__(text)
         #: The step may have been done all the same.
         self.unclear = unclear
+        #: Somebody else is at work in it: nothing was done, and soon it may be.
+        self.busy = busy
+
+
+class DamagedError(StoreError):
+    """What is there was a store, or is none: a handler whose own file it is begins a new one."""
 
 
 class Rules(NamedTuple):

@@ -39,6 +39,9 @@ CLOSED_LOOK = 1.0
 #: The longest pause after an error of our own, seconds.
 MAX_ERROR_BACKOFF = 60.0
 
+#: How soon to come again to a store that others are at work in, seconds.
+COME_AGAIN = 0.02
+
 #: Samples that wait while no thread is to be had.
 MOST_WAITING = 50
 
@@ -81,7 +84,7 @@ class Worker:
         return self.cycle.last_error
 
     def notify(self, tally: Tally, sample: Event | None) -> bool:
-        """A tally that was needs_wakeup has counted. Re-entrant, waits for nobody.
+        """A tally that needs a wake-up has counted. Re-entrant, waits for nobody.
 
         Returns whether there is a thread to take note of it.
         """
@@ -324,7 +327,7 @@ class Worker:
             with delivering():
                 wait = self.cycle.run(self._flushes)
         except StoreError:
-            return 0.0  # it has been said, and the next cycle goes another way
+            return COME_AGAIN  # others are at work in it, or the next cycle goes another way
         except survived as error:
             self._errors_in_a_row += 1
             warn_rarely(f"worker {type(error).__name__}", _unexpected(error))
