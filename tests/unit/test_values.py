@@ -73,7 +73,8 @@ def test_what_is_frozen_is_one_of_the_librarys() -> None:
     figure = Figure("a", size=3)
     assert repr(figure) == "Figure(name='a', size=3)"
     assert figure == Figure("a", 3) != Figure("b", 3)
-    assert figure != ("a", 3)
+    row: object = ("a", 3)
+    assert figure != row
     assert len({figure, Figure("a", 3)}) == 1
     assert dataclasses.replace(figure, size=4) == replace(figure, size=4) == Figure("a", 4)
     assert dataclasses.asdict(figure) == {"name": "a", "size": 3}
