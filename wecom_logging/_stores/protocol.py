@@ -301,9 +301,9 @@ class Store(Protocol):
 
         Without `left`: the value that holds, or the seconds after which to ask again, or
         None: it is your turn for `TURN` seconds. Nobody waits while the value before is over
-        for no more than `OUTLASTS` seconds, and was not dropped. Two turns that were made use of are at
-        least `SPACING` seconds apart. With `left` the turn ends, or a value does; returns
-        None.
+        for no more than `OUTLASTS` seconds, and was not dropped. Two turns that were made use
+        of are at least `SPACING` seconds apart. With `left` the turn ends, or a value does;
+        returns None.
         """
 
     def account(self, source: str) -> Account:
