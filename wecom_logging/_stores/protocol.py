@@ -65,6 +65,10 @@ class StoreError(Exception):
         self.busy = busy
 
 
+class DamagedError(StoreError):
+    """What is there was a store, or is none: a handler whose own file it is begins a new one."""
+
+
 class Rules(NamedTuple):
     """The options that a store goes by: those of the handler that asks."""
 

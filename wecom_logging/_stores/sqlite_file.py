@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary, finalize
 from wecom_logging._runtime import fork, private
 from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._stores.protocol import StoreError
+from wecom_logging._stores.protocol import DamagedError, StoreError
 
 try:
     from ctypes import py_object, pythonapi
@@ -229,18 +229,18 @@ class SQLiteFile:
         except OSError as error:
             raise StoreError(error.strerror or "cannot be opened") from None
 
-    def _damaged(self, text: str, *, owned: bool) -> StoreError:
+    def _damaged(self, text: str, *, owned: bool) -> DamagedError:
         """Make room for a new file, if this one is ours to move."""
         self._close()
         if not owned:
-            return StoreError(f"{text}; the file is left alone")
+            return DamagedError(f"{text}; the file is left alone")
         # The log first: it would be taken for that of the new file.
         for suffix in ("-wal", "-shm", ""):
             try:
                 os.replace(self.path + suffix, f"{self.path}.damaged{suffix}")
             except OSError:
                 pass  # another process was faster
-        return StoreError(f"{text}; it is set aside as {self.path}.damaged")
+        return DamagedError(f"{text}; it is set aside as {self.path}.damaged")
 
 
 def _connect(path: str) -> sqlite3.Connection:
