@@ -30,7 +30,12 @@ class Row(NamedTuple):
     place: str = ""
     #: In which release, where that is news of it.
     release: str = ""
+    #: What the exception says, in short.
+    why: str = ""
 
+
+#: Bytes of what is cut by columns.
+_WIDE = 400
 
 #: Characters of a name; in what is longer, only both ends are looked at.
 _LONG_NAME = 500
@@ -107,7 +112,7 @@ class Markdown:
         words = _words(
             self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
         )
-        return " · ".join(filter(None, (words, row.history)))
+        return " · ".join(filter(None, (words, row.why, row.history)))
 
 
 class Text(Markdown):
@@ -155,7 +160,8 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        return _words("###", row.state, row.kind, row.times, row.extent, row.id, row.release)
+        words = _words("###", row.state, row.kind, row.times, row.extent, row.id, row.release)
+        return " · ".join(filter(None, (words, row.why)))
 
     def line(self, words: str) -> str:
         return f"- {words}"
@@ -211,6 +217,13 @@ class Pen:
         cut = text.cut_bytes(inert, max_bytes)
         return inert if cut == inert else self._shortened(whole_words(inert, cut))
 
+    def within(self, words: str, width: int) -> str:
+        """The start of a text in so many columns, without a part of a word."""
+        inert = self.start(words, _WIDE)
+        cut = whole_words(inert, text.cut_columns(inert, width))
+        # Characters without width would be free of charge: bytes bound them.
+        return text.cut_bytes(cut, 3 * max(width, 0))
+
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
         inert = self._inert(self._ends(words, _LONG_NAME))
@@ -252,8 +265,9 @@ def whole_words(inert: str, cut: str) -> str:
     if kept == cut:
         return cut
     start, _, part = kept.rpartition(" ")
+    word = part + inert[len(kept) :].partition(" ")[0]
     is_cut = inert[len(kept) :][:1].isalnum() and part.isascii()
-    if is_cut and len(part) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
+    if is_cut and len(word) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
         kept = start
     return f"{kept.rstrip(_LOOSE)}{text.ELLIPSIS}"
 

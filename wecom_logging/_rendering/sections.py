@@ -6,7 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
-from wecom_logging._rendering.sample import Frame, Sample, as_text, brief, places, read, reason
+from wecom_logging._rendering.sample import (
+    Frame,
+    Sample,
+    as_text,
+    brief,
+    causes,
+    places,
+    read,
+    reason,
+)
 from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
@@ -156,7 +165,7 @@ class Section:
     @cached
     def said(self) -> list[str]:
         """Type or name, message, the exception's own text, the reason: as far as they are known,
-        in one line each, and none that another contains."""
+        and none that another contains."""
         chain = self.sample.chain
         texts = [self.lead.identity.text or self.sample.words] if self.type else [self.name]
         if chain and self.type:
@@ -166,10 +175,20 @@ class Section:
         said = [self.type] if self.type else []
         if not any(texts):  # the type has said all
             texts = [self.sample.route]
-        for text in map(one_line, texts):
-            if text and not contains(outline(": ".join(said)), outline(text)):
+        for text in map(str.strip, texts):
+            if text and not contains(
+                outline(": ".join(map(one_line, said))), outline(one_line(text))
+            ):
                 said.append(text)
         return said
+
+    @cached
+    def why(self) -> list[str]:
+        """What the heading says beside the type: the exception's own text, then the root's."""
+        if not self.type or not self.sample.chain or self.works_again:
+            return []
+        found = causes(self.sample.chain)
+        return found if not contains(self.type, ": ".join(found)) else []
 
     @cached
     def also(self) -> list[str]:

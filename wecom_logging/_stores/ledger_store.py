@@ -92,7 +92,7 @@ class LedgerStore(ABC):
 
     def apps(self) -> tuple[tuple[str, str], ...]:
         with self._step() as ledger:
-            return tuple((each.app, each.environment) for each in ledger.state.apps.values())
+            return marking.apps(ledger)
 
     def mark(self, act: Act) -> Done:
         with self._step() as ledger:
@@ -117,7 +117,7 @@ class LedgerStore(ABC):
 
     def acts(self) -> tuple[KeptAct, ...]:
         with self._step() as ledger:
-            return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
+            return marking.acts(ledger)
 
     def account(self, source: str) -> Account:
         with self._look() as ledger:
