@@ -20,7 +20,7 @@ from wecom_logging._runtime.deadline import deadline
 from wecom_logging._stores import sqlite, sqlite_file
 from wecom_logging._stores.codec import decode
 from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
-from wecom_logging._stores.notes import FOR_GOOD
+from wecom_logging._stores.leases import FOR_GOOD
 from wecom_logging._stores.protocol import Batch, Claim, Entry, Left, StoreError
 from wecom_logging._stores.records import Token
 from wecom_logging._stores.sqlite import ABANDONED_AFTER

@@ -22,10 +22,10 @@ from wecom_logging._stores import marking, marks, register, releases, variety
 from wecom_logging._stores.claiming import LATE_AFTER, as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
+from wecom_logging._stores.leases import Step
 from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger, State
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.merging import CROWDED
-from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
