@@ -59,8 +59,8 @@ VERSION_TESTS = (
     "tests/unit/test_capture.py",
 )
 
-# Half of the time of a test of processes is waiting, so one more than the usual two cores.
-PARALLEL = ("-n", "3", "--dist", "loadgroup")
+# Half of the time of a test of processes is waiting: twice as many as the usual two cores.
+PARALLEL = ("-n", "4", "--dist", "loadgroup")
 
 # Tests start hundreds of interpreters: they read what is compiled, whatever the shell says of
 # writing it, and compiling what nobody imports is a quarter of an installation.
