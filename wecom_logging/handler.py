@@ -60,8 +60,8 @@ class WeComHandler(logging.Handler):
         agentid: Its AgentId, an int or digits.
         touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At
             most 1000 (WeCom API document 90236).
-        toparty: Ids of parties, likewise, at most 100.
-        totag: Ids of tags, likewise, at most 100.
+        toparty: Ids of parties as "2|3" or a list, at most 100.
+        totag: Ids of tags as "2|3" or a list, at most 100.
         app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
             package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.
@@ -221,6 +221,9 @@ class WeComHandler(logging.Handler):
         #: Whether there is a destination. A handler that is off ignores every record.
         self.enabled: bool = components is not None
         self._options = options
+        #: What messages call the program, and where it runs ("" if nobody has said).
+        self.app: str = options.app
+        self.environment: str = options.environment
         #: The lowest level that is told.
         self.alert_level: int = number
         if components is None:
@@ -228,7 +231,7 @@ class WeComHandler(logging.Handler):
             return
         self._components: Components = components
         #: Where a record is one error, by however many ways it comes there.
-        self._place = (components.sender.destination, options.app, options.environment or "")
+        self._place = (components.sender.destination, options.app, options.environment)
         self._fingerprint: Callable[[logging.LogRecord], Any] = grouping.fingerprint
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
@@ -385,7 +388,7 @@ class WeComHandler(logging.Handler):
             if tally.roused:
                 self._look(tally, record)
                 return
-            # Two threads that find it needs_wakeup: one captures, and the worker does not hear of
+            # Two threads that find that it needs one: one captures, and the worker does not hear of
             # it before there is a sample. By one step that no other thread can split.
             me = threading.get_ident()
             if self._rousing.setdefault(tally, me) != me:
@@ -449,9 +452,11 @@ class WeComHandler(logging.Handler):
         if thread in self._capturing:
             return None  # logged by a `__str__` that we have called: counted, not captured
         second, taken = self._sampled
+        if int(now) != second:
+            taken = 0
         capture = self._components.capture
-        if int(now) != second or taken < SAMPLES_PER_SECOND:
-            self._sampled = (int(now), taken + 1 if int(now) == second else 1)
+        if taken < SAMPLES_PER_SECOND:
+            self._sampled = (int(now), taken + 1)
         elif in_any_case:
             capture = self._components.glimpse
         else:
@@ -558,16 +563,6 @@ class WeComHandler(logging.Handler):
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
         if self.enabled:
             self._begin()
-
-    @property
-    def app(self) -> str:
-        """What messages call the program."""
-        return self._options.app
-
-    @property
-    def environment(self) -> str:
-        """Where it runs, as messages say it; "" if nobody has said."""
-        return self._options.environment
 
     def look_for_children(self) -> None:
         """At the exit of a process that had children: look for what they left in the store."""

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from wecom_logging.handler import WeComHandler
 
@@ -25,8 +25,19 @@ _LEVELS = {
 
 EventDict = MutableMapping[str, Any]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def install(**options: Any) -> WeComHandler:
+
+def _takes_options(
+    constructor: Callable[Concatenate[Any, P], None],
+) -> Callable[[Callable[..., T]], Callable[P, T]]:
+    """For type checkers and editors: it takes what the constructor of the handler takes."""
+    return lambda function: function
+
+
+@_takes_options(WeComHandler.__init__)
+def install(level: int | str = "ERROR", **options: Any) -> WeComHandler:
     """Attach a handler to the root logger that also reports uncaught exceptions.
 
     Called again it returns the handler that is there. A record that no other handler
@@ -34,6 +45,7 @@ def install(**options: Any) -> WeComHandler:
     root had none.
 
     Args:
+        level: The lowest level that is told.
         **options: Those of `WeComHandler`; `uncaught` is true unless given.
     """
     root = logging.getLogger()
@@ -41,7 +53,7 @@ def install(**options: Any) -> WeComHandler:
         if isinstance(handler, WeComHandler):
             return handler
     options.setdefault("uncaught", True)
-    handler = WeComHandler(**options)
+    handler = WeComHandler(level, **options)
     if not root.handlers:
         console = logging.StreamHandler()
         console.setLevel(logging.WARNING)
@@ -50,16 +62,20 @@ def install(**options: Any) -> WeComHandler:
     return handler
 
 
-def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], EventDict]:
+@_takes_options(WeComHandler.__init__)
+def structlog_processor(
+    level: int | str = "ERROR", **options: Any
+) -> Callable[[Any, str, EventDict], EventDict]:
     """A processor for structlog chains that never pass through `logging`.
 
     Put it before the renderer. It returns the event dict unchanged, and does nothing for an
     event that comes from or goes to `logging`: that one arrives through the handler.
 
     Args:
+        level: The lowest level that is told.
         **options: Those of `WeComHandler`.
     """
-    handler = WeComHandler(**options)
+    handler = WeComHandler(level, **options)
     handler.standalone = True
 
     def alert(logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
@@ -111,8 +127,7 @@ class _Callable(ModuleType):
     """Whoever imports this module by its own name puts it where the package has the function
     of that name: `wecom_logging.install(…)` goes on working."""
 
-    def __call__(self, **options: Any) -> WeComHandler:
-        return install(**options)
+    __call__ = staticmethod(install)
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -86,6 +86,12 @@ def test_generated_pages_are_what_the_code_says(generate: Any) -> None:
         assert written == text, "python docs/generate.py writes it anew"
 
 
+def test_the_docstring_describes_every_option_of_the_table(generate: Any) -> None:
+    described = generate.described()
+    assert set(described) == {"level", *OPTIONS}
+    assert all(described.values())
+
+
 def test_every_option_has_an_example_and_a_place(generate: Any) -> None:
     names = [name for section, _ in generate.SECTIONS for name in section]
     assert len(names) == len(set(names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,14 @@ def as_text(value: object) -> str:
 def name_of(value: object) -> str:
     """The same, of what names a place: no longer than a path can be."""
     return as_text(value)[:4096]
+
+
+def moment(created: Any) -> str:
+    """When a record was made, in ISO 8601; "" if it was made by hand and holds something else."""
+    try:
+        return datetime.fromtimestamp(created, timezone.utc).isoformat()
+    except Exception:
+        return ""
 
 
 def fields_of(value: object) -> dict[str, Any]:

@@ -7,25 +7,21 @@ import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from wecom_logging._capture.failure import find_error
+
+if TYPE_CHECKING:
+    from wecom_logging.handler import WeComHandler
 
 #: Set on an exception that a handler has counted, so that it is not counted again when
 #: nobody catches it. On the exception, because whatever remembered it would keep its frames,
 #: and all that they hold, alive.
 _MARK = "__wecom_logging_counted__"
 
-_handlers: list[ref[Counting]] = []
+_handlers: list[ref[WeComHandler]] = []
 _hooked = False
-
-
-class Counting(Protocol):
-    """What is told of an uncaught exception."""
-
-    def handle_once(self, record: logging.LogRecord) -> bool:
-        """Count a record, unless it has been counted at the same place."""
 
 
 Fingerprint = Callable[[logging.LogRecord], Any]
@@ -51,7 +47,7 @@ def mark(error: BaseException) -> None:
         pass  # an exception with slots: it may be told twice
 
 
-def report_to(handler: Counting) -> None:
+def report_to(handler: WeComHandler) -> None:
     """Report uncaught exceptions to a handler. The hooks are set once per process; the ones
     that were there still run."""
     global _hooked

@@ -90,16 +90,22 @@ _BEFORE = r"(?<![0-9a-z_./:#\-])"
 _DURATION = re.compile(rf"{_BEFORE}(?:for )?(?:{_HALF}|{_LENGTH}(?:\s*{_LENGTH})*)", re.I)
 _PART = re.compile(rf"({_NUMBER})\s*({_UNIT})(?![a-z])(半)?", re.I)
 
+_TWO_DIGITS = rf"\d{{1,2}}|[{''.join(_DIGITS)}十]{{1,3}}"
 _TIMES = (
-    rf"(?P<hour>\d{{1,2}}|[{''.join(_DIGITS)}十]{{1,3}})"
-    r"(?:\s*[:.](?P<minute>\d{2})(?!\d)|\s*点(?:钟|整)?(?:(?P<half>半)|(?P<minute_zh>\d{1,2})分?)?"
+    rf"(?P<hour>{_TWO_DIGITS})(?:\s*[:.](?P<minute>\d{{2}})(?!\d)"
+    rf"|\s*点(?:钟|整)?(?:(?P<half>半)|(?P<minute_zh>{_TWO_DIGITS})分?)?"
     r"|\s*(?P<bare>(?=am|pm)|(?![0-9a-z年月])))\s*(?P<apm>am|pm)?(?![0-9a-z])"
 )
 _PARTS_OF_DAY = (
     "今早", "今晚", "明早", "明晚", "早上", "早晨", "上午", "中午", "下午", "晚上", "傍晚", "凌晨",
 )  # fmt: skip
+# What comes first and is a time on its own needs no word before it: `下午3点`, `明早 8:30`.
+_ALONE = (
+    rf"^\s*(?=(?:明天|今天)?(?:{'|'.join(_PARTS_OF_DAY)})\s?"
+    r"[^\s点:]{1,3}(?::\d\d|点(?:钟|整|半|[^\s点:]{1,3}分)?)(?:\s|$))"
+)
 _UNTIL = re.compile(
-    r"(?:(?<![a-z])(?:until|till|til)\b|直?到|至)\s*"
+    rf"(?:(?<![a-z])(?:until|till|til)\b|直?到|至|{_ALONE})\s*"
     r"(?P<day>tomorrow|today|明天|今天)?\s*"
     rf"(?:(?P<part>{'|'.join(_PARTS_OF_DAY)})?\s*{_TIMES}|(?P<morning>明早|早上|早晨|morning))?",
     re.I,
@@ -203,7 +209,7 @@ def _clock_time(found: re.Match[str]) -> Span:
     if found["morning"]:
         return Span(hour=MORNING, days=1 if found["morning"] == "明早" else days)
     hour = int(_number(found["hour"]))
-    minute = 30 if found["half"] else int(found["minute"] or found["minute_zh"] or 0)
+    minute = 30 if found["half"] else int(_number(found["minute"] or found["minute_zh"] or "0"))
     late = half_of_day == "pm" or part in ("下午", "晚上", "傍晚", "今晚", "明晚")
     if (late or (part == "中午" and hour < 10)) and hour < 12:
         hour += 12

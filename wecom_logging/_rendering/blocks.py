@@ -66,6 +66,8 @@ _OUTPUT = 300
 #: A message takes the place of the type up to here; it goes on below.
 _TITLE = 160
 _LONG_TITLE = 4096
+#: Columns of the cause in the heading: what two lines of a phone hold.
+_WHY = 64
 #: A longer source line is rather looked up than read on a phone.
 _SOURCE = 72
 _OTHER_TEXT = 100
@@ -135,7 +137,18 @@ class _BlockRenderer:
 
     def _heading(self) -> str:
         row = heading(self.section, self.context, self.pen, self._name())
-        return self.dialect.heading(row)
+        return self.dialect.heading(row._replace(why=self._why()))
+
+    def _why(self) -> str:
+        """Both texts of the cause, if the line has room for them, or that of the root."""
+        found = self.section.why
+        if text.columns(": ".join(found)) > _WHY:
+            found = found[-1:]
+        whole = ": ".join(found)
+        if text.columns(whole) <= _WHY:
+            is_list = any(failure.parts for failure in self.section.sample.chain[:1])
+            self._said += found[:-1] if is_list else found
+        return Pen(plain=self.dialect.plain).within(whole, _WHY)
 
     def _name(self) -> str:
         if self.section.type:
@@ -238,9 +251,15 @@ class _BlockRenderer:
 
     def _text(self, words: str) -> Iterator[str]:
         """The lines of a text, if it is not part of one that stands there."""
-        if words.strip() and not any(contains(said, words) for said in self._said):
+        first, _, rest = words.strip().partition("\n")
+        if self._is_said(first):
+            words = rest
+        if words.strip() and not self._is_said(words):
             self._said.append(words)
             yield from self.pen.lines(words, self.detail.text)
+
+    def _is_said(self, words: str) -> bool:
+        return any(contains(said, words) for said in self._said)
 
     def _short(self, words: str) -> str:
         """The same in one line."""
@@ -325,7 +344,7 @@ class _BlockRenderer:
         ]
         if not section.type or not any(facts):
             facts.append(self.pen.name(section.lead.identity.logger, TYPE))
-        return " · ".join(filter(None, facts)), self._links()
+        return " · ".join(dict.fromkeys(filter(None, facts))), self._links()
 
     def _route(self) -> str:
         more = len(self.section.routes) - 1

@@ -6,21 +6,22 @@ import re
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._model.digest import Report
-from wecom_logging._model.text import columns, cut_bytes, cut_columns
+from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.dialects import Pen, whole_words
+from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.marks import quiet
 from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.words import one_line
 
 #: Columns of line 1: what a phone shows of a notification.
 _WIDTH = 64
 #: Columns that the last part keeps when the app has a long name.
 _SUBJECT = 24
 _APP, _ENVIRONMENT = 8, 16
-#: Columns without which a message or a reason says nothing, and bytes of one.
-_TEXT, _LONG = 12, 400
-#: A word is cut rather than so many columns left empty.
-_WASTED = 4
+#: Columns without which the start of a message or of a reason says nothing.
+_TEXT = 12
+#: Characters and bytes that one may need.
+_LONG = 400
 
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
@@ -118,18 +119,23 @@ def marker(context: RenderContext) -> str:
 
 
 def _critical(context: RenderContext) -> bool:
-    return any(r.identity.critical and r.state != "over" for r in context.digest.reports)
+    return any(r.identity.critical and _goes_on(r) for r in context.digest.reports)
 
 
 def _is_news(report: Report) -> bool:
-    return report.state == "new" or (report.news and report.state != "over")
+    return report.state == "new" or (report.news and _goes_on(report))
+
+
+def _goes_on(report: Report) -> bool:
+    """Not so a group that is over, nor one whose silence has ended without any error."""
+    return report.state != "over" and report.count > 0
 
 
 def _sender(context: RenderContext, width: int) -> str:
     """App and environment; what is cut is the app, for "prod" is no detail."""
-    environment = _cut(context.style.environment, _ENVIRONMENT)
+    environment = Pen().within(context.style.environment, _ENVIRONMENT)
     width -= columns(f" {environment}") if environment else 0
-    return _words(_cut(context.style.app, max(width, _APP)), environment)
+    return _words(Pen().within(context.style.app, max(width, _APP)), environment)
 
 
 def _subject(context: RenderContext) -> tuple[str, list[str], str]:
@@ -144,33 +150,51 @@ def _subject(context: RenderContext) -> tuple[str, list[str], str]:
     kinds = sum(section.kinds for section in told)
     more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
     words_of = _recovery if told[0].works_again else summary
-    said = [Pen().start(words, _LONG) for words in words_of(told[0], context)]
-    return state, [words for words in said if words], more
+    said = [words[:_LONG] for words in words_of(told[0], context) if _inert(words)]
+    return state, said, more
 
 
 def _recovery(section: Section, context: RenderContext) -> list[str]:
     """A job, and that it works again: how it failed last is no news any more."""
     name = section.lead.identity.logger or title(section, context)
-    return [_cut(name, _SUBJECT), context.labels.works_after(section.total)]
+    return [Pen().within(name, _SUBJECT), context.labels.works_after(section.total)]
 
 
 def _fitted(said: Sequence[str], width: int) -> str:
-    """Type, message and reason in so many columns. Where only one of the two last has a place,
-    the message is cut rather than a short reason: `KeyError: import of supplier… 'sku'`."""
-    name, *texts = said
-    owner, _, bare = name.rpartition(".")
-    is_tight = bool(texts) and columns(name) + _TEXT > width < columns(": ".join(said))
-    if is_tight and owner.islower() and bare.isidentifier():
-        name = bare  # the module of a long name; it stands in the heading
-    texts = texts if columns(": ".join((name, *texts))) <= width else [*texts[:1], *texts[1:][-1:]]
-    whole = ": ".join((name, *texts))
-    if columns(whole) > width and len(texts) == 2:
-        reason = f" {texts[1]}"
-        start = f"{name}: {texts[0]}"
-        cut = _cut(start, width - columns(reason))
+    """Type, message and reason in so many columns. What has to go: the module, which stands in
+    the heading; all lines but the first; what is between message and reason; the end of the
+    message, where the reason is short (`KeyError: import of supplier… 'sku'`); the reason."""
+    whole = [_inert(one_line(words)) for words in said]
+    begun = [_inert(_first_line(words)) for words in said]
+    name = _without_module(begun[0])
+    ends = [name, *begun[1:2], *begun[2:][-1:]]
+    for texts in (whole, [name, *whole[1:]], [name, *begun[1:]], ends):
+        if columns(": ".join(texts)) <= width:
+            return ": ".join(texts)
+    if len(ends) == 3:
+        start, reason = ": ".join(ends[:2]), f" {ends[2]}"
+        cut = Pen().within(start, width - columns(reason))
         if cut == start or columns(cut) - columns(name) >= _TEXT:
             return cut + reason
-    return _cut(whole, width)
+        if columns(start) + _TEXT > width:
+            ends = [f"{start}{ELLIPSIS}"]
+    cut = Pen().within(": ".join(ends), width)
+    # Half a word says more than a bare type.
+    return cut if columns(cut) > columns(name) + 1 else cut_columns(": ".join(ends), width)
+
+
+def _inert(words: str) -> str:
+    return Pen().start(words, _LONG)
+
+
+def _without_module(name: str) -> str:
+    owner, _, bare = name.rpartition(".")
+    return bare if owner.islower() and bare.isidentifier() else name
+
+
+def _first_line(words: str) -> str:
+    first, _, more = words.strip().partition("\n")
+    return f"{first.rstrip(' :')}{ELLIPSIS}" if more else first
 
 
 def _hosts(context: RenderContext, pen: Pen) -> str:
@@ -195,15 +219,6 @@ def _span(context: RenderContext) -> str:
         return ""
     start = min(started(report, context.digest.now) for report in told)
     return context.times.span(start, max(report.last for report in told))
-
-
-def _cut(words: str, width: int) -> str:
-    # Characters without width would be free of charge: bytes bound them.
-    inert = Pen().start(words, _LONG)
-    cut = cut_columns(inert, width)
-    whole = whole_words(inert, cut)
-    wasted = columns(cut) - columns(whole)
-    return cut_bytes(cut if wasted > _WASTED else whole, 3 * max(width, 0))
 
 
 def _words(*words: str) -> str:

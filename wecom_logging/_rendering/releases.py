@@ -17,8 +17,8 @@ _ENGLISH = {
     "comma": ", ",
 }
 _CHINESE = {
-    "new": "{release} 新出现",
-    "back": "{release} 再次出现，上次见于 {before}",
+    "new": "见于 {release}",
+    "back": "见于 {release}，上次见于 {before}",
     "last": "上次见于 {release}",
     "seen": "见于 {others} 和 {release}",
     "comma": "、",

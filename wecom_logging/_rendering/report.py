@@ -15,6 +15,7 @@ from wecom_logging._rendering.releases import releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
+from wecom_logging._rendering.words import one_line
 
 #: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
 MAX_BYTES = 1024 * 1024
@@ -88,7 +89,7 @@ def _line(section: Section, report: Report, context: RenderContext) -> str:
         context.labels.states[report.state],
         one.level,
         count,
-        _short(": ".join(summary(one, context))),
+        _short(": ".join(map(one_line, summary(one, context)))),
         one.places(1)[0][1],
     )
     return visible("  ".join(filter(None, words)))

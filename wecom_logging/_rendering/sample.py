@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 from wecom_logging._rendering.words import (
     bounded,
+    contains,
+    first_line,
     framework_facts,
     without_boilerplate,
     without_errno,
@@ -181,6 +183,23 @@ def reason(chain: Sequence[ExceptionView]) -> str:
     words = root.stderr.rpartition("\n")[2] or brief(root)
     # A key or a number is none without its type.
     return words if " " in words or root.type == chain[0].type else f"{root.type}: {words}"
+
+
+def causes(chain: Sequence[ExceptionView]) -> list[str]:
+    """The first lines of what an exception and the root of it say, none that the other has."""
+    own, root = first_line(chain[0].words), first_line(_root(chain))
+    if contains(own, without_errno(root)):
+        return [own] if own else []
+    return [root] if contains(root, own) else [own, root]
+
+
+def _root(chain: Sequence[ExceptionView]) -> str:
+    if leaf := next(chain[0].leaves(), None):
+        return ": ".join(filter(None, (leaf.type, leaf.words)))
+    failure = next((failure for failure in reversed(chain) if failure.words), chain[-1])
+    words = failure.stderr.rpartition("\n")[2] or failure.words
+    # A key or a number is none without its type.
+    return words if " " in words or failure.type == chain[0].type else f"{failure.type}: {words}"
 
 
 def first_words(event: object) -> str:

@@ -6,7 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
-from wecom_logging._rendering.sample import Frame, Sample, as_text, brief, places, read, reason
+from wecom_logging._rendering.sample import (
+    Frame,
+    Sample,
+    as_text,
+    brief,
+    causes,
+    places,
+    read,
+    reason,
+)
 from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
@@ -111,7 +120,7 @@ class Section:
         """All of the group that stands for them, and one of each other that has its cause."""
         others = self.reports[1:_BLOCK] if self.is_block else ()
         found = [*self.lead.samples, *(one.samples[0] for one in others if one.samples)]
-        return [read(sample) for sample in found]
+        return [self.sample, *map(read, found[1:])] if found else []
 
     @cached
     def level(self) -> str:
@@ -156,7 +165,7 @@ class Section:
     @cached
     def said(self) -> list[str]:
         """Type or name, message, the exception's own text, the reason: as far as they are known,
-        in one line each, and none that another contains."""
+        and none that another contains."""
         chain = self.sample.chain
         texts = [self.lead.identity.text or self.sample.words] if self.type else [self.name]
         if chain and self.type:
@@ -166,10 +175,20 @@ class Section:
         said = [self.type] if self.type else []
         if not any(texts):  # the type has said all
             texts = [self.sample.route]
-        for text in map(one_line, texts):
-            if text and not contains(outline(": ".join(said)), outline(text)):
+        for text in map(str.strip, texts):
+            if text and not contains(
+                outline(": ".join(map(one_line, said))), outline(one_line(text))
+            ):
                 said.append(text)
         return said
+
+    @cached
+    def why(self) -> list[str]:
+        """What the heading says beside the type: the exception's own text, then the root's."""
+        if not self.type or not self.sample.chain or self.works_again:
+            return []
+        found = causes(self.sample.chain)
+        return found if not contains(self.type, ": ".join(found)) else []
 
     @cached
     def also(self) -> list[str]:
@@ -273,11 +292,13 @@ def _words(section: Section) -> list[str]:
 
 
 def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[Section]:
+    if len(alike) < _NAMES:
+        return [section for section, _ in alike]
     columns = list(zip(*(words for _, words in alike), strict=True))
     types = int(bool(alike[0][0].type))  # their numbers are part of a name
     outlines = [*columns[:types], *(list(map(outline, column)) for column in columns[types:])]
     different = [n for n, column in enumerate(outlines) if len(set(column)) > 1]
-    if len(alike) < _NAMES or len(different) != 1:
+    if len(different) != 1:
         return [section for section, _ in alike]
     found = sorted(alike, key=lambda pair: _rank(pair[0]))
     names = dict.fromkeys(words[different[0]].strip(_PUNCTUATION) for _, words in found)

@@ -268,6 +268,10 @@ def one_line(text: str) -> str:
     return " ".join(filter(None, lines))
 
 
+def first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].rstrip()
+
+
 def contains(text: str, part: str) -> bool:
     """Whether a reader of `text` has read `part` already."""
     return " ".join(part.split()).casefold() in " ".join(text.split()).casefold()

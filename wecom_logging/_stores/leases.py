@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
-from wecom_logging._stores.protocol import POLL, SPACING, TURN, Dropped, Left
+from wecom_logging._stores.protocol import OUTLASTS, POLL, SPACING, TURN, Dropped, Left
 from wecom_logging._stores.records import Token
 
 
@@ -29,15 +29,23 @@ def lease(
     return None
 
 
+def kept_value(tokens: Mapping[str, Token], key: str, now: float) -> str:
+    """What was left and still holds; "" if nothing does."""
+    known = tokens.get(key)
+    return known.token if known is not None and now < known.refresh_at else ""
+
+
 def _turn(
     tokens: MutableMapping[str, Token], key: str, known: Token, now: float
 ) -> str | float | None:
-    if known.token and now < known.refresh_at:
-        return known.token
-    if now < known.fetched_until:
-        return POLL
-    if known.asked_at is not None and known.asked_at + SPACING > now:
-        return known.asked_at + SPACING - now
+    if value := kept_value(tokens, key, now):
+        return value
+    wait = POLL if now < known.fetched_until else 0.0
+    if not wait and known.asked_at is not None:
+        wait = max(0.0, known.asked_at + SPACING - now)
+    if wait:
+        # Who fetches the next one may be slow, or have been stopped.
+        return known.token if known.token and now < known.refresh_at + OUTLASTS else wait
     known.asked_before, known.asked_at = known.asked_at, now
     known.fetched_until = now + TURN
     tokens[key] = known
