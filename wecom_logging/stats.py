@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
+
+from wecom_logging._runtime.values import dataclass, replace
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Literal
 
-from wecom_logging._stores.protocol import POLL, SPACING, TURN, Dropped, Left
+from wecom_logging._stores.protocol import OUTLASTS, POLL, SPACING, TURN, Dropped, Left
 from wecom_logging._stores.records import Token
 
 Step = Literal["read", "write", "erase", "hold", "leave"]
@@ -47,10 +47,12 @@ def _turn(
 ) -> str | float | None:
     if value := kept_value(tokens, key, now):
         return value
-    if now < known.fetched_until:
-        return POLL
-    if known.asked_at is not None and known.asked_at + SPACING > now:
-        return known.asked_at + SPACING - now
+    wait = POLL if now < known.fetched_until else 0.0
+    if not wait and known.asked_at is not None:
+        wait = max(0.0, known.asked_at + SPACING - now)
+    if wait:
+        # Who fetches the next one may be slow, or have been stopped.
+        return known.token if known.token and now < known.refresh_at + OUTLASTS else wait
     known.asked_before, known.asked_at = known.asked_at, now
     known.fetched_until = now + TURN
     tokens[key] = known
