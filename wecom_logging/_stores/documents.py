@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from wecom_logging._model.digest import Event
@@ -129,14 +130,11 @@ class Documents(MutableMapping[str, T], Generic[T]):
                 f"the store holds a {kind} that cannot be read; it counts as none",
             )
 
-    def written(self, now: float) -> list[tuple[str, str, str, str, float]]:
+    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
-        records = self._records
-        return [
-            (*self.place, key, encode(records[key]), _of_use_until(records[key], now))
-            for key in self._changed
-            if key in records
-        ]
+        for key in self._changed:
+            if (record := self._records.get(key)) is not None:
+                yield (*self.place, key, encode(record), _of_use_until(record, now))
 
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
@@ -156,16 +154,16 @@ def _of_use_until(record: object, now: float) -> float:
 class _Single(Generic[T]):
     """The one record of a kind in a scope, written if it is not as it was read."""
 
-    def __init__(self, rows: Documents[T], make: Callable[[], T]) -> None:
-        self._rows, self._make = rows, make
+    def __init__(self, rows: Documents[T]) -> None:
+        self._rows = rows
         self._record: T | None = None
         self._before = ""
 
-    def get(self) -> T:
+    def get(self, make: Callable[[], T]) -> T:
         if self._record is None:
             self._record = self._rows.get("")
             if self._record is None:
-                self._record = self._make()
+                self._record = make()
             else:
                 self._before = encode(self._record)
         return self._record
@@ -247,14 +245,12 @@ class DocumentState:
         self.slots: Slots = SQLiteSlots(connection, destination)
         self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
         self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
-        self._scope_state: _Single[ScopeState] = _Single(
-            self._scope_states, self._found_scope_state
-        )
-        self._destination: _Single[Destination] = _Single(self._destinations, Destination)
+        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
+        self._destination: _Single[Destination] = _Single(self._destinations)
 
     @property
     def scope_state(self) -> ScopeState:
-        return self._scope_state.get()
+        return self._scope_state.get(self._found_scope_state)
 
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
@@ -263,7 +259,7 @@ class DocumentState:
 
     @property
     def destination(self) -> Destination:
-        return self._destination.get()
+        return self._destination.get(Destination)
 
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._connection.execute(
@@ -303,27 +299,29 @@ class DocumentState:
         return any(wrote)
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
-        written = [row for rows in every for row in rows.written(now)]
-        gone = [row for rows in every for row in rows.gone()]
-        for some in _in_parts(written):
+        wrote = False
+        for some in _in_parts(row for rows in every for row in rows.written(now)):
+            wrote = True
             self._connection.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
-        for places in _in_parts(gone):
+        for places in _in_parts(row for rows in every for row in rows.gone()):
+            wrote = True
             self._connection.execute(
                 f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
             )
-        return bool(written or gone)
+        return wrote
 
 
-def _in_parts(rows: list[T]) -> Iterator[list[T]]:
-    """So many as one statement takes."""
-    for start in range(0, len(rows), _AT_ONCE):
-        yield rows[start : start + _AT_ONCE]
+def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
+    """So many as one statement takes; no more are made at a time."""
+    left = iter(rows)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some
 
 
 def _wanted(rows: int) -> str:

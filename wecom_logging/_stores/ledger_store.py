@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._stores import claiming, marking, merging, settling
-from wecom_logging._stores.leases import kept_value, lease
+from wecom_logging._stores.leases import Step, kept_value, lease, note
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
-from wecom_logging._stores.notes import Step, note
 from wecom_logging._stores.protocol import (
     Account,
     Asker,
@@ -92,7 +91,7 @@ class LedgerStore(ABC):
 
     def apps(self) -> tuple[tuple[str, str], ...]:
         with self._step() as ledger:
-            return tuple((each.app, each.environment) for each in ledger.state.apps.values())
+            return marking.apps(ledger)
 
     def mark(self, act: Act) -> Done:
         with self._step() as ledger:
@@ -117,7 +116,7 @@ class LedgerStore(ABC):
 
     def acts(self) -> tuple[KeptAct, ...]:
         with self._step() as ledger:
-            return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
+            return marking.acts(ledger)
 
     def account(self, source: str) -> Account:
         with self._look() as ledger:
