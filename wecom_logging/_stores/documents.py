@@ -73,51 +73,59 @@ class Documents(MutableMapping[str, T], Generic[T]):
             type_,
             table,
         )
-        #: Records as they are now; which of them are known, have a row, are to be written.
-        self._records: dict[str, T] = {}
-        self._known: set[str] = set()
+        #: Records as they are now, None where it is known that there is none; which of them
+        #: have a row, and are to be written.
+        self._records: dict[str, T | None] = {}
         self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
 
     def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._known:
+        record = self._known(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Without an error that is raised and caught: most of what a new group asks for is
+        not there."""
+        record = self._known(key)
+        return default if record is None else record
+
+    def _known(self, key: str) -> T | None:
+        if key not in self._records and not self._all:
             row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
             found = row.fetchone()
             self.take_in(key, None if found is None else found[0])
-        return self._records[key]
+        return self._records.get(key)
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
-        self._known.add(key)
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
-        del self._records[self._checked(key)]
+        self[key]  # an error if there is none
+        self._records[key] = None
         self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
             rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
             for key, text in rows.fetchall():
-                if key not in self._known:
+                if key not in self._records:
                     self.take_in(key, text)
             self._all = True
-        return iter(list(self._records))
+        return iter([key for key, record in self._records.items() if record is not None])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-    def _checked(self, key: str) -> str:
-        self[key]
-        return key
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, (*self.place, *more))
 
     def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
-        self._known.add(key)
+        self._records[key] = None
         if text is None:
             return
         self._stored.add(key)
@@ -139,7 +147,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
         left = self._changed & self._stored
-        return [(*self.place, key) for key in left if key not in self._records]
+        return [(*self.place, key) for key in left if self._records[key] is None]
 
 
 _HERE = "scope=? AND kind=?"
