@@ -25,6 +25,10 @@ LEASE = 30.0
 TURN = 15.0
 SPACING = 10.0
 
+#: For how long a value that is over is still good for who would have to wait for the next
+#: one, seconds. A token is replaced 300 s before its end, as a rule.
+OUTLASTS = 60.0
+
 #: How often a worker looks at a shared store that holds something, seconds, and how late
 #: it may be before it is taken for dead.
 LOOK = 30.0
@@ -300,9 +304,10 @@ class Store(Protocol):
         """One of all processes has the turn, and leaves a value for a while.
 
         Without `left`: the value that holds, or the seconds after which to ask again, or
-        None: it is your turn for `TURN` seconds. Two turns that were made use of are at
-        least `SPACING` seconds apart. With `left` the turn ends, or a value does; returns
-        None.
+        None: it is your turn for `TURN` seconds. Nobody waits while the value before is over
+        for no more than `OUTLASTS` seconds, and was not dropped. Two turns that were made use
+        of are at least `SPACING` seconds apart. With `left` the turn ends, or a value does;
+        returns None.
         """
 
     def account(self, source: str) -> Account:
