@@ -101,17 +101,19 @@ class _BlockRenderer:
         """Both texts of the cause, if the line has room for them, or that of the root; where it
         is one text, with the beginning of its second line (`3 errors for Order · number: …`),
         but for what a library puts into brackets, like a statement."""
-        found = self.section.why
-        if text.columns(": ".join(found)) > _WHY:
-            found = found[-1:]
-        whole = ": ".join(found)
-        if text.columns(whole) <= _WHY:
-            is_list = any(failure.parts for failure in self.section.sample.chain[:1])
-            self._said += found[:-1] if is_list else found
-            second = self.section.value.strip().partition("\n")[2].lstrip()
-            if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
-                whole = f"{whole} · {first_line(second)}"
-        return Pen(plain=self.dialect.plain).within(whole, _WHY)
+        found, pen = self.section.why, Pen(plain=self.dialect.plain)
+        shown = pen.within(": ".join(found), _WHY)
+        if pen.shortened and len(found) > 1:
+            found, pen = found[-1:], Pen(plain=self.dialect.plain)
+            shown = pen.within(found[0], _WHY)
+        if pen.shortened:
+            return shown
+        is_list = any(failure.parts for failure in self.section.sample.chain[:1])
+        self._said += found[:-1] if is_list else found
+        second = self.section.value.strip().partition("\n")[2].lstrip()
+        if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
+            return pen.within(f"{found[0]} · {first_line(second)}", _WHY)
+        return shown
 
     def _name(self) -> str:
         if self.section.type:
