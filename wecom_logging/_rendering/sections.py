@@ -259,7 +259,9 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
         key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
     sections = [_item(block, ended) for block in blocks.values()]
-    return sorted(_by_text(_by_name(sections, ended), ended), key=_rank), crowd
+    if len(sections) > 1:
+        sections = sorted(_by_text(_by_name(sections, ended), ended), key=_rank)
+    return sections, crowd
 
 
 def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
