@@ -104,19 +104,19 @@ def test_the_first_handler_compiles_little() -> None:
     a pattern takes as long. What the line that logs needs is there before it, nothing else."""
     code = """
 import dataclasses, re, requests, structlog
-compiled = {"patterns": 0, "classes": 0}
-def counting(name, function):
-    def call(*arguments, **options):
-        compiled[name] += 1
-        return function(*arguments, **options)
+patterns, sources = [], []
+def noting(texts, function):
+    def call(text, *arguments, **options):
+        texts.append(text)
+        return function(text, *arguments, **options)
     return call
-re.compile = counting("patterns", re.compile)
-dataclasses.exec = counting("classes", exec)
+re.compile = noting(patterns, re.compile)
+dataclasses.exec = noting(sources, exec)
 from wecom_logging import WeComHandler
 WeComHandler(webhook_key="00000000-0000-0000-0000-000000000000")
-print(compiled["classes"], compiled["patterns"] <= 22 or compiled)
+print(sum(map(len, sources)) < 1000 or sources, len(patterns) <= 22 or patterns)
 """
-    assert python(code) == "0 True"
+    assert python(code) == "True True"
 
 
 def python(code: str) -> str:

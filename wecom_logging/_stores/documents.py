@@ -52,9 +52,9 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once: SQLite has a limit for the values that one
-#: statement takes.
-_AT_ONCE = 150
+#: So many documents are read or written at once. SQLite has a limit for the values that one
+#: statement takes, and what it keeps of a statement grows with them.
+_AT_ONCE = 64
 
 
 class Documents(MutableMapping[str, T], Generic[T]):
@@ -65,59 +65,62 @@ class Documents(MutableMapping[str, T], Generic[T]):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
+        self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._connection, self.place, self._type, self._table = (
-            connection,
-            (scope, kind),
-            type_,
-            table,
-        )
-        #: Records as they are now; which of them are known, have a row, are to be written.
-        self._records: dict[str, T] = {}
-        self._known: set[str] = set()
+        self._cursor, self.place, self._type, self._table = cursor, (scope, kind), type_, table
+        #: Records as they are now, None where it is known that there is none; which of them
+        #: have a row, and are to be written.
+        self._records: dict[str, T | None] = {}
         self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
 
     def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._known:
+        record = self._known(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Without an error that is raised and caught: most of what a new group asks for is
+        not there."""
+        record = self._known(key)
+        return default if record is None else record
+
+    def _known(self, key: str) -> T | None:
+        if key not in self._records and not self._all:
             row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
             found = row.fetchone()
             self.take_in(key, None if found is None else found[0])
-        return self._records[key]
+        return self._records.get(key)
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
-        self._known.add(key)
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
-        del self._records[self._checked(key)]
+        self[key]  # an error if there is none
+        self._records[key] = None
         self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
             rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
             for key, text in rows.fetchall():
-                if key not in self._known:
+                if key not in self._records:
                     self.take_in(key, text)
             self._all = True
-        return iter(list(self._records))
+        return iter([key for key, record in self._records.items() if record is not None])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _checked(self, key: str) -> str:
-        self[key]
-        return key
-
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (*self.place, *more))
+        return self._cursor.execute(statement, (*self.place, *more))
 
     def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
-        self._known.add(key)
+        self._records[key] = None
         if text is None:
             return
         self._stored.add(key)
@@ -139,7 +142,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
         left = self._changed & self._stored
-        return [(*self.place, key) for key in left if key not in self._records]
+        return [(*self.place, key) for key in left if self._records[key] is None]
 
 
 _HERE = "scope=? AND kind=?"
@@ -177,12 +180,12 @@ class _Single(Generic[T]):
 class SQLiteSlots:
     """The slots of a destination, for the time of a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, scope: str) -> None:
-        self._connection, self._scope = connection, scope
+    def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
+        self._cursor, self._scope = cursor, scope
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
         nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
-        found = self._connection.execute(
+        found = self._cursor.execute(
             " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
             [value for n in ranks for value in (n, self._scope, n - 1)],
         )
@@ -205,7 +208,7 @@ class SQLiteSlots:
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (self._scope, *more))
+        return self._cursor.execute(statement, (self._scope, *more))
 
 
 class DocumentState:
@@ -218,11 +221,12 @@ class DocumentState:
         scope_state: str,
         names: tuple[str, str],
     ) -> None:
-        self._connection = connection
+        # One for all: a connection keeps a weak reference to each, which outlives the step.
+        self._cursor = cursor = connection.cursor()
         self._destination_scope, self.scope, self.names = destination, scope_state, names
 
         def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
-            return Documents(connection, scope, kind, type_, table)
+            return Documents(cursor, scope, kind, type_, table)
 
         self.groups: Documents[Group] = rows(scope_state, "group", Group)
         self.pending: Documents[Pending] = rows(scope_state, "pending", Pending)
@@ -242,7 +246,7 @@ class DocumentState:
         self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
         self.apps: Documents[App] = rows(destination, "app", App)
         self.tokens: Documents[Token] = rows("tokens", "token", Token, TOKENS)
-        self.slots: Slots = SQLiteSlots(connection, destination)
+        self.slots: Slots = SQLiteSlots(cursor, destination)
         self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
         self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
         self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
@@ -262,7 +266,7 @@ class DocumentState:
         return self._destination.get(Destination)
 
     def place(self, source: str) -> tuple[int, int]:
-        rank, size, known = self._connection.execute(
+        rank, size, known = self._cursor.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
             (source, source, *self.presence.place),
         ).fetchone()
@@ -276,10 +280,11 @@ class DocumentState:
         ]
         named += [(getattr(self, field), key) for field, key in wanted]
         for some in _in_parts(named):
-            found = self._connection.execute(
-                f"{_wanted(len(some))} SELECT scope, kind, id, body"
+            filled = _filled(some)
+            found = self._cursor.execute(
+                f"{_wanted(len(filled))} SELECT scope, kind, id, body"
                 f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
-                [value for rows, key in some for value in (*rows.place, key)],
+                [value for rows, key in filled for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}
             for rows, key in some:
@@ -300,16 +305,16 @@ class DocumentState:
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
         wrote = False
-        for some in _in_parts(row for rows in every for row in rows.written(now)):
+        for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
             wrote = True
-            self._connection.execute(
+            self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
-        for places in _in_parts(row for rows in every for row in rows.gone()):
+        for places in map(_filled, _in_parts(row for rows in every for row in rows.gone())):
             wrote = True
-            self._connection.execute(
+            self._cursor.execute(
                 f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
@@ -322,6 +327,13 @@ def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
     left = iter(rows)
     while some := list(islice(left, _AT_ONCE)):
         yield some
+
+
+def _filled(rows: list[T]) -> list[T]:
+    """As many as a power of two, the last one several times. Each number is a statement of its
+    own, which SQLite takes as long to prepare as to carry out three times, and keeps: a hundred
+    of them were 10 MB."""
+    return rows + rows[-1:] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
 
 
 def _wanted(rows: int) -> str:
