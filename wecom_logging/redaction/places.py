@@ -25,13 +25,13 @@ from .values import (
     MASKED,
     NO_SECRET,
     Span,
+    bare_end,
     believable,
     is_prose,
     is_random,
     looks,
     quoted,
     value_at,
-    word_end,
 )
 
 # --- names ----------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def _told(name: Name, after: re.Match[str]) -> Span | None:
         return None
     if sign in "【（":
         start += 1
-    ascii_only = _ASCII().match(text, start, word_end(text, start))
+    ascii_only = _ASCII().match(text, start, bare_end(text, start, name.rule.needs))
     value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
     if "://" in value or not believable(value, name.rule.needs) or _CALL().match(text, start):
         return None

@@ -120,7 +120,7 @@ def _hidden(
         if not rule or rule.needs == QUERY or _PLACEHOLDER().fullmatch(text, start, end):
             continue
         if text[start] in "\"'" and end - start > 1:
-            start, end = start + 1, end - 1
+            start, end = start + 1, end - (text[end - 1] == text[start])  # or it was cut off
         elif NO_SECRET().fullmatch(text, start, end):
             continue
         yield Secret(start, end, rule, f"{rule.label} in a row")

@@ -194,7 +194,7 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
     if rule.label in LINES:
         end = _end_of(_LINE(), text, start)
     else:
-        end = _bare_end(text, start, rule.needs)
+        end = bare_end(text, start, rule.needs)
     if end == start:
         return None
     if rule.secret and rule.needs in _TAKEN_WHOLE and (call := _CALL().match(text, start)):
@@ -208,18 +208,13 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
     return None
 
 
-def word_end(text: str, start: int) -> int:
-    """Where a word that may be a value ends, or where it is too long for one."""
-    return _end_of(_BARE(), text, start)
-
-
-def _bare_end(text: str, start: int, needs: str) -> int:
+def bare_end(text: str, start: int, needs: str) -> int:
     """Where a value without quotes ends. What may turn out to be none is looked at for a
     bounded way only, because the next name may begin within it."""
-    end = word_end(text, start)
+    end = _end_of(_BARE(), text, start)
     value = text[start:end]
     if len(value) >= 512 and looks(value, needs) and not _CHINESE().fullmatch(value):
-        while (further := word_end(text, end)) > end:
+        while (further := _end_of(_BARE(), text, end)) > end:
             end = further
     return end
 
