@@ -73,7 +73,7 @@ def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
     pattern, rule, believes_names = kind
     for match in pattern().finditer(text):
         if not (believes_names and _is_counted(match)):
-            yield Secret(match.start(), match.end(), rule, rule.label)
+            yield match.start(), match.end(), rule, rule.label
 
 
 def _is_counted(match: re.Match[str]) -> bool:

@@ -25,13 +25,14 @@ class Finding(NamedTuple):
     rule: str
 
 
-class Secret(NamedTuple):
-    """Where in a text something stands that is to be hidden, by which rule, and why."""
+#: Where in a text something begins and ends that is to be hidden, by which rule, and why.
+Secret = tuple[int, int, Rule, str]
 
-    start: int
-    end: int
-    rule: Rule
-    why: str
+
+#: So many secrets of a kind, and names that could have one, are looked at in so many characters.
+#: A text of more of them was made to take the time of the program, and nothing of it is shown
+#: from the first one on.
+_MOST_SECRETS, _PORTION = 256, 16384
 
 
 class Findings(list[Finding]):
@@ -49,11 +50,16 @@ class Findings(list[Finding]):
         return instead
 
     def hide_all(self, text: str, secrets: Iterable[Secret]) -> str:
-        """`text` without these, which come from left to right. Of two that overlap the first."""
+        """`text` without these, which come from left to right; of two that overlap the first.
+        An empty one is a place that was looked at in vain."""
         pieces: list[str] = []
-        done = 0
-        for start, end, rule, why in secrets:
-            if start >= done:
+        first = done = 0
+        most = _MOST_SECRETS * -(-len(text) // _PORTION)
+        for count, (start, end, rule, why) in enumerate(secrets):
+            if count == most:
+                return text[:first] + self.hide(text[first:], Rule("text"), "too many secrets")
+            first = first if count else start
+            if done <= start < end:
                 pieces += text[done:start], self.hide(text[start:end], rule, why)
                 done = end
         return "".join([*pieces, text[done:]]) if pieces else text

@@ -30,7 +30,7 @@ def redact_text(text: str, *, personal_data: bool = True) -> str:
     return redaction.text(strip_hidden(text), Findings())
 
 
-_SHORT, _MOST_CLEAN = 64, 1024
+_SHORT, _MOST_CLEAN = 256, 1024
 #: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
 MOST_PASSES = 6
 
@@ -40,7 +40,8 @@ class Redaction:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        #: Short texts in which nothing was found: names of fields, and what is said often.
+        #: Short texts in which nothing was found: names of fields, lines of source code, and
+        #: what is said often.
         self._clean: set[str] = set()
         self._own = [(lazy.regex(source), source) for source in rules.patterns]
 
@@ -110,7 +111,7 @@ def _matches(pattern: re.Pattern[str], text: str, rule: Rule, why: str) -> Itera
     group: str | int = "value" if "value" in pattern.groupindex else 0
     for match in pattern.finditer(text):
         if match[group]:
-            yield Secret(*match.span(group), rule, why)
+            yield *match.span(group), rule, why
 
 
 # --- shapes ----------------------------------------------------------------------------

@@ -19,9 +19,11 @@ from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
 from .findings import Secret
+from .hints import Hit
 from .keys import ANYTHING, LONGEST_NAME, QUERY, Rule, Rules
 from .values import (
     LINES,
+    MASK,
     MASKED,
     NO_SECRET,
     Span,
@@ -32,25 +34,28 @@ from .values import (
     looks,
     quoted,
     value_at,
+    word_end,
 )
 
 # --- names ----------------------------------------------------------------------------
 
 
-class Name(NamedTuple):
-    """A name in a text, and what it says."""
+class Name:
+    """A name in a text, and what it says.
 
-    text: str
-    start: int
-    end: int
-    rule: Rule
-    #: What the name is called, with the words before it if they belong to it.
-    called: str
+    Args:
+        called: The name, with the words before it if they belong to it.
+    """
+
+    __slots__ = "called", "end", "rule", "start", "text"
+
+    def __init__(self, text: str, start: int, end: int, rule: Rule, called: str) -> None:
+        self.text, self.start, self.end, self.rule, self.called = text, start, end, rule, called
 
     @property
     def left(self) -> str:
-        """A bounded look at what stands before the name."""
-        return self.text[max(0, self.start - 64) : self.start]
+        """A bounded look at what stands before the name, in lower case."""
+        return self.text[max(0, self.start - 64) : self.start].lower()
 
 
 _RIGHT = lazy.regex(r"(?:[^\W\u2e80-\u9fff]|-|\\{1,8}u[0-9a-fA-F]{4})*")
@@ -74,7 +79,7 @@ def lowered(text: str) -> str:
     return text.lower()
 
 
-def names(text: str, hits: Iterable[tuple[int, str]], rules: Rules) -> Iterator[Name]:
+def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
     """The names in `text` that say something, from left to right."""
     done = 0
     has_masks = _MASK in text
@@ -173,15 +178,7 @@ def _sure(name: Name, after: re.Match[str]) -> Span | None:
 
 
 def _believed(name: Name, value: str) -> bool:
-    rule = name.rule
-    if not rule.secret or MASKED().match(value):
-        return True
-    if rule.needs == QUERY:
-        return bool(_IN_QUERY().search(name.left)) and looks(value, QUERY)
-    return looks(value, rule.needs)
-
-
-_IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3F|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
+    return not name.rule.secret or bool(MASKED().match(value)) or looks(value, name.rule.needs)
 
 
 def _behind_sign(name: Name, after: re.Match[str]) -> Span | None:
@@ -247,11 +244,16 @@ def _told(name: Name, after: re.Match[str]) -> Span | None:
         return None
     if sign in "【（":
         start += 1
-    ascii_only = _ASCII().match(text, start, bare_end(text, start, name.rule.needs))
-    value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
+    value = _ascii(text, start, word_end(text, start))
     if "://" in value or not believable(value, name.rule.needs) or _CALL().match(text, start):
         return None
+    value = _ascii(text, start, bare_end(text, start, name.rule.needs))
     return start, start + len(value), False
+
+
+def _ascii(text: str, start: int, end: int) -> str:
+    match = _ASCII().match(text, start, end)
+    return match[0].rstrip(".,:;!?)]}>") if match else ""
 
 
 _CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}[(=]")
@@ -290,6 +292,10 @@ class Place(NamedTuple):
     value: Callable[[Name, re.Match[str]], Span | None]
     first: str
 
+    @property
+    def is_believed(self) -> bool:
+        return self.value in (_written, _marked, _behind_sign, _behind_option)
+
     def find(self, name: Name) -> Span | None:
         if self.before and not self.before().search(name.left):
             return None
@@ -309,8 +315,8 @@ _SIGN = r"""
     [ \t]{0,8}
 """
 _KEYS = (
-    r"(?i:\b(?:[a-z]{0,12}(?:key|name|field|param|parameter|header|attribute|variable|option|property"
-    r"|setting)|(?:[a-z]{1,12}_)?(?:loc|type|id|k)))"  # `invalid` is none
+    r"(?:key|name|field|param|parameter|header|attribute|variable|option|property|setting"
+    r"|(?<![a-z])(?:loc|type|id|k))"  # `invalid` is none
 )
 _VALUES = r"(?i:[a-z]{0,12}value|val|input|input_value|content|default|rejected[ _]?value|v)"
 _NAMED_SO = (
@@ -371,8 +377,8 @@ PLACES = (
         lazy.regex(_NAMED_SO),
         lazy.regex(
             rf"""(?:\\{{0,4}}["'])?[,)\]]{{0,3}}(?=[\s,;/:])
-            (?:(?!\n\s{{0,40}}-\ )[^{{}}<>]){{0,200}}?
-            (?<![\w])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
+            (?:[^{{}}<>\n]|\n(?!\s{{0,40}}-\ )){{0,200}}?
+            (?<!\w)(?=[\\"'a-zA-Z])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
             (?P<sign>\s?(?:=>|[:=])\s?|\s(?=\[))""",
             re.VERBOSE,
         ),
@@ -482,33 +488,50 @@ CHINESE_PLACES = (
 )
 
 
-def secrets_under(text: str, hits: Iterable[tuple[int, str]], rules: Rules) -> Iterator[Secret]:
-    """The values that stand behind telling names."""
+# Most names whose value was masked, by its shape or before: there is no other.
+_IS_MASKED = lazy.regex(
+    rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>) [ \t]{{0,8}}
+    (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
+    re.VERBOSE,
+)
+
+
+def secrets_under(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Secret]:
+    """The values that stand behind telling names; nothing of a name that has none."""
     done = 0
     for name in names(text, hits, rules):
-        if name.start < done:
+        if name.start < done or _IS_MASKED().match(text, name.end):
             continue
         span, what = _value_before(name, done) or _value_behind(name)
         if span and span[0] >= done:
-            yield Secret(span[0], span[1], name.rule, f"{name.called} {what}")
+            yield span[0], span[1], name.rule, f"{name.called} {what}"
             done = span[1]
+        else:
+            yield name.start, name.start, name.rule, ""
 
 
 def _value_behind(name: Name) -> tuple[Span | None, str]:
     """Where the value of a name stands, and in which place."""
     places = CHINESE_PLACES if _CHINESE().match(name.text, name.end - 1) else PLACES
     following = name.text[name.end : name.end + 1]
+    is_elsewhere = name.rule.needs == QUERY and not _IN_QUERY().search(name.left)
     for place in places:
-        if (following in place.first or not place.first) and (span := place.find(name)):
+        if (following not in place.first and place.first) or (is_elsewhere and place.is_believed):
+            continue
+        if span := place.find(name):
             return span, place.what
     return None, ""
 
 
+_IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3f|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
+
+
 # {"Value": "x", "Key": "Password"}: the value comes first.
-_KEY_LAST = lazy.regex(rf"""["']{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")
+_KEY_LAST = lazy.regex(rf"""["'][a-z]{{0,12}}?{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")
 _VALUE_FIRST = lazy.regex(
-    rf"""{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
-    rf"""\\{{0,4}}["']{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z"""
+    rf"""["']{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
+    rf"""\\{{0,4}}["'][a-z]{{0,12}}?{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z""",
+    re.I,
 )
 
 

@@ -83,7 +83,7 @@ def secrets_in_rows(text: str, rules: Rules) -> Iterator[Secret]:
     """The secrets that a list of names tells of."""
     columns, found = _columns(text, rules)
     found += _beside_statements(text, columns, rules)
-    return iter(sorted(found, key=lambda secret: secret.start))
+    return iter(sorted(found, key=lambda secret: secret[0]))
 
 
 def rules_of_parameters(statement: str, count: int, rules: Rules) -> list[Rule | None]:
@@ -123,7 +123,7 @@ def _hidden(
             start, end = start + 1, end - (text[end - 1] == text[start])  # or it was cut off
         elif NO_SECRET().fullmatch(text, start, end):
             continue
-        yield Secret(start, end, rule, f"{rule.label} in a row")
+        yield start, end, rule, f"{rule.label} in a row"
 
 
 def _rule_for_each(

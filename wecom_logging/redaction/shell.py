@@ -152,7 +152,7 @@ def secrets_of_commands(text: str) -> Iterator[Secret]:
                 start, word = words[i - 1]
                 begin, end = _inside(text, start + offset, start + len(word))
                 if not text.startswith("[redacted:", begin):
-                    yield Secret(begin, end, PASSWORD, "on a command line")
+                    yield begin, end, PASSWORD, "on a command line"
 
 
 def _words(text: str, program: re.Match[str]) -> Iterator[tuple[int, str]]:

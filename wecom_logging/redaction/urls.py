@@ -45,7 +45,7 @@ def with_scheme(text: str) -> Iterator[Secret]:
         end = at + 3
         for secret in _secrets(text, at, end):
             yield secret
-            end = secret.end
+            end = secret[1]
         at = text.find("://", end)
 
 
@@ -63,9 +63,9 @@ def _secrets(text: str, at: int, start: int) -> Iterator[Secret]:
     password = _password(text, end + 1) if sign == ":" else None
     is_web = scheme.lower().endswith(("http", "https"))
     if is_web and (password or sign == "@") and (len(user[0]) >= 24 or _is_token(user[0])):
-        yield Secret(start, end, _TOKEN, "in a URL")
+        yield start, end, _TOKEN, "in a URL"
     if password:
-        yield Secret(*password, _PASSWORD, "in a URL")
+        yield *password, _PASSWORD, "in a URL"
 
 
 def _is_token(value: str) -> bool:
@@ -108,4 +108,4 @@ def without_scheme(text: str) -> Iterator[Secret]:
         of_host = match["sure"] or text.startswith(("tcp(", "unix("), match.end())
         is_sure = of_host if match["pair"] else _ORACLE().search(before)
         if is_sure or is_random(match[group]):
-            yield Secret(*match.span(group), _PASSWORD, "before a host")
+            yield *match.span(group), _PASSWORD, "before a host"

@@ -84,10 +84,10 @@ def is_random(value: str) -> bool:
 
 
 def _is_random_run(run: str) -> bool:
-    if run.isdigit():
-        return False
     if run.isalpha():
         return len(run) >= 32 or (len(run) >= 16 and 2 * len(_CHUNK().findall(run)) > len(run))
+    if run.isdigit():
+        return False
     chunks = len(_CHUNK().findall(run))
     if _HEX().fullmatch(run) or len(run) >= 24:
         return chunks >= 3
@@ -134,17 +134,15 @@ _QUOTED = lazy.regex(
     | [“「『【（](?P<chinese>[^”」』】）\n]{1,256})(?:[”」』】）]|(?=\n)|\Z)""",
     re.VERBOSE,
 )
+_PLAIN = r"""[^\s&;,'"\\<\[，。；、！？”’）】」》]{0,512}"""
 # Without quotes: up to a space, or a delimiter that is one and not part of a password.
 _BARE = lazy.regex(
-    r"""[^\s&;,'"\\<\[，。；、！？”’）】」》]{0,512}
-        (?: \[redacted:[^\]\n]{1,200}\]
-        | [^\s&;,'"\\<，。；、！？”’）】」》]
-        | <(?!/)
-        | \\(?!\\{0,8}["'])(?!r?\\?n)
+    rf"""{_PLAIN}(?: (?: {MASK} | \[ | <(?!/)
+        | \\(?!\\{{0,8}}["'])(?!r?\\?n)
         | ["'](?=\w)
-        | &(?!amp;|lt;|gt;)(?![\s"'\\]|[\w.%-]{1,40}[=:]|\Z)
-        | [;,](?![\s"'\\]|[\w.%-]{1,40}[=:]|\Z)
-        ){0,512}""",
+        | &(?!amp;|lt;|gt;)(?![\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z)
+        | [;,](?![\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z)
+        ) {_PLAIN} ){{0,256}}""",
     re.VERBOSE,
 )
 # Authorization and cookies have spaces in them: all of the line, or of the quoted string.
@@ -208,13 +206,18 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
     return None
 
 
+def word_end(text: str, start: int) -> int:
+    """Where a word that may be a value ends, or where it is too long for one."""
+    return _end_of(_BARE(), text, start)
+
+
 def bare_end(text: str, start: int, needs: str) -> int:
     """Where a value without quotes ends. What may turn out to be none is looked at for a
     bounded way only, because the next name may begin within it."""
-    end = _end_of(_BARE(), text, start)
+    end = word_end(text, start)
     value = text[start:end]
-    if len(value) >= 512 and looks(value, needs) and not _CHINESE().fullmatch(value):
-        while (further := _end_of(_BARE(), text, end)) > end:
+    if len(value) >= 256 and looks(value, needs) and not _CHINESE().fullmatch(value):
+        while (further := word_end(text, end)) > end:
             end = further
     return end
 
