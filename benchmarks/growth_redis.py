@@ -22,7 +22,7 @@ from growth_plot import Series, plot
 
 from tests.helpers.redis_server import RedisServer, running
 from tests.helpers.store_kits import event, identity
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.redis import RedisStore
 from wecom_logging._worker.gathering import GATHER, GATHER_EACH
@@ -35,7 +35,7 @@ SAMPLE = event("x" * 2000)
 def worker(url: str, number: int, seconds: float) -> None:
     """A worker in a storm."""
     rules = Rules()
-    store = FallbackStore(RedisStore(url, "robot", "shop", "prod", rules), rules, "redis")
+    store = FailoverStore(RedisStore(url, "robot", "shop", "prod", rules), rules, "redis")
     source = f"web-{number // 8}/{number}/x"
     entries = tuple(Entry(identity(f"kind {n}"), 7) for n in range(5))
     until = time.monotonic() + seconds

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from growth_plot import Series, plot
 
 from tests.helpers.store_kits import identity
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.sqlite import SQLiteStore
 
@@ -30,7 +30,7 @@ PROCESSES = (1, 2, 4, 8, 16, 32)
 def worker(path: str, number: int, seconds: float) -> list[float]:
     """A worker in a storm; returns how long each visit took."""
     rules = Rules()
-    store = FallbackStore(SQLiteStore(path, "robot", "shop", "prod", rules), rules, "sqlite")
+    store = FailoverStore(SQLiteStore(path, "robot", "shop", "prod", rules), rules, "sqlite")
     source = f"web/{number}/x"
     entries = tuple(Entry(identity(f"kind {n}"), 7) for n in range(5))
     took, until = [], time.monotonic() + seconds

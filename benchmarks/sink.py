@@ -21,7 +21,7 @@ from typing import Any
 
 ORDER = re.compile(rb"ORD\d{8}Z")
 _TOLD = re.compile(r"×([\d,]+)")
-_ANSWER = b'{"errcode":0,"errmsg":"ok","id":"1"}'
+_ANSWER = b'{"errcode":0,"errmsg":"ok","id":"1","media_id":"1"}'
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 

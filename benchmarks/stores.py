@@ -2,10 +2,12 @@
 
     python benchmarks/stores.py before PATH [--rounds 5]    against the version in PATH
     python benchmarks/stores.py filled                      slots, groups, processes, batches
+    python benchmarks/stores.py held [--rounds 10]          a CRITICAL beside a process that
+                                                            is stopped, or killed, at work
 
 `before` runs this version and the other one in turn, each in a process of its own, through
 the handler alone. Times are CPU, of the process and of Redis: a machine that is busy with
-something else does not change them.
+something else does not change them. Only `held` is about waiting, and wants a quiet machine.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +202,133 @@ def filled_with(url: str, name: str, groups: int = 10, slots: int = 0, sources: 
     return one
 
 
+# -- beside one that does not go on -----------------------------------------------------------
+
+#: What a neighbour does, and where it is stopped: in the middle of what it writes, with a
+#: message that it has claimed, or while it fetches the next token.
+NEIGHBOUR = """
+import json, logging, os, signal, sys, time
+import wecom_logging
+from wecom_logging._senders.protocol import Limits
+from wecom_logging._stores.protocol import Dropped, Left
+from wecom_logging.testing import RecordingSender
+
+role, store, how = sys.argv[1:]
+
+def stop():
+    print(0, flush=True)
+    os.kill(os.getpid(), getattr(signal, how))
+
+class Sender(RecordingSender):
+    token_key = "key"
+
+    def __init__(self):
+        super().__init__(Limits({"markdown": 2048, "text": 2048}, token=True))
+        self.destination = "one for all"
+
+    def fetch_token(self):
+        return "secret", 7200.0
+
+    def send(self, message, token):
+        print(time.time(), flush=True)
+        if role == "claim" and going: stop()
+        return super().send(message)
+
+going = False
+handler = wecom_logging.WeComHandler(
+    sender=Sender(), store=store, app="held", group_wait=0.0, group_interval=0.0
+)
+log = logging.getLogger("held"); log.propagate = False; log.addHandler(handler)
+log.error("warm"); handler.flush(20)
+print(0, flush=True)
+sys.stdin.readline()
+going, shared = True, handler._worker.cycle.store
+if role == "lock":
+    with shared._primary._step(): stop()
+elif role in ("next token", "first token"):
+    over = Left("secret", 0.0) if role == "next token" else Dropped("secret")
+    shared.lease("key", over); time.sleep(11)
+    assert shared.lease("key") is None
+    stop()
+elif role == "claim":
+    log.critical("claimed"); handler.flush(20)
+else:
+    at = time.time()
+    log.critical("urgent %d", 1)
+    print(at, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def held(rounds: int) -> None:
+    """How long a CRITICAL takes to its first byte beside a neighbour that does not go on."""
+    from tests.helpers.redis_server import running
+
+    with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "redis") as server:
+        for kind in ("sqlite", "redis"):
+            for role, how in (
+                ("none", "SIGSTOP"),
+                ("lock", "SIGSTOP"), ("lock", "SIGKILL"),
+                ("claim", "SIGSTOP"), ("claim", "SIGKILL"),
+                ("next token", "SIGSTOP"), ("first token", "SIGSTOP"),
+            ):  # fmt: skip
+                if role == "lock" and kind == "redis":
+                    continue  # Redis' own steps are scripts
+                took = []
+                for number in range(1 if "token" in role else rounds):
+                    server.client().flushall()
+                    store = server.url
+                    if kind == "sqlite":
+                        store = f"sqlite:///{directory}/{role}{how}{number}.db"
+                    took.append(beside(role, how, store))
+                took.sort()
+                half = took[len(took) // 2] * 1e3
+                print(f"{kind:7}{role:12}{how:8} median {half:6.0f}  most {took[-1] * 1e3:6.0f} ms")
+
+
+def beside(role: str, how: str, store: str) -> float:
+    """Seconds from a CRITICAL to its first byte."""
+
+    def start(role: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", NEIGHBOUR, role, store, how],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def says(process: subprocess.Popen[str], until: Callable[[float], object]) -> float:
+        assert process.stdout is not None
+        while True:
+            value = float(process.stdout.readline())
+            if until(value):
+                return value
+
+    def go_on(process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+    holder, other = start(role if role != "none" else "other"), start("other")
+    try:
+        for each in (holder, other):
+            says(each, lambda at: at == 0)
+        if role != "none":
+            go_on(holder)
+            says(holder, lambda at: at == 0)
+        go_on(other)
+        logged = says(other, bool)
+        sent = says(other, bool)
+        return abs(sent - logged)
+    finally:
+        for each in (holder, other):
+            each.kill()
+            each.communicate()
+
+
 if __name__ == "__main__":
     sys.path.insert(1, str(ROOT))
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("before", "filled", "one"))
+    parser.add_argument("what", choices=("before", "filled", "held", "one"))
     parser.add_argument("where", nargs="?", default="")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -210,5 +336,7 @@ if __name__ == "__main__":
         one_version(options.where)
     elif options.what == "before":
         before(Path(options.where).resolve(), options.rounds)
+    elif options.what == "held":
+        held(options.rounds)
     else:
         filled()

@@ -6,7 +6,9 @@ python docs/generate.py --check  fails if one is not what the code says
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -15,6 +17,7 @@ from typing import Any
 
 from option_texts import CHINESE, EXAMPLES, SECTIONS
 
+from wecom_logging import WeComHandler
 from wecom_logging._config.options import OPTIONS
 from wecom_logging._rendering.sentences import in_language
 from wecom_logging._rendering.style import Language
@@ -46,9 +49,16 @@ def options_page(language: Language) -> str:
     return "\n".join(parts)
 
 
+def described() -> dict[str, str]:
+    """What the docstring of the handler says of each argument."""
+    section = re.search(r"Args:\n(.*?)\n\n", inspect.getdoc(WeComHandler) or "", re.S)
+    assert section is not None
+    entries = re.findall(r"^ {4}(\w+): (.*?)(?=\n {4}\w|\Z)", section[1], re.S | re.M)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
 def _option(name: str, language: Language) -> str:
-    doc = "The lowest level that is told." if name == "level" else OPTIONS[name].doc
-    text = CHINESE[name] if language == "zh" else doc.replace("{", "&#123;")
+    text = CHINESE[name] if language == "zh" else described()[name].replace("{", "&#123;")
     lines = [f"### {name}\n", f"{text}\n", "```python", f'"{name}": {EXAMPLES[name]},', "```"]
     if name != "level" and OPTIONS[name].read is not None:
         value = eval(EXAMPLES[name])
@@ -65,7 +75,7 @@ _OPTIONS_EN = """# Options
 
 [中文](options.zh-CN.md)
 
-<!-- Written by docs/generate.py from the table of options: change that one. -->
+<!-- Written by docs/generate.py from the docstring of WeComHandler: change that one. -->
 
 Arguments of `WeComHandler`, keys of its entry in a `LOGGING` dictionary, or variables of the
 environment. An argument wins; an empty value is no value. Durations are in seconds. The examples are

@@ -20,7 +20,7 @@ import pytest
 from tests.helpers.redis_server import PROGRAM, RedisServer, running
 from tests.helpers.support import Finished, Watched, missing
 from wecom_logging import WeComHandler
-from wecom_logging._runtime import diagnostics, native
+from wecom_logging._runtime import diagnostics, native, shutdown
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -61,6 +61,19 @@ def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
             root.removeHandler(handler)
             handler.close()
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_stays() -> Iterator[None]:
+    """What a test leaves open would go on in others: on their stderr, in their stores, in their
+    time, and at the exit."""
+    before = dict(shutdown._workers)
+    yield
+    for key, worker in list(shutdown._workers.items()):
+        if before.get(key) is not worker:
+            worker.end()
+            shutdown.unregister_worker(worker)
+    shutdown.exiting.reset()  # nothing of its time has been waited
 
 
 @pytest.fixture

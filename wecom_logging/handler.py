@@ -19,7 +19,7 @@ from wecom_logging._config.advice import refuse_unknown, warn_of_limits
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import OPTIONS, Options, read_options
 from wecom_logging._config.validators import level_number
-from wecom_logging._runtime import fork
+from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.diagnostics import speak, warn_rarely
 from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging._runtime.native import monotonic
@@ -60,8 +60,8 @@ class WeComHandler(logging.Handler):
         agentid: Its AgentId, an int or digits.
         touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At
             most 1000 (WeCom API document 90236).
-        toparty: Ids of parties, likewise, at most 100.
-        totag: Ids of tags, likewise, at most 100.
+        toparty: Ids of parties as "2|3" or a list, at most 100.
+        totag: Ids of tags as "2|3" or a list, at most 100.
         app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
             package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.
@@ -221,6 +221,9 @@ class WeComHandler(logging.Handler):
         #: Whether there is a destination. A handler that is off ignores every record.
         self.enabled: bool = components is not None
         self._options = options
+        #: What messages call the program, and where it runs ("" if nobody has said).
+        self.app: str = options.app
+        self.environment: str = options.environment
         #: The lowest level that is told.
         self.alert_level: int = number
         if components is None:
@@ -228,13 +231,11 @@ class WeComHandler(logging.Handler):
             return
         self._components: Components = components
         #: Where a record is one error, by however many ways it comes there.
-        self._place = (components.sender.destination, options.app, options.environment or "")
+        self._place = (components.sender.destination, options.app, options.environment)
         self._fingerprint: Callable[[logging.LogRecord], Any] = grouping.fingerprint
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
         self._begin()
-        from wecom_logging._runtime import shutdown
-
         shutdown.register_handler(self)
         if options.uncaught:
             from wecom_logging._capture import uncaught as hooks
@@ -265,9 +266,7 @@ class WeComHandler(logging.Handler):
         self._known: dict[Key, Tally] = self._tallies.known
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
-        self._unknown = self._tallies.known.setdefault(
-            OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
-        )
+        self._unknown = self._known[OTHER_KEYS[0]] = Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}
         self._sampled = (0, 0)
@@ -385,7 +384,7 @@ class WeComHandler(logging.Handler):
             if tally.roused:
                 self._look(tally, record)
                 return
-            # Two threads that find it needs_wakeup: one captures, and the worker does not hear of
+            # Two threads that find that it needs one: one captures, and the worker does not hear of
             # it before there is a sample. By one step that no other thread can split.
             me = threading.get_ident()
             if self._rousing.setdefault(tally, me) != me:
@@ -394,7 +393,7 @@ class WeComHandler(logging.Handler):
                 tally.roused = True
                 if "handle" not in self.__dict__:
                     self._look_for_other_ways(record)
-                sample = self._sample(tally, record)
+                sample = self._sample(tally, record, in_turn=True)
             finally:
                 # Before the wake-up: who finds the entry can rely on one that is yet to come.
                 self._rousing.pop(tally, None)
@@ -415,17 +414,20 @@ class WeComHandler(logging.Handler):
             return
         tally.looks -= 1
         self._tallies.come_again(tally, record)
-        if self._says_something_new(tally, record) and (sample := self._out_of_turn(tally, record)):
+        if sample := self._sample(tally, record, in_turn=False):
             self._worker.notify(tally, sample)
 
-    def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
-        """A captured event, if one is wanted."""
+    def _sample(self, tally: Tally, record: logging.LogRecord, *, in_turn: bool) -> Event | None:
+        """A captured event, if one is wanted: in its turn, or because it says something new."""
         new = self._says_something_new(tally, record)
         now = monotonic()
-        if now >= tally.sample_at:
+        if in_turn and now >= tally.sample_at:
             # Of a new group, and after a message, there is one in any case.
             return self._capture(tally, record, now, in_any_case=not tally.sample_at)
-        return self._out_of_turn(tally, record) if new else None
+        if not new or tally.turns <= 0:
+            return None
+        tally.turns -= 1
+        return self._capture(tally, record, now, in_any_case=True)
 
     def _says_something_new(self, tally: Tally, record: logging.LogRecord) -> bool:
         try:
@@ -435,12 +437,6 @@ class WeComHandler(logging.Handler):
         except Exception:
             return False
 
-    def _out_of_turn(self, tally: Tally, record: logging.LogRecord) -> Event | None:
-        if tally.turns <= 0:
-            return None
-        tally.turns -= 1
-        return self._capture(tally, record, monotonic(), in_any_case=True)
-
     def _capture(
         self, tally: Tally, record: logging.LogRecord, now: float, *, in_any_case: bool
     ) -> Event | None:
@@ -449,9 +445,11 @@ class WeComHandler(logging.Handler):
         if thread in self._capturing:
             return None  # logged by a `__str__` that we have called: counted, not captured
         second, taken = self._sampled
+        if int(now) != second:
+            taken = 0
         capture = self._components.capture
-        if int(now) != second or taken < SAMPLES_PER_SECOND:
-            self._sampled = (int(now), taken + 1 if int(now) == second else 1)
+        if taken < SAMPLES_PER_SECOND:
+            self._sampled = (int(now), taken + 1)
         elif in_any_case:
             capture = self._components.glimpse
         else:
@@ -495,9 +493,7 @@ class WeComHandler(logging.Handler):
         Returns:
             Whether nothing is pending any more, but for what people have silenced.
         """
-        if not self.enabled:
-            return True
-        if not (self._worker.has_work() or self._worker.may_find()):
+        if not self.enabled or not (self._worker.has_work() or self._worker.may_find()):
             return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
@@ -509,8 +505,6 @@ class WeComHandler(logging.Handler):
             self._worker.end_group(tally)
 
     def _flush(self, timeout: float, *, leaving: bool = False) -> bool:
-        from wecom_logging._runtime import shutdown
-
         worker = self._worker
         if owns_logging_lock():
             worker.wake()
@@ -536,8 +530,6 @@ class WeComHandler(logging.Handler):
 
     def _close(self, *, leaving: bool = False) -> None:
         if self.enabled:
-            from wecom_logging._runtime import shutdown
-
             timeout = self._options.close_timeout
             delivered = not self._worker.has_work() or self._flush(timeout, leaving=leaving)
             self._worker.close()
@@ -559,21 +551,9 @@ class WeComHandler(logging.Handler):
         if self.enabled:
             self._begin()
 
-    @property
-    def app(self) -> str:
-        """What messages call the program."""
-        return self._options.app
-
-    @property
-    def environment(self) -> str:
-        """Where it runs, as messages say it; "" if nobody has said."""
-        return self._options.environment
-
     def look_for_children(self) -> None:
         """At the exit of a process that had children: look for what they left in the store."""
         if self.enabled and self._worker.may_find():
-            from wecom_logging._runtime import shutdown
-
             shutdown.register_worker(self._worker)
 
     def __repr__(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from types import FrameType, ModuleType
-from typing import Any
+from types import ModuleType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from wecom_logging._capture.keys import caller
 from wecom_logging.handler import WeComHandler
 
 _LEVELS = {
@@ -25,8 +26,19 @@ _LEVELS = {
 
 EventDict = MutableMapping[str, Any]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def install(**options: Any) -> WeComHandler:
+
+def _takes_options(
+    constructor: Callable[Concatenate[Any, P], None],
+) -> Callable[[Callable[..., T]], Callable[P, T]]:
+    """For type checkers and editors: it takes what the constructor of the handler takes."""
+    return lambda function: function
+
+
+@_takes_options(WeComHandler.__init__)
+def install(level: int | str = "ERROR", **options: Any) -> WeComHandler:
     """Attach a handler to the root logger that also reports uncaught exceptions.
 
     Called again it returns the handler that is there. A record that no other handler
@@ -34,6 +46,7 @@ def install(**options: Any) -> WeComHandler:
     root had none.
 
     Args:
+        level: The lowest level that is told.
         **options: Those of `WeComHandler`; `uncaught` is true unless given.
     """
     root = logging.getLogger()
@@ -41,7 +54,7 @@ def install(**options: Any) -> WeComHandler:
         if isinstance(handler, WeComHandler):
             return handler
     options.setdefault("uncaught", True)
-    handler = WeComHandler(**options)
+    handler = WeComHandler(level, **options)
     if not root.handlers:
         console = logging.StreamHandler()
         console.setLevel(logging.WARNING)
@@ -50,16 +63,20 @@ def install(**options: Any) -> WeComHandler:
     return handler
 
 
-def structlog_processor(**options: Any) -> Callable[[Any, str, EventDict], EventDict]:
+@_takes_options(WeComHandler.__init__)
+def structlog_processor(
+    level: int | str = "ERROR", **options: Any
+) -> Callable[[Any, str, EventDict], EventDict]:
     """A processor for structlog chains that never pass through `logging`.
 
     Put it before the renderer. It returns the event dict unchanged, and does nothing for an
     event that comes from or goes to `logging`: that one arrives through the handler.
 
     Args:
+        level: The lowest level that is told.
         **options: Those of `WeComHandler`.
     """
-    handler = WeComHandler(**options)
+    handler = WeComHandler(level, **options)
     handler.standalone = True
 
     def alert(logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
@@ -80,7 +97,7 @@ def _passes_logging(logger: Any, event_dict: EventDict) -> bool:
 
 
 def _record(level: int, event: EventDict | str | bytes) -> logging.LogRecord:
-    frame = _caller()
+    frame = caller()
     if isinstance(event, bytes):  # it stands behind a renderer: told all the same
         event = event.decode("utf-8", "replace")
     fields: dict[str, Any] = {} if isinstance(event, str) else {**event}
@@ -96,23 +113,11 @@ def _record(level: int, event: EventDict | str | bytes) -> logging.LogRecord:
     )
 
 
-def _caller() -> FrameType | None:
-    """The innermost frame that is neither structlog's nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module != __name__ and module.split(".", 1)[0] != "structlog":
-            return frame
-        frame = frame.f_back
-    return None
-
-
 class _Callable(ModuleType):
     """Whoever imports this module by its own name puts it where the package has the function
     of that name: `wecom_logging.install(…)` goes on working."""
 
-    def __call__(self, **options: Any) -> WeComHandler:
-        return install(**options)
+    __call__ = staticmethod(install)
 
 
 sys.modules[__name__].__class__ = _Callable

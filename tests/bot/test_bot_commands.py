@@ -75,6 +75,8 @@ def test_arguments() -> None:
     assert parse("静默 40871 52210 半小时 上游维护") == Command(
         "silence", ("40871", "52210"), span=Span(1800.0), rest="上游维护", chinese=True
     )
+    assert parse("静默 40871 下午3点 上游维护").span == Span(hour=15)
+    assert parse("静默 40871 下午3点的任务").span is None
     assert parse("静默 gateway.py 1h").rest == "gateway.py"
     assert parse("silence redis.ConnectionError 1h").rest == "redis.ConnectionError"
     assert parse("静默 m-5c1e 1h").messages == ("m-5c1e",)

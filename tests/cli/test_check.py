@@ -137,6 +137,37 @@ def test_the_automatic_store_says_what_it_is(
     assert "in memory" in steps["store"]["text"]
 
 
+def test_an_automatic_store_that_is_damaged_is_begun_anew(
+    check: Check, app: Simulator, watch: Callable[..., Watched]
+) -> None:
+    """By the next error, not by whoever checks: what is said is what will happen."""
+    path = Path(check("--no-send")[1]["store"]["text"].partition(",")[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"no database" * 99)
+    status, steps = check("--no-send")
+    assert (status, steps["store"]["status"]) == (0, "warning")
+    assert steps["store"]["text"] == f"{path} is damaged: what it held is lost"
+    assert path.read_bytes() == b"no database" * 99
+    program = watch(**pointing_at(app, "app"), store="auto")
+    program.log.error("one")
+    assert program.flush()
+    assert check("--no-send")[1]["store"]["status"] == "ok"
+    assert path.with_suffix(".db.damaged").exists()
+
+
+def test_a_name_that_many_programs_have_is_worth_a_hint(
+    check: Check, app: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container no directory says more; where it was chosen it is none of our business."""
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")
+    monkeypatch.setattr("os.getcwd", lambda: "/app")
+    status, steps = check("--no-send")
+    assert (status, steps["name"]["status"]) == (0, "warning")
+    assert steps["name"]["text"] == "messages call the program 'config', as many programs are"
+    monkeypatch.setenv("WECOM_APP", "shop")
+    assert "name" not in check("--no-send")[1]
+
+
 def test_for_people(app: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Without --json: a mark before each step, what to do below it."""
     app.change_app(trusted_ips=())

@@ -21,6 +21,8 @@ from wecom_logging._senders.errcodes import TABLE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+# The site is built once.
+pytestmark = pytest.mark.xdist_group("site")
 
 
 @pytest.fixture
@@ -82,6 +84,12 @@ def test_generated_pages_are_what_the_code_says(generate: Any) -> None:
     for name, text in generate.pages().items():
         written = (DOCS / name).read_text("utf-8")
         assert written == text, "python docs/generate.py writes it anew"
+
+
+def test_the_docstring_describes_every_option_of_the_table(generate: Any) -> None:
+    described = generate.described()
+    assert set(described) == {"level", *OPTIONS}
+    assert all(described.values())
 
 
 def test_every_option_has_an_example_and_a_place(generate: Any) -> None:

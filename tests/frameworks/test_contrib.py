@@ -337,6 +337,8 @@ def test_airflow_a_task_that_goes_on_failing_is_told_after_pauses(tmp_path: Path
         on_failure(sender=sender, store=f"sqlite:///{tmp_path}/alerts.db")({"ti": Task()})
     (message,) = sender.messages
     assert "nightly.load failed" in message.content
+    facts = message.content.splitlines()[-1]
+    assert facts.count("nightly.load") == 1
 
 
 # -- Celery ----------------------------------------------------------------------------

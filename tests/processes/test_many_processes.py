@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -114,6 +115,65 @@ def test_a_process_killed_while_it_sends_is_inherited_and_told_once(
     waiting.go_on()
     waiting.finish()
     assert counted(sim.messages) == 2, "the same bytes twice: the duplicate check knew them"
+
+
+HOLDER = """
+    log.error("first"); handler.flush(20); say(ready=1); listen()
+    with handler._worker.cycle.store._primary._step() as ledger:
+        ledger.state.bodies["?"] = "a"  # in the middle of writing
+        say(held=1); os.kill(os.getpid(), signal.{})
+    log.error("second"); assert handler.flush(20), handler.stats()
+    account(); listen()
+"""
+
+NEIGHBOUR = """
+    from wecom_logging._stores import failover
+    failover.BUSY_FOR = 1000.0  # whoever waited for it would not be told
+    log.error("third"); handler.flush(20); say(ready=1); listen()
+    log.error("fourth"); log.critical("urgent"); listen()
+    assert handler.flush(20), handler.stats()
+    account(); listen()
+"""
+
+
+def test_a_process_that_is_stopped_while_it_writes_delays_no_critical(
+    sim: Simulator, start: Start
+) -> None:
+    holder, neighbour = start(HOLDER.format("SIGSTOP")), start(NEIGHBOUR, 1)
+    for worker in (holder, neighbour):
+        worker.hear()
+    holder.go_on()
+    holder.hear()
+    neighbour.go_on()
+    eventually(lambda: any("urgent" in m.content for m in sim.messages))
+    assert re.search(r"#\d+\?", sim.messages[-1].content), "its ids are for the time being"
+    holder.process.send_signal(signal.SIGCONT)
+    neighbour.go_on()
+    accounts = [holder.hear(), neighbour.hear()]
+    assert [a["seen"] for a in accounts] == [a["reported"] for a in accounts] == [2, 3], accounts
+    assert counted(sim.messages) == 5
+    for worker in (holder, neighbour):
+        worker.go_on()
+        worker.finish()
+
+
+def test_a_process_that_is_killed_while_it_writes_takes_its_lock_with_it(
+    sim: Simulator, start: Start
+) -> None:
+    holder, neighbour = start(HOLDER.format("SIGKILL")), start(NEIGHBOUR, 1)
+    for worker in (holder, neighbour):
+        worker.hear()
+    holder.go_on()
+    holder.hear()
+    holder.process.wait()
+    neighbour.go_on()
+    eventually(lambda: any("urgent" in m.content for m in sim.messages))
+    assert not re.search(r"#\d+\?", sim.messages[-1].content), "told through the store"
+    neighbour.go_on()
+    assert neighbour.hear()["reported"] == 3
+    assert counted(sim.messages) == 4
+    neighbour.go_on()
+    assert neighbour.finish() == ""
 
 
 def test_a_host_that_went_down_in_an_outage_tells_one_overview(

@@ -17,6 +17,7 @@ from tests.rendering.test_golden import LIMITS, STYLE, compare
 from tests.rendering.test_properties import check
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Language, render
+from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.sample import read
 from wecom_logging._senders.protocol import MsgType
 
@@ -65,14 +66,27 @@ def test_two_lines_are_enough(name: str) -> None:
 
 
 @failures
-def test_what_is_cut_goes_on_below_the_place(name: str) -> None:
-    """The line under the place has the whole of what the notification has begun to say."""
+def test_what_broke_is_in_the_heading(name: str) -> None:
+    """What the exception says, at least the beginning of it, or the root of it."""
+    chain = read(EVENTS[name]).chain
+    heading = render(failed(name), STYLE).message.content.split("\n")[3]
+    texts = [text for one in chain for text in (one.words, one.stderr) if text]
+    texts += [leaf.words for one in chain for leaf in one.leaves()]
+    starts = [Pen().start(text, 20).rstrip("…") for text in texts]
+    assert not texts or any(start in heading for start in starts)
+
+
+@failures
+def test_what_is_cut_goes_on_below(name: str) -> None:
+    """The heading, or the line under the place, has the whole of what the notification has
+    begun to say."""
     lines = render(failed(name), STYLE).message.content.split("\n")
     _, found, words = lines[0].split(" · ")[-1].partition(": ")
     if name not in TEXTS and found and words.endswith("…"):
         place = next(i for i, line in enumerate(lines) if line.startswith("`"))
         start = re.split("[…:]", words)[0]
-        assert start in lines[place + 1] or start in lines[-1], "or it is the request"
+        shown = lines[place - 1], lines[place + 1], lines[-1]
+        assert any(start in line for line in shown), "or it is the request"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

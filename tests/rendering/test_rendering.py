@@ -21,7 +21,7 @@ from tests.helpers.rendering_cases import (
     library,
     report,
 )
-from wecom_logging._model.digest import VARYING, Digest, Outage, Report
+from wecom_logging._model.digest import VARYING, Digest, Outage, Report, State
 from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Style, render, report_text
@@ -145,12 +145,18 @@ def test_a_long_kind_keeps_the_number_of_kinds() -> None:
         ("", [("FileNotFoundError", "[Errno 2] No such file or directory: '/data/17.csv'")],
          "FileNotFoundError: '/data/17.csv'"),
         ("", [("OSError", "[Errno 28] No space left on device: '/data'")],
-         "OSError: No space left on device: '/da…"),
+         "OSError: No space left on device…"),
         ("search failed", [("elastic_transport.ConnectionError", "Connection error")],
-         "ConnectionError: search failed: Connec…"),
+         "ConnectionError: search failed…"),
         ("lost", [("redis.ConnectionError", "refused")], "redis.ConnectionError: lost: refused"),
         ("not sent", [("KafkaTimeoutError", "KafkaTimeoutError: no broker")],
          "KafkaTimeoutError: not sent: no broker"),
+        ("charge of order 8841 failed", [("requests.ConnectTimeout", "bank:443 is silent")],
+         "ConnectTimeout: charge of order 8841…"),
+        ("import failed:\n- row 17: no price\n- row 18: no name", [("ImportFailed", "")],
+         "ImportFailed: import failed…"),
+        ("order not saved", [("IntegrityError", "UNIQUE constraint failed: orders.number")],
+         "IntegrityError: order not saved…"),
         ("job failed:", [("KeyError", "'sku'")], "KeyError: job failed: 'sku'"),
     ],
 )  # fmt: skip
@@ -325,22 +331,88 @@ def test_what_else_there_is_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "value", "shown"),
+    ("message", "value", "why", "shown"),
     [
-        ("pay failed", "no route", ["pay failed", "> no route"]),
-        ("no route", "no route", ["no route"]),
-        ("pay failed: no route", "no route", ["pay failed: no route"]),
-        ("", "no route", ["> no route"]),
-        ("no route", "to bank: no route", ["> to bank: no route"]),
-        ("pay failed", "", ["pay failed"]),
-        ("OSError", "no route", ["> no route"]),
+        ("pay failed", "no route", "no route", ["pay failed"]),
+        ("no route", "no route", "no route", []),
+        ("pay failed: no route", "no route", "no route", ["pay failed: no route"]),
+        ("", "no route", "no route", []),
+        ("no route", "to bank: no route", "to bank: no route", []),
+        ("pay failed", "", "", ["pay failed"]),
+        ("OSError", "no route", "no route", []),
+        (
+            "pay failed",
+            "no route\nvia a\nvia b",
+            "no route · via a",
+            ["pay failed", "> via a", "> via b"],
+        ),
+        ("not saved", "no table\n[SQL: x]", "no table", ["not saved", "> [SQL: x]"]),
+        ("pay failed", 13 * "hops ", f"{12 * 'hops '}hops", ["pay failed"]),
+        (
+            "pay failed",
+            14 * "hops ",
+            f"{11 * 'hops '}hops…",
+            ["pay failed", f"> {13 * 'hops '}hops"],
+        ),
     ],
 )
-def test_nothing_is_said_twice(message: str, value: str, shown: list[str]) -> None:
-    """The logged message and the exception's own are often the same."""
+def test_nothing_is_said_twice(message: str, value: str, why: str, shown: list[str]) -> None:
+    """The logged message and the exception's own are often the same. What the heading says of
+    the cause is not said below, unless it was cut there."""
     failed = report("1111", "OSError", samples=(event(message, error("OSError", value)),))
     found = lines(failed)
+    assert found[3] == f"**NEW** OSError **×1** #1111{why and f' · {why}'}"
     assert found[5:-1] == shown
+
+
+@pytest.mark.parametrize(
+    ("chain", "why", "shown"),
+    [
+        (
+            [("ConnectTimeout", "bank:443 is silent"), ("OSError", "[Errno 111] refused")],
+            "bank:443 is silent: [Errno 111] refused",
+            ["> ← OSError"],
+        ),
+        (
+            [("A", "Error 111 connecting to bank. Refused."), ("OSError", "[Errno 111] Refused")],
+            "Error 111 connecting to bank. Refused.",
+            ["> ← OSError: [Errno 111] Refused"],
+        ),
+        (
+            [("A", "no answer from any hosts of the bank"), ("OSError", "[Errno 111] down")],
+            "no answer from any hosts of the bank: [Errno 111] down",
+            ["> ← OSError"],
+        ),
+        (
+            [
+                ("A", "no answer from any of the three hosts of the bank"),
+                ("OSError", "[Errno 1] down"),
+            ],
+            "[Errno 1] down",
+            ["> no answer from any of the three hosts of the bank", "> ← OSError"],
+        ),
+        (
+            [("A", "bad settings"), ("KeyError", "'rate'")],
+            "bad settings: KeyError: 'rate'",
+            ["> ← KeyError"],
+        ),
+        ([("A", ""), ("B", "no route")], "no route", ["> ← B"]),
+    ],
+)
+def test_the_heading_says_why(chain: list[tuple[str, str]], why: str, shown: list[str]) -> None:
+    """Right beside the type: what the exception says and what the root of it says; the root
+    alone, where there is no room for both."""
+    sample = event("", *(error(*one) for one in chain))
+    found = lines(report("1111", chain[0][0], "a.py f", samples=(sample,)))
+    assert found[3] == f"**NEW** {chain[0][0]} **×1** #1111 · {why}"
+    assert found[5:-1] == shown
+
+
+def test_how_a_job_failed_is_no_news_when_it_works_again() -> None:
+    failed = replace(OVER, samples=(event("", error("EOFError", "no line left")),))
+    assert lines(failed)[3] == "**OVER** EOFError #5555 · no line left"
+    job = replace(failed, identity=failed.identity._replace(job=True))
+    assert lines(job)[3] == "**OVER** EOFError #5555"
 
 
 def test_own_frames_first() -> None:
@@ -640,3 +712,12 @@ def test_what_is_over_takes_a_few_lines_only() -> None:
     content = "\n".join(lines(NEW, *over))
     assert content.count("**OVER**") == 6
     assert "294" in content
+
+
+@pytest.mark.parametrize("state", ["new", "again"])
+def test_a_heading_in_chinese_says_its_state_once(state: State) -> None:
+    back_from = "2.2.0" if state == "again" else ""
+    one = replace(NEW, state=state, releases=("2.3.1",), back_from=back_from)
+    heading = lines(one, style=STYLE._replace(language="zh"))[3]
+    assert "见于 2.3.1" in heading
+    assert heading.count(LABELS["zh"].states[state]) == 1

@@ -16,6 +16,7 @@ from wecom_logging._stores import register
 from wecom_logging._stores.protocol import (
     LEASE,
     LOOK,
+    OUTLASTS,
     TURN,
     Batch,
     Claim,
@@ -1184,6 +1185,29 @@ def test_one_fetches_a_token_while_the_others_wait(place: Kit) -> None:
     assert one.lease("key") == two.lease("key") == "secret"
     place.advance(6901)
     assert two.lease("key") is None
+
+
+def test_nobody_waits_for_the_next_token_while_the_one_before_is_good(place: Kit) -> None:
+    """Whoever fetches it may have been stopped."""
+    one, two = Client(place, app="shop").store, Client(place, app="till").store
+    assert one.lease("key") is None
+    one.lease("key", Left("old", 6900))
+    place.advance(6901)
+    assert one.lease("key") is None
+    assert two.lease("key") == "old"
+    one.lease("key", Left(used=True))
+    assert two.lease("key") == "old", "its fetch failed, and the next is ten seconds away"
+    two.lease("key", Dropped("old"))
+    assert two.lease("key") == near(10)
+
+
+def test_what_is_over_for_long_is_waited_for(place: Kit) -> None:
+    one, two = Client(place, app="shop").store, Client(place, app="till").store
+    assert one.lease("key") is None
+    one.lease("key", Left("old", 6900))
+    place.advance(6901 + OUTLASTS)
+    assert one.lease("key") is None
+    assert two.lease("key") == pytest.approx(0.1)
 
 
 def test_a_refused_token_is_never_handed_out_again_and_newer_ones_stay(place: Kit) -> None:

@@ -16,7 +16,7 @@ from tests.helpers.support import Watched
 from wecom_logging import ConfigurationError, WeComHandler
 from wecom_logging._stores import location
 from wecom_logging._stores.factory import password
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import Store
 
@@ -31,7 +31,7 @@ def opened(**options: Any) -> Store:
 
 
 def primary(store: object) -> Any:
-    assert isinstance(store, FallbackStore)
+    assert isinstance(store, FailoverStore)
     return store._primary
 
 

@@ -7,18 +7,21 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers.redis_server import RedisServer, free_port, running
+from tests.helpers.redis_server import RedisServer, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
-from tests.helpers.support import counted, eventually, missing
+from tests.helpers.support import counted, eventually, free_port, missing
 from wecom_logging import WeComHandler
 from wecom_logging._stores.factory import shown
+from wecom_logging._stores.marks import Act
 from wecom_logging._stores.protocol import Batch, Left, Rules, StoreError
 from wecom_logging._stores.redis import TIMEOUTS, RedisStore
+from wecom_logging._stores.redis_state import RedisState
 from wecom_logging.simulator.server import Simulator
 
 
@@ -325,3 +328,30 @@ def test_of_many_batches_nobody_knows_once_some_are_merged(
     store.merge(*batches)
     assert parts == [200, 200, 200, 200, 50]
     assert store.account(client.source).merged == 450
+
+
+def test_a_mark_that_others_write_in_between_of_is_made_anew(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is decided here, on what was read; what has come meanwhile is not written over."""
+    redis_server.client().flushall()
+    client, other = (Client(RedisKit(redis_server.url), f"web/{n}/x") for n in (1, 2))
+    client.log("A", 3)
+    store: Any = client.store
+    (known,) = store.groups().groups
+    act = Act("silence", "key", "lisi", "lisi", "web", ids=(known.id,), seconds=600.0)
+    save, tries = RedisState.save, count(1)
+
+    def late(state: RedisState, *arguments: Any) -> bool:
+        if next(tries) < 4:
+            other.log("A")
+        return save(state, *arguments)
+
+    monkeypatch.setattr(RedisState, "save", late)
+    assert store.mark(act).ids == (known.id,)
+    assert next(tries) == 5
+    (known,) = store.groups().groups
+    assert (known.state, known.count) == ("silenced", 6)
+    monkeypatch.setattr(RedisState, "save", lambda *_: False)
+    with pytest.raises(StoreError, match="all the time"):
+        store.mark(act._replace(key="another"))

@@ -77,6 +77,7 @@ def handlers() -> list[logging.Handler]:
 
 def one_line() -> WeComHandler:
     handler: WeComHandler = wecom_logging.install(app="shop", environment="prod")
+    wecom_logging.install("WARNING", webhook_key="…", repeat_intervals=[60, 300])
     told: bool = handler.flush(5)
     stats: Stats = handler.stats()
     number: int = stats.seen - stats.reported if told else stats.pending

@@ -37,7 +37,10 @@ class Deaf:
 
 WeComHandler(sender=Deaf())  # type: ignore[arg-type] # it cannot send
 
-wecom_logging.install("shop")  # type: ignore[call-arg] # options go by name
+wecom_logging.install("ERROR", "shop")  # type: ignore[call-arg] # options go by name
+wecom_logging.install(webhook="…")  # type: ignore[call-arg] # no such option
+wecom_logging.install(group_wait="soon")  # type: ignore[arg-type] # seconds are numbers
+wecom_logging.structlog_processor(lang="zh")  # type: ignore[call-arg] # it is called `language`
 wecom_logging.alerts()  # type: ignore[call-arg] # a job has a name
 wecom_logging.watch_loop(logging.getLogger())  # type: ignore[arg-type] # the loop comes first
 

@@ -76,6 +76,11 @@ def test_what_went_to_stderr_still_goes_there(
     assert "careful" in capsys.readouterr().err
 
 
+def test_it_takes_the_level_as_the_handler_does(root: Root) -> None:
+    root()
+    assert install("WARNING", sender=RecordingSender()).level == logging.WARNING
+
+
 def test_handlers_that_are_there_are_left_alone(root: Root) -> None:
     mine = logging.NullHandler()
     logger = root()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,18 @@ def test_the_end_of_a_silence() -> None:
 
 def test_one_in_which_nothing_came_is_told() -> None:
     assert "×0" in drawn(silenced(0))
+
+
+def test_one_in_which_nothing_came_is_no_alarm() -> None:
+    """Not even a silence of something CRITICAL."""
+    critical: dict[str, Any] = {
+        "state": "silenced",
+        "silence": END,
+        "level": "critical",
+        "news": True,
+    }
+    assert drawn(report("a", "Timeout", count=0, **critical)).startswith("✅ shop · 0 errors")
+    assert drawn(report("a", "Timeout", count=1, **critical)).startswith("🔴 CRITICAL shop")
 
 
 def test_in_chinese() -> None:

@@ -25,6 +25,7 @@ from wecom_logging._runtime import native
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._stores.memory import MemoryDestination, MemoryStore
 from wecom_logging._stores.protocol import Account
+from wecom_logging._worker import gathering, worker
 from wecom_logging.errors import (
     BusyError,
     ContentError,
@@ -243,6 +244,24 @@ def test_many_new_groups_at_once_start_one_thread(
     start(asked[0], ())
     assert w.flush()
     assert w.stats.reported == 20
+
+
+def test_what_counts_while_something_gathers_wakes_nobody(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "GATHER", 60.0)
+    monkeypatch.setattr(worker, "GATHER", 60.0)
+    w = watch(group_wait=60.0)
+    w.log.error("failed", extra={"fingerprint": 0})
+    eventually(lambda: w.worker._inbox.empty() and not w.worker.busy)
+    w.log.error("failed", extra={"fingerprint": 1})
+    noted = w.worker._gathering
+    eventually(lambda: noted.has_noted and noted.left(native.monotonic()) > 1)
+    for i in range(2, 7):
+        w.log.error("failed", extra={"fingerprint": i})
+    assert w.worker._inbox.qsize() == 5, "it sleeps"
+    assert w.flush(), "but not if it is asked"
+    assert w.stats.reported == 7
 
 
 def test_without_any_thread_nothing_piles_up_and_flush_delivers(

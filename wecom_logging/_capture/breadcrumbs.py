@@ -14,12 +14,11 @@ from asyncio import _get_running_loop, current_task
 from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import datetime, timezone
 from threading import get_ident
 from typing import Any
 from weakref import ref
 
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sound import as_text, moment
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, safe_text
 
 #: Bytes of one crumb's text.
@@ -106,18 +105,11 @@ def _begin_anew(inherited: Ring | None, size: int) -> Ring:
 def _described(crumb: Crumb, limits: CaptureLimits) -> dict[str, str]:
     created, level, logger, message, args = crumb
     return {
-        "timestamp": _moment(created),
+        "timestamp": moment(created),
         "level": as_text(level).lower(),
         "logger": as_text(logger),
         "event": limits.take(_text(message, args), _MAX_BYTES),
     }
-
-
-def _moment(created: Any) -> str:
-    try:
-        return datetime.fromtimestamp(created, timezone.utc).isoformat()
-    except Exception:
-        return ""  # a record made by hand
 
 
 def _text(message: object, args: Any) -> str:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from itertools import islice
-from types import TracebackType
+from time import time
 from typing import Any
 
 from structlog.contextvars import get_contextvars
@@ -22,10 +21,10 @@ from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
 from wecom_logging._capture.codes import args_of, code_of
-from wecom_logging._capture.failure import arguments, chain, find_error
+from wecom_logging._capture.failure import arguments, chain, find_error, traceback_of
 from wecom_logging._capture.keys import warned_by
 from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message
-from wecom_logging._capture.sound import as_text, name_of
+from wecom_logging._capture.sound import as_text, moment, name_of
 from wecom_logging._capture.template import mask
 from wecom_logging._capture.text_traceback import TRACEBACK
 from wecom_logging._model.digest import Event
@@ -116,7 +115,7 @@ def glimpse(record: logging.LogRecord, formatter: logging.Formatter | None = Non
     if error is None:
         _add_exception(event, record, fields, limits, show_locals=False)
     else:
-        event["exception"] = [exceptions.glimpse(error, limits, _given_traceback(record))]
+        event["exception"] = [exceptions.glimpse(error, limits, traceback_of(record, error))]
     event["left_out"] = "callers, context"
     return event
 
@@ -172,10 +171,6 @@ _HEAD = (
 )  # fmt: skip
 
 
-def _given_traceback(record: logging.LogRecord) -> TracebackType | None:
-    return record.exc_info[2] if record.exc_info else None
-
-
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """The event dict of a record that structlog has sent; empty for others."""
     return record.msg if isinstance(record.msg, dict) else {}
@@ -205,8 +200,7 @@ def _spoken(message: str) -> str:
     said = json_message(message)
     if said is None:
         return message
-    text, fields = said
-    trace = next((t for t in map(fields.get, JSON_TRACEBACKS) if isinstance(t, str)), "")
+    text, fields, trace = said
     words = [
         f"{key}={value}"
         for key, value in islice(fields.items(), MAX_ITEMS)
@@ -255,7 +249,7 @@ def _add_context(
     for key, value in found[:MAX_CONTEXT]:
         key = str(key)[:MAX_KEY]
         limits.size -= len(key)
-        if key in _REPEATED or (key in ours and _same(event[key], value)):
+        if key in _REPEATED or (key in ours and type(value) in (str, int) and event[key] == value):
             continue
         if key in _IDS and not tracing.is_id(value):
             continue
@@ -267,10 +261,6 @@ def _add_context(
             event[key] = _posted(value, record, limits)
         else:
             event[key] = plain(value, limits)
-
-
-def _same(known: object, value: object) -> bool:
-    return type(value) in (str, int) and known == value
 
 
 def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> Any:
@@ -300,7 +290,7 @@ def _add_exception(
     rendered = record.exc_text or fields.get("exception")
     if error is not None:
         event["exception"] = exceptions.errors(
-            error, limits, tb=_given_traceback(record), show_locals=show_locals
+            error, limits, tb=traceback_of(record, error), show_locals=show_locals
         )
     elif isinstance(rendered, list):
         event["exception"] = plain(rendered, limits)
@@ -313,14 +303,14 @@ def _add_exception(
 
 def complete(event: Event, *, show_source: bool = True) -> Event:
     """Source lines, shown paths and times, the exception of a record that has only its text."""
-    event["timestamp"] = _moment(event["timestamp"])
+    event["timestamp"] = moment(event["timestamp"]) or moment(time())
     event["pathname"] = below_root(str(event.get("pathname", "")))
     text = event.get("exception")
     if isinstance(text, str):
         event["exception"] = [exceptions.from_text(text)]
     _part_from_traceback(event)
     if isinstance(stack := event.get("stack"), str):
-        event["stack_frames"] = exceptions.stack_frames(stack)
+        event["stack_frames"] = exceptions.text_frames(stack)
     lines = exceptions.Lines() if show_source else None
     for error in event.get("exception") or ():
         if isinstance(error, dict):
@@ -355,10 +345,3 @@ def in_short(event: Event) -> Event:
         short["exception"] = [error]
     short["left_out"] = "all but the words"
     return short
-
-
-def _moment(created: Any) -> str:
-    try:
-        return datetime.fromtimestamp(created, timezone.utc).isoformat()
-    except Exception:  # a record made by hand, which may hold anything
-        return datetime.now(timezone.utc).isoformat()

@@ -12,6 +12,8 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
+from types import CodeType
 from typing import Any
 
 from wecom_logging._capture.sound import remember
@@ -34,6 +36,10 @@ LIBRARIES: dict[str, bool] = {}
 _relative: dict[str, str] = {}
 
 
+#: What a function is called; with its class since Python 3.11.
+qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co_name")
+
+
 def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> bool:
     """Whether a code object's file belongs to the interpreter or an installed package.
 
@@ -44,18 +50,14 @@ def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> boo
     """
     known = LIBRARIES.get(filename)
     if known is None:
-        known = _is_library(filename, namespace or {})
+        known = is_library_by_name(filename, namespace)
         remember(LIBRARIES, filename, known, _MAX_CACHED)
     return known
 
 
-def is_library_by_name(filename: str) -> bool:
+def is_library_by_name(filename: str, namespace: Mapping[str, Any] | None = None) -> bool:
     """The same for a path in a text, of which nothing else is known. Not remembered: whoever
     writes the text must not decide about real frames."""
-    return _is_library(filename, {})
-
-
-def _is_library(filename: str, namespace: Mapping[str, Any]) -> bool:
     if _is_installed(filename):
         return True
     if filename.startswith("<"):
@@ -63,7 +65,7 @@ def _is_library(filename: str, namespace: Mapping[str, Any]) -> bool:
     if os.path.isabs(filename) or filename.endswith(".py"):
         return False
     # Relative and no Python: Cython's `pandas/_libs/x.pyx`, a template in memory.
-    module = namespace.get("__file__")
+    module = (namespace or {}).get("__file__")
     return not isinstance(module, str) or not os.path.isabs(module) or _is_installed(module)
 
 
@@ -81,12 +83,13 @@ def below_root(filename: str) -> str:
     """
     known = _relative.get(filename)
     if known is None:
-        known = _find_below_root(filename)
+        known = below_root_by_name(filename)
         remember(_relative, filename, known, _MAX_CACHED)
     return known
 
 
-def _find_below_root(filename: str) -> str:
+def below_root_by_name(filename: str) -> str:
+    """The same for a path in a text: nothing is opened, nothing remembered."""
     if not filename or filename.startswith("<"):
         return filename
     path = _absolute(filename)
@@ -98,11 +101,6 @@ def _find_below_root(filename: str) -> str:
 def _root_of(path: str) -> str:
     roots = _roots(tuple(root for root in sys.path if isinstance(root, str)), _absolute(""))
     return next(filter(path.startswith, roots), "")
-
-
-def below_root_by_name(filename: str) -> str:
-    """The same for a path in a text: nothing is opened, nothing remembered."""
-    return _find_below_root(filename)
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,11 @@ from typing import Any
 
 from wecom_logging._capture.sound import as_text, fields_of
 from wecom_logging._capture.template import is_random
-
-#: How much of a traceback from another process is looked at: its end.
-_MAX_TEXT = 65536
+from wecom_logging._capture.text_traceback import MAX_TEXT
 
 
 def args_of(error: BaseException) -> tuple[Any, ...]:
-    """What an exception was made with, likewise."""
+    """What an exception was made with."""
     found = _ARGS(error)
     return found if type(found) is tuple else ()
 
@@ -61,4 +59,4 @@ def remote_traceback(error: BaseException) -> str:
     if not type(error).__name__.endswith("RemoteTraceback"):
         return ""
     text = fields_of(error).get("tb")
-    return text[-_MAX_TEXT:] if type(text) is str else ""
+    return text[-MAX_TEXT:] if type(text) is str else ""

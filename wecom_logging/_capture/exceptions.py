@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from operator import attrgetter
 from time import thread_time
+from traceback import walk_tb
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -18,12 +18,13 @@ from wecom_logging._capture.code_location import (
     below_root_by_name,
     is_library,
     is_library_by_name,
+    qualname,
     source_line,
 )
 from wecom_logging._capture.codes import code_of, remote_traceback
-from wecom_logging._capture.failure import EXCEPTION_GROUPS, chain, innermost, own_frame
+from wecom_logging._capture.failure import EXCEPTION_GROUPS, chain, ends
 from wecom_logging._capture.sound import fields_of, name_of
-from wecom_logging._capture.text_traceback import TextFrame, text_error, text_traceback
+from wecom_logging._capture.text_traceback import text_error, text_traceback
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
@@ -56,9 +57,6 @@ _MASK = "[redacted: sensitive variable]"
 #: Definitions and imports say nothing about what went wrong.
 _DEFINITIONS = (ModuleType, FunctionType, type)
 
-#: What a function is called; with its class since Python 3.11.
-_qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co_name")
-
 #: File, line, name; the local variables, where they are wanted.
 FrameSite = tuple[str, int, str] | tuple[str, int, str, dict[str, Any]]
 
@@ -73,7 +71,7 @@ def errors(
 ) -> list[dict[str, Any]]:
     """An exception, then what it came from. A chain may be a loop, and so may a group.
 
-    `tb` is the traceback that was given with the exception: its own may have been taken off.
+    `tb` is its traceback, as `traceback_of` finds it.
     """
     found: list[dict[str, Any]] = []
     links = chain(error)
@@ -83,7 +81,9 @@ def errors(
             break
         if i and (remote := remote_traceback(one)):
             # What happened in another process goes on where the call of this one ended.
-            found[-1]["frames"] += _remote_frames(remote, limits)
+            limits.take(remote)
+            frames = text_frames(remote, CAUSE_FRAMES[1])
+            found[-1]["frames"] += [{**frame, "remote": True} for frame in frames]
             continue
         given = (None if i else tb) or one.__traceback__
         described = _describe(one, limits, nesting)
@@ -101,27 +101,12 @@ def glimpse(
     """What an exception says and where it broke: all there is time for in a storm of kinds."""
     described = _describe(error, limits, MAX_NESTING)
     described["is_cause"] = False
-    described["frames"] = _ends(tb or error.__traceback__)
+    described["frames"] = [_spot(e.tb_frame.f_code, e.tb_lineno) for e in ends(tb)[::-1]]
     return described
 
 
-def _ends(tb: TracebackType | None) -> list[FrameSite]:
-    """The innermost frame of the application's own, and the innermost one of all."""
-    if tb is None:
-        return []
-    own, last = own_frame(tb), innermost(tb)
-    found = (own, None if last is own else last)
-    return [_spot(each.tb_frame.f_code, each.tb_lineno) for each in found if each is not None]
-
-
 def _spot(code: CodeType, lineno: int) -> FrameSite:
-    return code.co_filename, lineno, _qualname(code)
-
-
-def _remote_frames(text: str, limits: CaptureLimits) -> list[Any]:
-    limits.take(text)
-    _, frames = text_traceback(text)
-    return [{**_text_frame(frame), "remote": True} for frame in frames[-CAUSE_FRAMES[1] :]]
+    return code.co_filename, lineno, qualname(code)
 
 
 def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
@@ -202,12 +187,10 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
     head: list[FrameSite] = []
     tail: deque[FrameSite] = deque(maxlen=last)
     depth = 0
-    while tb is not None:
-        frame = tb.tb_frame
+    for frame, lineno in walk_tb(tb):
         is_library(frame.f_code.co_filename, frame.f_globals)  # the worker will ask
-        (head if depth < first else tail).append(_spot(frame.f_code, tb.tb_lineno))
+        (head if depth < first else tail).append(_spot(frame.f_code, lineno))
         depth += 1
-        tb = tb.tb_next
     limits.size -= _FRAME_BYTES * (len(head) + len(tail))
     skipped = depth - len(head) - len(tail)
     if skipped:
@@ -221,7 +204,7 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
 def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
     """Of the innermost frames that are the application's own; the innermost one first,
     because time and room may run out. Not beyond the place where frames were skipped."""
-    frames = deque(_frames_of(tb), maxlen=len(places))
+    frames = deque((frame for frame, _ in walk_tb(tb)), maxlen=len(places))
     own = 0
     for i, frame in enumerate(reversed(frames), 1):
         filename = places[-i][0]
@@ -233,12 +216,6 @@ def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: Captu
             return
         own += 1
         places[-i] = (*places[-i][:3], _locals(frame, limits))
-
-
-def _frames_of(tb: TracebackType | None) -> Iterator[FrameType]:
-    while tb is not None:
-        yield tb.tb_frame
-        tb = tb.tb_next
 
 
 def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
@@ -264,7 +241,6 @@ def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
 
 def from_text(text: str) -> dict[str, Any]:
     """An exception of which only the rendered traceback is left. Nothing is opened for it."""
-    _, frames = text_traceback(text)
     type_name, value = text_error(text)
     return {
         "exc_type": type_name,
@@ -272,27 +248,25 @@ def from_text(text: str) -> dict[str, Any]:
         "exc_notes": [],
         "syntax_error": None,
         "is_cause": False,
-        "frames": [_text_frame(frame) for frame in frames[-sum(FRAMES) :]],
+        "frames": text_frames(text),
         "is_group": False,
         "exceptions": [],
     }
 
 
-def stack_frames(text: str) -> list[dict[str, Any]]:
-    """The calls that led to a record with `stack_info`, outermost first."""
+def text_frames(text: str, most: int = sum(FRAMES)) -> list[dict[str, Any]]:
+    """The calls of a traceback or stack that is only a text, outermost first."""
     _, frames = text_traceback(text)
-    return [_text_frame(frame) for frame in frames[-sum(FRAMES) :]]
-
-
-def _text_frame(frame: TextFrame) -> dict[str, Any]:
-    filename, lineno, name, line = frame
-    return {
-        "filename": below_root_by_name(filename),
-        "lineno": lineno,
-        "name": name,
-        "library": is_library_by_name(filename),
-        "line": line,
-    }
+    return [
+        {
+            "filename": below_root_by_name(filename),
+            "lineno": lineno,
+            "name": name,
+            "library": is_library_by_name(filename),
+            "line": line,
+        }
+        for filename, lineno, name, line in frames[-most:]
+    ]
 
 
 class Lines:

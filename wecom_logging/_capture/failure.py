@@ -9,7 +9,7 @@ import builtins
 import logging
 import sys
 from collections.abc import Hashable, Iterable, Mapping
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
@@ -203,11 +203,14 @@ def own_frame(tb: TracebackType | None) -> TracebackType | None:
     return found
 
 
-def codes_along(error: BaseException, record: logging.LogRecord) -> tuple[CodeType, ...]:
-    """The code of the frames that `place_of` is made of."""
-    tb = (record.exc_info[2] if record.exc_info else None) or error.__traceback__
+def ends(tb: TracebackType | None) -> tuple[TracebackType, ...]:
+    """The frames that `place_of` is made of."""
     if tb is None:
         return ()
-    inner = innermost(tb).tb_frame.f_code
-    own = own_frame(tb) if is_library(inner.co_filename) else None
-    return (inner,) if own is None else (inner, own.tb_frame.f_code)
+    inner, own = innermost(tb), own_frame(tb)
+    return (inner,) if own is None or own is inner else (inner, own)
+
+
+def traceback_of(record: logging.LogRecord, error: BaseException) -> TracebackType | None:
+    """That which was given with the exception: its own may have been taken off."""
+    return (record.exc_info[2] if record.exc_info else None) or error.__traceback__

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from hashlib import blake2b
-from types import CodeType
 from typing import Any
 
 from wecom_logging._capture.code_location import (
@@ -15,6 +14,7 @@ from wecom_logging._capture.code_location import (
     below_root_by_name,
     is_library,
     is_library_by_name,
+    qualname,
 )
 from wecom_logging._capture.keys import EXPLICIT, OTHER_KEYS, OVERFLOW, Job
 from wecom_logging._capture.sound import name_of
@@ -58,12 +58,7 @@ def level_name(level: int) -> str:
     return _LEVELS.get(level) or ANSI.sub("", logging.getLevelName(level)).lower()
 
 
-_LEVELS = {
-    logging.ERROR: "error",
-    logging.WARNING: "warning",
-    logging.INFO: "info",
-    logging.DEBUG: "debug",
-}
+_LEVELS = {40: "error", 30: "warning", 20: "info", 10: "debug"}
 
 
 def _written(chosen: object) -> str:
@@ -94,7 +89,7 @@ def _identity(
 
 
 def _exception_identity(origin: GroupSeed, level: str) -> Identity:
-    places = [_spoken(below_root(c.co_filename), _qualname(c)) for c in origin.codes]
+    places = [_spoken(below_root(c.co_filename), qualname(c)) for c in origin.codes]
     site = (origin.logger, level, below_root(origin.pathname), origin.function)
     shown = places[-1] if places else _spoken(site[2], site[3])
     names, bare, codes = list[str](), list[str](), [""]
@@ -139,13 +134,8 @@ def _text_identity(
     )
 
 
-def _qualname(code: CodeType) -> str:
-    name: str = getattr(code, "co_qualname", code.co_name)  # co_qualname: since 3.11
-    return name.replace("<locals>.", "")
-
-
 def _spoken(path: str, function: str) -> str:
-    return f"{path} {function}".strip()
+    return f"{path} {function.replace('<locals>.', '')}".strip()
 
 
 def _digest(parts: tuple[str, ...]) -> str:

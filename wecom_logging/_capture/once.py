@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from weakref import ref
 
 #: Destination, app and environment.
-FrameSite = tuple[str, str, str]
+Place = tuple[str, str, str]
 
 
 class Taken:
@@ -33,10 +33,10 @@ class Taken:
         records[key] = ref(record, lambda _: records.pop(key, None))
 
 
-_places: dict[FrameSite, Taken] = {}
+_places: dict[Place, Taken] = {}
 
 
-def taken_at(place: FrameSite) -> Taken:
+def taken_at(place: Place) -> Taken:
     """What has been counted at a place, by any handler of this process."""
     return _places.setdefault(place, Taken())
 

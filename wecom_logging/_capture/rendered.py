@@ -78,8 +78,7 @@ class CodedShape(dict[str, str]):
 def _structure(message: str) -> Hashable | None:
     """What tells a message apart that is a JSON object or holds a traceback; None for others."""
     if message[:1] == "{" and (said := json_message(message)) is not None:
-        text, fields = said
-        trace = next((t for t in map(fields.get, JSON_TRACEBACKS) if type(t) is str), "")
+        text, _, trace = said
         if (found := traced(trace)) is not None:
             return found._replace(template=mask(text))
         return mask(text)
@@ -88,8 +87,9 @@ def _structure(message: str) -> Hashable | None:
     return None
 
 
-def json_message(message: str) -> tuple[str, dict[str, Any]] | None:
-    """The text of a JSON object that is a log line, and its other fields; None for others.
+def json_message(message: str) -> tuple[str, dict[str, Any], str] | None:
+    """The text of a JSON object that is a log line, its other fields, and of these the
+    traceback; None for others.
 
     Whoever could write the line could write all of it: nothing but the text is believed.
     """
@@ -103,5 +103,7 @@ def json_message(message: str) -> tuple[str, dict[str, Any]] | None:
         return None
     for key in ("event", "message", "msg"):
         if isinstance(event.get(key), (str, int, float)):
-            return str(event.pop(key)), event
+            text = str(event.pop(key))
+            traces = (each for each in map(event.get, JSON_TRACEBACKS) if type(each) is str)
+            return text, event, next(traces, "")
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,14 @@ def name_of(value: object) -> str:
     return as_text(value)[:4096]
 
 
+def moment(created: Any) -> str:
+    """When a record was made, in ISO 8601; "" if it was made by hand and holds something else."""
+    try:
+        return datetime.fromtimestamp(created, timezone.utc).isoformat()
+    except Exception:
+        return ""
+
+
 def fields_of(value: object) -> dict[str, Any]:
     """The attributes that an object holds itself: no code of the application runs."""
     try:
@@ -31,6 +40,15 @@ def fields_of(value: object) -> dict[str, Any]:
 
 
 _FIELDS = BaseException.__dict__["__dict__"].__get__
+
+
+def mark(error: BaseException, name: str, value: object) -> None:
+    """Leave something on an exception, for whoever meets it next: what remembered it elsewhere
+    would keep its frames, and all that they hold, alive. Not on one with slots."""
+    try:
+        setattr(error, name, value)
+    except (AttributeError, TypeError):
+        pass
 
 
 def remember(known: dict[Any, Any], key: object, value: object, most: int = 1000) -> None:

@@ -6,7 +6,14 @@ import logging
 from itertools import count
 from types import CodeType
 
-from wecom_logging._capture.failure import Coded, codes_along, find_error, pairs_of, types_of
+from wecom_logging._capture.failure import (
+    Coded,
+    ends,
+    find_error,
+    pairs_of,
+    traceback_of,
+    types_of,
+)
 from wecom_logging._capture.keys import OVERFLOW, Key, Site, text_of, warned_by
 from wecom_logging._capture.sound import as_text
 from wecom_logging._capture.template import WHOLE
@@ -56,7 +63,8 @@ class GroupSeed:
         if error is not None:
             kinds = key[4] if len(key) == 6 else types_of(error)
             self.types = pairs_of(kinds)
-            self.codes = codes_along(error, record)
+            frames = ends(traceback_of(record, error))
+            self.codes = tuple(each.tb_frame.f_code for each in frames)
 
     @property
     def is_crowd(self) -> bool:

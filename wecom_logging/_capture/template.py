@@ -176,13 +176,14 @@ def mask(message: str, *, digits: bool = True) -> str:
     if "'" in message or '"' in message:
         message = _QUOTED.sub("*", message)
     lower = message.lower()
+    has_capitals = message[1:] != lower[1:]
     if _has_person(lower):
         message = _PERSON.sub(_without_person, message)
     kept = message
     if digits and _may_have_code(lower):
         kept = _CODES.sub(_keep_code, message)
     # Without digits and capitals nothing is random.
-    masked = _TOKEN.sub(_without_id, kept) if digits or not message[1:].islower() else kept
+    masked = _TOKEN.sub(_without_id, kept) if digits or has_capitals else kept
     if digits and _DIGIT.search(masked) is not None:
         masked = _NUMBERS.sub("*", masked)
     if "* " in masked:

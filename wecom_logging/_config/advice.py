@@ -49,14 +49,19 @@ def meant(name: str, known: Collection[str]) -> str:
     return next(iter(get_close_matches(name, known, n=1)), "")
 
 
+def hint(name: str, known: Collection[str]) -> str:
+    """The same, to be said after the name."""
+    guess = meant(name, known)
+    return f": is {guess!r} meant?" if guess else ""
+
+
 def refuse_unknown(names: Collection[str], known: Collection[str]) -> None:
     """A `TypeError` for the first name that is no option, as Python would raise it, with the
     one that is meant."""
     for name in names:
         if name not in known:
-            guess = meant(name, known)
-            hint = f": is {guess!r} meant?" if guess else ""
-            raise TypeError(f"WeComHandler got an unexpected keyword argument {name!r}{hint}")
+            text = f"WeComHandler got an unexpected keyword argument {name!r}"
+            raise TypeError(text + hint(name, known))
 
 
 def warn_of_limits(options: Options) -> None:

@@ -17,7 +17,7 @@ _RUNNERS = (
 )  # fmt: skip
 
 #: Names that many programs have for the same part of them: the directory above says more.
-_ANYBODYS = (
+ANYBODYS = (
     "config", "conf", "core", "settings", "backend", "server", "project", "app", "src", "main",
     "api", "web", "code", "workspace",
 )  # fmt: skip
@@ -34,11 +34,11 @@ def default_app(environ: Mapping[str, str]) -> str:
     if name := environ.get("OTEL_SERVICE_NAME"):
         return name
     if package := environ.get("DJANGO_SETTINGS_MODULE", "").split(".")[0]:
-        return _directory(package) if package.lower() in _ANYBODYS else package
+        return _directory(package) if package.lower() in ANYBODYS else package
     program = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
     if program.startswith(("python", "-", "__")) or not program:
         return _directory("python")
-    return _directory(program) if program.lower() in (*_RUNNERS, *_ANYBODYS) else program
+    return _directory(program) if program.lower() in (*_RUNNERS, *ANYBODYS) else program
 
 
 def _directory(otherwise: str) -> str:
@@ -47,7 +47,7 @@ def _directory(otherwise: str) -> str:
         names = os.getcwd().split(os.sep)
     except OSError:  # the working directory has been deleted
         return otherwise
-    nothing = ("", *_ANYBODYS, *_SYSTEMS)
+    nothing = ("", *ANYBODYS, *_SYSTEMS)
     return next((name for name in reversed(names) if name.lower() not in nothing), otherwise)
 
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, TypeVar
 
 from wecom_logging._config import validators
-from wecom_logging._config.advice import meant
-from wecom_logging._config.option import (
-    Option,
-    as_json,
-    as_number_or_pair,
-    as_recipients,
-    variable,
-)
+from wecom_logging._config.advice import hint
+from wecom_logging._config.option import Option, as_json, as_numbers, as_recipients, variable
 from wecom_logging._model.secret import Secret
 from wecom_logging.errors import ConfigurationError, display
 
@@ -22,61 +16,43 @@ Made = TypeVar("Made")
 
 #: Their checks are the senders' own: a sender may be made without a handler.
 DESTINATION = {
-    "webhook_key": Option(
-        "A group robot: the key or its whole URL.", validators.webhook, secret=True
-    ),
-    "corpid": Option(
-        "An application, with `corpsecret`, `agentid` and recipients.", validators.corpid
-    ),
-    "corpsecret": Option("Its Secret.", validators.secret, secret=True),
-    "agentid": Option("Its AgentId, an int or digits.", validators.agentid),
-    "touser": Option(
-        'User ids as "a|b" or a list; "@all" for everybody who sees the app. At most 1000'
-        " (WeCom API document 90236).",
-        validators.recipients,
-        read=as_recipients,
-    ),
-    "toparty": Option(
-        "Ids of parties, likewise, at most 100.", validators.recipients, read=as_recipients
-    ),
-    "totag": Option(
-        "Ids of tags, likewise, at most 100.", validators.recipients, read=as_recipients
-    ),
+    "webhook_key": Option(validators.webhook, secret=True),
+    "corpid": Option(validators.corpid),
+    "corpsecret": Option(validators.secret, secret=True),
+    "agentid": Option(validators.agentid),
+    "touser": Option(validators.recipients, read=as_recipients),
+    "toparty": Option(validators.recipients, read=as_recipients),
+    "totag": Option(validators.recipients, read=as_recipients),
 }
 
 #: How either kind is reached.
 CONNECTION = {
-    "api_base": Option(
-        "Scheme, host, port and prefix of a private deployment, gateway or simulator.",
-        validators.api_base,
-        validators.API_BASE,
-    ),
-    "timeout": Option(
-        "Seconds to connect and to read, (3, 8).",
-        validators.timeout,
-        validators.TIMEOUT,
-        as_number_or_pair,
-    ),
-    "proxies": Option(
-        "As requests takes them; default: those of the environment.",
-        validators.proxies,
-        read=as_json,
-    ),
+    "api_base": Option(validators.api_base, validators.API_BASE),
+    "timeout": Option(validators.timeout, validators.TIMEOUT, as_numbers),
+    "proxies": Option(validators.proxies, read=as_json),
 }
 
 #: The options of each kind. An argument of one kind chooses it.
 ROBOT = ("webhook_key",)
-APPLICATION = ("corpid", "corpsecret", "agentid", "touser", "toparty", "totag")
+APPLICATION = tuple(name for name in DESTINATION if name not in ROBOT)
+_NEEDED = ("corpid", "corpsecret", "agentid")
 
 
-def arguments(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, Any]:
-    """What the environment says about these options of a destination and its connection.
+def arguments(
+    environ: Mapping[str, str], names: Sequence[str], besides: Container[str] = ()
+) -> dict[str, Any]:
+    """What the environment says about these options of a destination and its connection, but
+    for those that are given otherwise.
 
     Raises:
         ConfigurationError: A secret and its file are both named, or the file is no good.
     """
     options = {name: DESTINATION[name] for name in names} | CONNECTION
-    found = {name: option.of_environment(name, environ) for name, option in options.items()}
+    found = {
+        name: option.of_environment(name, environ)
+        for name, option in options.items()
+        if name not in besides
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -101,12 +77,8 @@ def choose(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, An
 
     Arguments choose the kind of destination, the environment only completes that kind.
     """
-    kinds = {
-        "sender": [name for name in ("sender",) if name in given],
-        "webhook_key": [name for name in ROBOT if name in given],
-        "corpid": [name for name in APPLICATION if name in given],
-    }
-    chosen = [names for names in kinds.values() if names]
+    kinds = (("sender",), ROBOT, APPLICATION)
+    chosen = [named for kind in kinds if (named := [name for name in kind if name in given])]
     if len(chosen) > 1:
         first, second = chosen[0][0], chosen[1][0]
         raise ConfigurationError(
@@ -114,13 +86,9 @@ def choose(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, An
         )
     if "sender" in given:
         return {"sender": given["sender"]}
-    kind: tuple[str, ...] = ()
-    if not chosen:
-        kind = _kind_in(environ)
-    elif chosen[0][0] in ROBOT:
-        kind = ROBOT
-    else:
-        kind = APPLICATION
+    if chosen:
+        return _complete(ROBOT if chosen[0][0] in ROBOT else APPLICATION, given, environ)
+    kind = _kind_in(environ)
     return _complete(kind, given, environ) if kind else {}
 
 
@@ -139,9 +107,8 @@ def elsewhere(value: object, option: str) -> Any:
     known = (*DESTINATION, *CONNECTION, "msgtype")
     for name in value:
         if name not in known:
-            guess = meant(str(name), known)
-            hint = f": is {guess!r} meant?" if guess else ""
-            raise ConfigurationError(option, f"{display(name)} is no option of it{hint}")
+            rule = f"{display(name)} is no option of it{hint(str(name), known)}"
+            raise ConfigurationError(option, rule)
     try:
         found = choose({n: value[n] for n in value if n != "msgtype"}, {})
         check_connection(value)
@@ -156,8 +123,8 @@ def elsewhere(value: object, option: str) -> Any:
 
 
 def _kind_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    robot = _variables(("webhook_key",), environ)
-    application = _variables(("corpid", "corpsecret", "agentid"), environ)
+    robot = _variables(ROBOT, environ)
+    application = _variables(_NEEDED, environ)
     if robot and application:
         raise ConfigurationError(
             robot[0], f"is set and {application[0]} as well: keep one kind of destination"
@@ -174,14 +141,11 @@ def _complete(
     kind: tuple[str, ...], given: Mapping[str, Any], environ: Mapping[str, str]
 ) -> dict[str, Any]:
     # What is given as an argument must not be read, and so not be wrong, in the environment.
-    taken = {f"{variable(name)}{suffix}" for name in given for suffix in ("", "_FILE")}
-    unset = {name: value for name, value in environ.items() if name not in taken}
-    found = arguments(unset, kind)
-    named = tuple(validators.RECIPIENTS)
-    if any(n in given for n in named):  # recipients are one choice, not three
-        found = {k: v for k, v in found.items() if k not in named}
+    found = arguments(environ, kind, besides=given)
+    if any(name in given for name in validators.RECIPIENTS):  # they are one choice, not three
+        found = {k: v for k, v in found.items() if k not in validators.RECIPIENTS}
     found.update({k: given[k] for k in (*kind, *CONNECTION) if k in given})
-    missing = [n for n in ("corpid", "corpsecret", "agentid") if n in kind and n not in found]
+    missing = [n for n in _NEEDED if n in kind and n not in found]
     if missing:
         have = next(n for n in kind if n in found)
         raise ConfigurationError(missing[0], f"is missing: with {have} an application needs it")

@@ -1,4 +1,4 @@
-"""What one option is: its meaning, its check, its default, how the environment writes it."""
+"""What one option is: its check, its default, how the environment writes it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ def variable(name: str) -> str:
 #
 # What cannot be read comes back as it is written: the check says what is wrong with it.
 
+Read = Callable[[str], object]
+
+
+def _read_by(convert: Read) -> Read:
+    def read(written: str) -> object:
+        try:
+            return convert(written)
+        except (ValueError, RecursionError):
+            return written
+
+    return read
+
+
+def or_json(read: Read) -> Read:
+    """A JSON object where it begins like one."""
+    return lambda written: (as_json if written.startswith("{") else read)(written)
+
 
 def as_text(written: str) -> object:
     return written
@@ -32,45 +49,10 @@ def as_boolean(written: str) -> object:
     return {"1": True, "true": True, "0": False, "false": False}.get(written.lower(), written)
 
 
-def as_boolean_or_json(written: str) -> object:
-    """A JSON object where it begins like one."""
-    return as_json(written) if written.startswith("{") else as_boolean(written)
-
-
-def as_text_or_json(written: str) -> object:
-    """Likewise."""
-    return as_json(written) if written.startswith("{") else written
-
-
-def as_integer(written: str) -> object:
-    try:
-        return int(written)
-    except ValueError:
-        return written
-
-
-def as_number(written: str) -> object:
-    try:
-        return float(written)
-    except ValueError:
-        return written
-
-
-def as_numbers(written: str) -> object:
-    """Comma-separated."""
-    try:
-        return [float(part) for part in written.split(",")]
-    except ValueError:
-        return written
-
-
-def as_number_or_pair(written: str) -> object:
-    numbers = as_numbers(written)
-    return numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
-
-
-def as_level(written: str) -> object:
-    return int(written) if written.isdecimal() else written
+as_integer = _read_by(int)
+as_number = _read_by(float)
+as_numbers = _read_by(lambda written: [float(part) for part in written.split(",")])
+as_json = _read_by(json.loads)
 
 
 def as_names(written: str) -> object:
@@ -78,32 +60,18 @@ def as_names(written: str) -> object:
     return [name.strip() for name in written.split(",")]
 
 
-def as_names_or_json(written: str) -> object:
-    """A JSON object where it begins like one."""
-    return as_json(written) if written.startswith("{") else as_names(written)
-
-
 def as_recipients(written: str) -> object:
     """Comma-separated, or as WeCom writes them."""
     return written.replace(",", "|")
 
 
-def as_json(written: str) -> object:
-    try:
-        return json.loads(written)
-    except (ValueError, RecursionError):
-        return written
-
-
 class Option(NamedTuple):
     """One option. `OPTIONS` in `options.py` is the table of all of them."""
 
-    #: What the documentation says of it.
-    doc: str
     check: Check
     default: Any = None
     #: From the text of the environment variable; None: only an argument can say it.
-    read: Callable[[str], object] | None = as_text
+    read: Read | None = as_text
     #: Finds the default in the environment, where that is a matter of looking.
     find: Callable[[Mapping[str, str]], Any] | None = None
     #: It is a secret, or may hold one: it may stand in a file that `WECOM_<OPTION>_FILE` names.

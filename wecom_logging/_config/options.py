@@ -1,7 +1,8 @@
-"""The options of a handler, in one table: names, checks, defaults, environment, meaning.
+"""The options of a handler, in one table: names, checks, defaults, environment.
 
-`Options` is the table and, once it is filled by `read_options`, what a handler goes by. The
-constructor's signature and docstring and the tables of the README are held to it by a test.
+`Options` is the table and, once it is filled by `read_options`, what a handler goes by. What they
+mean stands in the constructor's docstring, which is held to the table by a test like its signature;
+the pages are made of both.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import tzinfo
 from typing import Any
 
@@ -20,15 +21,13 @@ from wecom_logging._config.destination import elsewhere
 from wecom_logging._config.option import (
     Option,
     as_boolean,
-    as_boolean_or_json,
     as_integer,
     as_json,
-    as_level,
-    as_names_or_json,
+    as_names,
     as_number,
     as_numbers,
     as_text,
-    as_text_or_json,
+    or_json,
     variable,
 )
 from wecom_logging._config.validators import (
@@ -57,12 +56,12 @@ from wecom_logging._model.quiet_hours import Window
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._model.secret import Secret
+from wecom_logging._runtime.values import dataclass
 
 _POLICY = Policy()
 
 
 def _option(
-    doc: str,
     check: Callable[[Any, str], Any],
     default: Any = None,
     read: Callable[[str], object] | None = as_text,
@@ -70,7 +69,7 @@ def _option(
     find: Callable[[Mapping[str, str]], Any] | None = None,
     secret: bool = False,
 ) -> Any:
-    return field(metadata={"option": Option(doc, check, default, read, find, secret)})
+    return field(metadata={"option": Option(check, default, read, find, secret)})
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,195 +82,45 @@ class Options:
     #: The arguments of a sender, as `destination.choose` finds them; a secret is in it.
     destination: Mapping[str, Any]
 
-    app: str = _option(
-        "Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the package"
-        " of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.",
-        text,
-        find=default_app,
-    )
-    environment: str = _option('Like "prod"; shown in the headline.', text, "")
-    release: str = _option(
-        "Version of the program, shown in each message. Default: `SENTRY_RELEASE`, `GIT_SHA`,"
-        " `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.",
-        text,
-        find=default_release,
-    )
-    language: str = _option('Of the labels: "en", "zh".', choice("en", "zh"), "en")
-    store: str = _option(
-        'Where groups, counts, schedule, budget and token live. "auto": a SQLite file of this'
-        ' host and user, or memory where no private directory can be had; "memory";'
-        ' "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…" for many hosts.',
-        store,
-        "auto",
-        secret=True,  # its URL may hold a password
-    )
-    sender: Any = _option(
-        "Any object with the `Sender` protocol instead of a destination.",
-        lambda value, option: value,
-        read=None,
-    )
-    enabled: bool | None = _option(
-        "True: no destination is an error. False: off and silent. Default: off without a"
-        " destination, and said once.",
-        boolean,
-        read=as_boolean,
-    )
-    host: str = _option("Name of this host in messages.", text, find=default_host)
-    timezone: tzinfo | None = _option(
-        "Zone name for the times in messages; default: the local zone.", zone
-    )
-    group_wait: float = _option(
-        "How long the first news waits for company, 1.0. CRITICAL does not wait.",
-        duration,
-        _POLICY.group_wait,
-        as_number,
-    )
-    group_interval: float = _option(
-        "Shortest time between two messages with news, 15.0. Not for CRITICAL.",
-        duration,
-        _POLICY.group_interval,
-        as_number,
-    )
-    repeat_intervals: tuple[float, ...] = _option(
-        "Pauses between messages about what goes on, (60, 300, 900, 3600).",
-        durations,
-        _POLICY.repeat_intervals,
-        as_numbers,
-    )
-    quiet_after: float = _option(
-        "Without errors for so long a group is over, 600.",
-        positive,
-        _POLICY.quiet_after,
-        as_number,
-    )
-    forget_after: float = _option(
-        f"Without errors for so long a group is forgotten, {_POLICY.forget_after:.0f}.",
-        positive,
-        _POLICY.forget_after,
-        as_number,
-    )
-    quiet_hours: tuple[Window, ...] = _option(
-        "Hours in which only what cannot wait is told: CRITICAL, and a new kind with 100 errors in"
-        ' five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00", "Sat,Sun", or a list of such, in'
-        ' `timezone` (in the environment with ";" between); one overview at their end.',
-        quiet_hours,
-        (),
-    )
-    recovery: str = _option(
-        'Telling that groups are over: "auto", "always", "fold", "off".',
-        choice("auto", "always", "fold", "off"),
-        _POLICY.recovery,
-    )
-    rate_limit: RateLimit = _option(
-        "(attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a minute from a"
-        " robot (document 91770), 30 a minute and 1000 an hour from an application to a member"
-        " (document 90312), and drops the rest in silence.",
-        rate_limit,
-        DEFAULT_RATE_LIMIT,
-        as_json,
-    )
-    max_groups: int = _option(
-        'Groups told apart at once, 1000; what is beyond is counted as "others". A line of code'
-        " makes at most ten groups of values that change and a hundred of constant texts; a tenth"
-        " of all is kept for lines that have none.",
-        positive_integer,
-        1000,
-        as_integer,
-    )
-    fingerprint: Callable[..., Any] | None = _option(
-        "Called with each record; returns what tells groups apart.", function, read=None
-    )
-    processors: tuple[Callable[..., Any], ...] = _option(
-        "structlog processors, run on each captured event before the redaction.",
-        functions,
-        (),
-        read=None,
-    )
+    app: str = _option(text, find=default_app)
+    environment: str = _option(text, "")
+    release: str = _option(text, find=default_release)
+    language: str = _option(choice("en", "zh"), "en")
+    store: str = _option(store, "auto", secret=True)  # its URL may hold a password
+    sender: Any = _option(lambda value, option: value, read=None)
+    enabled: bool | None = _option(boolean, read=as_boolean)
+    host: str = _option(text, find=default_host)
+    timezone: tzinfo | None = _option(zone)
+    group_wait: float = _option(duration, _POLICY.group_wait, as_number)
+    group_interval: float = _option(duration, _POLICY.group_interval, as_number)
+    repeat_intervals: tuple[float, ...] = _option(durations, _POLICY.repeat_intervals, as_numbers)
+    quiet_after: float = _option(positive, _POLICY.quiet_after, as_number)
+    forget_after: float = _option(positive, _POLICY.forget_after, as_number)
+    quiet_hours: tuple[Window, ...] = _option(quiet_hours, ())
+    recovery: str = _option(choice("auto", "always", "fold", "off"), _POLICY.recovery)
+    rate_limit: RateLimit = _option(rate_limit, DEFAULT_RATE_LIMIT, as_json)
+    max_groups: int = _option(positive_integer, 1000, as_integer)
+    fingerprint: Callable[..., Any] | None = _option(function, read=None)
+    processors: tuple[Callable[..., Any], ...] = _option(functions, (), read=None)
     redact: bool | str | Mapping[str, tuple[str, ...]] = _option(
-        'True: secrets and personal data; "secrets"; False; or True with more {"names": [...],'
-        ' "patterns": [...]} and without the names to {"keep": [...]}.',
-        redaction,
-        True,
-        as_boolean_or_json,
+        redaction, True, or_json(as_boolean)
     )
-    uncaught: bool = _option(
-        "Also report uncaught exceptions of the program and its threads.",
-        boolean,
-        False,
-        as_boolean,
-    )
-    show_source: bool = _option("Show source lines.", boolean, True, as_boolean)
-    show_locals: bool = _option(
-        "Show local variables of the application's own frames; redacted.",
-        boolean,
-        False,
-        as_boolean,
-    )
-    msgtype: str = _option(
-        '"markdown", or "text" for people who read inside WeChat; robots also "markdown_v2".'
-        ' "card": a template card with the count as a figure; it needs `links`, a tap opens the'
-        " first of them, up to three more stand below; the whole report follows as a file.",
-        choice("markdown", "text", "markdown_v2", "card"),
-        "markdown",
-    )
-    links: tuple[Link, ...] = _option(
-        "What a group leads to, by name, or one URL: templates with the fields {id}, {logger},"
-        " {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds. A"
-        ' link whose field has no value is left out. A mini-program, {"appid": …, "pagepath":'
-        ' …}, is shown where cards are. extra={"runbook": "https://…"} adds one.',
-        links,
-        (),
-        as_text_or_json,
-    )
-    link: str | None = _option("Deprecated, goes with 0.3: one URL for `links`.", url_template)
-    attach: bool = _option(
-        "Send the whole report as a file with a new or CRITICAL group whose own frames did not"
-        " fit, or when kinds were left out; six an hour at most.",
-        boolean,
-        True,
-        as_boolean,
-    )
+    uncaught: bool = _option(boolean, False, as_boolean)
+    show_source: bool = _option(boolean, True, as_boolean)
+    show_locals: bool = _option(boolean, False, as_boolean)
+    msgtype: str = _option(choice("markdown", "text", "markdown_v2", "card"), "markdown")
+    links: tuple[Link, ...] = _option(links, (), or_json(as_text))
+    link: str | None = _option(url_template)
+    attach: bool = _option(boolean, True, as_boolean)
     mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
-        'Robots only: user ids, mobile numbers or "@all" to call for a new group, and once more'
-        " for one that has gone on for 15 minutes and nobody has taken. A mapping calls its owner:"
-        ' {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the message'
-        " shows it, or the logger; the longest match. Once more means everybody of it.",
-        owners,
-        (),
-        as_names_or_json,
+        owners, (), or_json(as_names)
     )
-    mention_level: int | None = _option(
-        "The lowest level that is worth a call: CRITICAL, with a mapping of owners ERROR.",
-        level_number,
-        read=as_level,
-    )
-    fallback: Any = _option(
-        "Where to tell what the destination refuses until its set-up is mended, or has not taken"
-        " for `fallback_after` seconds: another destination as a mapping of its options, or a"
-        " logging.Handler, as an object or in dictConfig by its name, `cfg://handlers.mail_admins`.",
-        elsewhere,
-        read=as_json,
-    )
-    fallback_after: float = _option(
-        "For how long the destination has to have taken nothing, 300.",
-        duration,
-        300.0,
-        as_number,
-    )
-    breadcrumbs: int = _option(
-        "How many earlier records of the same request, task or thread to show with an error, 0."
-        " The loggers must let them through. `level` and `setLevel` stay the level of alerts"
-        " (`alert_level`); the level that logging sees becomes the lower one of both.",
-        crumbs,
-        0,
-        as_integer,
-    )
-    breadcrumb_level: int = _option(
-        "The lowest level of these, INFO.", level_number, logging.INFO, as_level
-    )
-    close_timeout: float = _option(
-        "How long flush, close and exit may take to deliver, 5.0.", duration, 5.0, as_number
-    )
+    mention_level: int | None = _option(level_number, read=as_integer)
+    fallback: Any = _option(elsewhere, read=as_json)
+    fallback_after: float = _option(duration, 300.0, as_number)
+    breadcrumbs: int = _option(crumbs, 0, as_integer)
+    breadcrumb_level: int = _option(level_number, logging.INFO, as_integer)
+    close_timeout: float = _option(duration, 5.0, as_number)
 
     @property
     def kind(self) -> str:

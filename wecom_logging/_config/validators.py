@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wecom_logging._model.links import FIELDS, Link, MiniProgram, Target, unknown_fields
@@ -20,6 +20,8 @@ from wecom_logging._model.quiet_hours import parse as parse_window
 from wecom_logging._model.ratelimit import RateLimit
 from wecom_logging._runtime import lazy
 from wecom_logging.errors import ConfigurationError, display
+
+T = TypeVar("T")
 
 #: More earlier records than anybody reads.
 MAX_CRUMBS = 200
@@ -42,35 +44,95 @@ _HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
 
 
-def text(value: object, option: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(option, f"{display(value)} is not a string")
-    return value
+Check = Callable[[Any, str], T]
 
 
-def boolean(value: object, option: str) -> bool:
-    if not isinstance(value, bool):
-        rule = f"{display(value)} is neither true nor false (in the environment: 1, 0, true, false)"
-        raise ConfigurationError(option, rule)
-    return value
+def _refused(value: object, option: str, rule: str) -> ConfigurationError:
+    return ConfigurationError(option, f"{display(value)} {rule}")
 
 
-def choice(*allowed: str) -> Callable[[Any, str], str]:
-    def check(value: object, option: str) -> str:
-        if not isinstance(value, str) or value not in allowed:
-            among = ", ".join(repr(each) for each in allowed)
-            raise ConfigurationError(option, f"{display(value)} is not one of {among}")
-        return value
+def _check(rule: str, good: Callable[[Any], object], made: Callable[[Any], T]) -> Check[T]:
+    """The check of an option whose rule is one: a value that is good comes back as it is made."""
+
+    def check(value: Any, option: str) -> T:
+        if not good(value):
+            raise _refused(value, option, rule)
+        return made(value)
 
     return check
+
+
+def _is_number(value: object) -> bool:
+    # Compared, not asked `isfinite`: that cannot take an int that is too large for a float.
+    return (_is_whole(value) or isinstance(value, float)) and -_LARGEST <= value <= _LARGEST
+
+
+_LARGEST = sys.float_info.max
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_list(value: object, good: Callable[[Any], object]) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(good, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def choice(*allowed: str) -> Check[str]:
+    among = ", ".join(repr(each) for each in allowed)
+    return _check(f"is not one of {among}", lambda v: _is_text(v) and v in allowed, str)
+
+
+text = _check("is not a string", _is_text, str)
+boolean = _check(
+    "is neither true nor false (in the environment: 1, 0, true, false)",
+    lambda v: isinstance(v, bool),
+    bool,
+)
+duration = _check("is not a number of seconds from 0 on", lambda v: _is_number(v) and v >= 0, float)
+positive = _check("is not a positive number of seconds", lambda v: _is_number(v) and v > 0, float)
+durations = _check(
+    "is not a list of positive seconds that do not get shorter",
+    lambda v: v and _is_list(v, lambda n: _is_number(n) and n > 0) and list(v) == sorted(v),
+    lambda v: tuple(map(float, v)),
+)
+positive_integer = _check("is not a whole number from 1 on", lambda v: _is_whole(v) and v >= 1, int)
+crumbs = _check(
+    f"is not a whole number from 0 to {MAX_CRUMBS}",
+    lambda v: _is_whole(v) and 0 <= v <= MAX_CRUMBS,
+    int,
+)
+function: Check[Callable[..., Any]] = _check(
+    "cannot be called; in dictConfig write 'ext://module.function'", callable, lambda v: v
+)
+functions: Check[tuple[Callable[..., Any], ...]] = _check(
+    "is not a list of functions; in dictConfig write 'ext://module.function'",
+    lambda v: _is_list(v, callable),
+    tuple,
+)
+rate_limit: Check[RateLimit] = _check(
+    "is not a list of (attempts, seconds), like ((18, 60), (900, 3600))",
+    lambda v: v and _is_list(v, _is_window),
+    lambda v: tuple((attempts, float(window)) for attempts, window in v),
+)
+
+
+def _is_window(value: Any) -> bool:
+    if not _is_list(value, _is_number) or len(value) != 2:
+        return False
+    attempts, seconds = value
+    return _is_whole(attempts) and attempts >= 1 and seconds > 0
 
 
 def store(value: object, option: str) -> str:
     """A store's name or URL; not shown where it may hold a password."""
     if value in ("auto", "memory"):
         return str(value)
-    if not isinstance(value, str):
-        raise ConfigurationError(option, f"{display(value)} is not a string")
+    value = text(value, option)
     if value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value:
         return value
     try:
@@ -98,15 +160,14 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
     if isinstance(value, bool) or value == "secrets":
         return value
     if not isinstance(value, Mapping):
-        rule = f"{display(value)} is not one of True, 'secrets', False, or a mapping"
-        raise ConfigurationError(option, rule)
+        raise _refused(value, option, "is not one of True, 'secrets', False, or a mapping")
     unknown = [key for key in value if key not in _REDACTION]
     if unknown:
         among = ", ".join(_REDACTION)
         raise ConfigurationError(option, f"{display(unknown[0])} is not one of {among}")
     lists = {key: value[key] for key in _REDACTION if key in value}
     for key, each in lists.items():
-        if not isinstance(each, (list, tuple)) or not all(isinstance(e, str) and e for e in each):
+        if not _is_list(each, lambda e: _is_text(e) and e):
             raise ConfigurationError(option, f"{key}: {display(each)} is not a list of strings")
     for pattern in lists.get("patterns", ()):
         try:
@@ -118,40 +179,6 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
     return {key: tuple(each) for key, each in lists.items()}
 
 
-def duration(value: Any, option: str) -> float:
-    if not _is_number(value) or value < 0:
-        raise ConfigurationError(option, f"{display(value)} is not a number of seconds from 0 on")
-    return float(value)
-
-
-def positive(value: Any, option: str) -> float:
-    if not _is_number(value) or value <= 0:
-        raise ConfigurationError(option, f"{display(value)} is not a positive number of seconds")
-    return float(value)
-
-
-def durations(value: object, option: str) -> tuple[float, ...]:
-    if isinstance(value, (list, tuple)) and value and all(_is_number(v) for v in value):
-        found = tuple(float(v) for v in value)
-        if all(v > 0 for v in found) and list(found) == sorted(found):
-            return found
-    rule = f"{display(value)} is not a list of positive seconds that do not get shorter"
-    raise ConfigurationError(option, rule)
-
-
-def positive_integer(value: object, option: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(option, f"{display(value)} is not a whole number from 1 on")
-    return value
-
-
-def crumbs(value: object, option: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_CRUMBS:
-        rule = f"{display(value)} is not a whole number from 0 to {MAX_CRUMBS}"
-        raise ConfigurationError(option, rule)
-    return value
-
-
 def level_number(value: object, option: str) -> int:
     """A level's number, as `logging.Handler` takes it."""
     try:
@@ -159,15 +186,14 @@ def level_number(value: object, option: str) -> int:
             raise TypeError
         return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
-        rule = f"{display(value)} is not a level like 'ERROR' or 40"
-        raise ConfigurationError(option, rule) from None
+        raise _refused(value, option, "is not a level like 'ERROR' or 40") from None
 
 
-def quiet_hours(value: object, option: str) -> tuple[Window, ...]:
+def quiet_hours(value: Any, option: str) -> tuple[Window, ...]:
     """Windows like "Mon-Fri 22:00-08:00": a list of them, or one text with ";" between."""
     texts = value.split(";") if isinstance(value, str) else value
-    if not isinstance(texts, (list, tuple)) or not all(isinstance(each, str) for each in texts):
-        raise ConfigurationError(option, f"{display(value)} is no text and no list of texts")
+    if not _is_list(texts, _is_text):
+        raise _refused(value, option, "is no text and no list of texts")
     found = []
     for each in texts:
         try:
@@ -177,15 +203,14 @@ def quiet_hours(value: object, option: str) -> tuple[Window, ...]:
             rule = f"{display(value)}: {error}; quiet hours are {like}"
             raise ConfigurationError(option, rule) from None
     if is_always(found):
-        rule = f"{display(value)} leaves no hour of the week in which anything is told"
-        raise ConfigurationError(option, rule)
+        raise _refused(value, option, "leaves no hour of the week in which anything is told")
     return tuple(found)
 
 
 def url_template(value: object, option: str) -> str:
     template = text(value, option)
     if not template.startswith(("http://", "https://")):
-        raise ConfigurationError(option, f"{display(value)} is not a URL with http or https")
+        raise _refused(value, option, "is not a URL with http or https")
     return _with_known_fields(template, option)
 
 
@@ -196,9 +221,7 @@ def links(value: object, option: str) -> tuple[Link, ...]:
     for name in value:
         # In markdown a bracket or a line break ends the name.
         if not isinstance(name, str) or not name.strip() or re.search(r"[\[\]\r\n]", name):
-            raise ConfigurationError(
-                option, f"{display(name)} is no name to show for a link: one line, no brackets"
-            )
+            raise _refused(name, option, "is no name to show for a link: one line, no brackets")
     return tuple(Link(name.strip(), _target(value[name], option)) for name in value)
 
 
@@ -208,8 +231,7 @@ def _target(value: object, option: str) -> Target:
     unknown = set(value) - set(MiniProgram._fields)
     appid, pagepath = value.get("appid"), value.get("pagepath", "")
     if unknown or not isinstance(appid, str) or not _APP_ID().fullmatch(appid):
-        rule = f"{display(value)} is no mini-program like {{'appid': 'wx…', 'pagepath': '…'}}"
-        raise ConfigurationError(option, rule)
+        raise _refused(value, option, "is no mini-program like {'appid': 'wx…', 'pagepath': '…'}")
     return MiniProgram(appid, _with_known_fields(text(pagepath, option), option))
 
 
@@ -221,47 +243,15 @@ def _with_known_fields(template: str, option: str) -> str:
     return template
 
 
-def rate_limit(value: object, option: str) -> RateLimit:
-    rule = f"{display(value)} is not a list of (attempts, seconds), like ((18, 60), (900, 3600))"
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ConfigurationError(option, rule)
-    found = []
-    for pair in value:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ConfigurationError(option, rule)
-        attempts, window = pair
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise ConfigurationError(option, rule)
-        if not _is_number(window) or window <= 0:
-            raise ConfigurationError(option, rule)
-        found.append((attempts, float(window)))
-    return tuple(found)
-
-
 def zone(value: object, option: str) -> tzinfo:
     from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(text(value, option))
     except (OSError, ValueError, LookupError, RecursionError):  # it looks for a package
-        raise ConfigurationError(
-            option, f"{display(value)} is no zone name like 'Asia/Shanghai' that is known here"
+        raise _refused(
+            value, option, "is no zone name like 'Asia/Shanghai' that is known here"
         ) from None
-
-
-def function(value: object, option: str) -> Callable[..., Any]:
-    if not callable(value):
-        raise ConfigurationError(
-            option,
-            f"{display(value)} cannot be called; in dictConfig write 'ext://module.function'",
-        )
-    return value
-
-
-def functions(value: object, option: str) -> tuple[Callable[..., Any], ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ConfigurationError(option, f"{display(value)} is not a list of functions")
-    return tuple(function(each, option) for each in value)
 
 
 # -- a destination ------------------------------------------------------------------------
@@ -316,16 +306,16 @@ def secret(value: object, option: str) -> str:
 def corpid(value: object, option: str = "corpid") -> str:
     text = _text(value, option)
     if not _WORD().fullmatch(text):
-        raise ConfigurationError(option, f"{display(text)} is no corp id like 'ww0123456789abcdef'")
+        raise _refused(text, option, "is no corp id like 'ww0123456789abcdef'")
     return text
 
 
 def agentid(value: object, option: str = "agentid") -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**10:
+    if _is_whole(value) and 0 <= value < 10**10:
         return value
     if isinstance(value, str) and _NUMBER().fullmatch(value):
         return int(value)
-    raise ConfigurationError(option, f"{display(value)} is neither a whole number nor digits")
+    raise _refused(value, option, "is neither a whole number nor digits")
 
 
 def recipients(value: object, option: str) -> str:
@@ -344,8 +334,7 @@ def recipients(value: object, option: str) -> str:
     for name in names:
         if not shape().fullmatch(name):
             kind = "a user id" if option == "touser" else "the number of a party or tag"
-            rule = f"{display(name)} is not {kind}; several are written 'a|b' or as a list"
-            raise ConfigurationError(option, rule)
+            raise _refused(name, option, f"is not {kind}; several are written 'a|b' or as a list")
     most = RECIPIENTS[option]
     if len(names) > most:
         raise ConfigurationError(option, f"{len(names)} recipients, WeCom takes {most} at most")
@@ -357,8 +346,7 @@ def people(value: object, option: str = "mentions") -> tuple[str, ...]:
     names = _names(value, option)
     for name in names:
         if name != "@all" and not is_mobile(name) and not _USER_ID().fullmatch(name):
-            rule = f"{display(name)} is neither a user id nor a mobile number nor '@all'"
-            raise ConfigurationError(option, rule)
+            raise _refused(name, option, "is neither a user id nor a mobile number nor '@all'")
     return tuple(names)
 
 
@@ -369,11 +357,10 @@ def owners(value: object, option: str) -> tuple[str, ...] | dict[str, tuple[str,
     found = {}
     for pattern in value:
         if not isinstance(pattern, str) or not pattern.strip():
-            rule = f"{display(pattern)} is no pattern like 'pay/', 'orders.*' or '*'"
-            raise ConfigurationError(option, rule)
+            raise _refused(pattern, option, "is no pattern like 'pay/', 'orders.*' or '*'")
         found[pattern] = people(value[pattern], option)
         if not found[pattern]:
-            raise ConfigurationError(option, f"{display(pattern)} has nobody to call")
+            raise _refused(pattern, option, "has nobody to call")
     return found
 
 
@@ -384,11 +371,11 @@ def is_mobile(name: str) -> bool:
 
 def timeout(value: object, option: str = "timeout") -> tuple[float, float]:
     """Seconds to connect and to read, from a pair or from one number for both."""
-    pair: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value, value]
-    if len(pair) == 2 and all(_is_duration(seconds) for seconds in pair):
-        return float(pair[0]), float(pair[1])
-    rule = f"{display(value)} is neither a positive number of seconds nor a pair of them"
-    raise ConfigurationError(option, rule)
+    pair: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]
+    # A socket takes no more.
+    if len(pair) <= 2 and pair and all(_is_number(each) and 0 < each <= 1e6 for each in pair):
+        return float(pair[0]), float(pair[-1])
+    raise _refused(value, option, "is neither a positive number of seconds nor a pair of them")
 
 
 def proxies(value: object, option: str = "proxies") -> dict[str, str] | None:
@@ -404,18 +391,6 @@ def proxies(value: object, option: str = "proxies") -> dict[str, str] | None:
 
 
 # -- what they share ----------------------------------------------------------------------
-
-
-def _is_number(value: object) -> bool:
-    # Compared, not asked `isfinite`: that cannot take an int that is too large for a float.
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and -_LARGEST <= value <= _LARGEST
-    )
-
-
-_LARGEST = sys.float_info.max
 
 
 def _split(value: object, option: str) -> SplitResult:
@@ -452,10 +427,10 @@ def _names(value: object, option: str) -> list[str]:
 
 
 def _name(item: object, option: str) -> str:
-    if isinstance(item, int) and not isinstance(item, bool) and option in ("toparty", "totag"):
+    if _is_whole(item) and option in ("toparty", "totag"):
         return str(item)
     if not isinstance(item, str):
-        raise ConfigurationError(option, f"{display(item)} is not a string")
+        raise _refused(item, option, "is not a string")
     if not item.strip():
         raise ConfigurationError(option, "has an empty name in it")
     return item.strip()
@@ -468,8 +443,3 @@ def _text(value: object, option: str, *, show: bool = True) -> str:
     if not value:
         raise ConfigurationError(option, "is empty")
     return value
-
-
-def _is_duration(value: object) -> bool:
-    # `not value > 0` would let NaN through; and a socket takes no more.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1e6

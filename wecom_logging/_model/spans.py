@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -47,18 +47,11 @@ class Span:
         """When it ends, in seconds since the epoch; `zone` None is the local one."""
         if self.hour is None:
             return now + self.seconds
-        here = datetime.fromtimestamp(now, zone)
-        day = here.date() + timedelta(days=self.days)
-        end = _at(day.year, day.month, day.day, self.hour, self.minute, zone)
-        if end <= now:
-            day += timedelta(days=1)
-            end = _at(day.year, day.month, day.day, self.hour, self.minute, zone)
-        return end
-
-
-def _at(year: int, month: int, day: int, hour: int, minute: int, zone: tzinfo | None) -> float:
-    moment = datetime(year, month, day, hour, minute, tzinfo=zone)
-    return moment.timestamp()  # a local time without a zone is the machine's own
+        today = datetime.fromtimestamp(now, zone).date()
+        at = time(self.hour, self.minute, tzinfo=zone)  # without a zone the machine's own
+        days = (today + timedelta(days=n) for n in (self.days, self.days + 1))
+        ends = [datetime.combine(day, at).timestamp() for day in days]
+        return ends[0] if ends[0] > now else ends[1]
 
 
 class Found(NamedTuple):
@@ -72,8 +65,7 @@ _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒", "秒钟"), 1.0),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分", "分钟"), MINUTE),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "时", "小时", "钟头", "个小时"), HOUR),
-    **dict.fromkeys(("个钟头", "个钟"), HOUR),
-    **dict.fromkeys(("个半小时", "个半钟头"), HOUR),
+    **dict.fromkeys(("个钟头", "个钟", "个半小时", "个半钟头"), HOUR),
     **dict.fromkeys(("d", "day", "days", "天", "日"), DAY),
 }
 _DIGITS = {
@@ -90,16 +82,22 @@ _BEFORE = r"(?<![0-9a-z_./:#\-])"
 _DURATION = re.compile(rf"{_BEFORE}(?:for )?(?:{_HALF}|{_LENGTH}(?:\s*{_LENGTH})*)", re.I)
 _PART = re.compile(rf"({_NUMBER})\s*({_UNIT})(?![a-z])(半)?", re.I)
 
+_TWO_DIGITS = rf"\d{{1,2}}|[{''.join(_DIGITS)}十]{{1,3}}"
 _TIMES = (
-    rf"(?P<hour>\d{{1,2}}|[{''.join(_DIGITS)}十]{{1,3}})"
-    r"(?:\s*[:.](?P<minute>\d{2})(?!\d)|\s*点(?:钟|整)?(?:(?P<half>半)|(?P<minute_zh>\d{1,2})分?)?"
+    rf"(?P<hour>{_TWO_DIGITS})(?:\s*[:.](?P<minute>\d{{2}})(?!\d)"
+    rf"|\s*点(?:钟|整)?(?:(?P<half>半)|(?P<minute_zh>{_TWO_DIGITS})分?)?"
     r"|\s*(?P<bare>(?=am|pm)|(?![0-9a-z年月])))\s*(?P<apm>am|pm)?(?![0-9a-z])"
 )
 _PARTS_OF_DAY = (
     "今早", "今晚", "明早", "明晚", "早上", "早晨", "上午", "中午", "下午", "晚上", "傍晚", "凌晨",
 )  # fmt: skip
+# What comes first and is a time on its own needs no word before it: `下午3点`, `明早 8:30`.
+_ALONE = (
+    rf"^\s*(?=(?:明天|今天)?(?:{'|'.join(_PARTS_OF_DAY)})\s?"
+    r"[^\s点:]{1,3}(?::\d\d|点(?:钟|整|半|[^\s点:]{1,3}分)?)(?:\s|$))"
+)
 _UNTIL = re.compile(
-    r"(?:(?<![a-z])(?:until|till|til)\b|直?到|至)\s*"
+    rf"(?:(?<![a-z])(?:until|till|til)\b|直?到|至|{_ALONE})\s*"
     r"(?P<day>tomorrow|today|明天|今天)?\s*"
     rf"(?:(?P<part>{'|'.join(_PARTS_OF_DAY)})?\s*{_TIMES}|(?P<morning>明早|早上|早晨|morning))?",
     re.I,
@@ -203,7 +201,7 @@ def _clock_time(found: re.Match[str]) -> Span:
     if found["morning"]:
         return Span(hour=MORNING, days=1 if found["morning"] == "明早" else days)
     hour = int(_number(found["hour"]))
-    minute = 30 if found["half"] else int(found["minute"] or found["minute_zh"] or 0)
+    minute = 30 if found["half"] else int(_number(found["minute"] or found["minute_zh"] or "0"))
     late = half_of_day == "pm" or part in ("下午", "晚上", "傍晚", "今晚", "明晚")
     if (late or (part == "中午" and hour < 10)) and hour < 12:
         hour += 12

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wecom_logging._model import text
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import MsgType
@@ -30,7 +31,12 @@ class Row(NamedTuple):
     place: str = ""
     #: In which release, where that is news of it.
     release: str = ""
+    #: What the exception says, in short.
+    why: str = ""
 
+
+#: Bytes of what is cut by columns.
+_WIDE = 400
 
 #: Characters of a name; in what is longer, only both ends are looked at.
 _LONG_NAME = 500
@@ -94,7 +100,7 @@ class Markdown:
 
     def facts(self, words: str, link: str = "") -> str:
         """Last line of a group."""
-        said = " · ".join(filter(None, (words, link)))
+        said = joined(" · ", words, link)
         return said and self.grey(said)
 
     def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
@@ -104,10 +110,10 @@ class Markdown:
     def _row(self, row: Row) -> str:
         place = row.place and self.code(row.place)
         count = row.times and self.strong(row.times)
-        words = _words(
-            self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
+        words = joined(
+            " ", self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
         )
-        return " · ".join(filter(None, (words, row.history)))
+        return joined(" · ", words, row.why, row.history)
 
 
 class Text(Markdown):
@@ -155,7 +161,8 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        return _words("###", row.state, row.kind, row.times, row.extent, row.id, row.release)
+        words = joined(" ", "###", row.state, row.kind, row.times, row.extent, row.id, row.release)
+        return joined(" · ", words, row.why)
 
     def line(self, words: str) -> str:
         return f"- {words}"
@@ -167,8 +174,8 @@ class MarkdownV2(Markdown):
         return head + [self._cells(row) for row in rows]
 
     def _cells(self, row: Row) -> str:
-        count = " · ".join(filter(None, (_words(row.times, row.extent), row.history)))
-        kind = _words(row.kind, row.id, row.release)
+        count = joined(" · ", joined(" ", row.times, row.extent), row.history)
+        kind = joined(" ", row.kind, row.id, row.release)
         return _cells((row.state, kind, count, row.place and self.code(row.place)))
 
 
@@ -194,10 +201,12 @@ class Pen:
         lines = [line for line in lines if line]
         if len(lines) > _LINES:
             rest = (line.lstrip(_BULLETS) for line in lines[_LINES - 1 :])
-            lines[_LINES - 1 :] = [" · ".join(rest)]
+            lines[_LINES - 1 :] = [self._inert(" · ".join(rest))]
         inert = "\n".join(lines)
-        cut = self._noted(inert, text.shorten_middle(inert, max_bytes, head=0.6))
-        return [self._inert(line) for line in cut.split("\n") if line]
+        cut = text.shorten_middle(inert, max_bytes, head=0.6)
+        if cut == inert:
+            return lines
+        return [self._shortened(line) for line in cut.split("\n") if line]
 
     def say(self, words: str, max_bytes: int) -> str:
         """The same in one line."""
@@ -206,18 +215,28 @@ class Pen:
     def start(self, words: str, max_bytes: int) -> str:
         """The start of a text, in one line."""
         inert = self._inert(self._ends(words, max_bytes))
-        cut = self._noted(inert, text.cut_bytes(inert, max_bytes))
-        return self._inert(whole_words(inert, cut))
+        cut = text.cut_bytes(inert, max_bytes)
+        return inert if cut == inert else self._shortened(whole_words(inert, cut))
+
+    def within(self, words: str, width: int) -> str:
+        """The start of a text in so many columns, without a part of a word."""
+        inert = self.start(words, _WIDE)
+        cut = whole_words(inert, text.cut_columns(inert, width))
+        # Characters without width would be free of charge: bytes bound them.
+        return text.cut_bytes(cut, 3 * max(width, 0))
 
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
         inert = self._inert(self._ends(words, _LONG_NAME))
-        return self._inert(self._noted(inert, text.shorten_middle(inert, max_bytes)))
+        cut = text.shorten_middle(inert, max_bytes)
+        return inert if cut == inert else self._shortened(cut)
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place or a source line, to stand in a code span."""
         inert = self._inert(self._ends(words, _LONG_NAME), text.code)
-        return self._noted(inert, text.shorten_middle(inert, max_bytes))
+        cut = text.shorten_middle(inert, max_bytes)
+        self.shortened |= cut != inert
+        return cut
 
     def _ends(self, words: str, max_bytes: int) -> str:
         """No more of a text than may be needed: what is invisible in it takes room as well."""
@@ -233,11 +252,12 @@ class Pen:
             inert = text.plain(words, newline=" · ")
         else:
             inert = neutral(words, newline=" · ", table=self._tables)
-        return _OURS().sub(r"\1‹\2›", inert)
+        return _OURS().sub(lambda ours: f"{ours[1]}‹{ours[2]}›", inert)
 
-    def _noted(self, inert: str, cut: str) -> str:
-        self.shortened |= cut != inert
-        return cut
+    def _shortened(self, cut: str) -> str:
+        """What is left of an inert text, whose new end may have become markup."""
+        self.shortened = True
+        return self._inert(cut)
 
 
 def whole_words(inert: str, cut: str) -> str:
@@ -246,14 +266,11 @@ def whole_words(inert: str, cut: str) -> str:
     if kept == cut:
         return cut
     start, _, part = kept.rpartition(" ")
+    word = part + inert[len(kept) :].partition(" ")[0]
     is_cut = inert[len(kept) :][:1].isalnum() and part.isascii()
-    if is_cut and len(part) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
+    if is_cut and len(word) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
         kept = start
     return f"{kept.rstrip(_LOOSE)}{text.ELLIPSIS}"
-
-
-def _words(*words: str) -> str:
-    return " ".join(filter(None, words))
 
 
 def _cells(cells: Sequence[str]) -> str:

@@ -57,10 +57,15 @@ _CHINESE = {
     "test errors": "测试错误",
     "robot": "机器人",
     "what happens next": "接下来",
+    "name": "名称",
     "store": "存储",
     "in memory: each process counts and alerts for itself": "内存：每个进程自行计数并告警",
     "{} cannot be used: {}": "{} 无法使用：{}",
     "{} cannot be used: {}; each process counts for itself": "{} 无法使用：{}；每个进程自行计数",
+    "{} is damaged: what it held is lost": "{} 已损坏：其中的内容丢失",
+    "Nothing to do: the next error sets it aside and begins a new one.": (
+        "无需处理：下一个错误会把它移到一边，并新建一个。"
+    ),
     "{}, for all processes that name it": "{}，由写明它的所有进程共用",
     "{}, for this user's processes on this host": "{}，由本机该用户的所有进程共用",
     "Name a file in WECOM_STORE that this user can write.": (
@@ -89,6 +94,8 @@ _CHINESE = {
     "{} = {}  (from the env file)": "{} = {}  （来自 env 文件）",
     "(set)": "（已设置）",
     "{} is set, but there is no such option": "设置了 {}，但没有这个选项",
+    "messages call the program {}, as many programs are": "消息中程序名为 {}，许多程序都叫这个名字",
+    "Set app, or WECOM_APP.": "请设置 app 或 WECOM_APP。",
     "is {} meant?": "是否应为 {}？",
     "take it out.": "请删除。",
     "{} sends to {}": "{} 发往 {}",
@@ -170,6 +177,7 @@ _CHINESE = {
     "errors reach the handler": "错误能到达 handler",
     "logging.disable() is in force": "logging.disable() 正在生效",
     "Take the call of logging.disable out.": "请去掉对 logging.disable 的调用。",
+    "the same with {}": "{} 同样如此",
     "the configuration disables it": "配置禁用了它",
     "{}: the configuration disables them": "{}：配置禁用了它们",
     'Add "disable_existing_loggers": False.': '请加上 "disable_existing_loggers": False。',

@@ -35,7 +35,12 @@ def remaining(most: float) -> float:
     Raises:
         TimeoutError: None are left. (A socket takes a timeout of 0 for "do not block".)
     """
-    left = min(most, _limit.get() - monotonic())
+    left = time_left(most)
     if left <= 0:
         raise TimeoutError("out of time")
     return left
+
+
+def time_left(most: float) -> float:
+    """The same where none left is no error: 0.0 then."""
+    return max(0.0, min(most, _limit.get() - monotonic()))

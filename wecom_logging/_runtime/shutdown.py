@@ -23,54 +23,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from wecom_logging._runtime import fork, native, termination
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 
-
-class Forkable(Protocol):
-    """What a fork, and the exit after one, have to know of a handler."""
-
-    def after_fork(self) -> None:
-        """Start anew in a forked child."""
-
-    def look_for_children(self) -> None:
-        """Look at exit for what killed children have left behind."""
-
-
-class Deliverer(Protocol):
-    """What an exit has to know of a worker."""
-
-    close_timeout: float
-    closed: bool
-    busy: bool
-
-    @property
-    def last_error(self) -> str | None: ...
-
-    def pending(self) -> int: ...
-
-    def has_work(self) -> bool: ...
-
-    def may_find(self) -> bool: ...
-
-    @property
-    def durable(self) -> bool: ...
-
-    def has_unstored(self) -> bool: ...
-
-    def wake(self) -> None: ...
-
-    def request_flush(self, deadline: float) -> Any: ...
-
-    def wait(self, request: Any) -> bool: ...
-
-    def give_up(self, reason: str) -> int: ...
-
-    def end(self) -> None: ...
+if TYPE_CHECKING:
+    from wecom_logging._worker.worker import Worker
+    from wecom_logging.handler import WeComHandler
 
 
 class _Exit:
@@ -111,26 +73,26 @@ class _Exit:
 
 exiting = _Exit()
 
-#: Couriers that have started, by id. Strong: a handler may be gone before its errors are.
-_workers: dict[int, Deliverer] = {}
-_handlers: dict[int, ref[Forkable]] = {}
+#: Workers that have started, by id. Strong: a handler may be gone before its errors are.
+_workers: dict[int, Worker] = {}
+_handlers: dict[int, ref[WeComHandler]] = {}
 _hooked = False
 _billiard_pid = 0
 
 
-def register_handler(handler: Forkable) -> None:
+def register_handler(handler: WeComHandler) -> None:
     """Have a handler start anew in forked children, and set the hooks of the exit."""
     key = id(handler)
     _handlers[key] = ref(handler, lambda _: _handlers.pop(key, None))
     _set_hooks()
 
 
-def handlers() -> list[Forkable]:
+def handlers() -> list[WeComHandler]:
     """The handlers of this process that are on and have not been dropped."""
     return [handler for each in list(_handlers.values()) if (handler := each()) is not None]
 
 
-def register_worker(worker: Deliverer) -> None:
+def register_worker(worker: Worker) -> None:
     """Deliver for this worker at exit.
 
     Called where a thread is started, on the thread that logs: a child may end, or be ended,
@@ -142,7 +104,7 @@ def register_worker(worker: Deliverer) -> None:
         termination.postpone(store_within)
 
 
-def unregister_worker(worker: Deliverer) -> None:
+def unregister_worker(worker: Worker) -> None:
     """The worker's handler is closed and everything delivered."""
     _workers.pop(id(worker), None)
 
@@ -239,7 +201,7 @@ def _longest_timeout() -> float:
     return max((worker.close_timeout for worker in list(_workers.values())), default=0.0)
 
 
-def declare_lost(worker: Deliverer, reason: str = "") -> None:
+def declare_lost(worker: Worker, reason: str = "") -> None:
     """Say on stderr, and in its account, what a worker could not deliver before the exit."""
     reason = reason or worker.last_error or exiting.ended(worker.close_timeout)
     lost = worker.give_up(reason)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace
     from typing import NamedTuple as NamedTuple
 else:
+    import dataclasses
     from collections import _tuplegetter
+    from functools import partial
+    from itertools import repeat
 
     class _Made:
         """Stands in a class for what is made anew for each value."""
@@ -28,45 +31,76 @@ else:
         """A field whose default is made anew for each value."""
         return _Made(default_factory)
 
-    def dataclass(*, eq: bool, repr: bool) -> Callable[[type], type]:  # noqa: A002 - the library's name
-        """A class with an `__init__` that sets its fields; only without `eq` and `repr`."""
-        assert not eq
-        assert not repr
-        return _with_init
+    def dataclass(
+        *,
+        eq: bool = True,
+        repr: bool = True,  # noqa: A002 - the library's name
+        frozen: bool = False,
+    ) -> Callable[[type], type]:
+        """A class with an `__init__` that sets its fields; without `eq` and `repr`, or frozen."""
+        assert eq == frozen
+        assert frozen or not repr
+        return partial(_frozen, shown=repr) if frozen else _with_init
 
-    def _with_init(cls: type) -> type:
-        defaults = {}
-        for name in cls.__annotations__:
-            if name in cls.__dict__:
-                default = cls.__dict__[name]
-                made = isinstance(default, _Made)
-                defaults[name] = default.make if made else lambda default=default: default
-                if made:
-                    delattr(cls, name)
-        cls._fields, cls._field_defaults = tuple(cls.__annotations__), defaults
+    def _frozen(cls: type, shown: bool) -> type:
+        # The library's own as far as it compiles nothing: `fields`, `asdict` and the like work.
+        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+        _with_init(cls, tuple(each.name for each in dataclasses.fields(cls) if each.init))
+        cls.__eq__, cls.__hash__ = _equal, lambda self: hash(_values(self))
+        cls.__setattr__, cls.__delattr__ = _refused, _refused
+        if shown:
+            cls.__repr__ = _shown
+        return cls
+
+    def _values(self: Any) -> tuple[Any, ...]:
+        return tuple(map(self.__getattribute__, self._fields))
+
+    def _equal(self: Any, other: object) -> bool:
+        same = type(self) is type(other)
+        return _values(self) == _values(other) if same else NotImplemented
+
+    def _refused(self: Any, name: str, *_: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot change field {name!r}")
+
+    def _shown(self: Any) -> str:
+        fields = (f"{n}={v!r}" for n, v in zip(self._fields, _values(self), strict=True))
+        return f"{type(self).__qualname__}({', '.join(fields)})"
+
+    def _with_init(cls: type, names: tuple[str, ...] = ()) -> type:
+        cls._fields = names or tuple(cls.__annotations__)
+        cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
+        cls._made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
+        for name in cls._made:
+            delattr(cls, name)
         cls.__init__ = _init
         return cls
 
     def _init(self: Any, *values: Any, **given: Any) -> None:
         cls = type(self)
-        try:
-            for name, value in zip(cls._fields, values, strict=False):
-                setattr(self, name, value)
-            for name in cls._fields[len(values) :]:
-                value = given.pop(name) if name in given else cls._field_defaults[name]()
-                setattr(self, name, value)
-        except KeyError:
-            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}") from None
-        if given or len(values) > len(cls._fields):
-            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+        if cls._made:
+            names = cls._made.keys() - given.keys() - set(cls._fields[: len(values)])
+            given.update((name, cls._made[name].make()) for name in names)
+        if given or len(values) != len(cls._fields):
+            values = _completed(cls, values, given)
+        # A loop in C: there are a dozen fields, and some ten values are made for each alert.
+        any(map(object.__setattr__, repeat(self), cls._fields, values))
         if after := getattr(self, "__post_init__", None):
             after()
 
+    def _completed(cls: Any, values: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, ...]:
+        """The values of all fields, in their order."""
+        rest = cls._fields[len(values) :]
+        try:
+            all_values = (*values, *map({**cls._field_defaults, **given}.__getitem__, rest))
+        except KeyError:
+            all_values = ()
+        if len(all_values) != len(cls._fields) or not given.keys() <= set(rest):
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+        return all_values
+
     def replace(value: Any, **given: Any) -> Any:
         """The same with other fields."""
-        cls = type(value)
-        names = getattr(cls, "_fields", None) or cls.__dataclass_fields__
-        return cls(**{name: getattr(value, name) for name in names} | given)
+        return type(value)(**{**dict(zip(value._fields, _values(value), strict=True)), **given})
 
     class _RowType(type):
         def __new__(mcs, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> type:
@@ -80,10 +114,7 @@ else:
 
         def __new__(cls, *values: Any, **given: Any) -> Any:
             if given or len(values) != len(cls._fields):
-                known, rest = {**cls._field_defaults, **given}, cls._fields[len(values) :]
-                values += tuple([known[name] for name in rest if name in known])
-                if len(values) != len(cls._fields) or not given.keys() <= set(rest):
-                    raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
+                values = _completed(cls, values, given)
             return tuple.__new__(cls, values)
 
         @classmethod
@@ -93,9 +124,7 @@ else:
         def __getnewargs__(self) -> tuple[Any, ...]:
             return tuple(self)
 
-        def __repr__(self) -> str:
-            fields = (f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True))
-            return f"{type(self).__name__}({', '.join(fields)})"
+        __repr__ = _shown
 
         def _asdict(self) -> dict[str, Any]:
             return dict(zip(self._fields, self, strict=True))

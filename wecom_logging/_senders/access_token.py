@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from wecom_logging._runtime import fork
-from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.deadline import remaining, time_left
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging.errors import TransportError
@@ -123,11 +123,7 @@ class TokenCache:
     def _space_out(self, wait: float) -> None:
         if wait <= 0:
             return
-        try:
-            enough = remaining(wait) >= wait
-        except TimeoutError:
-            enough = False
-        if not enough:
+        if time_left(wait) < wait:
             raise TransportError(f"the next access token may be fetched in {wait:.1f} s only")
         self._sleep(wait)
 

@@ -58,8 +58,8 @@ class AppSender(WeComSender):
         corpsecret: The application's Secret (应用管理 → 应用), as a string or a `Secret`.
         agentid: Its AgentId, an int or digits.
         touser: User ids, as "a|b" or a list; "@all" for everybody who sees the application.
-        toparty: Ids of parties (部门), likewise. One recipient at least is required.
-        totag: Ids of tags (标签), likewise.
+        toparty: Ids of parties (部门), as "2|3" or a list. One recipient at least is required.
+        totag: Ids of tags (标签), as "2|3" or a list.
         api_base: Scheme, host, port and prefix, with or without `/cgi-bin`.
         timeout: Seconds to connect and seconds to wait for each part of the answer.
         proxies: As requests takes them; None for those of the environment.

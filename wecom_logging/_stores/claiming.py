@@ -304,14 +304,7 @@ class _Claiming:
             samples = state.samples.get(f"{digest_id}/{group_id}", [])
             short_id = f"{group.number}{'?' * self._ledger.provisional}" if group.number else ""
             reports += part.reports(group.identity, short_id, samples, held.now, held.wall)
-        quiet = None
-        if held.quiet is not None:
-            offset = held.wall - held.now
-            quiet = held.quiet.since + offset, held.quiet.until + offset
-        digest = Digest(
-            digest_id, tuple(reports), held.wall, outage=held.outage, lost=held.lost, quiet=quiet
-        )
-        return digest if held.detour is None else digest.back_from(_by_fallback(held))
+        return as_digest(digest_id, held, reports)
 
     # -- follow-ups --------------------------------------------------------------------
 
@@ -438,11 +431,21 @@ class _Claiming:
             looks[source] = self._now + wait
 
 
-def _by_fallback(held: LeasedDigest) -> ByFallback:
-    """For display."""
-    detour, offset = held.detour, held.wall - held.now
-    assert detour is not None
-    return ByFallback(detour.since + offset, detour.until + offset, detour.count, detour.name)
+def as_digest(digest_id: str, held: LeasedDigest, reports: list[Report]) -> Digest:
+    """What a message tells."""
+    offset, quiet, detour = held.wall - held.now, held.quiet, held.detour
+    digest = Digest(
+        digest_id,
+        tuple(reports),
+        held.wall,
+        outage=held.outage,
+        lost=held.lost,
+        quiet=None if quiet is None else (quiet.since + offset, quiet.until + offset),
+    )
+    if detour is None:
+        return digest
+    since, until = detour.since + offset, detour.until + offset
+    return digest.back_from(ByFallback(since, until, detour.count, detour.name))
 
 
 def forget_follow_up(ledger: Ledger, kind: str) -> None:

@@ -41,8 +41,23 @@ def decode(kind: type[T], text: str) -> T:
     return found
 
 
-# A dataclass as its fields by name; a named tuple is a list without our doing.
-_ENCODER = json.JSONEncoder(default=vars, separators=(",", ":"))
+def _said(record: Any) -> dict[str, Any]:
+    """The fields of a record by name, without those that hold what they hold anyway: that is
+    most of a group, which is written with every error."""
+    usual = _usual(type(record))  # type: ignore[arg-type]  # a type is hashable
+    return {n: v for n, v in vars(record).items() if n not in usual or v != usual[n]}
+
+
+@cache
+def _usual(kind: Any) -> dict[str, Any]:
+    """What fields hold of which nothing has been said."""
+    _, required = _fields(kind)
+    made = vars(kind(**dict.fromkeys(required)))
+    return {n: v for n, v in made.items() if n not in required}
+
+
+# A named tuple is a list without our doing.
+_ENCODER = json.JSONEncoder(default=_said, separators=(",", ":"))
 
 
 @cache
@@ -66,18 +81,24 @@ def reader(kind: Any) -> Reader:
 
 def _checked(value: Any, good: bool) -> Any:
     if not good:
-        raise ValueError(f"unexpected {type(value).__name__}")
+        raise _unexpected(value)
     return value
 
 
 def _number(value: Any) -> float:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(_checked(value, good and -MOST < value < MOST))
+    if type(value) in (int, float) and -MOST < value < MOST:
+        return float(value)
+    raise _unexpected(value)
 
 
 def _whole(value: Any) -> int:
-    found: int = _checked(value, type(value) is int and -MOST < value < MOST)
-    return found
+    if type(value) is int and -MOST < value < MOST:
+        return value
+    raise _unexpected(value)
+
+
+def _unexpected(value: Any) -> ValueError:
+    return ValueError(f"unexpected {type(value).__name__}")
 
 
 _SCALARS: dict[Any, Reader] = {
@@ -105,6 +126,8 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
     fixed = kind is tuple and Ellipsis not in arguments
 
     def make(value: Any) -> Any:
+        if value == {}:
+            value = []  # which is the same for Lua
         _checked(value, isinstance(value, list) and (not fixed or len(value) == len(reads)))
         each = reads if fixed else reads * len(value)
         return kind(read(item) for read, item in zip(each, value, strict=True))
@@ -115,13 +138,12 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
 def _record(kind: Any) -> Reader:
     hints, (names, required) = get_type_hints(kind), _fields(kind)
     reads = {name: reader(hints[name]) for name in names}
-    # Most fields are what they should be, and are taken without a call.
-    types = {name: hints[name] if hints[name] in (str, bool) else None for name in names}
+    taken = {name: _taken(hints[name]) for name in names}
 
     def make(value: Any) -> Any:
         # What a newer version has added is left out; what an older one lacks has defaults.
         given = {
-            n: v if types[n] is type(v) else reads[n](v)
+            n: v if taken[n] is type(v) else reads[n](v)
             for n, v in _SCALARS[dict](value).items()
             if n in reads
         }
@@ -129,6 +151,11 @@ def _record(kind: Any) -> Reader:
         return kind(**given)
 
     return make
+
+
+def _taken(hint: Any) -> type | None:
+    """The type whose values are taken as they are, without a call: most fields are such."""
+    return hint if hint in (str, bool) else None
 
 
 def _fields(kind: Any) -> tuple[list[str], set[str]]:
@@ -141,12 +168,14 @@ def _fields(kind: Any) -> tuple[list[str], set[str]]:
 
 def _row(kind: Any) -> Reader:
     """A named tuple, which is a list in JSON."""
-    reads = [reader(hint) for hint in get_type_hints(kind).values()]
+    hints = get_type_hints(kind).values()
+    reads = [(_taken(hint), reader(hint)) for hint in hints]
     least = len(reads) - len(kind._field_defaults)
 
     def make(value: Any) -> Any:
         # As above: a newer version may have added some, an older one lack them.
         _checked(value, isinstance(value, list) and len(value) >= least)
-        return kind(*[read(each) for read, each in zip(reads, value, strict=False)])
+        known = zip(reads, value, strict=False)
+        return kind(*[v if taken is type(v) else read(v) for (taken, read), v in known])
 
     return make

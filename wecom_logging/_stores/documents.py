@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from wecom_logging._model.digest import Event
@@ -51,9 +52,9 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once: SQLite has a limit for the values that one
-#: statement takes.
-_AT_ONCE = 150
+#: So many documents are read or written at once. SQLite has a limit for the values that one
+#: statement takes, and what it keeps of a statement grows with them.
+_AT_ONCE = 64
 
 
 class Documents(MutableMapping[str, T], Generic[T]):
@@ -64,59 +65,62 @@ class Documents(MutableMapping[str, T], Generic[T]):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
+        self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._connection, self.place, self._type, self._table = (
-            connection,
-            (scope, kind),
-            type_,
-            table,
-        )
-        #: Records as they are now; which of them are known, have a row, are to be written.
-        self._records: dict[str, T] = {}
-        self._known: set[str] = set()
+        self._cursor, self.place, self._type, self._table = cursor, (scope, kind), type_, table
+        #: Records as they are now, None where it is known that there is none; which of them
+        #: have a row, and are to be written.
+        self._records: dict[str, T | None] = {}
         self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
 
     def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._known:
+        record = self._known(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Without an error that is raised and caught: most of what a new group asks for is
+        not there."""
+        record = self._known(key)
+        return default if record is None else record
+
+    def _known(self, key: str) -> T | None:
+        if key not in self._records and not self._all:
             row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
             found = row.fetchone()
             self.take_in(key, None if found is None else found[0])
-        return self._records[key]
+        return self._records.get(key)
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
-        self._known.add(key)
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
-        del self._records[self._checked(key)]
+        self[key]  # an error if there is none
+        self._records[key] = None
         self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
             rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
             for key, text in rows.fetchall():
-                if key not in self._known:
+                if key not in self._records:
                     self.take_in(key, text)
             self._all = True
-        return iter(list(self._records))
+        return iter([key for key, record in self._records.items() if record is not None])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _checked(self, key: str) -> str:
-        self[key]
-        return key
-
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (*self.place, *more))
+        return self._cursor.execute(statement, (*self.place, *more))
 
     def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
-        self._known.add(key)
+        self._records[key] = None
         if text is None:
             return
         self._stored.add(key)
@@ -129,19 +133,16 @@ class Documents(MutableMapping[str, T], Generic[T]):
                 f"the store holds a {kind} that cannot be read; it counts as none",
             )
 
-    def written(self, now: float) -> list[tuple[str, str, str, str, float]]:
+    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
-        records = self._records
-        return [
-            (*self.place, key, encode(records[key]), _of_use_until(records[key], now))
-            for key in self._changed
-            if key in records
-        ]
+        for key in self._changed:
+            if (record := self._records.get(key)) is not None:
+                yield (*self.place, key, encode(record), _of_use_until(record, now))
 
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
         left = self._changed & self._stored
-        return [(*self.place, key) for key in left if key not in self._records]
+        return [(*self.place, key) for key in left if self._records[key] is None]
 
 
 _HERE = "scope=? AND kind=?"
@@ -156,16 +157,16 @@ def _of_use_until(record: object, now: float) -> float:
 class _Single(Generic[T]):
     """The one record of a kind in a scope, written if it is not as it was read."""
 
-    def __init__(self, rows: Documents[T], make: Callable[[], T]) -> None:
-        self._rows, self._make = rows, make
+    def __init__(self, rows: Documents[T]) -> None:
+        self._rows = rows
         self._record: T | None = None
         self._before = ""
 
-    def get(self) -> T:
+    def get(self, make: Callable[[], T]) -> T:
         if self._record is None:
             self._record = self._rows.get("")
             if self._record is None:
-                self._record = self._make()
+                self._record = make()
             else:
                 self._before = encode(self._record)
         return self._record
@@ -179,12 +180,12 @@ class _Single(Generic[T]):
 class SQLiteSlots:
     """The slots of a destination, for the time of a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, scope: str) -> None:
-        self._connection, self._scope = connection, scope
+    def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
+        self._cursor, self._scope = cursor, scope
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
         nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
-        found = self._connection.execute(
+        found = self._cursor.execute(
             " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
             [value for n in ranks for value in (n, self._scope, n - 1)],
         )
@@ -207,7 +208,7 @@ class SQLiteSlots:
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (self._scope, *more))
+        return self._cursor.execute(statement, (self._scope, *more))
 
 
 class DocumentState:
@@ -220,11 +221,12 @@ class DocumentState:
         scope_state: str,
         names: tuple[str, str],
     ) -> None:
-        self._connection = connection
+        # One for all: a connection keeps a weak reference to each, which outlives the step.
+        self._cursor = cursor = connection.cursor()
         self._destination_scope, self.scope, self.names = destination, scope_state, names
 
         def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
-            return Documents(connection, scope, kind, type_, table)
+            return Documents(cursor, scope, kind, type_, table)
 
         self.groups: Documents[Group] = rows(scope_state, "group", Group)
         self.pending: Documents[Pending] = rows(scope_state, "pending", Pending)
@@ -244,17 +246,15 @@ class DocumentState:
         self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
         self.apps: Documents[App] = rows(destination, "app", App)
         self.tokens: Documents[Token] = rows("tokens", "token", Token, TOKENS)
-        self.slots: Slots = SQLiteSlots(connection, destination)
+        self.slots: Slots = SQLiteSlots(cursor, destination)
         self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
         self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
-        self._scope_state: _Single[ScopeState] = _Single(
-            self._scope_states, self._found_scope_state
-        )
-        self._destination: _Single[Destination] = _Single(self._destinations, Destination)
+        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
+        self._destination: _Single[Destination] = _Single(self._destinations)
 
     @property
     def scope_state(self) -> ScopeState:
-        return self._scope_state.get()
+        return self._scope_state.get(self._found_scope_state)
 
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
@@ -263,10 +263,10 @@ class DocumentState:
 
     @property
     def destination(self) -> Destination:
-        return self._destination.get()
+        return self._destination.get(Destination)
 
     def place(self, source: str) -> tuple[int, int]:
-        rank, size, known = self._connection.execute(
+        rank, size, known = self._cursor.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
             (source, source, *self.presence.place),
         ).fetchone()
@@ -280,10 +280,11 @@ class DocumentState:
         ]
         named += [(getattr(self, field), key) for field, key in wanted]
         for some in _in_parts(named):
-            found = self._connection.execute(
-                f"{_wanted(len(some))} SELECT scope, kind, id, body"
+            filled = _filled(some)
+            found = self._cursor.execute(
+                f"{_wanted(len(filled))} SELECT scope, kind, id, body"
                 f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
-                [value for rows, key in some for value in (*rows.place, key)],
+                [value for rows, key in filled for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}
             for rows, key in some:
@@ -303,27 +304,36 @@ class DocumentState:
         return any(wrote)
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
-        written = [row for rows in every for row in rows.written(now)]
-        gone = [row for rows in every for row in rows.gone()]
-        for some in _in_parts(written):
-            self._connection.execute(
+        wrote = False
+        for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
+            wrote = True
+            self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
-        for places in _in_parts(gone):
-            self._connection.execute(
+        for places in map(_filled, _in_parts(row for rows in every for row in rows.gone())):
+            wrote = True
+            self._cursor.execute(
                 f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
             )
-        return bool(written or gone)
+        return wrote
 
 
-def _in_parts(rows: list[T]) -> Iterator[list[T]]:
-    """So many as one statement takes."""
-    for start in range(0, len(rows), _AT_ONCE):
-        yield rows[start : start + _AT_ONCE]
+def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
+    """So many as one statement takes; no more are made at a time."""
+    left = iter(rows)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some
+
+
+def _filled(rows: list[T]) -> list[T]:
+    """As many as a power of two, the last one several times. Each number is a statement of its
+    own, which SQLite takes as long to prepare as to carry out three times, and keeps: a hundred
+    of them were 10 MB."""
+    return rows + rows[-1:] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
 
 
 def _wanted(rows: int) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import shared_store
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging.errors import ConfigurationError
@@ -33,7 +33,7 @@ def opener(
 
     What is returned is called by each worker, on its own thread, with its first visit. It
     does not wait for a network, and fails never: a store that cannot be reached is a
-    matter for `FallbackStore`.
+    matter for `FailoverStore`.
 
     Raises:
         ConfigurationError: A library is missing.
@@ -112,13 +112,19 @@ def _file_name(sender: Sender) -> str:
 
 def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], Store]:
     from wecom_logging._stores.sqlite import SQLiteStore
+    from wecom_logging._stores.sqlite_file import STOPPED_AFTER
 
     def open_store() -> Store:
-        destination = place.sender.destination
         store = SQLiteStore(
-            path, destination, place.app, place.environment, place.rules, owned=owned
+            path,
+            place.sender.destination,
+            place.app,
+            place.environment,
+            place.rules,
+            owned=owned,
+            patience=STOPPED_AFTER,
         )
-        return FallbackStore(store, place.rules, f"the store {path}")
+        return FailoverStore(store, place.rules, f"the store {path}")
 
     return open_store
 
@@ -134,6 +140,6 @@ def _redis(url: str, place: StoreScope) -> Callable[[], Store]:
     def open_store() -> Store:
         destination = place.sender.destination
         store = RedisStore(url, destination, place.app, place.environment, place.rules)
-        return FallbackStore(store, place.rules, shown(url))
+        return FailoverStore(store, place.rules, shown(url))
 
     return open_store

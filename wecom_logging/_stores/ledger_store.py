@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._stores import claiming, marking, merging, settling
-from wecom_logging._stores.leases import lease
+from wecom_logging._stores.leases import Step, kept_value, lease, note
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
-from wecom_logging._stores.notes import Step, note
 from wecom_logging._stores.protocol import (
     Account,
     Asker,
@@ -34,6 +33,10 @@ class LedgerStore(ABC):
 
         `wanted` are fields of its state and keys in them that the step will ask for.
         """
+
+    def _look(self, *wanted: tuple[str, str]) -> AbstractContextManager[Ledger]:
+        """The same for a step that changes nothing, and need not wait for one that does."""
+        return self._step(*wanted)
 
     def merge(self, *batches: Batch) -> None:
         with self._step(*_concerned(batches)) as ledger:
@@ -71,6 +74,10 @@ class LedgerStore(ABC):
             settling.release(ledger, claim_id, failure)
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
+        if left is None:
+            with self._look() as ledger:
+                if value := kept_value(ledger.state.tokens, key, ledger.now):
+                    return value
         with self._step() as ledger:
             return lease(ledger.state.tokens, key, left, ledger.now)
 
@@ -84,7 +91,7 @@ class LedgerStore(ABC):
 
     def apps(self) -> tuple[tuple[str, str], ...]:
         with self._step() as ledger:
-            return tuple((each.app, each.environment) for each in ledger.state.apps.values())
+            return marking.apps(ledger)
 
     def mark(self, act: Act) -> Done:
         with self._step() as ledger:
@@ -109,10 +116,10 @@ class LedgerStore(ABC):
 
     def acts(self) -> tuple[KeptAct, ...]:
         with self._step() as ledger:
-            return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
+            return marking.acts(ledger)
 
     def account(self, source: str) -> Account:
-        with self._step() as ledger:
+        with self._look() as ledger:
             known = ledger.state.sources.get(source) or Source()
             place = ledger.state.place(source)
             return Account(

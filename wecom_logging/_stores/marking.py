@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Event
+from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import replace
+from wecom_logging._stores.leases import Step
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,
@@ -34,8 +35,7 @@ from wecom_logging._stores.marks import (
     busiest,
     ring,
 )
-from wecom_logging._stores.notes import Step
-from wecom_logging._stores.records import DigestEntry, Group, JobHistory, told_sample
+from wecom_logging._stores.records import DigestEntry, Group, told_sample
 
 
 class MarkingStore(Protocol):
@@ -60,7 +60,7 @@ class MarkingStore(Protocol):
         """Take back the last act of `act.user` in so many seconds; returns it, or None."""
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        """A small document of all apps, see `notes.note`."""
+        """A small document of all apps, see `leases.note`."""
 
     def take_slot(self) -> str | float:
         """A slot for a message that no digest is about, within the half that files may take; or
@@ -77,7 +77,7 @@ def mark(ledger: Ledger, act: Act) -> Done:
     """`MarkingStore.mark`."""
     state = ledger.state
     if (kept := state.acts.get(act.key)) is not None:
-        return done(kept)
+        return _done(kept)
     act = act._replace(who=act.who[:MAX_TEXT], why=act.why[:MAX_TEXT])
     kept = KeptAct(act, ledger.now, ledger.wall)
     if act.verb in ("quiet", "unquiet"):
@@ -86,19 +86,26 @@ def mark(ledger: Ledger, act: Act) -> Done:
     else:
         _mark_groups(ledger, act, kept)
     _remember(ledger, kept)
-    ledger.look_through()
-    return done(kept)
+    ledger.state.scope_state.due_index.hold(ledger.now)  # until all have been looked through
+    return _done(kept)
 
 
-def done(kept: KeptAct) -> Done:
+def _done(kept: KeptAct) -> Done:
     """What became of it, also the second time."""
     return Done(tuple(kept.ids), dict(kept.refused))
 
 
+def _by_number(ledger: Ledger, short_id: str) -> Group | None:
+    entry = ledger.state.numbers.get(short_id)
+    if entry is None or entry.scope != ledger.state.scope:
+        return None
+    group = ledger.state.groups.get(entry.group)
+    return group if group is not None and str(group.number) == short_id else None
+
+
 def _mark_groups(ledger: Ledger, act: Act, kept: KeptAct) -> None:
-    by_number = {str(g.number): g for g in ledger.state.groups.values() if g.number}
     for short_id in act.ids:
-        group = by_number.get(short_id)
+        group = _by_number(ledger, short_id)
         refusal = "unknown" if group is None else refused(ledger, group, act)
         if group is None or refusal:
             kept.refused[short_id] = refusal or "unknown"
@@ -221,7 +228,7 @@ def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
         elif (group := ledger.state.groups.get(group_id)) is not None:
             _take_back(ledger, group, last.act, before)
             ledger.state.groups[group_id] = group
-    ledger.look_through()
+    ledger.state.scope_state.due_index.hold(now)
     return last
 
 
@@ -320,77 +327,59 @@ def told(group: Group, part: DigestEntry, message: str, now: float) -> None:
 # -- for whoever asks --------------------------------------------------------------------------
 
 
+def apps(ledger: Ledger) -> tuple[tuple[str, str], ...]:
+    """`MarkingStore.apps`."""
+    return tuple(sorted((each.app, each.environment) for each in ledger.state.apps.values()))
+
+
+def acts(ledger: Ledger) -> tuple[KeptAct, ...]:
+    """`MarkingStore.acts`."""
+    return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
+
+
 def known(ledger: Ledger) -> KnownApp:
     """`MarkingStore.groups`."""
-    state, offset = ledger.state, ledger.wall - ledger.now
-    quiet = state.scope_state.quiet
-    groups = [describe(group, state.names, ledger.now, offset) for group in state.groups.values()]
-    scope_state, sources, jobs = state.scope_state, state.sources, list(state.jobs.values())
-    seen = {name: (source.seen, source.merged) for name, source in sources.items()}
-    found = known_app(state.names, groups, quiet, seen, ledger.now, offset)
-    return with_history(found, scope_state.hours, jobs, ledger.now, offset)
-
-
-def whole(ledger: Ledger, short_id: str) -> Digest | None:
-    """`MarkingStore.whole`."""
-    state = ledger.state
-    for group_id, group in state.groups.items():
-        if group.number and str(group.number) == short_id:
-            samples = state.samples.get(told_sample(group_id), [])
-            samples = [*samples, *state.samples.get(group_id, [])]
-            return digest_of(group, samples, ledger.now, ledger.wall)
-    return None
-
-
-def digest_of(group: Group, samples: list[Event], now: float, wall: float) -> Digest:
-    """A digest of one group with all errors since it began, also those that were told."""
-    part = DigestEntry(group.track, {"": group.track.total})
-    reports = part.reports(group.identity, str(group.number), samples, now, wall)
-    return Digest("", tuple(replace(report, hosts=()) for report in reports), wall)
-
-
-def known_app(
-    names: tuple[str, str],
-    groups: list[KnownGroup],
-    quiet: Quiet | None,
-    sources: dict[str, tuple[float, int]],
-    now: float,
-    offset: float,
-) -> KnownApp:
-    """What is known of an app, for display: `offset` is from the store's clock to the wall's."""
+    state, now, offset = ledger.state, ledger.now, ledger.wall - ledger.now
+    groups = [_describe(group, state.names, now, offset) for group in state.groups.values()]
     groups.sort(key=lambda each: (-each.last, each.id))
-    is_quiet = quiet is not None and quiet.until > now
+    quiet, sources = state.scope_state.quiet, sorted(state.sources.items())
+    if quiet is not None and quiet.until <= now:
+        quiet = None
     return KnownApp(
-        *names,
+        *state.names,
         tuple(groups),
-        quiet.until + offset if quiet and is_quiet else None,
-        quiet.by if quiet and is_quiet else "",
-        max(at for at, _ in sources.values()) + offset if sources else None,
-        sources=tuple(
-            KnownSource(name, at + offset, n) for name, (at, n) in sorted(sources.items())
+        quiet.until + offset if quiet else None,
+        quiet.by if quiet else "",
+        max(source.seen for _, source in sources) + offset if sources else None,
+        ring(state.scope_state.hours, now),
+        (now // 3600 + 1) * 3600 + offset,
+        tuple(KnownSource(name, source.seen + offset, source.merged) for name, source in sources),
+        tuple(
+            KnownJob(
+                job.name,
+                job.every,
+                tuple(at + offset for at in job.runs),
+                None if job.worked_at is None else job.worked_at + offset,
+                None if job.failed_at is None else job.failed_at + offset,
+            )
+            for job in sorted(state.jobs.values(), key=lambda job: job.name)
         ),
     )
 
 
-def with_history(
-    app: KnownApp, hours: dict[str, int], jobs: list[JobHistory], now: float, offset: float
-) -> KnownApp:
-    """The same, and what has been of it: errors by hour, and runs of jobs."""
-    known = (
-        KnownJob(
-            job.name,
-            job.every,
-            tuple(at + offset for at in job.runs),
-            None if job.worked_at is None else job.worked_at + offset,
-            None if job.failed_at is None else job.failed_at + offset,
-        )
-        for job in sorted(jobs, key=lambda job: job.name)
-    )
-    end = (now // 3600 + 1) * 3600 + offset
-    return replace(app, hours=ring(hours, now), hours_end=end, jobs=tuple(known))
+def whole(ledger: Ledger, short_id: str) -> Digest | None:
+    """`MarkingStore.whole`: a digest with all errors since it began, also those that were told."""
+    group = _by_number(ledger, short_id)
+    if group is None:
+        return None
+    samples, group_id = ledger.state.samples, group.identity.id
+    found = [*samples.get(told_sample(group_id), []), *samples.get(group_id, [])]
+    part = DigestEntry(group.track, {"": group.track.total})
+    reports = part.reports(group.identity, short_id, found, ledger.now, ledger.wall)
+    return Digest("", tuple(replace(report, hosts=()) for report in reports), ledger.wall)
 
 
-def describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
+def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
     """A group as answers show it."""
     track, identity = group.track, group.identity
     silence = group.silence if group.silence and group.silence.until > now else None

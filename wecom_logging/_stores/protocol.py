@@ -25,6 +25,10 @@ LEASE = 30.0
 TURN = 15.0
 SPACING = 10.0
 
+#: For how long a value that is over is still good for who would have to wait for the next
+#: one, seconds. A token is replaced 300 s before its end, as a rule.
+OUTLASTS = 60.0
+
 #: How often a worker looks at a shared store that holds something, seconds, and how late
 #: it may be before it is taken for dead.
 LOOK = 30.0
@@ -50,13 +54,19 @@ class StoreError(Exception):
     """The store cannot be reached, or what is there is not a store of ours.
 
     The text names no secret. It never leaves this package: a store that may raise it
-    stands behind a `FallbackStore`.
+    stands behind a `FailoverStore`.
     """
 
-    def __init__(self, text: str, *, unclear: bool = False) -> None:
+    def __init__(self, text: str, *, unclear: bool = False, busy: bool = False) -> None:
         super().__init__(text)
         #: The step may have been done all the same.
         self.unclear = unclear
+        #: Somebody else is at work in it: nothing was done, and soon it may be.
+        self.busy = busy
+
+
+class DamagedError(StoreError):
+    """What is there was a store, or is none: a handler whose own file it is begins a new one."""
 
 
 class Rules(NamedTuple):
@@ -294,9 +304,10 @@ class Store(Protocol):
         """One of all processes has the turn, and leaves a value for a while.
 
         Without `left`: the value that holds, or the seconds after which to ask again, or
-        None: it is your turn for `TURN` seconds. Two turns that were made use of are at
-        least `SPACING` seconds apart. With `left` the turn ends, or a value does; returns
-        None.
+        None: it is your turn for `TURN` seconds. Nobody waits while the value before is over
+        for no more than `OUTLASTS` seconds, and was not dropped. Two turns that were made use
+        of are at least `SPACING` seconds apart. With `left` the turn ends, or a value does;
+        returns None.
         """
 
     def account(self, source: str) -> Account:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 import redis
@@ -15,26 +15,16 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import (
-    ByFallback,
-    Digest,
-    Event,
-    Identity,
-    Outage,
-    Report,
-    message_id,
-    others,
-)
-from wecom_logging._model.schedule import Track
+from wecom_logging._model.digest import Digest, Identity, Report, others
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import marking, marks, register, releases, variety
-from wecom_logging._stores.claiming import LATE_AFTER
-from wecom_logging._stores.codec import decode, encode, reader
+from wecom_logging._stores.claiming import LATE_AFTER, as_digest
+from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
-from wecom_logging._stores.ledger import LOOK_THROUGH
-from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, Quiet, Silence, Taken
+from wecom_logging._stores.leases import FOR_GOOD, Step, note
+from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger, State
+from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.merging import CROWDED
-from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
@@ -43,6 +33,7 @@ from wecom_logging._stores.protocol import (
     LEASE,
     LOOK,
     MAX_SAMPLES,
+    OUTLASTS,
     POLL,
     SOURCE_FOR,
     SPACING,
@@ -59,7 +50,16 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import App, DigestEntry, Group, JobHistory
+from wecom_logging._stores.records import DigestEntry, LeasedDigest, Token
+from wecom_logging._stores.redis_state import (
+    RedisDocuments,
+    RedisState,
+    identity_of,
+    samples_of,
+    written,
+)
+
+T = TypeVar("T")
 
 #: The number is that of the layout: two versions of this package beside each other on one
 #: Redis keep to their own keys, but for tokens and slots, which stay where every version
@@ -92,11 +92,14 @@ _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk",
 #: Batches that one script merges: Redis does nothing else meanwhile.
 AT_ONCE = 200
 
+#: How often a step is done anew that others come in between of.
+TRIES = 50
+
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "mark", "slot")
-_ALONE = ("lease", "mend", "note")
+_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
+_ALONE = ("lease", "mend", "time", "write")
 _LUA = Path(__file__).with_name("lua")
 
 
@@ -106,7 +109,7 @@ class RedisStore:
     Each step is one script with the server's clock, on keys of one slot of a cluster, each
     of which expires. Made without a connection; each worker has one, opened with its
     first step, and a forked child opens its own. Nothing is tried twice here: that is for
-    `FallbackStore`.
+    `FailoverStore`.
 
     Args:
         url: `redis://` or `rediss://`, with user, password and database number.
@@ -131,13 +134,18 @@ class RedisStore:
     ) -> None:
         self._url, self._wall, self._skew = url, wall, skew
         self._names = app, environment
-        own_scope = scope(app, environment)
-        self._numbers = json.dumps({**_numbers(rules), **self._register(own_scope)})
+        own_scope = self._own_scope = scope(app, environment)
+        self._rules, self._ttl = rules, int(rules.policy.forget_after) + KEPT
+        self._numbers = json.dumps(
+            {**_numbers(rules), **self._register(own_scope), "ttl": self._ttl}
+        )
         # What stands in braces decides about the slot of a cluster.
         place = f"{{{scope(destination)}}}"
         self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
         self._keys += [f"{PREFIX}:{place}:{name}" for name in _SHARED]
         self._keys += [f"{PREFIX}:{place}:{own_scope}:{name}" for name in _OWN]
+        self._by_name = dict(zip((*_SHARED, *_OWN), self._keys[len(_BUDGET) :], strict=True))
+        self._by_name["acts"] = f"{PREFIX}:{place}:{own_scope}:acts"
         self._older = [f"{SHARED_PREFIX}:{place}:{own_scope}:{name}" for name in _OLDER]
         self._look_for_older_at: float | None = 0.0
         self._scripts = _scripts()
@@ -235,58 +243,61 @@ class RedisStore:
     # -- what people do, see `marking.MarkingStore` ------------------------------------
 
     def apps(self) -> tuple[tuple[str, str], ...]:
-        try:
-            found = self._connected().hvals(self._keys[len(_BUDGET) + list(_SHARED).index("apps")])
-        except redis.RedisError as error:
-            raise _translated(error) from None
-        names = []
-        for text in found:
-            try:
-                app = decode(App, text)
-            except (ValueError, TypeError):
-                continue
-            names.append((app.app, app.environment))
-        return tuple(sorted(names))
+        return self._decide(marking.apps)
 
     def groups(self) -> KnownApp:
-        now, quiet, hours, heard, ran, *rest = self._mark("known")
-        at, offset = float(now), self._wall() - float(now)
-        try:
-            known = [
-                marking.describe(_known_group(rest[i : i + 3]), self._names, at, offset)
-                for i in range(0, len(rest), 3)
-            ]
-            found = decode(Quiet, quiet) if quiet else None
-            seen = {name: (float(at), int(n)) for name, (at, n) in json.loads(heard).items()}
-            jobs = [_job_history(job) for job in json.loads(ran) or ()]
-            by_hour = {hour: int(n) for hour, n in (json.loads(hours) or {}).items()}
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise StoreError("it holds a group that cannot be read") from None
-        app = marking.known_app(self._names, known, found, seen, at, offset)
-        return marking.with_history(app, by_hour, jobs, at, offset)
+        return self._decide(marking.known)
 
     def whole(self, short_id: str) -> Digest | None:
-        answer = self._mark("whole", "", short_id)
-        if not answer:
-            return None
-        now, *group, samples = answer
-        try:
-            found = _known_group(group)
-        except (ValueError, TypeError, KeyError):
-            raise StoreError("it holds a group that cannot be read") from None
-        return marking.digest_of(found, _samples(samples), float(now), self._wall())
+        return self._decide(lambda ledger: marking.whole(ledger, short_id))
 
     def mark(self, act: Act) -> Done:
-        kept = _kept_act(self._mark("mark", json.dumps(_cut(act)._asdict())))
-        return marking.done(kept)
+        return self._decide(lambda ledger: marking.mark(ledger, act))
 
     def undo(self, act: Act, within: float) -> KeptAct | None:
-        text = self._mark("undo", json.dumps(act._asdict()), within)
-        return _kept_act(text) if text else None
+        return self._decide(lambda ledger: marking.undo(ledger, act, within))
+
+    def acts(self) -> tuple[KeptAct, ...]:
+        return self._decide(marking.acts)
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
-        return str(found[0]) if found else None
+        keys = [f"{PREFIX}:note:{scope(key)}"]
+
+        def attempt() -> tuple[str | None, bool]:
+            found = RedisDocuments[Token](self._connected(), keys[0], Token)
+            answer = note(found, step, "", value, seconds, self._now(keys))
+            ttl = int(min(seconds + 60.0, FOR_GOOD / 10))
+            return answer, written((found,), (ttl,), self._send)
+
+        return self._anew(attempt, keys, ("hash",))
+
+    def _decide(self, step: Callable[[Ledger], T]) -> T:
+        """A step that is done here and not in a script."""
+        keys = [*self._keys, self._by_name["acts"]]
+
+        def attempt() -> tuple[T, bool]:
+            now = self._now(keys[:1])
+            state = RedisState(self._connected(), self._by_name, self._own_scope, self._names)
+            # It has what such a step asks for.
+            ledger = Ledger(cast("State", state), self._rules, now, self._wall(), shared=True)
+            return step(ledger), state.save(self._send, self._ttl)
+
+        return self._anew(attempt, keys, (*_TYPES, "hash"))
+
+    def _anew(
+        self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: tuple[str, ...]
+    ) -> T:
+        """Until nobody has written meanwhile what it writes."""
+        for _ in range(TRIES):
+            answer, is_written = self._reach(attempt, keys, types)
+            if is_written:
+                return answer
+        raise StoreError("others write all the time")
+
+    def _now(self, keys: list[str]) -> float:
+        """By the server's clock, in whole milliseconds, as in `common.lua`."""
+        seconds, micros = map(int, self._send("time", keys, ()))
+        return int((seconds + self._skew()) * 1000 + micros / 1000) / 1000
 
     def take_slot(self) -> str | float:
         slot = _new_id()
@@ -295,13 +306,6 @@ class RedisStore:
 
     def answered(self, slot: str) -> None:
         self._run("slot", slot, "answered")
-
-    def acts(self) -> tuple[KeptAct, ...]:
-        return tuple(map(_kept_act, self._mark("acts")))
-
-    def _mark(self, step: str, act: str = "", *more: object) -> Any:
-        keys = [*self._keys, f"{self._keys[-1].rpartition(':')[0]}:acts"]
-        return self._call("mark", keys, (self._wall(), step, act, *more))
 
     # -- to Redis and back -------------------------------------------------------------
 
@@ -347,20 +351,9 @@ class RedisStore:
         return self._call(step, self._keys, arguments)
 
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
-        try:
-            try:
-                unreadable, answer = self._send(step, keys, arguments)
-            except redis.ResponseError as error:
-                if "WRONGTYPE" not in str(error):
-                    raise
-                types = ("hash",) if len(keys) == 1 else _TYPES
-                if not self._send("mend", keys, types, plain=True):
-                    raise
-                unreadable, answer = self._send(step, keys, arguments)
-        except redis.RedisError as error:
-            raise _translated(error) from None
-        except (OSError, ValueError, TypeError, IndexError) as error:
-            raise StoreError(f"unexpected {type(error).__name__}") from None
+        everything = (self._skew(), self._numbers, *arguments)
+        types = ("hash",) if len(keys) == 1 else _TYPES
+        unreadable, answer = self._reach(lambda: self._send(step, keys, everything), keys, types)
         if unreadable:
             warn_rarely(
                 f"unreadable {unreadable}",
@@ -368,19 +361,25 @@ class RedisStore:
             )
         return answer
 
-    def _send(
-        self, step: str, keys: list[str], arguments: tuple[object, ...], *, plain: bool = False
-    ) -> Any:
-        client = self._connected()
-        script = client.register_script(self._scripts[step])
-        everything = arguments if plain else (self._skew(), self._numbers, *arguments)
+    def _reach(self, step: Callable[[], T], keys: list[str], types: tuple[str, ...]) -> T:
+        """Take a step, once more where another node has the keys, or one was of a wrong type."""
         try:
-            return script(keys, everything, client)
-        except redis.ResponseError as error:
-            if not _has_moved(error):
-                raise
-            self._client = redis.RedisCluster.from_url(self._url, **_options(self._url))
-            return script(keys, everything, self._client)
+            try:
+                return step()
+            except redis.ResponseError as error:
+                if _has_moved(error):
+                    self._client = redis.RedisCluster.from_url(self._url, **_options(self._url))
+                elif "WRONGTYPE" not in str(error) or not self._send("mend", keys, types):
+                    raise
+                return step()
+        except redis.RedisError as error:
+            raise _translated(error) from None
+        except (OSError, ValueError, TypeError, IndexError) as error:
+            raise StoreError(f"unexpected {type(error).__name__}") from None
+
+    def _send(self, step: str, keys: list[str], arguments: Sequence[object]) -> Any:
+        client = self._connected()
+        return client.register_script(self._scripts[step])(keys, arguments, client)
 
     def _connected(self) -> Any:
         if self._client is None or self._pid != os.getpid():
@@ -443,6 +442,7 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "max_samples": MAX_SAMPLES,
         "lease": LEASE,
         "turn": TURN,
+        "outlasts": OUTLASTS,
         "spacing": SPACING,
         "look": LOOK,
         "poll": POLL,
@@ -463,11 +463,6 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "storm_count": marks.STORM_COUNT,
         "storm_factor": marks.STORM_FACTOR,
         "storm_span": marks.STORM_SPAN,
-        "silence_limit": marks.SILENCE_LIMIT + marks.GRACE,
-        "critical_limit": marks.CRITICAL_LIMIT + marks.GRACE,
-        "taken_for": marks.TAKEN_FOR,
-        "acts_for": int(marks.ACTS_FOR),
-        "max_acts": marks.MAX_ACTS,
         "hours": marks.HOURS,
         "about": releases.ABOUT,
         "known_releases": marks.KNOWN_RELEASES,
@@ -476,7 +471,6 @@ def _numbers(rules: Rules) -> dict[str, Any]:
         "max_jobs": marks.MAX_JOBS,
         "runs_for": marks.RUNS_FOR,
         "max_messages": marks.MAX_MESSAGES,
-        "ttl": int(policy.forget_after) + KEPT,
     }
 
 
@@ -496,114 +490,23 @@ def _follow_up(answer: list[str]) -> FollowUp:
 
 def _claim(answer: list[str]) -> Claim:
     _, failures, digest_id, head, body, fallback, *parts = answer
-    held = json.loads(head)
-    now, wall = float(held["now"]), float(held["wall"])
-    outage = None
-    if "outage" in held:
-        outage = Outage(wall - (now - held["outage"]), str(held["reason"]))
-    told = [_reports(parts[i : i + 5], now, wall) for i in range(0, len(parts), 5)]
+    held = decode(LeasedDigest, head)
+    told = [_reports(parts[i : i + 5], held) for i in range(0, len(parts), 5)]
     reports = [report for _, found in sorted(told, key=lambda each: each[0]) for report in found]
-    quiet = None
-    if "quiet_since" in held:
-        quiet = float(held["quiet_since"]) + wall - now, float(held["quiet_until"]) + wall - now
-    digest = Digest(
-        digest_id, tuple(reports), wall, outage=outage, lost=int(held["lost"]), quiet=quiet
-    )
-    if "detour_until" in held:
-        since, until = (float(held[f"detour_{end}"]) + wall - now for end in ("since", "until"))
-        told_there = ByFallback(since, until, int(held["detour_count"]), str(held["detour_name"]))
-        digest = digest.back_from(told_there)
+    digest = as_digest(digest_id, held, reports)
     return Claim(digest, body or None, int(failures), bool(int(fallback)))
 
 
-def _reports(fields: list[str], now: float, wall: float) -> tuple[tuple[float, str], list[Report]]:
+def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], list[Report]]:
     """What a message says about one group, and its place among the others."""
-    group_id, identity, short_id, part, samples = fields
-    read = json.loads(part)
-    # An empty list and an empty object are the same for Lua.
-    taken: DigestEntry = reader(DigestEntry)(
-        {
-            "track": read["t"],
-            "pending": read["p"] or {},
-            "doubtful": read["d"],
-            "left": read["l"],
-            "ends": read["e"],
-            "silence": read.get("s"),
-            "taken": read.get("w"),
-            "releases": read.get("r") or [],
-            "back_from": read.get("b") or "",
-        }
-    )
-    if not (taken.pending or taken.silence) and not identity:
-        return (taken.track.first_seen, group_id), []  # nobody knows any more what is over
-    found = taken.reports(_identity(group_id, identity), short_id, _samples(samples), now, wall)
-    return (taken.track.first_seen, group_id), found
-
-
-def _known_group(fields: list[str]) -> Group:
-    """A group as the script has it."""
-    group_id, identity, text = fields
-    read = json.loads(text)
-    track = reader(Track)(read["t"])
-    found = Group(_identity(group_id, identity), track, int(read["k"] or 0), int(read["n"]))
-    found.out, found.left = int(read["o"]), int(read["l"])
-    found.silence = reader(Silence)(_whole(read["s"])) if read.get("s") else None
-    found.taken = reader(Taken)(read["w"]) if read.get("w") else None
-    found.releases = [str(each) for each in read.get("r") or ()]
-    found.hours = {hour: int(n) for hour, n in (read.get("h") or {}).items()}
-    found.text, found.news_at = str(read.get("x") or ""), float(read.get("a") or 0.0)
-    found.messages = [message_id(str(each)) for each in read.get("m") or ()]
-    return found
-
-
-def _job_history(read: dict[str, Any]) -> JobHistory:
-    return JobHistory(
-        str(read["name"]),
-        float(read.get("every") or 0.0),
-        [float(at) for at in read["runs"] or ()],
-        float(read["ok"]) if read.get("ok") else None,
-        float(read["failed"]) if read.get("failed") else None,
-    )
-
-
-def _whole(silence: dict[str, Any]) -> dict[str, Any]:
-    return {**silence, "base": int(silence["base"]), "first": int(silence["first"])}
-
-
-def _cut(act: Act) -> Act:
-    return act._replace(who=act.who[: marks.MAX_TEXT], why=act.why[: marks.MAX_TEXT])
-
-
-def _kept_act(text: str) -> KeptAct:
-    try:
-        read = json.loads(text)
-        act = Act(**{**read["act"], "ids": tuple(read["act"]["ids"] or ())})
-        refused = {key: str(why) for key, why in read["refused"].items() if key != "_"}
-        ids = [str(each) for each in read["ids"] or ()]
-        at, wall = float(read["at"]), float(read["wall"])
-        kept = KeptAct(act, at, wall, ids=ids, refused=refused)
-        kept.undone = bool(read.get("undone"))
-        return kept
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise StoreError("it holds an act that cannot be read") from None
-
-
-def _identity(group_id: str, text: str) -> Identity:
-    """That of the group, or of one that has found no place at its call site."""
-    try:
-        identity = decode(Identity, text)
-        while identity.id != group_id and identity.allowance is not None:
-            identity = identity.beyond
-        return identity
-    except (ValueError, TypeError):
-        return Identity(group_id, "", "error")  # its errors are told all the same
-
-
-def _samples(text: str) -> list[Event]:
-    try:
-        return [decode(dict, sample) for sample in json.loads(text) or []]
-    except (ValueError, TypeError, RecursionError):
-        return []
+    group_id, identity, number, text, samples = fields
+    part = decode(DigestEntry, text)
+    place = part.track.first_seen, group_id
+    if not (part.pending or part.silence) and not identity:
+        return place, []  # nobody knows any more what is over
+    short_id = number if number != "0" else ""
+    of = identity_of(group_id, identity)
+    return place, part.reports(of, short_id, samples_of(samples), held.now, held.wall)
 
 
 def _translated(error: redis.RedisError) -> StoreError:

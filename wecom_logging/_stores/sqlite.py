@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from math import isfinite
 
 from wecom_logging._runtime.values import NamedTuple
@@ -14,7 +14,7 @@ from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, scope
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.protocol import FollowUp, Rules
-from wecom_logging._stores.sqlite_file import SQLiteFile, shared_file
+from wecom_logging._stores.sqlite_file import BUSY_FOR, SQLiteFile, shared_file
 from wecom_logging._stores.upgrade import SharedSlots, is_beside, take_over
 
 #: Documents that nobody has written for so long belong to an app that is gone.
@@ -51,6 +51,8 @@ class SQLiteStore(LedgerStore):
         path: Made, with its directory, if it does not exist.
         wall: The host's clock. Steps back are bridged: the store's own time only grows.
         owned: A damaged file is set aside for a new one, instead of left alone.
+        patience: How long a step waits for another process that holds the file and writes
+            nothing, seconds.
         is_alive: Whether the process of a source may still be there.
 
     Raises:
@@ -68,10 +70,11 @@ class SQLiteStore(LedgerStore):
         rules: Rules,
         *,
         owned: bool = False,
+        patience: float = BUSY_FOR,
         wall: Callable[[], float] = time.time,
         is_alive: Callable[[str], bool] = is_running,
     ) -> None:
-        self._path, self._owned = path, owned
+        self._path, self._owned, self._patience = path, owned, patience
         self._wall, self._is_alive = wall, is_alive
         self._rules = rules
         self._scopes = scope(destination), scope(destination, app, environment)
@@ -100,14 +103,9 @@ class SQLiteStore(LedgerStore):
 
     @contextmanager
     def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
-        file = self.file
-        with file.transaction(self._make_tables, owned=self._owned) as connection:
-            wall = self._wall()
-            clock = _read_clock(connection, wall, self._latest)
-            now = self._latest = clock.now
-            state = DocumentState(connection, *self._scopes, self._names)
-            state.read_ahead(wanted)
-            ledger = Ledger(state, self._rules, now, wall, shared=True, is_alive=self._is_alive)
+        with self._transaction() as connection:
+            clock, state, ledger = self._begin(connection, wanted)
+            now = clock.now
             self._share_with_older(ledger, connection)
             yield ledger
             wrote = state.save(now)
@@ -116,17 +114,38 @@ class SQLiteStore(LedgerStore):
                     "INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, clock.ahead)
                 )
             if wrote:
-                file.wrote()
+                self.file.wrote()
+
+    @contextmanager
+    def _look(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
+        with self._transaction(reads=True) as connection:
+            yield self._begin(connection, wanted)[2]
+
+    def _transaction(self, *, reads: bool = False) -> AbstractContextManager[sqlite3.Connection]:
+        return self.file.transaction(
+            self._make_tables, owned=self._owned, reads=reads, patience=self._patience
+        )
+
+    def _begin(
+        self, connection: sqlite3.Connection, wanted: tuple[tuple[str, str], ...]
+    ) -> tuple[_Clock, DocumentState, Ledger]:
+        wall = self._wall()
+        clock = _read_clock(connection, wall, self._latest)
+        self._latest = clock.now
+        state = DocumentState(connection, *self._scopes, self._names)
+        state.read_ahead(wanted)
+        shared = Ledger(state, self._rules, clock.now, wall, shared=True, is_alive=self._is_alive)
+        return clock, state, shared
 
     def _share_with_older(self, ledger: Ledger, connection: sqlite3.Connection) -> None:
         """An older version may be at work on the same file, or have left something there."""
         if abs(ledger.now - self._looked_for_older) >= OLDER_EVERY:
             self._looked_for_older = ledger.now
             longest = max(window for _, window in self._rules.rate_limit)
-            self._is_beside = is_beside(connection, self._scopes[0], ledger.now - longest)
-            take_over(ledger, connection)
+            self._is_beside = is_beside(connection.cursor(), self._scopes[0], ledger.now - longest)
+            take_over(ledger, connection.cursor())
         if self._is_beside:
-            ledger.state.slots = SharedSlots(connection, self._scopes[0], ledger.now)
+            ledger.state.slots = SharedSlots(connection.cursor(), self._scopes[0], ledger.now)
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):

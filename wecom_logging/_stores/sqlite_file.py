@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from weakref import WeakValueDictionary, finalize
 
 from wecom_logging._runtime import fork, private
-from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._stores.protocol import StoreError
+from wecom_logging._stores.protocol import DamagedError, StoreError
 
 try:
     from ctypes import py_object, pythonapi
@@ -33,6 +33,9 @@ APPLICATION_ID = 0x57434C47
 #: How long to wait while others are at work, and how often to look, seconds.
 BUSY_FOR = 3.0
 BUSY_POLL = 0.005
+#: Who holds the lock for so long while nothing is written may have been stopped, seconds. A
+#: CRITICAL cannot wait to see whether it goes on.
+STOPPED_AFTER = 0.12
 #: So long also after a thread's deadline, which is one for sending: what became of a
 #: message has to be written down, or it is sent again.
 TO_WRITE_DOWN = 0.15
@@ -52,7 +55,7 @@ WAL_BYTES = 4 * 1024 * 1024
 #: Makes what is missing, on a connection that is in a transaction.
 MakeTables = Callable[[sqlite3.Connection], object]
 
-#: LeasedDigest while SQLite works, and during a fork: a child that is made while one of SQLite's
+#: Held while SQLite works, and during a fork: a child that is made while one of SQLite's
 #: own locks is taken would wait for it for ever.
 _working = threading.Lock()
 _forking: set[int] = set()
@@ -95,9 +98,20 @@ class SQLiteFile:
         self.connection: sqlite3.Connection | None = None
         self._pid = self._inode = 0
         self._written = 0
+        #: This connection has made, or found, the tables.
+        self._has_tables = False
+        #: What others had written when it was found locked, and since when they write no more.
+        self._waits_at: tuple[int, float] | None = None
 
     @contextmanager
-    def transaction(self, make_tables: MakeTables, *, owned: bool) -> Iterator[sqlite3.Connection]:
+    def transaction(
+        self,
+        make_tables: MakeTables,
+        *,
+        owned: bool,
+        reads: bool = False,
+        patience: float = BUSY_FOR,
+    ) -> Iterator[sqlite3.Connection]:
         """The connection, in the only transaction that writes.
 
         Waits for others until this thread's deadline, for `BUSY_FOR` seconds at most.
@@ -105,6 +119,8 @@ class SQLiteFile:
         Args:
             make_tables: Called with a new connection, in a transaction.
             owned: A damaged file is set aside for a new one, instead of left alone.
+            reads: Nothing will be written: it waits for nobody who writes.
+            patience: How long to wait for somebody who writes nothing, seconds.
 
         Raises:
             StoreError: The file cannot be used; nothing was done then.
@@ -112,14 +128,17 @@ class SQLiteFile:
         until = _until()
         while True:
             with _held(until), self._translated(owned=owned):
-                connection = self._begun(make_tables)
+                connection = self._begun(reads=reads)
                 if connection is not None:
                     with _whole(connection):
+                        self._complete(connection, make_tables)
                         yield connection
+                    self._has_tables, self._waits_at = True, None
                     return
+                since = self._locked_since()
             # With our lock free: SQLite itself would wait with it, and with its own, held.
-            if monotonic() > until:
-                raise StoreError("it is locked by another process")
+            if monotonic() > min(until, since + patience):
+                raise StoreError("it is locked by another process", busy=True)
             time.sleep(BUSY_POLL)
 
     def wrote(self) -> None:
@@ -142,18 +161,35 @@ class SQLiteFile:
         """The connection, if this process has opened it."""
         return self.connection if self._pid == os.getpid() else None
 
-    def _begun(self, make_tables: MakeTables) -> sqlite3.Connection | None:
+    def _begun(self, *, reads: bool) -> sqlite3.Connection | None:
         """The connection, in a new transaction; None while another process writes."""
         try:
-            connection = self._opened(make_tables)
-            connection.execute("BEGIN IMMEDIATE")
+            connection = self._opened()
+            connection.execute("BEGIN" if reads and self._has_tables else "BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 return None
             raise
         return connection
 
-    def _opened(self, make_tables: MakeTables) -> sqlite3.Connection:
+    def _complete(self, connection: sqlite3.Connection, make_tables: MakeTables) -> None:
+        if not self._has_tables:
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            make_tables(connection)
+
+    def _locked_since(self) -> float:
+        """Since when nobody has written anything although somebody holds the lock."""
+        written = 0
+        if (connection := self._mine()) is not None:
+            try:
+                (written,) = connection.execute("PRAGMA data_version").fetchone()
+            except sqlite3.OperationalError:
+                pass  # locked even for those who read: nobody writes
+        if self._waits_at is None or self._waits_at[0] != written:
+            self._waits_at = written, monotonic()
+        return self._waits_at[1]
+
+    def _opened(self) -> sqlite3.Connection:
         connection = self._mine()
         if connection is not None:
             if _inode(self.path) == self._inode:
@@ -165,8 +201,9 @@ class SQLiteFile:
                 "its descriptors were closed, as a process does that becomes a daemon after an"
                 " error; make the handler after that"
             )
-        self.connection = connection = _connect(self.path, make_tables)
+        self.connection = connection = _connect(self.path)
         self._pid, self._inode = os.getpid(), _inode(self.path)
+        self._has_tables, self._waits_at = False, None
         finalize(self, _close, connection, self._pid).atexit = False
         return connection
 
@@ -192,21 +229,21 @@ class SQLiteFile:
         except OSError as error:
             raise StoreError(error.strerror or "cannot be opened") from None
 
-    def _damaged(self, text: str, *, owned: bool) -> StoreError:
+    def _damaged(self, text: str, *, owned: bool) -> DamagedError:
         """Make room for a new file, if this one is ours to move."""
         self._close()
         if not owned:
-            return StoreError(f"{text}; the file is left alone")
+            return DamagedError(f"{text}; the file is left alone")
         # The log first: it would be taken for that of the new file.
         for suffix in ("-wal", "-shm", ""):
             try:
                 os.replace(self.path + suffix, f"{self.path}.damaged{suffix}")
             except OSError:
                 pass  # another process was faster
-        return StoreError(f"{text}; it is set aside as {self.path}.damaged")
+        return DamagedError(f"{text}; it is set aside as {self.path}.damaged")
 
 
-def _connect(path: str, make_tables: MakeTables) -> sqlite3.Connection:
+def _connect(path: str) -> sqlite3.Connection:
     """Open a file of ours, made if need be, for its owner alone.
 
     Raises:
@@ -217,7 +254,7 @@ def _connect(path: str, make_tables: MakeTables) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
     _open[id(connection)] = connection
     try:
-        _set_up(connection, make_tables)
+        _set_up(connection)
     except BaseException:
         _close(connection, os.getpid())
         raise
@@ -245,7 +282,7 @@ def _prepare(path: str) -> None:
         os.chmod(path, 0o600)
 
 
-def _set_up(connection: sqlite3.Connection, make_tables: MakeTables) -> None:
+def _set_up(connection: sqlite3.Connection) -> None:
     execute = connection.execute
     execute("PRAGMA trusted_schema=OFF")
     execute("BEGIN")  # both at once: another process may be about to make it ours
@@ -260,10 +297,6 @@ def _set_up(connection: sqlite3.Connection, make_tables: MakeTables) -> None:
     execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     # What a statement may have to undo: on disk it is as much again as what it writes.
     execute("PRAGMA temp_store=MEMORY")
-    execute("BEGIN IMMEDIATE")
-    with _whole(connection):
-        execute(f"PRAGMA application_id={APPLICATION_ID}")
-        make_tables(connection)
 
 
 @contextmanager
@@ -271,7 +304,7 @@ def _whole(connection: sqlite3.Connection) -> Iterator[None]:
     """What is done in a transaction is done as a whole, or not at all."""
     try:
         yield
-        connection.execute("COMMIT")
+        connection.commit()
     except BaseException:
         try:
             connection.execute("ROLLBACK")
@@ -292,11 +325,7 @@ def _inode(path: str) -> int:
 
 def _until() -> float:
     """Until when to wait for others, monotonic time: this thread may have a deadline."""
-    try:
-        patience = max(TO_WRITE_DOWN, remaining(BUSY_FOR))
-    except TimeoutError:
-        patience = TO_WRITE_DOWN
-    return monotonic() + patience
+    return monotonic() + max(TO_WRITE_DOWN, time_left(BUSY_FOR))
 
 
 @contextmanager

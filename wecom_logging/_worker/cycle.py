@@ -192,7 +192,7 @@ class DeliveryCycle:
             flushes: Those who wait for it.
 
         Raises:
-            StoreError: The store cannot be used just now; it has been said.
+            StoreError: The store cannot be used just now. What was counted is kept.
         """
         if self._given_up:
             return None  # declared lost: to tell it now would be to tell it twice

@@ -221,12 +221,15 @@ class Delivery:
         if rest:
             work.store.settle(work.claim.id, groups=part.groups)
             return
-        work.store.settle(work.claim.id, *self._written(work))
+        follow_ups, work.rendered = self._written(work), None  # of a thousand kinds: megabytes
+        work.store.settle(work.claim.id, *follow_ups)
         work.plan.keep()
 
     def _written(self, work: _Work) -> list[FollowUp]:
         try:
-            return self._follow_ups.written(work.digest, work.plan, called=work.called)
+            return self._follow_ups.written(
+                work.digest, work.plan, work.rendered, called=work.called
+            )
         except Exception as error:
             warn_rarely(f"follow-up {type(error).__name__}", f"nothing follows: {where(error)}")
             return []

@@ -42,7 +42,6 @@ class FollowUpPlan:
     """What one digest's message is going to be followed by."""
 
     file: bool = False
-    rendered: Rendered | None = None
     #: Whom to call.
     call: tuple[str, ...] = ()
     #: The file is announced in the message itself, and its slots are taken.
@@ -85,7 +84,7 @@ class FollowUps:
 
     def plan(self, store: Store, digest: Digest, rendered: Rendered) -> FollowUpPlan:
         """What shall follow a message, as far as it has not happened lately."""
-        plan = FollowUpPlan(rendered=rendered)
+        plan = FollowUpPlan()
         if self._attach:
             asked = Cooldowns(store, self._scope)
             plan.file = file_wanted(digest, rendered, asked)
@@ -106,15 +105,18 @@ class FollowUps:
             return replace(message, mentions=plan.call)
         return message
 
-    def written(self, digest: Digest, plan: FollowUpPlan, *, called: bool) -> list[FollowUp]:
-        """What follows, ready to be sent by whoever it is handed to, the more urgent first."""
+    def written(
+        self, digest: Digest, plan: FollowUpPlan, rendered: Rendered | None, *, called: bool
+    ) -> list[FollowUp]:
+        """What follows, ready to be sent by whoever it is handed to, the more urgent first.
+        The file is drawn from what the message was, if that is there."""
         found = []
         if plan.call and not called and self._mentions is not None:
             message = self._mentions.message(digest, self._style, plan.call)
             found.append(FollowUp("call", body_of(message)))
         if plan.file:
             name = file_name(digest, self._style)
-            drawn_from = plan.rendered.context if plan.rendered else None
+            drawn_from = rendered.context if rendered else None
             report = report_text(digest, self._style, drawn_from)
             text = cut_bytes(report, MAX_BYTES - len(name.encode()) - 1)
             found.append(FollowUp("file", f"{name}\n{text}", FILE_SLOTS))

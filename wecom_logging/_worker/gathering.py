@@ -23,6 +23,8 @@ class Gathering:
     def __init__(self) -> None:
         self._visited = self._began = self._look_at = -math.inf
         self._due = math.inf
+        #: Something gathers.
+        self.has_noted = False
         #: Kinds that the store heard of a moment ago, and what they had all counted at the
         #: last look.
         self._storm: dict[Tally, None] = {}
@@ -30,7 +32,7 @@ class Gathering:
 
     def begin(self, now: float, until: float) -> None:
         """There was a visit; the next one is at `until`, if nothing is noted before."""
-        self._visited, self._due = now, until
+        self._visited, self._due, self.has_noted = now, until, False
         self._storm.clear()
 
     def at_once(self) -> None:
@@ -39,17 +41,17 @@ class Gathering:
 
     def add_new(self) -> None:
         """A kind that nobody has been told of, or something new about one."""
-        self._due = min(self._due, self._visited + GATHER)
+        self._due, self.has_noted = min(self._due, self._visited + GATHER), True
 
     def add_known(self, now: float, gather: float) -> None:
         """Errors of a kind that was quiet: its pause may have passed."""
-        self._due = min(self._due, now + gather)
+        self._due, self.has_noted = min(self._due, now + gather), True
 
     def add_storm(self, tally: Tally, now: float, gather: float) -> None:
         """Errors of a kind that was brought in a moment ago."""
         if not self._storm:
             self._began, self._look_at, self._counted = now, now + gather, -1
-        self._storm[tally] = None
+        self._storm[tally], self.has_noted = None, True
 
     def left(self, now: float) -> float:
         """Seconds until the next look at it; none: bring it in."""

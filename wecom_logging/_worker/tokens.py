@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from wecom_logging._runtime.deadline import remaining
+from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.access_token import TOKENS, margin_of
 from wecom_logging._senders.protocol import TokenSender
@@ -72,12 +72,7 @@ def _share(store: Store, key: str, token: str, good_for: float) -> str:
 
 
 def _wait(seconds: float, until: float) -> None:
-    left = until - monotonic()
-    try:
-        left = remaining(max(0.001, left))
-    except TimeoutError:
-        left = 0.0
-    if seconds > left:
+    if seconds > time_left(until - monotonic()):
         error = TransportError(f"the next access token may be fetched in {seconds:.1f} s only")
         error.way = True
         raise error

@@ -26,7 +26,7 @@ from wecom_logging._stores.protocol import StoreError
 from wecom_logging._worker.cycle import DeliveryCycle
 from wecom_logging._worker.delivery import where
 from wecom_logging._worker.flush import Flushes, FlushRequest
-from wecom_logging._worker.gathering import Gathering
+from wecom_logging._worker.gathering import GATHER, Gathering
 from wecom_logging.stats import Stats
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ CLOSED_LOOK = 1.0
 
 #: The longest pause after an error of our own, seconds.
 MAX_ERROR_BACKOFF = 60.0
+
+#: How soon to come again to a store that others are at work in, seconds.
+COME_AGAIN = 0.02
 
 #: Samples that wait while no thread is to be had.
 MOST_WAITING = 50
@@ -58,7 +61,9 @@ class Worker:
         self.close_timeout = components.close_timeout
         # SimpleQueue, because its `put` is re-entrant: a `__del__` that logs may run in the
         # middle of another `put` on the same thread.
-        self._inbox: SimpleQueue[tuple[Tally, Event | None] | FlushRequest | None] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[Tally, Event | None] | None] = SimpleQueue()
+        #: What is not to wait until what has counted has gathered: see `_ask`.
+        self._asked: SimpleQueue[FlushRequest | None] = SimpleQueue()
         self._flushes = Flushes()
         self._gathering = Gathering()
         self._run_lock = native.allocate_lock()
@@ -81,7 +86,7 @@ class Worker:
         return self.cycle.last_error
 
     def notify(self, tally: Tally, sample: Event | None) -> bool:
-        """A tally that was needs_wakeup has counted. Re-entrant, waits for nobody.
+        """A tally that needs a wake-up has counted. Re-entrant, waits for nobody.
 
         Returns whether there is a thread to take note of it.
         """
@@ -102,7 +107,7 @@ class Worker:
 
     def wake(self) -> None:
         """Have the worker look, without waiting for it."""
-        self._inbox.put(None)
+        self._ask(None)
         if not self._run_lock.locked():
             self._start()
 
@@ -115,7 +120,7 @@ class Worker:
         """End the thread as soon as everything is delivered."""
         self.closed = self._was_closed = True
         if self._run_lock.locked():
-            self._inbox.put(None)
+            self._ask(None)
 
     def end(self) -> None:
         """At exit: have the thread end, instead of being stopped wherever it is. Who logs
@@ -125,7 +130,7 @@ class Worker:
             return
         others = native.thread_count()
         until = monotonic() + ENDS_WITHIN
-        self._inbox.put(None)
+        self._ask(None)
         with shutdown.exiting.waiting():
             if self._run_lock.acquire(timeout=ENDS_WITHIN):
                 self._run_lock.release()
@@ -142,10 +147,15 @@ class Worker:
             looking=exiting and fork.had_children(),
             ends=self.cycle.has_endings(),
         )
-        self._inbox.put(request)
+        self._ask(request)
         if not self._run_lock.locked() and not self._starting:
             request.has_thread = self._start(insist=True)
         return request
+
+    def _ask(self, request: FlushRequest | None) -> None:
+        """Have the worker look at once, wherever it waits."""
+        self._asked.put(request)
+        self._inbox.put(None)
 
     def wait(self, request: FlushRequest) -> bool:
         """Wait for a request; returns whether nothing is pending that could be told now."""
@@ -288,27 +298,35 @@ class Worker:
         """Wait until somebody wakes us or the time has come."""
         now = monotonic()
         self._gathering.begin(now, math.inf if timeout is None else now + timeout)
-        while (left := self._gathering.left(monotonic())) > 0:
+        while True:
+            self._accept_all()
+            if (left := self._gathering.left(monotonic())) <= 0:
+                return
             try:
-                self._accept(self._inbox.get(timeout=min(left, native.TIMEOUT_MAX)))
+                if self._gathering.has_noted:
+                    # Who counts meanwhile wakes nobody: three hundred kinds a second are
+                    # three hundred times that somebody's request waits for the interpreter.
+                    self._accept_asked(self._asked.get(timeout=min(left, GATHER)))
+                else:
+                    self._accept(self._inbox.get(timeout=min(left, native.TIMEOUT_MAX)))
             except Empty:
                 pass  # a look at what gathers, or the time has come
-        self._accept_all()
 
     def _accept_all(self) -> None:
-        try:
-            while True:
-                self._accept(self._inbox.get_nowait())
-        except Empty:
-            pass
+        # In this order: whoever asks has counted before.
+        while not self._asked.empty():
+            self._accept_asked(self._asked.get_nowait())
+        while not self._inbox.empty():
+            self._accept(self._inbox.get_nowait())
 
-    def _accept(self, item: tuple[Tally, Event | None] | FlushRequest | None) -> None:
+    def _accept(self, counted: tuple[Tally, Event | None] | None) -> None:
         """Take note of a wake-up."""
-        if isinstance(item, tuple):
-            self.cycle.note(*item, self._gathering)
-            return
-        if item is not None:
-            self._flushes.add(item)
+        if counted is not None:
+            self.cycle.note(*counted, self._gathering)
+
+    def _accept_asked(self, request: FlushRequest | None) -> None:
+        if request is not None:
+            self._flushes.add(request)
         self._gathering.at_once()
 
     def _run_cycle(self, survived: type[BaseException]) -> float | None:
@@ -324,7 +342,7 @@ class Worker:
             with delivering():
                 wait = self.cycle.run(self._flushes)
         except StoreError:
-            return 0.0  # it has been said, and the next cycle goes another way
+            return COME_AGAIN  # others are at work in it, or the next cycle goes another way
         except survived as error:
             self._errors_in_a_row += 1
             warn_rarely(f"worker {type(error).__name__}", _unexpected(error))

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from wecom_logging._runtime import shutdown
-from wecom_logging.handler import WeComHandler
 
 #: Counts that only grow, and what they mean.
 COUNTERS = {
@@ -48,8 +47,6 @@ def readings() -> Iterator[Reading]:
     totals: dict[tuple[str, str, str], float] = {}
     successes: dict[tuple[str, str], float] = {}
     for handler in shutdown.handlers():
-        if not isinstance(handler, WeComHandler):
-            continue
         stats, labels = handler.stats(), (handler.app, handler.environment)
         for name in (*COUNTERS, "pending"):
             key = (name, *labels)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._config.advice import meant
+from wecom_logging._config.defaults import ANYBODYS, default_app
 from wecom_logging._config.option import variable
 from wecom_logging._config.options import Options
 from wecom_logging._model.quiet_hours import QuietHours
@@ -64,6 +66,9 @@ def option_steps(options: Options, fallback: Fallback | None, *, send: bool) -> 
         fallback: Its fallback.
         send: Whether to try that one.
     """
+    if options.app.lower() in ANYBODYS and options.app == default_app(os.environ):
+        text = f"messages call the program {options.app!r}, as many programs are"
+        yield warning("name", text, "Set app, or WECOM_APP.")
     if fallback is not None:
         yield _tried(fallback, send=send)
     if not options.quiet_hours:

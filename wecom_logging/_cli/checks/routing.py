@@ -100,7 +100,9 @@ class _Attempt:
             found = self.obstacle(logger)
             (stopped.setdefault(found, []) if found[0] else reached).append(logger.name)
         for (cause, fix), (first, *others) in stopped.items():
-            yield failed(first, cause, fix, *([f"likewise {', '.join(others)}"] if others else []))
+            yield failed(
+                first, cause, fix, *([f"the same with {', '.join(others)}"] if others else [])
+            )
         if reached:
             yield ok("loggers", f"{self.verdict}: {', '.join(reached)}")
 

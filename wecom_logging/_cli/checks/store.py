@@ -9,11 +9,12 @@ from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._cli.destination import Setup
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.oncall import OnCall
-from wecom_logging._stores.protocol import Rules, StoreError
+from wecom_logging._stores.protocol import DamagedError, Rules, StoreError
 
 _MEMORY = "in memory: each process counts and alerts for itself"
 _WRITABLE = "Name a file in WECOM_STORE that this user can write."
 _SHARE = "Set WECOM_STORE to a redis:// URL, or to memory if this is meant."
+_BEGUN_ANEW = "Nothing to do: the next error sets it aside and begins a new one."
 _REACHABLE = "Start it, or correct WECOM_STORE."
 
 
@@ -36,6 +37,8 @@ def store_step(setup: Setup) -> Step:
     try:
         _try(found, file=not is_redis)
     except (StoreError, OSError) as error:
+        if isinstance(error, DamagedError) and not is_named:
+            return warning("store", f"{found.name} is damaged: what it held is lost", _BEGUN_ANEW)
         reason = error.strerror if isinstance(error, OSError) else error
         cause = f"{found.name} cannot be used: {reason}"
         if not is_named:

@@ -2,7 +2,7 @@
 -- all, by when they came, and how many they are. ARGV: source.
 local source = get_source(ARGV[3])
 local answer = {}
-for _, number in ipairs({source.r, source.l, source.m, source.f}) do
+for _, number in ipairs({source.reported, source.lost, source.merged, source.first}) do
   table.insert(answer, int(number))
 end
 local rank, size = redis.call('ZRANK', fleet, ARGV[3]), redis.call('ZCARD', fleet)
@@ -11,13 +11,13 @@ table.insert(answer, rank and size or size + 1)
 -- Of these: errors of which nothing may be told now.
 local held = 0
 read_scope()
-if scope.held then
+if due.held then
   for id, by_source in pairs(pending_by_group()) do
     local until_ = by_source[ARGV[3]] and held_until(get_group(id))
     if until_ and until_ > now then held = held + by_source[ARGV[3]][1] end
   end
 end
 table.insert(answer, int(held))
-table.insert(answer, int(is_number(source.b) and source.b or 0))
-table.insert(answer, string.format('%.3f', math.max(0, (scope.hours_until or 0) - now)))
+table.insert(answer, int(source.by_fallback))
+table.insert(answer, string.format('%.3f', math.max(0, scope.hours_until - now)))
 return {unreadable, answer}

@@ -1,8 +1,10 @@
 -- What all steps share. Each step is this file and its own, sent as one script: Redis does it
 -- as a whole or not at all, and alone.
 --
--- It keeps to `schedule.py`, `ratelimit.py` and the ledger, names included; the tests hold all
--- stores to the same answers. Numbers of the options come in as JSON.
+-- It keeps to `schedule.py`, `ratelimit.py` and the ledger, names included, and a document is the
+-- JSON of a record in `records.py`, but that nothing stands for None, and that an empty list may
+-- be an empty object. The tests hold all stores to the same answers. Numbers of the options come
+-- in as JSON.
 
 local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -35,10 +37,6 @@ local function finish(answer)
   return {unreadable, answer}
 end
 
-local function known(value)
-  return value ~= nil and value ~= false and value ~= cjson.null
-end
-
 local function earlier(one, other)
   return (not one or other < one) and other or one
 end
@@ -58,6 +56,14 @@ end
 local function all_numbers(values, names)
   for _, name in ipairs(names) do
     if not is_number(values[name]) then return false end
+  end
+  return true
+end
+
+-- The same of what may be missing.
+local function numbers_or_nil(values, names)
+  for _, name in ipairs(names) do
+    if values[name] ~= nil and not is_number(values[name]) then return false end
   end
   return true
 end
@@ -83,10 +89,12 @@ local function put(key, field, value)
   end
 end
 
-local function words(text)
-  local found = {}
-  for word in string.gmatch(text or '', '%S+') do table.insert(found, word) end
-  return found
+local function are_texts(list)
+  if type(list) ~= 'table' then return false end
+  for _, each in ipairs(list) do
+    if type(each) ~= 'string' then return false end
+  end
+  return true
 end
 
 local function without(list, gone)
@@ -106,9 +114,7 @@ local TRACK = {
 }
 
 local function is_track(t)
-  return type(t) == 'table' and all_numbers(t, TRACK)
-    and (not known(t.told_at) or is_number(t.told_at))
-    and (not known(t.ended_at) or is_number(t.ended_at))
+  return type(t) == 'table' and all_numbers(t, TRACK) and numbers_or_nil(t, {'told_at', 'ended_at'})
 end
 
 local function begin_track(wait, critical, job)
@@ -124,13 +130,12 @@ local function begin_track(wait, critical, job)
 end
 
 local function over_at(track)
-  if known(track.ended_at) then return track.ended_at end
-  local told_at = known(track.told_at) and track.told_at or track.first_seen
-  return math.max(track.last_seen + track.quiet_after, told_at + track.pause)
+  if track.ended_at then return track.ended_at end
+  return math.max(track.last_seen + track.quiet_after, (track.told_at or track.first_seen) + track.pause)
 end
 
 local function is_over(track, count)
-  return count == 0 and known(track.told_at) and now >= over_at(track)
+  return count == 0 and track.told_at and now >= over_at(track)
 end
 
 local function is_forgotten(track, count)
@@ -165,17 +170,17 @@ end
 
 local function end_(track, untold)
   if not track.over_told and (track.told > 0 or untold > 0) then
-    track.ended_at = known(track.ended_at) and track.ended_at or now
+    track.ended_at = track.ended_at or now
     track.loud = track.told > 0
   end
 end
 
 local function ends_at_once(track)
-  return known(track.ended_at) and track.loud and not track.over_told
+  return track.ended_at and track.loud and not track.over_told
 end
 
 local function tell(track, count)
-  local last = known(track.told_at) and track.told_at or track.since
+  local last = track.told_at or track.since
   if track.step < 0 or now >= last + track.pause then track.step = track.step + 1 end
   track.step = math.min(track.step, #rules.repeat_intervals - 1)
   track.told_at, track.told_count, track.told_span = now, count, math.max(0, now - last)
@@ -184,104 +189,91 @@ local function tell(track, count)
   track.surge = math.max(rules.surge_count, rules.surge_factor * count + 1)
   track.surge_speed = rules.surge_factor * count / math.max(1, track.told_span)
   track.news, track.again = false, false
-  track.loud = known(track.ended_at) or rules.recovery == 'always'
+  track.loud = track.ended_at ~= nil or rules.recovery == 'always'
     or rules.recovery == 'auto' and (track.critical or track.told > 1)
 end
 
 -- The scope ------------------------------------------------------------------------------
 
-local FIELDS = {
-  'critical', 'news', 'pause', 'over', 'ended', 'held', 'look_at', 'news_gate', 'last_message', 'lost', 'full_until',
-  'hours_until',
-}
+local function is_mark(mark)
+  return type(mark) == 'table' and all_numbers(mark, {'since', 'until'})
+end
+
+local function is_trouble(trouble)
+  return type(trouble) == 'table' and all_numbers(trouble, {'failures', 'resume_at'})
+    and numbers_or_nil(trouble, {'since'})
+end
+
+local function no_trouble()
+  return {failures = 0, resume_at = 0}
+end
 
 -- The releases of an app: {release = {first seen, last seen}}.
-local function is_releases(known)
+local function are_releases(known)
+  if type(known) ~= 'table' then return false end
   for _, seen in pairs(known) do
     if type(seen) ~= 'table' or not (is_number(seen[1]) and is_number(seen[2])) then return false end
   end
   return true
 end
 
-local scope = nil
+local function is_scope(found)
+  local index, detour = found.due_index, found.detour
+  return type(index) == 'table' and is_number(index.look_at)
+    and numbers_or_nil(index, {'critical', 'news', 'pause', 'over', 'ended', 'held'})
+    and all_numbers(found, {'news_gate', 'last_message', 'lost', 'full_until', 'hours_until'})
+    and are_texts(found.out) and are_texts(found.following)
+    and type(found.hours) == 'table' and are_releases(found.releases)
+    and (not found.quiet or is_mark(found.quiet))
+    and (not detour or is_mark(detour) and is_number(detour.count) and type(detour.name) == 'string')
+    and is_trouble(found.fallback)
+end
+
+-- One that is new; or that was lost: have all groups looked through.
+local function new_scope()
+  local out, found = {}, {}
+  for _, field in ipairs(redis.call('HKEYS', parts)) do
+    local id = string.match(field, '^[^/]*')
+    if not found[id] then table.insert(out, id) end
+    found[id] = true
+  end
+  return {
+    due_index = {over = 0, look_at = 0}, news_gate = 0, last_message = 0, lost = 0, full_until = 0,
+    hours_until = 0, hours = {}, releases = {}, out = out,
+    following = redis.call('HKEYS', following), fallback = no_trouble(),
+  }
+end
+
+-- What `ScopeState` and its `DueIndex` hold.
+local scope, due = nil, nil
 
 local function read_scope()
-  scope = {}
-  local values = redis.call(
-    'HMGET', scope_key, 'out', 'following', 'quiet', 'detour', unpack(FIELDS))
-  if values[4] then
-    scope.detour = document(scope_key, 'detour', function(detour)
-      return all_numbers(detour, {'since', 'until', 'count'}) and type(detour.name) == 'string'
-    end)
-  end
-  scope.hours = document(scope_key, 'hours', function() return true end) or {}
-  scope.releases = rules.release ~= '' and document(scope_key, 'releases', is_releases) or {}
-  if values[3] then
-    scope.quiet = document(scope_key, 'quiet', function(quiet)
-      return all_numbers(quiet, {'since', 'until'})
-    end)
-  end
-  scope.out, scope.following = words(values[1]), words(values[2])
-  for i, name in ipairs(FIELDS) do
-    local number = tonumber(values[i + 4] or nil)
-    if is_number(number) then scope[name] = number end
-  end
-  if not values[1] then -- it was lost: have all groups looked through
-    scope.over = 0
-    local found = {}
-    for _, field in ipairs(redis.call('HKEYS', parts)) do
-      local id = string.match(field, '^[^/]*')
-      if not found[id] then table.insert(scope.out, id) end
-      found[id] = true
-    end
-    scope.following = redis.call('HKEYS', following)
-  end
+  scope = document(scope_key, 'state', is_scope) or new_scope()
+  due = scope.due_index
 end
 
 local function write_scope()
-  local flat, gone = {}, {}
-  for _, name in ipairs(FIELDS) do
-    if scope[name] then
-      table.insert(flat, name)
-      table.insert(flat, scope[name])
-    else
-      table.insert(gone, name)
-    end
-  end
-  redis.call('HSET', scope_key, 'out', table.concat(scope.out, ' '),
-    'following', table.concat(scope.following, ' '), unpack(flat))
-  if #gone > 0 then redis.call('HDEL', scope_key, unpack(gone)) end
-  if scope.counted then put(scope_key, 'hours', scope.hours) end
-  if scope.released then put(scope_key, 'releases', scope.releases) end
+  put(scope_key, 'state', scope)
 end
 
-local function has_news() return scope.critical or scope.news or scope.ended end
-local function has_pending() return has_news() or scope.pause end
+local function has_news() return due.critical or due.news or due.ended end
+local function has_pending() return has_news() or due.pause end
 
 -- groups --------------------------------------------------------------------------------
 
--- A group is {t = track, n = pending errors, d = how many of them are doubtful, l = how many
--- were left, o = errors that are out, k = its short id, q = errors by minute, s = silence, w = who
--- has taken it, x = its latest text, a = when it was last told as news, h = errors by hour,
--- r = its releases, e = those of its pending errors, b = the one it was last seen in, y = {its
--- call site, what it is counted against there}, c = {n = how often a crowd may be news, u = until
--- when, ids = whom it has heard}}.
--- Counts for each source are in
--- `pending`, as "<group>|<source>" = "<count> <left>".
-local function is_mark(mark)
-  return type(mark) == 'table' and all_numbers(mark, {'since', 'until'})
-end
-
+-- A group is without its identity, which Lua does not read, and has `site`: its call site, and
+-- what it is counted against there.
 local function is_group(group)
-  for _, field in ipairs({'q', 'h', 'r', 'e'}) do
+  for _, field in ipairs({'recent', 'hours', 'releases', 'pending_releases', 'messages'}) do
     if type(group[field]) ~= 'table' then group[field] = {} end
   end
-  if not is_mark(group.s) then group.s = nil end
-  if not is_mark(group.w) then group.w = nil end
-  if type(group.y) ~= 'table' or type(group.y[1]) ~= 'string' then group.y = nil end
-  if type(group.c) ~= 'table' or type(group.c.ids) ~= 'table'
-    or not all_numbers(group.c, {'n', 'u'}) then group.c = nil end
-  return all_numbers(group, {'n', 'd', 'l', 'o'}) and is_track(group.t)
+  if not is_mark(group.silence) then group.silence = nil end
+  if not is_mark(group.taken) then group.taken = nil end
+  if not are_texts(group.site) or not group.site[1] then group.site = nil end
+  local crowd = group.crowd
+  if type(crowd) ~= 'table' or not are_texts(crowd.heard)
+    or not all_numbers(crowd, {'left', 'until'}) then group.crowd = nil end
+  return all_numbers(group, {'number', 'count', 'doubtful', 'left', 'out'}) and is_track(group.track)
 end
 
 -- Errors of the last five minutes.
@@ -307,49 +299,55 @@ end
 
 -- Until when nothing may be told of a group, or since when its silence is to be.
 local function held_until(group)
-  if group.s then return group.s['until'] end
+  if group.silence then return group.silence['until'] end
   local quiet = scope.quiet
   if not quiet or quiet['until'] <= now then return nil end
-  if group.n == 0 then return quiet['until'] end -- that it is over can wait
-  if group.t.critical then return nil end
-  if not known(group.t.told_at)
-    and math.max(lately(group.q), busiest(group.q)) >= rules.storm_count then
+  if group.count == 0 then return quiet['until'] end -- that it is over can wait
+  if group.track.critical then return nil end
+  if not group.track.told_at
+    and math.max(lately(group.recent), busiest(group.recent)) >= rules.storm_count then
     return nil
   end
   return quiet['until']
 end
 
-
 local function note(group)
-  local track, held = group.t, held_until(group)
+  local track, held = group.track, held_until(group)
   if held then
-    scope.held = earlier(scope.held, held)
-    scope.look_at = math.min(scope.look_at or 0, held)
+    due.held = earlier(due.held, held)
+    due.look_at = math.min(due.look_at, held)
     return
   end
   if ends_at_once(track)
-    or group.n == group.l and known(track.told_at) and not track.over_told then
-    local at, bound = over_at(track), known(track.ended_at) and 'ended' or 'over'
-    scope.look_at = math.min(scope.look_at or 0, at)
-    if track.loud then scope[bound] = earlier(scope[bound], at) end
+    or group.count == group.left and track.told_at and not track.over_told then
+    local at, bound = over_at(track), track.ended_at and 'ended' or 'over'
+    due.look_at = math.min(due.look_at, at)
+    if track.loud then due[bound] = earlier(due[bound], at) end
   end
-  if group.n == 0 then return end
+  if group.count == 0 then return end
   if not track.news then
-    scope.pause = earlier(scope.pause, track.pause)
-  elseif track.critical and group.o == 0 then
-    scope.critical = earlier(scope.critical, track.due)
+    due.pause = earlier(due.pause, track.pause)
+  elseif track.critical and group.out == 0 then
+    due.critical = earlier(due.critical, track.due)
   else
-    scope.news = earlier(scope.news, track.due)
+    due.news = earlier(due.news, track.due)
   end
 end
 
+local function read_pending(text)
+  local count, left = string.match(text or '', '^%[(%d+),(%d+)%]$')
+  count, left = tonumber(count), tonumber(left)
+  if is_number(count) and is_number(left) then return count, left end
+  return 0, 0
+end
+
+-- By "<group>|<source>".
 local function get_pending(field)
-  local count, left = string.match(redis.call('HGET', pending, field) or '', '^(%d+) (%d+)$')
-  return tonumber(count or 0), tonumber(left or 0)
+  return read_pending(redis.call('HGET', pending, field))
 end
 
 local function put_pending(field, count, left)
-  redis.call('HSET', pending, field, int(count) .. ' ' .. int(left))
+  redis.call('HSET', pending, field, '[' .. int(count) .. ',' .. int(left) .. ']')
 end
 
 -- By group: {source = {count, left}}.
@@ -357,10 +355,10 @@ local function pending_by_group()
   local found, flat = {}, redis.call('HGETALL', pending)
   for i = 1, #flat, 2 do
     local id, source = string.match(flat[i], '^([^|]*)|(.*)$')
-    local count, left = string.match(flat[i + 1], '^(%d+) (%d+)$')
-    if id and count then
+    local count, left = read_pending(flat[i + 1])
+    if id and count > 0 then
       found[id] = found[id] or {}
-      found[id][source] = {tonumber(count), tonumber(left)}
+      found[id][source] = {count, left}
     end
   end
   return found
@@ -376,40 +374,40 @@ local function find_group(id)
   return document(groups, id, is_group)
 end
 
+local function begin_group(track, number)
+  return {
+    track = track, number = number, count = 0, doubtful = 0, left = 0, out = 0, recent = {},
+    hours = {}, releases = {}, pending_releases = {}, messages = {},
+  }
+end
+
 -- A group that has errors; what was known of it may not be readable any more.
 local function get_group(id)
   local group = find_group(id)
   if not group then
-    local count = sum(pending_by_group()[id])
-    group = {
-      t = begin_track(0, false), n = count, d = 0, l = 0, o = 0, k = '', q = {}, h = {}, r = {}, e = {},
-    }
+    group = begin_group(begin_track(0, false), 0)
+    group.count = sum(pending_by_group()[id])
   end
   return group
 end
 
-local function put_group(id, group)
-  put(groups, id, group)
-end
-
 local function save(id, group)
-  put_group(id, group)
+  put(groups, id, group)
   note(group)
 end
 
 -- variety.py
 
--- An allowance is {ids = groups, u = until when it is full}.
 local function get_allowance(key)
   return document(allowances, key, function(value)
-    return type(value.ids) == 'table' and is_number(value.u)
-  end) or {ids = {}, u = 0}
+    return are_texts(value.groups) and is_number(value.full_until)
+  end) or {groups = {}, full_until = 0}
 end
 
 -- A group has come to its call site (1), or gone (-1).
 local function note_site(id, group, more)
-  if not group.y then return end
-  local site, key = group.y[1], group.y[2]
+  if not group.site then return end
+  local site, key = group.site[1], group.site[2]
   local count = (tonumber(redis.call('HGET', sites, site) or 0) or 0) + more
   if count > 0 then
     redis.call('HSET', sites, site, int(count))
@@ -418,9 +416,9 @@ local function note_site(id, group, more)
   end
   if not key then return end
   local allowance = get_allowance(key)
-  allowance.ids = without(allowance.ids, id)
-  if more > 0 then table.insert(allowance.ids, id) end
-  if #allowance.ids > 0 then
+  allowance.groups = without(allowance.groups, id)
+  if more > 0 then table.insert(allowance.groups, id) end
+  if #allowance.groups > 0 then
     put(allowances, key, allowance)
   else
     redis.call('HDEL', allowances, key)
@@ -445,11 +443,12 @@ local function put_samples(field, found)
   if #found > 0 then put(samples, field, found) end
 end
 
--- A source is {f = its first batch, q = its last one, m = merged, r = reported, l = lost, s = seen}.
+local SOURCE = {'first', 'sequence', 'merged', 'reported', 'lost', 'seen', 'by_fallback'}
+
 local function get_source(name)
-  return document(sources, name, function(source)
-    return all_numbers(source, {'f', 'q', 'm', 'r', 'l', 's'})
-  end) or {f = 0, q = 0, m = 0, r = 0, l = 0, s = now}
+  return document(sources, name, function(source) return all_numbers(source, SOURCE) end) or {
+    first = 0, sequence = 0, merged = 0, reported = 0, lost = 0, seen = now, by_fallback = 0,
+  }
 end
 
 -- slots -----------------------------------------------------------------------------------
@@ -512,20 +511,18 @@ end
 
 -- routes ----------------------------------------------------------------------------------
 
--- Trouble is {n = failures, s = since, w = why, r = when to resume, x = strict, m = somebody has
--- to mend the set-up}. That of the fallback is a field of the scope.
 local function trouble_at(key, field)
-  return document(key, field, function(trouble) return all_numbers(trouble, {'n', 'r'}) end)
-    or {n = 0, r = 0}
+  return document(key, field, is_trouble) or no_trouble()
+end
+
+local function failed_again(trouble, failure)
+  trouble.failures, trouble.reason, trouble.strict = trouble.failures + 1, failure.reason, failure.strict
+  trouble.since, trouble.setup, trouble.resume_at = trouble.since or now, failure.setup, now + failure.pause
+  return trouble
 end
 
 local function fail(key, field, failure)
-  local trouble = trouble_at(key, field)
-  trouble.n, trouble.w, trouble.x = trouble.n + 1, failure.reason, failure.strict
-  trouble.m = failure.setup
-  trouble.r = now + failure.pause
-  if not is_number(trouble.s) then trouble.s = now end
-  put(key, field, trouble)
+  put(key, field, failed_again(trouble_at(key, field), failure))
 end
 
 -- A failure of the way pauses its route, unless another one has failed as well.
@@ -543,15 +540,16 @@ end
 
 -- digests -----------------------------------------------------------------------------------
 
--- A head is {now, wall, slot, route, lease, extra (words), outage, reason, lost, unclear,
--- fallback (its name, while it has it), handed, and of what fallbacks told: detour_since,
--- detour_until, detour_count, detour_name}.
+-- The head of a digest.
 local function get_head(id)
-  return document(digests, id, function(head) return all_numbers(head, {'now', 'wall', 'lost'}) end)
-end
-
-local function put_head(id, head)
-  put(digests, id, head)
+  return document(digests, id, function(head)
+    return all_numbers(head, {'now', 'wall', 'lost'}) and are_texts(head.extra)
+      and numbers_or_nil(head, {'lease_until', 'unclear_since'})
+      and (not head.quiet or is_mark(head.quiet))
+      and (not head.detour or is_mark(head.detour))
+      and (not head.outage or is_number(head.outage[1]))
+      and (not head.fallback or head.fallback)
+  end)
 end
 
 -- releases.py ------------------------------------------------------------------------------
@@ -580,20 +578,18 @@ local function latest(list, most)
   return list
 end
 
--- A part is {t = track, p = {source = count}, d = doubtful, l = left, e = it ends, s = silence,
--- w = who has taken it, r = releases, the newest first, b = the one it was last seen in}.
 local function is_part(part)
-  if type(part.p) ~= 'table' or not all_numbers(part, {'d', 'l'}) then return false end
-  for _, count in pairs(part.p) do
+  if type(part.pending) ~= 'table' or not all_numbers(part, {'doubtful', 'left'}) then return false end
+  for _, count in pairs(part.pending) do
     if not is_number(count) then return false end
   end
-  if not is_track(part.t) then part.t = begin_track(0, false) end
+  if not is_track(part.track) then part.track = begin_track(0, false) end
   return true
 end
 
 local function count_of(part)
   local count = 0
-  for _, n in pairs(part.p) do count = count + n end
+  for _, n in pairs(part.pending) do count = count + n end
   return count
 end
 
@@ -631,20 +627,20 @@ local function put_back(digest, id, part, doubtful)
     return there and note(there) -- that it is over is still to be told
   end
   local group = get_group(id)
-  group.o = math.max(0, group.o - count)
-  if group.n > 0 then
-    group.t.pending_since = math.min(group.t.pending_since, part.t.pending_since)
+  group.out = math.max(0, group.out - count)
+  if group.count > 0 then
+    group.track.pending_since = math.min(group.track.pending_since, part.track.pending_since)
   end
-  for source, n in pairs(part.p) do
+  for source, n in pairs(part.pending) do
     local field = id .. '|' .. source
     local there, left = get_pending(field)
     put_pending(field, there + n, left)
   end
-  group.n, group.l = group.n + count, group.l + part.l
-  group.d = group.d + (doubtful and count or part.d)
-  if type(part.r) == 'table' then
-    group.e = latest(oldest_first(group.e, part.r), rules.pending_releases)
-    group.b = part.b or group.b
+  group.count, group.left = group.count + count, group.left + part.left
+  group.doubtful = group.doubtful + (doubtful and count or part.doubtful)
+  if type(part.releases) == 'table' then
+    group.pending_releases = latest(oldest_first(group.pending_releases, part.releases), rules.pending_releases)
+    group.back_from = part.back_from or group.back_from
   end
   local found = get_samples(digest .. '/' .. id)
   for _, sample in ipairs(get_samples(id)) do table.insert(found, sample) end
@@ -659,35 +655,35 @@ local function take_apart(digest, doubtful)
 end
 
 local function may_repeat(head)
-  return is_number(head.unclear) and now - head.unclear < rules.unclear_for
+  return head.unclear_since and now - head.unclear_since < rules.unclear_for
     and rules.duplicate_check
 end
 
 -- A digest that nobody has: kept as it is if a retry is harmless, else taken apart.
 local function put_away(id, head, is_unclear)
-  local at_fallback = type(head.fallback) == 'string'
-  head.lease, head.fallback, head.handed = nil, nil, nil
+  local at_fallback = head.fallback
+  head.lease_until, head.fallback, head.handed = nil, nil, false
   -- What a fallback may have told is none to be repeated at the destination.
-  if at_fallback and not is_number(head.unclear) then
+  if at_fallback and not head.unclear_since then
     take_apart(id, is_unclear)
     return
   end
-  if is_unclear and not is_number(head.unclear) then head.unclear = now end
+  if is_unclear and not head.unclear_since then head.unclear_since = now end
   if may_repeat(head) then
-    put_head(id, head)
-    redis.call('ZADD', unclear, head.unclear, id)
+    put(digests, id, head)
+    redis.call('ZADD', unclear, head.unclear_since, id)
   else
-    take_apart(id, is_number(head.unclear))
+    take_apart(id, head.unclear_since ~= nil)
   end
 end
 
 -- follow-ups --------------------------------------------------------------------------------
 
--- One is {id, slots, since, taken (words), attempts, after, lease}.
 local function get_follow_up(kind)
   return document(following, kind, function(waiting)
-    return all_numbers(waiting, {'slots', 'since', 'attempts', 'after'})
-      and type(waiting.id) == 'string'
+    return all_numbers(waiting, {'slots', 'since', 'attempts', 'not_before'})
+      and numbers_or_nil(waiting, {'lease_until'})
+      and type(waiting.id) == 'string' and are_texts(waiting.taken)
   end)
 end
 
@@ -702,6 +698,6 @@ end
 local function leased_follow_up(id)
   for _, kind in ipairs(scope.following) do
     local waiting = get_follow_up(kind)
-    if waiting and waiting.id == id and is_number(waiting.lease) then return kind, waiting end
+    if waiting and waiting.id == id and waiting.lease_until then return kind, waiting end
   end
 end

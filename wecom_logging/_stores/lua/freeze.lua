@@ -5,13 +5,13 @@ if not head then return finish(1) end
 if ARGV[5] ~= '0' then
   local taken = take_all(tonumber(ARGV[5]), ARGV[6])
   if not taken then return finish(0) end
-  head.extra = (head.extra or '') .. ' ' .. table.concat(taken, ' ')
-  put_head(ARGV[3], head)
+  for _, each in ipairs(taken) do table.insert(head.extra, each) end
+  put(digests, ARGV[3], head)
 end
-if type(head.fallback) == 'string' then
+if head.fallback then
   -- Which nobody repeats; what the destination may have taken stays as it was.
   head.handed = true
-  put_head(ARGV[3], head)
+  put(digests, ARGV[3], head)
 else
   redis.call('HSET', bodies, ARGV[3], ARGV[4])
 end

@@ -11,12 +11,14 @@ local function number(field)
 end
 
 local function get()
-  local value = redis.call('HGET', key, 'token')
-  if value and now < (number('refresh_at') or 0) then return {'value', value} end
-  if now < (number('fetched_until') or 0) then return {'wait', tostring(rules.poll)} end
-  local asked_at = number('asked_at')
-  if asked_at and asked_at + rules.spacing > now then
-    return {'wait', string.format('%.6f', asked_at + rules.spacing - now)}
+  local value, refresh_at = redis.call('HGET', key, 'token'), number('refresh_at') or 0
+  if value and now < refresh_at then return {'value', value} end
+  local asked_at, wait = number('asked_at'), 0
+  if now < (number('fetched_until') or 0) then wait = rules.poll
+  elseif asked_at then wait = asked_at + rules.spacing - now end
+  if wait > 0 then
+    if value and now < refresh_at + rules.outlasts then return {'value', value} end
+    return {'wait', string.format('%.6f', wait)}
   end
   redis.call('HSET', key, 'asked_before', asked_at or '', 'asked_at', now)
   redis.call('HSET', key, 'fetched_until', now + rules.turn)

@@ -3,12 +3,12 @@ local id, failure = ARGV[3], cjson.decode(ARGV[4])
 begin()
 read_scope()
 local head = get_head(id)
-if head and is_number(head.lease) then
+if head and head.lease_until then
   answered(head.slot, now)
-  give_back(words(head.extra))
-  head.extra = ''
-  if type(head.fallback) == 'string' then
-    fail(scope_key, 'fallback', failure)
+  give_back(head.extra)
+  head.extra = {}
+  if head.fallback then
+    failed_again(scope.fallback, failure)
   else
     failed(head.route or '', failure)
   end
@@ -16,8 +16,8 @@ if head and is_number(head.lease) then
 else
   local kind, waiting = leased_follow_up(id)
   if not kind then return finish(0) end
-  for _, slot in ipairs(words(waiting.taken)) do answered(slot, now) end
-  waiting.taken, waiting.lease, waiting.after = '', nil, now + failure.pause
+  for _, slot in ipairs(waiting.taken) do answered(slot, now) end
+  waiting.taken, waiting.lease_until, waiting.not_before = {}, nil, now + failure.pause
   put(following, kind, waiting)
   if waiting.attempts >= rules.follow_up_attempts then forget_follow_up(kind) end
 end

@@ -10,32 +10,31 @@ local function told(group_id, part, count)
   local group = find_group(group_id)
   if not group then return end
   if count > 0 then
-    group.o = math.max(0, group.o - count)
-    tell(group.t, count)
-    if part.t.news then group.a = now end
-    group.m = group.m or {}
-    table.insert(group.m, string.sub(id, 1, 4))
-    if #group.m > rules.max_messages then table.remove(group.m, 1) end
-    if group.w then group.t.pause = rules.repeat_intervals[#rules.repeat_intervals] end
+    group.out = math.max(0, group.out - count)
+    tell(group.track, count)
+    if part.track.news then group.news_at = now end
+    table.insert(group.messages, 'm-' .. string.sub(id, 1, 4))
+    if #group.messages > rules.max_messages then table.remove(group.messages, 1) end
+    if group.taken then group.track.pause = rules.repeat_intervals[#rules.repeat_intervals] end
   end
   -- What ended was told; a silence that is newer stays.
-  if part.s and group.s and group.s.since == part.s.since and group.s['until'] <= now then
-    group.s = nil
+  if part.silence and group.silence and group.silence.since == part.silence.since and group.silence['until'] <= now then
+    group.silence = nil
   end
-  if group.w and group.w['until'] <= now then group.w = nil end
+  if group.taken and group.taken['until'] <= now then group.taken = nil end
   -- An error that came while the message was on its way has begun it anew.
-  if part.e and group.n == 0 and not group.t.again then
-    group.t.over_told, group.t.loud, group.w = true, false, nil
+  if part.ends and group.count == 0 and not group.track.again then
+    group.track.over_told, group.track.loud, group.taken = true, false, nil
   end
   save(group_id, group)
 end
 
 local function book(part)
-  for source_name, n in pairs(part.p) do
+  for source_name, n in pairs(part.pending) do
     local source = get_source(source_name)
-    if is_lost then source.l = source.l + n else source.r = source.r + n end
-    if type(head.fallback) == 'string' and not is_lost then
-      source.b = (is_number(source.b) and source.b or 0) + n
+    if is_lost then source.lost = source.lost + n else source.reported = source.reported + n end
+    if head.fallback and not is_lost then
+      source.by_fallback = source.by_fallback + n
     end
     put(sources, source_name, source)
   end
@@ -44,41 +43,37 @@ end
 -- What is left of a digest that was told in part, whose next message is another one.
 local function keep(rest)
   for group_id, part in pairs(rest) do
-    if is_number(head.unclear) then part.d = count_of(part) end
+    if head.unclear_since then part.doubtful = count_of(part) end
     put(parts, id .. '/' .. group_id, part)
   end
-  head.unclear, head.lost = nil, 0
-  head.detour_since, head.detour_until, head.detour_count, head.detour_name = nil, nil, nil, nil
-  put_head(id, head)
+  head.unclear_since, head.lost, head.detour = nil, 0, nil
+  put(digests, id, head)
   redis.call('HDEL', bodies, id)
 end
 
 -- What fallbacks have told by now. It begins when the destination did not take any more.
 local function further(count)
-  local before, since = scope.detour, is_number(head.outage) and head.outage or head.now
-  local detour = {since = since, ['until'] = now, count = count, name = head.fallback}
-  if before then
-    detour.since, detour.count = math.min(since, before.since), before.count + count
+  local earlier_ones, since = scope.detour, head.outage and head.now - (head.wall - head.outage[1]) or head.now
+  scope.detour = {since = since, ['until'] = now, count = count, name = head.fallback}
+  if earlier_ones then
+    scope.detour.since, scope.detour.count = math.min(since, earlier_ones.since), earlier_ones.count + count
   end
-  put(scope_key, 'detour', detour)
 end
 
 local function settle_digest()
   local all, rest = 0, {}
   redis.call('ZREM', unclear, id)
-  if type(head.fallback) == 'string' then
-    redis.call('HDEL', scope_key, 'fallback')
+  if head.fallback then
+    scope.fallback = no_trouble()
   else
     redis.call('HDEL', dest, 'trouble', 'ways')
     redis.call('HDEL', routes, head.route or '')
-    if scope.detour and scope.detour['until'] == head.detour_until then
-      redis.call('HDEL', scope_key, 'detour')
+    if scope.detour and head.detour and scope.detour['until'] == head.detour['until'] then
+      scope.detour = nil
     end
   end
   scope.last_message = now
-  if scope.quiet and scope.quiet.since == head.quiet_since then
-    redis.call('HDEL', scope_key, 'quiet')
-  end
+  if scope.quiet and head.quiet and scope.quiet.since == head.quiet.since then scope.quiet = nil end
   for_parts(id, function(group_id, part)
     if only and not only[group_id] then
       rest[group_id] = part
@@ -86,7 +81,7 @@ local function settle_digest()
     end
     local count = count_of(part)
     all = all + count
-    if count > 0 and part.t.news then scope.news_gate = now + rules.group_interval end
+    if count > 0 and part.track.news then scope.news_gate = now + rules.group_interval end
     told(group_id, part, count)
     book(part)
     -- For whoever asks later.
@@ -94,8 +89,8 @@ local function settle_digest()
     if sample then put_samples('told/' .. group_id, {sample}) end
     if only then forget_part(id .. '/' .. group_id) end
   end)
-  if type(head.fallback) == 'string' and not is_lost and all > 0 then further(all) end
-  scope.lost = is_lost and (scope.lost or 0) + all or math.max(0, (scope.lost or 0) - head.lost)
+  if head.fallback and not is_lost and all > 0 then further(all) end
+  scope.lost = is_lost and scope.lost + all or math.max(0, scope.lost - head.lost)
   if next(rest) then keep(rest) else forget(id) end
   return not next(rest)
 end
@@ -103,7 +98,7 @@ end
 local function follow(kind, count, body, follow_id, free)
   local older = get_follow_up(kind)
   if older then
-    if not is_number(older.lease) then give_back(words(older.taken)) end
+    if not older.lease_until then give_back(older.taken) end
     forget_follow_up(kind)
   end
   local taken = {}
@@ -111,15 +106,14 @@ local function follow(kind, count, body, follow_id, free)
     for _ = 1, count do table.insert(taken, table.remove(free, 1)) end
   end
   put(following, kind, {
-    id = follow_id, slots = count, since = now, taken = table.concat(taken, ' '), attempts = 0,
-    after = 0,
+    id = follow_id, slots = count, since = now, taken = taken, attempts = 0, not_before = 0,
   })
   redis.call('HSET', bodies, follow_id, body)
   table.insert(scope.following, kind)
 end
 
 if head then
-  local whole, free = settle_digest(), words(head.extra)
+  local whole, free = settle_digest(), head.extra
   for i = 7, #ARGV, 3 do
     follow(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], name .. '-' .. i, free)
   end
@@ -130,7 +124,7 @@ if head then
 else
   local kind, waiting = leased_follow_up(id)
   if not kind then return finish(0) end
-  for _, slot in ipairs(words(waiting.taken)) do answered(slot, now) end
+  for _, slot in ipairs(waiting.taken) do answered(slot, now) end
   forget_follow_up(kind)
 end
 write_scope()

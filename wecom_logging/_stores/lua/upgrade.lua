@@ -13,7 +13,7 @@ local function add(id, source, count, doubtful)
   local group, field = get_group(id), id .. '|' .. source
   local there, left = get_pending(field)
   put_pending(field, there + count, left)
-  group.n, group.d = group.n + count, group.d + doubtful
+  group.count, group.doubtful = group.count + count, group.doubtful + doubtful
   save(id, group)
 end
 
@@ -23,12 +23,17 @@ local function add_samples(id, found)
 end
 
 for _, id in ipairs(redis.call('HKEYS', their_groups)) do
-  local group = document(their_groups, id, function(old) return is_track(old.t) end)
+  local group = document(their_groups, id, function(old)
+    for _, at in ipairs({'told_at', 'ended_at'}) do
+      if old.t[at] == cjson.null then old.t[at] = nil end
+    end
+    return is_track(old.t)
+  end)
   if group and not find_group(id) then
     redis.call('HSETNX', identities, id, redis.call('HGET', their_identities, id) or '')
-    save(id, {
-      t = group.t, n = 0, d = group.d or 0, l = 0, o = 0, k = '', q = {}, h = {}, r = {}, e = {},
-    })
+    local ours = begin_group(group.t, 0)
+    ours.doubtful = group.d or 0
+    save(id, ours)
   end
   add_samples(id, document(their_samples, id, function() return true end) or {})
 end

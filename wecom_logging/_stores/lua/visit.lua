@@ -7,15 +7,19 @@ local wall = tonumber(ARGV[3])
 begin()
 read_scope()
 
+-- {scope, group, when it was written down last that it is in use}
+local function get_number(number)
+  return document(numbers, number, function(entry) return is_number(entry[3]) end)
+end
+
 local function new_number(id, first)
   local base = rules.five_digits
   if redis.call('HLEN', numbers) >= base then base = 10 * base end
-  local whose = rules.own .. '|' .. id
   for step = 0, 9 * base do
-    local number = int(base + (first + step) % (9 * base))
-    local entry = document(numbers, number, function(e) return is_number(e.s) end)
-    if not entry or entry.w == whose or now - entry.s > rules.number_for then
-      put(numbers, number, {w = whose, s = now})
+    local number = base + (first + step) % (9 * base)
+    local entry = get_number(int(number))
+    if not entry or entry[1] == rules.own and entry[2] == id or now - entry[3] > rules.number_for then
+      put(numbers, int(number), {rules.own, id, now})
       return number
     end
   end
@@ -28,8 +32,8 @@ local function drop_oldest(ids)
   local oldest, rank, last
   for _, id in ipairs(ids) do
     local group = find_group(id)
-    if group and not group.s and is_over(group.t, group.n + group.o) then
-      local mine = group.t.last_seen + (group.t.over_told and 0 or 1e12)
+    if group and not group.silence and is_over(group.track, group.count + group.out) then
+      local mine = group.track.last_seen + (group.track.over_told and 0 or 1e12)
       if not oldest or mine < rank then oldest, rank, last = id, mine, group end
     end
   end
@@ -40,7 +44,7 @@ end
 -- Groups that are over go; if none is, there are "others".
 local function make_room(entry)
   local beyond = rules.others[entry.critical and 2 or 1]
-  if scope.full_until and now < scope.full_until then return beyond end
+  if now < scope.full_until then return beyond end
   if drop_oldest(redis.call('HKEYS', groups)) then return nil end
   scope.full_until = now + rules.crowded
   return beyond
@@ -50,10 +54,10 @@ end
 local function has_allowance(way)
   if not way.key then return true end
   local allowance = get_allowance(way.key)
-  if #allowance.ids < way.limit then return true end
-  if now < allowance.u then return false end
-  if drop_oldest(allowance.ids) then return true end
-  allowance.u = now + rules.crowded
+  if #allowance.groups < way.limit then return true end
+  if now < allowance.full_until then return false end
+  if drop_oldest(allowance.groups) then return true end
+  allowance.full_until = now + rules.crowded
   put(allowances, way.key, allowance)
   return false
 end
@@ -84,10 +88,8 @@ local function new_group(entry, wait)
     end
   end
   redis.call('HSET', identities, way.id, identity)
-  local group = {
-    t = begin_track(wait, entry.critical, job), n = 0, d = 0, l = 0, o = 0,
-    k = new_number(way.id, way.first), q = {}, h = {}, r = {}, e = {}, y = site and {site, way.key},
-  }
+  local group = begin_group(begin_track(wait, entry.critical, job), new_number(way.id, way.first))
+  group.site = site and {site, way.key}
   note_site(way.id, group, 1)
   return way.id, group
 end
@@ -98,18 +100,18 @@ local function is_news(entry, id, group)
   if id ~= entry.site and id ~= rules.others[entry.critical and 2 or 1].ways[1].id then
     return entry.news
   end
-  group.c = group.c or {n = 0, u = 0, ids = {}}
-  local crowd, news = group.c, entry.news
+  group.crowd = group.crowd or {left = 0, ['until'] = 0, heard = {}}
+  local crowd, news = group.crowd, entry.news
   local said = entry.ways[1].id
-  if #without(crowd.ids, said) == #crowd.ids then
-    table.insert(crowd.ids, said)
-    if #crowd.ids > rules.max_heard then table.remove(crowd.ids, 1) end
+  if #without(crowd.heard, said) == #crowd.heard then
+    table.insert(crowd.heard, said)
+    if #crowd.heard > rules.max_heard then table.remove(crowd.heard, 1) end
     news = true
   end
   if not news then return false end
-  if now >= crowd.u then crowd.n, crowd.u = rules.crowd_news, now + rules.crowd_news_for end
-  crowd.n = crowd.n - 1
-  return crowd.n >= 0
+  if now >= crowd['until'] then crowd.left, crowd['until'] = rules.crowd_news, now + rules.crowd_news_for end
+  crowd.left = crowd.left - 1
+  return crowd.left >= 0
 end
 
 -- marks.py
@@ -145,7 +147,6 @@ local function note_app()
   local known, seen = scope.releases, scope.releases[rules.release]
   if seen and now - seen[2] <= rules.about then return end
   known[rules.release] = {seen and seen[1] or now, now}
-  scope.released = true
   local count, oldest = 0, nil
   for release, each in pairs(known) do
     count = count + 1
@@ -159,24 +160,24 @@ end
 -- One that was over and comes with a release that it has not been seen in is news.
 local function note_group(group, wait)
   local release, seen = rules.release, false
-  for _, each in ipairs(group.r) do seen = seen or each == release end
+  for _, each in ipairs(group.releases) do seen = seen or each == release end
   if not seen then
-    if #group.r > 0 and group.t.again then
-      hasten(group.t, wait)
-      group.b = group.b or group.r[#group.r]
+    if #group.releases > 0 and group.track.again then
+      hasten(group.track, wait)
+      group.back_from = group.back_from or group.releases[#group.releases]
     end
-    group.r = oldest_first(group.r, {release})
-    if #group.r > rules.group_releases then table.remove(group.r, 2) end
+    group.releases = oldest_first(group.releases, {release})
+    if #group.releases > rules.group_releases then table.remove(group.releases, 2) end
   end
-  group.e = latest(oldest_first(group.e, {release}), rules.pending_releases)
-  local silence = group.s
+  group.pending_releases = latest(oldest_first(group.pending_releases, {release}), rules.pending_releases)
+  local silence = group.silence
   if silence and silence.until_release == true and silence['until'] > now
     and scope.releases[release] and scope.releases[release][1] > silence.since then
     silence['until'], silence.ended, silence.release = now, 'release', release
   end
 end
 
--- A job has failed, or worked: {name, every, runs, ok, failed}. Of each hour the last run is kept.
+-- A job has failed, or worked. Of each hour the last run is kept.
 local function note_run(entry)
   local history = document(jobs, entry.ways[1].id, function(found) return type(found.runs) == 'table' end)
   if not history then
@@ -190,7 +191,7 @@ local function note_run(entry)
   if #runs > 0 and math.floor(runs[#runs] / 3600) == math.floor(now / 3600) then table.remove(runs) end
   table.insert(runs, now)
   history.runs, history.every = runs, entry.every
-  history[entry.count > 0 and 'failed' or 'ok'] = now
+  history[entry.count > 0 and 'failed_at' or 'worked_at'] = now
   put(jobs, entry.ways[1].id, history)
 end
 
@@ -210,58 +211,58 @@ local function add(entry, source)
   local id, group = way.id, find_group(way.id)
   if not group then
     id, group = new_group(entry, wait)
-  elseif not entry.changing and group.y and string.sub(group.y[2] or '', -2) == ' *' then
+  elseif not entry.changing and group.site and string.sub(group.site[2] or '', -2) == ' *' then
     note_site(id, group, -1)
-    group.y = {entry.site, way.key}
+    group.site = {entry.site, way.key}
     note_site(id, group, 1)
     redis.call('HSET', identities, id, entry.identity)
   end
-  if is_forgotten(group.t, group.n + group.o - group.l) then
-    local first = group.t.pending_since
-    group.t = begin_track(wait, entry.critical, entry.job and id == way.id)
-    group.t.pending_since = first
-    group.r = {}
+  if is_forgotten(group.track, group.count + group.out - group.left) then
+    local first = group.track.pending_since
+    group.track = begin_track(wait, entry.critical, entry.job and id == way.id)
+    group.track.pending_since = first
+    group.releases = {}
   end
-  if group.k == '' then group.k = new_number(id, way.first) end
-  local since = group.t.since
-  arrive(group.t, entry.count, group.n + group.o, wait, group.l)
-  if is_news(entry, id, group) then hasten(group.t, wait) end
-  group.q, group.h = counted(group.q, entry.count), by_hour(group.h, entry.count)
-  if group.t.since ~= since then group.w = nil end -- it was over, or forgotten
-  if group.s then endure(group.s, group.q, entry.count) end
+  if group.number == 0 then group.number = new_number(id, way.first) end
+  local since = group.track.since
+  arrive(group.track, entry.count, group.count + group.out, wait, group.left)
+  if is_news(entry, id, group) then hasten(group.track, wait) end
+  group.recent, group.hours = counted(group.recent, entry.count), by_hour(group.hours, entry.count)
+  if group.track.since ~= since then group.taken = nil end -- it was over, or forgotten
+  if group.silence then endure(group.silence, group.recent, entry.count) end
   if rules.release ~= '' then note_group(group, wait) end
   local field = id .. '|' .. source
   local count, left = get_pending(field)
   put_pending(field, count + entry.count, left)
-  group.n, group.d = group.n + entry.count, group.d + entry.doubtful
+  group.count, group.doubtful = group.count + entry.count, group.doubtful + entry.doubtful
   if #entry.samples > 0 then
     local found = get_samples(id)
     for _, sample in ipairs(entry.samples) do table.insert(found, sample) end
     put_samples(id, found)
-    group.x = entry.text
+    group.text = entry.text
   end
   save(id, group)
 end
 
 local function merge(batch)
   local source = get_source(batch.source)
-  if batch.sequence <= source.q then return end
-  if source.f == 0 then source.f = batch.sequence end
-  source.q, source.s = batch.sequence, now
+  if batch.sequence <= source.sequence then return end
+  if source.first == 0 then source.first = batch.sequence end
+  source.sequence, source.seen = batch.sequence, now
   local errors = 0
   for _, entry in ipairs(batch.entries) do errors = errors + entry.count end
   if errors > 0 then
-    scope.hours, scope.counted = by_hour(scope.hours, errors), true
+    scope.hours = by_hour(scope.hours, errors)
     if rules.release ~= '' then note_app() end
   end
   for _, entry in ipairs(batch.entries) do
-    source.m = source.m + entry.count
+    source.merged = source.merged + entry.count
     if entry.job and (entry.count > 0 or entry.over) then note_run(entry) end
     if entry.count > 0 then add(entry, batch.source) end
     local id = entry.ways[1].id
     local group = entry.over and find_group(id)
     if group then
-      end_(group.t, group.n + group.o)
+      end_(group.track, group.count + group.out)
       save(id, group)
     end
   end
@@ -285,14 +286,14 @@ local function recover()
     local head = get_head(id)
     if not head then
       take_apart(id, true)
-    elseif not is_number(head.lease) then
+    elseif not head.lease_until then
       if not may_repeat(head) then take_apart(id, true) end
-    elseif head.lease <= now then
-      answered(head.slot, head.lease)
-      give_back(words(head.extra))
-      head.extra = ''
+    elseif head.lease_until <= now then
+      answered(head.slot, head.lease_until)
+      give_back(head.extra)
+      head.extra = {}
       local sent = redis.call('HEXISTS', bodies, id) == 1
-      if type(head.fallback) == 'string' then sent = head.handed end
+      if head.fallback then sent = head.handed end
       put_away(id, head, sent)
     end
   end
@@ -313,7 +314,7 @@ local function be_present()
   end
   if redis.call('HEXISTS', sources, asker.source) == 1 then
     local me = get_source(asker.source)
-    me.s = now
+    me.seen = now
     put(sources, asker.source, me)
   end
 end
@@ -321,17 +322,16 @@ end
 -- Whether a message has only something to say of groups with pending errors; not if the
 -- due index speaks of a time that cannot be.
 local function knows_all_concerned()
-  local at = scope.look_at or 0
-  return now < at and at <= now + rules.look_through
+  return now < due.look_at and due.look_at <= now + rules.look_through
 end
 
 -- What is in use, seldom.
 local function remember(id, group)
-  if group.k == '' then return end
-  local entry = document(numbers, group.k, function(e) return is_number(e.s) end)
-  if entry and now - entry.s > rules.number_refresh then
-    entry.s = now
-    put(numbers, group.k, entry)
+  if group.number == 0 then return end
+  local entry = get_number(int(group.number))
+  if entry and now - entry[3] > rules.number_refresh then
+    entry[3] = now
+    put(numbers, int(group.number), entry)
   end
 end
 
@@ -340,24 +340,23 @@ local function forget_unused()
   if not app or now - app[3] > rules.number_refresh then
     put(apps, rules.own, {rules.names[1], rules.names[2], now})
     for _, number in ipairs(redis.call('HKEYS', numbers)) do
-      local entry = document(numbers, number, function(e) return is_number(e.s) end)
-      if not entry or now - entry.s > rules.number_for then redis.call('HDEL', numbers, number) end
+      local entry = get_number(number)
+      if not entry or now - entry[3] > rules.number_for then redis.call('HDEL', numbers, number) end
     end
   end
   for _, name in ipairs(redis.call('HKEYS', sources)) do
-    if now - get_source(name).s > rules.source_for then redis.call('HDEL', sources, name) end
+    if now - get_source(name).seen > rules.source_for then redis.call('HDEL', sources, name) end
   end
   for _, route in ipairs(redis.call('HKEYS', routes)) do
-    if now - trouble_at(routes, route).r > rules.source_for then redis.call('HDEL', routes, route) end
+    if now - trouble_at(routes, route).resume_at > rules.source_for then redis.call('HDEL', routes, route) end
   end
   redis.call('ZREMRANGEBYSCORE', looks, '-inf', before(now - rules.fleet_for))
 end
 
 -- Groups that are forgotten go; the due index becomes exact.
 local function look_through()
-  scope.critical, scope.news, scope.pause, scope.over, scope.ended = nil, nil, nil, nil, nil
-  scope.held = nil
-  scope.look_at = now + rules.look_through
+  due = {look_at = now + rules.look_through}
+  scope.due_index = due
   local by_group = pending_by_group()
   local ids = {}
   redis.call('DEL', sites, allowances)
@@ -365,8 +364,8 @@ local function look_through()
   for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
   for id in pairs(ids) do
     local group = get_group(id)
-    group.n = sum(by_group[id])
-    if is_forgotten(group.t, group.n + group.o) and not group.s then
+    group.count = sum(by_group[id])
+    if is_forgotten(group.track, group.count + group.out) and not group.silence then
       drop_group(id, {})
     else
       save(id, group)
@@ -380,14 +379,14 @@ end
 -- What a group was noted for may be told, taken back or forgotten since.
 local function make_exact()
   if not knows_all_concerned() then return look_through() end
-  scope.critical, scope.news, scope.pause, scope.ended = nil, nil, nil, nil
+  due.critical, due.news, due.pause, due.ended = nil, nil, nil, nil
   for id in pairs(pending_by_group()) do note(get_group(id)) end
 end
 
 -- What `quiet_hours` of one process say holds for all, see marking.py.
 local function keep_quiet_hours(ago, left)
   local since, until_ = math.floor((now - ago) * 1000 + 0.5) / 1000, math.floor((now + left) * 1000 + 0.5) / 1000
-  if since < (scope.hours_until or 0) then return end
+  if since < scope.hours_until then return end
   scope.hours_until = until_
   if scope.quiet and scope.quiet['until'] > now then
     scope.quiet['until'] = math.max(scope.quiet['until'], until_)
@@ -396,17 +395,16 @@ local function keep_quiet_hours(ago, left)
       by = 'quiet_hours', where = 'quiet_hours', why = '', since = since, ['until'] = until_,
     }
   end
-  put(scope_key, 'quiet', scope.quiet)
   look_through()
 end
 
 local function bound()
-  local at = scope.critical
-  if scope.news then at = earlier(at, math.max(scope.news, scope.news_gate or 0)) end
-  if scope.pause then at = earlier(at, (scope.last_message or 0) + scope.pause) end
-  if scope.over then at = earlier(at, scope.over) end
-  if scope.ended then at = earlier(at, scope.ended) end
-  if scope.held then at = earlier(at, scope.held) end
+  local at = due.critical
+  if due.news then at = earlier(at, math.max(due.news, scope.news_gate)) end
+  if due.pause then at = earlier(at, scope.last_message + due.pause) end
+  if due.over then at = earlier(at, due.over) end
+  if due.ended then at = earlier(at, due.ended) end
+  if due.held then at = earlier(at, due.held) end
   return at
 end
 
@@ -421,25 +419,25 @@ end
 local function resume_at()
   local at = 0
   for _, trouble in ipairs(troubles) do
-    if trouble.x or asker.why ~= 'insist' then at = math.max(at, trouble.r) end
+    if trouble.strict or asker.why ~= 'insist' then at = math.max(at, trouble.resume_at) end
   end
   return at
 end
 
 -- When what is due may be attempted. The budget is only looked at when it matters.
-local function allowed_at(due)
-  local at = math.max(due, resume_at())
+local function allowed_at(when)
+  local at = math.max(when, resume_at())
   if at > now then return at end
-  return free_at(urgent and 'flush' or scope.critical and 'critical' or 'message')
+  return free_at(urgent and 'flush' or due.critical and 'critical' or 'message')
 end
 
 local function ends(group)
-  local track = group.t
+  local track = group.track
   if rules.recovery == 'off' and not track.loud then return false end
-  if track.over_told or group.o > 0 or now < over_at(track) then return false end
-  if known(track.ended_at) then return track.told > 0 or group.n > 0 end
-  if not known(track.told_at) then return false end
-  return group.n == group.l or track.told > 0 and not track.again
+  if track.over_told or group.out > 0 or now < over_at(track) then return false end
+  if track.ended_at then return track.told > 0 or group.count > 0 end
+  if not track.told_at then return false end
+  return group.count == group.left or track.told > 0 and not track.again
 end
 
 -- When the quiet ended that a message says it comes after; of that of every night it says so
@@ -449,8 +447,8 @@ local quiet_end, waited = nil, false
 local function take_out(id, by_source, nobody_has_any)
   local group = get_group(id)
   if nobody_has_any then
-    group.o = 0
-  elseif group.o > 0 then
+    group.out = 0
+  elseif group.out > 0 then
     note(group)
     return false
   end
@@ -460,9 +458,9 @@ local function take_out(id, by_source, nobody_has_any)
     return false
   end
   local finished = ends(group)
-  if not by_source and not finished and not group.s then return false end
-  if quiet_end and (by_source and group.t.pending_since < quiet_end
-    or finished and over_at(group.t) < quiet_end) then
+  if not by_source and not finished and not group.silence then return false end
+  if quiet_end and (by_source and group.track.pending_since < quiet_end
+    or finished and over_at(group.track) < quiet_end) then
     waited = true
   end
   local counts = {}
@@ -471,31 +469,31 @@ local function take_out(id, by_source, nobody_has_any)
     redis.call('HDEL', pending, id .. '|' .. source)
   end
   local newest_first = {}
-  for _, each in ipairs(group.e) do table.insert(newest_first, 1, each) end
+  for _, each in ipairs(group.pending_releases) do table.insert(newest_first, 1, each) end
   put(parts, new_id .. '/' .. id, {
-    t = group.t, p = counts, d = group.d, l = group.l, e = finished, s = group.s, w = group.w,
-    r = newest_first, b = group.b,
+    track = group.track, pending = counts, doubtful = group.doubtful, left = group.left,
+    ends = finished, silence = group.silence, taken = group.taken, releases = newest_first,
+    back_from = group.back_from,
   })
   local texts = redis.call('HGET', samples, id)
   if texts then
     redis.call('HSET', samples, new_id .. '/' .. id, texts)
     redis.call('HDEL', samples, id)
   end
-  group.o, group.n, group.d, group.l = group.o + sum(by_source), 0, 0, 0
-  group.e, group.b = {}, nil
-  put_group(id, group)
+  group.out, group.count, group.doubtful, group.left = group.out + sum(by_source), 0, 0, 0
+  group.pending_releases, group.back_from = {}, nil
+  put(groups, id, group)
   return true
 end
 
--- Since when the destination, or the way there, has failed, and why.
-local function failing()
-  local since, reason
+-- Since when the destination, or the way there, has failed, for display, and why; nil if that
+-- is not so long ago.
+local function outage(after)
+  local first
   for _, trouble in ipairs(troubles) do
-    if is_number(trouble.s) and (not since or trouble.s < since) then
-      since, reason = trouble.s, trouble.w
-    end
+    if trouble.since and (not first or trouble.since < first.since) then first = trouble end
   end
-  return since, reason
+  if first and now - first.since >= after then return {wall - (now - first.since), first.reason} end
 end
 
 -- Everything that is pending as a new digest, but for groups that are out already.
@@ -505,7 +503,7 @@ local function collect()
   if not knows_all_concerned() then
     for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
   end
-  scope.critical, scope.news, scope.pause, scope.ended = nil, nil, nil, nil
+  due.critical, due.news, due.pause, due.ended = nil, nil, nil, nil
   quiet_end = scope.quiet and scope.quiet['until'] <= now and scope.quiet['until']
   waited = quiet_end and scope.quiet.where ~= 'quiet_hours'
   for id in pairs(ids) do
@@ -513,20 +511,17 @@ local function collect()
   end
   if not any then return nil end
   for _, id in ipairs(scope.out) do declared = declared + get_head(id).lost end
-  local head = {now = now, wall = wall, lost = math.max(0, (scope.lost or 0) - declared)}
-  head.outage, head.reason = failing()
-  if head.outage and now - head.outage < rules.late_after then head.outage = nil end
-  if waited then
-    head.quiet_since, head.quiet_until = scope.quiet.since, scope.quiet['until']
-  end
-  put_head(new_id, head)
+  put(digests, new_id, {
+    now = now, wall = wall, lost = math.max(0, scope.lost - declared), extra = {},
+    outage = outage(rules.late_after), quiet = waited and scope.quiet or nil,
+  })
   table.insert(scope.out, new_id)
   return new_id
 end
 
 local function claimed(id, head, failures, at_fallback)
-  head.lease, head.route = now + LEASE, asker.route
-  put_head(id, head)
+  head.lease_until, head.route = now + LEASE, asker.route
+  put(digests, id, head)
   local answer = {
     'claim', int(failures), id, cjson.encode(head), redis.call('HGET', bodies, id) or '',
     at_fallback and 1 or 0,
@@ -534,7 +529,7 @@ local function claimed(id, head, failures, at_fallback)
   for_parts(id, function(group_id, part)
     local group = find_group(group_id)
     for _, each in ipairs({
-      group_id, redis.call('HGET', identities, group_id) or '', group and group.k or '',
+      group_id, redis.call('HGET', identities, group_id) or '', int(group and group.number or 0),
       cjson.encode(part), redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
     }) do
       table.insert(answer, each)
@@ -544,37 +539,33 @@ local function claimed(id, head, failures, at_fallback)
 end
 
 local function take_digest(id)
-  local head, detour = get_head(id), scope.detour
+  local head = get_head(id)
   take(slot)
   head.slot = slot
-  if not is_number(head.unclear) and detour then
-    head.detour_since, head.detour_until = detour.since, detour['until']
-    head.detour_count, head.detour_name = detour.count, detour.name
-  end
-  return claimed(id, head, math.max(troubles[1].n, troubles[2].n), false)
+  if not head.unclear_since then head.detour = scope.detour end
+  return claimed(id, head, math.max(troubles[1].failures, troubles[2].failures), false)
 end
 
 -- When the fallback may have what is due; nil if the destination is not failing, or is to be
 -- tried once more before.
-local function elsewhere_at(due)
+local function elsewhere_at(when)
   if type(asker.fallback) ~= 'table' or resume_at() <= now then return nil end
   local at
   for _, trouble in ipairs(troubles) do
-    if is_number(trouble.s) then
-      at = earlier(at, trouble.m and trouble.s or trouble.s + asker.fallback[2])
+    if trouble.since then
+      at = earlier(at, trouble.setup and trouble.since or trouble.since + asker.fallback[2])
     end
   end
-  return at and math.max(due, at, trouble_at(scope_key, 'fallback').r)
+  return at and math.max(when, at, scope.fallback.resume_at)
 end
 
 local function take_elsewhere(waiting)
   local id = waiting or collect()
   if not id then return {'none'} end
-  local head, since, reason = get_head(id), failing()
-  head.fallback, head.handed, head.slot = asker.fallback[1], false, ''
-  head.detour_since, head.detour_until, head.detour_count, head.detour_name = nil, nil, nil, nil
-  if since then head.outage, head.reason = since, reason end
-  return claimed(id, head, trouble_at(scope_key, 'fallback').n, true)
+  local head = get_head(id)
+  head.fallback, head.handed, head.slot, head.detour = asker.fallback[1], false, '', nil
+  head.outage = outage(0) or head.outage
+  return claimed(id, head, scope.fallback.failures, true)
 end
 
 local function wait_for(at)
@@ -584,10 +575,10 @@ end
 -- Beside a digest that is out only a CRITICAL that is news may go.
 local function beside(until_)
   local wait = wait_for(until_)
-  if not scope.critical or redis.call('ZCARD', unclear) > 0 then return wait end
+  if not due.critical or redis.call('ZCARD', unclear) > 0 then return wait end
   make_exact()
-  if not scope.critical then return wait end
-  local at = allowed_at(scope.critical)
+  if not due.critical then return wait end
+  local at = allowed_at(due.critical)
   if at > now then return {'wait', math.min(wait[2], at - now)} end
   local id = collect()
   return id and take_digest(id) or wait
@@ -598,24 +589,24 @@ local function next_digest()
   local first = redis.call('ZRANGE', unclear, 0, 0)[1]
   for _, id in ipairs(scope.out) do
     local head = get_head(id)
-    if is_number(head.lease) then
-      first_lease = earlier(first_lease, head.lease)
+    if head.lease_until then
+      first_lease = earlier(first_lease, head.lease_until)
     elseif not waiting or id == first then
       waiting = id
     end
   end
   if first_lease then return beside(first_lease) end
   if first and first ~= waiting then
-    local due = waiting and now or type(asker.fallback) == 'table' and when_due()
-    local elsewhere = due and elsewhere_at(due)
+    local at = waiting and now or type(asker.fallback) == 'table' and when_due()
+    local elsewhere = at and elsewhere_at(at)
     if elsewhere and elsewhere <= now then return take_elsewhere(waiting) end
-    return wait_for(troubles[1].r)
+    return wait_for(troubles[1].resume_at)
   end
-  local due = waiting and now or when_due()
-  if not due then return {'none'} end
-  local at = allowed_at(due)
+  local when = waiting and now or when_due()
+  if not when then return {'none'} end
+  local at = allowed_at(when)
   if at > now then
-    local elsewhere = elsewhere_at(due)
+    local elsewhere = elsewhere_at(when)
     if elsewhere and elsewhere <= now then return take_elsewhere(waiting) end
     if elsewhere then at = math.min(at, elsewhere) end
     local busy = waiting or has_pending()
@@ -626,7 +617,7 @@ local function next_digest()
 end
 
 local function is_given_up(waiting)
-  if is_number(waiting.lease) and waiting.lease > now then return false end
+  if waiting.lease_until and waiting.lease_until > now then return false end
   return now - waiting.since > rules.follow_up_for or waiting.attempts >= rules.follow_up_attempts
 end
 
@@ -645,14 +636,14 @@ local function try_follow_up(kind)
     forget_follow_up(kind)
     return nil
   end
-  local at = math.max(waiting.after, waiting.lease or 0, resume_at())
+  local at = math.max(waiting.not_before, waiting.lease_until or 0, resume_at())
   if at > now or urgent then return {'wait', math.max(rules.poll, at - now)} end
-  if not keep_slots(words(waiting.taken)) then
+  if not keep_slots(waiting.taken) then
     local taken = take_all(waiting.slots, slot)
     if not taken then return {'wait', math.max(1, free_at('extra') - now)} end
-    waiting.taken = table.concat(taken, ' ')
+    waiting.taken = taken
   end
-  waiting.attempts, waiting.lease = waiting.attempts + 1, now + LEASE
+  waiting.attempts, waiting.lease_until = waiting.attempts + 1, now + LEASE
   put(following, kind, waiting)
   return {'follow', kind, int(waiting.slots), waiting.id, int(waiting.attempts), body}
 end
@@ -694,7 +685,7 @@ local function leave()
     local mine = by_source[asker.source]
     if mine and mine[2] < mine[1] then
       local group = get_group(id)
-      group.l = group.l + mine[1] - mine[2]
+      group.left = group.left + mine[1] - mine[2]
       put_pending(id .. '|' .. asker.source, mine[1], mine[1])
       save(id, group)
     end
@@ -704,13 +695,13 @@ end
 local function leaves()
   if not leaving then return false end
   local waits = false
-  for _, id in ipairs(scope.out) do waits = waits or not is_number(get_head(id).lease) end
-  if has_pending() or scope.held and scope.held <= now then make_exact() end
-  waits = waits or scope.held and scope.held <= now
+  for _, id in ipairs(scope.out) do waits = waits or not get_head(id).lease_until end
+  if has_pending() or due.held and due.held <= now then make_exact() end
+  waits = waits or due.held and due.held <= now
   if not has_pending() and not waits then return true end
   if has_news() then return false end
   if somebody_else_looks() then return true end
-  if waits or not scope.pause or (scope.last_message or 0) + scope.pause <= now then return false end
+  if waits or not due.pause or scope.last_message + due.pause <= now then return false end
   leave()
   return true
 end
@@ -720,7 +711,7 @@ recover()
 be_present()
 local answer = leaves() and {'none'} or next_one()
 write_scope()
-if leaving or answer[1] == 'none' or trouble_at(routes, asker.route).r > now then
+if leaving or answer[1] == 'none' or trouble_at(routes, asker.route).resume_at > now then
   redis.call('ZREM', looks, asker.source)
 else
   redis.call('ZADD', looks, now + (answer[1] == 'wait' and answer[2] or LEASE), asker.source)

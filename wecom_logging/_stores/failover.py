@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from wecom_logging._model.ratelimit import ASSUMED, Fleet, split_limit, until_time_slice
+from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.memory import MemoryStore
@@ -30,8 +31,11 @@ T = TypeVar("T")
 #: First and longest pause between two tries to reach a store, seconds.
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 
+#: How long errors wait for whoever is at work in the store. A CRITICAL does not.
+BUSY_FOR = 3.0
 
-class FallbackStore:
+
+class FailoverStore:
     """One worker's way to a shared store.
 
     While the store cannot be reached the worker works with a memory of its own, within
@@ -40,8 +44,12 @@ class FallbackStore:
     before anything newer. A store that was emptied, or went back in time, leaves the account
     of this worker whole: what is gone with it is `lost`, and said.
 
+    A store that is busy is not away: the worker comes again, with a CRITICAL that has come
+    meanwhile, which does not wait.
+
     Raises:
-        StoreError: From `freeze`, when nothing may be sent.
+        StoreError: From `claim`, when the store is busy and nothing was done; from `freeze`,
+            when nothing may be sent.
     """
 
     def __init__(
@@ -60,6 +68,8 @@ class FallbackStore:
         #: What works while the store is away; None while it is there.
         self._memory: MemoryStore | None = None
         self._retry_at, self._tries = 0.0, 0
+        #: Since when nothing could be handed in because others were at work.
+        self._busy_since: float | None = None
         self._fleet: Fleet | None = None
         #: Numbered here: what was counted in memory comes in between.
         self._sequence = 0
@@ -79,7 +89,7 @@ class FallbackStore:
     def merge(self, *batches: Batch) -> None:
         if self._memory is None:
             try:
-                self._hand_in(batches, self._primary.merge)
+                self._hand_in(batches, self._patiently(self._primary.merge))
             except StoreError as error:
                 self._lose(error)
         else:
@@ -92,6 +102,8 @@ class FallbackStore:
             try:
                 answer = self._hand_in(batches, lambda *all_: self._primary.claim(asker, *all_))
             except StoreError as error:
+                if error.busy:
+                    raise
                 self._lose(error)
                 batches = ()
             else:
@@ -103,16 +115,26 @@ class FallbackStore:
         """A step that merges what is new, after what may have been merged already."""
         unanswered, new = self._unanswered, self._numbered(batches)
         try:
+            self._make_good()
             answer = step(*unanswered, *new)
         except StoreError as error:
+            error.busy = error.busy and self._may_wait(batches)
             if error.unclear:
                 self._unanswered = [*unanswered, *new]
-            elif new:
+            elif new and not error.busy:
                 self._alone.merge(*new)
             raise
-        self._unanswered = []
+        self._busy_since, self._unanswered = None, []
         self._merged += sum(batch.errors for batch in (*unanswered, *new))
         return answer
+
+    def _may_wait(self, batches: tuple[Batch, ...]) -> bool:
+        """Whether these may come again when others are no longer at work."""
+        if any(entry.identity.critical for batch in batches for entry in batch.entries):
+            return False
+        if self._busy_since is None:
+            self._busy_since = self._clock()
+        return self._clock() - self._busy_since < BUSY_FOR
 
     def _numbered(self, batches: tuple[Batch, ...]) -> tuple[Batch, ...]:
         first = self._sequence + 1
@@ -134,7 +156,10 @@ class FallbackStore:
         return retry if answer is None else min(answer, retry)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
-        return self._step(claim_id, lambda store: store.freeze(claim_id, body, extra=extra))
+        return self._step(
+            claim_id,
+            lambda store: self._patiently(store.freeze)(claim_id, body, extra=extra),
+        )
 
     def renew(self, claim_id: str) -> bool:
         try:
@@ -162,6 +187,28 @@ class FallbackStore:
         except StoreError:
             self._owed.append(lambda: step(self._primary))
 
+    def _make_good(self) -> None:
+        """What has become of what was claimed, before anything else."""
+        while self._owed:
+            self._owed[0]()
+            del self._owed[0]
+
+    def _patiently(self, step: Callable[..., T]) -> Callable[..., T]:
+        """A step that comes again while others are at work, as long as this thread may."""
+
+        def again(*arguments: Any, **options: Any) -> T:
+            until = monotonic() + time_left(BUSY_FOR)
+            while True:
+                try:
+                    return step(*arguments, **options)
+                except StoreError as error:
+                    if error.busy and monotonic() < until:
+                        continue
+                    error.busy = False
+                    raise
+
+        return again
+
     def _step(self, claim_id: str, step: Callable[[Store], T]) -> T:
         """A step on what was claimed, in the store that it came from."""
         if claim_id != self._claimed:
@@ -169,9 +216,11 @@ class FallbackStore:
         if self._memory is not None:
             raise StoreError("it is away")
         try:
+            self._make_good()
             return step(self._primary)
         except StoreError as error:
-            self._lose(error)
+            if not error.busy:
+                self._lose(error)
             raise
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
@@ -179,6 +228,9 @@ class FallbackStore:
             try:
                 return self._primary.lease(key, left)
             except StoreError as error:
+                if error.busy and left is not None:
+                    self._owed.append(lambda: self._primary.lease(key, left))
+                    return None
                 self._lose(error)
         return self._alone.lease(key, left)
 
@@ -209,7 +261,7 @@ class FallbackStore:
 
     def _lose(self, error: StoreError) -> None:
         """The store cannot be reached: go on alone, and try again later."""
-        self._tries, self._retry_at = 0, self._clock()
+        self._tries, self._retry_at, self._busy_since = 0, self._clock(), None
         if not error.unclear:  # else at once: where a connection broke another one may be had
             self._retry_later()
         self._alone  # noqa: B018  from now on
@@ -227,9 +279,6 @@ class FallbackStore:
     def _return(self, source: str) -> None:
         """Look whether the store is back, and bring it what was counted meanwhile."""
         try:
-            while self._owed:
-                self._owed[0]()
-                del self._owed[0]
             self._hand_in((), self._primary.merge)
         except StoreError:
             self._retry_later()

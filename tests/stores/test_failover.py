@@ -10,7 +10,8 @@ import pytest
 
 from tests.helpers.store_kits import Client, event, identity, told
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, Fleet, split_limit, until_time_slice
-from wecom_logging._stores.fallback import FallbackStore
+from wecom_logging._stores import failover
+from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     Asker,
@@ -51,6 +52,9 @@ class Shaky:
             self.steps += 1
             if self.cut == "before":
                 raise StoreError("connection refused")
+            if self.cut == "busy":
+                self.clock.now += 0.1
+                raise StoreError("it is locked", busy=True)
             answer = step(*arguments, **options)
             if self.cut == "after":
                 raise StoreError("timed out", unclear=True)
@@ -76,8 +80,8 @@ class Place:
         self.clock = Clock()
         self.shaky = Shaky(self.clock)
 
-    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FallbackStore:
-        return FallbackStore(
+    def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> FailoverStore:
+        return FailoverStore(
             self.shaky,
             RULES,
             "the store",
@@ -280,6 +284,99 @@ def test_a_batch_of_unknown_fate_is_brought_again_at_once(place: Place, client: 
     assert client.store.durable
 
 
+# -- others are at work in it --------------------------------------------------------------
+
+
+def test_errors_wait_for_who_is_at_work_in_it(place: Place, client: Client) -> None:
+    place.shaky.cut = "busy"
+    batch = client.batch("A", 3)
+    for _ in range(10):
+        with pytest.raises(StoreError):
+            client.ask(batch)
+    place.shaky.cut = ""
+    assert client.ask(why="flush") is None, "nothing was kept of it: it comes again"
+    client.ask(batch)
+    assert settled(client) == (0, 0)
+    assert place.shaky.inner.account(client.source).merged == 3
+
+
+def test_errors_wait_no_longer_than_they_may(place: Place, client: Client) -> None:
+    place.shaky.cut = "busy"
+    batch, began = client.batch("A", 3), place.clock.now
+    while True:
+        try:
+            answer = client.ask(batch, why="flush")
+        except StoreError:
+            continue
+        break
+    assert isinstance(answer, Claim)
+    assert told(answer) == {"A new": 3}
+    assert place.clock.now - began == pytest.approx(failover.BUSY_FOR, abs=0.3)
+
+
+def test_a_critical_waits_for_nobody_and_takes_with_it_what_waited(
+    place: Place, client: Client
+) -> None:
+    client.log("A", 2)
+    place.shaky.cut = "busy"
+    waiting = client.batch("B", 3)
+    with pytest.raises(StoreError):
+        client.ask(waiting)
+    claim = client.ask(waiting, client.batch("C", level="critical"))
+    assert isinstance(claim, Claim)
+    assert told(claim) == {"B new": 3, "C new": 1}
+    assert client.store.freeze(claim.id, "body")
+    client.store.settle(claim.id)
+    assert settled(client) == (4, 0)
+    back(place)
+    assert told(client.deliver(why="flush")) == {"A new": 2}
+    assert settled(client) == (6, 0)
+    assert place.shaky.inner.account(client.source).merged == 2, "it has no part in what was told"
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_became_of_a_message_is_written_down_when_it_can_be(
+    place: Place, client: Client, capsys: pytest.CaptureFixture[str], twice: bool
+) -> None:
+    client.log("A", 4)
+    claim = client.claim(why="flush")
+    assert client.store.freeze(claim.id, "body")
+    place.shaky.cut = "busy"
+    client.store.settle(claim.id)
+    if twice:
+        with pytest.raises(StoreError):
+            client.ask(client.batch("B"))
+    place.shaky.cut = ""
+    assert client.store.durable
+    assert not isinstance(client.ask(), Claim)
+    assert settled(client) == (4, 0)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_token_that_was_fetched_is_left_when_it_can_be(place: Place, client: Client) -> None:
+    assert client.store.lease("key") is None
+    place.shaky.cut = "busy"
+    client.store.lease("key", Left("secret", 6900))
+    place.shaky.cut = ""
+    client.ask()
+    assert place.shaky.inner.lease("key") == "secret"
+
+
+def test_what_is_owed_comes_before_the_next_step_of_a_message(place: Place, client: Client) -> None:
+    """Of a digest that is told in parts: the settlement of one takes the frozen body away,
+    which must not be that of the next."""
+    client.log("A")
+    client.log("B")
+    claim = client.claim(why="flush")
+    assert client.store.freeze(claim.id, "A")
+    place.shaky.cut = "busy"
+    client.store.settle(claim.id, groups=["A"])
+    place.shaky.cut = ""
+    assert client.store.freeze(claim.id, "B")
+    assert place.shaky.inner._state.bodies[claim.id] == "B"
+    assert settled(client) == (1, 0)
+
+
 # -- the share of the budget ---------------------------------------------------------------
 
 
@@ -297,7 +394,7 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     for rank in range(size):
         shaky = Shaky(clocks)
         shaky.cut = "before"
-        store = FallbackStore(shaky, RULES, "x", clock=clocks, wall=clocks)
+        store = FailoverStore(shaky, RULES, "x", clock=clocks, wall=clocks)
         store._fleet = Fleet(rank, size)
         store.merge(Batch("s", 1, (Entry(identity("A", "critical"), 1),)))
         stores.append(store)

@@ -1,0 +1,2 @@
+-- The clock of the server that holds these keys.
+return redis.call('TIME')
