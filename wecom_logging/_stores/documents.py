@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from wecom_logging._model.digest import Event
-from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores.codec import decode, encode
+from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
-from wecom_logging._stores.marks import KeptAct
-from wecom_logging._stores.rate_limiter import Slots
-from wecom_logging._stores.records import (
-    Allowance,
-    App,
-    Destination,
-    DigestEntry,
-    Following,
-    Group,
-    JobHistory,
-    LeasedDigest,
-    Numbered,
-    Pending,
-    ScopeState,
-    Source,
-    Token,
-    Trouble,
-)
+from wecom_logging._stores.records import Destination, ScopeState, Token
+from wecom_logging._stores.state import OWN, SHARED, Records, State, record_types
 
 T = TypeVar("T")
 
@@ -57,78 +39,25 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AT_ONCE = 150
 
 
-class Documents(MutableMapping[str, T], Generic[T]):
-    """One kind of record in one scope, for the time of a transaction.
-
-    What is handed out may be changed in place, and is written once it has been assigned. A
-    row that is no such record counts as absent.
-    """
+class Documents(Records[T]):
+    """Records of one kind in one scope, which are rows."""
 
     def __init__(
         self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._connection, self.place, self._type, self._table = (
-            connection,
-            (scope, kind),
-            type_,
-            table,
-        )
-        #: Records as they are now; which of them are known, have a row, are to be written.
-        self._records: dict[str, T] = {}
-        self._known: set[str] = set()
-        self._stored: set[str] = set()
-        self._changed: set[str] = set()
-        self._all = False
+        super().__init__(kind, type_)
+        self._connection, self.place, self._table = connection, (scope, kind), table
 
-    def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._known:
-            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
-            found = row.fetchone()
-            self.take_in(key, None if found is None else found[0])
-        return self._records[key]
+    def _fetch(self, key: str) -> str | None:
+        found = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
+        return next((body for (body,) in found), None)
 
-    def __setitem__(self, key: str, record: T) -> None:
-        self._records[key] = record
-        self._known.add(key)
-        self._changed.add(key)
-
-    def __delitem__(self, key: str) -> None:
-        del self._records[self._checked(key)]
-        self._changed.add(key)
-
-    def __iter__(self) -> Iterator[str]:
-        if not self._all:
-            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
-            for key, text in rows.fetchall():
-                if key not in self._known:
-                    self.take_in(key, text)
-            self._all = True
-        return iter(list(self._records))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def _checked(self, key: str) -> str:
-        self[key]
-        return key
+    def _fetch_all(self) -> list[tuple[str, str]]:
+        rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
+        return rows.fetchall()
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, (*self.place, *more))
-
-    def take_in(self, key: str, text: Any) -> None:
-        """Remember what the row of a key says; None: there is none."""
-        self._known.add(key)
-        if text is None:
-            return
-        self._stored.add(key)
-        try:
-            self._records[key] = decode(self._type, text)
-        except (ValueError, TypeError):
-            kind = self.place[1]
-            warn_rarely(
-                f"unreadable {kind}",
-                f"the store holds a {kind} that cannot be read; it counts as none",
-            )
 
     def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
@@ -138,8 +67,11 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
-        left = self._changed & self._stored
-        return [(*self.place, key) for key in left if key not in self._records]
+        return [
+            (*self.place, key)
+            for key in self._changed
+            if key not in self._records and self._texts[key] is not None
+        ]
 
 
 _HERE = "scope=? AND kind=?"
@@ -208,45 +140,32 @@ class SQLiteSlots:
         return self._connection.execute(statement, (self._scope, *more))
 
 
-class DocumentState:
-    """A `ledger.State` that lasts for one transaction."""
+class DocumentState(State):
+    """A `State` that lasts for one transaction."""
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        destination: str,
-        scope_state: str,
-        names: tuple[str, str],
+        self, connection: sqlite3.Connection, destination: str, scope: str, names: tuple[str, str]
     ) -> None:
-        self._connection = connection
-        self._destination_scope, self.scope, self.names = destination, scope_state, names
-
-        def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
-            return Documents(connection, scope, kind, type_, table)
-
-        self.groups: Documents[Group] = rows(scope_state, "group", Group)
-        self.pending: Documents[Pending] = rows(scope_state, "pending", Pending)
-        self.samples: Documents[list[Event]] = rows(scope_state, "samples", list[Event])
-        self.sources: Documents[Source] = rows(scope_state, "source", Source)
-        self.looks: Documents[float] = rows(scope_state, "look", float)
-        self.digests: Documents[LeasedDigest] = rows(scope_state, "digest", LeasedDigest)
-        self.parts: Documents[DigestEntry] = rows(scope_state, "part", DigestEntry)
-        self.bodies: Documents[str] = rows(scope_state, "body", str)
-        self.following: Documents[Following] = rows(scope_state, "following", Following)
-        self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
-        self.sites: Documents[int] = rows(scope_state, "site", int)
-        self.allowances: Documents[Allowance] = rows(scope_state, "allowance", Allowance)
-        self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
-        self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
-        self.presence: Documents[float] = rows(destination, "presence", float)
-        self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
-        self.apps: Documents[App] = rows(destination, "app", App)
-        self.tokens: Documents[Token] = rows("tokens", "token", Token, TOKENS)
-        self.slots: Slots = SQLiteSlots(connection, destination)
-        self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
-        self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
-        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
-        self._destination: _Single[Destination] = _Single(self._destinations)
+        self._connection, self.scope, self.names = connection, scope, names
+        types = record_types()
+        mine = {name: Documents[Any](connection, scope, OWN[name], types[name]) for name in OWN}
+        shared = {
+            name: Documents[Any](connection, destination, SHARED[name], types[name])
+            for name in SHARED
+        }
+        vars(self).update(mine, **shared)
+        self.tokens = self._tokens = Documents[Token](connection, "tokens", "token", Token, TOKENS)
+        self.slots = SQLiteSlots(connection, destination)
+        self._presence = shared["presence"]
+        self._scope_states = Documents[ScopeState](connection, scope, "scope_state", ScopeState)
+        self._destinations = Documents[Destination](
+            connection, destination, "destination", Destination
+        )
+        self._documents = (
+            *mine.values(), *shared.values(), self._scope_states, self._destinations,
+        )  # fmt: skip
+        self._scope_state = _Single(self._scope_states)
+        self._destination = _Single(self._destinations)
 
     @property
     def scope_state(self) -> ScopeState:
@@ -264,7 +183,7 @@ class DocumentState:
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._connection.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
-            (source, source, *self.presence.place),
+            (source, source, *self._presence.place),
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
@@ -289,13 +208,7 @@ class DocumentState:
         """Write what has changed; returns whether anything has."""
         self._scope_state.settle()
         self._destination.settle()
-        here: tuple[Documents[Any], ...] = (
-            self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
-            self.numbers, self.apps, self.jobs, self.sites, self.allowances, self._scope_states,
-            self._destinations,
-        )  # fmt: skip
-        wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
+        wrote = [self._save(TABLE, self._documents, now), self._save(TOKENS, (self._tokens,), now)]
         return any(wrote)
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:

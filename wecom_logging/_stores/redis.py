@@ -22,7 +22,7 @@ from wecom_logging._stores.claiming import LATE_AFTER, as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
-from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger, State
+from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.merging import CROWDED
 from wecom_logging._stores.protocol import (
@@ -58,6 +58,7 @@ from wecom_logging._stores.redis_state import (
     samples_of,
     written,
 )
+from wecom_logging._stores.state import State
 
 T = TypeVar("T")
 
