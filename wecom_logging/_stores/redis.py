@@ -136,10 +136,10 @@ class RedisStore:
         self._url, self._wall, self._skew = url, wall, skew
         self._names = app, environment
         own_scope = self._own_scope = scope(app, environment)
-        self._rules, self._ttl = rules, int(rules.policy.forget_after) + KEPT
-        self._numbers = json.dumps(
-            {**_numbers(rules), **self._register(own_scope), "ttl": self._ttl}
-        )
+        self._rules = rules
+        numbers = _numbers(rules)
+        self._ttl = numbers["ttl"]
+        self._numbers = json.dumps({**numbers, **self._register(own_scope)})
         # What stands in braces decides about the slot of a cluster.
         place = f"{{{scope(destination)}}}"
         self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
@@ -419,23 +419,27 @@ def _scripts() -> dict[str, str]:
         name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
         for name in ("common", *_STEPS, *_ALONE)
     }
-    common = texts.pop("common")
-    return {name: text if name in _ALONE else common + text for name, text in texts.items()}
+    fixed = ", ".join(f"{name} = {value!r}" for name, value in _constants().items())
+    before = f"local constants = {{{fixed}}}\n"
+    common = before + texts.pop("common")
+    return {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
 
 
 def _numbers(rules: Rules) -> dict[str, Any]:
-    policy = rules.policy
+    """The options that scripts go by."""
     return {
-        "group_wait": policy.group_wait,
-        "group_interval": policy.group_interval,
-        "repeat_intervals": policy.repeat_intervals,
-        "quiet_after": policy.quiet_after,
-        "forget_after": policy.forget_after,
-        "recovery": policy.recovery,
+        **rules.policy._asdict(),
         "rate_limit": rules.rate_limit,
         "max_groups": rules.max_groups,
         "duplicate_check": rules.duplicate_check,
         "release": _sound(rules.release),
+        "ttl": int(rules.policy.forget_after) + KEPT,
+    }
+
+
+def _constants() -> dict[str, float]:
+    """What is the same whatever the options are."""
+    return {
         "job_for": schedule.JOB_FOR,
         "unclear_for": schedule.UNCLEAR_FOR,
         "surge_count": schedule.SURGE_COUNT,
