@@ -146,26 +146,31 @@ class DocumentState(State):
     def __init__(
         self, connection: sqlite3.Connection, destination: str, scope: str, names: tuple[str, str]
     ) -> None:
-        self._connection, self.scope, self.names = connection, scope, names
-        types = record_types()
-        mine = {name: Documents[Any](connection, scope, OWN[name], types[name]) for name in OWN}
-        shared = {
-            name: Documents[Any](connection, destination, SHARED[name], types[name])
-            for name in SHARED
-        }
-        vars(self).update(mine, **shared)
-        self.tokens = self._tokens = Documents[Token](connection, "tokens", "token", Token, TOKENS)
+        self._connection, self._destination_scope = connection, destination
+        self.scope, self.names = scope, names
+        #: Those that something was asked of: most steps touch few.
+        self._documents: list[Documents[Any]] = []
+        self.tokens: Documents[Token] = Documents(connection, "tokens", "token", Token, TOKENS)
         self.slots = SQLiteSlots(connection, destination)
-        self._presence = shared["presence"]
-        self._scope_states = Documents[ScopeState](connection, scope, "scope_state", ScopeState)
-        self._destinations = Documents[Destination](
-            connection, destination, "destination", Destination
-        )
-        self._documents = (
-            *mine.values(), *shared.values(), self._scope_states, self._destinations,
-        )  # fmt: skip
-        self._scope_state = _Single(self._scope_states)
-        self._destination = _Single(self._destinations)
+        self._scope_states = self._rows(scope, "scope_state", ScopeState)
+        self._destinations = self._rows(destination, "destination", Destination)
+        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
+        self._destination: _Single[Destination] = _Single(self._destinations)
+
+    def __getattr__(self, name: str) -> Documents[Any]:
+        if name in OWN:
+            rows = self._rows(self.scope, OWN[name], record_types()[name])
+        elif name in SHARED:
+            rows = self._rows(self._destination_scope, SHARED[name], record_types()[name])
+        else:
+            raise AttributeError(name)
+        setattr(self, name, rows)
+        return rows
+
+    def _rows(self, scope: str, kind: str, type_: Any) -> Documents[Any]:
+        rows: Documents[Any] = Documents(self._connection, scope, kind, type_)
+        self._documents.append(rows)
+        return rows
 
     @property
     def scope_state(self) -> ScopeState:
@@ -183,7 +188,7 @@ class DocumentState(State):
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._connection.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
-            (source, source, *self._presence.place),
+            (source, source, self._destination_scope, SHARED["presence"]),
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
@@ -208,7 +213,7 @@ class DocumentState(State):
         """Write what has changed; returns whether anything has."""
         self._scope_state.settle()
         self._destination.settle()
-        wrote = [self._save(TABLE, self._documents, now), self._save(TOKENS, (self._tokens,), now)]
+        wrote = [self._save(TABLE, self._documents, now), self._save(TOKENS, (self.tokens,), now)]
         return any(wrote)
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:

@@ -265,7 +265,7 @@ class RedisStore:
         keys = [f"{PREFIX}:note:{scope(key)}"]
 
         def attempt() -> tuple[str | None, bool]:
-            found = RedisDocuments[Token](self._connected(), keys[0], Token)
+            found: RedisDocuments[Token] = RedisDocuments(self._connected(), keys[0], Token)
             answer = note(found, step, "", value, seconds, self._now(keys))
             ttl = int(min(seconds + 60.0, FOR_GOOD / 10))
             return answer, written((found,), (ttl,), self._send)
