@@ -43,14 +43,25 @@ class RedisDocuments(Records[T]):
         self.get(key)  # what it takes the place of
         super().__setitem__(key, record)
 
-    def _write(self, key: str, record: T) -> str:
-        return _encode(record)
+    def _plain(self, key: str, record: T) -> object:
+        return _plain(record)
 
-    def changes(self) -> Iterator[tuple[str, str, str]]:
-        """Field, what was there, and what is to be; "" is nothing."""
+    def changes(self) -> Iterator[tuple[str, str, str, str]]:
+        """Field, what was there, what is to be, and how these differ, as `write.lua` has it."""
         for key in self._changed:
-            text = self._write(key, self._records[key]) if key in self._records else ""
-            yield key, self._texts[key] or "", text
+            text = self._texts[key] or ""
+            if key not in self._records:
+                yield key, text, "", ""
+                continue
+            new = self._plain(key, self._records[key])
+            try:
+                old = self._plain(key, self._read(key, text)) if text else None
+            except (ValueError, TypeError):
+                old = None  # nobody can read it
+            if old is None:
+                yield key, text, _json(new), ""
+            elif differences := list(_differences(old, new)):
+                yield key, text, "", _json(differences)
 
 
 class _Groups(RedisDocuments[Group]):
@@ -76,10 +87,10 @@ class _Groups(RedisDocuments[Group]):
         group.identity = identity_of(key, found or "")
         return group
 
-    def _write(self, key: str, record: Group) -> str:
-        fields = {**vars(record), "site": self._sites.get(key)}
+    def _plain(self, key: str, record: Group) -> object:
+        fields = {**_fields(record), "site": self._sites.get(key)}
         del fields["identity"]
-        return _encode({name: value for name, value in fields.items() if value is not None})
+        return _plain({name: value for name, value in fields.items() if value is not None})
 
 
 class _Samples(RedisDocuments[list[Event]]):
@@ -114,7 +125,7 @@ class RedisState:
         self.apps: RedisDocuments[App] = documents("apps", App)
         self._scopes: RedisDocuments[ScopeState] = documents("scope", ScopeState)
         self._scope_state: ScopeState | None = None
-        self._before = ""
+        self._scope_before: object = None
 
     @property
     def scope_state(self) -> ScopeState:
@@ -122,7 +133,7 @@ class RedisState:
             self._scope_state = self._scopes.get("state")
             if self._scope_state is None:
                 self._scope_state = self._found_scope_state()
-            self._before = _encode(self._scope_state)
+            self._scope_before = _plain(self._scope_state)
         return self._scope_state
 
     def _found_scope_state(self) -> ScopeState:
@@ -133,7 +144,7 @@ class RedisState:
 
     def save(self, send: Send, ttl: int) -> bool:
         """Write what has changed, see `written`."""
-        if self._scope_state is not None and _encode(self._scope_state) != self._before:
+        if self._scope_state is not None and _plain(self._scope_state) != self._scope_before:
             self._scopes["state"] = self._scope_state
         return written((self.groups, self.acts, self._scopes), (ttl, int(ACTS_FOR), ttl), send)
 
@@ -169,10 +180,24 @@ def samples_of(text: str) -> list[Event]:
         return []
 
 
-def _encode(record: object) -> str:
-    """JSON that Lua reads as well: with nothing for None, and without lone surrogates."""
-    text = json.dumps(record, default=_fields, separators=(",", ":"), ensure_ascii=False)
+def _json(plain: object) -> str:
+    """What Lua reads as well: without lone surrogates."""
+    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "replace").decode()
+
+
+def _plain(record: object) -> object:
+    """A record as JSON has it, with nothing for None."""
+    return json.loads(json.dumps(record, default=_fields))
+
+
+def _differences(old: object, new: object, *way: str) -> Iterator[tuple[object, ...]]:
+    """Of each: the names on the way to it, what was there and what is to be; None is nothing."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            yield from _differences(old.get(name), new.get(name), *way, name)
+    elif old != new:
+        yield way, old, new
 
 
 def _fields(record: object) -> dict[str, Any]:
