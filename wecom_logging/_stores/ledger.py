@@ -1,9 +1,10 @@
 """What a store does, step by step, on whatever `State` it is given.
 
-`MemoryStore` keeps the state, `SQLiteStore` reads and writes the part that a step touches.
-Redis does the same steps in Lua, held to them by the tests. What a step means stands in
-`merging`, `claiming` and `settling`; here is what they share. When something is due is
-computed by `schedule.py`, and when there is a slot by `ratelimit.py`.
+`MemoryStore` keeps the state, `SQLiteStore` reads and writes the part that a step touches, and so
+does `RedisStore` for what people do; its other steps are in Lua, held to these by the tests.
+What a step means stands in `merging`, `claiming`, `settling` and `marking`; here is what they
+share. When something is due is computed by `schedule.py`, and when there is a slot by
+`ratelimit.py`.
 """
 
 from __future__ import annotations
