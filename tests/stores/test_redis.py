@@ -119,9 +119,17 @@ def test_a_node_that_has_not_the_keys_is_left_for_the_one_that_has(tmp_path: Pat
             eventually(partial(is_whole, server))
         for n in range(4):
             client = Client(RedisKit(one.url))
-            client.store = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
+            store = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
+            client.store = store
             client.log("A", 3)
             assert told(client.deliver()) == {"A new": 3}
+            at_desk = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
+            (known,) = at_desk.groups().groups
+            act = Act("take", f"key {n}", "lisi", "lisi", "web", ids=(known.id,))
+            assert at_desk.mark(act).ids == (known.id,)
+            assert store.groups().groups[0].taken_by == "lisi"
+            assert at_desk.note("hold", f"key {n}", "me", 60.0) == "me"
+            assert store.note("hold", f"key {n}", "other", 60.0) == "me"
 
 
 def test_at_rest_there_is_json_without_secrets(

@@ -107,8 +107,8 @@ _LUA = Path(__file__).with_name("lua")
 class RedisStore:
     """Groups, schedule, budget and token in keys that a whole fleet reads and writes.
 
-    Each step of a worker is one script with the server's clock, on keys of one slot of a cluster, each
-    of which expires. Made without a connection; each worker has one, opened with its
+    Each step of a worker is one script with the server's clock, on keys of one slot of a
+    cluster, each of which expires. Made without a connection; each worker has one, opened with its
     first step, and a forked child opens its own. Nothing is tried twice here: that is for
     `FailoverStore`.
 
