@@ -340,7 +340,13 @@ def test_what_else_there_is_to_say() -> None:
         ("no route", "to bank: no route", "to bank: no route", []),
         ("pay failed", "", "", ["pay failed"]),
         ("OSError", "no route", "no route", []),
-        ("pay failed", "no route\nvia a\nvia b", "no route", ["pay failed", "> via a", "> via b"]),
+        (
+            "pay failed",
+            "no route\nvia a\nvia b",
+            "no route · via a",
+            ["pay failed", "> via a", "> via b"],
+        ),
+        ("not saved", "no table\n[SQL: x]", "no table", ["not saved", "> [SQL: x]"]),
         ("pay failed", 13 * "hops ", f"{12 * 'hops '}hops", ["pay failed"]),
         (
             "pay failed",

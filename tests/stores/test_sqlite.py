@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -488,6 +489,23 @@ def test_a_clock_set_back_by_less_than_is_written_down_is_bridged_all_the_same(
     before = client.wait()
     place.advance(1 - sqlite.TICK)
     assert client.wait() == before
+
+
+def test_few_statements_do_for_any_number_of_documents(client: Client) -> None:
+    """Each is prepared once, and then kept by SQLite: by its text without what it is given."""
+    asked: set[str] = set()
+
+    def note(statement: str) -> None:
+        asked.add(re.sub(r"'(?:[^']|\'\')*'|[\d.]+", "?", statement))
+
+    client.log("A")
+    (connection,) = sqlite_file._open.values()
+    connection.set_trace_callback(note)
+    for kinds in range(1, 40):
+        entries = [Entry(identity(f"{kinds} {n}"), 1, (event("x"),)) for n in range(kinds)]
+        client.store.merge(Batch("web/1/a", kinds + 1, tuple(entries)))
+    connection.set_trace_callback(None)
+    assert len(asked) < 30
 
 
 def test_what_a_record_holds_anyway_is_not_written() -> None:

@@ -92,7 +92,8 @@ def _one_visible_line(text: str, newline: str) -> str:
 # --- what could become markup --------------------------------------------------------
 
 # Anywhere in a text. Multiplication signs go because `×n` is how our messages count.
-_LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"} | dict.fromkeys("×✕✖⨉⨯", "x"))
+_COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
+_LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"}) | _COUNTS
 
 # A tag, mention or autolink begins like this; at the end, our own text may follow.
 _ANGLE = lazy.regex(r"[-=]>|<(?=[A-Za-z/!?@]|$)|>")
@@ -168,7 +169,6 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
 
 # All that means anything to a client in a message of type "text".
 _LINK_OR_MENTION = lazy.regex(r"<(?=/?[aA](?:[\s>]|$)|@|/?$)")
-_COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
 
 
 def plain(text: str, *, newline: str = " ⏎ ") -> str:

@@ -10,12 +10,11 @@ from wecom_logging._model.text import strip_ansi
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
-from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.releases import releases
+from wecom_logging._rendering.rows import marks, releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
-from wecom_logging._rendering.words import one_line
+from wecom_logging._rendering.words import joined, one_line
 
 #: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
 MAX_BYTES = 1024 * 1024
@@ -61,14 +60,14 @@ def group_text(context: RenderContext) -> str:
 
 def _overview(context: RenderContext) -> Iterator[str]:
     labels, style, digest = context.labels, context.style, context.digest
-    sender = " ".join(filter(None, (style.app, style.environment)))
+    sender = joined(" ", style.app, style.environment)
     facts = [
         sender,
         labels.errors(context.errors),
         digest.message_id,
         context.times.full(digest.now),
     ]
-    yield visible(" · ".join(filter(None, facts)))
+    yield visible(joined(" · ", *facts))
     if style.release:
         yield visible(labels.release(style.release))
     if context.hosts:
@@ -92,7 +91,7 @@ def _line(section: Section, report: Report, context: RenderContext) -> str:
         _short(": ".join(map(one_line, summary(one, context)))),
         one.places(1)[0][1],
     )
-    return visible("  ".join(filter(None, words)))
+    return visible(joined("  ", *words))
 
 
 def _short(words: str) -> str:
@@ -145,8 +144,8 @@ def _seen(samples: Sequence[Sample], context: RenderContext) -> Iterator[str]:
 
 
 def _context(sample: Sample) -> Iterator[str]:
-    who = " ".join(filter(None, (sample.process, sample.thread)))
-    if where := " · ".join(filter(None, (sample.site.place, who))):
+    who = joined(" ", sample.process, sample.thread)
+    if where := joined(" · ", sample.site.place, who):
         yield f"    {where}"
     for key, value in sample.context.items():
         yield f"    {key} = {value}"
@@ -155,7 +154,7 @@ def _context(sample: Sample) -> Iterator[str]:
 def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:
     for crumb in sample.crumbs:
         time = context.times.second(crumb.time)
-        yield " ".join(filter(None, (time, crumb.level.upper(), crumb.logger, crumb.message)))
+        yield joined(" ", time, crumb.level.upper(), crumb.logger, crumb.message)
 
 
 # -- the traceback ---------------------------------------------------------------------
@@ -165,13 +164,13 @@ def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[s
     for index, failure in enumerate(chain):
         if index:
             yield ""
-            yield context.labels.link_of(is_cause=failure.is_cause).rstrip()
+            yield context.labels.caused_by if failure.is_cause else context.labels.while_handling
         yield from _failure(failure, context)
 
 
 def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
     value = failure.value.splitlines() or [""]
-    yield ": ".join(filter(None, (failure.type, value[0])))
+    yield joined(": ", failure.type, value[0])
     yield from value[1:]
     for note in failure.notes:
         yield f"{context.labels.note}{note}"
@@ -183,7 +182,7 @@ def _failure(failure: ExceptionView, context: RenderContext) -> Iterator[str]:
         yield f"  [{number}/{len(failure.parts)}]"
         yield from (f"  {line}" for line in _chain(part, context))
     if len(failure.parts) > _PARTS:
-        types = (context.labels.part(name, n) for name, n in failure.part_types())
+        types = (f"{name} {n:,}" for name, n in failure.part_types())
         yield f"  … {context.labels.comma.join(types)}"
 
 

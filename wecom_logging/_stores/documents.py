@@ -34,30 +34,31 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once: SQLite has a limit for the values that one
-#: statement takes.
-_AT_ONCE = 150
+#: So many documents are read or written at once. SQLite has a limit for the values that one
+#: statement takes, and what it keeps of a statement grows with them.
+_AT_ONCE = 64
 
 
 class Documents(Records[T]):
     """Records of one kind in one scope, which are rows."""
 
     def __init__(
-        self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
+        self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
         super().__init__(kind, type_)
-        self._connection, self.place, self._table = connection, (scope, kind), table
+        self._cursor, self.place, self._table = cursor, (scope, kind), table
 
     def _fetch(self, key: str) -> str | None:
-        found = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
-        return next((body for (body,) in found), None)
+        row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
+        found = row.fetchone()
+        return None if found is None else found[0]
 
     def _fetch_all(self) -> list[tuple[str, str]]:
         rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
         return rows.fetchall()
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (*self.place, *more))
+        return self._cursor.execute(statement, (*self.place, *more))
 
     def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
@@ -67,11 +68,8 @@ class Documents(Records[T]):
 
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
-        return [
-            (*self.place, key)
-            for key in self._changed
-            if key not in self._records and self._texts[key] is not None
-        ]
+        left = self._changed & self._stored
+        return [(*self.place, key) for key in left if self._records[key] is None]
 
 
 _HERE = "scope=? AND kind=?"
@@ -109,12 +107,12 @@ class _Single(Generic[T]):
 class SQLiteSlots:
     """The slots of a destination, for the time of a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, scope: str) -> None:
-        self._connection, self._scope = connection, scope
+    def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
+        self._cursor, self._scope = cursor, scope
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
         nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
-        found = self._connection.execute(
+        found = self._cursor.execute(
             " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
             [value for n in ranks for value in (n, self._scope, n - 1)],
         )
@@ -137,7 +135,7 @@ class SQLiteSlots:
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (self._scope, *more))
+        return self._cursor.execute(statement, (self._scope, *more))
 
 
 class DocumentState(State):
@@ -146,12 +144,13 @@ class DocumentState(State):
     def __init__(
         self, connection: sqlite3.Connection, destination: str, scope: str, names: tuple[str, str]
     ) -> None:
-        self._connection, self._destination_scope = connection, destination
-        self.scope, self.names = scope, names
+        # One for all: a connection keeps a weak reference to each, which outlives the step.
+        self._cursor = connection.cursor()
+        self._destination_scope, self.scope, self.names = destination, scope, names
         #: Those that something was asked of: most steps touch few.
         self._documents: list[Documents[Any]] = []
-        self.tokens: Documents[Token] = Documents(connection, "tokens", "token", Token, TOKENS)
-        self.slots = SQLiteSlots(connection, destination)
+        self.tokens: Documents[Token] = Documents(self._cursor, "tokens", "token", Token, TOKENS)
+        self.slots = SQLiteSlots(self._cursor, destination)
         self._scope_states = self._rows(scope, "scope_state", ScopeState)
         self._destinations = self._rows(destination, "destination", Destination)
         self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
@@ -168,7 +167,7 @@ class DocumentState(State):
         return rows
 
     def _rows(self, scope: str, kind: str, type_: Any) -> Documents[Any]:
-        rows: Documents[Any] = Documents(self._connection, scope, kind, type_)
+        rows: Documents[Any] = Documents(self._cursor, scope, kind, type_)
         self._documents.append(rows)
         return rows
 
@@ -186,7 +185,7 @@ class DocumentState(State):
         return self._destination.get(Destination)
 
     def place(self, source: str) -> tuple[int, int]:
-        rank, size, known = self._connection.execute(
+        rank, size, known = self._cursor.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
             (source, source, self._destination_scope, SHARED["presence"]),
         ).fetchone()
@@ -200,10 +199,11 @@ class DocumentState(State):
         ]
         named += [(getattr(self, field), key) for field, key in wanted]
         for some in _in_parts(named):
-            found = self._connection.execute(
-                f"{_wanted(len(some))} SELECT scope, kind, id, body"
+            filled = _filled(some)
+            found = self._cursor.execute(
+                f"{_wanted(len(filled))} SELECT scope, kind, id, body"
                 f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
-                [value for rows, key in some for value in (*rows.place, key)],
+                [value for rows, key in filled for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}
             for rows, key in some:
@@ -218,16 +218,16 @@ class DocumentState(State):
 
     def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
         wrote = False
-        for some in _in_parts(row for rows in every for row in rows.written(now)):
+        for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
             wrote = True
-            self._connection.execute(
+            self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
-        for places in _in_parts(row for rows in every for row in rows.gone()):
+        for places in map(_filled, _in_parts(row for rows in every for row in rows.gone())):
             wrote = True
-            self._connection.execute(
+            self._cursor.execute(
                 f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
@@ -240,6 +240,13 @@ def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
     left = iter(rows)
     while some := list(islice(left, _AT_ONCE)):
         yield some
+
+
+def _filled(rows: list[T]) -> list[T]:
+    """As many as a power of two, the last one several times. Each number is a statement of its
+    own, which SQLite takes as long to prepare as to carry out three times, and keeps: a hundred
+    of them were 10 MB."""
+    return rows + rows[-1:] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
 
 
 def _wanted(rows: int) -> str:

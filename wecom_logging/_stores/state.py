@@ -111,10 +111,10 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def __init__(self, kind: str, type_: Any) -> None:
         self._kind, self._type = kind, type_
-        #: Records as they are now; texts as they were read, None where there was none; and
-        #: which are to be written.
-        self._records: dict[str, T] = {}
-        self._texts: dict[str, str | None] = {}
+        #: Records as they are now, None where it is known that there is none; which of them
+        #: were there, and are to be written.
+        self._records: dict[str, T | None] = {}
+        self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
 
@@ -132,36 +132,48 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         return record
 
     def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._texts:
+        record = self._known(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Without an error that is raised and caught: most of what a new group asks for is
+        not there."""
+        record = self._known(key)
+        return default if record is None else record
+
+    def _known(self, key: str) -> T | None:
+        if key not in self._records and not self._all:
             self.take_in(key, self._fetch(key))
-        return self._records[key]
+        return self._records.get(key)
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
-        self._texts.setdefault(key, None)
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
-        self[key]
-        del self._records[key]
+        self[key]  # an error if there is none
+        self._records[key] = None
         self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
             for key, text in self._fetch_all():
-                if key not in self._texts:
+                if key not in self._records:
                     self.take_in(key, text)
             self._all = True
-        return iter(list(self._records))
+        return iter([key for key, record in self._records.items() if record is not None])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def take_in(self, key: str, text: str | None) -> None:
         """Remember what is there for a key; None: nothing."""
-        self._texts[key] = text
+        self._records[key] = None
         if text is None:
             return
+        self._stored.add(key)
         try:
             self._records[key] = self._read(key, text)
         except (ValueError, TypeError):
