@@ -30,10 +30,11 @@ class RedisDocuments(Records[T]):
     def __init__(self, client: Any, key: str, type_: Any) -> None:
         super().__init__(key.rpartition(":")[2], type_)
         self._client, self.key = client, key
-        self._texts: dict[str, str] = {}
+        #: What was there.
+        self._before: dict[str, str] = {}
 
     def take_in(self, key: str, text: str | None) -> None:
-        self._texts[key] = text or ""
+        self._before[key] = text or ""
         super().take_in(key, text)
 
     def _fetch(self, key: str) -> str | None:
@@ -54,7 +55,7 @@ class RedisDocuments(Records[T]):
     def changes(self) -> Iterator[tuple[str, str, str, str]]:
         """Field, what was there, what is to be, and how these differ, as `write.lua` has it."""
         for key in self._changed:
-            text, record = self._texts.get(key, ""), self._records[key]
+            text, record = self._before.get(key, ""), self._records[key]
             if record is None:
                 yield key, text, "", ""
                 continue

@@ -114,6 +114,8 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         #: Records as they are now, None where it is known that there is none; which of them
         #: were there, and are to be written.
         self._records: dict[str, T | None] = {}
+        #: Texts that are there, of which nobody has asked for the record yet.
+        self._texts: dict[str, str] = {}
         self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
@@ -144,12 +146,26 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         return default if record is None else record
 
     def _known(self, key: str) -> T | None:
-        if key not in self._records and not self._all:
-            self.take_in(key, self._fetch(key))
+        if key not in self._records:
+            if key not in self._texts and not self._all:
+                self.take_in(key, self._fetch(key))
+            if key in self._texts:
+                self._records[key] = self._readable(key, self._texts.pop(key))
         return self._records.get(key)
+
+    def _readable(self, key: str, text: str) -> T | None:
+        try:
+            return self._read(key, text)
+        except (ValueError, TypeError):
+            warn_rarely(
+                f"unreadable {self._kind}",
+                f"the store holds {self._kind} that cannot be read; it counts as none",
+            )
+            return None
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
+        self._texts.pop(key, None)
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
@@ -163,6 +179,8 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
                 if key not in self._records:
                     self.take_in(key, text)
             self._all = True
+        for key in list(self._texts):
+            self._known(key)
         return iter([key for key, record in self._records.items() if record is not None])
 
     def __len__(self) -> int:
@@ -170,14 +188,8 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def take_in(self, key: str, text: str | None) -> None:
         """Remember what is there for a key; None: nothing."""
-        self._records[key] = None
         if text is None:
-            return
-        self._stored.add(key)
-        try:
-            self._records[key] = self._read(key, text)
-        except (ValueError, TypeError):
-            warn_rarely(
-                f"unreadable {self._kind}",
-                f"the store holds {self._kind} that cannot be read; it counts as none",
-            )
+            self._records[key] = None
+        else:
+            self._stored.add(key)
+            self._texts[key] = text
