@@ -39,13 +39,17 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AT_ONCE = 64
 
 
+#: What rows of a kind are called together.
+_NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
+
+
 class Documents(Records[T]):
     """Records of one kind in one scope, which are rows."""
 
     def __init__(
         self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        super().__init__(kind, type_)
+        super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
         self._cursor, self.place, self._table = cursor, (scope, kind), table
 
     def _fetch(self, key: str) -> str | None:

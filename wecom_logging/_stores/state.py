@@ -159,7 +159,7 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         except (ValueError, TypeError):
             warn_rarely(
                 f"unreadable {self._kind}",
-                f"the store holds {self._kind} that cannot be read; it counts as none",
+                f"the store holds {self._kind} that cannot be read; they count as none",
             )
             return None
 
