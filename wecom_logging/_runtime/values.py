@@ -38,19 +38,17 @@ else:
     def _with_init(cls: type) -> type:
         cls._fields = tuple(cls.__annotations__)
         cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
-        cls._made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
-        for name in cls._made:
-            delattr(cls, name)
+        for name, default in cls._field_defaults.items():
+            if isinstance(default, _Made):
+                delattr(cls, name)
         cls.__init__ = _init
         return cls
 
     def _init(self: Any, *values: Any, **given: Any) -> None:
         cls = type(self)
-        if cls._made:
-            names = cls._made.keys() - given.keys() - set(cls._fields[: len(values)])
-            given.update((name, cls._made[name].make()) for name in names)
         if given or len(values) != len(cls._fields):
-            values = _completed(cls, values, given)
+            found = _completed(cls, values, given)
+            values = [v.make() if type(v) is _Made else v for v in found]
         # A loop in C: there are a dozen fields, and some ten values are made for each alert.
         any(map(setattr, repeat(self), cls._fields, values))
         if after := getattr(self, "__post_init__", None):

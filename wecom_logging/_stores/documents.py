@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from functools import cache
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
@@ -67,12 +68,10 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def __init__(
         self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._connection, self.place, self._type, self._table = (
-            connection,
-            (scope, kind),
-            type_,
-            table,
-        )
+        self._connection, self._type = connection, type_
+        self.place, self.table = (scope, kind), table
+        #: What rows say that nobody has asked for yet.
+        self._texts: dict[str, str] = {}
         #: Records as they are now; which of them are known, have a row, are to be written.
         self._records: dict[str, T] = {}
         self._known: set[str] = set()
@@ -81,14 +80,19 @@ class Documents(MutableMapping[str, T], Generic[T]):
         self._all = False
 
     def __getitem__(self, key: str) -> T:
-        if not self._all and key not in self._known:
-            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
-            found = row.fetchone()
-            self.take_in(key, None if found is None else found[0])
+        if key in self._texts:
+            self._read(key)
+        elif not self._all and key not in self._known:
+            row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
+            if (found := row.fetchone()) is not None:
+                self.take_in(key, found[0])
+                self._read(key)
+            self._known.add(key)
         return self._records[key]
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
+        self._texts.pop(key, None)
         self._known.add(key)
         self._changed.add(key)
 
@@ -98,11 +102,13 @@ class Documents(MutableMapping[str, T], Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
-            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
+            rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
             for key, text in rows.fetchall():
                 if key not in self._known:
                     self.take_in(key, text)
             self._all = True
+        for key in list(self._texts):
+            self._read(key)
         return iter(list(self._records))
 
     def __len__(self) -> int:
@@ -118,11 +124,13 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
         self._known.add(key)
-        if text is None:
-            return
-        self._stored.add(key)
+        if text is not None:
+            self._stored.add(key)
+            self._texts[key] = text
+
+    def _read(self, key: str) -> None:
         try:
-            self._records[key] = decode(self._type, text)
+            self._records[key] = decode(self._type, self._texts.pop(key))
         except (ValueError, TypeError):
             kind = self.place[1]
             warn_rarely(
@@ -151,27 +159,20 @@ def _of_use_until(record: object, now: float) -> float:
     return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
-class _Single(Generic[T]):
-    """The one record of a kind in a scope, written if it is not as it was read."""
+class _Single(Documents[T]):
+    """The one record of its kind in a scope, written if it is not as it was read."""
 
-    def __init__(self, rows: Documents[T]) -> None:
-        self._rows = rows
-        self._record: T | None = None
-        self._before = ""
+    _before = ""
 
-    def get(self, make: Callable[[], T]) -> T:
-        if self._record is None:
-            self._record = self._rows.get("")
-            if self._record is None:
-                self._record = make()
-            else:
-                self._before = encode(self._record)
-        return self._record
+    def one(self, make: Callable[[], T]) -> T:
+        self._before = self._texts.get("", "")
+        record = self._records[""] = self.get("") or make()
+        return record
 
-    def settle(self) -> None:
-        """Assign it, if it is another one."""
-        if self._record is not None and encode(self._record) != self._before:
-            self._rows[""] = self._record
+    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
+        for key, record in self._records.items():
+            if (text := encode(record)) != self._before:
+                yield (*self.place, key, text, now)
 
 
 class SQLiteSlots:
@@ -208,8 +209,39 @@ class SQLiteSlots:
         return self._connection.execute(statement, (self._scope, *more))
 
 
+#: What records are called in rows: those of an app and environment, and of a destination.
+_OWN = {
+    "groups": "group", "pending": "pending", "samples": "samples", "sources": "source",
+    "looks": "look", "digests": "digest", "parts": "part", "bodies": "body",
+    "following": "following", "acts": "act", "sites": "site", "allowances": "allowance",
+    "jobs": "job",
+}  # fmt: skip
+_SHARED = {"routes": "route", "presence": "presence", "numbers": "number", "apps": "app"}
+
+
 class DocumentState:
     """A `ledger.State` that lasts for one transaction."""
+
+    groups: Documents[Group]
+    pending: Documents[Pending]
+    samples: Documents[list[Event]]
+    sources: Documents[Source]
+    looks: Documents[float]
+    digests: Documents[LeasedDigest]
+    parts: Documents[DigestEntry]
+    bodies: Documents[str]
+    following: Documents[Following]
+    acts: Documents[KeptAct]
+    sites: Documents[int]
+    allowances: Documents[Allowance]
+    jobs: Documents[JobHistory]
+    routes: Documents[Trouble]
+    presence: Documents[float]
+    numbers: Documents[Numbered]
+    apps: Documents[App]
+    tokens: Documents[Token]
+    scope_state: ScopeState
+    destination: Destination
 
     def __init__(
         self,
@@ -220,46 +252,39 @@ class DocumentState:
     ) -> None:
         self._connection = connection
         self._destination_scope, self.scope, self.names = destination, scope_state, names
-
-        def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
-            return Documents(connection, scope, kind, type_, table)
-
-        self.groups: Documents[Group] = rows(scope_state, "group", Group)
-        self.pending: Documents[Pending] = rows(scope_state, "pending", Pending)
-        self.samples: Documents[list[Event]] = rows(scope_state, "samples", list[Event])
-        self.sources: Documents[Source] = rows(scope_state, "source", Source)
-        self.looks: Documents[float] = rows(scope_state, "look", float)
-        self.digests: Documents[LeasedDigest] = rows(scope_state, "digest", LeasedDigest)
-        self.parts: Documents[DigestEntry] = rows(scope_state, "part", DigestEntry)
-        self.bodies: Documents[str] = rows(scope_state, "body", str)
-        self.following: Documents[Following] = rows(scope_state, "following", Following)
-        self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
-        self.sites: Documents[int] = rows(scope_state, "site", int)
-        self.allowances: Documents[Allowance] = rows(scope_state, "allowance", Allowance)
-        self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
-        self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
-        self.presence: Documents[float] = rows(destination, "presence", float)
-        self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
-        self.apps: Documents[App] = rows(destination, "app", App)
-        self.tokens: Documents[Token] = rows("tokens", "token", Token, TOKENS)
         self.slots: Slots = SQLiteSlots(connection, destination)
-        self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
-        self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
-        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
-        self._destination: _Single[Destination] = _Single(self._destinations)
+        self._scope_states: _Single[ScopeState]
+        self._scope_states = _Single(connection, scope_state, "scope_state", ScopeState)
+        self._destinations: _Single[Destination]
+        self._destinations = _Single(connection, destination, "destination", Destination)
+        self.tokens = Documents(connection, "tokens", "token", Token, TOKENS)
+        self._in_use: list[Documents[Any]]
+        self._in_use = [self._scope_states, self._destinations, self.tokens]
 
-    @property
-    def scope_state(self) -> ScopeState:
-        return self._scope_state.get(self._found_scope_state)
+    def __getattr__(self, name: str) -> Any:
+        """What is asked for first: a step is about few kinds of records."""
+        found: Any
+        if name == "scope_state":
+            found = self._scope_states.one(self._found_scope_state)
+        elif name == "destination":
+            found = self._destinations.one(Destination)
+        else:
+            found = Documents(self._connection, *self._place(name), *get_args(_types()[name]))
+            self._in_use.append(found)
+        setattr(self, name, found)
+        return found
+
+    def _place(self, name: str) -> tuple[str, str]:
+        if name in _OWN:
+            return self.scope, _OWN[name]
+        if name in _SHARED:
+            return self._destination_scope, _SHARED[name]
+        raise AttributeError(name)
 
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
         out = {*self.digests, *(key.partition("/")[0] for key in self.parts)}
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
-
-    @property
-    def destination(self) -> Destination:
-        return self._destination.get(Destination)
 
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._connection.execute(
@@ -287,18 +312,11 @@ class DocumentState:
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        self._scope_state.settle()
-        self._destination.settle()
-        here: tuple[Documents[Any], ...] = (
-            self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
-            self.numbers, self.apps, self.jobs, self.sites, self.allowances, self._scope_states,
-            self._destinations,
-        )  # fmt: skip
-        wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
+        wrote = [self._save(table, now) for table in (TABLE, TOKENS)]
         return any(wrote)
 
-    def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
+    def _save(self, table: str, now: float) -> bool:
+        every = [rows for rows in self._in_use if rows.table == table]
         wrote = False
         for some in _in_parts(row for rows in every for row in rows.written(now)):
             wrote = True
@@ -315,6 +333,12 @@ class DocumentState:
                 [value for place in places for value in place],
             )
         return wrote
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """What there are records of, by the field that holds them."""
+    return get_type_hints(DocumentState)
 
 
 def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
