@@ -23,12 +23,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 KINDS, FLEET, FLEET_ROUNDS = 60, 64, 25
+#: So many processes share a file: those of one host.
+MOST_HERE = {"sources": 500}
 
 
 # -- one version, through its handler ---------------------------------------------------------
@@ -164,39 +166,56 @@ def before(other: Path, rounds: int) -> None:
 
 
 def filled() -> None:
-    """A visit to Redis that merges one error and finds nothing due, in microseconds of Redis:
-    of an empty store and a full one in turn."""
+    """A visit that merges one error, finds nothing due and asks for the account: of a store
+    that knows little and one that knows much in turn. CPU of Redis, and of this process."""
     from tests.helpers.redis_server import running
+    from tests.helpers.store_kits import RedisKit, SQLiteKit
 
     with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "redis") as server:
         for what in ({"slots": 900}, {"groups": 10_000}, {"sources": 8000}):
             server.client().flushall()
-            few, many = filled_with(server.url, "few"), filled_with(server.url, "many", **what)
-            spent: dict[str, list[int]] = {"few": [], "many": []}
+            redis_kits = [RedisKit(server.url, place=name) for name in ("few", "many")]
+            turns("redis", what, redis_kits, lambda: redis_time(server.client())[1])
+            name = next(iter(what))
+            what = {n: min(count, MOST_HERE.get(n, count)) for n, count in what.items()}
+            files = [SQLiteKit(Path(directory) / f"{name} {n}") for n in range(2)]
+            turns("sqlite", what, files, lambda: time.thread_time() * 1e6)
+
+
+def turns(store: str, what: dict[str, int], kits: Sequence[Any], usec: Callable[[], float]) -> None:
+    few, many = filled_with(kits[0]), filled_with(kits[1], **what)
+    spent: dict[str, list[float]] = {"few": [], "many": []}
+    for _ in range(20):
+        for name, one in (("few", few), ("many", many)):
+            before = usec()
             for _ in range(20):
-                for name, one in (("few", few), ("many", many)):
-                    usec = redis_time(server.client())[1]
-                    for _ in range(20):
-                        one.ask(one.batch("kind 0", 1))
-                    spent[name].append((redis_time(server.client())[1] - usec) // 20)
-            less, more = (statistics.median(each) for each in spent.values())
-            print(f"{what}: {more:.0f} against {less:.0f} us  {more / less:.2f}x")
+                one.ask(one.batch("kind 0", 1))
+                one.store.account(one.source)
+            spent[name].append((usec() - before) / 20)
+    less, more = (statistics.median(each) for each in spent.values())
+    print(f"{store:7}{what}: {more:.0f} against {less:.0f} us  {more / less:.2f}x")
 
 
-def filled_with(url: str, name: str, groups: int = 10, slots: int = 0, sources: int = 1) -> Any:
+def filled_with(kit: Any, groups: int = 10, slots: int = 0, sources: int = 1) -> Any:
     """A client of a store in which so much is known, and nothing is pending."""
-    from tests.helpers.store_kits import Client, RedisKit, identity
+    from tests.helpers.store_kits import Client, identity
     from wecom_logging._stores.protocol import Batch, Entry
 
-    kit, most = RedisKit(url, place=name), {"max_groups": 20_000, "rate_limit": ((20_000, 3600.0),)}
+    most: dict[str, Any] = {"max_groups": 20_000, "rate_limit": ((20_000, 3600.0),)}
     one = Client(kit, **most)
     entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(groups))
     for start in range(0, groups, 500):
         one.store.merge(Batch("filler", start + 1, entries[start : start + 500]))
         one.deliver(why="flush")
-    slot_key, now = one.store._keys[0], time.time()
-    for n in range(slots):
-        one.store._client.zadd(slot_key, {f"slot {n}": now - 3000.0 + n})
+    store: Any = one.store
+    if hasattr(store, "file"):
+        with store._step() as ledger:
+            for n in range(slots):
+                ledger.state.slots.put(f"slot {n}", ledger.now - 3000.0 + n)
+    else:
+        now = time.time()
+        for n in range(slots):
+            store._client.zadd(store._keys[0], {f"slot {n}": now - 3000.0 + n})
     for n in range(1, sources):
         Client(kit, f"web-{n}/{n}/a", **most).ask()
     return one
