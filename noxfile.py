@@ -28,6 +28,7 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 #: What `make` installs with npm, where it is here.
 NODE_MODULES = ROOT / ".venv" / "node" / "node_modules"
+MODULES = {"NODE_PATH": str(NODE_MODULES)}
 
 #: What tests read beside the package.
 SUITE = (
@@ -43,6 +44,12 @@ UNMEASURED = (
     "tests/stores/test_opening.py::test_nothing_is_imported_that_is_not_needed",
 )
 
+#: What looks at pages, pictures and types, on which the version of Python has no say: once.
+ONCE = (
+    "tests/docs/test_pictures.py", "tests/docs/test_site.py", "tests/simulator/test_browser.py",
+    "tests/typing",
+)  # fmt: skip
+
 #: Where the version of Python matters most.
 VERSION_TESTS = (
     "tests/processes/test_exit.py",
@@ -52,12 +59,13 @@ VERSION_TESTS = (
     "tests/unit/test_capture.py",
 )
 
-# Half of the time of a test of processes is waiting, so one more than the usual two cores.
-PARALLEL = ("-n", "3", "--dist", "loadgroup")
+# Half of the time of a test of processes is waiting: twice as many as the usual two cores.
+PARALLEL = ("-n", "4", "--dist", "loadgroup")
 
-#: On a machine that others use as well a test of processes may meet a time that was meant for an
-#: idle one. It is run again and named as such; nowhere but in CI, so that a person sees it.
-AGAIN = ("--reruns", "3") if os.environ.get("CI") == "true" else ()
+# Tests start hundreds of interpreters: they read what is compiled, whatever the shell says of
+# writing it, and compiling what nobody imports is a quarter of an installation.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PIP_NO_COMPILE"] = "1"
 
 
 def _is_here(version: str) -> bool:
@@ -72,6 +80,8 @@ HERE = [
 ENDS = sorted({HERE[0], HERE[-1]}, key=HERE.index) if HERE else []
 BETWEEN = [version for version in HERE if version not in ENDS]
 
+BUILT: list[Path] = []
+
 
 @nox.session(python=HERE[-1:] or None)
 def lint(session: nox.Session) -> None:
@@ -85,9 +95,9 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=HERE[-1:] or None)
 def package(session: nox.Session) -> None:
     """What would be published, as an index would check it, and whether all of it has types."""
-    session.install("build", "twine")
-    wheel = _build(session)
-    session.run("twine", "check", "--strict", *map(str, _dist(session).iterdir()))
+    session.install("twine")
+    wheel = _wheel(session)
+    session.run("twine", "check", "--strict", *map(str, wheel.parent.iterdir()))
     pyright = NODE_MODULES / "pyright" / "index.js"
     if not pyright.exists():
         session.log("npm is not here: pyright's --verifytypes skips")
@@ -101,17 +111,14 @@ def package(session: nox.Session) -> None:
 @nox.session(python=ENDS)
 def suite(session: nox.Session) -> None:
     """All tests, from the wheel."""
+    wheel = _wheel(session)
     lowest = session.python == HERE[0] and len(HERE) > 1
-    constraints = ("-c", "tests/lowest.txt") if lowest else ()
-    session.install("build")
-    wheel = _build(session)
-    session.install(
-        f"{wheel}[redis,simulator]", *_group("test"), *_group("docs"), *constraints
-    )
+    more = ("-c", "tests/lowest.txt") if lowest else _group("docs")
+    session.install(f"{wheel}[redis,simulator]", *_group("test"), *more)
     session.install("--force-reinstall", "--no-deps", str(wheel))  # the version is the same
     _copy_suite(session)
-    modules = {"NODE_PATH": str(NODE_MODULES)}
-    session.run("python", "-m", "pytest", *PARALLEL, *AGAIN, *session.posargs, env=modules)
+    elsewhere = [f"--ignore={each}" for each in ONCE] if lowest else []
+    session.run("python", "-m", "pytest", *PARALLEL, *elsewhere, *session.posargs, env=MODULES)
 
 
 @nox.session(python=HERE[-1:] or None)
@@ -124,9 +131,9 @@ def coverage(session: nox.Session) -> None:
     session.install("-e", ".[redis,simulator]", *_group("test"), *_group("docs"))
     session.run("coverage", "erase")
     session.run(
-        "coverage", "run", "-m", "pytest", "-q", *PARALLEL, *AGAIN,
+        "coverage", "run", "-m", "pytest", "-q", *PARALLEL,
         *(f"--deselect={each}" for each in UNMEASURED), *session.posargs,
-        env={"NODE_PATH": str(NODE_MODULES)}, success_codes=[0, 1],
+        env=MODULES, success_codes=[0, 1],
     )  # fmt: skip
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
@@ -135,24 +142,23 @@ def coverage(session: nox.Session) -> None:
 @nox.session(python=BETWEEN)
 def versions(session: nox.Session) -> None:
     """What depends on the version of Python."""
-    session.install("-e", ".[redis,simulator]", *_group("test"))
-    options = (*PARALLEL, *AGAIN, *session.posargs)
-    session.run("python", "-m", "pytest", "-q", *options, *VERSION_TESTS)
+    session.install("-e", ".[redis,simulator]", *_group("test-versions"))
+    session.run("python", "-m", "pytest", "-q", *PARALLEL, *session.posargs, *VERSION_TESTS)
 
 
 def _group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
 
 
-def _dist(session: nox.Session) -> Path:
-    return Path(session.create_tmp()) / "dist"
-
-
-def _build(session: nox.Session) -> Path:
-    """The wheel, made from the source distribution."""
-    shutil.rmtree(_dist(session), ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(_dist(session)), silent=True)
-    return next(_dist(session).glob("*.whl"))
+def _wheel(session: nox.Session) -> Path:
+    """The wheel, made from the source distribution, once for all sessions of a run."""
+    if not BUILT:
+        place = Path(session.create_tmp()) / "dist"
+        shutil.rmtree(place, ignore_errors=True)
+        session.install("build")
+        session.run("python", "-m", "build", "--outdir", str(place), silent=True)
+        BUILT.extend(place.resolve().glob("*.whl"))
+    return BUILT[0]
 
 
 def _copy_suite(session: nox.Session) -> None:

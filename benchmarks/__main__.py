@@ -25,6 +25,7 @@ from benchmarks.running import (
     Result,
     Scale,
     Worker,
+    delays,
     in_turns,
     merged,
     run,
@@ -151,22 +152,9 @@ def latency(peers: list[str], scale: Scale) -> Result:
             )
             began = sink.seen()["began"]
         if "logged" in row:
-            row = {"us": row["us"], "ms": _delays(row["logged"], began)}
+            row = {"us": row["us"], "ms": delays(row["logged"], began)}
         found[peer] = row
     return found
-
-
-def _delays(logged: list[int], began: list[int]) -> list[float]:
-    """From each error to the first request after it, in ms; the first of a process is left out.
-
-    Errors that share their request with a later one, as when a peer waits for company,
-    count from themselves to that request.
-    """
-    return [
-        (next(at for at in began if at > error) - error) / 1e6
-        for error in logged[1:]
-        if began and began[-1] > error
-    ]
 
 
 def imports(peers: list[str], scale: Scale) -> Result:

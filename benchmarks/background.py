@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.peers import NULL
-from benchmarks.running import Result, Scale, in_turns, merged, run
+from benchmarks.running import Result, Scale, delays, in_turns, merged, run
 from benchmarks.sink import Sink
 from benchmarks.worker import handler_of, logger_with, memory, quantile, report
 from benchmarks.workload import Shop
 
-OURS = "wecom"
+OURS, BY_HAND = "wecom", "requests_post"
 
 #: A request of the program beside it: so many steps of a loop, which take some 0.3 ms.
 WORK = 6000
@@ -81,7 +81,22 @@ def crowded(peers: list[str], scale: Scale) -> Result:
     return {peer: merged(rows) for peer, rows in found.items()}
 
 
-CASES = (beside, written, thousand, crowded)
+def first_byte(peers: list[str], scale: Scale) -> Result:
+    """Isolated errors, no waits: to the first byte, in turns with `requests.post` in the same
+    process; alone, and beside a busy thread."""
+    found: Result = {peer: {} for peer in peers if peer.startswith(OURS)}
+    for busy in (0, 1):
+        for peer in in_turns(list(found), scale.rounds):
+            with Sink() as sink:
+                (row,) = _run("isolated", peer, sink.url, errors=scale.latencies, busy=busy)
+                began = sink.seen()["began"]
+            times = found[peer].setdefault(str(busy), {"ours": [], "by_hand": []})
+            for name in times:
+                times[name] += delays(row.get(name, []), began)
+    return found
+
+
+CASES = (beside, written, thousand, crowded, first_byte)
 
 
 def _run(measure: str, peer: str, url: str, **arguments: object) -> list[Result]:
@@ -193,6 +208,26 @@ def at_once(peer: str, url: str, kinds: int, busy: int) -> None:
         result["cpu"] = time.process_time() - cpu - own
         result["grown"] = memory() - before
     report(**result)
+    os._exit(0)
+
+
+def isolated(peer: str, url: str, errors: int, busy: int) -> None:
+    """When each error was logged, in nanoseconds: ours, and by hand."""
+    at_once = {"group_wait": 0, "group_interval": 0, "rate_limit": [[10_000, 60]]}
+    handlers = {"ours": handler_of(peer, url, **at_once), "by_hand": handler_of(BY_HAND, url)}
+    shops = {name: Shop(logger_with(handler, name)) for name, handler in handlers.items()}
+    logged: dict[str, list[int]] = {name: [] for name in shops}
+    for _ in range(busy):
+        threading.Thread(target=_spin, args=([0.0],), daemon=True).start()
+    pause = 0.15 if busy else 0.06  # more than it gathers, and than it takes
+    for number in range(errors + 1):
+        for name, shop in shops.items():
+            site = shop.site(number)
+            time.sleep(pause * (1 + number % 7 / 7))
+            logged[name].append(time.monotonic_ns())
+            site(number)
+    time.sleep(2 * pause)
+    report(**logged)
     os._exit(0)
 
 

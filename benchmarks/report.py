@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,23 @@ def _crowded(rows: Row) -> str:
     )
 
 
+def _first_byte(rows: Row) -> str:
+    head = ["", *("p50, ms", "× by hand", "p99, ms", "× by hand") * 2]
+    return (
+        "## From `logger.error` to the first byte, in turns with `requests.post`\n\n"
+        "In one process; the second four beside a busy thread.\n\n"
+        + _table(head, ([_name(p), *_byte_cells(row)] for p, row in rows.items()))
+    )
+
+
+def _byte_cells(rows: Row) -> list[str]:
+    cells = []
+    for row, q in itertools.product(rows.values(), (0.5, 0.99)):
+        ours, by_hand = (sorted(times)[int(len(times) * q)] for times in row.values())
+        cells += [_short(ours), f"**{_short(ours / by_hand)}**"]
+    return cells
+
+
 def _growth(kinds: Row) -> str:
     tables = [
         _table([kind, *rows], [["× NullHandler", *(_growth_cell(row) for row in rows.values())]])
@@ -299,6 +317,7 @@ SECTIONS: dict[str, Callable[[Row], str]] = {
     "written": _written,
     "thousand": _thousand,
     "crowded": _crowded,
+    "first_byte": _first_byte,
     "growth": _growth,
 }
 

@@ -109,3 +109,16 @@ def merged(rows: list[Result], kill: Iterable[Worker] = ()) -> Result:
     if "ratio" in row:
         row["spread"] = [min(r["ratio"] for r in good), max(r["ratio"] for r in good)]
     return row
+
+
+def delays(logged: list[int], began: list[int]) -> list[float]:
+    """From each error to the first request after it, in ms; the first of a process is left out.
+
+    Errors that share their request with a later one, as when a peer waits for company,
+    count from themselves to that request.
+    """
+    return [
+        (next(at for at in began if at > error) - error) / 1e6
+        for error in logged[1:]
+        if began and began[-1] > error
+    ]

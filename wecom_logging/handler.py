@@ -19,7 +19,7 @@ from wecom_logging._config.advice import refuse_unknown, warn_of_limits
 from wecom_logging._config.defaults import process_start
 from wecom_logging._config.options import OPTIONS, Options, read_options
 from wecom_logging._config.validators import level_number
-from wecom_logging._runtime import fork
+from wecom_logging._runtime import fork, shutdown
 from wecom_logging._runtime.diagnostics import speak, warn_rarely
 from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging._runtime.native import monotonic
@@ -236,8 +236,6 @@ class WeComHandler(logging.Handler):
         if options.fingerprint is not None:
             self._fingerprint = _chosen(options.fingerprint)
         self._begin()
-        from wecom_logging._runtime import shutdown
-
         shutdown.register_handler(self)
         if options.uncaught:
             from wecom_logging._capture import uncaught as hooks
@@ -268,9 +266,7 @@ class WeComHandler(logging.Handler):
         self._known: dict[Key, Tally] = self._tallies.known
         # For records that cannot be told apart: counted by a call into C, which works even
         # where the stack is used up.
-        self._unknown = self._tallies.known.setdefault(
-            OTHER_KEYS[0], Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
-        )
+        self._unknown = self._known[OTHER_KEYS[0]] = Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}
         self._sampled = (0, 0)
@@ -397,7 +393,7 @@ class WeComHandler(logging.Handler):
                 tally.roused = True
                 if "handle" not in self.__dict__:
                     self._look_for_other_ways(record)
-                sample = self._sample(tally, record)
+                sample = self._sample(tally, record, in_turn=True)
             finally:
                 # Before the wake-up: who finds the entry can rely on one that is yet to come.
                 self._rousing.pop(tally, None)
@@ -418,17 +414,20 @@ class WeComHandler(logging.Handler):
             return
         tally.looks -= 1
         self._tallies.come_again(tally, record)
-        if self._says_something_new(tally, record) and (sample := self._out_of_turn(tally, record)):
+        if sample := self._sample(tally, record, in_turn=False):
             self._worker.notify(tally, sample)
 
-    def _sample(self, tally: Tally, record: logging.LogRecord) -> Event | None:
-        """A captured event, if one is wanted."""
+    def _sample(self, tally: Tally, record: logging.LogRecord, *, in_turn: bool) -> Event | None:
+        """A captured event, if one is wanted: in its turn, or because it says something new."""
         new = self._says_something_new(tally, record)
         now = monotonic()
-        if now >= tally.sample_at:
+        if in_turn and now >= tally.sample_at:
             # Of a new group, and after a message, there is one in any case.
             return self._capture(tally, record, now, in_any_case=not tally.sample_at)
-        return self._out_of_turn(tally, record) if new else None
+        if not new or tally.turns <= 0:
+            return None
+        tally.turns -= 1
+        return self._capture(tally, record, now, in_any_case=True)
 
     def _says_something_new(self, tally: Tally, record: logging.LogRecord) -> bool:
         try:
@@ -437,12 +436,6 @@ class WeComHandler(logging.Handler):
             return tally.is_new(said, monotonic())
         except Exception:
             return False
-
-    def _out_of_turn(self, tally: Tally, record: logging.LogRecord) -> Event | None:
-        if tally.turns <= 0:
-            return None
-        tally.turns -= 1
-        return self._capture(tally, record, monotonic(), in_any_case=True)
 
     def _capture(
         self, tally: Tally, record: logging.LogRecord, now: float, *, in_any_case: bool
@@ -500,9 +493,7 @@ class WeComHandler(logging.Handler):
         Returns:
             Whether nothing is pending any more, but for what people have silenced.
         """
-        if not self.enabled:
-            return True
-        if not (self._worker.has_work() or self._worker.may_find()):
+        if not self.enabled or not (self._worker.has_work() or self._worker.may_find()):
             return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
@@ -514,8 +505,6 @@ class WeComHandler(logging.Handler):
             self._worker.end_group(tally)
 
     def _flush(self, timeout: float, *, leaving: bool = False) -> bool:
-        from wecom_logging._runtime import shutdown
-
         worker = self._worker
         if owns_logging_lock():
             worker.wake()
@@ -541,8 +530,6 @@ class WeComHandler(logging.Handler):
 
     def _close(self, *, leaving: bool = False) -> None:
         if self.enabled:
-            from wecom_logging._runtime import shutdown
-
             timeout = self._options.close_timeout
             delivered = not self._worker.has_work() or self._flush(timeout, leaving=leaving)
             self._worker.close()
@@ -567,8 +554,6 @@ class WeComHandler(logging.Handler):
     def look_for_children(self) -> None:
         """At the exit of a process that had children: look for what they left in the store."""
         if self.enabled and self._worker.may_find():
-            from wecom_logging._runtime import shutdown
-
             shutdown.register_worker(self._worker)
 
     def __repr__(self) -> str:

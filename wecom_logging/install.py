@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from wecom_logging._capture.keys import caller
 from wecom_logging.handler import WeComHandler
 
 _LEVELS = {
@@ -96,7 +97,7 @@ def _passes_logging(logger: Any, event_dict: EventDict) -> bool:
 
 
 def _record(level: int, event: EventDict | str | bytes) -> logging.LogRecord:
-    frame = _caller()
+    frame = caller()
     if isinstance(event, bytes):  # it stands behind a renderer: told all the same
         event = event.decode("utf-8", "replace")
     fields: dict[str, Any] = {} if isinstance(event, str) else {**event}
@@ -110,17 +111,6 @@ def _record(level: int, event: EventDict | str | bytes) -> logging.LogRecord:
         None,
         func=frame.f_code.co_name if frame else None,
     )
-
-
-def _caller() -> FrameType | None:
-    """The innermost frame that is neither structlog's nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module != __name__ and module.split(".", 1)[0] != "structlog":
-            return frame
-        frame = frame.f_back
-    return None
 
 
 class _Callable(ModuleType):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
+
+from wecom_logging._runtime.values import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class StatsRecorder:
             self._entries = replace(self._entries, **values)
 
     def read(self, count_seen: Any) -> Stats:
-        """The account; `count_seen()` is asked after the recorder are read, so that an error
+        """The account; `count_seen()` is asked after the entries are read, so that an error
         counted in between is pending and never negative."""
         entries = self._entries
         seen = count_seen()

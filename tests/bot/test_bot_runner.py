@@ -19,6 +19,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.helpers.bot_store import FakeStore
 from tests.helpers.support import eventually
+from wecom_logging._bot import runner
 from wecom_logging._bot.backoff import Backoff
 from wecom_logging._bot.bot import Bot
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
@@ -87,8 +88,11 @@ def store(sim: Simulator) -> FakeStore:
 
 
 @pytest.fixture
-def start(sim: Simulator, store: FakeStore) -> Iterator[Start]:
+def start(sim: Simulator, store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     made: list[Running] = []
+    # A clock that is moved is seen at the next look.
+    monkeypatch.setattr(runner, "WAITING", 0.05)
+    monkeypatch.setattr(runner, "HOLDING", 0.05)
 
     def start(**options: Any) -> Running:
         made.append(Running(sim, store, **options))

@@ -18,7 +18,7 @@ from tests.cli.test_oncall import Program, listed, look, path, run
 from tests.helpers.store_kits import event, identity
 from wecom_logging._cli.report import PATIENCE
 from wecom_logging._senders.robot import WebhookSender
-from wecom_logging._stores import location
+from wecom_logging._stores import leases, location
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.sqlite import SQLiteStore
 from wecom_logging.simulator import Simulator
@@ -142,6 +142,7 @@ def test_a_dead_token_is_fetched_anew(
 
     destination = Setup.of_environment(shop_).sender.destination
     begun(SQLiteStore(f"{tmp_path}/store.db", destination, "shop", "", Rules()))
+    monkeypatch.setattr(leases, "SPACING", 0.1)
     sim.faults.add("dead_token", "message/send", times=1, errcode=42001)
     assert run(capsys, "report", "--send")[0] == 0
     assert len(texts(sim)) == 1

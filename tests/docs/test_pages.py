@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from wecom_logging._config.options import OPTIONS, read_options
-from wecom_logging._rendering.labels import Chinese, Labels
+from wecom_logging._rendering.labels import LABELS
+from wecom_logging._rendering.style import Language
 from wecom_logging.simulator import Simulator
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -277,17 +278,17 @@ def test_the_pictures_are_drawn_from_their_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "labels", "lines"),
-    [("messages.md", Labels, "ENGLISH"), ("messages.zh-CN.md", Chinese, "CHINESE")],
+    ("name", "language", "lines"),
+    [("messages.md", "en", "ENGLISH"), ("messages.zh-CN.md", "zh", "CHINESE")],
 )
 def test_every_number_and_every_state_is_explained(
-    name: str, labels: type[Labels], lines: str
+    name: str, language: Language, lines: str
 ) -> None:
     """The words are those of the code."""
     text = page(name)
     numbers = {number for line in getattr(drawing(), lines) for number, _, _ in line if number}
     assert sorted(numbers) == [int(each) for each in re.findall(r"^\| (\d+) \|", text, re.M)]
-    for word in labels.states.values():
+    for word in LABELS[language].states.values():
         assert f"`{word}`" in text or f"「{word}」" in text, word
 
 

@@ -21,6 +21,8 @@ from wecom_logging._senders.errcodes import TABLE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+# The site is built once.
+pytestmark = pytest.mark.xdist_group("site")
 
 
 @pytest.fixture

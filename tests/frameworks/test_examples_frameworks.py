@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.support import counted, eventually
+from tests.helpers.support import counted, eventually, free_port
 from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.server import Simulator
 
@@ -69,9 +68,7 @@ class Site:
     """An HTTP server that is starting or running."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def ask(self, path: str, body: bytes | None = None, kind: str = "") -> int:
         """The status of the answer; 0 without one."""

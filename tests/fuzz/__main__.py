@@ -4,8 +4,9 @@
 
 Each reader starts from texts that it knows, and is given mutants of them, for as long as the
 others. It has to answer within seconds, raise nothing but what it says that it raises, and keep
-what it promises (its asserts). What breaks it is printed as a Python literal, cut as short as it
-still breaks; it belongs into the tests as a case. The seed makes a run come again.
+what it promises (its asserts). What breaks it is said at once, and at the end as a Python literal,
+cut as short as it still breaks; it belongs into the tests as a case. The seed makes a run come
+again.
 """
 
 from __future__ import annotations
@@ -97,12 +98,14 @@ def shortest(reader: Reader, text: str) -> str:
     return text
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.fuzz")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--only", choices=[reader.name for reader in READERS])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    # Before anything can hang or be killed.
+    print(f"seed {args.seed}", flush=True)
     readers = [reader for reader in READERS if args.only in (None, reader.name)]
     known = {reader.name: list(reader.seeds) for reader in readers}
     # One for each, so that its texts do not depend on whose turn it is.
@@ -120,7 +123,10 @@ def main() -> int:
         spent[reader.name] += time.thread_time() - began
         runs[reader.name] += 1
         if said:
-            found.setdefault(f"{reader.name}: {said}", text)
+            what = f"{reader.name}: {said}"
+            if what not in found:
+                print(f"seed {args.seed}: {what}", flush=True)
+            found.setdefault(what, text)
         elif len(texts) < len(reader.seeds) + KEPT:
             texts.append(text)
         else:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+import tests.fuzz.__main__ as fuzz
 from tests.fuzz.__main__ import mutant, shortest, trouble
 from tests.fuzz.readers import READERS, Reader
 
@@ -26,3 +27,18 @@ def test_what_breaks_one_is_found_and_cut_short() -> None:
     assert "KeyError" in trouble(reader, "a-x-b-y-c")
     assert sorted(shortest(reader, "a-x-b-y-c")) == ["x", "y"]
     assert trouble(Reader("says so", read, (), (KeyError,)), "xy") == ""
+
+
+def test_the_seed_is_printed_first_and_with_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(text: str) -> None:
+        said.append(capsys.readouterr().out)
+        raise KeyError
+
+    said: list[str] = []
+    monkeypatch.setattr(fuzz, "READERS", (Reader("fragile", read, ("a",), (ValueError,)),))
+    assert fuzz.main(["--minutes", "0.001", "--seed", "7"]) == 1
+    before, after = said[:2]
+    assert before == "seed 7\n"
+    assert after.startswith("seed 7: fragile: Traceback")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 import signal
 import socket
@@ -13,18 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.support import free_port
+
 PROGRAM = shutil.which("redis-server")
-
-
-def free_port() -> int:
-    # Below 55535: a cluster listens on this number plus 10,000 as well.
-    for port in range(random.randrange(20000, 50000), 55000):
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
-    raise AssertionError("no port is free")
 
 
 class RedisServer:

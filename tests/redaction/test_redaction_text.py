@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from base64 import b64encode
 
 import pytest
@@ -393,33 +392,6 @@ def test_what_is_no_card_and_no_number_stays(text: str) -> None:
 def test_any_text_is_redacted_once_and_for_all(text: str) -> None:
     once = redact_text(text)
     assert redact_text(once) == once
-
-
-HOSTILE = [
-    "a", "A1", "1", "\\", '\\"', '"', "'", "{", "password=", "password=(", "password=(\\'",
-    "password=a[", 'password:"', '"password": \\"', "--password ", "a-", "a=", "password=a,",
-    "a://b:", "http://u:", "-----BEGIN PRIVATE KEY-----", "eyJ", "eyJaaaaaa.", "sk-", "Bearer ",
-    "token ", 'Authorization: a="', "mysql ", "curl -u a", "identified by '", "user '", "<a ",
-    "<password>", "('a', '", '("', "密码", "密码是", "\\u5bc6", "\\\\u5bc6\\u7801", "13", "6222 ",
-    "webhook/send?a=b&", "password: str", "auth=(", "a:", "x\n  input_value=", "password a1",
-    '"name":"a","value":"', "[redacted: ", "invalid token: a", "a@",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("piece", HOSTILE)
-def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
-    """Eight times the text may take up to 32 times as long: a square would take 64."""
-
-    def seconds(size: int) -> float:
-        text = (piece * size)[:size]
-        best = float("inf")
-        for _ in range(2):
-            began = time.thread_time()
-            redact_text(text)
-            best = min(best, time.thread_time() - began)
-        return best
-
-    assert seconds(32768) < 32 * max(seconds(4096), 1e-3)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_cards(case: Callable[[], Digest], language: Language) -> None:
     compare(f"{case.__name__}.card.{language}", f"{pretty}\n")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=75, deadline=None, suppress_health_check=list(HealthCheck))
 @given(digest=digests, style=styles)
 @pytest.mark.parametrize("limits", [APP_CARD, ROBOT_CARD])
 def test_every_card_keeps_the_rules(limits: CardLimits, digest: Digest, style: Style) -> None:

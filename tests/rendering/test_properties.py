@@ -17,8 +17,8 @@ from wecom_logging._model.text import columns
 from wecom_logging._rendering import Rendered, Shape, Style, render, report_text
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
+from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS
-from wecom_logging._rendering.sections import sections_of
 
 NOW = 1772603006.0
 ZONE = timezone(timedelta(hours=8))

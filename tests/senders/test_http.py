@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from tests.helpers.stub_server import Answer, Request, Stub, errcode, fine, raw, serving
-from tests.helpers.support import PATIENCE
+from tests.helpers.support import PATIENCE, free_port
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._senders import application, connection
 from wecom_logging._senders.application import AppSender
@@ -531,9 +531,7 @@ def test_a_connection_that_was_made_ahead_serves_the_call(dialled: list[str]) ->
 
 
 def test_what_is_wrong_with_the_way_is_left_to_the_call(dialled: list[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    sender = WebhookSender(KEY, api_base=f"http://127.0.0.1:{port}")
+    sender = WebhookSender(KEY, api_base=f"http://127.0.0.1:{free_port()}")
     sender.connect()
     assert len(dialled) == 1
     with pytest.raises(TransportError):

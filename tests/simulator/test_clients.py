@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.helpers.support import missing
+from tests.helpers.support import free_port, missing
 from wecom_logging.simulator import Simulator
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager")
@@ -59,8 +58,7 @@ def alertmanager(simulator: Simulator, tmp_path: Path) -> Iterator[str]:
             touser=env["WECOM_TOUSER"],
         )
     )
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         ALERTMANAGER,
         f"--config.file={config}",

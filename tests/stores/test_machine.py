@@ -493,7 +493,7 @@ class RedisLostAndBack(RuleBasedStateMachine):
 
 
 PROFILE = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("mypy")
+# What mypy has read of the package, once.
+pytestmark = pytest.mark.xdist_group("types")
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

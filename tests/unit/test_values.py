@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import pickle
 from typing import get_type_hints
 
@@ -27,6 +29,12 @@ class Thing:
     words: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    size: int = 0
+
+
 def test_a_row_is_a_tuple_with_names() -> None:
     row = Row("a", 3)
     assert tuple(row) == ("a", 3, ())
@@ -49,7 +57,7 @@ def test_a_record_has_its_fields_in_order_and_defaults_of_its_own() -> None:
     assert vars(replace(second, count=5)) == {"name": "b", "count": 5, "words": ["x"]}
 
 
-@pytest.mark.parametrize("cls", [Row, Thing])
+@pytest.mark.parametrize("cls", [Row, Thing, Figure])
 def test_what_is_missing_or_unknown_is_an_error(cls: type) -> None:
     for values, given in (
         ((), {}),
@@ -59,3 +67,17 @@ def test_what_is_missing_or_unknown_is_an_error(cls: type) -> None:
     ):
         with pytest.raises(TypeError):
             cls(*values, **given)
+
+
+def test_what_is_frozen_is_one_of_the_librarys() -> None:
+    figure = Figure("a", size=3)
+    assert repr(figure) == "Figure(name='a', size=3)"
+    assert figure == Figure("a", 3) != Figure("b", 3)
+    row: object = ("a", 3)
+    assert figure != row
+    assert len({figure, Figure("a", 3)}) == 1
+    assert dataclasses.replace(figure, size=4) == replace(figure, size=4) == Figure("a", 4)
+    assert dataclasses.asdict(figure) == {"name": "a", "size": 3}
+    assert pickle.loads(pickle.dumps(figure)) == copy.deepcopy(figure) == figure
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        figure.size = 4  # type: ignore[misc]  # what must not work

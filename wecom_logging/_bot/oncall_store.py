@@ -14,8 +14,8 @@ from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.daily import daily_report
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.sections import Section
+from wecom_logging._stores.leases import FOR_GOOD
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, KnownGroup
-from wecom_logging._stores.notes import FOR_GOOD
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._stores.protocol import StoreError
 

@@ -30,6 +30,8 @@ from wecom_logging._model.secret import Secret
 PUBLIC_URL = "wss://openws.work.weixin.qq.com"
 #: Seconds: a lease on being the one bot, how often it is renewed, and for opening a connection.
 LEASE, RENEW, OPEN = 60.0, 15.0, 10.0
+#: Seconds between two looks: of who waits to be the bot, and of who is it.
+WAITING, HOLDING = 5.0, 1.0
 
 # websockets writes every frame into its DEBUG lines, and with one of them the secret.
 _SILENT = logging.Logger("wecom_logging.bot")
@@ -105,7 +107,7 @@ class Runner:
                         self._say(f"{ended.reason}; next try in {ended.pause:.0f} s")
                         self._wait(ended.pause)
                 else:
-                    self._stop.wait(5.0)
+                    self._stop.wait(WAITING)
         finally:
             self._leave()
 
@@ -210,7 +212,7 @@ class Runner:
             if not said:
                 self._say(f"this bot has subscribed in the last {SUBSCRIBE:.0f} s; waiting")
                 said = True
-            if self._wait(1.0):
+            if self._wait(HOLDING):
                 return True
         return self._stop.is_set()
 
@@ -281,7 +283,7 @@ class Runner:
     def _received(self, connection: ClientConnection) -> str | bytes | None:
         try:
             # Undecoded: text that is no UTF-8 would end the connection.
-            return connection.recv(timeout=min(self._core.wait(), 1.0), decode=False)
+            return connection.recv(timeout=min(self._core.wait(), HOLDING), decode=False)
         except TimeoutError:
             return None
 
@@ -302,7 +304,7 @@ class Runner:
         """Wait, and stay who we are meanwhile; whether it was stopped."""
         until = self._monotonic() + seconds
         while not self._stop.is_set() and self._monotonic() < until:
-            self._stop.wait(max(0.0, min(until - self._monotonic(), 1.0)))
+            self._stop.wait(max(0.0, min(until - self._monotonic(), HOLDING)))
             self._is_mine()
         return self._stop.is_set()
 

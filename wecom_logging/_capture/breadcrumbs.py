@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
 from threading import get_ident
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 from wecom_logging._capture.sound import as_text, moment
@@ -27,14 +27,11 @@ _MAX_BYTES = 500
 Crumb = tuple[float, str, str, object, Any]
 
 
-class Ring:
+class Ring(NamedTuple):
     """The last crumbs of one thread or asyncio task."""
 
-    __slots__ = ("crumbs", "owner")
-
-    def __init__(self, owner: object, size: int) -> None:
-        self.owner = owner
-        self.crumbs: deque[Crumb] = deque(maxlen=size)
+    owner: object
+    crumbs: deque[Crumb]
 
 
 # One for all handlers: a context would keep the variables of handlers that are gone.
@@ -95,7 +92,7 @@ def _begin_anew(inherited: Ring | None, size: int) -> Ring:
     """
     loop = _get_running_loop()
     task = None if loop is None else current_task(loop)
-    ring = Ring(get_ident() if task is None else ref(task), size)
+    ring = Ring(get_ident() if task is None else ref(task), deque(maxlen=size))
     if loop is None and inherited is not None and isinstance(inherited.owner, ref):
         ring.crumbs.extend(inherited.crumbs)
     _ring.set(ring)

@@ -249,7 +249,7 @@ def _add_context(
     for key, value in found[:MAX_CONTEXT]:
         key = str(key)[:MAX_KEY]
         limits.size -= len(key)
-        if key in _REPEATED or (key in ours and _same(event[key], value)):
+        if key in _REPEATED or (key in ours and type(value) in (str, int) and event[key] == value):
             continue
         if key in _IDS and not tracing.is_id(value):
             continue
@@ -261,10 +261,6 @@ def _add_context(
             event[key] = _posted(value, record, limits)
         else:
             event[key] = plain(value, limits)
-
-
-def _same(known: object, value: object) -> bool:
-    return type(value) in (str, int) and known == value
 
 
 def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from time import thread_time
+from traceback import walk_tb
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -80,7 +81,9 @@ def errors(
             break
         if i and (remote := remote_traceback(one)):
             # What happened in another process goes on where the call of this one ended.
-            found[-1]["frames"] += _remote_frames(remote, limits)
+            limits.take(remote)
+            frames = text_frames(remote, CAUSE_FRAMES[1])
+            found[-1]["frames"] += [{**frame, "remote": True} for frame in frames]
             continue
         given = (None if i else tb) or one.__traceback__
         described = _describe(one, limits, nesting)
@@ -104,11 +107,6 @@ def glimpse(
 
 def _spot(code: CodeType, lineno: int) -> FrameSite:
     return code.co_filename, lineno, qualname(code)
-
-
-def _remote_frames(text: str, limits: CaptureLimits) -> list[Any]:
-    limits.take(text)
-    return [{**frame, "remote": True} for frame in text_frames(text, CAUSE_FRAMES[1])]
 
 
 def _describe(error: BaseException, limits: CaptureLimits, nesting: int) -> dict[str, Any]:
@@ -189,12 +187,10 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
     head: list[FrameSite] = []
     tail: deque[FrameSite] = deque(maxlen=last)
     depth = 0
-    while tb is not None:
-        frame = tb.tb_frame
+    for frame, lineno in walk_tb(tb):
         is_library(frame.f_code.co_filename, frame.f_globals)  # the worker will ask
-        (head if depth < first else tail).append(_spot(frame.f_code, tb.tb_lineno))
+        (head if depth < first else tail).append(_spot(frame.f_code, lineno))
         depth += 1
-        tb = tb.tb_next
     limits.size -= _FRAME_BYTES * (len(head) + len(tail))
     skipped = depth - len(head) - len(tail)
     if skipped:
@@ -208,7 +204,7 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
 def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
     """Of the innermost frames that are the application's own; the innermost one first,
     because time and room may run out. Not beyond the place where frames were skipped."""
-    frames = deque(_frames_of(tb), maxlen=len(places))
+    frames = deque((frame for frame, _ in walk_tb(tb)), maxlen=len(places))
     own = 0
     for i, frame in enumerate(reversed(frames), 1):
         filename = places[-i][0]
@@ -220,12 +216,6 @@ def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: Captu
             return
         own += 1
         places[-i] = (*places[-i][:3], _locals(frame, limits))
-
-
-def _frames_of(tb: TracebackType | None) -> Iterator[FrameType]:
-    while tb is not None:
-        yield tb.tb_frame
-        tb = tb.tb_next
 
 
 def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:

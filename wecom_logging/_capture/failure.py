@@ -20,9 +20,7 @@ from wecom_logging._capture.text_traceback import FRAME, MAX_TRACEBACK, text_tra
 MAX_CHAIN = 10
 
 #: Exception groups; there are none before Python 3.11.
-EXCEPTION_GROUPS: tuple[type, ...] = tuple(
-    t for t in (getattr(builtins, "BaseExceptionGroup", None),) if t is not None
-)
+EXCEPTION_GROUPS: Any = getattr(builtins, "BaseExceptionGroup", ())
 
 #: A type of exception, with its code or with the place where it failed in another process
 #: (path and function, with a NUL between them).

@@ -58,12 +58,7 @@ def level_name(level: int) -> str:
     return _LEVELS.get(level) or ANSI.sub("", logging.getLevelName(level)).lower()
 
 
-_LEVELS = {
-    logging.ERROR: "error",
-    logging.WARNING: "warning",
-    logging.INFO: "info",
-    logging.DEBUG: "debug",
-}
+_LEVELS = {40: "error", 30: "warning", 20: "info", 10: "debug"}
 
 
 def _written(chosen: object) -> str:

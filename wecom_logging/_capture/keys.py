@@ -24,11 +24,8 @@ EXPLICIT = "fingerprint"
 OTHER_KEYS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 
 
-class _Overflow:
-    """Stands in a key for all that a call site says beyond its allowance."""
-
-
-OVERFLOW = _Overflow()
+#: Stands in a key for all that a call site says beyond its allowance.
+OVERFLOW = object()
 
 
 class Job(NamedTuple):
@@ -45,7 +42,7 @@ def site_of(record: logging.LogRecord) -> Site:
     path, line = record.pathname, record.lineno
     if (warned := warned_by(record)) is not None:
         path, line = warned["filename"], warned["lineno"]
-    elif path.endswith(_STRUCTLOG) and (frame := _caller()) is not None:
+    elif path.endswith(_STRUCTLOG) and (frame := caller()) is not None:
         path, line = frame.f_code.co_filename, frame.f_lineno
     return ("" if path else record.name, record.levelno, path, line)
 
@@ -55,7 +52,7 @@ _STRUCTLOG = os.path.join("structlog", "_base.py")
 _LOGGING = (os.path.dirname(logging.__file__), os.path.dirname(os.path.dirname(__file__)))
 
 
-def _caller() -> FrameType | None:
+def caller() -> FrameType | None:
     """The innermost frame that is neither structlog's, nor logging's, nor ours."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -42,6 +42,15 @@ def fields_of(value: object) -> dict[str, Any]:
 _FIELDS = BaseException.__dict__["__dict__"].__get__
 
 
+def mark(error: BaseException, name: str, value: object) -> None:
+    """Leave something on an exception, for whoever meets it next: what remembered it elsewhere
+    would keep its frames, and all that they hold, alive. Not on one with slots."""
+    try:
+        setattr(error, name, value)
+    except (AttributeError, TypeError):
+        pass
+
+
 def remember(known: dict[Any, Any], key: object, value: object, most: int = 1000) -> None:
     """Add to what is known. What is different every time must not fill the memory."""
     if len(known) >= most:

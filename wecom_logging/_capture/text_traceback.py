@@ -25,16 +25,17 @@ _TEXT_FRAME = re.compile(
 )
 _TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)", re.MULTILINE)
 
-#: File, line, function and source line of a traceback that is only a text.
+#: File, line, function and source line of a traceback that is only a text; what it is known by.
 TextFrame = tuple[str, int, str, str]
+TextPlace = tuple[str, int, str]
 
 
 class Traced(NamedTuple):
     """A text with a traceback in it, as the last part of a key."""
 
     type: str
-    inner: TextFrame
-    own: TextFrame | None
+    inner: TextPlace
+    own: TextPlace | None
     #: What the text is about. None: logging itself has rendered the record's exception.
     template: str | None = None
 
@@ -59,11 +60,7 @@ def _traced_in(text: str) -> Traced | None:
     if not frames:
         return None
     own = [frame for frame in frames if not is_library_by_name(frame[0])]
-    return Traced(type_name, _known_by(frames[-1]), _known_by(own[-1]) if own else None)
-
-
-def _known_by(frame: TextFrame) -> TextFrame:
-    return (*frame[:3], "")
+    return Traced(type_name, frames[-1][:3], own[-1][:3] if own else None)
 
 
 def text_traceback(text: str) -> tuple[str, list[TextFrame]]:

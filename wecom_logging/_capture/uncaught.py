@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from wecom_logging._capture.failure import find_error
+from wecom_logging._capture.sound import mark
 
 if TYPE_CHECKING:
     from wecom_logging.handler import WeComHandler
 
 #: Set on an exception that a handler has counted, so that it is not counted again when
-#: nobody catches it. On the exception, because whatever remembered it would keep its frames,
-#: and all that they hold, alive.
+#: nobody catches it.
 _MARK = "__wecom_logging_counted__"
 
 _handlers: list[ref[WeComHandler]] = []
@@ -33,18 +33,15 @@ def marking(fingerprint: Fingerprint) -> Fingerprint:
     def marked(record: logging.LogRecord) -> Any:
         error = find_error(record)
         if error is not None:
-            mark(error)
+            counted(error)
         return fingerprint(record)
 
     return marked
 
 
-def mark(error: BaseException) -> None:
-    """This exception has been counted."""
-    try:
-        setattr(error, _MARK, True)
-    except (AttributeError, TypeError):
-        pass  # an exception with slots: it may be told twice
+def counted(error: BaseException) -> None:
+    """This exception has been counted. One with slots may be told twice."""
+    mark(error, _MARK, True)
 
 
 def report_to(handler: WeComHandler) -> None:
@@ -87,16 +84,14 @@ def _thread_hook(before: Callable[..., Any]) -> Callable[..., Any]:
 def _report(level: int, message: str, error: BaseException, tb: TracebackType | None) -> None:
     if not isinstance(error, Exception) or getattr(error, _MARK, False):
         return  # KeyboardInterrupt, SystemExit and the like are no errors
-    record = logging.LogRecord("uncaught", level, *_place(tb), message, (), None)
-    record.exc_info = (type(error), error, tb)
+    raised = (type(error), error, tb)
+    record = logging.LogRecord("uncaught", level, *place_of(tb), message, (), raised)
     for reference in (*_handlers,):  # one may go while we look
         handler = reference()
         if handler is not None:
             handler.handle_once(record)
 
 
-def _place(tb: TracebackType | None) -> tuple[str, int]:
+def place_of(tb: TracebackType | None) -> tuple[str, int]:
     """Where the exception left the program, as the place of the record."""
-    if tb is None:
-        return "", 0
-    return tb.tb_frame.f_code.co_filename, tb.tb_lineno
+    return ("", 0) if tb is None else (tb.tb_frame.f_code.co_filename, tb.tb_lineno)

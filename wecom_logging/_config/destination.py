@@ -34,7 +34,8 @@ CONNECTION = {
 
 #: The options of each kind. An argument of one kind chooses it.
 ROBOT = ("webhook_key",)
-APPLICATION = ("corpid", "corpsecret", "agentid", "touser", "toparty", "totag")
+APPLICATION = tuple(name for name in DESTINATION if name not in ROBOT)
+_NEEDED = ("corpid", "corpsecret", "agentid")
 
 
 def arguments(
@@ -122,8 +123,8 @@ def elsewhere(value: object, option: str) -> Any:
 
 
 def _kind_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    robot = _variables(("webhook_key",), environ)
-    application = _variables(("corpid", "corpsecret", "agentid"), environ)
+    robot = _variables(ROBOT, environ)
+    application = _variables(_NEEDED, environ)
     if robot and application:
         raise ConfigurationError(
             robot[0], f"is set and {application[0]} as well: keep one kind of destination"
@@ -144,7 +145,7 @@ def _complete(
     if any(name in given for name in validators.RECIPIENTS):  # they are one choice, not three
         found = {k: v for k, v in found.items() if k not in validators.RECIPIENTS}
     found.update({k: given[k] for k in (*kind, *CONNECTION) if k in given})
-    missing = [n for n in ("corpid", "corpsecret", "agentid") if n in kind and n not in found]
+    missing = [n for n in _NEEDED if n in kind and n not in found]
     if missing:
         have = next(n for n in kind if n in found)
         raise ConfigurationError(missing[0], f"is missing: with {have} an application needs it")

@@ -11,7 +11,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import tzinfo
 from typing import Any
 
@@ -56,6 +56,7 @@ from wecom_logging._model.quiet_hours import Window
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._model.secret import Secret
+from wecom_logging._runtime.values import dataclass
 
 _POLICY = Policy()
 

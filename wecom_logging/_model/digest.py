@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import builtins
 import re
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from wecom_logging._runtime.values import NamedTuple
+from wecom_logging._runtime.values import NamedTuple, dataclass
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
 Event = dict[str, Any]

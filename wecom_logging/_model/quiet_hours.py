@@ -44,15 +44,14 @@ def parse(text: str) -> Window:
         ValueError: It is not written like that.
     """
     *days, hours = text.split() or [""]
-    if not re.fullmatch(_HOURS, hours):
-        days, hours = [*days, hours], ""
+    match = re.fullmatch(_HOURS, hours)
+    if match is None:
+        days.append(hours)
     if len(days) > 1:
         raise ValueError("days are written without spaces, like 'Mon-Fri' or 'Sat,Sun'")
     chosen = frozenset(_days(days[0])) if days else frozenset(range(7))
-    if not hours:
+    if match is None:
         return Window(chosen, 0, 24 * 60)
-    match = re.fullmatch(_HOURS, hours)
-    assert match is not None
     hour, minute, to_hour, to_minute = map(int, match.groups())
     start, end = hour * 60 + minute, to_hour * 60 + to_minute
     if max(start, end) > 24 * 60 or start == 24 * 60:

@@ -91,8 +91,7 @@ def split_limit(limit: RateLimit, size: int) -> RateLimit:
         return limit
     return tuple(
         (half // size, window) if half >= size else (1, window * size / half)
-        for attempts, window in limit
-        for half in (max(1, attempts // 2),)
+        for half, window in ((_half(attempts), window) for attempts, window in limit)
     )
 
 
@@ -105,7 +104,7 @@ def until_time_slice(limit: RateLimit, fleet: Fleet, wall: float) -> float:
     longer = [
         window * fleet.size / half
         for attempts, window in limit
-        if fleet.size > (half := max(1, attempts // 2))
+        if fleet.size > (half := _half(attempts))
     ]
     if not longer:
         return 0.0

@@ -7,7 +7,7 @@ time; what comes after it is left out, and said.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -97,7 +97,8 @@ def plain(value: Any, limits: CaptureLimits, depth: int = 0, most: int = MAX_VAL
                 # By its names, or nobody would know which of its items is the password.
                 return _mapping(dict(zip(fields, value, strict=True)), limits, depth, most)
             if issubclass(kind, (list, tuple, set, frozenset)):
-                return _items(value, limits, depth, most)
+                items = list(islice(value, MAX_ITEMS))
+                return [plain(item, limits, depth + 1, most) for item in items]
         except Exception:
             pass  # it changes under our hands, or is a strange mapping: its `repr` will do
     return limits.take(safe_text(value), most)
@@ -111,10 +112,6 @@ def _mapping(
         limits.take(safe_text(key), 200): plain(item, limits, depth + 1, most)
         for key, item in items
     }
-
-
-def _items(value: Iterable[Any], limits: CaptureLimits, depth: int, most: int) -> list[Any]:
-    return [plain(item, limits, depth + 1, most) for item in list(islice(value, MAX_ITEMS))]
 
 
 def safe_text(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -47,18 +47,11 @@ class Span:
         """When it ends, in seconds since the epoch; `zone` None is the local one."""
         if self.hour is None:
             return now + self.seconds
-        here = datetime.fromtimestamp(now, zone)
-        day = here.date() + timedelta(days=self.days)
-        end = _at(day.year, day.month, day.day, self.hour, self.minute, zone)
-        if end <= now:
-            day += timedelta(days=1)
-            end = _at(day.year, day.month, day.day, self.hour, self.minute, zone)
-        return end
-
-
-def _at(year: int, month: int, day: int, hour: int, minute: int, zone: tzinfo | None) -> float:
-    moment = datetime(year, month, day, hour, minute, tzinfo=zone)
-    return moment.timestamp()  # a local time without a zone is the machine's own
+        today = datetime.fromtimestamp(now, zone).date()
+        at = time(self.hour, self.minute, tzinfo=zone)  # without a zone the machine's own
+        days = (today + timedelta(days=n) for n in (self.days, self.days + 1))
+        ends = [datetime.combine(day, at).timestamp() for day in days]
+        return ends[0] if ends[0] > now else ends[1]
 
 
 class Found(NamedTuple):
@@ -72,8 +65,7 @@ _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒", "秒钟"), 1.0),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分", "分钟"), MINUTE),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "时", "小时", "钟头", "个小时"), HOUR),
-    **dict.fromkeys(("个钟头", "个钟"), HOUR),
-    **dict.fromkeys(("个半小时", "个半钟头"), HOUR),
+    **dict.fromkeys(("个钟头", "个钟", "个半小时", "个半钟头"), HOUR),
     **dict.fromkeys(("d", "day", "days", "天", "日"), DAY),
 }
 _DIGITS = {

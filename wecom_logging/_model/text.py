@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import category, east_asian_width
 
+from wecom_logging._runtime import lazy
+
 ELLIPSIS = "…"
 
 # --- what is not there to be seen ----------------------------------------------------
@@ -21,19 +23,20 @@ ELLIPSIS = "…"
 # String sequences (titles, hyperlinks) are taken only with their end: without it, a lone
 # introducer could make the rest of a text disappear. A stray ESC goes in any case, so
 # that what is left cannot join up to a new sequence.
-_ANSI = re.compile(
+_ANSI = lazy.regex(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
     r"|\x1b(?:[ -/]+[0-~]|[0-OQ-WYZ`-~])?"
     r"|\x9b"
 )
 
+# Not compiled when it is first needed, as all others here: the line that logs needs it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Control characters that are no white space, Unicode's Default_Ignorable_Code_Point
 # (bidirectional controls, zero-width characters, fillers, variation selectors, tags),
 # interlinear annotation and the format controls of hieroglyphs.
-_INVISIBLE = re.compile(
+_INVISIBLE = lazy.regex(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
@@ -44,19 +47,19 @@ _INVISIBLE = re.compile(
 _MAX_MARKS = 4
 
 # Combining marks are no word characters: a cheap way to find where they could pile up.
-_MAYBE_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
+_MAYBE_MARKS = lazy.regex(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
 
 
 def strip_ansi(text: str) -> str:
     """`text` without terminal colours and other escape sequences."""
-    return _ANSI.sub("", text) if "\x1b" in text or "\x9b" in text else text
+    return _ANSI().sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def strip_hidden(text: str) -> str:
     """`text` as it is going to be seen: nothing that hides in it may hide a secret."""
     if text.isascii() and text.isprintable():
         return str.__str__(text)  # a subclass may say something else when it is formatted
-    return _INVISIBLE.sub("", strip_ansi(text))
+    return _INVISIBLE().sub("", strip_ansi(text))
 
 
 def _encodable(text: str) -> str:
@@ -81,7 +84,7 @@ def _one_visible_line(text: str, newline: str) -> str:
     """All that can be seen of `text`, on one line, in the order in which it stands there."""
     text = strip_hidden(_encodable(text)).replace("\u2800", " ")
     lines = (" ".join(line.split()) for line in text.splitlines())
-    text = _MAYBE_MARKS.sub(_cap_marks, newline.join(filter(None, lines)))
+    text = _MAYBE_MARKS().sub(_cap_marks, newline.join(filter(None, lines)))
     # A leading mark would be drawn on whatever our own markup ends with.
     return f"◌{text}" if text and _is_mark(text[0]) else text
 
@@ -89,26 +92,27 @@ def _one_visible_line(text: str, newline: str) -> str:
 # --- what could become markup --------------------------------------------------------
 
 # Anywhere in a text. Multiplication signs go because `×n` is how our messages count.
-_LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"} | dict.fromkeys("×✕✖⨉⨯", "x"))
+_COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
+_LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"}) | _COUNTS
 
 # A tag, mention or autolink begins like this; at the end, our own text may follow.
-_ANGLE = re.compile(r"[-=]>|<(?=[A-Za-z/!?@]|$)|>")
+_ANGLE = lazy.regex(r"[-=]>|<(?=[A-Za-z/!?@]|$)|>")
 
 # An entity would be decoded, possibly to something that _INVISIBLE has just removed.
-_ENTITY = re.compile(r"&(?=#?\w{1,32};)")
+_ENTITY = lazy.regex(r"&(?=#?\w{1,32};)")
 
-_STRIKE = re.compile(r"~{2,}")
+_STRIKE = lazy.regex(r"~{2,}")
 
 # Only an underscore that follows a word and precedes none ends emphasis. Without an end
 # there is no beginning either, so that `_id`, `foo_bar` and most URLs stay as they are.
-_EMPHASIS_END = re.compile(r"(?<=[^\s_])_+(?!\w)")
+_EMPHASIS_END = lazy.regex(r"(?<=[^\s_])_+(?!\w)")
 
 # A backslash escapes the punctuation after it, which at the end would be our own.
-_ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)")
+_ESCAPE = lazy.regex(r"\\(?=[!-/:-@\[-`{-~]|$)")
 
 # What makes a line a heading, quote, list item, rule, underline of a heading, row of a
 # table or definition of a link. The last character of the match is the one to change.
-_LINE_START = re.compile(
+_LINE_START = lazy.regex(
     r"#(?=#{0,5}(?:\s|$))"
     r"|>"
     r"|[-+](?=\s|$)"
@@ -126,7 +130,7 @@ _LINE_START_LOOK_ALIKE = {
 
 # Words with single signs between them, which most names and many messages are: nothing in
 # such a text could become markup, and looking for it takes fifty times as long.
-_PLAIN = re.compile(r"(?!\d+\. )[A-Za-z0-9]+(?:(?:[./:=,-] ?|[ _])[A-Za-z0-9]+)*")
+_PLAIN = lazy.regex(r"(?!\d+\. )[A-Za-z0-9]+(?:(?:[./:=,-] ?|[ _])[A-Za-z0-9]+)*")
 
 
 def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
@@ -141,12 +145,12 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
         newline: Stands for line breaks, however many in a row; our own, so not looked at.
         table: Whether the text will be in a cell of a table, where `|` is markup.
     """
-    if _PLAIN.fullmatch(text):
+    if _PLAIN().fullmatch(text):
         return str.__str__(text)
     text = _without_inline_markup(_one_visible_line(text, newline))
-    text = _without_line_markup(_ESCAPE.sub("∖", text))
-    text = _EMPHASIS_END.sub(lambda run: "ˍ" * len(run[0]), text)
-    text = _STRIKE.sub(lambda run: "∼" * len(run[0]), text)
+    text = _without_line_markup(_ESCAPE().sub("∖", text))
+    text = _EMPHASIS_END().sub(lambda run: "ˍ" * len(run[0]), text)
+    text = _STRIKE().sub(lambda run: "∼" * len(run[0]), text)
     return text.replace("|", "¦") if table else text
 
 
@@ -156,7 +160,7 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
     Inside of a code span underscores, tildes, backslashes and the start mean nothing. A
     backslash at the end is changed all the same: not every parser is sure about it.
     """
-    if _PLAIN.fullmatch(text):
+    if _PLAIN().fullmatch(text):
         return str.__str__(text)
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = text[:-1] + "∖" if text.endswith("\\") else text
@@ -164,8 +168,7 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
 
 
 # All that means anything to a client in a message of type "text".
-_LINK_OR_MENTION = re.compile(r"<(?=/?[aA](?:[\s>]|$)|@|/?$)")
-_COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
+_LINK_OR_MENTION = lazy.regex(r"<(?=/?[aA](?:[\s>]|$)|@|/?$)")
 
 
 def plain(text: str, *, newline: str = " ⏎ ") -> str:
@@ -176,12 +179,12 @@ def plain(text: str, *, newline: str = " ⏎ ") -> str:
 
 def without_links(text: str) -> str:
     """`text` without what a client takes for a link or mention in a message of type "text"."""
-    return _LINK_OR_MENTION.sub("‹", text)
+    return _LINK_OR_MENTION().sub("‹", text)
 
 
 def _without_inline_markup(text: str) -> str:
     text = text.translate(_LOOK_ALIKE).replace("](", "] (")
-    return _without_tags(_ENTITY.sub("＆", text))
+    return _without_tags(_ENTITY().sub("＆", text))
 
 
 def _without_tags(text: str) -> str:
@@ -200,11 +203,11 @@ def _without_tags(text: str) -> str:
             return "›"
         return sign[0]
 
-    return _ANGLE.sub(look_alike, text)
+    return _ANGLE().sub(look_alike, text)
 
 
 def _without_line_markup(text: str) -> str:
-    start = _LINE_START.match(text)
+    start = _LINE_START().match(text)
     if not start:
         return text
     last = start.end() - 1
@@ -266,7 +269,7 @@ def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
 
 
 # Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
-_NARROW = re.compile("[ -~]+")
+_NARROW = lazy.regex("[ -~]+")
 
 
 @lru_cache(maxsize=128)
@@ -276,7 +279,7 @@ def columns(text: str) -> int:
     Remembered, because headlines begin alike, and looking at each character takes longer
     than most of what is done with a text.
     """
-    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW.sub("", text)
+    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW().sub("", text)
     return len(text) - len(rest) + sum(_widths(rest))
 
 

@@ -1,9 +1,10 @@
 """From a `Digest` to a `Message`: what somebody reads on a phone at three in the morning.
 
-    sections       which groups are drawn as one, and in which order
     sample      what a captured event says, read with suspicion
+    sections    what is drawn as one
+    folding     which groups that is, and in which order
     headline    line 1 and line 2
-    rows        one group in a line, and the line over one
+    rows        one group in a line, the line over one, and its history
     blocks      one group at length
     card        the same on a template card
     layout      what gets into the bytes
@@ -20,14 +21,15 @@ from __future__ import annotations
 import json
 
 from wecom_logging._model.digest import Digest, Report
-from wecom_logging._rendering.blocks import DETAIL_LEVELS
 from wecom_logging._rendering.card import card
 from wecom_logging._rendering.context import RenderContext, Rendered
+from wecom_logging._rendering.detail import DETAIL_LEVELS
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
 from wecom_logging._rendering.report import group_text, report_text
 from wecom_logging._rendering.style import Language, Shape, Style
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import Message
 
@@ -101,7 +103,7 @@ def _card(
 
 def _foot(context: RenderContext) -> str:
     file = context.labels.file_follows if context.file_follows else ""
-    return " · ".join(filter(None, (file, Pen().name(context.digest.message_id, 16))))
+    return joined(" · ", file, Pen().name(context.digest.message_id, 16))
 
 
 def _plainer(style: Style, shape: Shape) -> Style:

@@ -6,58 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from wecom_logging._model import text
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import EVERYTHING, DetailLevel
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import contains
+from wecom_logging._rendering.words import contains, first_line, joined
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
-
-#: More than any message holds.
-EVERYTHING = 4096
-
-
-class DetailLevel(NamedTuple):
-    """How much of a group is drawn. Texts in bytes, all else in pieces."""
-
-    text: int
-    callers: int = 0
-    causes: int = 1
-    context: int = 0
-    crumbs: int = 0
-    others: int = 0
-    source: bool = False
-    links: int = 3
-    output: int = 1
-
-
-#: From everything down to the least that is more than one line. Texts grow beyond what is
-#: written here as far as there are bytes for them.
-DETAIL_LEVELS = (
-    DetailLevel(
-        EVERYTHING,
-        callers=3,
-        causes=20,
-        context=50,
-        crumbs=20,
-        output=20,
-        others=4,
-        source=True,
-        links=20,
-    ),
-    DetailLevel(
-        text=400, callers=3, causes=20, context=12, crumbs=5, output=20, others=4, source=True
-    ),
-    DetailLevel(
-        text=300, callers=2, causes=4, context=6, crumbs=2, output=12, others=3, source=True
-    ),
-    DetailLevel(text=160, callers=1, causes=2, context=3, output=6, others=2),
-    DetailLevel(text=80, context=1, output=3),
-    DetailLevel(text=80, links=0),
-)
 
 #: Bytes of a value of the context, and of the name of a link.
 _VALUE, _LINK = 80, 40
@@ -140,7 +98,9 @@ class _BlockRenderer:
         return self.dialect.heading(row._replace(why=self._why()))
 
     def _why(self) -> str:
-        """Both texts of the cause, if the line has room for them, or that of the root."""
+        """Both texts of the cause, if the line has room for them, or that of the root; where it
+        is one text, with the beginning of its second line (`3 errors for Order · number: …`),
+        but for what a library puts into brackets, like a statement."""
         found = self.section.why
         if text.columns(": ".join(found)) > _WHY:
             found = found[-1:]
@@ -148,6 +108,9 @@ class _BlockRenderer:
         if text.columns(whole) <= _WHY:
             is_list = any(failure.parts for failure in self.section.sample.chain[:1])
             self._said += found[:-1] if is_list else found
+            second = self.section.value.strip().partition("\n")[2].lstrip()
+            if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
+                whole = f"{whole} · {first_line(second)}"
         return Pen(plain=self.dialect.plain).within(whole, _WHY)
 
     def _name(self) -> str:
@@ -220,7 +183,8 @@ class _BlockRenderer:
         if len(causes) > self.detail.causes:
             self.pen.shortened = True
             shown = [*causes[: self.detail.causes - 1], causes[-1]]
-        line, above = self.labels.because, self.section.sample.chain[0].type
+        line = str(self.labels.because)
+        above = self.section.sample.chain[0].type
         for index, cause in enumerate(shown):
             # What a later one says as well stands with that one, which is nearer to the root.
             later = any(contains(one.words, cause.words) for one in shown[index + 1 :])
@@ -242,7 +206,7 @@ class _BlockRenderer:
 
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
-        said = ": ".join(filter(None, (self.pen.name(failure.type, TYPE), words)))
+        said = joined(": ", self.pen.name(failure.type, TYPE), words)
         frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
         known = [frame.place for frame, _ in self.section.trace]
         if not frame.place or frame.library or _below_one_root(frame.place, known):
@@ -275,7 +239,7 @@ class _BlockRenderer:
             first = [self._place(*section.trace[0])] if section.same_place else []
             counted = section.places(_PLACES)
             listed = [f"{n:,} {code(self.pen.place(place, PLACE))}" for n, place in counted]
-            return " · ".join(filter(None, first + listed))
+            return joined(" · ", *(first + listed))
         chain = section.sample.chain
         parsed = chain[0].syntax if chain else None
         # "<string>" is no place that anybody could look at
@@ -283,7 +247,7 @@ class _BlockRenderer:
         callers = section.trace[1:]
         self.frames_left_out = len(callers) > self.detail.callers
         frames = [*syntax, section.trace[0], *callers[: self.detail.callers]]
-        return " ← ".join(filter(None, (self._place(*frame) for frame in frames)))
+        return joined(" ← ", *(self._place(*frame) for frame in frames))
 
     def _place(self, frame: Frame, times: int) -> str:
         if not frame.place:
@@ -294,7 +258,8 @@ class _BlockRenderer:
         if times < 2:
             return ""
         skipped = any(failure.skipped for failure in self.section.sample.chain)
-        return self.labels.in_brackets(self.labels.repeated(times, at_least=skipped))
+        repeated = self.labels.repeated_at_least if skipped else self.labels.repeated
+        return self.labels.in_brackets(repeated(times))
 
     def _source(self) -> str:
         """The line that broke, where it is short and says something new."""
@@ -322,7 +287,7 @@ class _BlockRenderer:
         self.pen.shortened |= len(shown) < len(crumbs)
         for crumb in shown:
             time = self.context.times.second(crumb.time)
-            words = " ".join(filter(None, (time, crumb.level.upper(), crumb.message)))
+            words = joined(" ", time, crumb.level.upper(), crumb.message)
             yield self.pen.say(words, self.detail.text // 3)
 
     def _output(self) -> Iterator[str]:
@@ -349,7 +314,9 @@ class _BlockRenderer:
     def _route(self) -> str:
         more = len(self.section.routes) - 1
         route = self.pen.say(self.section.sample.route, PLACE)
-        return f"{route} {self.labels.and_routes(more)}" if route and more > 0 else route
+        if route and more > 0:
+            return f"{route} {self.labels.and_routes(more, more + 1)}"
+        return "" if self.section.sample.route in self.section.why else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context

@@ -10,13 +10,17 @@ from typing import Any
 
 from wecom_logging._model import text
 from wecom_logging._model.links import Link, Target
-from wecom_logging._rendering.blocks import DetailLevel, said
+from wecom_logging._rendering.blocks import said
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import DetailLevel
 from wecom_logging._rendering.dialects import Pen, whole_words
-from wecom_logging._rendering.headline import marker, started, title, why_elsewhere
+from wecom_logging._rendering.headline import hosts, marker, span, title, why_elsewhere
+from wecom_logging._rendering.labels import Said, Vocabulary
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.rows import history, row
 from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.style import Language
+from wecom_logging._rendering.words import joined
 from wecom_logging._senders.protocol import CardLimits
 
 Json = dict[str, Any]
@@ -29,62 +33,37 @@ _DETAIL = DetailLevel(text=600)
 
 _MARKER_COLOURS = {"🔴": 2, "✅": 3, "🔶": 1}
 
-_ENGLISH = {
-    "figure": "errors",
-    "one": "error",
-    "id": "id",
-    "late": "late",
-    "from": "not reached from {time}",
-    "why": "why",
-    "told": "told",
-    "by": "{count:,} by {name}",
-    "fallback": "the fallback",
-    "twice": "told?",
-    "perhaps": "{count:,} perhaps told before",
-    "lost": "lost",
-    "quiet": "quiet",
-    "more": "more",
-    "kinds": "{kinds:,} kinds",
-    "others": "other",
-    "also": "also",
-    "past": "past",
-    "back": "last seen in {before}",
-    "when": "when",
-    "route": "in",
-    "hosts": "host",
-    "release": "ver",
-    "file": "file",
-    "below": "see below",
-    "message": "msg",
-}
-_CHINESE = {
-    "figure": "次错误",
-    "one": "次错误",
-    "id": "编号",
-    "late": "延迟",
-    "from": "{time} 起无法连接",
-    "why": "缘由",
-    "told": "已送出",
-    "by": "{count:,} 次，{name}",
-    "fallback": "备用通道",
-    "twice": "重复",
-    "perhaps": "{count:,} 次可能已通知",
-    "lost": "丢失",
-    "quiet": "免打扰",
-    "more": "另有",
-    "kinds": "{kinds:,} 类",
-    "others": "其他",
-    "also": "还有",
-    "past": "经过",
-    "back": "上次见于 {before}",
-    "when": "时间",
-    "route": "请求",
-    "hosts": "主机",
-    "release": "版本",
-    "file": "报告",
-    "below": "见下方文件",
-    "message": "消息",
-}
+
+class _Words(Vocabulary):
+    """Short ones: a card has few characters for each."""
+
+    figure = Said("error{s}", "次错误")
+    id = Said("id", "编号")
+    late = Said("late", "延迟")
+    late_from = Said("not reached from {}", "{} 起无法连接")
+    why = Said("why", "缘由")
+    told = Said("told", "已送出")
+    told_by = Said("{:,} by {}", "{:,} 次，{}")
+    twice = Said("told?", "重复")
+    perhaps = Said("{:,} perhaps told before", "{:,} 次可能已通知")
+    lost = Said("lost", "丢失")
+    quiet = Said("quiet", "免打扰")
+    more = Said("more", "另有")
+    kinds = Said("{:,} kinds", "{:,} 类")
+    others = Said("other", "其他")
+    also = Said("also", "还有")
+    past = Said("past", "经过")
+    last_seen = Said("last seen in {}", "上次见于 {}")
+    when = Said("when", "时间")
+    route = Said("in", "请求")
+    hosts = Said("host", "主机")
+    release = Said("ver", "版本")
+    file = Said("file", "报告")
+    below = Said("see below", "见下方文件")
+    message = Said("msg", "消息")
+
+
+_WORDS: dict[Language, _Words] = {"en": _Words("en"), "zh": _Words("zh")}
 
 
 def card(context: RenderContext) -> Json | None:
@@ -98,7 +77,7 @@ def card(context: RenderContext) -> Json | None:
 class _Card:
     def __init__(self, context: RenderContext, limits: CardLimits) -> None:
         self._page, self._limits = context, limits
-        self._words = _CHINESE if context.style.language == "zh" else _ENGLISH
+        self._words = _WORDS[context.style.language]
         self._section = context.sections[0]
         self._row = row(self._section, context)
 
@@ -114,11 +93,11 @@ class _Card:
             },
             "emphasis_content": {
                 "title": f"{errors:,}" if errors < 10**8 else str(errors)[: limits.figure],
-                "desc": self._words["one" if errors == 1 else "figure"],
+                "desc": self._words.figure(errors),
             },
             "sub_title_text": self._said(),
             "horizontal_content_list": [
-                {"keyname": self._words[key], "value": value} for key, value in self._facts()
+                {"keyname": name, "value": value} for name, value in self._facts()
             ],
             "jump_list": [
                 {"title": text.cut_characters(name, limits.jump), **target_of(target)}
@@ -135,7 +114,7 @@ class _Card:
         environment = text.cut_characters(pen.start(style.environment, 60), most // 2)
         room = most - len(environment) - bool(environment)
         app = text.cut_characters(pen.start(style.app, 60), room)
-        return " ".join(filter(None, (app, environment)))
+        return joined(" ", app, environment)
 
     def _title(self, start: str) -> str:
         room, kind = self._limits.title - len(start), self._row.kind
@@ -165,23 +144,23 @@ class _Card:
         for key, value in rows[: _FACTS - 1]:
             yield key, text.cut_characters(value, self._limits.value)
         if self._page.file_follows:
-            yield "file", f"{self._words['below']} · {self._page.digest.message_id}"
+            yield self._words.file, f"{self._words.below} · {self._page.digest.message_id}"
         else:
-            yield "message", self._page.digest.message_id
+            yield self._words.message, self._page.digest.message_id
 
     def _counts(self) -> Iterator[tuple[str, str]]:
         """All errors of the message: nothing that stands there is cut."""
-        yield "id", " ".join(filter(None, (self._row.id, self._row.times)))
+        yield self._words.id, joined(" ", self._row.id, self._row.times)
         rest = self._page.sections[1:]
         count = sum(section.count for section in rest)
         if len(rest) == 1:
-            yield "more", self._another(rest[0])
+            yield self._words.more, self._another(rest[0])
         elif rest:
             kinds = sum(section.kinds for section in rest)
             told = f" ×{count:,}" if count else f" {self._page.labels.states['over']}"
-            yield "more", self._words["kinds"].format(kinds=kinds) + told
+            yield self._words.more, self._words.kinds(kinds) + told
         if self._page.others:
-            yield "others", f"×{self._page.others:,}"
+            yield self._words.others, f"×{self._page.others:,}"
 
     def _another(self, section: Section) -> str:
         other = row(section, self._page)
@@ -194,49 +173,37 @@ class _Card:
 
     def _warnings(self) -> Iterator[tuple[str, str]]:
         digest, times = self._page.digest, self._page.times
-        yield from (("why", each) for each in why_elsewhere(self._page))
+        yield from ((self._words.why, each) for each in why_elsewhere(self._page))
         if told := digest.by_fallback:
-            name = Pen(plain=True).name(told.name, 20) or self._words["fallback"]
-            yield "told", self._words["by"].format(count=told.errors, name=name)
+            name = Pen(plain=True).name(told.name, 20) or self._page.labels.the_fallback
+            yield self._words.told, self._words.told_by(told.errors, name)
         if digest.outage and not self._page.style.instead_of:
-            yield "late", self._words["from"].format(time=times.minute(digest.outage.since))
+            yield self._words.late, self._words.late_from(times.minute(digest.outage.since))
         if doubtful := sum(report.doubtful for report in digest.reports):
-            yield "twice", self._words["perhaps"].format(count=doubtful)
+            yield self._words.twice, self._words.perhaps(doubtful)
         if digest.lost:
-            yield "lost", self._page.labels.errors(digest.lost)
+            yield self._words.lost, self._page.labels.errors(digest.lost)
         if digest.quiet:
-            yield "quiet", "–".join(map(times.minute, digest.quiet))
+            yield self._words.quiet, "–".join(map(times.minute, digest.quiet))
 
     def _circumstances(self) -> Iterator[tuple[str, str]]:
-        pen, style, hosts = Pen(plain=True), self._page.style, self._page.hosts
+        pen, style = Pen(plain=True), self._page.style
         also = self._row.extent or self._page.labels.comma.join(self._section.also)
         if also:
-            yield "also", pen.say(also, 90)
+            yield self._words.also, pen.say(also, 90)
         back_from = next((r.back_from for r in self._section.reports if r.back_from), "")
         if back_from and not self._section.over:
             before = pen.name(back_from, self._limits.value // 2)
-            yield "past", self._words["back"].format(before=before)
+            yield self._words.past, self._words.last_seen(before)
         for fact in history(self._section, self._page):
-            yield "past", fact
-        yield "when", self._span()
+            yield self._words.past, fact
+        yield self._words.when, span(self._page, self._limits.value)
         if route := self._section.sample.route:
-            yield "route", pen.say(route, 90)
-        if hosts:
-            many = self._page.labels.hosts(len(hosts))
-            yield "hosts", many if len(hosts) > 1 else pen.name(hosts[0], self._limits.value)
+            yield self._words.route, pen.say(route, 90)
+        if self._page.hosts:
+            yield self._words.hosts, hosts(self._page, pen, self._limits.value)
         if style.release:
-            yield "release", pen.name(style.release, self._limits.value)
-
-    def _span(self) -> str:
-        """From when to when; without the seconds where they have no room."""
-        now, times = self._page.digest.now, self._page.times
-        reports = self._page.digest.reports
-        told = [report for report in reports if report.count] or reports
-        first, last = min(started(r, now) for r in told), max(r.last for r in told)
-        span = times.span(first, last)
-        if len(span) <= self._limits.value:
-            return span
-        return f"{times.minute(first)}–{times.minute(last)}"
+            yield self._words.release, pen.name(style.release, self._limits.value)
 
 
 def target_of(target: Target) -> Json:

@@ -6,9 +6,10 @@ from typing import Any
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
+from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS, Labels
 from wecom_logging._rendering.sample import read
-from wecom_logging._rendering.sections import Section, hosts_of, sections_of
+from wecom_logging._rendering.sections import Section, hosts_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
 from wecom_logging._runtime.values import NamedTuple, replace

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from wecom_logging._model import habits, text
-from wecom_logging._rendering.labels import LABELS
+from wecom_logging._rendering.labels import LABELS, Said, SaidOf, Vocabulary
 from wecom_logging._rendering.style import Language
 from wecom_logging._rendering.times import TimeFormatter
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.marks import HOURS, KnownApp, KnownGroup, KnownJob
 
@@ -23,34 +24,47 @@ _APP, _KIND, _PLACE, _NAME, _WHY = 40, 60, 60, 40, 100
 
 _BARS = "▁▂▃▄▅▆▇█"
 
-_ENGLISH = {
-    "errors": "{n:,} errors", "error": "1 error", "kinds": "{n} kinds", "kind": "1 kind",
-    "told": "all told", "pending": "{n:,} not told yet", "held": "{n:,} of them silenced",
-    "all": "all of them silenced",
-    "and": ", ", "quiet": "quiet until {until}", "new": "new: {n}", "open": "open: {n}",
-    "calmed": "over: {n}", "silenced": "silenced: {n}", "in": "in {release}",
-    "last in": "last in {release}", "over": "over", "taken": "taken by {by} {at}",
-    "until": "until {until} by {by}", "until release": "until the next release, {until} at most, by"
-    " {by}", "why": ": {why}", "more": "+ {n} more ×{count:,}", "others": "others ×{count:,}",
-    "processes": "errors came from {n} on {hosts}", "process": "1 process",
-    "many processes": "{n} processes", "host": "1 host", "hosts": "{n} hosts",
-    "overdue": "overdue: {name}, expected {at}, ran last {last}", "failed": " and failed",
-    "next": "next report: {at}", "lines": "+ {n} more lines",
-}  # fmt: skip
-_CHINESE = {
-    "errors": "{n:,} 次", "error": "1 次", "kinds": "{n} 类", "kind": "1 类",
-    "told": "均已通知", "pending": "{n:,} 次尚未通知", "held": "其中 {n:,} 次静默中",
-    "all": "均在静默中",
-    "and": "，", "quiet": "免打扰至 {until}", "new": "新出现 {n} 类", "open": "未恢复 {n} 类",
-    "calmed": "已平息 {n} 类", "silenced": "静默中 {n} 类", "in": "{release} 新出现",
-    "last in": "上次见于 {release}", "over": "已平息", "taken": "{by} {at} 接手",
-    "until": "{by} 静默至 {until}", "until release": "{by} 静默至下一版本，最晚 {until}",
-    "why": "：{why}", "more": "另有 {n} 类 ×{count:,}", "others": "其他 ×{count:,}",
-    "processes": "报告过错误的有 {hosts}的 {n}", "process": "1 个进程",
-    "many processes": "{n} 个进程", "host": "1 台主机", "hosts": "{n} 台主机",
-    "overdue": "任务逾期：{name}，应于 {at} 运行，上次运行 {last}", "failed": "（失败）",
-    "next": "下次报告：{at}", "lines": "另有 {n} 行",
-}  # fmt: skip
+
+class _Words(Vocabulary):
+    """What the report says."""
+
+    errors = Said("{:,} error{s}", "{:,} 次")
+    kinds = Said("{} kind{s}", "{} 类")
+    told = Said("all told", "均已通知")
+    pending = Said("{:,} not told yet", "{:,} 次尚未通知")
+    held = Said("{:,} of them silenced", "其中 {:,} 次静默中")
+    all_held = Said("all of them silenced", "均在静默中")
+    clause = Said(", ", "，")
+    quiet = Said("quiet until {}", "免打扰至 {}")
+    lists = SaidOf(
+        new=("new: {}", "新出现 {} 类"),
+        open=("open: {}", "未恢复 {} 类"),
+        calmed=("over: {}", "已平息 {} 类"),
+        silenced=("silenced: {}", "静默中 {} 类"),
+    )
+    new_in = Said("in {}", "{} 新出现")
+    last_in = Said("last in {}", "上次见于 {}")
+    over = Said("over", "已平息")
+    taken = Said("taken by {} {}", "{} {} 接手")
+    until = Said("until {until} by {by}", "{by} 静默至 {until}")
+    until_release = Said(
+        "until the next release, {until} at most, by {by}", "{by} 静默至下一版本，最晚 {until}"
+    )
+    why = Said(": {}", "：{}")
+    more = Said("+ {} more ×{:,}", "另有 {} 类 ×{:,}")
+    others = Said("others ×{:,}", "其他 ×{:,}")
+    came_from = Said("errors came from {} on {}", "报告过错误的有 {1}的 {0}")
+    processes = Said("{} process{es}", "{} 个进程")
+    hosts = Said("{} host{s}", "{} 台主机")
+    overdue = Said(
+        "overdue: {}, expected {}, ran last {}", "任务逾期：{}，应于 {} 运行，上次运行 {}"
+    )
+    failed = Said(" and failed", "（失败）")
+    next_at = Said("next report: {}", "下次报告：{}")
+    more_lines = Said("+ {} more lines", "另有 {} 行")
+
+
+_WORDS: dict[str, _Words] = {"en": _Words("en"), "zh": _Words("zh")}
 
 
 class Overdue(NamedTuple):
@@ -144,11 +158,11 @@ def daily_report(
         next_at: When the next one comes, if that is known.
     """
     times = TimeFormatter(now, zone, LABELS[language])
-    words = _CHINESE if language == "zh" else _ENGLISH
+    words = _WORDS[language]
     parts = [_Lines(daily(app, now, hours, zone), times, words) for app in apps]
     found = "\n\n".join("\n".join(part.lines()) for part in parts)
     if next_at is not None:
-        found = f"{found}\n{words['next'].format(at=times.minute(next_at))}".lstrip()
+        found = f"{found}\n{words.next_at(times.minute(next_at))}".lstrip()
     return found
 
 
@@ -157,68 +171,62 @@ def fitted(report: str, max_bytes: int, language: str = "en") -> str:
     if len(report.encode()) <= max_bytes:
         return report
     lines, shown = report.splitlines(), list[str]()
-    more = (_CHINESE if language == "zh" else _ENGLISH)["lines"]
-    room = max_bytes - len(more.format(n=len(lines)).encode())
+    more = _WORDS[language].more_lines
+    room = max_bytes - len(more(len(lines)).encode())
     for line in lines:
         room -= len(line.encode()) + 1
         if room < 0:
             break
         shown.append(line)
-    return "\n".join([*shown, more.format(n=len(lines) - len(shown))])
+    return "\n".join([*shown, more(len(lines) - len(shown))])
 
 
 class _Lines:
     """The lines about one app."""
 
-    def __init__(self, found: Daily, times: TimeFormatter, words: dict[str, str]) -> None:
+    def __init__(self, found: Daily, times: TimeFormatter, words: _Words) -> None:
         self._found, self._times, self._words = found, times, words
         self._kept = len(found.hours)
 
     def lines(self) -> Iterator[str]:
         found, app = self._found, self._found.app
-        name = " ".join(filter(None, (_inert(app.app, _APP), _inert(app.environment, _APP))))
-        comma = self._words["and"]
-        errors = self._number("errors", "error", found.errors)
-        kinds = self._number("kinds", "kind", found.kinds)
+        name = joined(" ", _inert(app.app, _APP), _inert(app.environment, _APP))
+        words = self._words
+        counts = [words.errors(found.errors), *([words.kinds(found.kinds)] if found.kinds else [])]
         span = f"{self._times.minute(found.since)} – {self._times.minute(found.now)}"
-        yield " · ".join(
-            ("📋 " + name, comma.join((errors, kinds) if found.kinds else (errors,)), span)
-        )
+        yield " · ".join(("📋 " + name, words.clause.join(counts), span))
         yield f"{sparkline(found.hours)} {self._told()}"
         if app.quiet_until is not None:
-            yield self._say("quiet", until=self._times.minute(app.quiet_until))
+            yield words.quiet(self._times.minute(app.quiet_until))
         for kind in ("new", "open", "calmed", "silenced"):
             yield from self._groups(kind, getattr(found, kind))
         named = sum(_count(group, self._kept) for group in app.groups)
         if found.errors > named:
-            yield self._say("others", count=found.errors - named)
+            yield words.others(found.errors - named)
         if found.processes:
-            yield self._say(
-                "processes",
-                n=self._number("many processes", "process", found.processes),
-                hosts=self._number("hosts", "host", found.hosts),
-            )
+            yield words.came_from(words.processes(found.processes), words.hosts(found.hosts))
         yield from map(self._overdue, found.overdue)
 
     def _told(self) -> str:
-        found = self._found
+        found, words = self._found, self._words
         if not found.pending:
-            return self._words["told"]
-        said = [self._say("pending", n=found.pending)]
+            return words.told
+        said = [words.pending(found.pending)]
         if found.held:
-            said.append(self._say("held" if found.held < found.pending else "all", n=found.held))
-        return self._words["and"].join(said)
+            held = words.held if found.held < found.pending else words.all_held
+            said.append(held(found.held))
+        return words.clause.join(said)
 
     def _groups(self, kind: str, groups: Sequence[KnownGroup]) -> Iterator[str]:
         if not groups:
             return
-        yield self._say(kind, n=len(groups))
+        yield self._words.lists[kind](len(groups))
         for group in groups[:_NAMED]:
             facts = (self._name(group), _inert(group.place, _PLACE), *self._facts(kind, group))
-            yield "  " + " · ".join(filter(None, facts))
+            yield "  " + joined(" · ", *facts)
         if rest := groups[_NAMED:]:
             count = sum(_count(group, self._kept) for group in rest)
-            yield "  " + self._say("more", n=len(rest), count=count)
+            yield "  " + self._words.more(len(rest), count)
 
     def _name(self, group: KnownGroup) -> str:
         critical = "CRITICAL " if group.critical else ""
@@ -226,37 +234,27 @@ class _Lines:
         return f"#{group.id} {critical}{name} ×{_count(group, self._kept):,}"
 
     def _facts(self, kind: str, group: KnownGroup) -> Iterator[str]:
-        minute = self._times.minute
+        minute, words = self._times.minute, self._words
         if kind == "new" and group.first_release:
-            yield self._say("in", release=_inert(group.first_release, _NAME))
+            yield words.new_in(_inert(group.first_release, _NAME))
         elif group.last_release:
-            yield self._say("last in", release=_inert(group.last_release, _NAME))
+            yield words.last_in(_inert(group.last_release, _NAME))
         if kind == "new" and group.state == "over":
-            yield self._words["over"]
+            yield words.over
         if group.taken_by and group.taken_at is not None:
-            yield self._say("taken", by=_inert(group.taken_by, _NAME), at=minute(group.taken_at))
+            yield words.taken(_inert(group.taken_by, _NAME), minute(group.taken_at))
         if group.silenced_until is not None:
-            how = "until release" if group.until_release else "until"
+            how = words.until_release if group.until_release else words.until
             by, until = _inert(group.silenced_by, _NAME), minute(group.silenced_until)
             why = _inert(group.silenced_why, _WHY)
-            yield self._say(how, until=until, by=by) + (self._say("why", why=why) if why else "")
+            yield how(until=until, by=by) + (words.why(why) if why else "")
 
     def _overdue(self, late: Overdue) -> str:
         job, minute = late.job, self._times.minute
-        said = self._say(
-            "overdue",
-            name=_inert(job.name, _NAME),
-            at=minute(late.expected),
-            last=minute(job.runs[-1]),
-        )
+        name = _inert(job.name, _NAME)
+        said = self._words.overdue(name, minute(late.expected), minute(job.runs[-1]))
         has_failed = (job.failed_at or 0.0) > (job.worked_at or 0.0)
-        return said + (self._words["failed"] if has_failed else "")
-
-    def _number(self, many: str, one: str, n: int) -> str:
-        return self._say(one if n == 1 else many, n=n)
-
-    def _say(self, phrase: str, **fields: object) -> str:
-        return self._words[phrase].format(**fields)
+        return said + (self._words.failed if has_failed else "")
 
 
 def sparkline(counts: Sequence[int]) -> str:

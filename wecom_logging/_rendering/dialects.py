@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wecom_logging._model import text
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import MsgType
@@ -99,7 +100,7 @@ class Markdown:
 
     def facts(self, words: str, link: str = "") -> str:
         """Last line of a group."""
-        said = " · ".join(filter(None, (words, link)))
+        said = joined(" · ", words, link)
         return said and self.grey(said)
 
     def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
@@ -109,10 +110,10 @@ class Markdown:
     def _row(self, row: Row) -> str:
         place = row.place and self.code(row.place)
         count = row.times and self.strong(row.times)
-        words = _words(
-            self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
+        words = joined(
+            " ", self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
         )
-        return " · ".join(filter(None, (words, row.why, row.history)))
+        return joined(" · ", words, row.why, row.history)
 
 
 class Text(Markdown):
@@ -160,8 +161,8 @@ class MarkdownV2(Markdown):
         return f"- {words}"
 
     def heading(self, row: Row) -> str:
-        words = _words("###", row.state, row.kind, row.times, row.extent, row.id, row.release)
-        return " · ".join(filter(None, (words, row.why)))
+        words = joined(" ", "###", row.state, row.kind, row.times, row.extent, row.id, row.release)
+        return joined(" · ", words, row.why)
 
     def line(self, words: str) -> str:
         return f"- {words}"
@@ -173,8 +174,8 @@ class MarkdownV2(Markdown):
         return head + [self._cells(row) for row in rows]
 
     def _cells(self, row: Row) -> str:
-        count = " · ".join(filter(None, (_words(row.times, row.extent), row.history)))
-        kind = _words(row.kind, row.id, row.release)
+        count = joined(" · ", joined(" ", row.times, row.extent), row.history)
+        kind = joined(" ", row.kind, row.id, row.release)
         return _cells((row.state, kind, count, row.place and self.code(row.place)))
 
 
@@ -270,10 +271,6 @@ def whole_words(inert: str, cut: str) -> str:
     if is_cut and len(word) <= _LONG_WORD and len(start) >= _LONG_WORD // 2:
         kept = start
     return f"{kept.rstrip(_LOOSE)}{text.ELLIPSIS}"
-
-
-def _words(*words: str) -> str:
-    return " ".join(filter(None, words))
 
 
 def _cells(cells: Sequence[str]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from wecom_logging._model.digest import Report
+from wecom_logging._model.digest import ByFallback, Report
 from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
-from wecom_logging._rendering.marks import quiet
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import one_line
+from wecom_logging._rendering.words import joined, one_line
 
 #: Columns of line 1: what a phone shows of a notification.
 _WIDTH = 64
@@ -29,17 +28,16 @@ _FRESH = 3600.0
 
 def headline(context: RenderContext) -> str:
     """Line 1, without markup. What is cut is the last part, then the app, never the count."""
-    count = context.labels.errors(context.errors)
     comma = context.labels.headline_comma
     start = f"{marker(context)} {'CRITICAL ' if _critical(context) else ''}"
     count = context.labels.times(context.errors)
     state, said, more = _subject(context)
-    wanted = columns(comma + _words(state, ": ".join(said), more)) if said else 0
+    wanted = columns(comma + joined(" ", state, ": ".join(said), more)) if said else 0
     app = _sender(context, _WIDTH - columns(start + comma + count) - min(wanted, _SUBJECT))
-    line = start + comma.join(filter(None, (app, count)))
-    room = _WIDTH - columns(comma.join((line, _words(state, "-", more)))) + 1
+    line = start + joined(comma, app, count)
+    room = _WIDTH - columns(comma.join((line, joined(" ", state, "-", more)))) + 1
     if said and room >= 6:
-        line += comma + _words(state, _fitted(said, room), more)
+        line += comma + joined(" ", state, _fitted(said, room), more)
     return line
 
 
@@ -47,28 +45,31 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
     """Line 2 (hosts, release, time) and what else concerns the message as a whole."""
     labels, digest = context.labels, context.digest
     lines = [*why_elsewhere(context)]
-    lines += [
-        " · ".join(filter(None, (_hosts(context, pen), _release(context, pen), _span(context))))
-    ]
+    lines += [joined(" · ", hosts(context, pen), _release(context, pen), span(context))]
     if doubtful := sum(report.doubtful for report in digest.reports):
         lines.append(labels.doubtful(doubtful))
     if digest.by_fallback:
-        lines.append(labels.by_fallback(*told_elsewhere(context, pen)))
+        lines.append(_told_elsewhere(context, pen, digest.by_fallback))
     if digest.outage and not context.style.instead_of:
         reason = pen.say(digest.outage.reason, 120)
-        lines.append(labels.outage(context.times.minute(digest.outage.since), reason))
+        since = context.times.minute(digest.outage.since)
+        lines.append(labels.outage(since, labels.in_brackets(reason)))
     if digest.lost:
-        lines.append(labels.lost(digest.lost))
-    lines.extend(quiet(context))
+        lines.append(labels.lost(labels.errors(digest.lost)))
+    if digest.quiet:
+        lines.append(labels.quiet(*map(context.times.minute, digest.quiet)))
     return [context.dialect.quote(line) for line in lines if line]
 
 
 def why_elsewhere(context: RenderContext) -> Iterator[str]:
     """Of a message for the fallback: why it comes this way."""
-    outage, instead_of = context.digest.outage, context.style.instead_of
-    if instead_of:
-        time = context.times.minute(outage.since) if outage else ""
-        yield context.labels.fallback(instead_of, _reason(outage.reason if outage else ""), time)
+    outage, labels = context.digest.outage, context.labels
+    if context.style.instead_of:
+        what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
+        reason = _reason(outage.reason) if outage else ""
+        since = outage and labels.from_then(context.times.minute(outage.since))
+        facts = joined(labels.clause, reason, since)
+        yield labels.fallback(what, labels.in_brackets(facts))
 
 
 def _reason(reason: str) -> str:
@@ -77,13 +78,18 @@ def _reason(reason: str) -> str:
     return code[1] if code else Pen().say(reason, 80)
 
 
-def told_elsewhere(context: RenderContext, pen: Pen) -> tuple[str, int, str]:
+def _told_elsewhere(context: RenderContext, pen: Pen, told: ByFallback) -> str:
     """From when to when a fallback told how much, and which one."""
-    told = context.digest.by_fallback
-    assert told is not None
+    labels = context.labels
     since, until = map(context.times.minute, (told.since, told.until))
-    span = since if since == until else f"{since}–{until}"
-    return span, told.errors, pen.name(told.name, 40)
+    name = pen.name(told.name, 40)
+    return labels.by_fallback(
+        errors=labels.errors(told.errors),
+        count=told.errors,
+        were="was" if told.errors == 1 else "were",
+        span=since if since == until else f"{since}–{until}",
+        name=labels.named(name) if name else labels.the_fallback,
+    )
 
 
 def started(report: Report, now: float) -> float:
@@ -135,7 +141,7 @@ def _sender(context: RenderContext, width: int) -> str:
     """App and environment; what is cut is the app, for "prod" is no detail."""
     environment = Pen().within(context.style.environment, _ENVIRONMENT)
     width -= columns(f" {environment}") if environment else 0
-    return _words(Pen().within(context.style.app, max(width, _APP)), environment)
+    return joined(" ", Pen().within(context.style.app, max(width, _APP)), environment)
 
 
 def _subject(context: RenderContext) -> tuple[str, list[str], str]:
@@ -148,7 +154,7 @@ def _subject(context: RenderContext) -> tuple[str, list[str], str]:
     state = labels.states["over"] if told[0].over else ""
     state = labels.recovered if told[0].works_again else state
     kinds = sum(section.kinds for section in told)
-    more = labels.and_kinds(kinds - 1) if kinds > 1 else ""
+    more = labels.and_kinds(kinds - 1, kinds) if kinds > 1 else ""
     words_of = _recovery if told[0].works_again else summary
     said = [words[:_LONG] for words in words_of(told[0], context) if _inert(words)]
     return state, said, more
@@ -197,29 +203,28 @@ def _first_line(words: str) -> str:
     return f"{first.rstrip(' :')}{ELLIPSIS}" if more else first
 
 
-def _hosts(context: RenderContext, pen: Pen) -> str:
+def hosts(context: RenderContext, pen: Pen, most: int = 60) -> str:
+    """The host, or how many."""
     if len(context.hosts) > 1:
         return context.labels.hosts(len(context.hosts))
-    return pen.name(context.hosts[0], 60) if context.hosts else ""
+    return pen.name(context.hosts[0], most) if context.hosts else ""
 
 
 def _release(context: RenderContext, pen: Pen) -> str:
     age = context.digest.now - context.style.started
-    up = context.labels.up(age) if context.style.started and 0 <= age < _FRESH else ""
+    labels, is_fresh = context.labels, context.style.started and 0 <= age < _FRESH
     if not context.style.release:
         return ""
-    release = context.labels.release(pen.name(context.style.release, 60))
-    return release + (up and context.labels.in_brackets(up))
+    release = labels.release(pen.name(context.style.release, 60))
+    return f"{release}{labels.in_brackets(labels.up(labels.duration(age))) if is_fresh else ''}"
 
 
-def _span(context: RenderContext) -> str:
-    reports = context.digest.reports
+def span(context: RenderContext, most: int = _WIDTH) -> str:
+    """From when to when; without the seconds where they have no room."""
+    now, times, reports = context.digest.now, context.times, context.digest.reports
     told = [report for report in reports if report.count] or reports
     if not told:
         return ""
-    start = min(started(report, context.digest.now) for report in told)
-    return context.times.span(start, max(report.last for report in told))
-
-
-def _words(*words: str) -> str:
-    return " ".join(filter(None, words))
+    first, last = min(started(r, now) for r in told), max(r.last for r in told)
+    found = times.span(first, last)
+    return found if len(found) <= most else f"{times.minute(first)}–{times.minute(last)}"

@@ -1,313 +1,192 @@
-"""The words of a message, in English and in Chinese.
+"""The words of a message, in English and in Chinese, side by side.
 
-Everything that is ours to say is said here; a language is a subclass of `Labels`.
+Everything that is ours to say is said here. Chinese is as written on the mainland, with a space
+between Han and digits. `{}` are values, `{s}` makes the plural of the first one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from wecom_logging._model.digest import State
 from wecom_logging._rendering.style import Language
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
-class Labels:
-    """English."""
+class Phrase(str):
+    """A text; called, with these values in it."""
 
-    states: dict[State, str] = {  # noqa: RUF012 - a constant, replaced as a whole
-        "new": "NEW",
-        "again": "AGAIN",
-        "still": "STILL",
-        "over": "OVER",
-        "silenced": "SILENCED",
-    }
-    units = ("s", "min", "h", "d")
-    others = "others"
-    varying = "varying messages here"
-    no_message = "no message"
-    logs = "logs"
-    runbook = "runbook"
-    caused_by = "caused by "
-    while_handling = "while handling "
-    because = "← "
-    also = "also: "
-    in_the_text = "in the text: "
-    headline_comma = " · "
-    note = "note: "
-    left_out = "not captured: "
-    seen = "Messages seen"
-    traceback = "Traceback, most recent call last"
-    stack = "Stack"
-    before = "What led up to it"
-    output = "output"
-    recovered = "OVER"
-    file_follows = "whole report in the file below"
-    columns = ("state", "kind", "count", "where")
-    comma = ", "
+    __slots__ = ()
 
-    def errors(self, count: int) -> str:
-        return f"{count:,} error" if count == 1 else f"{count:,} errors"
+    def __call__(self, *values: object, **named: object) -> str:
+        one = values[:1] == (1,)
+        return self.format(*values, **named, s="" if one else "s", es="" if one else "es")
 
-    def times(self, count: int) -> str:
-        """What the notification says of a count."""
-        return self.errors(count)
 
-    def and_routes(self, more: int) -> str:
-        return f"+{more:,} route{'s' * (more != 1)}"
+class Said:
+    """A phrase in both languages: read from a vocabulary, it is in that one's."""
 
-    def and_names(self, names: str, more: int) -> str:
-        return f"and {names}{(more and f' +{more:,}') or ''}"
+    def __init__(self, english: str, chinese: str) -> None:
+        self._english, self._chinese = Phrase(english), Phrase(chinese)
 
-    def and_kinds(self, more: int) -> str:
-        return f"+{more:,} kind" if more == 1 else f"+{more:,} kinds"
+    def __get__(self, words: Vocabulary, owner: object = None) -> Phrase:
+        return self._chinese if words.language == "zh" else self._english
 
-    def more_kinds(self, kinds: int, count: int) -> str:
-        return f"+ {kinds:,} more kind{'s' * (kinds != 1)} ×{count:,}"
 
-    def more_over(self, kinds: int) -> str:
-        return f"+ {kinds:,} more {self.states['over']}"
+class SaidOf:
+    """The same for phrases that go by a name."""
 
-    def in_places(self, places: int) -> str:
-        return f"in {places:,} place{'s' * (places != 1)}"
+    def __init__(self, **phrases: tuple[str, str]) -> None:
+        self._english = {name: Phrase(english) for name, (english, _) in phrases.items()}
+        self._chinese = {name: Phrase(chinese) for name, (_, chinese) in phrases.items()}
 
-    def hosts(self, hosts: int) -> str:
-        return f"{hosts:,} hosts"
+    def __get__(self, words: Vocabulary, owner: object = None) -> Mapping[str, Phrase]:
+        return self._chinese if words.language == "zh" else self._english
 
-    def release(self, release: str) -> str:
-        return f"release {release}"
 
-    def up(self, seconds: float) -> str:
-        return f"up {self.duration(seconds)}"
+class Vocabulary:
+    """Phrases of one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+
+class Labels(Vocabulary):
+    """What messages say."""
+
+    states = SaidOf(
+        new=("NEW", "新出现"),
+        again=("AGAIN", "再次出现"),
+        still=("STILL", "仍在发生"),
+        over=("OVER", "已平息"),
+        silenced=("SILENCED", "静默结束"),
+    )
+    recovered = Said("OVER", "已恢复")
+    columns = Said("state kind count where", "状态 类型 次数 位置")
+    units = Said("s min h d", "秒 分钟 小时 天")
+    comma = Said(", ", "、")
+    clause = Said(", ", "，")
+    headline_comma = Said(" · ", " ")
+    brackets = Said(" ({})", "（{}）")
+
+    # -- what, and how often
+    errors = Said("{:,} error{s}", "{:,} 个错误")
+    #: What the notification says of a count.
+    times = Said("{:,} error{s}", "{:,}次")
+    others = Said("others", "其他")
+    varying = Said("varying messages here", "此处内容多变")
+    no_message = Said("no message", "无消息内容")
+    #: Of so many more, which makes so many.
+    and_routes = Said("+{0:,} route{s}", "等 {1:,} 个路由")
+    and_kinds = Said("+{0:,} kind{s}", "等 {1:,} 类")
+    and_names = Said("and {}", "及 {}")
+    and_more_names = Said("and {} +{:,}", "及 {}，另有 {:,} 个")
+    more_kinds = Said("+ {:,} more kind{s} ×{:,}", "另有 {:,} 类 ×{:,}")
+    more_over = Said("+ {:,} more OVER", "另有 {:,} 类已平息")
+    in_places = Said("in {:,} place{s}", "{:,} 处同因")
+    hosts = Said("{:,} hosts", "{:,} 台主机")
+    release = Said("release {}", "版本 {}")
+    up = Said("up {}", "已运行 {}")
+
+    # -- since when
+    since = Said("{:,} since {}", "{1} 起共 {0:,} 次")
+    last = Said("last {}", "最近一次 {}")
+    again = Said("last {}, {:,} since {}", "上次 {0}，{2} 起共 {1:,} 次")
+    in_all = Said("{:,} in all", "共 {:,} 次")
+    lasted = Said("{:,} in {}", "历时 {1}，共 {0:,} 次")
+    #: Chinese says it beside the state.
+    over = Said("OVER", "已平息（{}未再出现）")
+    silent = Said("none for {}", "")
+    works_after = Said("works again after {:,} failure{s}", "失败 {:,} 次后恢复正常")
+    works_again = Said("{}, {}", "{}，历时 {}")
+    #: Said of a group whose last errors are told in the same message.
+    ended = Said("over: none for {}", "此后 {}未再出现，已平息")
+    trend = Said("{0} {1}/{3}, before {2}/{3}", "{0} 每{3} {1} 次，之前 {2} 次")
+    #: Said of errors that were left to a later message.
+    left = Said("earlier: {:,}", "此前留下 {:,} 次")
+
+    # -- in which release
+    new_in = Said("in {}", "见于 {}")
+    back_in = Said("back in {}, last seen in {}", "见于 {}，上次见于 {}")
+    last_in = Said("last in {}", "上次见于 {}")
+    seen_in = Said("seen in {} and {}", "见于 {} 和 {}")
+
+    # -- why, and what led up to it
+    because = Said("← ", "原因：")
+    caused_by = Said("caused by", "原因：")
+    while_handling = Said("while handling", "发生在处理此异常时：")
+    in_the_text = Said("in the text: ", "文本中：")
+    note = Said("note: ", "备注：")
+    also = Said("also: ", "还有：")
+    left_out = Said("not captured: ", "未采集：")
+    repeated = Said("repeated {:,} times", "重复 {:,} 次")
+    repeated_at_least = Said("repeated {:,}+ times", "重复 {:,} 次以上")
+
+    # -- what people have done
+    silenced = Said("silenced {}–{}", "静默 {}–{}")
+    by = Said(" by {}", "（{}）")
+    silence_ended = SaidOf(
+        storm=("ended by a storm", "因错误激增提前结束"),
+        undone=("ended by hand", "已手动结束"),
+        exit=("ended with the process", "随进程结束"),
+        release=("ended by release {}", "因 {} 发布而结束"),
+    )
+    taken = Said("taken by {} {}", "{} {} 接手")
+    lapsed = Said("taken by {} {}, not any more", "{} {} 接手，已过期")
+    quiet = Said(
+        "quiet {}–{}: only what could not wait was told", "免打扰 {}–{}：期间只通知了紧急的"
+    )
+
+    # -- how the message got here
+    doubtful = Said("of these, {:,} may have been told before", "其中 {:,} 个可能已经通知过")
+    outage = Said(
+        "late: WeCom could not be reached since {}{}", "通知延迟：{} 起无法连接企业微信{}"
+    )
+    lost = Said("{} lost before anybody could be told", "另有 {}未能通知，已丢失")
+    fallback = Said("fallback: {} fails{}", "备用通道：{}失效{}")
+    failing = SaidOf(
+        robot=("the group robot", "群机器人"),
+        application=("the application", "应用"),
+        sender=("the destination", "发送目标"),
+    )
+    from_then = Said("since {}", "{} 起")
+    by_fallback = Said(
+        "{errors} of {span} {were} told by {name}", "{span} 的 {count:,} 次已由{name}送出"
+    )
+    named = Said("{}", " {} ")
+    the_fallback = Said("the fallback", "备用通道")
+
+    # -- links and the file
+    logs = Said("logs", "查看日志")
+    runbook = Said("runbook", "手册")
+    file_follows = Said("whole report in the file below", "完整内容见下方文件")
+    seen = Said("Messages seen", "出现过的消息")
+    traceback = Said("Traceback, most recent call last", "调用栈（最近的调用在最后）")
+    stack = Said("Stack", "日志调用栈")
+    before = Said("What led up to it", "此前的日志")
+    output = Said("output", "输出")
+    like_these = Said("{:,} more like these", "另有 {:,} 层与上面相同")
+    not_described = Said("{:,} more in the list above only", "另有 {:,} 类仅列于上方清单")
 
     def in_brackets(self, text: str) -> str:
-        return f" ({text})"
-
-    def since(self, total: int, time: str) -> str:
-        return f"{total:,} since {time}"
-
-    def again(self, last: str, total: int, first: str) -> str:
-        return f"last {last}, {total:,} since {first}"
-
-    def lasted(self, total: int, seconds: float) -> str:
-        return f"{total:,} in {self.duration(seconds)}" if seconds >= 1 else f"{total:,} in all"
-
-    def over(self, seconds: float) -> tuple[str, str]:
-        """The state, and how long there has been nothing, where that is said apart."""
-        return self.states["over"], f"none for {self.duration(seconds)}"
-
-    def works_after(self, failures: int) -> str:
-        """Said of a job."""
-        return f"works again after {failures:,} failure{'s' * (failures != 1)}"
-
-    def works_again(self, failures: int, seconds: float) -> str:
-        return f"{self.works_after(failures)}, {self.duration(seconds)}"
-
-    def ended(self, seconds: float) -> str:
-        """Said of a group whose last errors are told in the same message."""
-        return f"over: none for {self.duration(seconds)}"
-
-    def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
-        return f"{arrow} {now}/{self.units[unit]}, before {before}/{self.units[unit]}"
-
-    def left(self, count: int) -> str:
-        """Said of errors that were left to a later message."""
-        return f"earlier: {count:,}"
-
-    def part(self, name: str, count: int) -> str:
-        return f"{name} {count:,}"
-
-    def link_of(self, *, is_cause: bool) -> str:
-        """What stands before an exception in a chain."""
-        return self.caused_by if is_cause else self.while_handling
-
-    def like_these(self, frames: int) -> str:
-        return f"{frames:,} more like these"
-
-    def last(self, time: str) -> str:
-        return f"last {time}"
-
-    def not_described(self, groups: int) -> str:
-        return f"{groups:,} more in the list above only"
-
-    def repeated(self, times: int, *, at_least: bool) -> str:
-        return f"repeated {times:,}{'+' * at_least} times"
-
-    def doubtful(self, count: int) -> str:
-        return f"of these, {count:,} may have been told before"
-
-    def outage(self, time: str, reason: str) -> str:
-        return f"late: WeCom could not be reached since {time}{reason and f' ({reason})'}"
-
-    def lost(self, count: int) -> str:
-        return f"{self.errors(count)} lost before anybody could be told"
-
-    def fallback(self, instead_of: str, reason: str, time: str) -> str:
-        """Why a message comes by the fallback."""
-        what = {"robot": "the group robot", "application": "the application"}.get(
-            instead_of, "the destination"
-        )
-        facts = ", ".join(filter(None, (reason, time and f"since {time}")))
-        return f"fallback: {what} fails{facts and f' ({facts})'}"
-
-    def by_fallback(self, span: str, count: int, name: str) -> str:
-        """What the destination is not told any more."""
-        were = "was" if count == 1 else "were"
-        return f"{self.errors(count)} of {span} {were} told by {name or 'the fallback'}"
+        return self.brackets(text) if text else ""
 
     def duration(self, seconds: float) -> str:
-        amount, unit = _in_units(seconds)
-        return f"{amount} {self.units[unit]}"
+        """In the largest unit of which there are at least two, or minutes from one."""
+        sizes = (1, _MINUTE, _HOUR, _DAY)
+        unit = sum(seconds >= least for least in (_MINUTE, 2 * _HOUR, 2 * _DAY))
+        return f"{int(seconds / sizes[unit])} {self.unit(unit)}"
+
+    def unit(self, which: int) -> str:
+        return self.units.split()[which]
 
     def date(self, day: datetime, *, year: bool) -> str:
+        if self.language == "zh":
+            return f"{day.year}年{day.month}月{day.day}日" if year else f"{day.month}月{day.day}日"
         name = _MONTHS[day.month - 1]
         return f"{day.day} {name} {day.year}" if year else f"{day.day} {name}"
 
 
-class Chinese(Labels):
-    """Chinese as written on the mainland, with a space between Han and digits."""
-
-    states = {  # noqa: RUF012 - as above
-        "new": "新出现",
-        "again": "再次出现",
-        "still": "仍在发生",
-        "over": "已平息",
-        "silenced": "静默结束",
-    }
-    units = ("秒", "分钟", "小时", "天")
-    others = "其他"
-    varying = "此处内容多变"
-    no_message = "无消息内容"
-    logs = "查看日志"
-    runbook = "手册"
-    caused_by = "原因："
-    while_handling = "发生在处理此异常时："
-    note = "备注："
-    left_out = "未采集："
-    seen = "出现过的消息"
-    traceback = "调用栈（最近的调用在最后）"
-    stack = "日志调用栈"
-    before = "此前的日志"
-    because = "原因："
-    also = "还有："
-    in_the_text = "文本中："
-    headline_comma = " "
-    output = "输出"
-    recovered = "已恢复"
-    file_follows = "完整内容见下方文件"
-    columns = ("状态", "类型", "次数", "位置")
-    comma = "、"
-
-    def errors(self, count: int) -> str:
-        return f"{count:,} 个错误"
-
-    def times(self, count: int) -> str:
-        return f"{count:,}次"
-
-    def and_routes(self, more: int) -> str:
-        return f"等 {more + 1:,} 个路由"
-
-    def and_names(self, names: str, more: int) -> str:
-        return f"及 {names}{f'，另有 {more:,} 个' if more else ''}"
-
-    def and_kinds(self, more: int) -> str:
-        return f"等 {more + 1:,} 类"
-
-    def more_kinds(self, kinds: int, count: int) -> str:
-        return f"另有 {kinds:,} 类 ×{count:,}"
-
-    def more_over(self, kinds: int) -> str:
-        return f"另有 {kinds:,} 类{self.states['over']}"
-
-    def in_places(self, places: int) -> str:
-        return f"{places:,} 处同因"
-
-    def hosts(self, hosts: int) -> str:
-        return f"{hosts:,} 台主机"
-
-    def release(self, release: str) -> str:
-        return f"版本 {release}"
-
-    def up(self, seconds: float) -> str:
-        return f"已运行 {self.duration(seconds)}"
-
-    def in_brackets(self, text: str) -> str:
-        return f"（{text}）"
-
-    def since(self, total: int, time: str) -> str:
-        return f"{time} 起共 {total:,} 次"
-
-    def again(self, last: str, total: int, first: str) -> str:
-        return f"上次 {last}，{first} 起共 {total:,} 次"
-
-    def lasted(self, total: int, seconds: float) -> str:
-        lasted = f"历时 {self.duration(seconds)}，" if seconds >= 1 else ""
-        return f"{lasted}共 {total:,} 次"
-
-    def over(self, seconds: float) -> tuple[str, str]:
-        return f"{self.states['over']}（{self.duration(seconds)}未再出现）", ""
-
-    def works_after(self, failures: int) -> str:
-        return f"失败 {failures:,} 次后恢复正常"
-
-    def works_again(self, failures: int, seconds: float) -> str:
-        return f"{self.works_after(failures)}，历时 {self.duration(seconds)}"
-
-    def ended(self, seconds: float) -> str:
-        return f"此后 {self.duration(seconds)}未再出现，已平息"
-
-    def trend(self, arrow: str, now: str, before: str, unit: int) -> str:
-        return f"{arrow} 每{self.units[unit]} {now} 次，之前 {before} 次"
-
-    def left(self, count: int) -> str:
-        return f"此前留下 {count:,} 次"
-
-    def like_these(self, frames: int) -> str:
-        return f"另有 {frames:,} 层与上面相同"
-
-    def last(self, time: str) -> str:
-        return f"最近一次 {time}"
-
-    def not_described(self, groups: int) -> str:
-        return f"另有 {groups:,} 类仅列于上方清单"
-
-    def repeated(self, times: int, *, at_least: bool) -> str:
-        return f"重复 {times:,} 次{'以上' * at_least}"
-
-    def doubtful(self, count: int) -> str:
-        return f"其中 {count:,} 个可能已经通知过"
-
-    def outage(self, time: str, reason: str) -> str:
-        return f"通知延迟：{time} 起无法连接企业微信{reason and f'（{reason}）'}"
-
-    def lost(self, count: int) -> str:
-        return f"另有 {self.errors(count)}未能通知，已丢失"
-
-    def fallback(self, instead_of: str, reason: str, time: str) -> str:
-        what = {"robot": "群机器人", "application": "应用"}.get(instead_of, "发送目标")
-        facts = "，".join(filter(None, (reason, time and f"{time} 起")))
-        return f"备用通道：{what}失效{facts and f'（{facts}）'}"
-
-    def by_fallback(self, span: str, count: int, name: str) -> str:
-        by = f" {name} " if name else "备用通道"
-        return f"{span} 的 {count:,} 次已由{by}送出"
-
-    def date(self, day: datetime, *, year: bool) -> str:
-        return f"{day.year}年{day.month}月{day.day}日" if year else f"{day.month}月{day.day}日"
-
-
-LABELS: dict[Language, Labels] = {"en": Labels(), "zh": Chinese()}
-
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
-
-def _in_units(seconds: float) -> tuple[int, int]:
-    """`seconds` in the largest unit of which there are at least two, or minutes from one."""
-    if seconds < _MINUTE:
-        return int(seconds), 0
-    if seconds < 2 * _HOUR:
-        return int(seconds / _MINUTE), 1
-    if seconds < 2 * _DAY:
-        return int(seconds / _HOUR), 2
-    return int(seconds / _DAY), 3
+LABELS: dict[Language, Labels] = {"en": Labels("en"), "zh": Labels("zh")}

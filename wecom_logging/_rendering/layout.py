@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wecom_logging._rendering.blocks import EVERYTHING, Block, DetailLevel, draw
+from wecom_logging._rendering.blocks import Block, draw
 from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import EVERYTHING, DetailLevel
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.rows import row
 from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.words import joined
 from wecom_logging._runtime.values import NamedTuple
 
 #: The part of the detail that the first group leaves to the lines of the others, if they
@@ -39,7 +41,7 @@ class Body(NamedTuple):
     def text(self, context: RenderContext, foot: str) -> str:
         """The lines; `foot` ends the last one that is grey, or the last one."""
         dialect = context.dialect
-        lines = dialect.rows(self.rows, context.labels.columns)
+        lines = dialect.rows(self.rows, context.labels.columns.split())
         if counted := " · ".join(_overflow(self.hidden, context)):
             # Right after a table, a line would be its next row.
             lines.append(f"\n{counted}" if dialect.tables and lines else counted)
@@ -47,8 +49,8 @@ class Body(NamedTuple):
         for index, block in enumerate(self.blocks):
             words, link = block.facts
             if not (lines or context.file_follows) and index == len(self.blocks) - 1:
-                words, link, foot = " · ".join(filter(None, (words, link, foot))), "", ""
-            parts.append("\n".join(filter(None, (block.text, dialect.facts(words, link)))))
+                words, link, foot = joined(" · ", words, link, foot), "", ""
+            parts.append(joined("\n", block.text, dialect.facts(words, link)))
         if lines or foot:
             parts.append(_ended(lines, foot, context))
         return "\n\n".join(parts)

@@ -1,16 +1,18 @@
-"""What a group's first line says, and what its history: state, count, extent, trend."""
+"""What a group's first line says, and what its history: state, count, extent, releases, trend,
+and what people have done to it, as dated facts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wecom_logging._model.digest import Holder, SilenceEnd
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.headline import title
-from wecom_logging._rendering.marks import marks
-from wecom_logging._rendering.releases import releases
+from wecom_logging._rendering.labels import Labels
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
+from wecom_logging._rendering.words import joined
 
 #: Bytes of a type and of a place: whole for all but absurd ones.
 TYPE, PLACE = 64, 96
@@ -18,6 +20,10 @@ TYPE, PLACE = 64, 96
 _TITLE = 80
 #: Bytes of the names of groups that are one section.
 _NAMES = 120
+#: Bytes of who did something, and of a reason.
+_BY, _WHY = 40, 100
+#: Bytes of a release, and how many of them stand in one line.
+_RELEASE, _RELEASES = 40, 3
 #: A rate that changed by less than this factor is no trend.
 _STEADY = 1.25
 #: Seconds below which a span says nothing about how many errors come in a minute.
@@ -52,15 +58,13 @@ def heading(section: Section, context: RenderContext, pen: Pen, name: str) -> Ro
 def _state(section: Section, context: RenderContext) -> str:
     if section.works_again:
         return context.labels.recovered
-    return (
-        context.labels.over(_silent(section, context))[0]
-        if section.over
-        else context.labels.states[section.state]
-    )
+    if section.over:
+        return context.labels.over(_silent(section, context))
+    return context.labels.states[section.state]
 
 
-def _silent(section: Section, context: RenderContext) -> float:
-    return max(context.digest.now - section.last, 0.0)
+def _silent(section: Section, context: RenderContext) -> str:
+    return context.labels.duration(max(context.digest.now - section.last, 0.0))
 
 
 def _kind(section: Section, pen: Pen, name: str) -> str:
@@ -85,33 +89,43 @@ def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
             pen.shortened = True
             break
         shown.append(pen.name(name, TYPE))
-    names = context.labels.comma.join(shown)
-    return context.labels.and_names(names, len(section.names) - 1 - len(shown)) if names else ""
+    names, more = context.labels.comma.join(shown), len(section.names) - 1 - len(shown)
+    if not names:
+        return ""
+    return context.labels.and_more_names(names, more) if more else context.labels.and_names(names)
 
 
 def history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
-    left = sum(report.left for report in section.reports)
-    earlier = [context.labels.left(left)] if left else []
+    labels = context.labels
     if section.works_again:
-        seconds = max(context.digest.now - section.since, 0.0)
-        yield from (context.labels.works_again(section.total, seconds), *earlier)
+        lasted = labels.duration(max(context.digest.now - section.since, 0.0))
+        yield labels.works_again(labels.works_after(section.total), lasted)
+    if left := sum(report.left for report in section.reports):
+        yield labels.left(left)
+    if section.works_again:
         return
-    yield from earlier
     if section.over:
-        yield from filter(None, context.labels.over(_silent(section, context))[1:])
-        yield context.labels.lasted(section.total, max(section.last - section.since, 0.0))
+        yield from filter(None, (labels.silent(_silent(section, context)),))
+        yield _lasted(section, labels)
     elif section.state == "again" and section.earlier:
-        yield context.labels.again(
+        yield labels.again(
             context.times.minute(max(report.last_before for report in section.earlier)),
             section.total + sum(report.earlier for report in section.earlier),
             context.times.minute(min(report.earliest for report in section.earlier)),
         )
     elif section.total > section.count:
-        yield context.labels.since(section.total, context.times.minute(section.since))
+        yield labels.since(section.total, context.times.minute(section.since))
     yield from marks(section, context)
     if section.ended:
-        yield context.labels.ended(_silent(section, context))
+        yield labels.ended(_silent(section, context))
+
+
+def _lasted(section: Section, labels: Labels) -> str:
+    seconds = section.last - section.since
+    if seconds < 1:
+        return labels.in_all(section.total)
+    return labels.lasted(section.total, labels.duration(seconds))
 
 
 def trend(section: Section, context: RenderContext) -> Iterator[str]:
@@ -122,4 +136,48 @@ def trend(section: Section, context: RenderContext) -> Iterator[str]:
     now = sum(report.count / report.span for report in spans)
     before = sum(report.before[0] / report.before[1] for report in spans)
     arrow = "↑" if now > before * _STEADY else "↓" if before > now * _STEADY else "→"
-    yield context.labels.trend(arrow, *per_unit(now, before))
+    *rates, unit = per_unit(now, before)
+    yield context.labels.trend(arrow, *rates, context.labels.unit(unit))
+
+
+def marks(section: Section, context: RenderContext) -> Iterator[str]:
+    """How a silence of the group was, and who has taken it."""
+    for report in section.reports[:1]:
+        if report.silence is not None:
+            yield _silence(report.silence, context)
+        if report.taken is not None:
+            yield _taken(report.taken, context)
+
+
+def _silence(end: SilenceEnd, context: RenderContext) -> str:
+    labels, pen = context.labels, Pen()
+    said = labels.silenced(context.times.minute(end.since), context.times.minute(end.until))
+    if end.by:
+        said += labels.by(pen.name(end.by, _BY))
+    how = labels.silence_ended.get(end.ended)
+    facts = (how and how(pen.name(end.release, _BY)), pen.say(end.why, _WHY))
+    return joined(labels.clause, said, *facts)
+
+
+def _taken(holder: Holder, context: RenderContext) -> str:
+    said = context.labels.lapsed if holder.lapsed else context.labels.taken
+    return said(Pen().name(holder.by, _BY), context.times.minute(holder.at))
+
+
+def releases(section: Section, context: RenderContext, pen: Pen) -> str:
+    """A release is news of a new group and of one that is back in another one; else it is
+    said where line 2, which names that of the sending process, would be wrong about it."""
+    found = list(dict.fromkeys(each for report in section.reports for each in report.releases))
+    labels = context.labels
+    if not found or section.over:
+        return ""
+    first, *others = (pen.name(each, _RELEASE) for each in found[:_RELEASES])
+    before = next((report.back_from for report in section.reports if report.back_from), "")
+    if before:
+        return labels.back_in(first, pen.name(before, _RELEASE))
+    if others:
+        *rest, last = first, *others
+        return labels.seen_in(labels.comma.join(rest), last)
+    if section.state == "new":
+        return labels.new_in(first)
+    return labels.last_in(first) if found[0] != context.style.release else ""

@@ -14,38 +14,21 @@ from types import MappingProxyType
 
 from wecom_logging._rendering.words import (
     bounded,
-    contains,
-    first_line,
     framework_facts,
+    joined,
     without_boilerplate,
-    without_errno,
     without_frame,
-    without_strerror,
 )
 from wecom_logging._runtime.values import NamedTuple
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
     {
-        "event",
-        "level",
-        "logger",
-        "timestamp",
-        "pathname",
-        "module",
-        "func_name",
-        "lineno",
-        "process",
-        "thread_name",
-        "exception",
-        "stack",
-        "stack_frames",
-        "breadcrumbs",
-        "output",
-        "left_out",
-        "warning",
+        "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno",
+        "process", "thread_name", "exception", "stack", "stack_frames", "breadcrumbs", "output",
+        "left_out", "warning",
     }
-)
+)  # fmt: skip
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
@@ -157,7 +140,7 @@ class Sample(NamedTuple):
     def route(self) -> str:
         """The request or the task that it happened in."""
         get = self.context.get
-        return " ".join(filter(None, (get("method"), get("path")))) or get("task") or ""
+        return joined(" ", get("method"), get("path")) or get("task") or ""
 
     @property
     def texts(self) -> Iterator[str]:
@@ -166,40 +149,6 @@ class Sample(NamedTuple):
         for failure in self.chain:
             yield from (f"{leaf.type}: {leaf.words}" for leaf in failure.leaves())
             yield failure.words
-
-
-def brief(failure: ExceptionView) -> str:
-    """What an exception says, without its number and, for `FileNotFoundError` and the like,
-    without what its type says."""
-    words = without_errno(failure.words)
-    return words if failure.type == "OSError" else without_strerror(words)
-
-
-def reason(chain: Sequence[ExceptionView]) -> str:
-    """Why, in a few words: the first part of a group; else what the root of all says."""
-    if leaf := next(chain[0].leaves(), None):
-        return ": ".join(filter(None, (leaf.type, brief(leaf))))
-    root = next((failure for failure in reversed(chain) if failure.words), chain[-1])
-    words = root.stderr.rpartition("\n")[2] or brief(root)
-    # A key or a number is none without its type.
-    return words if " " in words or root.type == chain[0].type else f"{root.type}: {words}"
-
-
-def causes(chain: Sequence[ExceptionView]) -> list[str]:
-    """The first lines of what an exception and the root of it say, none that the other has."""
-    own, root = first_line(chain[0].words), first_line(_root(chain))
-    if contains(own, without_errno(root)):
-        return [own] if own else []
-    return [root] if contains(root, own) else [own, root]
-
-
-def _root(chain: Sequence[ExceptionView]) -> str:
-    if leaf := next(chain[0].leaves(), None):
-        return ": ".join(filter(None, (leaf.type, leaf.words)))
-    failure = next((failure for failure in reversed(chain) if failure.words), chain[-1])
-    words = failure.stderr.rpartition("\n")[2] or failure.words
-    # A key or a number is none without its type.
-    return words if " " in words or failure.type == chain[0].type else f"{failure.type}: {words}"
 
 
 def first_words(event: object) -> str:
@@ -339,7 +288,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
         frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
-        syntax=_syntax(raw.get("syntax_error")),
+        syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
         parts=tuple(chain for chain in chains if chain),
         from_text=raw.get("from_text") is True,
         stderr=as_text(raw.get("stderr")).strip(),
@@ -358,14 +307,4 @@ def _frame(raw: Mapping[str, object]) -> Frame:
         locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
         if isinstance(variables, Mapping)
         else (),
-    )
-
-
-def _syntax(raw: object) -> Frame | None:
-    if not isinstance(raw, Mapping):
-        return None
-    return Frame(
-        as_text(raw.get("filename")),
-        _as_number(raw.get("lineno")),
-        source=as_text(raw.get("line")).strip(),
     )

@@ -1,37 +1,28 @@
-"""What is drawn as one: a group, or groups that have a cause or a place in common; and in
-which order."""
+"""What is drawn as one: a group, or groups that have a cause or a place in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from wecom_logging._model.digest import OTHERS, VARYING, Digest, Report, State
-from wecom_logging._rendering.sample import (
-    Frame,
-    Sample,
-    as_text,
-    brief,
-    causes,
-    places,
-    read,
-    reason,
+from wecom_logging._model.digest import VARYING, Report, State
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read
+from wecom_logging._rendering.words import (
+    contains,
+    first_line,
+    joined,
+    of_template,
+    one_line,
+    others,
+    outline,
+    without_errno,
+    without_strerror,
 )
-from wecom_logging._rendering.words import contains, of_template, one_line, others, outline
 from wecom_logging._runtime.lazy import cached
 
-_STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
-
-#: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
-_NAMES = 3
-
-#: The same for whole texts, and characters of one that is as short as a name.
-_TEXTS, _TEXT = 5, 40
+STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
 
 #: Groups of a block that are looked at for what differs.
 _BLOCK = 100
-
-#: Seconds since the epoch, then a time stamp.
-Moment = tuple[float, str]
 
 
 class Section:
@@ -69,7 +60,7 @@ class Section:
         """The one that most deserves to be told."""
         if self.varying and self.lead.news and self.lead.state != "over":
             return "new"  # one of the texts is, which are not told apart
-        return min((report.state for report in self.reports), key=_STATES.index)
+        return min((report.state for report in self.reports), key=STATES.index)
 
     @property
     def over(self) -> bool:
@@ -169,9 +160,9 @@ class Section:
         chain = self.sample.chain
         texts = [self.lead.identity.text or self.sample.words] if self.type else [self.name]
         if chain and self.type:
-            texts += [brief(chain[0]), reason(chain)]
+            texts += [_brief(chain[0]), _root(chain, _brief)]
         elif chain:  # what a text tells of
-            texts.append(": ".join(filter(None, (chain[0].type, chain[0].words))))
+            texts.append(joined(": ", chain[0].type, chain[0].words))
         said = [self.type] if self.type else []
         if not any(texts):  # the type has said all
             texts = [self.sample.route]
@@ -184,11 +175,14 @@ class Section:
 
     @cached
     def why(self) -> list[str]:
-        """What the heading says beside the type: the exception's own text, then the root's."""
+        """What the heading says beside the type: the exception's own text, then the root's.
+        Where the type says all and nobody else said more, the request."""
         if not self.type or not self.sample.chain or self.works_again:
             return []
-        found = causes(self.sample.chain)
-        return found if not contains(self.type, ": ".join(found)) else []
+        found = _causes(self.sample.chain)
+        if not contains(self.type, ": ".join(found)):
+            return found
+        return [] if self.message else list(filter(None, [self.sample.route]))
 
     @cached
     def also(self) -> list[str]:
@@ -244,91 +238,6 @@ class Section:
         return self.sample if is_first else read(next(iter(report.samples), None))
 
 
-def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
-    """The sections of a digest in the order of drawing, and what is not told apart."""
-    reports = [report for report in digest.reports if not _is_others(report)]
-    crowd = [report for report in digest.reports if _is_others(report)]
-    told = {report.identity.id for report in reports if report.state != "over"}
-    ended = {report.identity.id for report in reports if report.state == "over"} & told
-    blocks: dict[object, list[Report]] = {}
-    for report in reports:
-        if report.state == "over" and report.identity.id in told:
-            continue  # one group is drawn once, with its last errors
-        cause = report.identity.cause
-        alone = not cause or report.silence is not None
-        key = id(report) if alone else (cause, report.state == "over")
-        blocks.setdefault(key, []).append(report)
-    sections = [_item(block, ended) for block in blocks.values()]
-    return sorted(_by_text(_by_name(sections, ended), ended), key=_rank), crowd
-
-
-def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
-    ordered = tuple(sorted(reports, key=_strength))
-    return Section(ordered, tuple(names), ended=all(r.identity.id in ended for r in ordered))
-
-
-def _by_name(sections: Sequence[Section], ended: set[str]) -> list[Section]:
-    """Items of one place that differ in one word only become one, with these words."""
-    alike: dict[object, list[tuple[Section, list[str]]]] = {}
-    for section in sections:
-        words = _words(section)
-        key = (
-            section.lead.identity.place,
-            bool(section.type),
-            section.level,
-            section.over,
-            len(words),
-        )
-        says_it = bool(section.type) or len(words) > 1
-        alike.setdefault(key if key[0] and says_it else id(section), []).append((section, words))
-    return [section for found in alike.values() for section in _named(found, ended)]
-
-
-def _words(section: Section) -> list[str]:
-    """Type, message and value word by word."""
-    if section.varying:
-        return []
-    return [*filter(None, [section.type]), *f"{section.message} {section.value}"[:1000].split()]
-
-
-def _named(alike: Sequence[tuple[Section, list[str]]], ended: set[str]) -> list[Section]:
-    if len(alike) < _NAMES:
-        return [section for section, _ in alike]
-    columns = list(zip(*(words for _, words in alike), strict=True))
-    types = int(bool(alike[0][0].type))  # their numbers are part of a name
-    outlines = [*columns[:types], *(list(map(outline, column)) for column in columns[types:])]
-    different = [n for n, column in enumerate(outlines) if len(set(column)) > 1]
-    if len(different) != 1:
-        return [section for section, _ in alike]
-    found = sorted(alike, key=lambda pair: _rank(pair[0]))
-    names = dict.fromkeys(words[different[0]].strip(_PUNCTUATION) for _, words in found)
-    return [_item((r for section, _ in found for r in section.reports), ended, list(names))]
-
-
-def _by_text(sections: Sequence[Section], ended: set[str]) -> list[Section]:
-    """What a helper has logged for others is one as well, if it is many short texts, and as many
-    of each."""
-    alike: dict[object, list[Section]] = {}
-    for section in sections:
-        lead = section.lead.identity
-        is_text = not section.type and not section.varying and not section.names
-        key = (lead.place, lead.logger, section.level, section.state, section.sample.route)
-        as_many = len(str(section.count))
-        name = (key, as_many) if is_text and 0 < len(section.name) <= _TEXT else id(section)
-        alike.setdefault(name, []).append(section)
-    return [section for found in alike.values() for section in _titled(found, ended)]
-
-
-def _titled(alike: list[Section], ended: set[str]) -> list[Section]:
-    names = [section.name for section in sorted(alike, key=_rank)]
-    if not _TEXTS <= len(set(names)) == len(names):
-        return alike
-    return [_item((r for section in alike for r in section.reports), ended, names)]
-
-
-_PUNCTUATION = "'\"`“”‘’「」.,:;()[]"
-
-
 def hosts_of(reports: Sequence[Report]) -> tuple[str, ...]:
     return tuple(sorted({host for report in reports for host in report.hosts}))
 
@@ -379,31 +288,30 @@ def _same_function(name: str, qualified: str) -> bool:
     return not qualified or qualified.rpartition(".")[2] == name.rpartition(".")[2]
 
 
-def _is_others(report: Report) -> bool:
-    return report.identity.id in OTHERS
+def _causes(chain: Sequence[ExceptionView]) -> list[str]:
+    """The first lines of what an exception and the root of it say, none that the other has."""
+    own, root = first_line(_whole(chain[0])), first_line(_root(chain, _whole))
+    if contains(own, without_errno(root)):
+        return [own] if own else []
+    return [root] if contains(root, own) else [own, root]
 
 
-def _strength(report: Report) -> tuple[bool, int, bool, int, Moment]:
-    identity = report.identity
-    state = _STATES.index(report.state)
-    return not identity.critical, state, identity.library, -report.count, _first(report)
+def _root(chain: Sequence[ExceptionView], says: Callable[[ExceptionView], str]) -> str:
+    """Why: the first part of a group; else what the root of all says."""
+    if leaf := next(chain[0].leaves(), None):
+        return joined(": ", leaf.type, says(leaf))
+    root = next((failure for failure in reversed(chain) if failure.words), chain[-1])
+    words = root.stderr.rpartition("\n")[2] or says(root)
+    # A key or a number is none without its type.
+    return words if " " in words or root.type == chain[0].type else f"{root.type}: {words}"
 
 
-def _rank(section: Section) -> tuple[bool, bool, bool, bool, int, Moment]:
-    return (
-        section.over,
-        not section.critical,
-        section.state != "new",
-        # What a library reports of itself most often led to what the application reports, and
-        # libraries say it many times.
-        section.lead.identity.library,
-        -max(section.count, section.total * section.over),
-        min(map(_first, section.reports)),
-    )
+def _whole(failure: ExceptionView) -> str:
+    return failure.words
 
 
-def _first(report: Report) -> Moment:
-    """When it came. What was merged at once has one time there, and its own in its events."""
-    samples = (sample for sample in report.samples[:1] if isinstance(sample, Mapping))
-    times = (as_text(sample.get("timestamp")) for sample in samples)
-    return report.first or report.since, next(times, "") or "~"
+def _brief(failure: ExceptionView) -> str:
+    """What an exception says, without its number and, for `FileNotFoundError` and the like,
+    without what its type says."""
+    words = without_errno(failure.words)
+    return words if failure.type == "OSError" else without_strerror(words)

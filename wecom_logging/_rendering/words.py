@@ -265,7 +265,12 @@ def bounded(text: str) -> str:
 def one_line(text: str) -> str:
     """A text without line breaks and the signs of a list."""
     lines = (line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines())
-    return " ".join(filter(None, lines))
+    return joined(" ", *lines)
+
+
+def joined(by: str, *parts: str | None) -> str:
+    """Those of the parts that there are."""
+    return by.join(filter(None, parts))
 
 
 def first_line(text: str) -> str:

@@ -9,24 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from _queue import Empty, SimpleQueue
+from _queue import Empty as Empty
+from _queue import SimpleQueue as SimpleQueue
 from functools import partial
 from importlib.util import find_spec, module_from_spec
 from types import BuiltinFunctionType
 from typing import Any
-
-__all__ = [
-    "TIMEOUT_MAX",
-    "Empty",
-    "Latch",
-    "SimpleQueue",
-    "allocate_lock",
-    "is_writable",
-    "monotonic",
-    "sleep",
-    "start_new_thread",
-    "thread_count",
-]
 
 #: How often who must not wait natively looks, seconds.
 POLL = 0.01

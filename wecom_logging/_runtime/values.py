@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace
     from typing import NamedTuple as NamedTuple
 else:
+    import dataclasses
     from collections import _tuplegetter
+    from functools import partial
     from itertools import repeat
 
     class _Made:
@@ -29,14 +31,43 @@ else:
         """A field whose default is made anew for each value."""
         return _Made(default_factory)
 
-    def dataclass(*, eq: bool, repr: bool) -> Callable[[type], type]:  # noqa: A002 - the library's name
-        """A class with an `__init__` that sets its fields; only without `eq` and `repr`."""
-        assert not eq
-        assert not repr
-        return _with_init
+    def dataclass(
+        *,
+        eq: bool = True,
+        repr: bool = True,  # noqa: A002 - the library's name
+        frozen: bool = False,
+    ) -> Callable[[type], type]:
+        """A class with an `__init__` that sets its fields; without `eq` and `repr`, or frozen."""
+        assert eq == frozen
+        assert frozen or not repr
+        return partial(_frozen, shown=repr) if frozen else _with_init
 
-    def _with_init(cls: type) -> type:
-        cls._fields = tuple(cls.__annotations__)
+    def _frozen(cls: type, shown: bool) -> type:
+        # The library's own as far as it compiles nothing: `fields`, `asdict` and the like work.
+        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+        _with_init(cls, tuple(each.name for each in dataclasses.fields(cls) if each.init))
+        cls.__eq__, cls.__hash__ = _equal, lambda self: hash(_values(self))
+        cls.__setattr__, cls.__delattr__ = _refused, _refused
+        if shown:
+            cls.__repr__ = _shown
+        return cls
+
+    def _values(self: Any) -> tuple[Any, ...]:
+        return tuple(map(self.__getattribute__, self._fields))
+
+    def _equal(self: Any, other: object) -> bool:
+        same = type(self) is type(other)
+        return _values(self) == _values(other) if same else NotImplemented
+
+    def _refused(self: Any, name: str, *_: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot change field {name!r}")
+
+    def _shown(self: Any) -> str:
+        fields = (f"{n}={v!r}" for n, v in zip(self._fields, _values(self), strict=True))
+        return f"{type(self).__qualname__}({', '.join(fields)})"
+
+    def _with_init(cls: type, names: tuple[str, ...] = ()) -> type:
+        cls._fields = names or tuple(cls.__annotations__)
         cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
         for name, default in cls._field_defaults.items():
             if isinstance(default, _Made):
@@ -50,7 +81,7 @@ else:
             found = _completed(cls, values, given)
             values = [v.make() if type(v) is _Made else v for v in found]
         # A loop in C: there are a dozen fields, and some ten values are made for each alert.
-        any(map(setattr, repeat(self), cls._fields, values))
+        any(map(object.__setattr__, repeat(self), cls._fields, values))
         if after := getattr(self, "__post_init__", None):
             after()
 
@@ -67,9 +98,7 @@ else:
 
     def replace(value: Any, **given: Any) -> Any:
         """The same with other fields."""
-        cls = type(value)
-        names = getattr(cls, "_fields", None) or cls.__dataclass_fields__
-        return cls(**{name: getattr(value, name) for name in names} | given)
+        return type(value)(**{**dict(zip(value._fields, _values(value), strict=True)), **given})
 
     class _RowType(type):
         def __new__(mcs, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> type:
@@ -93,9 +122,7 @@ else:
         def __getnewargs__(self) -> tuple[Any, ...]:
             return tuple(self)
 
-        def __repr__(self) -> str:
-            fields = (f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True))
-            return f"{type(self).__name__}({', '.join(fields)})"
+        __repr__ = _shown
 
         def _asdict(self) -> dict[str, Any]:
             return dict(zip(self._fields, self, strict=True))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from wecom_logging._runtime.values import NamedTuple
+from wecom_logging._runtime.values import NamedTuple, dataclass
 
 MsgType = Literal["markdown", "text", "markdown_v2", "card", "file"]
 
@@ -62,7 +61,7 @@ class Message:
     #: The text; a template card as JSON; for a file the media id that `Sender.upload` returned.
     content: str
     #: User ids, mobile numbers or "@all" to call; needs `Limits.mentions` and text.
-    mentions: tuple[str, ...] = field(default=())
+    mentions: tuple[str, ...] = ()
 
 
 class Receipt(NamedTuple):

@@ -53,9 +53,9 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once: SQLite has a limit for the values that one
-#: statement takes.
-_AT_ONCE = 150
+#: So many documents are read or written at once. SQLite has a limit for the values that one
+#: statement takes, and what it keeps of a statement grows with them.
+_AT_ONCE = 64
 
 
 class Documents(MutableMapping[str, T], Generic[T]):
@@ -66,71 +66,78 @@ class Documents(MutableMapping[str, T], Generic[T]):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, scope: str, kind: str, type_: Any, table: str = TABLE
+        self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._connection, self._type = connection, type_
-        self.place, self.table = (scope, kind), table
+        self._cursor, self.place, self._type, self.table = cursor, (scope, kind), type_, table
         #: What rows say that nobody has asked for yet.
         self._texts: dict[str, str] = {}
-        #: Records as they are now; which of them are known, have a row, are to be written.
-        self._records: dict[str, T] = {}
-        self._known: set[str] = set()
+        #: Records as they are now, None where it is known that there is none; which of them
+        #: have a row, and are to be written.
+        self._records: dict[str, T | None] = {}
         self._stored: set[str] = set()
         self._changed: set[str] = set()
         self._all = False
 
     def __getitem__(self, key: str) -> T:
+        record = self._known(key)
+        if record is None:
+            raise KeyError(key)
+        return record
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Without an error that is raised and caught: most of what a new group asks for is
+        not there."""
+        record = self._known(key)
+        return default if record is None else record
+
+    def _known(self, key: str) -> T | None:
+        if key not in self._records and key not in self._texts and not self._all:
+            row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
+            found = row.fetchone()
+            self.take_in(key, None if found is None else found[0])
         if key in self._texts:
             self._read(key)
-        elif not self._all and key not in self._known:
-            row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
-            if (found := row.fetchone()) is not None:
-                self.take_in(key, found[0])
-                self._read(key)
-            self._known.add(key)
-        return self._records[key]
+        return self._records.get(key)
 
     def __setitem__(self, key: str, record: T) -> None:
-        self._records[key] = record
         self._texts.pop(key, None)
-        self._known.add(key)
+        self._records[key] = record
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
-        del self._records[self._checked(key)]
+        self[key]  # an error if there is none
+        self._records[key] = None
         self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         if not self._all:
             rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
             for key, text in rows.fetchall():
-                if key not in self._known:
+                if key not in self._records:
                     self.take_in(key, text)
             self._all = True
         for key in list(self._texts):
             self._read(key)
-        return iter(list(self._records))
+        return iter([key for key, record in self._records.items() if record is not None])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _checked(self, key: str) -> str:
-        self[key]
-        return key
-
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (*self.place, *more))
+        return self._cursor.execute(statement, (*self.place, *more))
 
     def take_in(self, key: str, text: Any) -> None:
         """Remember what the row of a key says; None: there is none."""
-        self._known.add(key)
-        if text is not None:
+        if text is None:
+            self._records[key] = None
+        else:
             self._stored.add(key)
             self._texts[key] = text
 
     def _read(self, key: str) -> None:
+        text, self._records[key] = self._texts.pop(key), None
         try:
-            self._records[key] = decode(self._type, self._texts.pop(key))
+            self._records[key] = decode(self._type, text)
         except (ValueError, TypeError):
             kind = self.place[1]
             warn_rarely(
@@ -147,7 +154,7 @@ class Documents(MutableMapping[str, T], Generic[T]):
     def gone(self) -> list[tuple[str, str, str]]:
         """Rows that are there no more."""
         left = self._changed & self._stored
-        return [(*self.place, key) for key in left if key not in self._records]
+        return [(*self.place, key) for key in left if self._records[key] is None]
 
 
 _HERE = "scope=? AND kind=?"
@@ -166,24 +173,25 @@ class _Single(Documents[T]):
 
     def one(self, make: Callable[[], T]) -> T:
         self._before = self._texts.get("", "")
-        record = self._records[""] = self.get("") or make()
+        record: T = self.get("") or make()
+        self._records[""] = record
         return record
 
     def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
-        for key, record in self._records.items():
-            if (text := encode(record)) != self._before:
-                yield (*self.place, key, text, now)
+        record = self._records.get("")
+        if record is not None and (text := encode(record)) != self._before:
+            yield (*self.place, "", text, now)
 
 
 class SQLiteSlots:
     """The slots of a destination, for the time of a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, scope: str) -> None:
-        self._connection, self._scope = connection, scope
+    def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
+        self._cursor, self._scope = cursor, scope
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
         nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
-        found = self._connection.execute(
+        found = self._cursor.execute(
             " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
             [value for n in ranks for value in (n, self._scope, n - 1)],
         )
@@ -206,7 +214,7 @@ class SQLiteSlots:
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, (self._scope, *more))
+        return self._cursor.execute(statement, (self._scope, *more))
 
 
 #: What records are called in rows: those of an app and environment, and of a destination.
@@ -250,14 +258,15 @@ class DocumentState:
         scope_state: str,
         names: tuple[str, str],
     ) -> None:
-        self._connection = connection
+        # One for all: a connection keeps a weak reference to each, which outlives the step.
+        self._cursor = cursor = connection.cursor()
         self._destination_scope, self.scope, self.names = destination, scope_state, names
-        self.slots: Slots = SQLiteSlots(connection, destination)
+        self.slots: Slots = SQLiteSlots(cursor, destination)
         self._scope_states: _Single[ScopeState]
-        self._scope_states = _Single(connection, scope_state, "scope_state", ScopeState)
+        self._scope_states = _Single(cursor, scope_state, "scope_state", ScopeState)
         self._destinations: _Single[Destination]
-        self._destinations = _Single(connection, destination, "destination", Destination)
-        self.tokens = Documents(connection, "tokens", "token", Token, TOKENS)
+        self._destinations = _Single(cursor, destination, "destination", Destination)
+        self.tokens = Documents(cursor, "tokens", "token", Token, TOKENS)
         self._in_use: list[Documents[Any]]
         self._in_use = [self._scope_states, self._destinations, self.tokens]
 
@@ -269,7 +278,7 @@ class DocumentState:
         elif name == "destination":
             found = self._destinations.one(Destination)
         else:
-            found = Documents(self._connection, *self._place(name), *get_args(_types()[name]))
+            found = Documents(self._cursor, *self._place(name), *get_args(_types()[name]))
             self._in_use.append(found)
         setattr(self, name, found)
         return found
@@ -287,7 +296,7 @@ class DocumentState:
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
     def place(self, source: str) -> tuple[int, int]:
-        rank, size, known = self._connection.execute(
+        rank, size, known = self._cursor.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
             (source, source, *self.presence.place),
         ).fetchone()
@@ -301,10 +310,11 @@ class DocumentState:
         ]
         named += [(getattr(self, field), key) for field, key in wanted]
         for some in _in_parts(named):
-            found = self._connection.execute(
-                f"{_wanted(len(some))} SELECT scope, kind, id, body"
+            filled = _filled(some)
+            found = self._cursor.execute(
+                f"{_wanted(len(filled))} SELECT scope, kind, id, body"
                 f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
-                [value for rows, key in some for value in (*rows.place, key)],
+                [value for rows, key in filled for value in (*rows.place, key)],
             ).fetchall()
             texts = {(scope, kind, key): body for scope, kind, key, body in found}
             for rows, key in some:
@@ -318,16 +328,16 @@ class DocumentState:
     def _save(self, table: str, now: float) -> bool:
         every = [rows for rows in self._in_use if rows.table == table]
         wrote = False
-        for some in _in_parts(row for rows in every for row in rows.written(now)):
+        for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
             wrote = True
-            self._connection.execute(
+            self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
-        for places in _in_parts(row for rows in every for row in rows.gone()):
+        for places in map(_filled, _in_parts(row for rows in every for row in rows.gone())):
             wrote = True
-            self._connection.execute(
+            self._cursor.execute(
                 f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
                 [value for place in places for value in place],
@@ -346,6 +356,13 @@ def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
     left = iter(rows)
     while some := list(islice(left, _AT_ONCE)):
         yield some
+
+
+def _filled(rows: list[T]) -> list[T]:
+    """As many as a power of two, the last one several times. Each number is a statement of its
+    own, which SQLite takes as long to prepare as to carry out three times, and keeps: a hundred
+    of them were 10 MB."""
+    return rows + rows[-1:] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
 
 
 def _wanted(rows: int) -> str:

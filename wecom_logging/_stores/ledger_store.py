@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._stores import claiming, marking, merging, settling
-from wecom_logging._stores.leases import kept_value, lease
+from wecom_logging._stores.leases import Step, kept_value, lease, note
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
-from wecom_logging._stores.notes import Step, note
 from wecom_logging._stores.protocol import (
     Account,
     Asker,

@@ -8,6 +8,7 @@ from typing import Protocol
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import replace
+from wecom_logging._stores.leases import Step
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,
@@ -34,7 +35,6 @@ from wecom_logging._stores.marks import (
     busiest,
     ring,
 )
-from wecom_logging._stores.notes import Step
 from wecom_logging._stores.records import DigestEntry, Group, told_sample
 
 
@@ -60,7 +60,7 @@ class MarkingStore(Protocol):
         """Take back the last act of `act.user` in so many seconds; returns it, or None."""
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        """A small document of all apps, see `notes.note`."""
+        """A small document of all apps, see `leases.note`."""
 
     def take_slot(self) -> str | float:
         """A slot for a message that no digest is about, within the half that files may take; or

@@ -6,7 +6,6 @@ marked as for display.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -149,7 +148,7 @@ class KeptAct:
     undone: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class KnownGroup:
     """A group as answers show it. Times in seconds since the epoch, for display."""
 
@@ -209,7 +208,7 @@ class KnownSource(NamedTuple):
     errors: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class KnownApp:
     """What a store knows of one app and environment. Times for display."""
 

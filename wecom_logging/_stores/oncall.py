@@ -15,9 +15,9 @@ from typing import Any
 from wecom_logging._model.digest import Digest
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import shown
+from wecom_logging._stores.leases import Step
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
-from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import Rules, StoreError
 from wecom_logging._worker.audit import audit
 
@@ -75,7 +75,7 @@ class OnCall:
         return Done(tuple(each for each in act.ids if each in found), refused)
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        """A small document of all apps, see `notes.note`."""
+        """A small document of all apps, see `leases.note`."""
         scoped = "\x00".join((self.place, key))
         return self.open(*self.own).note(step, scoped, value, seconds)
 

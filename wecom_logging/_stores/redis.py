@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
@@ -22,10 +21,10 @@ from wecom_logging._stores import marking, marks, register, releases, variety
 from wecom_logging._stores.claiming import LATE_AFTER, as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
+from wecom_logging._stores.leases import FOR_GOOD, Step, note
 from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger, State
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.merging import CROWDED
-from wecom_logging._stores.notes import Step
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
     FLEET_FOR,
@@ -51,8 +50,14 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import DigestEntry, LeasedDigest
-from wecom_logging._stores.redis_state import RedisState, identity_of, samples_of
+from wecom_logging._stores.records import DigestEntry, LeasedDigest, Token
+from wecom_logging._stores.redis_state import (
+    RedisDocuments,
+    RedisState,
+    identity_of,
+    samples_of,
+    written,
+)
 
 T = TypeVar("T")
 
@@ -94,7 +99,7 @@ TRIES = 50
 OLDER_EVERY = 60.0
 
 _STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
-_ALONE = ("lease", "mend", "note", "time", "write")
+_ALONE = ("lease", "mend", "time", "write")
 _LUA = Path(__file__).with_name("lua")
 
 
@@ -255,29 +260,44 @@ class RedisStore:
     def acts(self) -> tuple[KeptAct, ...]:
         return self._decide(marking.acts)
 
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        keys = [f"{PREFIX}:note:{scope(key)}"]
+
+        def attempt() -> tuple[str | None, bool]:
+            found = RedisDocuments[Token](self._connected(), keys[0], Token)
+            answer = note(found, step, "", value, seconds, self._now(keys))
+            ttl = int(min(seconds + 60.0, FOR_GOOD / 10))
+            return answer, written((found,), (ttl,), self._send)
+
+        return self._anew(attempt, keys, ("hash",))
+
     def _decide(self, step: Callable[[Ledger], T]) -> T:
-        """A step that is done here, anew if somebody has written meanwhile what it writes."""
+        """A step that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
 
         def attempt() -> tuple[T, bool]:
-            seconds, micros = map(int, self._send("time", keys[:1], ()))
+            now = self._now(keys[:1])
             state = RedisState(self._connected(), self._by_name, self._own_scope, self._names)
-            # In whole milliseconds, as in common.lua.
-            now = int((seconds + self._skew()) * 1000 + micros / 1000) / 1000
             # It has what such a step asks for.
             ledger = Ledger(cast("State", state), self._rules, now, self._wall(), shared=True)
-            answer = step(ledger)
-            return answer, state.save(partial(self._send, "write"), self._ttl)
+            return step(ledger), state.save(self._send, self._ttl)
 
+        return self._anew(attempt, keys, (*_TYPES, "hash"))
+
+    def _anew(
+        self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: tuple[str, ...]
+    ) -> T:
+        """Until nobody has written meanwhile what it writes."""
         for _ in range(TRIES):
-            answer, written = self._reach(attempt, keys, (*_TYPES, "hash"))
-            if written:
+            answer, is_written = self._reach(attempt, keys, types)
+            if is_written:
                 return answer
         raise StoreError("others write all the time")
 
-    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        found = self._call("note", [f"{PREFIX}:note:{scope(key)}"], (step, value, seconds))
-        return str(found[0]) if found else None
+    def _now(self, keys: list[str]) -> float:
+        """By the server's clock, in whole milliseconds, as in `common.lua`."""
+        seconds, micros = map(int, self._send("time", keys, ()))
+        return int((seconds + self._skew()) * 1000 + micros / 1000) / 1000
 
     def take_slot(self) -> str | float:
         slot = _new_id()

@@ -8,7 +8,7 @@ step is done anew. Nobody waits for anybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from wecom_logging._model.digest import Event, Identity
@@ -19,6 +19,9 @@ from wecom_logging._stores.marks import ACTS_FOR, KeptAct
 from wecom_logging._stores.records import App, Group, JobHistory, Numbered, ScopeState, Source
 
 T = TypeVar("T")
+
+#: Runs a script with keys and arguments.
+Send = Callable[[str, list[str], Sequence[object]], Any]
 
 
 class RedisDocuments(MutableMapping[str, T], Generic[T]):
@@ -168,19 +171,23 @@ class RedisState:
         following = self._client.hkeys(self._keys["following"])
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=following)
 
-    def save(self, write: Callable[[list[str], list[object]], object], ttl: int) -> bool:
-        """Write what has changed by `write.lua`; returns False if somebody else was sooner."""
+    def save(self, send: Send, ttl: int) -> bool:
+        """Write what has changed, see `written`."""
         if self._scope_state is not None and _encode(self._scope_state) != self._before:
             self._scopes["state"] = self._scope_state
-        every: tuple[RedisDocuments[Any], ...] = (self.groups, self.acts, self._scopes)
-        keys = [documents.key for documents in every]
-        flat = [
-            value
-            for n, documents in enumerate(every, 1)
-            for change in documents.changes()
-            for value in (n, *change)
-        ]
-        return not flat or bool(write(keys, [ttl, int(ACTS_FOR), ttl, *flat]))
+        return written((self.groups, self.acts, self._scopes), (ttl, int(ACTS_FOR), ttl), send)
+
+
+def written(every: Sequence[RedisDocuments[Any]], ttl: Sequence[int], send: Send) -> bool:
+    """Write what has changed, all at once; returns False if somebody else was sooner."""
+    flat = [
+        value
+        for n, documents in enumerate(every, 1)
+        for change in documents.changes()
+        for value in (n, *change)
+    ]
+    keys = [documents.key for documents in every]
+    return not flat or bool(send("write", keys, [*ttl, *flat]))
 
 
 def identity_of(group_id: str, text: str) -> Identity:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from wecom_logging._stores.records import App, Destination, Group, Numbered
+from wecom_logging._stores.records import App, Numbered
+
+if TYPE_CHECKING:
+    from wecom_logging._stores.ledger import State
 
 #: Five digits, and a sixth one when so many are taken.
 FIVE_DIGITS = 10_000
@@ -17,23 +19,7 @@ REFRESH = 86_400.0
 UNUSED_FOR = 30 * 86_400.0
 
 
-class Register(Protocol):
-    """What of a `ledger.State` is concerned."""
-
-    scope: str
-    names: tuple[str, str]
-
-    @property
-    def groups(self) -> MutableMapping[str, Group]: ...
-    @property
-    def destination(self) -> Destination: ...
-    @property
-    def numbers(self) -> MutableMapping[str, Numbered]: ...
-    @property
-    def apps(self) -> MutableMapping[str, App]: ...
-
-
-def number_of(state: Register, group_id: str, now: float) -> int:
+def number_of(state: State, group_id: str, now: float) -> int:
     """The short id of a group, the same one whenever it comes, if no older group has it."""
     base = FIVE_DIGITS if state.destination.numbers < FIVE_DIGITS else 10 * FIVE_DIGITS
     start = first_choice(state.names, group_id)
@@ -55,7 +41,7 @@ def first_choice(names: tuple[str, str], group_id: str) -> int:
     return int.from_bytes(sha256(text).digest()[:6], "big")
 
 
-def remember(state: Register, now: float) -> None:
+def remember(state: State, now: float) -> None:
     """Write down, seldom, what is in use."""
     for group_id, group in list(state.groups.items()):
         entry = state.numbers.get(str(group.number))

@@ -142,10 +142,10 @@ class SQLiteStore(LedgerStore):
         if abs(ledger.now - self._looked_for_older) >= OLDER_EVERY:
             self._looked_for_older = ledger.now
             longest = max(window for _, window in self._rules.rate_limit)
-            self._is_beside = is_beside(connection, self._scopes[0], ledger.now - longest)
-            take_over(ledger, connection)
+            self._is_beside = is_beside(connection.cursor(), self._scopes[0], ledger.now - longest)
+            take_over(ledger, connection.cursor())
         if self._is_beside:
-            ledger.state.slots = SharedSlots(connection, self._scopes[0], ledger.now)
+            ledger.state.slots = SharedSlots(connection.cursor(), self._scopes[0], ledger.now)
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):

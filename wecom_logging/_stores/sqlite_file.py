@@ -304,7 +304,7 @@ def _whole(connection: sqlite3.Connection) -> Iterator[None]:
     """What is done in a transaction is done as a whole, or not at all."""
     try:
         yield
-        connection.execute("COMMIT")
+        connection.commit()
     except BaseException:
         try:
             connection.execute("ROLLBACK")

@@ -54,11 +54,11 @@ class _Destination:
     slots: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
 
-def take_over(ledger: Ledger, connection: sqlite3.Connection) -> None:
+def take_over(ledger: Ledger, cursor: sqlite3.Cursor) -> None:
     """Take over what the older version has left, if none of its workers looks any more."""
 
     def documents(kind: str, type_: Any) -> Documents[Any]:
-        return Documents(connection, ledger.state.scope, kind, type_, TOKENS)
+        return Documents(cursor, ledger.state.scope, kind, type_, TOKENS)
 
     if any(_looks(source, ledger.now) for source in documents("source", _Source).values()):
         return
@@ -72,7 +72,7 @@ def take_over(ledger: Ledger, connection: sqlite3.Connection) -> None:
         for part in scope_state.held.parts if scope_state.held else ():
             doubtful = sum(part.pending.values()) if scope_state.held.body is not None else 0
             _add(ledger, part.identity, part.pending, doubtful, part.samples)
-    connection.execute(
+    cursor.execute(
         f"DELETE FROM {TOKENS} WHERE scope=?",
         (ledger.state.scope,),
     )
@@ -103,9 +103,9 @@ def _add(
     ledger.save(group)
 
 
-def is_beside(connection: sqlite3.Connection, scope: str, since: float) -> bool:
+def is_beside(cursor: sqlite3.Cursor, scope: str, since: float) -> bool:
     """Whether the older version has written to a destination lately."""
-    found = connection.execute(
+    found = cursor.execute(
         f"SELECT 1 FROM {TOKENS} WHERE scope=? AND kind='destination' AND written>?",
         (scope, since),
     )
@@ -115,11 +115,11 @@ def is_beside(connection: sqlite3.Connection, scope: str, since: float) -> bool:
 class SharedSlots(SQLiteSlots):
     """Slots that the older version takes as well, which keeps them in one document."""
 
-    def __init__(self, connection: sqlite3.Connection, scope: str, now: float) -> None:
-        super().__init__(connection, scope)
+    def __init__(self, cursor: sqlite3.Cursor, scope: str, now: float) -> None:
+        super().__init__(cursor, scope)
         self._now = now
         documents: Documents[_Destination] = Documents(
-            connection, scope, "destination", _Destination, TOKENS
+            cursor, scope, "destination", _Destination, TOKENS
         )
         theirs = (documents.get("") or _Destination()).slots
         for slot_id, (taken, answered) in theirs.items():
@@ -135,7 +135,7 @@ class SharedSlots(SQLiteSlots):
         self._tell(slot_id, "json_remove(body, ?)")
 
     def _tell(self, slot_id: str, change: str, *values: float | None) -> None:
-        self._connection.execute(
+        self._cursor.execute(
             f"UPDATE {TOKENS} SET body={change} WHERE scope=? AND kind='destination'",
             (f'$.slots."{slot_id}"', *values, self._scope),
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from wecom_logging._model.digest import Identity
-from wecom_logging._stores.records import Allowance, Crowd, Group
+from wecom_logging._stores.records import Allowance, Crowd
+
+if TYPE_CHECKING:
+    from wecom_logging._stores.ledger import State
 
 T = TypeVar("T")
 
@@ -16,18 +19,7 @@ NEWS, NEWS_FOR = 10, 3600.0
 MAX_HEARD = 64
 
 
-class Sites(Protocol):
-    """What of a `ledger.State` is concerned."""
-
-    @property
-    def groups(self) -> MutableMapping[str, Group]: ...
-    @property
-    def sites(self) -> MutableMapping[str, int]: ...
-    @property
-    def allowances(self) -> MutableMapping[str, Allowance]: ...
-
-
-def enter(state: Sites, identity: Identity) -> None:
+def enter(state: State, identity: Identity) -> None:
     """A group has been made."""
     if identity.site:
         state.sites[identity.site] = state.sites.get(identity.site, 0) + 1
@@ -38,7 +30,7 @@ def enter(state: Sites, identity: Identity) -> None:
         state.allowances[key] = allowance
 
 
-def leave(state: Sites, identity: Identity) -> None:
+def leave(state: State, identity: Identity) -> None:
     """A group has gone."""
     if identity.site and (left := state.sites.pop(identity.site, 1) - 1) > 0:
         state.sites[identity.site] = left
@@ -50,7 +42,7 @@ def leave(state: Sites, identity: Identity) -> None:
             state.allowances[key] = allowance
 
 
-def recount(state: Sites) -> None:
+def recount(state: State) -> None:
     """What was written down of a group that could not be read goes, and what was not comes."""
     sites, allowances = dict[str, int](), dict[str, list[str]]()
     for group in state.groups.values():

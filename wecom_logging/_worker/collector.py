@@ -142,8 +142,9 @@ class Collector:
                 entry = entry._replace(samples=())
             if entry.errors or entry.over:
                 self._early.pop(tally, None)
-                news, tally.news = tally.news, False
-                entries.append(entry._replace(news=news))
+                if tally.news:
+                    entry, tally.news = entry._replace(news=True), False
+                entries.append(entry)
         return tuple(entries)
 
     def want_samples(self, group_ids: Iterable[str]) -> None:
@@ -183,7 +184,7 @@ class Collector:
         try:
             found = identify(tally.origin)
             names = ("logger", "type", "template", "code")
-            texts = {name: _exact(getattr(found, name)) for name in names}
+            texts = {name: _exact(text) for name in names if (text := getattr(found, name))}
             if found.from_text:
                 texts["place"] = _exact(found.place)
             return found._replace(**self._redact(None, "", texts))
@@ -292,9 +293,8 @@ class Collector:
 def _ways(identity: Identity) -> Iterable[str]:
     """The groups of a store that errors may be counted in."""
     yield identity.id
-    while identity.allowance is not None:
-        identity = identity.beyond
-        yield identity.id
+    if identity.allowance is not None:
+        yield from filter(None, (identity.bare, identity.site))
 
 
 def _exact(value: Any) -> Any:

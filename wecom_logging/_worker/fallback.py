@@ -9,10 +9,11 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from wecom_logging._rendering import Style
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Limits, Message, Sender
 from wecom_logging._stores.protocol import Claim, Elsewhere, Failure, Store
 from wecom_logging._worker.cooldowns import Cooldowns

@@ -16,6 +16,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from wecom_logging._capture import breadcrumbs
+from wecom_logging._capture.sound import mark
 from wecom_logging._runtime import lazy, shutdown
 
 Scope = MutableMapping[str, Any]
@@ -24,7 +25,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Set on an exception that leaves the middleware. The server logs it outside of the
-#: request, when the context has been cleared; the exception brings it along.
+#: request, when the context has been cleared; the exception brings it along. One with slots
+#: cannot: its alert goes out without.
 _MARK = "__wecom_logging_context__"
 
 _ID_HEADER = b"x-request-id"
@@ -67,7 +69,7 @@ class RequestContextMiddleware:
         try:
             await self.app(scope, receive, send)
         except Exception as error:
-            _mark(error, {**get_contextvars(), "route": _route(scope)})
+            mark(error, _MARK, {**get_contextvars(), "route": _route(scope)})
             raise
 
 
@@ -105,10 +107,3 @@ def _request_id(scope: Scope) -> str:
             if _REQUEST_ID().fullmatch(text):
                 return text
     return uuid.uuid4().hex[:16]
-
-
-def _mark(error: Exception, found: dict[str, object]) -> None:
-    try:
-        setattr(error, _MARK, found)
-    except (AttributeError, TypeError):
-        pass  # an exception with slots: its alert goes out without

@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import Any
 
+from wecom_logging._capture.sound import as_text
+
 #: What `sensitive_variables()` without names means.
 ALL = "__ALL__"
 
@@ -27,11 +29,11 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
         return {}
     match = request.resolver_match
     return {
-        "method": _text(request.method),
-        "path": _text(request.path),
-        "route": _text(getattr(match, "view_name", "")) or _text(getattr(match, "route", "")),
+        "method": as_text(request.method),
+        "path": as_text(request.path),
+        "route": as_text(getattr(match, "view_name", "")) or as_text(getattr(match, "route", "")),
         "user_id": _user_id(vars(request).get("_cached_user") or vars(request).get("user")),
-        "request_id": _text(vars(request).get("request_id")) or _text(vars(request).get("id")),
+        "request_id": as_text(vars(request).get("request_id")) or as_text(vars(request).get("id")),
     }
 
 
@@ -98,7 +100,3 @@ def _user_id(user: Any) -> object:
     if user is None or not hasattr(type(user), "_meta"):
         return None
     return vars(user).get(type(user)._meta.pk.attname)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

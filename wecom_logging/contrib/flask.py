@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from wecom_logging._capture.sound import as_text
+
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:
     """Method, path, route and user of the current request.
@@ -26,7 +28,7 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
         "path": request.path,
         "route": rule.rule if rule is not None else None,
         "user_id": getattr(user, "__dict__", {}).get("id"),
-        "request_id": request_id if isinstance(request_id, str) else None,
+        "request_id": as_text(request_id),
     }
 
 

@@ -42,11 +42,12 @@ def _record(context: Mapping[str, Any]) -> logging.LogRecord:
     name = f"{getattr(task, 'dag_id', 'airflow')}.{getattr(task, 'task_id', 'task')}"
     error = context.get("exception")
     message = f"{name} failed"
-    if error is not None and not isinstance(error, BaseException):
-        message = f"{message}: {error}"  # a task that was killed has a text only
-    record = logging.LogRecord(name, logging.ERROR, "", 0, message, (), None)
+    raised = None
     if isinstance(error, BaseException):
-        record.exc_info = (type(error), error, error.__traceback__)
+        raised = (type(error), error, error.__traceback__)
+    elif error is not None:
+        message = f"{message}: {error}"  # a task that was killed has a text only
+    record = logging.LogRecord(name, logging.ERROR, "", 0, message, (), raised)
     record.__dict__.update(task=name)
     for key in ("run_id", "try_number"):
         value = getattr(task, key, None)

@@ -64,14 +64,14 @@ def _failed(job: Job, error: BaseException, handler: WeComHandler) -> None:
     record = command.failure(job, f"{job.name} failed", _inside(error.__traceback__))
     record.exc_info = (type(error), error, error.__traceback__)
     handler.handle(record)
-    uncaught.mark(error)
+    uncaught.counted(error)
 
 
 def _inside(tb: TracebackType | None) -> tuple[str, int]:
     """The place in the block that failed: the first frame that is not of this module."""
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
         tb = tb.tb_next
-    return ("", 0) if tb is None else (tb.tb_frame.f_code.co_filename, tb.tb_lineno)
+    return uncaught.place_of(tb)
 
 
 def watch_loop(

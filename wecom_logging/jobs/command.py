@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,20 +131,15 @@ class Tail:
     """The last bytes that a command has written, on whichever stream."""
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
-        self._size = 0
+        self._kept = b""
         self._lock = threading.Lock()
 
     def add(self, chunk: bytes) -> None:
         with self._lock:
-            self._chunks.append(chunk)
-            self._size += len(chunk)
-            while self._size - len(self._chunks[0]) >= TAIL:
-                self._size -= len(self._chunks.popleft())
+            self._kept = (self._kept + chunk)[-TAIL:]
 
     def text(self) -> str:
-        with self._lock:
-            return b"".join(self._chunks)[-TAIL:].decode("utf-8", "replace")
+        return self._kept.decode("utf-8", "replace")
 
 
 def _pump(source: IO[bytes] | None, target: object, tail: Tail) -> threading.Thread:

@@ -29,6 +29,7 @@ from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from wecom_logging._model.text import strip_hidden
+from wecom_logging._runtime import lazy
 
 from .findings import Findings, texts_in
 from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, is_counted, mask
@@ -96,7 +97,7 @@ _NAMES = (
     "key", "name", "field", "param", "parameter", "header", "attribute", "variable", "option", "k",
     "type", "loc",
 )  # fmt: skip
-_VALUE_KEY = re.compile(r"([a-z_]{0,20}?)(?:value|val|v|content|input|default|rejected_?value)")
+_VALUE_KEY = lazy.regex(r"([a-z_]{0,20}?)(?:value|val|v|content|input|default|rejected_?value)")
 #: Names that every event and identity has: there is nothing in them to look for.
 _EVERYWHERE = frozenset(
     (
@@ -206,7 +207,7 @@ class _Walk:
         named = {key.lower(): key for key in value if isinstance(key, str)}
         # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
         for each, key in named.items():
-            match = _VALUE_KEY.fullmatch(each)
+            match = _VALUE_KEY().fullmatch(each)
             for name in [f"{match[1]}{name}" for name in _NAMES] if match else ():
                 if name in named and (rule := self._rule(_last(value[named[name]]))):
                     shown[key] = self._ruled(value[key], rule)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from wecom_logging._runtime import lazy
-from wecom_logging._runtime.values import NamedTuple
+from wecom_logging._runtime.values import NamedTuple, dataclass
 
 from . import personal
 
