@@ -13,6 +13,7 @@ something else does not change them. Only `held` is about waiting, and wants a q
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 import os
@@ -41,12 +42,13 @@ def first_bytes(store: str, statements: list[str], client: Any) -> dict[str, flo
     import wecom_logging
     from wecom_logging.testing import RecordingSender
 
-    at: list[tuple[float, int, int]] = []
-    sent = threading.Event()
+    at: list[tuple[float, float, int, int]] = []
+    sent, in_store = threading.Event(), [0.0]
+    count_cpu("RedisStore" if client else "SQLiteStore", in_store)
 
-    def reading() -> tuple[float, int, int]:
+    def reading() -> tuple[float, float, int, int]:
         calls, usec = redis_time(client) if client else (len(statements), 0)
-        return time.process_time(), calls, usec
+        return time.process_time(), in_store[0], calls, usec
 
     class Sender(RecordingSender):
         def send(self, *message: Any) -> Any:
@@ -71,8 +73,31 @@ def first_bytes(store: str, statements: list[str], client: Any) -> dict[str, flo
         spent.append([now - then for now, then in zip(at[-1], before, strict=True)])
         time.sleep(0.12)  # it settles, and what comes next is not gathered
     handler.close()
-    cpu, steps, usec = (statistics.mean(each) for each in zip(*spent[10:], strict=True))
-    return {"cpu ms": cpu * 1e3, "steps": steps, "redis us": usec}
+    cpu, of_it, steps, usec = (statistics.mean(each) for each in zip(*spent[10:], strict=True))
+    return {"cpu ms": cpu * 1e3, "store ms": of_it * 1e3, "steps": steps, "redis us": usec}
+
+
+def count_cpu(store: str, spent: list[float]) -> None:
+    """Have the steps before a message add their CPU to `spent`, in either version."""
+    name = store.removesuffix("Store").lower()
+    try:
+        module = importlib.import_module(f"wecom_logging._stores.{name}")
+    except ImportError:
+        module = importlib.import_module(f"wecom_logging.stores.{name}")
+    kind = getattr(module, store)
+
+    def counting(step: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return step(*arguments, **options)
+            finally:
+                spent[0] += time.thread_time() - began
+
+        return counted
+
+    for step in ("merge", "claim", "freeze"):
+        setattr(kind, step, counting(getattr(kind, step)))
 
 
 def storm(url: str, client: Any) -> float:
@@ -125,12 +150,14 @@ def one_version(url: str) -> None:
         connection.set_trace_callback(statements.append)
         return connection
 
-    sqlite3.connect = traced  # type: ignore[assignment]  # counts what is executed
     client = redis.Redis.from_url(url, decode_responses=True)
     with tempfile.TemporaryDirectory() as directory:
-        found: dict[str, Any] = {
-            "sqlite": first_bytes(f"sqlite:///{directory}/store.db", statements, None)
-        }
+        found: dict[str, Any] = {"sqlite": first_bytes(f"sqlite:///{directory}/a.db", [], None)}
+        # Apart, because each statement is written out for whoever counts them.
+        sqlite3.connect = traced  # type: ignore[assignment]  # counts what is executed
+        counted = first_bytes(f"sqlite:///{directory}/b.db", statements, None)
+        sqlite3.connect = connect
+        found["sqlite"]["steps"] = counted["steps"]
         client.flushall()
         found["redis"] = first_bytes(url, statements, client)
     client.flushall()
@@ -152,7 +179,7 @@ def before(other: Path, rounds: int) -> None:
                     capture_output=True, text=True, check=True,
                 )  # fmt: skip
                 found[name].append(json.loads(done.stdout.splitlines()[-1]))
-    kinds = ("cpu ms", "steps", "redis us")
+    kinds = ("cpu ms", "store ms", "steps", "redis us")
     rows = [(store, what) for store in ("sqlite", "redis") for what in kinds]
     for store, what in rows:
         mine, its = (statistics.median(r[store][what] for r in found[n]) for n in found)

@@ -69,17 +69,19 @@ else:
     def _with_init(cls: type, names: tuple[str, ...] = ()) -> type:
         cls._fields = names or tuple(cls.__annotations__)
         cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
-        for name, default in cls._field_defaults.items():
-            if isinstance(default, _Made):
-                delattr(cls, name)
+        cls._made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
+        for name in cls._made:
+            delattr(cls, name)
         cls.__init__ = _init
         return cls
 
     def _init(self: Any, *values: Any, **given: Any) -> None:
         cls = type(self)
+        for name, default in cls._made.items():
+            if name not in given and name not in cls._fields[: len(values)]:
+                given[name] = default.make()
         if given or len(values) != len(cls._fields):
-            found = _completed(cls, values, given)
-            values = [v.make() if type(v) is _Made else v for v in found]
+            values = _completed(cls, values, given)
         # A loop in C: there are a dozen fields, and some ten values are made for each alert.
         any(map(object.__setattr__, repeat(self), cls._fields, values))
         if after := getattr(self, "__post_init__", None):
