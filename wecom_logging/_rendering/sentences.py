@@ -362,7 +362,9 @@ _CHINESE = {
     "not done within {} s": "{} 秒内未完成",
     "interrupted": "已被中断",
     "logged while the interpreter was going down": "记录时解释器已在退出",
-    "their store, which has them, cannot be used any more": "存有它们的存储已无法使用",
+    "their store, which has them, cannot be used any more; they may have been told": (
+        "存有它们的存储已无法使用，可能已经发出"
+    ),
     "{}; the store keeps them for the next error, flush or exit of this app": (
         "{}；已留在存储中，随该应用的下一个错误、flush 或退出送出"
     ),
