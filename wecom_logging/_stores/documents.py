@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
@@ -50,15 +50,15 @@ class Documents(Records[T]):
         self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
         super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
-        self._cursor, self.place, self._table = cursor, (scope, kind), table
+        self._cursor, self.place, self.table = cursor, (scope, kind), table
 
     def _fetch(self, key: str) -> str | None:
-        row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
+        row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
         found = row.fetchone()
         return None if found is None else found[0]
 
     def _fetch_all(self) -> list[tuple[str, str]]:
-        rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
+        rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
         return rows.fetchall()
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
@@ -85,27 +85,21 @@ def _of_use_until(record: object, now: float) -> float:
     return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
-class _Single(Generic[T]):
-    """The one record of a kind in a scope, written if it is not as it was read."""
+class _Single(Documents[T]):
+    """The one record of its kind in a scope, written if it is not as it was read."""
 
-    def __init__(self, rows: Documents[T]) -> None:
-        self._rows = rows
-        self._record: T | None = None
-        self._before = ""
+    _before = ""
 
-    def get(self, make: Callable[[], T]) -> T:
-        if self._record is None:
-            self._record = self._rows.get("")
-            if self._record is None:
-                self._record = make()
-            else:
-                self._before = encode(self._record)
-        return self._record
+    def one(self, make: Callable[[], T]) -> T:
+        self._before = self._texts.get("", "")
+        record: T = self.get("") or make()
+        self._records[""] = record
+        return record
 
-    def settle(self) -> None:
-        """Assign it, if it is another one."""
-        if self._record is not None and encode(self._record) != self._before:
-            self._rows[""] = self._record
+    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
+        record = self._records.get("")
+        if record is not None and (text := encode(record)) != self._before:
+            yield (*self.place, "", text, now)
 
 
 class SQLiteSlots:
@@ -151,42 +145,40 @@ class DocumentState(State):
         # One for all: a connection keeps a weak reference to each, which outlives the step.
         self._cursor = connection.cursor()
         self._destination_scope, self.scope, self.names = destination, scope, names
-        #: Those that something was asked of: most steps touch few.
-        self._documents: list[Documents[Any]] = []
-        self.tokens: Documents[Token] = Documents(self._cursor, "tokens", "token", Token, TOKENS)
         self.slots = SQLiteSlots(self._cursor, destination)
-        self._scope_states = self._rows(scope, "scope_state", ScopeState)
-        self._destinations = self._rows(destination, "destination", Destination)
-        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
-        self._destination: _Single[Destination] = _Single(self._destinations)
+        self._scope_states: _Single[ScopeState]
+        self._scope_states = _Single(self._cursor, scope, "scope_state", ScopeState)
+        self._destinations: _Single[Destination]
+        self._destinations = _Single(self._cursor, destination, "destination", Destination)
+        self.tokens: Documents[Token] = Documents(self._cursor, "tokens", "token", Token, TOKENS)
+        #: Those that something was asked of: a step is about few kinds of records.
+        self._documents: list[Documents[Any]]
+        self._documents = [self._scope_states, self._destinations, self.tokens]
 
-    def __getattr__(self, name: str) -> Documents[Any]:
+    def __getattr__(self, name: str) -> Any:
+        found: Any
         if name in OWN:
-            rows = self._rows(self.scope, OWN[name], record_types()[name])
+            found = self._rows(self.scope, OWN[name], record_types()[name])
         elif name in SHARED:
-            rows = self._rows(self._destination_scope, SHARED[name], record_types()[name])
+            found = self._rows(self._destination_scope, SHARED[name], record_types()[name])
+        elif name == "scope_state":
+            found = self._scope_states.one(self._found_scope_state)
+        elif name == "destination":
+            found = self._destinations.one(Destination)
         else:
             raise AttributeError(name)
-        setattr(self, name, rows)
-        return rows
+        setattr(self, name, found)
+        return found
 
     def _rows(self, scope: str, kind: str, type_: Any) -> Documents[Any]:
         rows: Documents[Any] = Documents(self._cursor, scope, kind, type_)
         self._documents.append(rows)
         return rows
 
-    @property
-    def scope_state(self) -> ScopeState:
-        return self._scope_state.get(self._found_scope_state)
-
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
         out = {*self.digests, *(key.partition("/")[0] for key in self.parts)}
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
-
-    @property
-    def destination(self) -> Destination:
-        return self._destination.get(Destination)
 
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._cursor.execute(
@@ -215,12 +207,11 @@ class DocumentState(State):
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        self._scope_state.settle()
-        self._destination.settle()
-        wrote = [self._save(TABLE, self._documents, now), self._save(TOKENS, (self.tokens,), now)]
+        wrote = [self._save(table, now) for table in (TABLE, TOKENS)]
         return any(wrote)
 
-    def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
+    def _save(self, table: str, now: float) -> bool:
+        every = [rows for rows in self._documents if rows.table == table]
         wrote = False
         for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
             wrote = True

@@ -40,17 +40,9 @@ class MemoryState(State):
 
     def __init__(self, shared: MemoryDestination, names: tuple[str, str]) -> None:
         self.names, self.scope = names, "\x00".join(names)
-        self._scope_state, self._destination = ScopeState(), shared.destination
+        self.scope_state, self.destination = ScopeState(), shared.destination
         vars(self).update({name: {} for name in OWN}, **shared.mappings)
         self.slots = shared.slots
-
-    @property
-    def scope_state(self) -> ScopeState:
-        return self._scope_state
-
-    @property
-    def destination(self) -> Destination:
-        return self._destination
 
     def place(self, source: str) -> tuple[int, int]:
         names = sorted({*self.presence, source})

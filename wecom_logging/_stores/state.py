@@ -70,7 +70,10 @@ class State(ABC):
     allowances: MutableMapping[str, Allowance]
     jobs: MutableMapping[str, JobHistory]
 
+    scope_state: ScopeState
+
     # Of the destination:
+    destination: Destination
     slots: Slots
     routes: MutableMapping[str, Trouble]
     presence: MutableMapping[str, float]
@@ -79,16 +82,6 @@ class State(ABC):
 
     # Of the whole place:
     tokens: MutableMapping[str, Token]
-
-    @property
-    @abstractmethod
-    def scope_state(self) -> ScopeState:
-        """That of the app and environment."""
-
-    @property
-    @abstractmethod
-    def destination(self) -> Destination:
-        """That of all apps at the destination."""
 
     @abstractmethod
     def place(self, source: str) -> tuple[int, int]:
