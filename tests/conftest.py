@@ -45,22 +45,45 @@ if threading.gettrace() is not None:
 
 
 @pytest.fixture(autouse=True)
-def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No state of the developer's own, no settings of their shell, no memory of complaints."""
     for name in list(os.environ):
         if name.startswith(("WECOM_", "OTEL_", "SENTRY_", "GIT_", "DJANGO_SETTINGS_MODULE")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for owner, name in ((sys, "excepthook"), (threading, "excepthook")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.setattr(sys, "path", sys.path[:])
     diagnostics._said.clear()
     diagnostics.speak("en")
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    """What a test configures, and the libraries that it loads, is no other test's."""
     root = logging.getLogger()
-    before, level = list(root.handlers), root.level
+    handlers = list(root.handlers)
+    before = {logger: _state(logger) for logger in _loggers()}
     yield
     for handler in root.handlers[:]:
-        if handler not in before:
+        if handler not in handlers:
             root.removeHandler(handler)
             handler.close()
-    root.setLevel(level)
+    for logger in _loggers():
+        state = before.get(logger, (logging.NOTSET, True, False))
+        if _state(logger) != state:
+            level, logger.propagate, logger.disabled = state
+            logger.setLevel(level)
+    logging.disable(logging.NOTSET)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = list(logging.Logger.manager.loggerDict.values())
+    return [logging.getLogger(), *(each for each in known if isinstance(each, logging.Logger))]
+
+
+def _state(logger: logging.Logger) -> tuple[int, bool, bool]:
+    return logger.level, logger.propagate, logger.disabled
 
 
 @pytest.fixture(autouse=True)

@@ -314,7 +314,9 @@ class _BlockRenderer:
     def _route(self) -> str:
         more = len(self.section.routes) - 1
         route = self.pen.say(self.section.sample.route, PLACE)
-        return f"{route} {self.labels.and_routes(more, more + 1)}" if route and more > 0 else route
+        if route and more > 0:
+            return f"{route} {self.labels.and_routes(more, more + 1)}"
+        return "" if self.section.sample.route in self.section.why else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context
