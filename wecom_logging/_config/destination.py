@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from wecom_logging._config import validators
 from wecom_logging._config.advice import hint
-from wecom_logging._config.option import Option, as_json, as_number_or_pair, as_recipients, variable
+from wecom_logging._config.option import Option, as_json, as_numbers, as_recipients, variable
 from wecom_logging.errors import ConfigurationError, display
 
 Made = TypeVar("Made")
@@ -27,7 +27,7 @@ DESTINATION = {
 #: How either kind is reached.
 CONNECTION = {
     "api_base": Option(validators.api_base, validators.API_BASE),
-    "timeout": Option(validators.timeout, validators.TIMEOUT, as_number_or_pair),
+    "timeout": Option(validators.timeout, validators.TIMEOUT, as_numbers),
     "proxies": Option(validators.proxies, read=as_json),
 }
 

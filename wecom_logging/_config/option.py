@@ -52,7 +52,6 @@ def as_boolean(written: str) -> object:
 as_integer = _read_by(int)
 as_number = _read_by(float)
 as_numbers = _read_by(lambda written: [float(part) for part in written.split(",")])
-as_number_or_pair = _read_by(lambda written: (as_numbers if "," in written else float)(written))
 as_json = _read_by(json.loads)
 
 
