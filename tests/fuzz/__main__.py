@@ -21,9 +21,11 @@ from collections.abc import Sequence
 
 from tests.fuzz.readers import READERS, Reader
 
-#: Characters of a mutant, and seconds that a reader may take for one on a shared machine.
+#: Characters of a mutant, and seconds that a reader may take for one on a shared machine, and
+#: those for cutting short what broke it: a text that is slow is slow in each of its versions.
 LONGEST = 20_000
 SLOW = 5.0
+CUTTING = 60.0
 #: Mutants that are mutated further, of each reader.
 KEPT = 200
 
@@ -85,11 +87,12 @@ def trouble(reader: Reader, text: str) -> str:
 
 
 def shortest(reader: Reader, text: str) -> str:
-    """The text without what it breaks as well without."""
+    """The text without what it breaks as well without, as far as there is time."""
+    end = time.thread_time() + CUTTING
     size = len(text)
     while size := size // 2:
         at = 0
-        while at < len(text):
+        while at < len(text) and time.thread_time() < end:
             less = text[:at] + text[at + size :]
             if trouble(reader, less):
                 text = less

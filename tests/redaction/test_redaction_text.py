@@ -402,10 +402,44 @@ def test_any_text_is_redacted_once_and_for_all(text: str) -> None:
         f"{'1234567890'}:AA{'x' * 40}1234567890:AA{'y' * 200}",
         "$2b$" + "x/9." * 200,
         'key "secret": value=7a8',
+        "AUTH passwd=P",
+        "\"field'password:默认d value [",
+        "password=x " * 400,
+        "--password " * 1500,
     ],
-    ids=["a telephone number after a name", "azure", "telegram", "a hash", "a field"],
-)
+    ids=["a telephone number after a name", "azure", "telegram", "a hash", "a field",
+         "what a mask looks like", "a mask that ends a name", "many", "too many"],
+)  # fmt: skip
 def test_what_is_masked_is_no_secret(text: str) -> None:
     once = redact_text(text)
     assert once != text
     assert redact_text(once) == once
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Invalid password: {FAKE}\njson.decoder.JSONDecodeError: Expecting value: line 1",
+        f'<param name="secret" value="{FAKE}77"/> JWT_SECRET_KEY={FAKE[::-1]}',
+        f"insert into u (password) values ('{FAKE}",
+        f"expected signature 29c90f{'1' * 2000}{FAKE}",
+    ],
+    ids=["a value elsewhere", "two names", "a row that was cut off", "a very long one"],
+)
+def test_another_secret_in_the_same_text_hides_none(text: str) -> None:
+    shown = redact_text(text)
+    assert "Zq9" not in shown
+    assert FAKE[:-1] not in shown
+    assert FAKE[::-1] not in shown
+
+
+def test_of_a_text_of_names_alone_the_beginning_is_shown() -> None:
+    """Nobody writes it but to take the time of the program."""
+    few = "job failed: " + "password=x " * 200
+    assert redact_text(few) == few.replace("=x", "=[redacted: password]")
+    assert (
+        redact_text("job failed: " + "password=x " * 1400)
+        == "job failed: password=[redacted: text]"
+    )
+    spread = f"password=x {'.' * 80} " * 800
+    assert redact_text(spread) == spread.replace("=x", "=[redacted: password]")

@@ -181,6 +181,9 @@ def test_a_request_says_more_than_a_type_that_says_it_all() -> None:
     sample = event("Internal Server Error: /o/7", failure, method="GET", path="/o/7")
     line = lines(report("1111", "Order.DoesNotExist", "a.py f", samples=(sample,)))[0]
     assert line.endswith(" · Order.DoesNotExist: GET /o/7")
+    found = lines(report("1111", "Order.DoesNotExist", "a.py f", samples=(sample,)))
+    assert found[3] == "**NEW** Order.DoesNotExist **×1** #1111 · GET /o/7"
+    assert "GET /o/7" not in "\n".join(found[4:]), "a text once"
 
 
 @pytest.mark.parametrize(
@@ -348,6 +351,12 @@ def test_what_else_there_is_to_say() -> None:
         ),
         ("not saved", "no table\n[SQL: x]", "no table", ["not saved", "> [SQL: x]"]),
         ("pay failed", 13 * "hops ", f"{12 * 'hops '}hops", ["pay failed"]),
+        (
+            "pay failed",
+            f"OVER {11 * 'hops '}last",  # what makes it inert makes it longer
+            f"‹OVER› {11 * 'hops '}".strip() + "…",
+            ["pay failed", f"> ‹OVER› {11 * 'hops '}last"],
+        ),
         (
             "pay failed",
             14 * "hops ",

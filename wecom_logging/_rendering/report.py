@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from wecom_logging._model.digest import Digest, Report
-from wecom_logging._model.text import strip_ansi
+from wecom_logging._model.digest import Digest
+from wecom_logging._model.text import cut_characters, strip_ansi
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
@@ -35,14 +35,14 @@ def report_text(digest: Digest, style: Style, context: RenderContext | None = No
     what its message was drawn from.
     """
     context = context or RenderContext.of(digest, style)
-    overview = "\n".join(_overview(context))
+    groups = [group for section in context.sections for group in _apart(section)]
+    overview = "\n".join(_overview(groups, context))
     parts, room = [overview], MAX_BYTES - len(overview.encode()) - 200
-    reports = [(section, report) for section in context.sections for report in section.reports]
-    for index, (section, report) in enumerate(reports):
-        part = "\n".join(_group(section, report, context))
+    for index, group in enumerate(groups):
+        part = "\n".join(_group(group, context))
         room -= len(part.encode()) + 2
         if room < 0:
-            parts.append(context.labels.not_described(len(reports) - index))
+            parts.append(context.labels.not_described(len(groups) - index))
             break
         parts.append(part)
     return "\n\n".join(parts) + "\n"
@@ -50,63 +50,49 @@ def report_text(digest: Digest, style: Style, context: RenderContext | None = No
 
 def group_text(context: RenderContext) -> str:
     """The same of a digest of one group, without the list."""
-    parts = (_group(Section((report,)), report, context) for report in context.digest.reports)
+    parts = (_group(Section((report,)), context) for report in context.digest.reports)
     lines = (line for part in parts for line in part)
     return "\n".join(line for line in lines if line != _RULE) + "\n"
+
+
+def _apart(section: Section) -> list[Section]:
+    """The groups that a message draws as one."""
+    reports = section.reports
+    return [section] if len(reports) == 1 else [Section((report,)) for report in reports]
 
 
 # -- the list of everything ------------------------------------------------------------
 
 
-def _overview(context: RenderContext) -> Iterator[str]:
+def _overview(groups: Iterable[Section], context: RenderContext) -> Iterator[str]:
     labels, style, digest = context.labels, context.style, context.digest
-    sender = joined(" ", style.app, style.environment)
-    facts = [
-        sender,
-        labels.errors(context.errors),
-        digest.message_id,
-        context.times.full(digest.now),
-    ]
-    yield visible(joined(" · ", *facts))
+    sender, now = joined(" ", style.app, style.environment), context.times.full(digest.now)
+    yield visible(joined(" · ", sender, labels.errors(context.errors), digest.message_id, now))
     if style.release:
         yield visible(labels.release(style.release))
     if context.hosts:
         yield visible(labels.comma.join(context.hosts))
     yield ""
-    for section in context.sections:
-        for report in section.reports:
-            yield _line(section, report, context)
+    yield from (_line(group, context) for group in groups)
     if context.others:
         yield f"{labels.others} ×{context.others:,}"
 
 
-def _line(section: Section, report: Report, context: RenderContext) -> str:
-    one = section if len(section.reports) == 1 else Section((report,))
-    count = f"×{report.count:,}" if report.count or not section.over else ""
-    words = (
-        report.shown_id,
-        context.labels.states[report.state],
-        one.level,
-        count,
-        _short(": ".join(map(one_line, summary(one, context)))),
-        one.places(1)[0][1],
-    )
-    return visible(joined("  ", *words))
-
-
-def _short(words: str) -> str:
-    return words if len(words) <= 100 else f"{words[:99]}…"
+def _line(group: Section, context: RenderContext) -> str:
+    count = f"×{group.count:,}" if group.count or not group.over else ""
+    said = cut_characters(": ".join(map(one_line, summary(group, context))), 100)
+    state, place = context.labels.states[group.lead.state], group.places(1)[0][1]
+    return visible(joined("  ", group.lead.shown_id, state, group.level, count, said, place))
 
 
 # -- one group -------------------------------------------------------------------------
 
 
-def _group(section: Section, report: Report, context: RenderContext) -> Iterator[str]:
-    one = section if len(section.reports) == 1 else Section((report,))
-    samples = one.samples[:5]
+def _group(group: Section, context: RenderContext) -> Iterator[str]:
+    samples = group.samples[:5]
     yield _RULE
-    yield _line(section, report, context)
-    yield visible(" · ".join(_facts(one, context)))
+    yield _line(group, context)
+    yield visible(" · ".join(_facts(group, context)))
     yield from _section(context.labels.seen, _seen(samples, context))
     for sample in samples[:1]:
         yield from _section(context.labels.traceback, _chain(sample.chain, context))

@@ -175,11 +175,14 @@ class Section:
 
     @cached
     def why(self) -> list[str]:
-        """What the heading says beside the type: the exception's own text, then the root's."""
+        """What the heading says beside the type: the exception's own text, then the root's.
+        Where the type says all and nobody else said more, the request."""
         if not self.type or not self.sample.chain or self.works_again:
             return []
         found = _causes(self.sample.chain)
-        return found if not contains(self.type, ": ".join(found)) else []
+        if not contains(self.type, ": ".join(found)):
+            return found
+        return [] if self.message else list(filter(None, [self.sample.route]))
 
     @cached
     def also(self) -> list[str]:

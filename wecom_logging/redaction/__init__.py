@@ -24,7 +24,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
@@ -33,7 +33,7 @@ from wecom_logging._runtime import lazy
 
 from .findings import Findings, texts_in
 from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, is_counted, mask
-from .patterns import EVERYTHING, SECRETS, Redaction, redact_text
+from .patterns import EVERYTHING, MOST_PASSES, SECRETS, Redaction, redact_text
 from .rows import rules_of_parameters
 from .shell import PASSWORD, secrets_in
 from .values import MASKED, looks
@@ -73,8 +73,7 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        walk = _Walk(redaction, _pattern(tuple(sorted(set(secrets)))))
-        return walk.again(walk.mapping(event_dict))
+        return _Walk(redaction, _pattern(tuple(sorted(set(secrets))))).redacted(event_dict)
 
     return redact
 
@@ -88,8 +87,7 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    walk = _Walk(EVERYTHING if personal_data else SECRETS, None)
-    return walk.again(walk.value(value, key))
+    return _Walk(EVERYTHING if personal_data else SECRETS, None).redacted(value, key)
 
 
 #: Keys of a mapping that are a name and its value, in lower case: {"Key": …, "Value": …}.
@@ -119,12 +117,16 @@ class _Walk:
         self._findings = Findings()
         self._inside: set[int] = set()
 
-    def again(self, shown: Any) -> Any:
-        """What has been redacted, now that all is known that this event gives away."""
-        elsewhere = self._findings.elsewhere() if self._findings else None
-        if not elsewhere:
-            return shown
-        return _with_each_text(shown, lambda text: elsewhere.hide(text, self._findings))
+    def redacted(self, value: Any, key: object = None) -> Any:
+        """All of an event, until nothing more is found in it (see `Redaction.text`)."""
+        for _ in range(MOST_PASSES):
+            findings = self._findings = Findings()
+            value = self.value(value, key)
+            if not findings:
+                break
+            if known := findings.known():
+                value = _with_each_text(value, partial(findings.hide_again, known=known))
+        return value
 
     def text(self, text: str) -> str:
         if not (self._own or self._redaction):

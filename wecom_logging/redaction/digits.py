@@ -7,15 +7,13 @@ shape, unless what stands around them says that they count or identify something
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
-from functools import partial
 
 from wecom_logging._runtime import lazy
-from wecom_logging._runtime.values import NamedTuple
 
-from .findings import Findings
-from .keys import is_counted
+from .findings import Secret
+from .keys import Rule, is_counted
 from .personal import ends
 
 # Not within a longer number or an identifier, whether it has dashes and dots or not, nor in a
@@ -39,7 +37,7 @@ _BANK_CARD = lazy.regex(
     re.ASCII,
 )
 _MOBILE = lazy.regex(
-    _BEFORE + r"((?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})" + _AFTER + _QUANTITY,
+    _BEFORE + r"(?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}" + _AFTER + _QUANTITY,
     re.ASCII,
 )
 # The name that a number stands under, with or without a sign between them.
@@ -64,26 +62,18 @@ def may_occur(text: str) -> bool:
     return _NUMBER().search(text) is not None
 
 
-def redact_numbers(text: str, findings: Findings) -> str:
-    """`text` with identity cards, bank cards and mobile numbers shown in part."""
-    for kind in _KINDS:
-        text = kind.pattern().sub(partial(_instead, kind, findings), text)
-    return text
+#: A pattern, what is shown of what it matches, and whether the name before a number can say
+#: that it is something else. An identity card proves itself, and stands under all sorts of
+#: names.
+_Kind = tuple[Callable[[], re.Pattern[str]], Rule, bool]
 
 
-class _Kind(NamedTuple):
-    what: str
-    pattern: Callable[[], re.Pattern[str]]
-    shown: Callable[[re.Match[str]], str]
-    #: Whether the name before it can say that it is something else. An identity card proves
-    #: itself, and stands under all sorts of names.
-    believes_names: bool
-
-
-def _instead(kind: _Kind, findings: Findings, match: re.Match[str]) -> str:
-    if kind.believes_names and _is_counted(match):
-        return match[0]
-    return findings.put(match[0], kind.shown(match), kind.what)
+def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
+    """Identity cards, bank cards or mobile numbers."""
+    pattern, rule, believes_names = kind
+    for match in pattern().finditer(text):
+        if not (believes_names and _is_counted(match)):
+            yield match.start(), match.end(), rule, rule.label
 
 
 def _is_counted(match: re.Match[str]) -> bool:
@@ -95,12 +85,14 @@ def _is_counted(match: re.Match[str]) -> bool:
     return is_counted(name[1])
 
 
-def _mobile(match: re.Match[str]) -> str:
-    return f"{match[1]}****{match[2]}"
+def _mobile(number: str) -> str:
+    return f"{_MOBILE_ENDS().sub('', number)}****{number[-4:]}"
 
 
-def _identity_card(match: re.Match[str]) -> str:
-    number = match[0]
+_MOBILE_ENDS = lazy.regex(r"[ -]?\d{4}[ -]?\d{4}\Z")
+
+
+def _identity_card(number: str) -> str:
     return ends(number, 3, 4) if _is_date(number[6:14]) and _checks(number) else number
 
 
@@ -118,9 +110,9 @@ def _checks(number: str) -> bool:
     return "10X98765432"[total % 11] == number[-1].upper()
 
 
-def _bank_card(match: re.Match[str]) -> str:
-    digits = re.sub("[ -]", "", match[0])
-    return ends(digits, 4, 4) if _luhn(digits) else match[0]
+def _bank_card(number: str) -> str:
+    digits = re.sub("[ -]", "", number)
+    return ends(digits, 4, 4) if _luhn(digits) else number
 
 
 def _luhn(digits: str) -> bool:
@@ -129,8 +121,8 @@ def _luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-_KINDS = (
-    _Kind("identity card", _IDENTITY_CARD, _identity_card, believes_names=False),
-    _Kind("bank card", _BANK_CARD, _bank_card, believes_names=True),
-    _Kind("mobile number", _MOBILE, _mobile, believes_names=True),
+KINDS: tuple[_Kind, ...] = (
+    (_IDENTITY_CARD, Rule("identity card", _identity_card), False),
+    (_BANK_CARD, Rule("bank card", _bank_card), True),
+    (_MOBILE, Rule("mobile number", _mobile), True),
 )

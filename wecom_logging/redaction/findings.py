@@ -7,6 +7,7 @@ masked once is masked everywhere in the event.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from wecom_logging._runtime import lazy
@@ -24,6 +25,16 @@ class Finding(NamedTuple):
     rule: str
 
 
+#: Where in a text something begins and ends that is to be hidden, by which rule, and why.
+Secret = tuple[int, int, Rule, str]
+
+
+#: So many secrets of a kind, and names that could have one, are looked at in so many characters.
+#: A text of more of them was made to take the time of the program, and nothing of it is shown
+#: from the first one on.
+_MOST_SECRETS, _PORTION = 256, 16384
+
+
 class Findings(list[Finding]):
     """Of one event, in the order in which they were found."""
 
@@ -38,28 +49,39 @@ class Findings(list[Finding]):
             self.append(Finding(value, instead, why))
         return instead
 
-    def elsewhere(self) -> _Elsewhere | None:
-        """Finds the values again, where nothing but themselves gives them away."""
+    def hide_all(self, text: str, secrets: Iterable[Secret]) -> str:
+        """`text` without these, which come from left to right; of two that overlap the first.
+        An empty one is a place that was looked at in vain."""
+        pieces: list[str] = []
+        first = done = 0
+        most = _MOST_SECRETS * -(-len(text) // _PORTION)
+        for count, (start, end, rule, why) in enumerate(secrets):
+            if count == most:
+                return text[:first] + self.hide(text[first:], Rule("text"), "too many secrets")
+            first = first if count else start
+            if done <= start < end:
+                pieces += text[done:start], self.hide(text[start:end], rule, why)
+                done = end
+        return "".join([*pieces, text[done:]]) if pieces else text
+
+    def known(self) -> list[tuple[str, str]]:
+        """The values that are known again where nothing but themselves gives them away, and
+        what stands for them; the longest first: another may be a part of it."""
         known: dict[str, str] = {}
         for value, instead, _ in self:
             for part in (value,) if _is_telling(value, instead) else _parts(value, instead):
                 if len(known) < _MOST:
                     known.setdefault(part, instead)
-        return _Elsewhere(known) if known else None
+        return sorted(known.items(), key=lambda pair: -len(pair[0]))
 
-
-class _Elsewhere:
-    def __init__(self, known: dict[str, str]) -> None:
-        # The longest ones first: another may be a part of them.
-        self._known = sorted(known.items(), key=lambda pair: -len(pair[0]))
-
-    def hide(self, text: str, findings: Findings) -> str:
-        for value, instead in self._known:
+    def hide_again(self, text: str, known: Iterable[tuple[str, str]]) -> str:
+        """`text` without values that were found elsewhere."""
+        for value, instead in known:
             if value in text:
                 stays = text
                 text = instead.join(re.split(_bounded(value), text))
                 if text != stays:
-                    findings.put(value, instead, "seen in the same event")
+                    self.put(value, instead, "seen in the same event")
         return text
 
 

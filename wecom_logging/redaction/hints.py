@@ -10,19 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from wecom_logging._runtime.values import NamedTuple
-
 Tree = dict[str, "Tree"]
 
 #: Marks that a string ends here.
 _END = ""
 
 
-class Hit(NamedTuple):
-    """The longest hint that begins at a place."""
-
-    at: int
-    hint: str
+#: Where the longest hint begins of those that begin there, and the hint.
+Hit = tuple[int, str]
 
 
 class Hints:
@@ -51,17 +46,19 @@ class Hints:
 
     def find(self, low: str) -> tuple[set[str], list[Hit]]:
         """Which hints occur, and the places where one of a name begins."""
-        longest: set[str] = set()
+        search = self._search
         hits: list[Hit] = []
-        match = self._search(low)
+        match = search(low)
         while match:
-            at, hint = match.start(), match[0]
-            longest.add(hint)
-            if hint in self._names:
-                hits.append(Hit(at, hint))
-            match = self._search(low, at + 1)
+            at = match.start()
+            hits.append((at, match[0]))
+            match = search(low, at + 1)
+        if not hits:
+            return set(), hits
+        longest = {hint for _, hint in hits}
         found: set[str] = set()
-        return found.union(*map(self._within.__getitem__, longest)), hits
+        found.update(*map(self._within.__getitem__, longest))
+        return found, [hit for hit in hits if hit[1] in self._names]
 
 
 def _alternatives(tree: Tree) -> str:

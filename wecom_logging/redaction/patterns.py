@@ -8,17 +8,17 @@ or are bounded, and no two neighbours in a pattern can match the same character.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
 from . import digits, keys, rows, shell, urls
-from .findings import Findings
+from .findings import Findings, Secret
 from .hints import Hints
-from .keys import Rule, Rules
-from .places import lowered, redact_named
+from .keys import Rule, Rules, mask
+from .places import lowered, secrets_under
 
 
 def redact_text(text: str, *, personal_data: bool = True) -> str:
@@ -30,7 +30,9 @@ def redact_text(text: str, *, personal_data: bool = True) -> str:
     return redaction.text(strip_hidden(text), Findings())
 
 
-_SHORT, _MOST_CLEAN = 64, 1024
+_SHORT, _MOST_CLEAN = 256, 1024
+#: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
+MOST_PASSES = 6
 
 
 class Redaction:
@@ -38,7 +40,8 @@ class Redaction:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        #: Short texts in which nothing was found: names of fields, and what is said often.
+        #: Short texts in which nothing was found: names of fields, lines of source code, and
+        #: what is said often.
         self._clean: set[str] = set()
         self._own = [(lazy.regex(source), source) for source in rules.patterns]
 
@@ -47,10 +50,19 @@ class Redaction:
         return Hints(self.rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
 
     def text(self, text: str, findings: Findings) -> str:
-        """A text that is all there is, without hidden characters, redacted."""
-        text = self.part(text, findings)
-        elsewhere = findings.elsewhere() if findings else None
-        return elsewhere.hide(text, findings) if elsewhere else text
+        """A text that is all there is, without hidden characters, redacted.
+
+        A mask is something else than what it stands for, and a name before or after it may say
+        something now: so again, until nothing more is found.
+        """
+        for _ in range(MOST_PASSES):
+            before, found = text, Findings()
+            text = self.part(text, found)
+            text = found.hide_again(text, found.known())
+            findings += found
+            if text == before:
+                return text
+        return mask("text")
 
     def part(self, text: str, findings: Findings) -> str:
         """One text of an event, redacted as far as it says itself what is secret in it."""
@@ -70,39 +82,36 @@ class Redaction:
             text = self._by_hints(text, found, findings)
             if text is not before:
                 _, hits = self._hints.find(lowered(text))
-            text = redact_named(text, hits, self.rules, findings)
+            text = findings.hide_all(text, secrets_under(text, hits, self.rules))
         if len(text) >= _SHORTEST_DOTTED and "." in text:
-            text = _DOTTED.apply(text, findings)
+            text = findings.hide_all(text, _DOTTED.secrets(text))
         if self.rules.personal_data and digits.may_occur(text):
-            text = digits.redact_numbers(text, findings)
+            for kind in digits.KINDS:
+                text = findings.hide_all(text, digits.numbers_in(text, kind))
         for pattern, source in self._own:
-            text = _masked(pattern(), text, findings, Rule("pattern"), source)
+            text = findings.hide_all(text, _matches(pattern(), text, Rule("pattern"), source))
         return text
 
     def _by_hints(self, text: str, found: set[str], findings: Findings) -> str:
         if not found.isdisjoint(urls.HINTS):
-            text = urls.redact_urls(text, findings)
+            text = findings.hide_all(text, urls.with_scheme(text))
+            text = findings.hide_all(text, urls.without_scheme(text))
         shapes = {id(shape): shape for hint in found for shape in _SHAPES.get(hint, ())}
         for shape in sorted(shapes.values(), key=_Shape.order):
-            text = shape.apply(text, findings)
+            text = findings.hide_all(text, shape.secrets(text))
         if not found.isdisjoint(shell.HINTS):
-            text = shell.redact_commands(text, findings)
+            text = findings.hide_all(text, shell.secrets_of_commands(text))
         if not found.isdisjoint(rows.HINTS):
-            text = rows.redact_rows(text, self.rules, findings)
+            text = findings.hide_all(text, rows.secrets_in_rows(text, self.rules))
         return text
 
 
-def _masked(pattern: re.Pattern[str], text: str, findings: Findings, rule: Rule, why: str) -> str:
-    """`text` without what the group `value` matches, or all of it if there is no such group."""
+def _matches(pattern: re.Pattern[str], text: str, rule: Rule, why: str) -> Iterator[Secret]:
+    """What the group `value` matches, or all of it if there is no such group."""
     group: str | int = "value" if "value" in pattern.groupindex else 0
-
-    def instead(match: re.Match[str]) -> str:
-        start, end = (place - match.start() for place in match.span(group))
-        if start == end or match[group] is None:
-            return match[0]
-        return match[0][:start] + findings.hide(match[group], rule, why) + match[0][end:]
-
-    return pattern.sub(instead, text)
+    for match in pattern.finditer(text):
+        if match[group]:
+            yield *match.span(group), rule, why
 
 
 # --- shapes ----------------------------------------------------------------------------
@@ -120,10 +129,8 @@ class _Shape(NamedTuple):
         """Which comes first where two would do."""
         return _ORDER[id(self)]
 
-    def apply(self, text: str, findings: Findings) -> str:
-        return _masked(
-            self.pattern(), text, findings, Rule(self.label), f"{self.label} by its shape"
-        )
+    def secrets(self, text: str) -> Iterator[Secret]:
+        return _matches(self.pattern(), text, Rule(self.label), f"{self.label} by its shape")
 
 
 def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Shape:

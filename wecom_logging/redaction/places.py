@@ -18,15 +18,16 @@ from collections.abc import Callable, Iterable, Iterator
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
-from .findings import Findings
+from .findings import Secret
 from .hints import Hit
-from .keys import ANYTHING, CODE, LONGEST_NAME, QUERY, Rule, Rules
+from .keys import ANYTHING, LONGEST_NAME, QUERY, Rule, Rules
 from .values import (
     LINES,
+    MASK,
     MASKED,
     NO_SECRET,
-    NOTHING,
     Span,
+    bare_end,
     believable,
     is_prose,
     is_random,
@@ -39,20 +40,22 @@ from .values import (
 # --- names ----------------------------------------------------------------------------
 
 
-class Name(NamedTuple):
-    """A name in a text, and what it says."""
+class Name:
+    """A name in a text, and what it says.
 
-    text: str
-    start: int
-    end: int
-    rule: Rule
-    #: What the name is called, with the words before it if they belong to it.
-    called: str
+    Args:
+        called: The name, with the words before it if they belong to it.
+    """
+
+    __slots__ = "called", "end", "rule", "start", "text"
+
+    def __init__(self, text: str, start: int, end: int, rule: Rule, called: str) -> None:
+        self.text, self.start, self.end, self.rule, self.called = text, start, end, rule, called
 
     @property
     def left(self) -> str:
-        """A bounded look at what stands before the name."""
-        return self.text[max(0, self.start - 64) : self.start]
+        """A bounded look at what stands before the name, in lower case."""
+        return self.text[max(0, self.start - 64) : self.start].lower()
 
 
 _RIGHT = lazy.regex(r"(?:[^\W\u2e80-\u9fff]|-|\\{1,8}u[0-9a-fA-F]{4})*")
@@ -155,69 +158,51 @@ def _with_words_before(text: str, start: int, name: str, rules: Rules) -> tuple[
     return name, None
 
 
-# --- places ---------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------
 
 
-class Place(NamedTuple):
-    """How a value follows its name.
-
-    `after` is matched where the name ends and ends where the value begins, `before` where the
-    name begins, to the left (None: whatever stands there). `value` finds the value. `first` are
-    the characters that `after` can begin with: most places are ruled out by the next one.
-    """
-
-    what: str
-    before: Callable[[], re.Pattern[str]] | None
-    after: Callable[[], re.Pattern[str]]
-    value: Callable[[Name, re.Match[str]], Span]
-    first: str
-
-    def find(self, name: Name) -> Span:
-        after = self.after().match(name.text, name.end)
-        if not after or (self.before and not self.before().search(name.left)):
-            return NOTHING
-        return self.value(name, after)
+def _written(name: Name, after: re.Match[str]) -> Span | None:
+    """What stands there, if it looks like what the name promises."""
+    span = value_at(name.text, after.end(), name.rule)
+    return span if span and _believed(name, name.text[span[0] : span[1]]) else None
 
 
-def _ordinary(name: Name, after: re.Match[str]) -> Span:
-    """The value behind a sign, quoted or not."""
-    text, start, rule = name.text, after.end(), name.rule
-    sign = after["sign"]
-    if sign == ":" and rule.secret and rule.label not in LINES and _is_failure(text, name.start):
-        return NOTHING
-    span = value_at(text, start, rule)
-    if span is NOTHING:
-        return span
-    value = text[span.start : span.end]
-    if rule.secret and not span.quoted:
-        if sign in (":", "：") and rule.label != "seed phrase" and is_prose(text, start):
-            return NOTHING
-        # `password=self.password` and `token=new_token` are lines of source code.
-        if value.startswith("/") and name.called.lower().endswith("pwd"):
-            return NOTHING  # the working directory
-        if _MASKED_FIELD().fullmatch(value):
-            return NOTHING
-        if len(value) < 200 and (value.endswith(f".{name.called}") or _is_variable(value, name)):
-            return NOTHING
-    return span if _believed(name, value) else NOTHING
+def _marked(name: Name, after: re.Match[str]) -> Span | None:
+    """The same of what the place knows both ends of."""
+    return (*after.span("value"), True) if _believed(name, after["value"]) else None
+
+
+def _sure(name: Name, after: re.Match[str]) -> Span | None:
+    """The same where nothing else can stand."""
+    return (*after.span("value"), True)
 
 
 def _believed(name: Name, value: str) -> bool:
-    rule = name.rule
-    if not rule.secret or MASKED().match(value):
-        return True
-    if rule.needs == QUERY:
-        return bool(_IN_QUERY().search(name.left)) and looks(value, QUERY)
-    return looks(value, rule.needs)
+    return not name.rule.secret or bool(MASKED().match(value)) or looks(value, name.rule.needs)
 
 
-_IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3F|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
+def _behind_sign(name: Name, after: re.Match[str]) -> Span | None:
+    """What stands behind a sign, which is also how sentences and programs are written."""
+    sign = after["sign"]
+    if sign == ":" and name.rule.secret and name.rule.label not in LINES and _is_failure(name):
+        return None
+    span = _written(name, after)
+    if not span or span[2] or not name.rule.secret:
+        return span
+    goes_on = sign in (":", "：") and is_prose(name.text, after.end())
+    if goes_on and name.rule.label != "seed phrase":
+        return None
+    return None if _is_code(name, name.text[span[0] : span[1]]) else span
 
 
-def _is_variable(value: str, name: Name) -> bool:
-    return value == name.called or bool(
-        _VARIABLE().fullmatch(value) and value.endswith(f"_{name.called}")
-    )
+def _is_code(name: Name, value: str) -> bool:
+    """`password=self.password` and `token=new_token` are lines of source code."""
+    if value.startswith("/") and name.called.lower().endswith("pwd"):
+        return True  # the working directory
+    if len(value) >= 200:
+        return False
+    is_variable = _VARIABLE().fullmatch(value) and value.endswith(f"_{name.called}")
+    return bool(value == name.called or value.endswith(f".{name.called}") or is_variable)
 
 
 _VARIABLE = lazy.regex(r"[a-z]+(?:_[a-z]+)+")
@@ -232,131 +217,91 @@ _FAULT = lazy.regex(
 _LONGEST_FAULT = len("unexpected ")
 
 
-def _is_failure(text: str, start: int) -> bool:
-    fault = _FAULT().search(text, max(start - _LONGEST_FAULT, 0), start + 64)
-    path = text[max(0, start - 64) : start].rpartition(" ")[2]
+def _is_failure(name: Name) -> bool:
+    start = name.start
+    fault = _FAULT().search(name.text, max(start - _LONGEST_FAULT, 0), start + 64)
+    path = name.left.rpartition(" ")[2]
     is_path = path.endswith("/") and (path.startswith(("/", "./")) or "://" in path)
     return is_path or bool(fault and fault.start() <= start < fault.end())
 
 
-def _in_quotes(name: Name, after: re.Match[str]) -> Span:
-    """What is in quotes, if that is one word."""
-    span = quoted(name.text, after.end())
-    value = name.text[span.start : span.end]
-    needs = name.rule.needs if name.rule.needs != ANYTHING else CODE
-    if len(value) < 3 or any(map(str.isspace, value)) or NO_SECRET().fullmatch(value):
-        return NOTHING
-    if name.rule.label == "password":
-        return span
-    if name.rule.needs == ANYTHING:  # `secret "db-credentials" not found` names one
-        return span if believable(value, ANYTHING) else NOTHING
-    return span if looks(value, needs) and _has_digit(value) else NOTHING
+def _on_next_line(name: Name, after: re.Match[str]) -> Span | None:
+    span = value_at(name.text, after.end(), name.rule)
+    return span if span and (span[2] or is_random(name.text[span[0] : span[1]])) else None
 
 
-def _in_brackets(name: Name, after: re.Match[str]) -> Span:
-    """What is given to a function of that name."""
-    following = name.text[after.end() : after.end() + 2]
-    return (_in_quotes if "'" in following or '"' in following else _in_prose)(name, after)
+def _behind_option(name: Name, after: re.Match[str]) -> Span | None:
+    return None if name.called.lower().startswith(("no-", "no_")) else _written(name, after)
 
 
-def _has_digit(value: str) -> bool:
-    return any(map(str.isdigit, value))
-
-
-def _in_prose(name: Name, after: re.Match[str]) -> Span:
-    """A word that can be nothing but the value."""
+def _told(name: Name, after: re.Match[str]) -> Span | None:
+    """A word of a sentence that can be nothing but the value."""
     text, start = name.text, after.end()
-    if not name.rule.secret or text[start : start + 1] in ("(", "<"):
-        return NOTHING
-    if text[start : start + 1] in "\"'“「『`":
-        return _in_quotes(name, after)
-    if text[start : start + 1] in "【（":
+    sign = text[start : start + 1]
+    if sign in "\"'“「『`":
+        return _told_in_quotes(name, start)
+    if not name.rule.secret or sign in "(<":
+        return None
+    if sign in "【（":
         start += 1
-    ascii_only = _ASCII().match(text, start, word_end(text, start))
-    value = ascii_only[0].rstrip(".,:;!?)]}>") if ascii_only else ""
-    if _CODE().match(text, start) or "://" in value:
-        return NOTHING
-    return Span(start, start + len(value)) if believable(value, name.rule.needs) else NOTHING
+    value = _ascii(text, start, word_end(text, start))
+    if "://" in value or not believable(value, name.rule.needs) or _CALL().match(text, start):
+        return None
+    value = _ascii(text, start, bare_end(text, start, name.rule.needs))
+    return start, start + len(value), False
 
 
-_CODE = lazy.regex(r"[A-Za-z_][\w.]{0,80}[(=]")
+def _ascii(text: str, start: int, end: int) -> str:
+    match = _ASCII().match(text, start, end)
+    return match[0].rstrip(".,:;!?)]}>") if match else ""
+
+
+_CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}[(=]")
 _ASCII = lazy.regex(r"[!-~]*")
 
 
-def _wrong(name: Name, after: re.Match[str]) -> Span:
-    """`密码 x 错误`: whatever is wrong is a value."""
-    return Span(*after.span("value"))
+def _told_in_quotes(name: Name, start: int) -> Span | None:
+    """What is in quotes, if that is one word."""
+    span = quoted(name.text, start)
+    value = name.text[span[0] : span[1]] if span else ""
+    if len(value) < 3 or any(map(str.isspace, value)) or NO_SECRET().fullmatch(value):
+        return None
+    needs = name.rule.needs
+    if name.rule.label == "password":
+        return span
+    if needs == ANYTHING:  # `secret "db-credentials" not found` names one
+        return span if believable(value, ANYTHING) else None
+    return span if looks(value, needs) and any(map(str.isdigit, value)) else None
 
 
-def _option(name: Name, after: re.Match[str]) -> Span:
-    """The value of an option on a command line."""
-    if name.called.lower().startswith(("no-", "no_")):
-        return NOTHING
-    span = value_at(name.text, after.end(), name.rule)
-    return span if _believed(name, name.text[span.start : span.end]) else NOTHING
+# --- places ---------------------------------------------------------------------------
 
 
-def _closed(name: Name, after: re.Match[str]) -> Span:
-    """A pair, which its end tells from a longer list."""
-    span = quoted(name.text, after.end())
-    end = span.end + len(after["escape"]) + 1
-    if span is NOTHING or not _PAIR_END().match(name.text, min(end, len(name.text))):
-        return NOTHING
-    return span if _believed(name, name.text[span.start : span.end]) else NOTHING
+class Place(NamedTuple):
+    """How a value follows its name.
 
+    `after` is matched where the name ends and ends where the value begins, or has it as its
+    group; `before` where the name begins, to the left (None: whatever stands there). `value`
+    finds the value. `first` are the characters that `after` can begin with: most places are
+    ruled out by the next one.
+    """
 
-_PAIR_END = lazy.regex(r"\s{0,4}[)\]]|\Z")
+    what: str
+    before: Callable[[], re.Pattern[str]] | None
+    after: Callable[[], re.Pattern[str]]
+    value: Callable[[Name, re.Match[str]], Span | None]
+    first: str
 
+    @property
+    def is_believed(self) -> bool:
+        return self.value in (_written, _marked, _behind_sign, _behind_option)
 
-def _element(name: Name, after: re.Match[str]) -> Span:
-    """What is inside of an element of XML."""
-    inside = _INSIDE().match(name.text, after.end())
-    if not inside or not inside[0].strip():
-        return NOTHING
-    if inside.end() == len(name.text) and any(map(str.isspace, inside[1])):
-        return NOTHING  # `<password> is missing` and no end
-    return Span(*inside.span(1)) if _believed(name, inside[1]) else NOTHING
-
-
-_INSIDE = lazy.regex(r"\s{0,8}((?:[^<>&\]]|&(?!lt;)|\](?!\]>))+)")
-
-
-def _sibling(name: Name, after: re.Match[str]) -> Span:
-    """A value that has a name of its own: {"name": "password", "value": "x"}."""
-    span = value_at(name.text, after.end(), name.rule)
-    return span if _believed(name, name.text[span.start : span.end]) else NOTHING
-
-
-def _part(name: Name, after: re.Match[str]) -> Span:
-    """A part of a multipart body, up to the line that ends it."""
-    start = after.end()
-    end = name.text.find(f"{after['line']}--", start)
-    return Span(start, end if end >= 0 else _end_of_line(name.text, start))
-
-
-def _end_of_line(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return end if end >= 0 else len(text)
-
-
-def _block(name: Name, after: re.Match[str]) -> Span:
-    """The lines of a YAML block, which are indented."""
-    lines = _INDENTED().match(name.text, after.end())
-    return Span(*lines.span()) if lines else NOTHING
-
-
-_INDENTED = lazy.regex(r"[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*")
-
-
-def _next_line(name: Name, after: re.Match[str]) -> Span:
-    span = value_at(name.text, after.end(), name.rule)
-    value = name.text[span.start : span.end]
-    return span if span.quoted or is_random(value) else NOTHING
-
-
-def _rest_of_field(name: Name, after: re.Match[str]) -> Span:
-    """What pydantic says about a field, up to the next thing it says."""
-    return Span(*after.span("value"))
+    def find(self, name: Name) -> Span | None:
+        if self.before and not self.before().search(name.left):
+            return None
+        after = self.after().match(name.text, name.end)
+        span = self.value(name, after) if after else None
+        return span if span and span[0] < span[1] else None
 
 
 # What closes a name: a quote, also escaped or of a URL, a bracket, or both.
@@ -370,15 +315,19 @@ _SIGN = r"""
     [ \t]{0,8}
 """
 _KEYS = (
-    r"(?i:\b[a-z]{0,12}(?:key|name|field|param|parameter|header|attribute|variable|option|property|loc|type|id"
-    r"|k|setting))"
+    r"(?:key|name|field|param|parameter|header|attribute|variable|option|property|setting"
+    r"|(?<![a-z])(?:loc|type|id|k))"  # `invalid` is none
 )
 _VALUES = r"(?i:[a-z]{0,12}value|val|input|input_value|content|default|rejected[ _]?value|v)"
-# What "beside its name" leaves of `key "secret": value=x`.
-_MASKED_FIELD = lazy.regex(rf"{_VALUES}\s?(?:=>|[:=])\s?\[redacted: [^\[\]]{{1,40}}\]")
 _NAMED_SO = (
     rf"""{_KEYS}(?:\\{{0,4}}["'])?\s?(?:[=:]|=>)?\s{{0,2}}"""
     r"""(?:[(\[](?:["'][\w-]{1,40}["'],\ ?){0,3})?\\{0,4}["']?\Z"""
+)
+
+# What is inside of an element: to where it ends, unless `<password> is missing` and no end.
+_INSIDE = (
+    r"\s{0,8}(?P<value>(?=\s{0,256}[^\s<&\]])(?:[^<>&\]]|&(?!lt;)|\](?!\]>))+(?=[<>]|&lt;|\]\]>)"
+    r"|(?:[^<>&\]\s]|&(?!lt;)|\](?!\]>))+\Z)"
 )
 
 PLACES = (
@@ -386,26 +335,30 @@ PLACES = (
         "in a pair",
         lazy.regex(r"[(\[]\s{0,4}b?\\{0,4}[\"']\Z"),
         lazy.regex(
-            r"""(?P<escape>\\{0,4})(["']),\s{0,4}(?=b?\\{0,4}["'])""",
+            r"""\\{0,4}["'],\s{0,4}b?(?P<quote>\\{0,4}["'])
+            (?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))*)
+            (?:(?P=quote)\s{0,4}[)\]]|(?P=quote)?\Z)""",  # a longer list is no pair
+            re.VERBOSE,
         ),
-        _closed,
+        _marked,
         "\\\"'",
     ),
     Place(
         "in an element",
         lazy.regex(r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z"),
-        lazy.regex(r"[\"']?(?:\s[^<>]{0,256})?(?:>|&gt;)(?:<!\[CDATA\[)?"),
-        _element,
+        lazy.regex(rf"[\"']?(?:\s[^<>]{{0,256}})?(?:>|&gt;)(?:<!\[CDATA\[)?{_INSIDE}"),
+        _marked,
         "\"'>& \t\r\n",
     ),
     Place(
         "in the next element",
         lazy.regex(r"(?:<(?:key|name)>|name=[\"'])\Z", re.I),
         lazy.regex(
-            r"(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}",
+            r"(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}"
+            + _INSIDE,
             re.I,
         ),
-        _element,
+        _marked,
         "<\"'",
     ),
     Place(
@@ -414,8 +367,9 @@ PLACES = (
         lazy.regex(
             r"\\?\"?(?:;[^\r\n\\]{0,200})?(?P<line>\r?\n|(?:\\r)?\\n)"
             r"(?:[\w-]{1,40}: ?[^\r\n\\]{0,200}(?P=line)){0,4}(?P=line)"
+            r"(?P<value>(?:(?!(?P=line)--)[\s\S])*)"
         ),
-        _part,
+        _sure,
         '\\";\r\n',
     ),
     Place(
@@ -423,19 +377,22 @@ PLACES = (
         lazy.regex(_NAMED_SO),
         lazy.regex(
             rf"""(?:\\{{0,4}}["'])?[,)\]]{{0,3}}(?=[\s,;/:])
-            (?:(?!\n\s{{0,40}}-\ )[^{{}}<>]){{0,200}}?
-            (?<![\w])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
+            (?:[^{{}}<>\n]|\n(?!\s{{0,40}}-\ )){{0,200}}?
+            (?<!\w)(?=[\\"'a-zA-Z])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
             (?P<sign>\s?(?:=>|[:=])\s?|\s(?=\[))""",
             re.VERBOSE,
         ),
-        _sibling,
+        _written,
         "\\\"',)];/: \t\r\n",
     ),
     Place(
         "in a block",
         None,
-        lazy.regex(r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""),
-        _block,
+        lazy.regex(
+            r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""
+            r"(?P<value>[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*)"
+        ),
+        _sure,
         "\"':",
     ),
     Place(
@@ -445,7 +402,7 @@ PLACES = (
             r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?"""
             r"""(?![\w."'-]{1,64}[:=])"""
         ),
-        _next_line,
+        _on_next_line,
         "\"':：",
     ),
     Place(
@@ -454,35 +411,35 @@ PLACES = (
         lazy.regex(
             r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)"
         ),
-        _rest_of_field,
+        _sure,
         "\n",
     ),
     Place(
         "behind a sign",
         None,
         lazy.regex(_CLOSE + _SIGN, re.VERBOSE),
-        _ordinary,
+        _behind_sign,
         ".\\\"'`”’%]) \t:=：＝-为是",
     ),
     Place(
         "in a condition",
         None,
         lazy.regex(r"""["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')""", re.I),
-        _in_quotes,
+        _told,
         "\"'`] \t\n",
     ),
     Place(
         "of an option",
         lazy.regex(r"(?<![\w-])--?\Z"),
         lazy.regex(r"""(?:["'],[ ]?|[ ]{1,4})(?=[^\s-])"""),
-        _option,
+        _behind_option,
         "\"' ",
     ),
     Place(
         "of a call",
         None,
-        lazy.regex(r"""\((?=[bru]?["']|[^\s()"']{1,128}\))"""),
-        _in_brackets,
+        lazy.regex(r"""\((?:[bru]?(?=["'])|(?=[^\s()"']{1,128}\)))"""),
+        _told,
         "(",
     ),
     Place(
@@ -496,7 +453,7 @@ PLACES = (
             \ {0,2}(?:is\ )?)(?=\S)""",
             re.VERBOSE,
         ),
-        _in_prose,
+        _told,
         "\"'” \t",
     ),
 )
@@ -513,7 +470,7 @@ CHINESE_PLACES = (
             rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}"
             r"(?=错误|不正确|无效|有误|不对|不匹配|不符)"
         ),
-        _wrong,
+        _sure,
         _ANY,
     ),
     Place(
@@ -524,58 +481,64 @@ CHINESE_PLACES = (
             r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|->|是[：:]?"
             r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}"
         ),
-        _ordinary,
+        _behind_sign,
         _ANY,
     ),
-    Place("in a sentence", None, lazy.regex(r" {0,2}(?=[!-~“「『【（])"), _in_prose, _ANY),
-)
-
-# {"Value": "x", "Key": "Password"}: the value comes first.
-_VALUE_FIRST = lazy.regex(
-    rf"""{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
-    rf"""\\{{0,4}}["']{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z"""
+    Place("in a sentence", None, lazy.regex(r" {0,2}(?=[!-~“「『【（])"), _told, _ANY),
 )
 
 
-def value_of(name: Name) -> tuple[Span, str]:
+# Most names whose value was masked, by its shape or before: there is no other.
+_IS_MASKED = lazy.regex(
+    rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>) [ \t]{{0,8}}
+    (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
+    re.VERBOSE,
+)
+
+
+def secrets_under(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Secret]:
+    """The values that stand behind telling names; nothing of a name that has none."""
+    done = 0
+    for name in names(text, hits, rules):
+        if name.start < done or _IS_MASKED().match(text, name.end):
+            continue
+        span, what = _value_before(name, done) or _value_behind(name)
+        if span and span[0] >= done:
+            yield span[0], span[1], name.rule, f"{name.called} {what}"
+            done = span[1]
+        else:
+            yield name.start, name.start, name.rule, ""
+
+
+def _value_behind(name: Name) -> tuple[Span | None, str]:
     """Where the value of a name stands, and in which place."""
     places = CHINESE_PLACES if _CHINESE().match(name.text, name.end - 1) else PLACES
     following = name.text[name.end : name.end + 1]
+    is_elsewhere = name.rule.needs == QUERY and not _IN_QUERY().search(name.left)
     for place in places:
-        if following not in place.first and place.first:
+        if (following not in place.first and place.first) or (is_elsewhere and place.is_believed):
             continue
-        span = place.find(name)
-        if span.start < span.end:
+        if span := place.find(name):
             return span, place.what
-    return NOTHING, ""
+    return None, ""
 
 
-def redact_named(text: str, hits: Iterable[Hit], rules: Rules, findings: Findings) -> str:
-    """`text` without the values that stand behind telling names."""
-    pieces: list[str] = []
-    done = 0
-    for name in names(text, hits, rules):
-        if name.start < done:
-            continue
-        span, what = _first_value(name, done) or value_of(name)
-        if span.start >= max(done, 0) and span.start < span.end:
-            value = text[span.start : span.end]
-            instead = findings.hide(value, name.rule, f"{name.called} {what}")
-            pieces += text[done : span.start], instead
-            done = span.end
-    return "".join([*pieces, text[done:]])
+_IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3f|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
 
 
-def _first_value(name: Name, done: int) -> tuple[Span, str] | None:
-    if name.text[name.start - 1 : name.start] not in ('"', "'") or not _KEY_LAST().search(
-        name.left
-    ):
+# {"Value": "x", "Key": "Password"}: the value comes first.
+_KEY_LAST = lazy.regex(rf"""["'][a-z]{{0,12}}?{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")
+_VALUE_FIRST = lazy.regex(
+    rf"""["']{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
+    rf"""\\{{0,4}}["'][a-z]{{0,12}}?{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z""",
+    re.I,
+)
+
+
+def _value_before(name: Name, done: int) -> tuple[Span, str] | None:
+    text, end = name.text, name.start
+    if text[end - 1 : end] not in ('"', "'") or not _KEY_LAST().search(name.left):
         return None
-    start = max(done, name.start - 400)
-    match = _VALUE_FIRST().search(name.text[start : name.start])
-    if not match or not _believed(name, match["value"]):
-        return None
-    return Span(start + match.start("value"), start + match.end("value")), "before its name"
-
-
-_KEY_LAST = lazy.regex(rf"""["']{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")
+    match = _VALUE_FIRST().search(text, max(done, end - 400), end)
+    span = _marked(name, match) if match else None
+    return (span, "before its name") if span else None

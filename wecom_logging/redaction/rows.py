@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from wecom_logging._runtime import lazy
 
-from .findings import Findings
+from .findings import Secret
 from .keys import CODE, QUERY, RANDOM, Rule, Rules
 from .values import NO_SECRET
 
@@ -79,13 +79,11 @@ class _Row(list[tuple[int, int]]):
             self.append((start, end))
 
 
-_Hidden = tuple[int, int, Rule, str]
-
-
-def redact_rows(text: str, rules: Rules, findings: Findings) -> str:
-    """`text` without the secrets that a list of names tells of."""
+def secrets_in_rows(text: str, rules: Rules) -> Iterator[Secret]:
+    """The secrets that a list of names tells of."""
     columns, found = _columns(text, rules)
-    return _replaced(text, [*found, *_beside_statements(text, columns, rules)], findings)
+    found += _beside_statements(text, columns, rules)
+    return iter(sorted(found, key=lambda secret: secret[0]))
 
 
 def rules_of_parameters(statement: str, count: int, rules: Rules) -> list[Rule | None]:
@@ -95,10 +93,10 @@ def rules_of_parameters(statement: str, count: int, rules: Rules) -> list[Rule |
     return _rule_for_each(names, count, _secret_named(statement, rules), rules)
 
 
-def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[_Hidden]]:
+def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[Secret]]:
     """Which column the item that begins at a place belongs to; and what is to be hidden."""
     columns: dict[int, str] = {}
-    found: list[_Hidden] = []
+    found: list[Secret] = []
     at = 0
     while match := _COLUMNS().search(text, at):
         names = _Row(text, match.end() - 1)
@@ -117,10 +115,15 @@ def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[_Hidden]]:
 
 def _hidden(
     text: str, row: Sequence[tuple[int, int]], each: Sequence[Rule | None]
-) -> Iterator[_Hidden]:
+) -> Iterator[Secret]:
     for (start, end), rule in zip(row, each, strict=False):
-        if rule and rule.needs != QUERY and not _PLACEHOLDER().fullmatch(text, start, end):
-            yield start, end, rule, f"{rule.label} in a row"
+        if not rule or rule.needs == QUERY or _PLACEHOLDER().fullmatch(text, start, end):
+            continue
+        if text[start] in "\"'" and end - start > 1:
+            start, end = start + 1, end - (text[end - 1] == text[start])  # or it was cut off
+        elif NO_SECRET().fullmatch(text, start, end):
+            continue
+        yield start, end, rule, f"{rule.label} in a row"
 
 
 def _rule_for_each(
@@ -131,7 +134,7 @@ def _rule_for_each(
     return [secret] * count
 
 
-def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iterator[_Hidden]:
+def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iterator[Secret]:
     """Parameters, by the names in the statement before them."""
     at = 0
     while match := _PARAMETERS().search(text, at):
@@ -174,18 +177,3 @@ def _secret_named(statement: str, rules: Rules) -> Rule | None:
         if rule and rule.secret and rule.needs not in (RANDOM, QUERY, CODE):
             return Rule(rule.label)
     return None
-
-
-def _replaced(text: str, spans: list[_Hidden], findings: Findings) -> str:
-    pieces: list[str] = []
-    done = 0
-    for start, end, rule, why in sorted(spans, key=lambda span: span[:2]):
-        if start < done:
-            continue
-        quote = text[start] if text[start] in "\"'" and end - start > 1 else ""
-        inside = text[start + len(quote) : end - len(quote)]
-        if not inside or (not quote and NO_SECRET().fullmatch(inside)):
-            continue
-        pieces += text[done:start], quote, findings.hide(inside, rule, why), quote
-        done = end
-    return "".join([*pieces, text[done:]])

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
-from .findings import Findings
+from .findings import Secret
 from .keys import Rule
 
 PASSWORD = Rule("password")
@@ -140,10 +140,9 @@ def _of(option: _Option, i: int, word: str, start: int) -> Iterator[tuple[int, i
         yield i, start
 
 
-def redact_commands(text: str, findings: Findings) -> str:
-    """`text` without the secrets of the command lines in it."""
-    pieces: list[str] = []
-    done = at = 0
+def secrets_of_commands(text: str) -> Iterator[Secret]:
+    """The secrets of the command lines in a text."""
+    at = 0
     while match := _PROGRAM().search(text, at):
         words = list(_words(text, match))
         at = max([match.end(), *(start + len(word) for start, word in words)])
@@ -152,12 +151,8 @@ def redact_commands(text: str, findings: Findings) -> str:
             if i:
                 start, word = words[i - 1]
                 begin, end = _inside(text, start + offset, start + len(word))
-                value = text[begin:end]
-                if value.startswith("[redacted:"):
-                    continue
-                pieces += text[done:begin], findings.hide(value, PASSWORD, "on a command line")
-                done = end
-    return "".join([*pieces, text[done:]])
+                if not text.startswith("[redacted:", begin):
+                    yield begin, end, PASSWORD, "on a command line"
 
 
 def _words(text: str, program: re.Match[str]) -> Iterator[tuple[int, str]]:

@@ -6,10 +6,11 @@ Also without a scheme where something else says what it is: `root:x@tcp(db)`, `s
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from wecom_logging._runtime import lazy
 
-from .findings import Findings
+from .findings import Secret
 from .keys import Rule
 from .values import is_random
 
@@ -37,49 +38,34 @@ _ORACLE = lazy.regex(
 )
 
 
-def redact_urls(text: str, findings: Findings) -> str:
-    """`text` without passwords and tokens in URLs and the like."""
-    if "://" in text:
-        text = _with_scheme(text, findings)
-    if "@" in text:
-        text = _WITHOUT_SCHEME().sub(lambda match: _without_scheme(match, findings), text)
-    return text
-
-
-def _with_scheme(text: str, findings: Findings) -> str:
-    pieces: list[str] = []
-    done = 0
+def with_scheme(text: str) -> Iterator[Secret]:
+    """Passwords and tokens in URLs."""
     at = text.find("://")
     while at >= 0:
-        start = at + 3
-        for begin, end, rule in _secrets(text, at, start) if at >= done else ():
-            pieces += text[done:begin], findings.hide(text[begin:end], rule, "in a URL")
-            done = start = end
-            if end == len(text):  # cut off, and to be found again as it is now
-                pieces.append("@")
-        at = text.find("://", start)
-    return "".join([*pieces, text[done:]])
+        end = at + 3
+        for secret in _secrets(text, at, end):
+            yield secret
+            end = secret[1]
+        at = text.find("://", end)
 
 
-def _secrets(text: str, at: int, start: int) -> list[tuple[int, int, Rule]]:
-    """Where the secrets of the URL whose `://` is at `at` stand."""
+def _secrets(text: str, at: int, start: int) -> Iterator[Secret]:
+    """The secrets of the URL whose `://` is at `at`."""
     # A look that costs little: in most URLs there is no `@`, and nothing is cut off.
     if text.find("@", start, start + 1024) < 0 and len(text) - start > 1024:
-        return []
+        return
     user = _USER().match(text, start)
     scheme = text[max(0, at - 5) : at]
     if not user or not scheme[-1:].isalnum():
-        return []
+        return
     end = user.end()
     sign = text[end : end + 1]
     password = _password(text, end + 1) if sign == ":" else None
     is_web = scheme.lower().endswith(("http", "https"))
-    found: list[tuple[int, int, Rule]] = []
     if is_web and (password or sign == "@") and (len(user[0]) >= 24 or _is_token(user[0])):
-        found.append((start, end, _TOKEN))
+        yield start, end, _TOKEN, "in a URL"
     if password:
-        found.append((*password, _PASSWORD))
-    return found
+        yield *password, _PASSWORD, "in a URL"
 
 
 def _is_token(value: str) -> bool:
@@ -114,17 +100,12 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
     return None
 
 
-def _without_scheme(match: re.Match[str], findings: Findings) -> str:
-    group = "pair" if match["pair"] else "oracle"
-    value = match[group]
-    before = match.string[max(0, match.start() - 40) : match.start()]
-    of_host = match["sure"] or match.string.startswith(("tcp(", "unix("), match.end())
-    is_sure = of_host if match["pair"] else _ORACLE().search(before)
-    if not (is_sure or is_random(value)):
-        return match[0]
-    start = match.start(group) - match.start()
-    return (
-        match[0][:start]
-        + findings.hide(value, _PASSWORD, "before a host")
-        + match[0][start + len(value) :]
-    )
+def without_scheme(text: str) -> Iterator[Secret]:
+    """Passwords before what something else says is a host."""
+    for match in _WITHOUT_SCHEME().finditer(text):
+        group = "pair" if match["pair"] else "oracle"
+        before = text[max(0, match.start() - 40) : match.start()]
+        of_host = match["sure"] or text.startswith(("tcp(", "unix("), match.end())
+        is_sure = of_host if match["pair"] else _ORACLE().search(before)
+        if is_sure or is_random(match[group]):
+            yield *match.span(group), _PASSWORD, "before a host"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 from wecom_logging._runtime import lazy
-from wecom_logging._runtime.values import NamedTuple
 
 from .keys import ANYTHING, CODE, RANDOM, VALUE, Rule
 
 # --- how a value looks ----------------------------------------------------------------
 
-MASKED = lazy.regex(r"\[redacted: [^\]\n]{1,200}\]")
+#: For a verbose pattern.
+MASK = r"\[redacted:[ ][^\]\n]{1,200}\]"
+MASKED = lazy.regex(MASK, re.VERBOSE)
 
 # What stands behind a name without being its value: nothing, a type, a placeholder, prose.
 _PROSE_WORDS = """
@@ -31,23 +32,21 @@ _PROSE_WORDS = """
     unexpected
     unknown unset unsupported updated use used valid value verified was were will with wrong yes
 """
-NO_SECRET = lazy.regex(
-    rf"""(?:
+_NO_SECRET = rf"""(?:
         (?i:{"|".join(_PROSE_WORDS.split())})
         | %[sr] | %\(\w+\)[sr] | \? | \$\d+ | :\w+ | \$?\{{+[\w. ]*\}}+ | \$\w+ | \*+ | <[\w. -]*>
         | \.{{3,}} | … | x{{3,}} | X{{3,}} | [=~_-]+ | int | \d{{4}}-\d\d-\d\d\b\S{{0,20}}
         )
         # ... and only if that is all: `no.Way-22` is a password.
         (?= \Z | [\s\\<，。；] | [)\]}}'".:!?]+ (?:[\s,;&\\]|\Z)
-          | [,;&](?:[\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z) )""",
-    re.VERBOSE,
-)
+          | [,;&](?:[\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z) )"""
+NO_SECRET = lazy.regex(_NO_SECRET, re.VERBOSE)
 # A text that goes on: `password: entered value is too short`.
 _PROSE = lazy.regex(
     r"[A-Z]?[a-z']{1,20},? (?![a-z_]{1,40}[=:])[\"'(]?[a-z']{1,20}(?:[ .,;:!\"')-]|\Z)"
 )
 # Other names of the same thing, in a line of source code.
-_REFERENCE = lazy.regex(
+_REFERENCE = (
     r"(?:self|cls|settings|config|conf|cfg|os|env|environ|request|req|form|data|args|opts|options|user"
     r"|account|params|payload|kwargs|app|ctx|this|credentials|secrets|parser|session|client)"
     r"(?:\.[A-Za-z_]\w{0,60}){1,5}(?=[\s,)\]}(\[;]|\Z)"
@@ -85,10 +84,10 @@ def is_random(value: str) -> bool:
 
 
 def _is_random_run(run: str) -> bool:
-    if run.isdigit():
-        return False
     if run.isalpha():
         return len(run) >= 32 or (len(run) >= 16 and 2 * len(_CHUNK().findall(run)) > len(run))
+    if run.isdigit():
+        return False
     chunks = len(_CHUNK().findall(run))
     if _HEX().fullmatch(run) or len(run) >= 24:
         return chunks >= 3
@@ -124,42 +123,26 @@ def is_prose(text: str, start: int) -> bool:
 
 # --- where a value ends ---------------------------------------------------------------
 
-
-class Span(NamedTuple):
-    start: int
-    end: int
-    #: In quotes, and so a value whatever it says.
-    quoted: bool = False
-
-
-NOTHING = Span(0, 0)
+#: Where a value begins and ends, and whether it is in quotes, and so one whatever it says.
+Span = tuple[int, int, bool]
 
 # The end of a quoted one is also the end of its line or of the text.
-QUOTED = lazy.regex(
-    r"""[bBfFrRuU]{0,2}(?P<quote>\"{3}|'{3}|["'`])
-        (?P<inside>(?:\\.|[^\\\n]|\\)*?)
-        (?P<close>(?P=quote)|(?=\n)|\Z)""",
+_QUOTED = lazy.regex(
+    r"""[bBfFrRuU]{0,2}(?P<quote>\"{3}|'{3}|["'`])(?P<plain>(?:\\.|[^\\\n]|\\)*?)
+        (?:(?P=quote)|(?=\n)|\Z)
+    | (?P<escape>\\{1,8}["'])(?P<escaped>[^\n]*?)(?:(?<!\\)(?P=escape)|(?=\n)|\Z)
+    | [“「『【（](?P<chinese>[^”」』】）\n]{1,256})(?:[”」』】）]|(?=\n)|\Z)""",
     re.VERBOSE,
 )
-_ESCAPED = lazy.regex(
-    r"""(?P<quote>\\{1,8}["'])
-        (?P<inside>[^\n]*?)
-        (?P<close>(?<!\\)(?P=quote)|(?=\n)|\Z)""",
-    re.VERBOSE,
-)
-_CHINESE_QUOTES = lazy.regex(
-    r"[“「『【（](?P<inside>[^”」』】）\n]{1,256})(?P<close>[”」』】）]|(?=\n)|\Z)"
-)
+_PLAIN = r"""[^\s&;,'"\\<\[，。；、！？”’）】」》]{0,512}"""
 # Without quotes: up to a space, or a delimiter that is one and not part of a password.
-BARE = lazy.regex(
-    r"""(?:\[redacted:[^\]\n]{1,200}\]
-        | [^\s&;,'"\\<，。；、！？”’）】」》]
-        | <(?!/)
-        | \\(?!\\{0,8}["'])(?!r?\\?n)
+_BARE = lazy.regex(
+    rf"""{_PLAIN}(?: (?: {MASK} | \[ | <(?!/)
+        | \\(?!\\{{0,8}}["'])(?!r?\\?n)
         | ["'](?=\w)
-        | &(?!amp;|lt;|gt;)(?![\s"'\\]|[\w.%-]{1,40}[=:]|\Z)
-        | [;,](?![\s"'\\]|[\w.%-]{1,40}[=:]|\Z)
-        ){1,512}""",
+        | &(?!amp;|lt;|gt;)(?![\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z)
+        | [;,](?![\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z)
+        ) {_PLAIN} ){{0,256}}""",
     re.VERBOSE,
 )
 # Authorization and cookies have spaces in them: all of the line, or of the quoted string.
@@ -174,10 +157,13 @@ _CALL = lazy.regex(r"(?:[A-Za-z_][\w.]{0,80})?[(\[{]")
 _SCHEME = lazy.regex(r"(?:bearer|basic|token|digest)[ ]{1,4}(?=[^\s:=])", re.I)
 # A sentence: `密码：不能为空`.
 _CHINESE = lazy.regex(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+[.!?]?")
-_EMPTY_CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}\(\)(?!\w)")
-# `Field(min_length=8)`, `jwt.encode(payload, key)`: no value is written down in it.
-_CODE_CALL = lazy.regex(
-    r"[A-Za-z_][\w.]{0,80}\((?:[A-Za-z_]+(?:[._][A-Za-z_]+){0,8}|\d{1,4}|[\s,=*\[\]]){0,40}\)(?=[\s,)\]}]|\Z)"
+# What stands there instead of a value: a mask, no secret, `f()`, `self.password`, and
+# `Field(min_length=8)` or `jwt.encode(payload, key)`, in which no value is written down.
+_NO_VALUE = lazy.regex(
+    rf"""{MASK} | {_NO_SECRET} | {_REFERENCE} | [A-Za-z_][\w.]{{0,80}}\(
+        (?: \)(?!\w) | (?:[A-Za-z_]+(?:[._][A-Za-z_]+){{0,8}}|\d{{1,4}}|[\s,=*\[\]]){{0,40}}
+            \)(?=[\s,)\]}}]|\Z) )""",
+    re.VERBOSE,
 )
 # Twelve words and more, as wallets give them.
 _PHRASE = lazy.regex(r"[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}")
@@ -187,57 +173,51 @@ _BRACKET = lazy.regex(
 )
 
 
-def quoted(text: str, start: int) -> Span:
+def quoted(text: str, start: int) -> Span | None:
     """The inside of the quotes that begin at `start`."""
-    for pattern in (QUOTED, _ESCAPED, _CHINESE_QUOTES):
-        match = pattern().match(text, start)
-        if match:
-            return Span(*match.span("inside"), quoted=True)
-    return NOTHING
+    match = _QUOTED().match(text, start)
+    return (*match.span(match.lastgroup or 0), True) if match else None
 
 
-def value_at(text: str, start: int, rule: Rule) -> Span:
-    """Where the value that begins at `start` has its inside; `NOTHING` for no value."""
-    found = quoted(text, start)
-    if found is not NOTHING:
+def value_at(text: str, start: int, rule: Rule) -> Span | None:
+    """Where the value that begins at `start` has its inside; None for no value."""
+    if found := quoted(text, start):
         return found
     if rule.label == "seed phrase" and (phrase := _PHRASE().match(text, start)):
-        return Span(*phrase.span())
+        return (*phrase.span(), False)
     if rule.label not in LINES:
         start = _end_of(_SCHEME(), text, start)
-    if any(
-        p().match(text, start) for p in (MASKED, NO_SECRET, _EMPTY_CALL, _REFERENCE, _CODE_CALL)
-    ):
-        return NOTHING
+    if _NO_VALUE().match(text, start):
+        return None
     if rule.label in LINES:
         end = _end_of(_LINE(), text, start)
     else:
         end = bare_end(text, start, rule.needs)
     if end == start:
-        return NOTHING
+        return None
     if rule.secret and rule.needs in _TAKEN_WHOLE and (call := _CALL().match(text, start)):
-        return Span(start, max(closing(text, call.end() - 1), end))
+        return start, max(_closing(text, call.end() - 1), end), False
     bare = text[start:end]
     if rule.secret and _CHINESE().fullmatch(bare):
-        return NOTHING
+        return None
     value = bare.rstrip(" ,.)}>" if "[redacted: " in bare else " ,.)]}>")
     if not rule.secret or any(map(str.isalnum, value)) or len(value) > 3:
-        return Span(start, start + len(value))
-    return NOTHING
+        return start, start + len(value), False
+    return None
 
 
 def word_end(text: str, start: int) -> int:
     """Where a word that may be a value ends, or where it is too long for one."""
-    return _end_of(BARE(), text, start)
+    return _end_of(_BARE(), text, start)
 
 
-def bare_end(text: str, start: int, needs: str = ANYTHING) -> int:
+def bare_end(text: str, start: int, needs: str) -> int:
     """Where a value without quotes ends. What may turn out to be none is looked at for a
     bounded way only, because the next name may begin within it."""
     end = word_end(text, start)
     value = text[start:end]
-    if len(value) >= 512 and looks(value, needs) and not _CHINESE().fullmatch(value):
-        while (further := _end_of(BARE(), text, end)) > end:
+    if len(value) >= 256 and looks(value, needs) and not _CHINESE().fullmatch(value):
+        while (further := word_end(text, end)) > end:
             end = further
     return end
 
@@ -247,7 +227,7 @@ def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
     return match.end() if match else start
 
 
-def closing(text: str, start: int) -> int:
+def _closing(text: str, start: int) -> int:
     """Where the bracket that opens at `start` is closed; the end of the text if it is not."""
     depth = 0
     for bracket in _BRACKET().finditer(text, start):
