@@ -543,3 +543,23 @@ def test_by_a_proxy_nothing_is_made_ahead(dialled: list[str]) -> None:
         sender = WebhookSender(KEY, api_base="http://wecom.example", proxies={"http": stub.url})
         sender.connect()
         assert (dialled, stub.requests) == ([], [])
+
+
+def test_head_and_body_leave_together(
+    stub: Stub, robot: WebhookSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two packets another thread may have the interpreter for milliseconds."""
+    sent: list[Any] = []
+
+    class Counting(socket.socket):
+        def sendall(self, data: Any, *flags: int) -> None:
+            sent.append(bytes(data))
+            super().sendall(data, *flags)
+
+    dial = connection._dialled
+    monkeypatch.setattr(connection, "_dialled", lambda *way: Counting(fileno=dial(*way).detach()))
+    robot.text("x")
+    assert len(sent) == 1
+    robot.upload("big.bin", b"x" * 200_000)  # which is not copied for it
+    assert [request.call for request in stub.requests] == ["webhook/send", "webhook/upload_media"]
+    assert [len(data) > 200_000 for data in sent[1:]] == [False, True]

@@ -64,7 +64,7 @@ def strip_hidden(text: str) -> str:
 
 def _encodable(text: str) -> str:
     """`text` with U+FFFD for lone surrogates, which UTF-8 cannot hold."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _is_mark(char: str) -> bool:

@@ -37,6 +37,8 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
         key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
     sections = [_item(block, ended) for block in blocks.values()]
+    if len(sections) == 1:
+        return sections, crowd
     named = _folded(sections, ended, _in_one_word, _different_words)
     told_as_one = _folded(named, ended, _in_a_short_text, _different_texts)
     return sorted(told_as_one, key=_rank), crowd

@@ -77,9 +77,9 @@ else:
 
     def _init(self: Any, *values: Any, **given: Any) -> None:
         cls = type(self)
-        if cls._made:
-            names = cls._made.keys() - given.keys() - set(cls._fields[: len(values)])
-            given.update((name, cls._made[name].make()) for name in names)
+        for name, default in cls._made.items():
+            if name not in given and name not in cls._fields[: len(values)]:
+                given[name] = default.make()
         if given or len(values) != len(cls._fields):
             values = _completed(cls, values, given)
         # A loop in C: there are a dozen fields, and some ten values are made for each alert.

@@ -6,6 +6,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any
@@ -76,8 +77,7 @@ class WeComSender(ABC):
     @property
     def route(self) -> str:
         """Names how this process gets there: host, credentials and proxies, hashed."""
-        way = (self._base, self._credentials, sorted(self._proxies.items()))
-        return sha256(encoded(repr(way))).hexdigest()[:16]
+        return _hashed(self._base, self._credentials, *sorted(self._proxies.items()))
 
     @property
     @abstractmethod
@@ -150,6 +150,11 @@ class WeComSender(ABC):
 
     def _scrub(self, text: str) -> str:
         return scrub(text, self.secrets())
+
+
+@lru_cache(maxsize=16)
+def _hashed(*way: object) -> str:
+    return sha256(encoded(repr(way))).hexdigest()[:16]
 
 
 _OCTETS = "application/octet-stream"

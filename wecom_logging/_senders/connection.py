@@ -31,6 +31,10 @@ MAX_IDLE = 1.0
 MOST_WAYS = 8
 
 
+#: Bytes of a body that are worth to be copied behind their head.
+_TOGETHER = 1 << 16
+
+
 class Progress:
     """What a call has come to."""
 
@@ -189,6 +193,9 @@ class _Connection:
     debuglevel = 0
     answered_at = 0.0
     _connecting = False
+    #: The next thing to be sent is the head of a request; one that waits for its body.
+    _is_head = False
+    _head = b""
 
     def connect(self) -> None:
         self._connecting = True
@@ -197,7 +204,21 @@ class _Connection:
         finally:
             self._connecting = False
 
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        self._is_head = True
+        super().endheaders(*args, **kwargs)  # type: ignore[misc]  # urllib3's, mixed in
+
     def send(self, data: Any) -> None:
+        # Head and body leave together: between the two another thread may have the interpreter
+        # for some milliseconds, and the server half of a request.
+        if self._is_head:
+            self._is_head, self._head = False, data
+            return
+        if self._head and len(data) <= _TOGETHER:
+            self._head, data = b"", self._head + data
+        elif self._head:
+            self._head, head = b"", self._head
+            self.send(head)
         if self.sock is None:
             self.connect()
         # While connecting, what is sent is for the proxy.
@@ -208,6 +229,8 @@ class _Connection:
         super().send(data)  # type: ignore[misc]  # urllib3's, mixed in
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        if self._head:
+            self.send(b"")
         response = super().getresponse(*args, **kwargs)  # type: ignore[misc]  # urllib3's, mixed in
         self.answered_at = monotonic()
         return response

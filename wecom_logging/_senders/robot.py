@@ -105,8 +105,7 @@ class WebhookSender(WeComSender):
         return self._key.digest
 
     def secrets(self) -> tuple[str, ...]:
-        keys = (validators.webhook(value)[0] for value in self._given.known)
-        return (*keys, *self._given.known, *self._proxy_passwords)
+        return self._secrets
 
     def __repr__(self) -> str:
         base = "" if self._base == validators.API_BASE else f", api_base={self._base!r}"
@@ -147,6 +146,8 @@ class WebhookSender(WeComSender):
     def _read_key(self) -> None:
         key, base = validators.webhook(self._given.value)
         self._key, self._base = Secret(key), base or self._base
+        keys = (validators.webhook(value)[0] for value in self._given.known)
+        self._secrets = (*keys, *self._given.known, *self._proxy_passwords)
 
 
 def _body(message: Message) -> bytes:

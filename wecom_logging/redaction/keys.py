@@ -52,9 +52,8 @@ def _set_of(words: str) -> frozenset[str]:
 
 
 def _table(*rows: tuple[str, str, str]) -> dict[str, Rule]:
-    return {
-        name: Rule(label, needs=needs) for label, needs, names in rows for name in names.split()
-    }
+    rules = [(Rule(label, needs=needs), names.split()) for label, needs, names in rows]
+    return {name: rule for rule, names in rules for name in names}
 
 
 # Secret wherever they stand in a name, also as the end of a word (`dbpassword`).
