@@ -529,3 +529,14 @@ def test_what_a_step_has_read_is_gone_with_it(client: Client) -> None:
         assert state() is None
     finally:
         gc.enable()
+
+
+def test_times_are_written_to_a_millisecond(place: SQLiteKit, client: Client) -> None:
+    place.now = 1_795_712_270.152843
+    client.log("A")
+    with sqlite3.connect(place.path) as beside:
+        query = f"SELECT body FROM {TABLE} WHERE kind='group'"
+        ((body,),) = beside.execute(query).fetchall()
+    beside.close()
+    assert "1795712270.153" in body
+    assert "1795712270.1528" not in body

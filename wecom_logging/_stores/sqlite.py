@@ -129,7 +129,7 @@ class SQLiteStore(LedgerStore):
     def _begin(
         self, connection: sqlite3.Connection, wanted: tuple[tuple[str, str], ...]
     ) -> tuple[_Clock, DocumentState, Ledger]:
-        wall = self._wall()
+        wall = round(self._wall(), 3)  # a document holds it in ten places
         clock = _read_clock(connection, wall, self._latest)
         self._latest = clock.now
         state = DocumentState(connection, *self._scopes, self._names)

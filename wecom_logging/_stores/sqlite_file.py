@@ -49,6 +49,10 @@ WRITE_BACK_AFTER = 50
 #: take a text of some bytes for an empty file.
 SMALLEST = 512
 
+#: SQLite itself writes the log back when it has so many pages, 16 MB: four times as many as it
+#: would by default, because a storm writes the same pages again and again.
+WAL_PAGES = 4000
+
 #: The log beside the file is cut back to this size when it has been written back.
 WAL_BYTES = 4 * 1024 * 1024
 
@@ -294,6 +298,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
     if execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
         raise StoreError("its file system cannot share memory between processes")
     execute("PRAGMA synchronous=NORMAL")
+    execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     # What a statement may have to undo: on disk it is as much again as what it writes.
     execute("PRAGMA temp_store=MEMORY")
