@@ -353,6 +353,12 @@ def test_what_else_there_is_to_say() -> None:
         ("pay failed", 13 * "hops ", f"{12 * 'hops '}hops", ["pay failed"]),
         (
             "pay failed",
+            f"OVER {11 * 'hops '}last",  # what makes it inert makes it longer
+            f"‹OVER› {11 * 'hops '}".strip() + "…",
+            ["pay failed", f"> ‹OVER› {11 * 'hops '}last"],
+        ),
+        (
+            "pay failed",
             14 * "hops ",
             f"{11 * 'hops '}hops…",
             ["pay failed", f"> {13 * 'hops '}hops"],

@@ -17,10 +17,8 @@ from wecom_logging._rendering.words import contains, first_line, joined
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
-#: Bytes of a value of the context, and of the name of a link.
-_VALUE, _LINK = 80, 40
-#: Bytes of one line of a command's output.
-_OUTPUT = 300
+#: Bytes of a value of the context, of the name of a link, and of a line of a command's output.
+_VALUE, _LINK, _OUTPUT = 80, 40, 300
 #: A message takes the place of the type up to here; it goes on below.
 _TITLE = 160
 _LONG_TITLE = 4096
@@ -101,17 +99,19 @@ class _BlockRenderer:
         """Both texts of the cause, if the line has room for them, or that of the root; where it
         is one text, with the beginning of its second line (`3 errors for Order · number: …`),
         but for what a library puts into brackets, like a statement."""
-        found = self.section.why
-        if text.columns(": ".join(found)) > _WHY:
-            found = found[-1:]
-        whole = ": ".join(found)
-        if text.columns(whole) <= _WHY:
-            is_list = any(failure.parts for failure in self.section.sample.chain[:1])
-            self._said += found[:-1] if is_list else found
-            second = self.section.value.strip().partition("\n")[2].lstrip()
-            if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
-                whole = f"{whole} · {first_line(second)}"
-        return Pen(plain=self.dialect.plain).within(whole, _WHY)
+        found, pen = self.section.why, Pen(plain=self.dialect.plain)
+        shown = pen.within(": ".join(found), _WHY)
+        if pen.shortened and len(found) > 1:
+            found, pen = found[-1:], Pen(plain=self.dialect.plain)
+            shown = pen.within(found[0], _WHY)
+        if pen.shortened:
+            return shown
+        is_list = any(failure.parts for failure in self.section.sample.chain[:1])
+        self._said += found[:-1] if is_list else found
+        second = self.section.value.strip().partition("\n")[2].lstrip()
+        if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
+            return pen.within(f"{found[0]} · {first_line(second)}", _WHY)
+        return shown
 
     def _name(self) -> str:
         if self.section.type:
@@ -208,8 +208,10 @@ class _BlockRenderer:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
         said = joined(": ", self.pen.name(failure.type, TYPE), words)
         frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
-        known = [frame.place for frame, _ in self.section.trace]
-        if not frame.place or frame.library or _below_one_root(frame.place, known):
+        known = [each.place for each, _ in self.section.trace if each.place]
+        # One of them may be spelled from an import root on.
+        is_known = any(frame.place.endswith(one) or one.endswith(frame.place) for one in known)
+        if not frame.place or frame.library or is_known:
             return said
         return f"{said} {self.dialect.code(self.pen.place(frame.place, PLACE))}"
 
@@ -345,8 +347,3 @@ class _BlockRenderer:
         shown = links_of(self.section, self.context)[: self.detail.links]
         named = ((self.pen.name(name, _LINK), url) for name, url in shown if isinstance(url, str))
         return " ".join(self.dialect.link(name, url) for name, url in named)
-
-
-def _below_one_root(place: str, known: Sequence[str]) -> bool:
-    """Whether a place is one of the `known`, which may be spelled from an import root on."""
-    return any(one and (place.endswith(one) or one.endswith(place)) for one in known)

@@ -223,7 +223,8 @@ class Pen:
         inert = self.start(words, _WIDE)
         cut = whole_words(inert, text.cut_columns(inert, width))
         # Characters without width would be free of charge: bytes bound them.
-        return text.cut_bytes(cut, 3 * max(width, 0))
+        cut = text.cut_bytes(cut, 3 * max(width, 0))
+        return inert if cut == inert else self._shortened(cut)
 
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
