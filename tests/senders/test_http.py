@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from tests.helpers.stub_server import Answer, Request, Stub, errcode, fine, raw, serving
 from tests.helpers.support import PATIENCE, free_port
@@ -563,3 +564,19 @@ def test_head_and_body_leave_together(
     robot.upload("big.bin", b"x" * 200_000)  # which is not copied for it
     assert [request.call for request in stub.requests] == ["webhook/send", "webhook/upload_media"]
     assert [len(data) > 200_000 for data in sent[1:]] == [False, True]
+
+
+def test_what_stands_in_for_requests_hears_every_call(
+    stub: Stub, robot: WebhookSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries that keep a test suite from the network replace `HTTPAdapter.send`."""
+    urls: list[str] = []
+    send = HTTPAdapter.send
+
+    def hears(self: HTTPAdapter, request: requests.PreparedRequest, **how: Any) -> Any:
+        urls.append(request.url or "")
+        return send(self, request, **how)
+
+    monkeypatch.setattr(HTTPAdapter, "send", hears)
+    robot.text("x")
+    assert [url.partition("?")[0] for url in urls] == [f"{stub.url}/cgi-bin/webhook/send"]

@@ -15,7 +15,7 @@ import socket
 from contextvars import ContextVar
 from typing import Any
 
-from requests import Request
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 
 from wecom_logging._runtime.deadline import remaining
@@ -26,10 +26,6 @@ from wecom_logging._runtime.native import Empty, monotonic
 #: calls of one delivery (token, file, message) follow within milliseconds, and no server
 #: or balancer in common use gives up a connection sooner than after two seconds.
 MAX_IDLE = 1.0
-
-#: URLs whose pool is remembered. There are three, and another host's when its key was changed.
-MOST_WAYS = 8
-
 
 #: Bytes of a body that are worth to be copied behind their head.
 _TOGETHER = 1 << 16
@@ -55,34 +51,32 @@ class Adapter(HTTPAdapter):
     """Has urllib3 use our connections, to the API as to a proxy."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._ways: dict[str, tuple[Any, str]] = {}
+        self._latest: tuple[str, Any] = ("", None)
         super().__init__(*args, **kwargs)
 
-    def way(self, url: str, verify: Any, cert: Any, proxies: Any, **_: Any) -> tuple[Any, str]:
-        """The pool for a URL, and what is asked of it: the path or, by a proxy, all of it.
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The pool of a host. Proxy and certificates stay what they were at its first call,
+        so it is not looked for again, which takes requests 0.1 ms."""
+        origin = "/".join((request.url or "").split("/", 3)[:3])
+        known, pool = self._latest
+        if known != origin:
+            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+            self._latest = (origin, pool)
+        return pool
 
-        Proxy and certificates stay what they were at the first call, so none of it is looked
-        for again, which takes requests 0.3 ms.
-        """
-        if url not in self._ways:
-            request = Request("POST", url).prepare()
-            if hasattr(HTTPAdapter, "get_connection_with_tls_context"):
-                pool: Any = self.get_connection_with_tls_context(
-                    request, verify, proxies=proxies, cert=cert
-                )
-            else:  # requests before 2.32
-                pool = self.get_connection(url, proxies)
-            self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests'
-            if len(self._ways) >= MOST_WAYS:
-                self._ways.clear()
-            self._ways[url] = pool, self.request_url(request, proxies)
-        return self._ways[url]
-
-    def connect(self, url: str, **settings: Any) -> None:
-        """Have a connection to the host of a URL, unless there is one or it has a proxy."""
-        pool, _ = self.way(url, **settings)
+    def connect(
+        self, request: PreparedRequest, verify: Any, cert: Any, proxies: Any, **_: Any
+    ) -> None:
+        """Have a connection to the host of a request, unless there is one or it has a proxy."""
+        if hasattr(HTTPAdapter, "get_connection_with_tls_context"):
+            pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        else:  # requests before 2.32
+            pool = self.get_connection(request.url or "", proxies)
         if pool.proxy is not None:
             return
+        self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests'
         connection = pool._get_conn()
         if connection.sock is None:
             connection.timeout = remaining(math.inf)
@@ -91,7 +85,7 @@ class Adapter(HTTPAdapter):
         pool._put_conn(connection)
 
     def close(self) -> None:
-        self._ways.clear()
+        self._latest = ("", None)
         super().close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

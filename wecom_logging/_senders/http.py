@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from urllib3 import Timeout, encode_multipart_formdata
+from requests.structures import CaseInsensitiveDict
 
 from wecom_logging._model.secret import Secret
 from wecom_logging._model.text import one_line
@@ -56,8 +57,7 @@ for _name in ("idna", "ascii", "latin-1", "utf-8"):
 _inherited: list[Adapter] = []
 
 # No compression: an answer is small, and its size is limited as it comes.
-_HEADERS = {"User-Agent": "wecom-logging", "Accept-Encoding": "identity"}
-_HEADERS_OF_JSON = {**_HEADERS, "Content-Type": "application/json"}
+_HEADERS = {"User-Agent": "wecom-logging", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class Http:
@@ -132,7 +132,7 @@ class Http:
             self.after_fork()
         try:
             with deadline(monotonic() + self._timeout[0]):
-                self._adapter.connect(url, **self._settings(url))
+                self._adapter.connect(_request(url, {}), **self._settings(url))
         except Exception:
             pass
 
@@ -149,37 +149,20 @@ class Http:
     def _exchange(
         self, url: str, params: Params, body: bytes | None, files: Files | None
     ) -> tuple[int, bytes]:
-        """Status and content of an answer. A `Session`, or a `Response`, of requests would add
-        cookies, credentials of ~/.netrc and redirects that nobody wants here, and take more
-        than half of the time until the first byte for it."""
         connect, read = self._timeout
         progress.set(Progress(read))
-        pool, target = self._adapter.way(url, **self._settings(url))
-        query = urlencode({k: v.value if isinstance(v, Secret) else v for k, v in params.items()})
-        headers = _HEADERS
-        if files is not None:
-            body, kind = encode_multipart_formdata(files)
-            headers = {**headers, "Content-Type": kind}
-        elif body is not None:
-            headers = _HEADERS_OF_JSON
-        response = pool.urlopen(
-            "GET" if body is None else "POST",
-            f"{target}?{query}" if query else target,
-            body,
-            headers,
-            retries=self._adapter.max_retries,
-            redirect=False,
-            assert_same_host=False,
-            timeout=Timeout(connect=remaining(connect), read=read),
-            preload_content=False,
+        response = self._adapter.send(
+            _request(url, params, body, files),
+            timeout=(remaining(connect), read),
+            **self._settings(url),
         )
         with closing(response):
             content = bytearray()
-            for chunk in response.stream(1 << 16, decode_content=False):
+            for chunk in response.iter_content(1 << 16):
                 content += chunk
                 if len(content) > MAX_ANSWER:
                     raise ValueError("the answer is larger than 1 MiB")
-            return response.status, bytes(content)
+            return response.status_code, bytes(content)
 
     def _settings(self, url: str) -> dict[str, Any]:
         """Proxies and CA bundle, as given or from the environment, which is read once:
@@ -190,6 +173,37 @@ class Http:
                     session.merge_environment_settings(url, self._proxies or {}, True, None, None)
                 )
         return self._surroundings
+
+
+def _request(
+    url: str, params: Params, body: bytes | None = None, files: Files | None = None
+) -> requests.PreparedRequest:
+    """A request with all that ours needs.
+
+    A `Session` adds cookies, credentials of ~/.netrc and redirects that nobody wants here,
+    and takes half of the time until the first byte for it; preparing the parts one by one
+    takes most of the rest.
+    """
+    request = requests.PreparedRequest()
+    request.method = "GET" if body is None and files is None else "POST"
+    query = urlencode({k: v.value if isinstance(v, Secret) else v for k, v in params.items()})
+    request.url = f"{_checked(url)}?{query}" if query else _checked(url)
+    request.headers = CaseInsensitiveDict(_HEADERS)
+    if files is not None:
+        request.prepare_body(None, files)
+    elif body is not None:
+        request.body = body
+        request.headers["Content-Type"] = "application/json"
+        request.headers["Content-Length"] = str(len(body))
+    return request
+
+
+@lru_cache(maxsize=16)
+def _checked(url: str) -> str:
+    """A URL as requests wants it (host in IDNA, path quoted), which takes it 0.15 ms."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url or url
 
 
 def _adapter() -> Adapter:
