@@ -261,7 +261,7 @@ def it(): log.error("it failed")
 
 def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -> None:
     """What is no news is left to a sibling that looks, and told by nobody else meanwhile."""
-    options = {"kind": "robot", "repeat_intervals": [6, 60]}
+    options = {"kind": "robot", "repeat_intervals": [10, 10]}
     sibling = start(
         IT + "it(); handler.flush(9); it(); say(r=1); listen(); account()",
         **options,
@@ -270,7 +270,7 @@ def test_a_recycled_worker_takes_nothing_with_it(sim: Simulator, start: Start) -
     recycled = start(IT + "[it() for _ in range(5)]", **options)
     assert recycled.finish() == ""
     assert counted(sim.messages) <= 2
-    eventually(lambda: counted(sim.messages) == 7)
+    eventually(lambda: counted(sim.messages) == 7, 2 * PATIENCE)
     sibling.go_on()
     sibling_account = sibling.hear()
     assert sibling_account["reported"] + sibling_account["pending"] == 2

@@ -197,7 +197,13 @@ def test_one_recipient_is_required_and_all_stands_alone() -> None:
 
 @pytest.mark.parametrize(
     ("value", "pair"),
-    [(5, (5.0, 5.0)), (0.5, (0.5, 0.5)), ((3, 8), (3.0, 8.0)), ([1.5, 2], (1.5, 2.0))],
+    [
+        (5, (5.0, 5.0)),
+        (0.5, (0.5, 0.5)),
+        ((3, 8), (3.0, 8.0)),
+        ([1.5, 2], (1.5, 2.0)),
+        ([3], (3.0, 3.0)),
+    ],
 )
 def test_timeout(value: object, pair: tuple[float, float]) -> None:
     assert validators.timeout(value) == pair
@@ -205,7 +211,7 @@ def test_timeout(value: object, pair: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, 0, -1, True, "5", (1,), (1, 2, 3), (1, None), (1, 0), [], math.nan, math.inf],
+    [None, 0, -1, True, "5", (1, 2, 3), (1, None), (1, 0), [], math.nan, math.inf],
 )
 def test_timeout_of_another_shape(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"^timeout: "):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.helpers.support import eventually
 from wecom_logging import WeComHandler
 from wecom_logging.testing import RecordingSender
 
@@ -68,6 +69,7 @@ def test_a_plain_one(configure: Any, sender: RecordingSender) -> None:
         except LookupError:
             logging.getLogger("formatted").exception("order %d failed", order, stack_info=True)
     assert handler.flush()
+    eventually(lambda: len(sender.messages) == 2)  # a flush waits for no file
     message, file = sender.messages
     assert file.msgtype == "file", "the local variables"
     assert "ERROR formatted pid=" in message.content
@@ -93,6 +95,7 @@ def test_structlogs(configure: Any, sender: RecordingSender) -> None:
         except LookupError:
             log.exception("order failed", order=order, password="hunter2-hunter2")
     assert handler.flush()
+    eventually(lambda: len(sender.messages) == 2)  # a flush waits for no file
     message, file = sender.messages
     assert file.msgtype == "file", "the local variables"
     assert "order failed" in message.content

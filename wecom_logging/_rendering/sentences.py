@@ -373,9 +373,6 @@ _CHINESE = {
         "{} 已被清空：静默和接手记录也随之丢失"
     ),
     "{} errors are lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
-    "the store holds a {} that cannot be read; it counts as none": (
-        "存储中有一条无法读取的 {}，视为不存在"
-    ),
     "the store holds {} that cannot be read; they count as none": (
         "存储中有无法读取的 {}，视为不存在"
     ),

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
-from wecom_logging._model.digest import Event
-from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores.codec import decode, encode
+from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
-from wecom_logging._stores.marks import KeptAct
-from wecom_logging._stores.rate_limiter import Slots
-from wecom_logging._stores.records import (
-    Allowance,
-    App,
-    Destination,
-    DigestEntry,
-    Following,
-    Group,
-    JobHistory,
-    LeasedDigest,
-    Numbered,
-    Pending,
-    ScopeState,
-    Source,
-    Token,
-    Trouble,
-)
+from wecom_logging._stores.records import Destination, ScopeState, Token
+from wecom_logging._stores.state import OWN, SHARED, Records, State, record_types
 
 T = TypeVar("T")
 
@@ -58,92 +39,30 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AT_ONCE = 64
 
 
-class Documents(MutableMapping[str, T], Generic[T]):
-    """One kind of record in one scope, for the time of a transaction.
+#: What rows of a kind are called together.
+_NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
 
-    What is handed out may be changed in place, and is written once it has been assigned. A
-    row that is no such record counts as absent.
-    """
+
+class Documents(Records[T]):
+    """Records of one kind in one scope, which are rows."""
 
     def __init__(
         self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._cursor, self.place, self._type, self.table = cursor, (scope, kind), type_, table
-        #: What rows say that nobody has asked for yet.
-        self._texts: dict[str, str] = {}
-        #: Records as they are now, None where it is known that there is none; which of them
-        #: have a row, and are to be written.
-        self._records: dict[str, T | None] = {}
-        self._stored: set[str] = set()
-        self._changed: set[str] = set()
-        self._all = False
+        super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
+        self._cursor, self.place, self.table = cursor, (scope, kind), table
 
-    def __getitem__(self, key: str) -> T:
-        record = self._known(key)
-        if record is None:
-            raise KeyError(key)
-        return record
+    def _fetch(self, key: str) -> str | None:
+        row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
+        found = row.fetchone()
+        return None if found is None else found[0]
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Without an error that is raised and caught: most of what a new group asks for is
-        not there."""
-        record = self._known(key)
-        return default if record is None else record
-
-    def _known(self, key: str) -> T | None:
-        if key not in self._records and key not in self._texts and not self._all:
-            row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
-            found = row.fetchone()
-            self.take_in(key, None if found is None else found[0])
-        if key in self._texts:
-            self._read(key)
-        return self._records.get(key)
-
-    def __setitem__(self, key: str, record: T) -> None:
-        self._texts.pop(key, None)
-        self._records[key] = record
-        self._changed.add(key)
-
-    def __delitem__(self, key: str) -> None:
-        self[key]  # an error if there is none
-        self._records[key] = None
-        self._changed.add(key)
-
-    def __iter__(self) -> Iterator[str]:
-        if not self._all:
-            rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
-            for key, text in rows.fetchall():
-                if key not in self._records:
-                    self.take_in(key, text)
-            self._all = True
-        for key in list(self._texts):
-            self._read(key)
-        return iter([key for key, record in self._records.items() if record is not None])
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+    def _fetch_all(self) -> list[tuple[str, str]]:
+        rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
+        return rows.fetchall()
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._cursor.execute(statement, (*self.place, *more))
-
-    def take_in(self, key: str, text: Any) -> None:
-        """Remember what the row of a key says; None: there is none."""
-        if text is None:
-            self._records[key] = None
-        else:
-            self._stored.add(key)
-            self._texts[key] = text
-
-    def _read(self, key: str) -> None:
-        text, self._records[key] = self._texts.pop(key), None
-        try:
-            self._records[key] = decode(self._type, text)
-        except (ValueError, TypeError):
-            kind = self.place[1]
-            warn_rarely(
-                f"unreadable {kind}",
-                f"the store holds a {kind} that cannot be read; it counts as none",
-            )
 
     def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
@@ -217,78 +136,44 @@ class SQLiteSlots:
         return self._cursor.execute(statement, (self._scope, *more))
 
 
-#: What records are called in rows: those of an app and environment, and of a destination.
-_OWN = {
-    "groups": "group", "pending": "pending", "samples": "samples", "sources": "source",
-    "looks": "look", "digests": "digest", "parts": "part", "bodies": "body",
-    "following": "following", "acts": "act", "sites": "site", "allowances": "allowance",
-    "jobs": "job",
-}  # fmt: skip
-_SHARED = {"routes": "route", "presence": "presence", "numbers": "number", "apps": "app"}
-
-
-class DocumentState:
-    """A `ledger.State` that lasts for one transaction."""
-
-    groups: Documents[Group]
-    pending: Documents[Pending]
-    samples: Documents[list[Event]]
-    sources: Documents[Source]
-    looks: Documents[float]
-    digests: Documents[LeasedDigest]
-    parts: Documents[DigestEntry]
-    bodies: Documents[str]
-    following: Documents[Following]
-    acts: Documents[KeptAct]
-    sites: Documents[int]
-    allowances: Documents[Allowance]
-    jobs: Documents[JobHistory]
-    routes: Documents[Trouble]
-    presence: Documents[float]
-    numbers: Documents[Numbered]
-    apps: Documents[App]
-    tokens: Documents[Token]
-    scope_state: ScopeState
-    destination: Destination
+class DocumentState(State):
+    """A `State` that lasts for one transaction."""
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        destination: str,
-        scope_state: str,
-        names: tuple[str, str],
+        self, connection: sqlite3.Connection, destination: str, scope: str, names: tuple[str, str]
     ) -> None:
         # One for all: a connection keeps a weak reference to each, which outlives the step.
-        self._cursor = cursor = connection.cursor()
-        self._destination_scope, self.scope, self.names = destination, scope_state, names
-        self.slots: Slots = SQLiteSlots(cursor, destination)
+        self._cursor = connection.cursor()
+        self._destination_scope, self.scope, self.names = destination, scope, names
+        self.slots = SQLiteSlots(self._cursor, destination)
         self._scope_states: _Single[ScopeState]
-        self._scope_states = _Single(cursor, scope_state, "scope_state", ScopeState)
+        self._scope_states = _Single(self._cursor, scope, "scope_state", ScopeState)
         self._destinations: _Single[Destination]
-        self._destinations = _Single(cursor, destination, "destination", Destination)
-        self.tokens = Documents(cursor, "tokens", "token", Token, TOKENS)
-        self._in_use: list[Documents[Any]]
-        self._in_use = [self._scope_states, self._destinations, self.tokens]
+        self._destinations = _Single(self._cursor, destination, "destination", Destination)
+        self.tokens: Documents[Token] = Documents(self._cursor, "tokens", "token", Token, TOKENS)
+        #: Those that something was asked of: a step is about few kinds of records.
+        self._documents: list[Documents[Any]]
+        self._documents = [self._scope_states, self._destinations, self.tokens]
 
     def __getattr__(self, name: str) -> Any:
-        """What is asked for first: a step is about few kinds of records."""
         found: Any
-        if name == "scope_state":
+        if name in OWN:
+            found = self._rows(self.scope, OWN[name], record_types()[name])
+        elif name in SHARED:
+            found = self._rows(self._destination_scope, SHARED[name], record_types()[name])
+        elif name == "scope_state":
             found = self._scope_states.one(self._found_scope_state)
         elif name == "destination":
             found = self._destinations.one(Destination)
         else:
-            found = Documents(self._cursor, *self._place(name), *get_args(_types()[name]))
-            self._in_use.append(found)
+            raise AttributeError(name)
         setattr(self, name, found)
         return found
 
-    def _place(self, name: str) -> tuple[str, str]:
-        if name in _OWN:
-            return self.scope, _OWN[name]
-        if name in _SHARED:
-            return self._destination_scope, _SHARED[name]
-        raise AttributeError(name)
+    def _rows(self, scope: str, kind: str, type_: Any) -> Documents[Any]:
+        rows: Documents[Any] = Documents(self._cursor, scope, kind, type_)
+        self._documents.append(rows)
+        return rows
 
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
@@ -298,7 +183,7 @@ class DocumentState:
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._cursor.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
-            (source, source, *self.presence.place),
+            (source, source, self._destination_scope, SHARED["presence"]),
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
@@ -326,7 +211,7 @@ class DocumentState:
         return any(wrote)
 
     def _save(self, table: str, now: float) -> bool:
-        every = [rows for rows in self._in_use if rows.table == table]
+        every = [rows for rows in self._documents if rows.table == table]
         wrote = False
         for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
             wrote = True
@@ -343,12 +228,6 @@ class DocumentState:
                 [value for place in places for value in place],
             )
         return wrote
-
-
-@cache
-def _types() -> dict[str, Any]:
-    """What there are records of, by the field that holds them."""
-    return get_type_hints(DocumentState)
 
 
 def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
