@@ -52,7 +52,8 @@ PIECES = [
     "identified by 'a", "user a password ", "machine a login b password ", "-----BEGIN ",
     "-----BEGIN PRIVATE KEY-----", 'Cookie: a="', 'authorization: a"', "bearer a1",
     'password="\\', "\\u5bc6", "\\n", "\\npassword", "[\n", "set-cookie: ", "realname=",
-    "address=1", "address=a. ",
+    "address=1", "address=a. ", "ak=", "校验码=", "密码[", "update u set password=?; args=('a')",
+    "select; args=(1) ",
 ]  # fmt: skip
 
 

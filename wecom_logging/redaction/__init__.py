@@ -96,13 +96,6 @@ _NAMES = (
     "type", "loc",
 )  # fmt: skip
 _VALUE_KEY = lazy.regex(r"([a-z_]{0,20}?)(?:value|val|v|content|input|default|rejected_?value)")
-#: Names that every event and identity has: there is nothing in them to look for.
-_EVERYWHERE = frozenset(
-    (
-        "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno",
-        "process", "thread_name", "exception", "type", "template", "code", "place",
-    )
-)  # fmt: skip
 _STATEMENTS = frozenset(("sql", "statement", "query"))
 _PARAMETERS = frozenset(("parameters", "params", "args", "arguments", "bindings", "binds"))
 
@@ -200,12 +193,7 @@ class _Walk:
             self._inside.discard(id(value))
 
     def mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
-        shown = {
-            key if type(key) is str and key in _EVERYWHERE else self.text(_text(key)): self.value(
-                item, key
-            )
-            for key, item in value.items()
-        }
+        shown = {self.text(_text(key)): self.value(item, key) for key, item in value.items()}
         named = {key.lower(): key for key in value if isinstance(key, str)}
         # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
         for each, key in named.items():

@@ -1,4 +1,4 @@
-"""Which names announce a secret or personal data: `rule_for("X-Api-Key").label == "api key"`.
+"""Which names announce a secret or personal data: the value of `X-Api-Key` is an "api key".
 
 A name is read as words, however it is spelled: `dbPassword`, `DB_PASSWORD`, `db-password`,
 `passWord`, `db[password]` and `ｐａｓｓｗｏｒｄ` say the same, `keyboard` and `author` do not, and
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
 from functools import lru_cache
 
 from wecom_logging._runtime import lazy
-from wecom_logging._runtime.values import NamedTuple, dataclass
+from wecom_logging._runtime.values import NamedTuple
 
 from . import personal
 
@@ -259,7 +258,6 @@ def is_counted(name: str) -> bool:
     return words[-1] in _COUNTED or words[-1].endswith(_COUNTED_CHINESE)
 
 
-@dataclass(frozen=True)
 class Rules:
     """What is looked for: what is known here, and what a user adds and excepts.
 
@@ -270,45 +268,38 @@ class Rules:
         keep: Names whose values are shown whatever they are called.
     """
 
-    personal_data: bool = True
-    names: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    rule_for: Callable[[str], Rule | None] = field(init=False, repr=False, compare=False)
-    is_kept: Callable[[str], bool] = field(init=False, repr=False, compare=False)
-    hints: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    def __init__(
+        self,
+        personal_data: bool = True,
+        names: Sequence[str] = (),
+        patterns: Sequence[str] = (),
+        keep: Sequence[str] = (),
+    ) -> None:
+        self.personal_data = personal_data
+        self.patterns = patterns
+        self._named = {words_of(name): name for name in names}
+        self._kept = frozenset(map(words_of, keep))
+        own_hints = [max(words, key=len) for words in self._named if words]
+        self.hints = (*HINTS, *(PERSONAL_HINTS if personal_data else ()), *own_hints)
+        #: The rule for the value of a name, or None if it says nothing special.
+        self.rule_for = lru_cache(maxsize=4096)(self._rule_for)
 
-    def __post_init__(self) -> None:
-        named = {words_of(name): name for name in self.names}
-        kept = frozenset(map(words_of, self.keep))
+    def is_kept(self, name: str) -> bool:
+        return bool(self._kept) and words_of(name) in self._kept
 
-        def rule_for(name: str) -> Rule | None:
-            words = words_of(name)
-            if not words or words in kept:
-                return None
-            for own, label in named.items():
-                if words[-len(own) :] == own:
-                    return Rule(label)
-            return _rule(words, personal_data=self.personal_data)
-
-        def is_kept(name: str) -> bool:
-            return words_of(name) in kept
-
-        object.__setattr__(self, "is_kept", is_kept)
-        hints = (*HINTS, *(PERSONAL_HINTS if self.personal_data else ()))
-        own_hints = tuple(max(words, key=len) for words in named if words)
-        object.__setattr__(self, "rule_for", lru_cache(maxsize=4096)(rule_for))
-        object.__setattr__(self, "hints", (*hints, *own_hints))
+    def _rule_for(self, name: str) -> Rule | None:
+        words = words_of(name)
+        if not words or words in self._kept:
+            return None
+        for own, label in self._named.items():
+            if words[-len(own) :] == own:
+                return Rule(label)
+        return _rule(words, personal_data=self.personal_data)
 
 
 #: What `redact=True` and `redact="secrets"` look for.
 EVERYTHING = Rules()
 SECRETS = Rules(personal_data=False)
-
-
-def rule_for(key: str, *, personal_data: bool = True) -> Rule | None:
-    """The rule for the value of `key`, or None if the name says nothing special."""
-    return (EVERYTHING if personal_data else SECRETS).rule_for(key)
 
 
 def _rule(words: Sequence[str], *, personal_data: bool) -> Rule | None:

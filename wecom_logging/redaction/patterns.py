@@ -96,9 +96,8 @@ class Redaction:
         if not found.isdisjoint(urls.HINTS):
             text = findings.hide_all(text, urls.with_scheme(text))
             text = findings.hide_all(text, urls.without_scheme(text))
-        shapes = {id(shape): shape for hint in found for shape in _SHAPES.get(hint, ())}
-        for shape in sorted(shapes.values(), key=_Shape.order):
-            text = findings.hide_all(text, shape.secrets(text))
+        for i in sorted({i for hint in found for i in _SHAPES.get(hint, ())}):
+            text = findings.hide_all(text, _ALL[i].secrets(text))
         if not found.isdisjoint(shell.HINTS):
             text = findings.hide_all(text, shell.secrets_of_commands(text))
         if not found.isdisjoint(rows.HINTS):
@@ -124,10 +123,6 @@ class _Shape(NamedTuple):
     label: str
     hints: tuple[str, ...]
     pattern: Callable[[], re.Pattern[str]]
-
-    def order(self) -> int:
-        """Which comes first where two would do."""
-        return _ORDER[id(self)]
 
     def secrets(self, text: str) -> Iterator[Secret]:
         return _matches(self.pattern(), text, Rule(self.label), f"{self.label} by its shape")
@@ -331,12 +326,12 @@ _DOTTED = _Shape(
 )
 _SHORTEST_DOTTED = 49
 
+#: In their order, where two would do; and which of them a hint stands for.
 _ALL = [*_NOTATIONS, *_KEYS_OF_PROVIDERS]
-_ORDER = {id(shape): i for i, shape in enumerate(_ALL)}
-_SHAPES: dict[str, list[_Shape]] = {}
-for _each in _ALL:
+_SHAPES: dict[str, list[int]] = {}
+for _i, _each in enumerate(_ALL):
     for _hint in _each.hints:
-        _SHAPES.setdefault(_hint, []).append(_each)
+        _SHAPES.setdefault(_hint, []).append(_i)
 
 EVERYTHING = Redaction(keys.EVERYTHING)
 SECRETS = Redaction(keys.SECRETS)

@@ -133,7 +133,7 @@ def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
         # A line break that `repr` or JSON has written as `\n` is no part of the name.
         start, name = start + 1, name[1:]
         rule = rules.rule_for(name)
-    if rules.keep and rules.is_kept(name):
+    if rules.is_kept(name):
         return None
     called = name
     if not rule or rule.needs == QUERY:
@@ -304,6 +304,16 @@ class Place(NamedTuple):
         return span if span and span[0] < span[1] else None
 
 
+def _place(
+    what: str,
+    value: Callable[[Name, re.Match[str]], Span | None],
+    first: str,
+    after: str,
+    before: str = "",
+) -> Place:
+    return Place(what, lazy.regex(before) if before else None, lazy.regex(after), value, first)
+
+
 # What closes a name: a quote, also escaped or of a URL, a bracket, or both.
 _CLOSE = r"""(?:\.pem)?(?:\\{0,8}["'`”’]|%22|%27)?(?:\\{0,8}["']?[\])]|%5[dD])?"""
 _SIGN = r"""
@@ -331,130 +341,93 @@ _INSIDE = (
 )
 
 PLACES = (
-    Place(
-        "in a pair",
-        lazy.regex(r"[(\[]\s{0,4}b?\\{0,4}[\"']\Z"),
-        lazy.regex(
-            r"""\\{0,4}["'],\s{0,4}b?(?P<quote>\\{0,4}["'])
-            (?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))*)
-            (?:(?P=quote)\s{0,4}[)\]]|(?P=quote)?\Z)""",  # a longer list is no pair
-            re.VERBOSE,
-        ),
+    _place(
+        "in a pair",  # which its end tells from a longer list
         _marked,
         "\\\"'",
+        r"""(?x)\\{0,4}["'],\s{0,4}b?(?P<quote>\\{0,4}["'])
+            (?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))*)
+            (?:(?P=quote)\s{0,4}[)\]]|(?P=quote)?\Z)""",
+        before=r"[(\[]\s{0,4}b?\\{0,4}[\"']\Z",
     ),
-    Place(
+    _place(
         "in an element",
-        lazy.regex(r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z"),
-        lazy.regex(rf"[\"']?(?:\s[^<>]{{0,256}})?(?:>|&gt;)(?:<!\[CDATA\[)?{_INSIDE}"),
         _marked,
         "\"'>& \t\r\n",
+        rf"[\"']?(?:\s[^<>]{{0,256}})?(?:>|&gt;)(?:<!\[CDATA\[)?{_INSIDE}",
+        before=r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z",
     ),
-    Place(
+    _place(
         "in the next element",
-        lazy.regex(r"(?:<(?:key|name)>|name=[\"'])\Z", re.I),
-        lazy.regex(
-            r"(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}"
-            + _INSIDE,
-            re.I,
-        ),
         _marked,
         "<\"'",
+        r"(?i)(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}"
+        + _INSIDE,
+        before=r"(?i)(?:<(?:key|name)>|name=[\"'])\Z",
     ),
-    Place(
+    _place(
         "in a part of a body",
-        lazy.regex(r"name=\\?\"?\Z"),
-        lazy.regex(
-            r"\\?\"?(?:;[^\r\n\\]{0,200})?(?P<line>\r?\n|(?:\\r)?\\n)"
-            r"(?:[\w-]{1,40}: ?[^\r\n\\]{0,200}(?P=line)){0,4}(?P=line)"
-            r"(?P<value>(?:(?!(?P=line)--)[\s\S])*)"
-        ),
         _sure,
         '\\";\r\n',
+        r"\\?\"?(?:;[^\r\n\\]{0,200})?(?P<line>\r?\n|(?:\\r)?\\n)"
+        r"(?:[\w-]{1,40}: ?[^\r\n\\]{0,200}(?P=line)){0,4}(?P=line)"
+        r"(?P<value>(?:(?!(?P=line)--)[\s\S])*)",
+        before=r"name=\\?\"?\Z",
     ),
-    Place(
+    _place(
         "beside its name",
-        lazy.regex(_NAMED_SO),
-        lazy.regex(
-            rf"""(?:\\{{0,4}}["'])?[,)\]]{{0,3}}(?=[\s,;/:])
+        _written,
+        "\\\"',)];/: \t\r\n",
+        rf"""(?x)(?:\\{{0,4}}["'])?[,)\]]{{0,3}}(?=[\s,;/:])
             (?:[^{{}}<>\n]|\n(?!\s{{0,40}}-\ )){{0,200}}?
             (?<!\w)(?=[\\"'a-zA-Z])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
             (?P<sign>\s?(?:=>|[:=])\s?|\s(?=\[))""",
-            re.VERBOSE,
-        ),
-        _written,
-        "\\\"',)];/: \t\r\n",
+        before=_NAMED_SO,
     ),
-    Place(
+    _place(
         "in a block",
-        None,
-        lazy.regex(
-            r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""
-            r"(?P<value>[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*)"
-        ),
         _sure,
         "\"':",
+        r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""
+        r"(?P<value>[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*)",
     ),
-    Place(
+    _place(
         "on the next line",
-        None,
-        lazy.regex(
-            r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?"""
-            r"""(?![\w."'-]{1,64}[:=])"""
-        ),
         _on_next_line,
         "\"':：",
+        r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?"""
+        r"""(?![\w."'-]{1,64}[:=])""",
     ),
-    Place(
+    _place(
         "of a field",
-        None,
-        lazy.regex(
-            r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)"
-        ),
         _sure,
         "\n",
+        r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)",
     ),
-    Place(
-        "behind a sign",
-        None,
-        lazy.regex(_CLOSE + _SIGN, re.VERBOSE),
-        _behind_sign,
-        ".\\\"'`”’%]) \t:=：＝-为是",
-    ),
-    Place(
+    _place("behind a sign", _behind_sign, ".\\\"'`”’%]) \t:=：＝-为是", "(?x)" + _CLOSE + _SIGN),
+    _place(
         "in a condition",
-        None,
-        lazy.regex(r"""["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')""", re.I),
         _told,
         "\"'`] \t\n",
+        r"""(?i)["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')""",
     ),
-    Place(
+    _place(
         "of an option",
-        lazy.regex(r"(?<![\w-])--?\Z"),
-        lazy.regex(r"""(?:["'],[ ]?|[ ]{1,4})(?=[^\s-])"""),
         _behind_option,
         "\"' ",
+        r"""(?:["'],[ ]?|[ ]{1,4})(?=[^\s-])""",
+        before=r"(?<![\w-])--?\Z",
     ),
-    Place(
-        "of a call",
-        None,
-        lazy.regex(r"""\((?:[bru]?(?=["'])|(?=[^\s()"']{1,128}\)))"""),
-        _told,
-        "(",
-    ),
-    Place(
+    _place("of a call", _told, "(", r"""\((?:[bru]?(?=["'])|(?=[^\s()"']{1,128}\)))"""),
+    _place(
         "in a sentence",
-        None,
-        lazy.regex(
-            r"""["'”]?[ \t](?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
+        _told,
+        "\"'” \t",
+        r"""(?x)["'”]?[ \t](?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
             (?:["'][^"'\n]{1,128}["']|[\w.@-]{1,64})(?:@["'][\w.%-]{1,64}["'])?
             (?:\ (?:is|was|=):?|:)[ ]
             |(?i:is|was|as|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
             \ {0,2}(?:is\ )?)(?=\S)""",
-            re.VERBOSE,
-        ),
-        _told,
-        "\"'” \t",
     ),
 )
 
@@ -463,28 +436,22 @@ _ANY = ""
 
 _TOLD = r"(?P<value>(?!\[redacted)[!-~]{3,128}?)"
 CHINESE_PLACES = (
-    Place(
+    _place(
         "in a sentence",
-        None,
-        lazy.regex(
-            rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}"
-            r"(?=错误|不正确|无效|有误|不对|不匹配|不符)"
-        ),
         _sure,
         _ANY,
+        rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}"
+        r"(?=错误|不正确|无效|有误|不对|不匹配|不符)",
     ),
-    Place(
+    _place(
         "behind a sign",
-        None,
-        lazy.regex(
-            r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?"
-            r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|->|是[：:]?"
-            r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}"
-        ),
         _behind_sign,
         _ANY,
+        r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?"
+        r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|->|是[：:]?"
+        r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}",
     ),
-    Place("in a sentence", None, lazy.regex(r" {0,2}(?=[!-~“「『【（])"), _told, _ANY),
+    _place("in a sentence", _told, _ANY, r" {0,2}(?=[!-~“「『【（])"),
 )
 
 

@@ -8,6 +8,7 @@ has no name there is masked whole if the statement names a secret at all.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._runtime import lazy
@@ -90,7 +91,7 @@ def rules_of_parameters(statement: str, count: int, rules: Rules) -> list[Rule |
     """What a statement says about each of its parameters."""
     columns, _ = _columns(statement, rules)
     names = list(_names_of_placeholders(statement, 0, columns))
-    return _rule_for_each(names, count, _secret_named(statement, rules), rules)
+    return _rule_for_each(names, count, _Marks(statement, rules).secret(0, len(statement)), rules)
 
 
 def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[Secret]]:
@@ -137,7 +138,9 @@ def _rule_for_each(
 def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iterator[Secret]:
     """Parameters, by the names in the statement before them."""
     at = 0
+    marks = None
     while match := _PARAMETERS().search(text, at):
+        marks = marks or _Marks(text, rules)
         begin = max(at, match.start() - _LONGEST_STATEMENT)
         statement = text[begin : match.start()]
         names = list(_names_of_placeholders(statement, begin, columns))
@@ -149,7 +152,7 @@ def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iter
         ):  # of `executemany`
             rows = [_Row(text, start) for start, _ in whole if text[start] in "(["]
         # What a database says of a row comes before the statement, in SQLAlchemy's errors.
-        secret = _secret_named(statement, rules) or _secret_named(text[at : at + 4096], rules)
+        secret = marks.secret(begin, match.start()) or marks.secret(at, at + 4096)
         for row in rows:
             yield from _hidden(text, row, _rule_for_each(names, len(row), secret, rules))
 
@@ -168,12 +171,21 @@ def _names_of_placeholders(
 _SQL = lazy.regex(r"\b(?:select|insert|update|delete|merge|replace|call|values)\b", re.I)
 
 
-def _secret_named(statement: str, rules: Rules) -> Rule | None:
-    """The rule of a secret that a statement names; none for what is no statement."""
-    if not _SQL().search(statement):
-        return None
-    for name in _NAME().findall(statement):
-        rule = rules.rule_for(name)
-        if rule and rule.secret and rule.needs not in (RANDOM, QUERY, CODE):
-            return Rule(rule.label)
-    return None
+class _Marks:
+    """Where in a text there are words of SQL, and names of secrets. It is read once: there may
+    be many parameters, and each is asked about with what stands around it."""
+
+    def __init__(self, text: str, rules: Rules) -> None:
+        self._sql = [word.start() for word in _SQL().finditer(text)]
+        self._names: list[tuple[int, Rule]] = []
+        for name in _NAME().finditer(text) if self._sql else ():
+            rule = rules.rule_for(name[0])
+            if rule and rule.secret and rule.needs not in (RANDOM, QUERY, CODE):
+                self._names.append((name.start(), Rule(rule.label)))
+
+    def secret(self, begin: int, end: int) -> Rule | None:
+        """The rule of a secret that a statement names; none for what is no statement."""
+        if bisect_left(self._sql, begin) == bisect_left(self._sql, end):
+            return None
+        i = bisect_left(self._names, begin, key=lambda name: name[0])
+        return self._names[i][1] if i < len(self._names) and self._names[i][0] < end else None

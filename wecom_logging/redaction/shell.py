@@ -81,16 +81,10 @@ _PROGRAMS = {
     **_programs({"-A": _APART, "-X": _APART}, "snmpwalk snmpget snmpset snmpbulkwalk"),
     **_programs({"/p:": _GLUED, "-p": _BOTH}, "xfreerdp wfreerdp"),
 }  # fmt: skip
-#: Words of which one is in every command line that matters, in lower case.
-HINTS = (
-    "mysql", "mariadb", "mydumper", "xtrabackup", "7z", "sshpass", "mongo", "cqlsh", "rdesktop",
-    "login", "zabbix_sender", "ldap", "ssh-keygen", "redis-", "valkey-cli", "keydb-cli", "zip",
-    "sqlcmd", "bcp ",
-    "sql ", "ipmitool", "mosquitto", "vncviewer", "curl", "http ", "https ", "httpie", "xh ",
-    "wget", "etcdctl", "ab ", "siege", "hey ", "lftp", "smb", "rpcclient", "net ", "winexe",
-    "skopeo",
-    "buildah", "openssl", "snmp", "freerdp",
-)  # fmt: skip
+#: What is in every command line that matters, in lower case: a short name is in other words too.
+HINTS = tuple(
+    name.lower() + sign for name in _PROGRAMS for sign in (" \t\"'.\\" if len(name) < 6 else ("",))
+)
 
 _PROGRAM = lazy.regex(
     rf"(?<![\w.=-])(?P<program>{'|'.join(sorted(_PROGRAMS, key=len, reverse=True))})"
