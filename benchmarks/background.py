@@ -171,7 +171,7 @@ def steady(peer: str, url: str, kinds: int, rate: float, seconds: float) -> None
     for _ in range(3):
         log(kinds)
         handler.flush()
-    _storm(log, rate, 8.0)  # what is captured anew after a message
+    _storm(log, rate, 16.0)  # until what is captured anew after a message is written
     before, cpu, began = _written(), time.process_time(), time.monotonic()
     logged = _storm(log, rate, seconds)
     took = time.monotonic() - began

@@ -13,6 +13,7 @@ something else does not change them. Only `held` is about waiting, and wants a q
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 import os
@@ -23,12 +24,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 KINDS, FLEET, FLEET_ROUNDS = 60, 64, 25
+#: So many processes share a file: those of one host.
+MOST_HERE = {"sources": 500}
 
 
 # -- one version, through its handler ---------------------------------------------------------
@@ -39,12 +42,13 @@ def first_bytes(store: str, statements: list[str], client: Any) -> dict[str, flo
     import wecom_logging
     from wecom_logging.testing import RecordingSender
 
-    at: list[tuple[float, int, int]] = []
-    sent = threading.Event()
+    at: list[tuple[float, float, int, int]] = []
+    sent, in_store = threading.Event(), [0.0]
+    count_cpu("RedisStore" if client else "SQLiteStore", in_store)
 
-    def reading() -> tuple[float, int, int]:
+    def reading() -> tuple[float, float, int, int]:
         calls, usec = redis_time(client) if client else (len(statements), 0)
-        return time.process_time(), calls, usec
+        return time.process_time(), in_store[0], calls, usec
 
     class Sender(RecordingSender):
         def send(self, *message: Any) -> Any:
@@ -69,8 +73,32 @@ def first_bytes(store: str, statements: list[str], client: Any) -> dict[str, flo
         spent.append([now - then for now, then in zip(at[-1], before, strict=True)])
         time.sleep(0.12)  # it settles, and what comes next is not gathered
     handler.close()
-    cpu, steps, usec = (statistics.mean(each) for each in zip(*spent[10:], strict=True))
-    return {"cpu ms": cpu * 1e3, "steps": steps, "redis us": usec}
+    # The median: garbage of all that is loaded is collected now and then, on whose time ever.
+    cpu, of_it, steps, usec = map(statistics.median, zip(*spent[10:], strict=True))
+    return {"cpu ms": cpu * 1e3, "store ms": of_it * 1e3, "steps": steps, "redis us": usec}
+
+
+def count_cpu(store: str, spent: list[float]) -> None:
+    """Have the steps before a message add their CPU to `spent`, in either version."""
+    name = store.removesuffix("Store").lower()
+    try:
+        module = importlib.import_module(f"wecom_logging._stores.{name}")
+    except ImportError:
+        module = importlib.import_module(f"wecom_logging.stores.{name}")
+    kind = getattr(module, store)
+
+    def counting(step: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return step(*arguments, **options)
+            finally:
+                spent[0] += time.thread_time() - began
+
+        return counted
+
+    for step in ("merge", "claim", "freeze"):
+        setattr(kind, step, counting(getattr(kind, step)))
 
 
 def storm(url: str, client: Any) -> float:
@@ -123,12 +151,14 @@ def one_version(url: str) -> None:
         connection.set_trace_callback(statements.append)
         return connection
 
-    sqlite3.connect = traced  # type: ignore[assignment]  # counts what is executed
     client = redis.Redis.from_url(url, decode_responses=True)
     with tempfile.TemporaryDirectory() as directory:
-        found: dict[str, Any] = {
-            "sqlite": first_bytes(f"sqlite:///{directory}/store.db", statements, None)
-        }
+        found: dict[str, Any] = {"sqlite": first_bytes(f"sqlite:///{directory}/a.db", [], None)}
+        # Apart, because each statement is written out for whoever counts them.
+        sqlite3.connect = traced  # type: ignore[assignment]  # counts what is executed
+        counted = first_bytes(f"sqlite:///{directory}/b.db", statements, None)
+        sqlite3.connect = connect
+        found["sqlite"]["steps"] = counted["steps"]
         client.flushall()
         found["redis"] = first_bytes(url, statements, client)
     client.flushall()
@@ -150,7 +180,7 @@ def before(other: Path, rounds: int) -> None:
                     capture_output=True, text=True, check=True,
                 )  # fmt: skip
                 found[name].append(json.loads(done.stdout.splitlines()[-1]))
-    kinds = ("cpu ms", "steps", "redis us")
+    kinds = ("cpu ms", "store ms", "steps", "redis us")
     rows = [(store, what) for store in ("sqlite", "redis") for what in kinds]
     for store, what in rows:
         mine, its = (statistics.median(r[store][what] for r in found[n]) for n in found)
@@ -164,39 +194,56 @@ def before(other: Path, rounds: int) -> None:
 
 
 def filled() -> None:
-    """A visit to Redis that merges one error and finds nothing due, in microseconds of Redis:
-    of an empty store and a full one in turn."""
+    """A visit that merges one error, finds nothing due and asks for the account: of a store
+    that knows little and one that knows much in turn. CPU of Redis, and of this process."""
     from tests.helpers.redis_server import running
+    from tests.helpers.store_kits import RedisKit, SQLiteKit
 
     with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "redis") as server:
         for what in ({"slots": 900}, {"groups": 10_000}, {"sources": 8000}):
             server.client().flushall()
-            few, many = filled_with(server.url, "few"), filled_with(server.url, "many", **what)
-            spent: dict[str, list[int]] = {"few": [], "many": []}
+            redis_kits = [RedisKit(server.url, place=name) for name in ("few", "many")]
+            turns("redis", what, redis_kits, lambda: redis_time(server.client())[1])
+            name = next(iter(what))
+            what = {n: min(count, MOST_HERE.get(n, count)) for n, count in what.items()}
+            files = [SQLiteKit(Path(directory) / f"{name} {n}") for n in range(2)]
+            turns("sqlite", what, files, lambda: time.thread_time() * 1e6)
+
+
+def turns(store: str, what: dict[str, int], kits: Sequence[Any], usec: Callable[[], float]) -> None:
+    few, many = filled_with(kits[0]), filled_with(kits[1], **what)
+    spent: dict[str, list[float]] = {"few": [], "many": []}
+    for _ in range(20):
+        for name, one in (("few", few), ("many", many)):
+            before = usec()
             for _ in range(20):
-                for name, one in (("few", few), ("many", many)):
-                    usec = redis_time(server.client())[1]
-                    for _ in range(20):
-                        one.ask(one.batch("kind 0", 1))
-                    spent[name].append((redis_time(server.client())[1] - usec) // 20)
-            less, more = (statistics.median(each) for each in spent.values())
-            print(f"{what}: {more:.0f} against {less:.0f} us  {more / less:.2f}x")
+                one.ask(one.batch("kind 0", 1))
+                one.store.account(one.source)
+            spent[name].append((usec() - before) / 20)
+    less, more = (statistics.median(each) for each in spent.values())
+    print(f"{store:7}{what}: {more:.0f} against {less:.0f} us  {more / less:.2f}x")
 
 
-def filled_with(url: str, name: str, groups: int = 10, slots: int = 0, sources: int = 1) -> Any:
+def filled_with(kit: Any, groups: int = 10, slots: int = 0, sources: int = 1) -> Any:
     """A client of a store in which so much is known, and nothing is pending."""
-    from tests.helpers.store_kits import Client, RedisKit, identity
+    from tests.helpers.store_kits import Client, identity
     from wecom_logging._stores.protocol import Batch, Entry
 
-    kit, most = RedisKit(url, place=name), {"max_groups": 20_000, "rate_limit": ((20_000, 3600.0),)}
+    most: dict[str, Any] = {"max_groups": 20_000, "rate_limit": ((20_000, 3600.0),)}
     one = Client(kit, **most)
     entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(groups))
     for start in range(0, groups, 500):
         one.store.merge(Batch("filler", start + 1, entries[start : start + 500]))
         one.deliver(why="flush")
-    slot_key, now = one.store._keys[0], time.time()
-    for n in range(slots):
-        one.store._client.zadd(slot_key, {f"slot {n}": now - 3000.0 + n})
+    store: Any = one.store
+    if hasattr(store, "file"):
+        with store._step() as ledger:
+            for n in range(slots):
+                ledger.state.slots.put(f"slot {n}", ledger.now - 3000.0 + n)
+    else:
+        now = time.time()
+        for n in range(slots):
+            store._client.zadd(store._keys[0], {f"slot {n}": now - 3000.0 + n})
     for n in range(1, sources):
         Client(kit, f"web-{n}/{n}/a", **most).ask()
     return one
@@ -215,8 +262,11 @@ from wecom_logging.testing import RecordingSender
 
 role, store, how = sys.argv[1:]
 
+def say(what):
+    os.write(1, f"{what}\\n".encode())  # in one piece: two threads speak
+
 def stop():
-    print(0, flush=True)
+    say(0)
     os.kill(os.getpid(), getattr(signal, how))
 
 class Sender(RecordingSender):
@@ -230,7 +280,7 @@ class Sender(RecordingSender):
         return "secret", 7200.0
 
     def send(self, message, token):
-        print(time.time(), flush=True)
+        say(time.time())
         if role == "claim" and going: stop()
         return super().send(message)
 
@@ -240,7 +290,7 @@ handler = wecom_logging.WeComHandler(
 )
 log = logging.getLogger("held"); log.propagate = False; log.addHandler(handler)
 log.error("warm"); handler.flush(20)
-print(0, flush=True)
+say(0)
 sys.stdin.readline()
 going, shared = True, handler._worker.cycle.store
 if role == "lock":
@@ -255,7 +305,7 @@ elif role == "claim":
 else:
     at = time.time()
     log.critical("urgent %d", 1)
-    print(at, flush=True)
+    say(at)
     sys.stdin.readline()
 """
 

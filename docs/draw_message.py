@@ -45,7 +45,7 @@ CHINESE: list[list[Part]] = [
     [],
     [(6, "strong", "新出现"),
      (0, "", " ConnectTimeout "), (0, "strong", "×300 "), (7, "", "#40871"),
-     (0, "", " 见于 2.3.1 · "), (9, "", "[Errno 111] Connection refused")],
+     (0, "", " 2.3.1 新出现 · "), (9, "", "[Errno 111] Connection refused")],
     [(8, "code", "pay/gateway.py:41 post"), (0, "", " ← "), (0, "code", "pay/views.py:88 charge")],
     [(0, "", "支付 8841 失败：网关超时")],
     [(0, "quote", "bank:443 did not answer within 3 s")],

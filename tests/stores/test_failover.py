@@ -42,7 +42,7 @@ class Shaky:
 
     def copy(self) -> MemoryStore:
         """What a backup of it would hold."""
-        lock = self.inner._state.shared.lock
+        lock = self.inner._place.lock
         return deepcopy(self.inner, {id(self.clock): self.clock, id(lock): lock})
 
     def __getattr__(self, name: str) -> Any:

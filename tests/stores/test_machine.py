@@ -34,6 +34,7 @@ from wecom_logging._model.digest import Report
 from wecom_logging._model.ratelimit import Fleet
 from wecom_logging._model.schedule import Policy
 from wecom_logging._stores.failover import FailoverStore
+from wecom_logging._stores.marks import Act
 from wecom_logging._stores.protocol import (
     Claim,
     Elsewhere,
@@ -143,7 +144,9 @@ def _shown(report: Report) -> tuple[object, ...]:
 def _known(store: Any) -> object:
     """What command line and bot see of a store."""
     app = store.groups()
-    groups = sorted((g.id, g.state, g.first_release, g.last_release, g.hours) for g in app.groups)
+    groups = sorted(
+        (g.id, g.state, g.taken_by, g.first_release, g.last_release, g.hours) for g in app.groups
+    )
     jobs = sorted((j.name, len(j.runs), bool(j.worked_at), bool(j.failed_at)) for j in app.jobs)
     return groups, jobs, app.hours, [(source.name, source.errors) for source in app.sources]
 
@@ -165,6 +168,7 @@ class StoresAgree(RuleBasedStateMachine):
         )
         self.worlds = [self._world(kit, duplicate_check) for kit in self.kits]
         self.logged = dict.fromkeys(SOURCES, 0)
+        self.acts = 0
 
     def _world(self, kit: Any, duplicate_check: bool) -> World:
         options = [{**OPTIONS[n % 2], "duplicate_check": duplicate_check} for n in range(3)]
@@ -216,6 +220,33 @@ class StoresAgree(RuleBasedStateMachine):
     @rule(client=CLIENTS)
     def a_job_works_again(self, client: int) -> None:
         self.everywhere(client, lambda each: each.end("job error"))
+
+    @rule(
+        client=CLIENTS,
+        verb=st.sampled_from(
+            ("silence", "silence", "unsilence", "take", "untake", "quiet", "undo")
+        ),
+        which=st.integers(0, 3),
+        seconds=st.sampled_from((0.0, 290.1, 3000.1)),
+        until_release=st.sampled_from((False, False, True)),
+    )
+    def somebody_marks(
+        self, client: int, verb: Any, which: int, seconds: float, until_release: bool
+    ) -> None:
+        self.acts += 1
+        act = Act(verb, f"key {self.acts}", "lisi", "lisi", "web", seconds=seconds)
+
+        def step(each: Client) -> object:
+            store: Any = each.store
+            if verb == "undo":
+                undone = store.undo(act, 600.0)
+                return undone and (undone.act.key, sorted(undone.ids))
+            ids = sorted(group.id for group in store.groups().groups)[which : which + 2]
+            ids = [] if verb == "quiet" else ids
+            done = store.mark(act._replace(ids=tuple(ids), until_release=until_release))
+            return sorted(done.ids), sorted(done.refused.items())
+
+        self.everywhere(client, step)
 
     @rule(
         target=taken,

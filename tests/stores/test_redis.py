@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +119,17 @@ def test_a_node_that_has_not_the_keys_is_left_for_the_one_that_has(tmp_path: Pat
             eventually(partial(is_whole, server))
         for n in range(4):
             client = Client(RedisKit(one.url))
-            client.store = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
+            store = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
+            client.store = store
             client.log("A", 3)
             assert told(client.deliver()) == {"A new": 3}
+            at_desk = RedisStore(one.url, f"robot {n}", "shop", "prod", Rules())
+            (known,) = at_desk.groups().groups
+            act = Act("take", f"key {n}", "lisi", "lisi", "web", ids=(known.id,))
+            assert at_desk.mark(act).ids == (known.id,)
+            assert store.groups().groups[0].taken_by == "lisi"
+            assert at_desk.note("hold", f"key {n}", "me", 60.0) == "me"
+            assert store.note("hold", f"key {n}", "other", 60.0) == "me"
 
 
 def test_at_rest_there_is_json_without_secrets(
@@ -330,28 +337,37 @@ def test_of_many_batches_nobody_knows_once_some_are_merged(
     assert store.account(client.source).merged == 450
 
 
-def test_a_mark_that_others_write_in_between_of_is_made_anew(
+def test_a_mark_that_others_write_in_between_of(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is decided here, on what was read; what has come meanwhile is not written over."""
+    """Errors are in nobody's way, and are not written over; with another mark it is made anew."""
     redis_server.client().flushall()
     client, other = (Client(RedisKit(redis_server.url), f"web/{n}/x") for n in (1, 2))
     client.log("A", 3)
     store: Any = client.store
+    others: Any = other.store
     (known,) = store.groups().groups
     act = Act("silence", "key", "lisi", "lisi", "web", ids=(known.id,), seconds=600.0)
-    save, tries = RedisState.save, count(1)
+    theirs = act._replace(key="theirs", who="wangwu", user="wangwu")
+    save, between = RedisState.save, list[Callable[[], object]]()
 
     def late(state: RedisState, *arguments: Any) -> bool:
-        if next(tries) < 4:
-            other.log("A")
+        tries.append(state)
+        if between:
+            between.pop(0)()
         return save(state, *arguments)
 
+    tries: list[RedisState] = []
     monkeypatch.setattr(RedisState, "save", late)
-    assert store.mark(act).ids == (known.id,)
-    assert next(tries) == 5
+    between.append(lambda: other.log("A", 5))
+    assert store.mark(act._replace(verb="take")).ids == (known.id,)
+    assert len(tries) == 1
+    between.append(lambda: others.mark(theirs))
+    assert store.mark(act._replace(key="mine")).ids == (known.id,)
+    assert len(tries) == 4, "twice this one, once the other, and before that the first"
+    assert [kept.act.key for kept in store.acts()] == ["key", "theirs", "mine"]
     (known,) = store.groups().groups
-    assert (known.state, known.count) == ("silenced", 6)
+    assert (known.silenced_by, known.taken_by, known.count) == ("lisi", "lisi", 8)
     monkeypatch.setattr(RedisState, "save", lambda *_: False)
     with pytest.raises(StoreError, match="all the time"):
         store.mark(act._replace(key="another"))

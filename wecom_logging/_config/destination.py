@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from wecom_logging._config import validators
 from wecom_logging._config.advice import hint
 from wecom_logging._config.option import Option, as_json, as_numbers, as_recipients, variable
-from wecom_logging._model.secret import Secret
 from wecom_logging.errors import ConfigurationError, display
 
 Made = TypeVar("Made")
@@ -149,7 +148,4 @@ def _complete(
     if missing:
         have = next(n for n in kind if n in found)
         raise ConfigurationError(missing[0], f"is missing: with {have} an application needs it")
-    secret = "webhook_key" if kind is ROBOT else "corpsecret"
-    if not isinstance(found[secret], Secret):
-        DESTINATION[secret].check(found[secret], secret)
     return found

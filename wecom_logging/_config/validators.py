@@ -373,7 +373,7 @@ def timeout(value: object, option: str = "timeout") -> tuple[float, float]:
     """Seconds to connect and to read, from a pair or from one number for both."""
     pair: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]
     # A socket takes no more.
-    if len(pair) <= 2 and pair and all(_is_number(each) and 0 < each <= 1e6 for each in pair):
+    if len(pair) in (1, 2) and all(_is_number(each) and 0 < each <= 1e6 for each in pair):
         return float(pair[0]), float(pair[-1])
     raise _refused(value, option, "is neither a positive number of seconds nor a pair of them")
 

@@ -108,8 +108,8 @@ class Labels(Vocabulary):
     left = Said("earlier: {:,}", "此前留下 {:,} 次")
 
     # -- in which release
-    new_in = Said("in {}", "见于 {}")
-    back_in = Said("back in {}, last seen in {}", "见于 {}，上次见于 {}")
+    new_in = Said("in {}", "{} 新出现")
+    back_in = Said("back in {}, last seen in {}", "{} 再次出现，上次见于 {}")
     last_in = Said("last in {}", "上次见于 {}")
     seen_in = Said("seen in {} and {}", "见于 {} 和 {}")
 

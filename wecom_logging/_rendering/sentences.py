@@ -362,7 +362,9 @@ _CHINESE = {
     "not done within {} s": "{} 秒内未完成",
     "interrupted": "已被中断",
     "logged while the interpreter was going down": "记录时解释器已在退出",
-    "their store, which has them, cannot be used any more": "存有它们的存储已无法使用",
+    "their store, which has them, cannot be used any more; they may have been told": (
+        "存有它们的存储已无法使用，可能已经发出"
+    ),
     "{}; the store keeps them for the next error, flush or exit of this app": (
         "{}；已留在存储中，随该应用的下一个错误、flush 或退出送出"
     ),
@@ -371,9 +373,6 @@ _CHINESE = {
         "{} 已被清空：静默和接手记录也随之丢失"
     ),
     "{} errors are lost: {} has forgotten them": "丢失 {} 个错误：{} 中已没有记录",
-    "the store holds a {} that cannot be read; it counts as none": (
-        "存储中有一条无法读取的 {}，视为不存在"
-    ),
     "the store holds {} that cannot be read; they count as none": (
         "存储中有无法读取的 {}，视为不存在"
     ),

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from wecom_logging._model.digest import Event
-from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores.codec import decode, encode
+from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
-from wecom_logging._stores.marks import KeptAct
-from wecom_logging._stores.rate_limiter import Slots
-from wecom_logging._stores.records import (
-    Allowance,
-    App,
-    Destination,
-    DigestEntry,
-    Following,
-    Group,
-    JobHistory,
-    LeasedDigest,
-    Numbered,
-    Pending,
-    ScopeState,
-    Source,
-    Token,
-    Trouble,
-)
+from wecom_logging._stores.records import Destination, ScopeState, Token
+from wecom_logging._stores.state import OWN, SHARED, Records, State, record_types
 
 T = TypeVar("T")
 
@@ -57,81 +39,30 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AT_ONCE = 64
 
 
-class Documents(MutableMapping[str, T], Generic[T]):
-    """One kind of record in one scope, for the time of a transaction.
+#: What rows of a kind are called together.
+_NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
 
-    What is handed out may be changed in place, and is written once it has been assigned. A
-    row that is no such record counts as absent.
-    """
+
+class Documents(Records[T]):
+    """Records of one kind in one scope, which are rows."""
 
     def __init__(
         self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
     ) -> None:
-        self._cursor, self.place, self._type, self._table = cursor, (scope, kind), type_, table
-        #: Records as they are now, None where it is known that there is none; which of them
-        #: have a row, and are to be written.
-        self._records: dict[str, T | None] = {}
-        self._stored: set[str] = set()
-        self._changed: set[str] = set()
-        self._all = False
+        super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
+        self._cursor, self.place, self.table = cursor, (scope, kind), table
 
-    def __getitem__(self, key: str) -> T:
-        record = self._known(key)
-        if record is None:
-            raise KeyError(key)
-        return record
+    def _fetch(self, key: str) -> str | None:
+        row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
+        found = row.fetchone()
+        return None if found is None else found[0]
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Without an error that is raised and caught: most of what a new group asks for is
-        not there."""
-        record = self._known(key)
-        return default if record is None else record
-
-    def _known(self, key: str) -> T | None:
-        if key not in self._records and not self._all:
-            row = self._execute(f"SELECT body FROM {self._table} WHERE {_HERE} AND id=?", key)
-            found = row.fetchone()
-            self.take_in(key, None if found is None else found[0])
-        return self._records.get(key)
-
-    def __setitem__(self, key: str, record: T) -> None:
-        self._records[key] = record
-        self._changed.add(key)
-
-    def __delitem__(self, key: str) -> None:
-        self[key]  # an error if there is none
-        self._records[key] = None
-        self._changed.add(key)
-
-    def __iter__(self) -> Iterator[str]:
-        if not self._all:
-            rows = self._execute(f"SELECT id, body FROM {self._table} WHERE {_HERE}")
-            for key, text in rows.fetchall():
-                if key not in self._records:
-                    self.take_in(key, text)
-            self._all = True
-        return iter([key for key, record in self._records.items() if record is not None])
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+    def _fetch_all(self) -> list[tuple[str, str]]:
+        rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
+        return rows.fetchall()
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._cursor.execute(statement, (*self.place, *more))
-
-    def take_in(self, key: str, text: Any) -> None:
-        """Remember what the row of a key says; None: there is none."""
-        self._records[key] = None
-        if text is None:
-            return
-        self._stored.add(key)
-        try:
-            self._records[key] = decode(self._type, text)
-        except (ValueError, TypeError):
-            kind = self.place[1]
-            warn_rarely(
-                f"unreadable {kind}",
-                f"the store holds a {kind} that cannot be read; it counts as none",
-            )
 
     def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
@@ -154,27 +85,21 @@ def _of_use_until(record: object, now: float) -> float:
     return max(now, record.refresh_at) if isinstance(record, Token) else now
 
 
-class _Single(Generic[T]):
-    """The one record of a kind in a scope, written if it is not as it was read."""
+class _Single(Documents[T]):
+    """The one record of its kind in a scope, written if it is not as it was read."""
 
-    def __init__(self, rows: Documents[T]) -> None:
-        self._rows = rows
-        self._record: T | None = None
-        self._before = ""
+    _before = ""
 
-    def get(self, make: Callable[[], T]) -> T:
-        if self._record is None:
-            self._record = self._rows.get("")
-            if self._record is None:
-                self._record = make()
-            else:
-                self._before = encode(self._record)
-        return self._record
+    def one(self, make: Callable[[], T]) -> T:
+        self._before = self._texts.get("", "")
+        record: T = self.get("") or make()
+        self._records[""] = record
+        return record
 
-    def settle(self) -> None:
-        """Assign it, if it is another one."""
-        if self._record is not None and encode(self._record) != self._before:
-            self._rows[""] = self._record
+    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
+        record = self._records.get("")
+        if record is not None and (text := encode(record)) != self._before:
+            yield (*self.place, "", text, now)
 
 
 class SQLiteSlots:
@@ -211,64 +136,54 @@ class SQLiteSlots:
         return self._cursor.execute(statement, (self._scope, *more))
 
 
-class DocumentState:
-    """A `ledger.State` that lasts for one transaction."""
+class DocumentState(State):
+    """A `State` that lasts for one transaction."""
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        destination: str,
-        scope_state: str,
-        names: tuple[str, str],
+        self, connection: sqlite3.Connection, destination: str, scope: str, names: tuple[str, str]
     ) -> None:
         # One for all: a connection keeps a weak reference to each, which outlives the step.
-        self._cursor = cursor = connection.cursor()
-        self._destination_scope, self.scope, self.names = destination, scope_state, names
+        self._cursor = connection.cursor()
+        self._destination_scope, self.scope, self.names = destination, scope, names
+        self.slots = SQLiteSlots(self._cursor, destination)
+        self._scope_states: _Single[ScopeState]
+        self._scope_states = _Single(self._cursor, scope, "scope_state", ScopeState)
+        self._destinations: _Single[Destination]
+        self._destinations = _Single(self._cursor, destination, "destination", Destination)
+        self.tokens: Documents[Token] = Documents(self._cursor, "tokens", "token", Token, TOKENS)
+        #: Those that something was asked of: a step is about few kinds of records.
+        self._documents: list[Documents[Any]]
+        self._documents = [self._scope_states, self._destinations, self.tokens]
 
-        def rows(scope: str, kind: str, type_: Any, table: str = TABLE) -> Any:
-            return Documents(cursor, scope, kind, type_, table)
+    def __getattr__(self, name: str) -> Any:
+        found: Any
+        if name in OWN:
+            found = self._rows(self.scope, OWN[name], record_types()[name])
+        elif name in SHARED:
+            found = self._rows(self._destination_scope, SHARED[name], record_types()[name])
+        elif name == "scope_state":
+            found = self._scope_states.one(self._found_scope_state)
+        elif name == "destination":
+            found = self._destinations.one(Destination)
+        else:
+            raise AttributeError(name)
+        setattr(self, name, found)
+        return found
 
-        self.groups: Documents[Group] = rows(scope_state, "group", Group)
-        self.pending: Documents[Pending] = rows(scope_state, "pending", Pending)
-        self.samples: Documents[list[Event]] = rows(scope_state, "samples", list[Event])
-        self.sources: Documents[Source] = rows(scope_state, "source", Source)
-        self.looks: Documents[float] = rows(scope_state, "look", float)
-        self.digests: Documents[LeasedDigest] = rows(scope_state, "digest", LeasedDigest)
-        self.parts: Documents[DigestEntry] = rows(scope_state, "part", DigestEntry)
-        self.bodies: Documents[str] = rows(scope_state, "body", str)
-        self.following: Documents[Following] = rows(scope_state, "following", Following)
-        self.acts: Documents[KeptAct] = rows(scope_state, "act", KeptAct)
-        self.sites: Documents[int] = rows(scope_state, "site", int)
-        self.allowances: Documents[Allowance] = rows(scope_state, "allowance", Allowance)
-        self.jobs: Documents[JobHistory] = rows(scope_state, "job", JobHistory)
-        self.routes: Documents[Trouble] = rows(destination, "route", Trouble)
-        self.presence: Documents[float] = rows(destination, "presence", float)
-        self.numbers: Documents[Numbered] = rows(destination, "number", Numbered)
-        self.apps: Documents[App] = rows(destination, "app", App)
-        self.tokens: Documents[Token] = rows("tokens", "token", Token, TOKENS)
-        self.slots: Slots = SQLiteSlots(cursor, destination)
-        self._scope_states: Documents[ScopeState] = rows(scope_state, "scope_state", ScopeState)
-        self._destinations: Documents[Destination] = rows(destination, "destination", Destination)
-        self._scope_state: _Single[ScopeState] = _Single(self._scope_states)
-        self._destination: _Single[Destination] = _Single(self._destinations)
-
-    @property
-    def scope_state(self) -> ScopeState:
-        return self._scope_state.get(self._found_scope_state)
+    def _rows(self, scope: str, kind: str, type_: Any) -> Documents[Any]:
+        rows: Documents[Any] = Documents(self._cursor, scope, kind, type_)
+        self._documents.append(rows)
+        return rows
 
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
         out = {*self.digests, *(key.partition("/")[0] for key in self.parts)}
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
-    @property
-    def destination(self) -> Destination:
-        return self._destination.get(Destination)
-
     def place(self, source: str) -> tuple[int, int]:
         rank, size, known = self._cursor.execute(
             f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
-            (source, source, *self.presence.place),
+            (source, source, self._destination_scope, SHARED["presence"]),
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
@@ -292,18 +207,11 @@ class DocumentState:
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        self._scope_state.settle()
-        self._destination.settle()
-        here: tuple[Documents[Any], ...] = (
-            self.groups, self.pending, self.samples, self.sources, self.looks, self.digests,
-            self.parts, self.bodies, self.following, self.acts, self.routes, self.presence,
-            self.numbers, self.apps, self.jobs, self.sites, self.allowances, self._scope_states,
-            self._destinations,
-        )  # fmt: skip
-        wrote = [self._save(TABLE, here, now), self._save(TOKENS, (self.tokens,), now)]
+        wrote = [self._save(table, now) for table in (TABLE, TOKENS)]
         return any(wrote)
 
-    def _save(self, table: str, every: Iterable[Documents[Any]], now: float) -> bool:
+    def _save(self, table: str, now: float) -> bool:
+        every = [rows for rows in self._documents if rows.table == table]
         wrote = False
         for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
             wrote = True

@@ -1,110 +1,40 @@
 """What a store does, step by step, on whatever `State` it is given.
 
-`MemoryStore` keeps the state, `SQLiteStore` reads and writes the part that a step touches.
-Redis does the same steps in Lua, held to them by the tests. What a step means stands in
-`merging`, `claiming` and `settling`; here is what they share. When something is due is
-computed by `schedule.py`, and when there is a slot by `ratelimit.py`.
+`MemoryStore` keeps the state, `SQLiteStore` reads and writes the part that a step touches, and so
+does `RedisStore` for what people do; its other steps are in Lua, held to these by the tests.
+What a step means stands in `merging`, `claiming`, `settling` and `marking`; here is what they
+share. When something is due is computed by `schedule.py`, and when there is a slot by
+`ratelimit.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import OTHERS, Event, Identity
+from wecom_logging._model.digest import OTHERS, Identity
 from wecom_logging._stores import releases, variety
 from wecom_logging._stores.due_index import DueIndex
-from wecom_logging._stores.marks import KeptAct, is_storm
+from wecom_logging._stores.marks import is_storm
 from wecom_logging._stores.protocol import FLEET_FOR, SOURCE_FOR, Failure, Rules
-from wecom_logging._stores.rate_limiter import RateLimiter, Slots
+from wecom_logging._stores.rate_limiter import RateLimiter
 from wecom_logging._stores.records import (
-    Allowance,
-    App,
-    Destination,
     DigestEntry,
-    Following,
     Group,
-    JobHistory,
     LeasedDigest,
-    Numbered,
     Pending,
-    ScopeState,
-    Source,
-    Token,
     Trouble,
     kept,
     told_sample,
 )
 from wecom_logging._stores.register import remember
+from wecom_logging._stores.state import State
 
 T = TypeVar("T")
 
 #: How often all groups are looked through, if there is no other reason, seconds.
 LOOK_THROUGH = 3600.0
-
-
-class State(Protocol):
-    """What a ledger writes into, each a document of its own.
-
-    What was changed in place is kept once it has been assigned again; scope_state and destination
-    are kept as they are.
-    """
-
-    #: Names the app and environment, and what they are called.
-    scope: str
-    names: tuple[str, str]
-
-    @property
-    def scope_state(self) -> ScopeState: ...
-    @property
-    def groups(self) -> MutableMapping[str, Group]: ...
-    @property
-    def pending(self) -> MutableMapping[str, Pending]: ...
-    @property
-    def samples(self) -> MutableMapping[str, list[Event]]: ...
-    @property
-    def sources(self) -> MutableMapping[str, Source]: ...
-    @property
-    def looks(self) -> MutableMapping[str, float]: ...
-    @property
-    def digests(self) -> MutableMapping[str, LeasedDigest]: ...
-    @property
-    def parts(self) -> MutableMapping[str, DigestEntry]: ...
-    @property
-    def bodies(self) -> MutableMapping[str, str]: ...
-    @property
-    def following(self) -> MutableMapping[str, Following]: ...
-    @property
-    def acts(self) -> MutableMapping[str, KeptAct]: ...
-    @property
-    def sites(self) -> MutableMapping[str, int]: ...
-    @property
-    def allowances(self) -> MutableMapping[str, Allowance]: ...
-    @property
-    def jobs(self) -> MutableMapping[str, JobHistory]: ...
-
-    # Of the destination:
-    @property
-    def destination(self) -> Destination: ...
-
-    slots: Slots
-
-    @property
-    def routes(self) -> MutableMapping[str, Trouble]: ...
-    @property
-    def presence(self) -> MutableMapping[str, float]: ...
-    @property
-    def numbers(self) -> MutableMapping[str, Numbered]: ...
-    @property
-    def apps(self) -> MutableMapping[str, App]: ...
-
-    # Of the whole place:
-    @property
-    def tokens(self) -> MutableMapping[str, Token]: ...
-
-    def place(self, source: str) -> tuple[int, int]:
-        """The rank of a source among those who are there, and how many they are."""
 
 
 class Ledger:

@@ -7,36 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakValueDictionary
 
-from wecom_logging._model.digest import Event
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._runtime.values import dataclass, field
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
-from wecom_logging._stores.marks import KeptAct
 from wecom_logging._stores.merging import withdraw
 from wecom_logging._stores.protocol import Entry, Rules
-from wecom_logging._stores.rate_limiter import MemorySlots, Slots
-from wecom_logging._stores.records import (
-    Allowance,
-    App,
-    Destination,
-    DigestEntry,
-    Following,
-    Group,
-    JobHistory,
-    LeasedDigest,
-    Numbered,
-    Pending,
-    ScopeState,
-    Source,
-    Token,
-    Trouble,
-)
+from wecom_logging._stores.rate_limiter import MemorySlots
+from wecom_logging._stores.records import Destination, ScopeState
+from wecom_logging._stores.state import OWN, SHARED, State
 
 Clock = Callable[[], float]
 
@@ -48,41 +32,17 @@ class MemoryDestination:
         self.lock = threading.Lock()
         self.destination = Destination()
         self.slots = MemorySlots()
-        self.routes: dict[str, Trouble] = {}
-        self.presence: dict[str, float] = {}
-        self.numbers: dict[str, Numbered] = {}
-        self.apps: dict[str, App] = {}
-        self.tokens: dict[str, Token] = {}
+        self.mappings: dict[str, Any] = {name: {} for name in (*SHARED, "tokens")}
 
 
-@dataclass(eq=False, repr=False)
-class MemoryState:
+class MemoryState(State):
     """The state of one app and environment."""
 
-    shared: MemoryDestination
-    names: tuple[str, str]
-    scope_state: ScopeState = field(default_factory=ScopeState)
-    groups: dict[str, Group] = field(default_factory=dict)
-    pending: dict[str, Pending] = field(default_factory=dict)
-    samples: dict[str, list[Event]] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
-    looks: dict[str, float] = field(default_factory=dict)
-    digests: dict[str, LeasedDigest] = field(default_factory=dict)
-    parts: dict[str, DigestEntry] = field(default_factory=dict)
-    bodies: dict[str, str] = field(default_factory=dict)
-    following: dict[str, Following] = field(default_factory=dict)
-    acts: dict[str, KeptAct] = field(default_factory=dict)
-    sites: dict[str, int] = field(default_factory=dict)
-    allowances: dict[str, Allowance] = field(default_factory=dict)
-    jobs: dict[str, JobHistory] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.scope = "\x00".join(self.names)
-        place = self.shared
-        self.destination, self.routes = place.destination, place.routes
-        self.slots: Slots = place.slots
-        self.presence, self.numbers = place.presence, place.numbers
-        self.apps, self.tokens = place.apps, place.tokens
+    def __init__(self, shared: MemoryDestination, names: tuple[str, str]) -> None:
+        self.names, self.scope = names, "\x00".join(names)
+        self.scope_state, self.destination = ScopeState(), shared.destination
+        vars(self).update({name: {} for name in OWN}, **shared.mappings)
+        self.slots = shared.slots
 
     def place(self, source: str) -> tuple[int, int]:
         names = sorted({*self.presence, source})

@@ -22,7 +22,7 @@ from wecom_logging._stores.claiming import LATE_AFTER, as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
-from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger, State
+from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.merging import CROWDED
 from wecom_logging._stores.protocol import (
@@ -58,6 +58,7 @@ from wecom_logging._stores.redis_state import (
     samples_of,
     written,
 )
+from wecom_logging._stores.state import State
 
 T = TypeVar("T")
 
@@ -106,8 +107,8 @@ _LUA = Path(__file__).with_name("lua")
 class RedisStore:
     """Groups, schedule, budget and token in keys that a whole fleet reads and writes.
 
-    Each step is one script with the server's clock, on keys of one slot of a cluster, each
-    of which expires. Made without a connection; each worker has one, opened with its
+    Each step of a worker is one script with the server's clock, on keys of one slot of a
+    cluster, each of which expires. Made without a connection; each worker has one, opened with its
     first step, and a forked child opens its own. Nothing is tried twice here: that is for
     `FailoverStore`.
 
@@ -135,10 +136,10 @@ class RedisStore:
         self._url, self._wall, self._skew = url, wall, skew
         self._names = app, environment
         own_scope = self._own_scope = scope(app, environment)
-        self._rules, self._ttl = rules, int(rules.policy.forget_after) + KEPT
-        self._numbers = json.dumps(
-            {**_numbers(rules), **self._register(own_scope), "ttl": self._ttl}
-        )
+        self._rules = rules
+        numbers = _numbers(rules)
+        self._ttl = numbers["ttl"]
+        self._numbers = json.dumps({**numbers, **self._register(own_scope)})
         # What stands in braces decides about the slot of a cluster.
         place = f"{{{scope(destination)}}}"
         self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
@@ -264,7 +265,7 @@ class RedisStore:
         keys = [f"{PREFIX}:note:{scope(key)}"]
 
         def attempt() -> tuple[str | None, bool]:
-            found = RedisDocuments[Token](self._connected(), keys[0], Token)
+            found: RedisDocuments[Token] = RedisDocuments(self._connected(), keys[0], Token)
             answer = note(found, step, "", value, seconds, self._now(keys))
             ttl = int(min(seconds + 60.0, FOR_GOOD / 10))
             return answer, written((found,), (ttl,), self._send)
@@ -418,23 +419,27 @@ def _scripts() -> dict[str, str]:
         name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
         for name in ("common", *_STEPS, *_ALONE)
     }
-    common = texts.pop("common")
-    return {name: text if name in _ALONE else common + text for name, text in texts.items()}
+    fixed = ", ".join(f"{name} = {value!r}" for name, value in _constants().items())
+    before = f"local constants = {{{fixed}}}\n"
+    common = before + texts.pop("common")
+    return {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
 
 
 def _numbers(rules: Rules) -> dict[str, Any]:
-    policy = rules.policy
+    """The options that scripts go by."""
     return {
-        "group_wait": policy.group_wait,
-        "group_interval": policy.group_interval,
-        "repeat_intervals": policy.repeat_intervals,
-        "quiet_after": policy.quiet_after,
-        "forget_after": policy.forget_after,
-        "recovery": policy.recovery,
+        **rules.policy._asdict(),
         "rate_limit": rules.rate_limit,
         "max_groups": rules.max_groups,
         "duplicate_check": rules.duplicate_check,
         "release": _sound(rules.release),
+        "ttl": int(rules.policy.forget_after) + KEPT,
+    }
+
+
+def _constants() -> dict[str, float]:
+    """What is the same whatever the options are."""
+    return {
         "job_for": schedule.JOB_FOR,
         "unclear_for": schedule.UNCLEAR_FOR,
         "surge_count": schedule.SURGE_COUNT,

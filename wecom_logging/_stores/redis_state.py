@@ -1,22 +1,22 @@
 """What a Redis holds, as the ledger sees it: for what people do, and for what they ask.
 
 That is rare, so it is decided here and not in a script: documents are read when they are asked
-for, and written all at once, unless somebody else has written one of them meanwhile. Then the
-step is done anew. Nobody waits for anybody.
+for, and what has changed is written all at once, unless somebody else has written that meanwhile.
+Then the step is done anew. Nobody waits for anybody.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from wecom_logging._model.digest import Event, Identity
-from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores.codec import decode, reader
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import ACTS_FOR, KeptAct
 from wecom_logging._stores.records import App, Group, JobHistory, Numbered, ScopeState, Source
+from wecom_logging._stores.state import Records
 
 T = TypeVar("T")
 
@@ -24,72 +24,50 @@ T = TypeVar("T")
 Send = Callable[[str, list[str], Sequence[object]], Any]
 
 
-class RedisDocuments(MutableMapping[str, T], Generic[T]):
-    """The documents of one hash, for the time of a step.
-
-    What is handed out may be changed in place, and is written once it has been assigned. A
-    field that is no such record counts as absent.
-    """
+class RedisDocuments(Records[T]):
+    """The records of one hash."""
 
     def __init__(self, client: Any, key: str, type_: Any) -> None:
-        self._client, self.key, self._type = client, key, type_
-        #: Texts as they were read, "" where there is none; and records as they are now.
-        self._texts: dict[str, str] = {}
-        self._records: dict[str, T] = {}
-        self._changed: set[str] = set()
-        self._all = False
+        super().__init__(key.rpartition(":")[2], type_)
+        self._client, self.key = client, key
+        #: What was there.
+        self._before: dict[str, str] = {}
 
-    def __getitem__(self, name: str) -> T:
-        if not self._all and name not in self._texts:
-            self._take_in(name, self._client.hget(self.key, name))
-        return self._records[name]
+    def take_in(self, key: str, text: str | None) -> None:
+        self._before[key] = text or ""
+        super().take_in(key, text)
 
-    def __setitem__(self, name: str, record: T) -> None:
-        self.get(name)  # what it takes the place of
-        self._records[name] = record
-        self._changed.add(name)
+    def _fetch(self, key: str) -> str | None:
+        found: str | None = self._client.hget(self.key, key)
+        return found
 
-    def __delitem__(self, name: str) -> None:
-        self[name]
-        del self._records[name]
-        self._changed.add(name)
+    def _fetch_all(self) -> Iterable[tuple[str, str]]:
+        found: dict[str, str] = self._client.hgetall(self.key)
+        return found.items()
 
-    def __iter__(self) -> Iterator[str]:
-        if not self._all:
-            for name, text in self._client.hgetall(self.key).items():
-                if name not in self._texts:
-                    self._take_in(name, text)
-            self._all = True
-        return iter(list(self._records))
+    def __setitem__(self, key: str, record: T) -> None:
+        self.get(key)  # what it takes the place of
+        super().__setitem__(key, record)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+    def _plain(self, key: str, record: T) -> object:
+        return _plain(record)
 
-    def _take_in(self, name: str, text: str | None) -> None:
-        self._texts[name] = text or ""
-        if text is None:
-            return
-        try:
-            self._records[name] = self._read(name, text)
-        except (ValueError, TypeError):
-            kind = self.key.rpartition(":")[2]
-            warn_rarely(
-                f"unreadable {kind}",
-                f"the store holds {kind} that cannot be read; they count as none",
-            )
-
-    def _read(self, name: str, text: str) -> T:
-        record: T = decode(self._type, text)
-        return record
-
-    def _write(self, name: str, record: T) -> str:
-        return _encode(record)
-
-    def changes(self) -> Iterator[tuple[str, str, str]]:
-        """Field, what was there, and what is to be; "" is nothing."""
-        for name in self._changed:
-            text = self._write(name, self._records[name]) if name in self._records else ""
-            yield name, self._texts.get(name, ""), text
+    def changes(self) -> Iterator[tuple[str, str, str, str]]:
+        """Field, what was there, what is to be, and how these differ, as `write.lua` has it."""
+        for key in self._changed:
+            text, record = self._before.get(key, ""), self._records[key]
+            if record is None:
+                yield key, text, "", ""
+                continue
+            new = self._plain(key, record)
+            try:
+                old = self._plain(key, self._read(key, text)) if text else None
+            except (ValueError, TypeError):
+                old = None  # nobody can read it
+            if old is None:
+                yield key, text, _json(new), ""
+            elif differences := list(_differences(old, new)):
+                yield key, text, "", _json(differences)
 
 
 class _Groups(RedisDocuments[Group]):
@@ -98,34 +76,33 @@ class _Groups(RedisDocuments[Group]):
     def __init__(self, client: Any, key: str, identities: str) -> None:
         super().__init__(client, key, Group)
         self._identities = identities
-        self._every_identity: dict[str, str] | None = None
+        self._every: dict[str, str] | None = None
         #: What Lua has written down of their call sites.
         self._sites: dict[str, Any] = {}
 
-    def __iter__(self) -> Iterator[str]:
-        if not self._all:
-            self._every_identity = self._client.hgetall(self._identities)
-        return super().__iter__()
+    def _fetch_all(self) -> Iterable[tuple[str, str]]:
+        self._every = self._client.hgetall(self._identities)
+        return super()._fetch_all()
 
-    def _read(self, name: str, text: str) -> Group:
+    def _read(self, key: str, text: str) -> Group:
         plain = json.loads(text)
-        group: Group = reader(Group)({**plain, "identity": [name, "", "error"]})
-        self._sites[name] = plain.get("site")
-        every = self._every_identity
-        found = self._client.hget(self._identities, name) if every is None else every.get(name)
-        group.identity = identity_of(name, found or "")
+        group: Group = reader(Group)({**plain, "identity": [key, "", "error"]})
+        self._sites[key] = plain.get("site")
+        every = self._every
+        found = self._client.hget(self._identities, key) if every is None else every.get(key)
+        group.identity = identity_of(key, found or "")
         return group
 
-    def _write(self, name: str, record: Group) -> str:
-        fields = {**vars(record), "site": self._sites.get(name)}
+    def _plain(self, key: str, record: Group) -> object:
+        fields = {**_fields(record), "site": self._sites.get(key)}
         del fields["identity"]
-        return _encode({key: value for key, value in fields.items() if value is not None})
+        return _plain({name: value for name, value in fields.items() if value is not None})
 
 
 class _Samples(RedisDocuments[list[Event]]):
     """Samples, each of which is a text for Lua."""
 
-    def _read(self, name: str, text: str) -> list[Event]:
+    def _read(self, key: str, text: str) -> list[Event]:
         return samples_of(text)
 
 
@@ -154,7 +131,7 @@ class RedisState:
         self.apps: RedisDocuments[App] = documents("apps", App)
         self._scopes: RedisDocuments[ScopeState] = documents("scope", ScopeState)
         self._scope_state: ScopeState | None = None
-        self._before = ""
+        self._scope_before: object = None
 
     @property
     def scope_state(self) -> ScopeState:
@@ -162,7 +139,7 @@ class RedisState:
             self._scope_state = self._scopes.get("state")
             if self._scope_state is None:
                 self._scope_state = self._found_scope_state()
-            self._before = _encode(self._scope_state)
+            self._scope_before = _plain(self._scope_state)
         return self._scope_state
 
     def _found_scope_state(self) -> ScopeState:
@@ -173,7 +150,7 @@ class RedisState:
 
     def save(self, send: Send, ttl: int) -> bool:
         """Write what has changed, see `written`."""
-        if self._scope_state is not None and _encode(self._scope_state) != self._before:
+        if self._scope_state is not None and _plain(self._scope_state) != self._scope_before:
             self._scopes["state"] = self._scope_state
         return written((self.groups, self.acts, self._scopes), (ttl, int(ACTS_FOR), ttl), send)
 
@@ -209,10 +186,24 @@ def samples_of(text: str) -> list[Event]:
         return []
 
 
-def _encode(record: object) -> str:
-    """JSON that Lua reads as well: with nothing for None, and without lone surrogates."""
-    text = json.dumps(record, default=_fields, separators=(",", ":"), ensure_ascii=False)
+def _json(plain: object) -> str:
+    """What Lua reads as well: without lone surrogates."""
+    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "replace").decode()
+
+
+def _plain(record: object) -> object:
+    """A record as JSON has it, with nothing for None."""
+    return json.loads(json.dumps(record, default=_fields))
+
+
+def _differences(old: object, new: object, *way: str) -> Iterator[tuple[object, ...]]:
+    """Of each: the names on the way to it, what was there and what is to be; None is nothing."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            yield from _differences(old.get(name), new.get(name), *way, name)
+    elif old != new:
+        yield way, old, new
 
 
 def _fields(record: object) -> dict[str, Any]:

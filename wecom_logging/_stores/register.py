@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from wecom_logging._stores.records import App, Numbered
-
-if TYPE_CHECKING:
-    from wecom_logging._stores.ledger import State
+from wecom_logging._stores.state import State
 
 #: Five digits, and a sixth one when so many are taken.
 FIVE_DIGITS = 10_000

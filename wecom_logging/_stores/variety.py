@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from wecom_logging._model.digest import Identity
 from wecom_logging._stores.records import Allowance, Crowd
-
-if TYPE_CHECKING:
-    from wecom_logging._stores.ledger import State
+from wecom_logging._stores.state import State
 
 T = TypeVar("T")
 

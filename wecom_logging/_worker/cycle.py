@@ -118,7 +118,7 @@ class DeliveryCycle:
             where = f"{stuck.destination} was given them and has not returned"
             return f"{where}: it is unknown whether it told them"
         if self._stuck:  # told, perhaps, and that could not be written down
-            return "their store, which has them, cannot be used any more"
+            return "their store, which has them, cannot be used any more; they may have been told"
         return self._recorder.last_error
 
     def stats(self) -> Stats:

@@ -3,8 +3,8 @@
 --
 -- It keeps to `schedule.py`, `ratelimit.py` and the ledger, names included, and a document is the
 -- JSON of a record in `records.py`, but that nothing stands for None, and that an empty list may
--- be an empty object. The tests hold all stores to the same answers. Numbers of the options come
--- in as JSON.
+-- be an empty object. The tests hold all stores to the same answers. Options come in as JSON;
+-- `constants`, what does not depend on them, stands before this file.
 
 local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -13,7 +13,7 @@ local samples, sources, looks, digests = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local parts, bodies, following, jobs = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
 local sites, allowances = KEYS[22], KEYS[23]
 
-local rules = cjson.decode(ARGV[2])
+local rules = setmetatable(cjson.decode(ARGV[2]), {__index = constants})
 local LEASE, LOOK = rules.lease, rules.look
 
 -- In whole milliseconds: cjson writes fourteen digits, and what is read has to be what was

@@ -1,7 +1,7 @@
 -- Who has the turn for something, and what was left. KEYS: its hash. ARGV: skew, constants, then
 -- what to do: 'get'; 'left', value, seconds, used; 'drop', value.
 -- 'get' answers {'value', value}, {'wait', seconds}, or {'turn'}.
-local key, rules, step = KEYS[1], cjson.decode(ARGV[2]), ARGV[3]
+local key, step = KEYS[1], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000 + tonumber(ARGV[1])
 redis.call('HSET', key, 'v', 1)
@@ -14,14 +14,14 @@ local function get()
   local value, refresh_at = redis.call('HGET', key, 'token'), number('refresh_at') or 0
   if value and now < refresh_at then return {'value', value} end
   local asked_at, wait = number('asked_at'), 0
-  if now < (number('fetched_until') or 0) then wait = rules.poll
-  elseif asked_at then wait = asked_at + rules.spacing - now end
+  if now < (number('fetched_until') or 0) then wait = constants.poll
+  elseif asked_at then wait = asked_at + constants.spacing - now end
   if wait > 0 then
-    if value and now < refresh_at + rules.outlasts then return {'value', value} end
+    if value and now < refresh_at + constants.outlasts then return {'value', value} end
     return {'wait', string.format('%.6f', wait)}
   end
   redis.call('HSET', key, 'asked_before', asked_at or '', 'asked_at', now)
-  redis.call('HSET', key, 'fetched_until', now + rules.turn)
+  redis.call('HSET', key, 'fetched_until', now + constants.turn)
   return {'turn'}
 end
 
@@ -39,5 +39,5 @@ elseif step == 'left' then
 elseif redis.call('HGET', key, 'token') == ARGV[4] then
   redis.call('HDEL', key, 'token')
 end
-redis.call('EXPIRE', key, rules.ttl)
+redis.call('EXPIRE', key, cjson.decode(ARGV[2]).ttl)
 return {'', answer}
