@@ -36,12 +36,13 @@ SUITE = (
     "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "mkdocs.yml",
 )  # fmt: skip
 
-#: What looks at single bytecodes, or at what is imported, sees coverage itself.
+#: What looks at bytecodes, at what is imported or at microseconds sees coverage itself.
 UNMEASURED = (
     "tests/unit/test_hot_path.py",
     "tests/redaction/test_redaction.py::test_what_is_imported_is_the_standard_library",
     "tests/senders/test_imports.py::test_the_light_modules_import_no_requests",
     "tests/stores/test_opening.py::test_nothing_is_imported_that_is_not_needed",
+    "tests/unit/test_breadcrumbs.py::test_a_record_below_costs_little",
 )
 
 #: What looks at pages, pictures and types, on which the version of Python has no say: once.

@@ -99,6 +99,12 @@ def test_time_grows_with_every_notation() -> None:
     ]
 
 
+@pytest.mark.parametrize("argument", ["1", "a", "a_", "a.", "1a"])
+def test_a_call_that_is_not_closed(argument: str) -> None:
+    """A number or a name in it can be read in one way only, not in each of its parts."""
+    assert seconds(f"auth=f({argument * 40}!", 1) < 1
+
+
 def test_a_password_in_one_megabyte() -> None:
     """The event's own limits are elsewhere; a processor may be given anything."""
     assert seconds("email=" + "x" * 2**20, 1) < 5

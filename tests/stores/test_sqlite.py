@@ -499,7 +499,7 @@ def test_few_statements_do_for_any_number_of_documents(client: Client) -> None:
         asked.add(re.sub(r"'(?:[^']|\'\')*'|[\d.]+", "?", statement))
 
     client.log("A")
-    (connection,) = sqlite_file._open.values()
+    *_, connection = sqlite_file._open.values()  # before it are those of other tests
     connection.set_trace_callback(note)
     for kinds in range(1, 40):
         entries = [Entry(identity(f"{kinds} {n}"), 1, (event("x"),)) for n in range(kinds)]

@@ -161,7 +161,7 @@ _CHINESE = lazy.regex(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+[.!?]?")
 # `Field(min_length=8)` or `jwt.encode(payload, key)`, in which no value is written down.
 _NO_VALUE = lazy.regex(
     rf"""{MASK} | {_NO_SECRET} | {_REFERENCE} | [A-Za-z_][\w.]{{0,80}}\(
-        (?: \)(?!\w) | (?:[A-Za-z_]+(?:[._][A-Za-z_]+){{0,8}}|\d{{1,4}}|[\s,=*\[\]]){{0,40}}
+        (?: \)(?!\w) | (?:[A-Za-z_.]+(?![A-Za-z_.])|\d+(?!\d)|[\s,=*\[\]]){{0,40}}
             \)(?=[\s,)\]}}]|\Z) )""",
     re.VERBOSE,
 )
