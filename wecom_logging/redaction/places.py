@@ -50,7 +50,11 @@ class Name:
     __slots__ = "called", "end", "rule", "start", "text"
 
     def __init__(self, text: str, start: int, end: int, rule: Rule, called: str) -> None:
-        self.text, self.start, self.end, self.rule, self.called = text, start, end, rule, called
+        self.text: str = text
+        self.start: int = start
+        self.end: int = end
+        self.rule: Rule = rule
+        self.called: str = called
 
     @property
     def left(self) -> str:
