@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.support import counted, eventually, free_port
+from tests.helpers.ports import free_port
+from tests.helpers.support import counted, eventually
 from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.server import Simulator
 

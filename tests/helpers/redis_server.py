@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.support import free_port
+from tests.helpers.ports import free_port
 
 PROGRAM = shutil.which("redis-server")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import re
-import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,21 +31,6 @@ def missing(what: str, package: str = "") -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(why)
     pytest.skip(why, allow_module_level=True)
-
-
-def free_port() -> int:
-    """For a program that will listen on it when it has started.
-
-    Below 22768: a Redis cluster listens on this number plus 10,000 as well, and from 32768 on
-    the system gives away what nobody holds at that moment.
-    """
-    for port in range(random.randrange(10000, 22000), 22768):
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
-    raise AssertionError("no port is free")
 
 
 #: Seconds that a condition may take on a loaded machine before the test has failed.

@@ -19,8 +19,9 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from tests.helpers.ports import free_port
 from tests.helpers.stub_server import Answer, Request, Stub, errcode, fine, raw, serving
-from tests.helpers.support import PATIENCE, free_port
+from tests.helpers.support import PATIENCE
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._senders import application, connection
 from wecom_logging._senders.application import AppSender

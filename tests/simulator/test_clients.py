@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.helpers.support import free_port, missing
+from tests.helpers.ports import free_port
+from tests.helpers.support import missing
 from wecom_logging.simulator import Simulator
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager")

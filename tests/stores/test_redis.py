@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.ports import free_port
 from tests.helpers.redis_server import RedisServer, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
-from tests.helpers.support import counted, eventually, free_port, missing
+from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
 from wecom_logging._stores.factory import shown
 from wecom_logging._stores.marks import Act

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -67,3 +69,9 @@ def test_the_picture_is_that_of_the_code(drawing: ModuleType) -> None:
 
 def test_few_files_stand_at_the_top(drawing: ModuleType) -> None:
     assert 0 < len(list(drawing.PACKAGE.glob("*.py"))) <= MOST_AT_THE_TOP
+
+
+def test_benchmarks_need_nothing_of_the_tests_group() -> None:
+    """`make bench` installs what it compares with, and no pytest."""
+    code = "import sys; sys.modules['pytest'] = None; import benchmarks.__main__, benchmarks.stores"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
