@@ -84,6 +84,21 @@ def test_marks(place: Kit, store: BotStore) -> None:
     assert store.undo("zhangsan", START - 600, action("unsilence", key="key 4")) is None
 
 
+def test_an_act_in_two_apps_is_undone_whole(place: Kit, store: BotStore) -> None:
+    shop, pay = errors(place), errors(place, PAY)
+    store.mark(action("silence", shop, pay))
+    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 2"))
+    assert undone is not None
+    assert set(undone.ids) == {shop, pay}
+    assert [group(store, each).silenced_until for each in (shop, pay)] == [None, None]
+    store.mark(action("quiet", key="key 3", apps=(PAY, SHOP)))
+    assert list(store.news(0.0)) == []
+    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 4"))
+    assert undone is not None
+    assert (undone.verb, set(undone.apps)) == ("quiet", {PAY, SHOP})
+    assert {each.id for each in store.news(0.0)} == {shop, pay}
+
+
 def test_a_message_stands_for_the_kinds_in_it(place: Kit, store: BotStore) -> None:
     """Also one that was not the last, so that somebody can quote what they are looking at."""
     client = Client(place)
