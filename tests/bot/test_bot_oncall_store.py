@@ -134,6 +134,36 @@ def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
     assert store.detail("99999", False) == ""
 
 
+def test_the_exception_comes_first_then_context_then_messages(place: Kit, store: BotStore) -> None:
+    """With its own code's frames, within what a group shows of an answer."""
+    library = [
+        {"filename": "site/lib.py", "lineno": n, "name": "f", "library": True} for n in range(20)
+    ]
+    own = {"filename": "shop.py", "lineno": 8, "name": "RuntimeError", "line": "raise error"}
+    cause = {"exc_type": "OSError", "exc_value": "no network", "is_cause": True, "frames": []}
+    error = {
+        "exc_type": "RuntimeError",
+        "exc_value": "gateway: no route",
+        "frames": [*library, own],
+    }
+    client = Client(place)
+    client.log("RuntimeError", samples=({
+        **event("order 29 not paid"), "exception": [error, cause], "order": 29,
+    },))  # fmt: skip
+    client.deliver()
+    number = store.groups()[0].id
+    lines = [line.strip() for line in store.detail(number, False).splitlines() if line.strip()]
+    assert lines[0].endswith("gateway: no route: no network · shop.py:8 RuntimeError")
+    assert lines[2:7] == [
+        "RuntimeError: gateway: no route", "shop.py:8 RuntimeError", "raise error",
+        "← OSError: no network", "order = 29",
+    ]  # fmt: skip
+    assert lines[7] == "Messages seen"
+    assert lines.count("order = 29") == 1
+    assert store.cause(number) == "RuntimeError: gateway: no route: no network"
+    assert store.cause("99999") == ""
+
+
 def test_a_silence_until_the_next_release(place: Kit, store: BotStore) -> None:
     nameless = errors(place, PAY)
     refused = store.mark(action("silence", nameless, until_release=True))

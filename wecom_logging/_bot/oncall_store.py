@@ -14,6 +14,7 @@ from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.daily import daily_report
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.words import joined
 from wecom_logging._stores.leases import FOR_GOOD
 from wecom_logging._stores.marks import Act, Done, KnownApp, KnownGroup
 from wecom_logging._stores.oncall import OnCall, Undone
@@ -84,6 +85,11 @@ class OnCallStore:
         context = self._whole(group, chinese)
         # Not a section of its own: what is beyond the groups that are told apart has none.
         return [] if context is None else links_of(Section(context.digest.reports), context)
+
+    def cause(self, group: str) -> str:
+        context = self._whole(group, chinese=False)
+        section = context and Section(context.digest.reports)
+        return joined(": ", section.type, *section.why) if section and section.why else ""
 
     def _whole(self, group: str, chinese: bool) -> RenderContext | None:
         with _away():
