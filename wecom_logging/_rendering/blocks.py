@@ -13,7 +13,7 @@ from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import contains, first_line, joined
+from wecom_logging._rendering.words import contains, first_line, joined, repeats
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
@@ -106,7 +106,7 @@ class _BlockRenderer:
             shown = pen.within(found[0], _WHY)
         if pen.shortened:
             return shown
-        is_list = any(failure.parts for failure in self.section.sample.chain[:1])
+        is_list = any(failure.parts for failure in self.section.own.chain[:1])
         self._said += found[:-1] if is_list else found
         second = self.section.value.strip().partition("\n")[2].lstrip()
         if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
@@ -153,6 +153,8 @@ class _BlockRenderer:
         failure = chain[0]
         if failure.from_text:
             yield f"{self.labels.in_the_text}{self._named(failure, self._short(failure.words))}"
+        elif not self.section.own.chain and failure.type != self.section.type:
+            yield self._named(failure, self._short(failure.words))  # another of the groups
         elif not contains(self.section.type, failure.words):
             yield from self._text(failure.words)
         yield from self._text(failure.stderr)
@@ -187,8 +189,9 @@ class _BlockRenderer:
         above = self.section.sample.chain[0].type
         for index, cause in enumerate(shown):
             # What a later one says as well stands with that one, which is nearer to the root.
-            later = any(contains(one.words, cause.words) for one in shown[index + 1 :])
-            words = "" if later else self._short(cause.words)
+            elsewhere = [*self._said, *(one.words for one in shown[index + 1 :])]
+            known = any(contains(each, cause.words) for each in elsewhere)
+            words = "" if known else self._short(cause.words)
             if cause is causes[-1] and len(shown) < len(causes):
                 line += "… ← "
             named = self._named(cause, words, place=cause is causes[-1])
@@ -225,7 +228,7 @@ class _BlockRenderer:
             yield from self.pen.lines(words, self.detail.text)
 
     def _is_said(self, words: str) -> bool:
-        return any(contains(said, words) for said in self._said)
+        return any(repeats(said, words) for said in self._said)
 
     def _short(self, words: str) -> str:
         """The same in one line."""
@@ -315,10 +318,12 @@ class _BlockRenderer:
 
     def _route(self) -> str:
         more = len(self.section.routes) - 1
-        route = self.pen.say(self.section.sample.route, PLACE)
+        whole = self.section.sample.route
+        route = self.pen.say(whole, PLACE)
         if route and more > 0:
             return f"{route} {self.labels.and_routes(more, more + 1)}"
-        return "" if self.section.sample.route in self.section.why else route
+        # The heading may have had to cut it.
+        return "" if whole in self.section.why and self._is_said(whole) else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context
