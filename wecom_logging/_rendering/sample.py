@@ -214,6 +214,8 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
     if warning := as_text(event.get("warning")):
         words = f"{warning}: {words}"
     facts = framework_facts(words) if sample.chain else None
+    if sample.chain and words == f"{sample.logger} failed":
+        facts = {}  # what `alerts` and Airflow's callback say: the job is among the facts
     if facts is not None:
         words, context = "", {**facts, **context}
     elif sample.chain:  # "job failed: ", and then a traceback

@@ -163,7 +163,9 @@ class Section:
         """Type or name, message, the exception's own text, the reason: as far as they are known,
         and none that another contains."""
         chain = self.own.chain
-        texts = [self.lead.identity.text or self.own.words] if self.type else [self.name]
+        # A job's first failure need not be the one that is told.
+        first = "" if self.lead.identity.job else self.lead.identity.text
+        texts = [first or self.own.words] if self.type else [self.name]
         if chain and self.type:
             texts += [_brief(chain[0]), _root(chain, _brief)]
         elif chain:  # what a text tells of
