@@ -117,8 +117,7 @@ def _groups(args: argparse.Namespace, store: OnCall) -> int:
         print(_line(group))
     for app in apps:
         if app.quiet_until is not None:
-            until = _at(app.quiet_until)
-            print(_clean(f"{_app(app)} is quiet until {until} ({app.quiet_by})", 200))
+            print(quiet_line(app))
     print(f"{len(shown)} kind{'s' * (len(shown) != 1)} · {footer(store, apps)}")
     return 0
 
@@ -257,12 +256,24 @@ def _parts(group: KnownGroup) -> Iterator[str]:
         yield _clean(words, width)
     yield _clean(_releases(group), 80)
     if group.silenced_until:
-        why = f": {group.silenced_why}" if group.silenced_why else ""
-        until = _at(group.silenced_until)
-        until = f"the next release, {until} at most," if group.until_release else until
-        yield _clean(f"silenced until {until} by {group.silenced_by}{why}", 200)
+        yield silence_line(group)
     if group.taken_by and group.taken_at:
         yield _clean(f"taken by {group.taken_by} {_at(group.taken_at)}", 100)
+
+
+def silence_line(group: KnownGroup) -> str:
+    """Of one that is silenced, for how long and by whom."""
+    why = f": {group.silenced_why}" if group.silenced_why else ""
+    until = _at(group.silenced_until or 0.0)
+    until = f"the next release, {until} at most," if group.until_release else until
+    return _clean(f"silenced until {until} by {group.silenced_by}{why}", 200)
+
+
+def quiet_line(app: KnownApp) -> str:
+    """Of one that is quiet, the same."""
+    return _clean(
+        f"{_app(app)} is quiet until {_at(app.quiet_until or 0.0)} (by {app.quiet_by})", 200
+    )
 
 
 def _releases(group: KnownGroup) -> str:
