@@ -58,7 +58,9 @@ def described() -> dict[str, str]:
 
 
 def _option(name: str, language: Language) -> str:
-    text = CHINESE[name] if language == "zh" else described()[name].replace("{", "&#123;")
+    # Braces outside of code would be attributes to the site's Markdown.
+    coded = re.sub(r"(?:\w+=)?\{[^{}]*\}", r"`\g<0>`", described()[name])
+    text = CHINESE[name] if language == "zh" else coded
     lines = [f"### {name}\n", f"{text}\n", "```python", f'"{name}": {EXAMPLES[name]},', "```"]
     if name != "level" and OPTIONS[name].read is not None:
         value = eval(EXAMPLES[name])

@@ -243,6 +243,51 @@ def test_who_never_wrote_in_private_is_told_to(phone: Phone) -> None:
     assert "其余见私聊。" not in lines
 
 
+def asked_to_write(phone: Phone) -> Phone:
+    """In a group, by an answer whose rest WeCom did not take."""
+    phone.connect().pair()
+    phone.store.add("40871")
+    phone.store.details["40871"] = "x\n" * 40
+    phone.errcode = None
+    (push,) = phone.hear(phone.message("40871"))
+    phone.reply(push, 93006)
+    phone.errcode = 0
+    (answer,) = phone.exchange()
+    assert answer["cmd"] == "aibot_respond_msg"
+    return phone
+
+
+@pytest.mark.parametrize("users", ["", "zhangsan=张三"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("你好", "从现在起，其余的我可以发到这里。"),
+        ("hi", "From now on I can send you the rest here."),
+    ],
+)
+def test_who_was_asked_to_write_in_private_learns_that_it_worked(
+    users: str, text: str, said: str
+) -> None:
+    phone = asked_to_write(Phone(users, chinese=text == "你好"))
+    assert phone.ask(text, user="lisi", chat="") != said
+    assert phone.ask(text, chat="") == said
+    assert phone.ask(text, chat="") != said
+
+
+def test_who_got_the_rest_was_not_asked() -> None:
+    phone = Phone("zhangsan=张三").connect().pair()
+    phone.store.add("40871")
+    phone.store.details["40871"] = "x\n" * 40
+    phone.ask("40871")
+    assert phone.ask("静末", chat="").startswith("没有看懂")
+
+
+def test_a_command_in_private_is_refused_also_to_who_was_asked_to_write() -> None:
+    phone = asked_to_write(Phone())
+    assert phone.ask("静默 40871 1h", chat="").startswith("私聊里的命令需要设置")
+    assert not phone.store.acts
+
+
 def test_a_report_too_long_for_a_message_is_a_file(phone: Phone) -> None:
     phone.store.details["40871"] = "\n".join(f"line {n} {'x' * 400}" for n in range(1500))
     phone.errcode = None

@@ -47,6 +47,19 @@ def test_a_card_names_what_is_new(phone: Phone) -> None:
     assert re.fullmatch(r"[0-9A-Za-z_@-]{24,128}", card["task_id"])
 
 
+def test_a_card_about_one_kind_says_what_its_exception_says(phone: Phone) -> None:
+    phone.store.causes = {"40871": "ConnectTimeout: gateway\u202e\n" + "x" * 200}
+    assert "sub_title_text" not in dealt(phone)  # of two kinds
+    phone.tick(300.0)
+    phone.store.add("40871", news_at=phone.now)
+    card = dealt(phone)
+    assert card["main_title"] == {"title": "新错误", "desc": "payment failed"}
+    assert card["sub_title_text"].startswith("ConnectTimeout: gateway xx")
+    assert len(card["sub_title_text"]) == 112
+    frames = phone.hear(phone.click(card["task_id"], "take"))
+    assert cards(frames)[0]["sub_title_text"].startswith("张三")
+
+
 def test_no_two_cards_have_the_same_id(phone: Phone) -> None:
     first = dealt(phone)
     phone.store.add("60000", news_at=phone.now)

@@ -84,6 +84,21 @@ def test_marks(place: Kit, store: BotStore) -> None:
     assert store.undo("zhangsan", START - 600, action("unsilence", key="key 4")) is None
 
 
+def test_an_act_in_two_apps_is_undone_whole(place: Kit, store: BotStore) -> None:
+    shop, pay = errors(place), errors(place, PAY)
+    store.mark(action("silence", shop, pay))
+    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 2"))
+    assert undone is not None
+    assert set(undone.ids) == {shop, pay}
+    assert [group(store, each).silenced_until for each in (shop, pay)] == [None, None]
+    store.mark(action("quiet", key="key 3", apps=(PAY, SHOP)))
+    assert list(store.news(0.0)) == []
+    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 4"))
+    assert undone is not None
+    assert (undone.verb, set(undone.apps)) == ("quiet", {PAY, SHOP})
+    assert {each.id for each in store.news(0.0)} == {shop, pay}
+
+
 def test_a_message_stands_for_the_kinds_in_it(place: Kit, store: BotStore) -> None:
     """Also one that was not the last, so that somebody can quote what they are looking at."""
     client = Client(place)
@@ -117,6 +132,36 @@ def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
     assert "payment 99 failed" in told
     assert f"#{number}" in store.detail(number, True)
     assert store.detail("99999", False) == ""
+
+
+def test_the_exception_comes_first_then_context_then_messages(place: Kit, store: BotStore) -> None:
+    """With its own code's frames, within what a group shows of an answer."""
+    library = [
+        {"filename": "site/lib.py", "lineno": n, "name": "f", "library": True} for n in range(20)
+    ]
+    own = {"filename": "shop.py", "lineno": 8, "name": "RuntimeError", "line": "raise error"}
+    cause = {"exc_type": "OSError", "exc_value": "no network", "is_cause": True, "frames": []}
+    error = {
+        "exc_type": "RuntimeError",
+        "exc_value": "gateway: no route",
+        "frames": [*library, own],
+    }
+    client = Client(place)
+    client.log("RuntimeError", samples=({
+        **event("order 29 not paid"), "exception": [error, cause], "order": 29,
+    },))  # fmt: skip
+    client.deliver()
+    number = store.groups()[0].id
+    lines = [line.strip() for line in store.detail(number, False).splitlines() if line.strip()]
+    assert lines[0].endswith("gateway: no route: no network · shop.py:8 RuntimeError")
+    assert lines[2:7] == [
+        "RuntimeError: gateway: no route", "shop.py:8 RuntimeError", "raise error",
+        "← OSError: no network", "order = 29",
+    ]  # fmt: skip
+    assert lines[7] == "Messages seen"
+    assert lines.count("order = 29") == 1
+    assert store.cause(number) == "RuntimeError: gateway: no route: no network"
+    assert store.cause("99999") == ""
 
 
 def test_a_silence_until_the_next_release(place: Kit, store: BotStore) -> None:

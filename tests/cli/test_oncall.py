@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.store_kits import event, identity
 from wecom_logging._cli import main
 from wecom_logging._model.digest import message_id
+from wecom_logging._rendering.sample import first_words
 from wecom_logging._senders.robot import WebhookSender
 from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Rules
 from wecom_logging._stores.sqlite import SQLiteStore
@@ -119,12 +120,113 @@ def test_quiet(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any)
     program.log()
     look(program)
     status, out, _ = run(capsys, "quiet", "30m")
-    assert (status, out.startswith("quiet until ")) == (0, True)
+    assert (status, out.startswith("shop prod is quiet until ")) == (0, True)
     assert "shop prod is quiet until" in run(capsys, "groups")[1]
-    assert run(capsys, "quiet", "off")[0] == 0
+    assert run(capsys, "quiet", "off") == (0, "shop prod is no longer quiet\n", "")
     assert "is quiet" not in run(capsys, "groups")[1]
     monkeypatch.setenv("WECOM_APP", "nobody")
-    assert run(capsys, "quiet", "30m")[0] == 1
+    status, _, err = run(capsys, "quiet", "30m")
+    assert status == 1
+    assert f"'nobody prod' has had no error in {path}: say which of shop prod: " in err
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_quiet_guesses_no_app(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """Also where the name that this command goes by has had errors itself."""
+    monkeypatch.setattr("sys.argv", ["/opt/venv/bin/wecom-logging"])
+    for name in ("WECOM_APP", "WECOM_ENVIRONMENT", "OTEL_SERVICE_NAME", "DJANGO_SETTINGS_MODULE"):
+        monkeypatch.delenv(name, raising=False)
+    for app, environment in (("shop", "prod"), ("wecom-logging", ""))[: 1 + own]:
+        program = Program(path, app, environment)
+        program.log()
+        look(program)
+    for time in ("30m", "off"):
+        status, out, err = run(capsys, "quiet", time)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        names = "shop prod, wecom-logging" if own else "shop prod"
+        example = f"WECOM_APP=shop WECOM_ENVIRONMENT=prod wecom-logging quiet {time}"
+        assert err.endswith(f"say which of {names}: {example}\n")
+    assert "is quiet" not in run(capsys, "groups")[1]
+    monkeypatch.setenv("WECOM_APP", "wecom-logging" if own else "shop")
+    monkeypatch.setenv("WECOM_ENVIRONMENT", "" if own else "prod")
+    assert run(capsys, "quiet", "30m")[0] == 0
+
+
+def test_quiet_of_the_only_app_that_has_no_name(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/opt/venv/bin/wecom-logging"])
+    for name in ("WECOM_APP", "WECOM_ENVIRONMENT", "OTEL_SERVICE_NAME", "DJANGO_SETTINGS_MODULE"):
+        monkeypatch.delenv(name, raising=False)
+    program = Program(path, "wecom-logging", "")
+    program.log()
+    look(program)
+    status, out, _ = run(capsys, "quiet", "30m")
+    assert (status, out.startswith("wecom-logging is quiet until ")) == (0, True)
+
+
+@pytest.mark.parametrize("apps", [("shop", "shop"), ("shop", "pay")])
+def test_one_act_on_two_groups_is_undone_whole(
+    path: Path, capsys: pytest.CaptureFixture[str], apps: tuple[str, str]
+) -> None:
+    numbers: list[str] = []
+    for app, kind in zip(apps, ("Timeout", "OSError"), strict=True):
+        program = Program(path, app)
+        program.sequence = len(numbers)
+        numbers.append(program.log(kind))
+        look(program)
+    assert run(capsys, "take", numbers[1])[0] == 0  # an act of its own, which stays
+    assert run(capsys, "silence", *numbers, "30m")[0] == 0
+    status, out, _ = run(capsys, "undo")
+    assert status == 0
+    assert out.startswith("undone: silence #")
+    assert set(out.split()[2:]) == {f"#{number}" for number in numbers}
+    found = listed(capsys)
+    assert [group["silenced_until"] for group in found] == [None, None]
+    assert [group["id"] for group in found if group["taken_by"]] == [numbers[1]]
+
+
+def test_undo_says_what_is_in_force_again(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program(path)
+    number = program.log()
+    look(program)
+    run(capsys, "silence", number, "2h", "--reason", "deploy")
+    run(capsys, "silence", number, "10m")
+    first, second = run(capsys, "undo")[1].splitlines()
+    assert first == f"undone: silence #{number}"
+    assert second.startswith(f"#{number} is silenced until ")
+    assert second.endswith(" by lisi: deploy")
+    assert run(capsys, "undo")[1] == f"undone: silence #{number}\n"
+    run(capsys, "quiet", "30m")
+    assert run(capsys, "undo")[1] == "undone: quiet (shop prod)\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "shown"),
+    [
+        ("Exception in ASGI application\n", "Timeout", "card declined"),
+        ("Internal Server Error: /pay/7", "Timeout", "card declined"),
+        ("payment 17 failed", "Timeout", "payment 17 failed"),
+        ("Exception in ASGI application\n", "", "Exception in ASGI application"),
+    ],
+)
+def test_groups_show_what_messages_show(
+    path: Path, capsys: pytest.CaptureFixture[str], said: str, kind: str, shown: str
+) -> None:
+    """Not a framework's sentence about an exception that speaks for itself."""
+    raised: dict[str, Any] = {"event": said, "level": "error"}
+    if kind:
+        raised["exception"] = [{"exc_type": kind, "exc_value": "card declined"}]
+    program = Program(path)
+    who = identity(kind)._replace(text=first_words(raised), template=said)
+    program.store.merge(Batch("web-1/1/a", 1, (Entry(who, 1, (raised,)),)))
+    look(program)
+    assert listed(capsys)[0]["text"].strip() == shown
+    out = run(capsys, "groups")[1]
+    assert shown in out
+    assert (said.strip() in out) is (shown == said.strip())
 
 
 @pytest.mark.parametrize(
@@ -244,7 +346,9 @@ def test_what_is_not_quiet_cannot_be_ended(path: Path, capsys: pytest.CaptureFix
     assert run(capsys, "undo")[0] == 1
     assert run(capsys, "quiet", "30m")[0] == 0
     assert run(capsys, "quiet", "off")[0] == 0
-    assert run(capsys, "undo")[1] == "undone: quiet off\n"
+    first, second = run(capsys, "undo")[1].splitlines()
+    assert first == "undone: quiet off (shop prod)"
+    assert second.startswith("shop prod is quiet until ")
     assert "is quiet until" in run(capsys, "groups")[1]
 
 

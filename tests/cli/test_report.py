@@ -240,7 +240,7 @@ def test_the_store_of_a_program(
     assert "新出现 1 类" in out
     assert "接手" in out
     status, out, _ = run(capsys, "quiet", "30m", "--app", "shop_settings:LOGGING")
-    assert (status, out.startswith("quiet until")) == (0, True)
+    assert (status, out.startswith("pay prod is quiet until")) == (0, True)
 
 
 def test_a_program_without_a_handler(program: SQLiteStore, tmp_path: Path) -> None:

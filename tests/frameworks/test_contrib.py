@@ -318,6 +318,7 @@ def test_airflow_a_failed_task(capsys: pytest.CaptureFixture[str]) -> None:
     tell({"task_instance": Task(), "exception": "killed by the scheduler"})
     first, second = sender.messages
     assert "LookupError" in first.content
+    assert "LookupError: no such file" in first.content.splitlines()[0]
     assert "nightly.load" in first.content
     assert "run_id=scheduled__1" in first.content
     assert "killed by the scheduler" in second.content

@@ -26,6 +26,7 @@ class FakeStore:
         self.leases: dict[str, tuple[str, float]] = {}
         self.quiet: dict[App, float] = {}
         self.details: dict[str, str] = {}
+        self.causes: dict[str, str] = {}
         self.leads: dict[str, Sequence[Link]] = {}
         self.away = False
         self.before: list[tuple[Action, dict[str, KnownGroup]]] = []
@@ -107,6 +108,10 @@ class FakeStore:
     def links(self, group: str, chinese: bool) -> Sequence[Link]:
         self._reach()
         return self.leads.get(group, ())
+
+    def cause(self, group: str) -> str:
+        self._reach()
+        return self.causes.get(group, "")
 
     def written(self) -> float | None:
         self._reach()

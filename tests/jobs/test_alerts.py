@@ -33,8 +33,19 @@ def test_a_failed_job_is_told_before_the_block_is_left(sim: Simulator) -> None:
         run_job(sim, LookupError("no such file"))
     (message,) = sim.messages
     assert "LookupError" in message.content
-    assert "nightly import failed" in message.content
+    assert "LookupError: no such file" in message.content.splitlines()[0]
+    assert "nightly import" in message.content.splitlines()[-1]
     assert "test_alerts.py" in message.content
+
+
+def test_another_failure_of_a_job_is_told_in_its_own_words(sim: Simulator) -> None:
+    options = {**pointing_at(sim, "app"), "store": "memory", "group_interval": 0.0}
+    for error in (LookupError("no such file"), None, OSError("disk full")):
+        with suppress(Exception), wecom_logging.alerts("nightly import", **options):
+            if error:
+                raise error
+    assert "OSError: disk full" in sim.messages[-1].content.splitlines()[0]
+    assert "no such file" not in sim.messages[-1].content
 
 
 def test_works_again_after_three_failures_is_said_once(sim: Simulator) -> None:

@@ -186,6 +186,15 @@ def test_a_request_says_more_than_a_type_that_says_it_all() -> None:
     assert "GET /o/7" not in "\n".join(found[4:]), "a text once"
 
 
+def test_a_request_that_the_heading_has_to_cut_is_a_fact_as_well() -> None:
+    path = f"/orders/{'a-very-long-part/' * 4}end"
+    failure = error("Order.DoesNotExist", "Order matching query does not exist.")
+    sample = event(f"Internal Server Error: {path}", failure, method="GET", path=path)
+    found = lines(report("1111", "Order.DoesNotExist", "a.py f", samples=(sample,)))
+    assert path not in found[3]
+    assert f"GET {path}" in "\n".join(found[4:])
+
+
 @pytest.mark.parametrize(
     ("style", "expected"),
     [
@@ -406,6 +415,7 @@ def test_nothing_is_said_twice(message: str, value: str, why: str, shown: list[s
             ["> ← KeyError"],
         ),
         ([("A", ""), ("B", "no route")], "no route", ["> ← B"]),
+        ([("A", ""), ("B", "")], "B", ["> ← B"]),
     ],
 )
 def test_the_heading_says_why(chain: list[tuple[str, str]], why: str, shown: list[str]) -> None:
@@ -415,6 +425,42 @@ def test_the_heading_says_why(chain: list[tuple[str, str]], why: str, shown: lis
     found = lines(report("1111", chain[0][0], "a.py f", samples=(sample,)))
     assert found[3] == f"**NEW** {chain[0][0]} **×1** #1111 · {why}"
     assert found[5:-1] == shown
+
+
+def test_a_chain_that_was_cut_has_no_root_to_tell() -> None:
+    """Its last link that was captured is anything but the cause."""
+    cut = error("OSError", "no reply from the bank", goes_on=True)
+    sample = event("", error("A", "not paid"), cut)
+    found = lines(report("1111", "A", "a.py f", samples=(sample,)))
+    assert found[0].endswith(" · A: not paid")
+    assert found[3].startswith("**NEW** A **×1** #1111")
+    assert "no reply" not in found[3]
+    assert "> ← OSError: no reply from the bank" in found
+
+
+def test_what_another_group_says_is_not_the_cause_of_this_one() -> None:
+    """A cause in line 1 and in a heading belongs to the type that it stands beside."""
+    full = event("", error("ValueError", ""), error("OSError", "disk full", is_cause=True))
+    found = lines(
+        report("1111", "KeyError", "a.py f", count=9),
+        report("2222", "ValueError", "a.py f", count=2, samples=(full,)),
+        report("3333", "IndexError", "a.py f", count=2),
+    )
+    assert found[0].endswith(" · 13 errors · KeyError +2 kinds")
+    assert found[3] == "**NEW** KeyError **×13** and ValueError, IndexError #1111"
+    assert [line for line in found if line.startswith(">")][1:] == [
+        "> ValueError",
+        "> ← OSError: disk full",
+    ]
+
+    locked = event("", error("OperationalError", "table B is locked"))
+    found = lines(
+        report("1111", "OperationalError", "a.py f", count=9, cause="c"),
+        report("2222", "OperationalError", "b.py f", count=2, cause="c", samples=(locked,)),
+    )
+    assert found[0].endswith(" · 11 errors · OperationalError")
+    assert found[3] == "**NEW** OperationalError **×11** in 2 places #1111"
+    assert "> table B is locked" in found
 
 
 def test_how_a_job_failed_is_no_news_when_it_works_again() -> None:

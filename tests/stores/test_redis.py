@@ -18,7 +18,7 @@ from tests.helpers.support import counted, eventually, free_port, missing
 from wecom_logging import WeComHandler
 from wecom_logging._stores.factory import shown
 from wecom_logging._stores.marks import Act
-from wecom_logging._stores.protocol import Batch, Left, Rules, StoreError
+from wecom_logging._stores.protocol import Batch, Claim, Left, Rules, StoreError
 from wecom_logging._stores.redis import TIMEOUTS, RedisStore
 from wecom_logging._stores.redis_state import RedisState
 from wecom_logging.simulator.server import Simulator
@@ -371,3 +371,36 @@ def test_a_mark_that_others_write_in_between_of(
     monkeypatch.setattr(RedisState, "save", lambda *_: False)
     with pytest.raises(StoreError, match="all the time"):
         store.mark(act._replace(key="another"))
+
+
+def test_a_look_in_between_makes_a_mark_anew(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One mark has asked for a look, so another need not; but that look may be over by then."""
+    redis_server.client().flushall()
+    kit = RedisKit(redis_server.url)
+    client, other = Client(kit, "web/1/x"), Client(kit, "web/2/x")
+    store: Any = client.store
+    for name in "AB":
+        client.log(name)
+        client.deliver(why="flush")
+    ids = tuple(known.id for known in store.groups().groups)
+    act = Act("silence", "key", "lisi", "lisi", "web", ids=ids, seconds=7200.0)
+    store.mark(act)
+    client.log("A", 7)
+    client.log("B", 9)
+    kit.advance(300)
+    other.ask()
+    store.mark(act._replace(verb="unsilence", key="one", ids=ids[:1]))
+    other.deliver(why="due")
+    save = RedisState.save
+
+    def late(state: RedisState, *arguments: Any) -> bool:
+        looks.append(None if looks else other.ask())
+        return save(state, *arguments)
+
+    looks: list[object] = []
+    monkeypatch.setattr(RedisState, "save", late)
+    store.mark(act._replace(verb="unsilence", key="another", ids=ids[1:]))
+    assert len(looks) == 2
+    assert isinstance(other.ask(), Claim)

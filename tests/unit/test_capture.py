@@ -301,6 +301,28 @@ def test_a_loop_in_the_chain() -> None:
     assert [e["exc_type"] for e in event["exception"]] == ["ValueError", "KeyError"]
 
 
+def test_a_chain_that_was_cut_says_so() -> None:
+    """The last link that was captured is not the root; of a chain that ends there, or comes
+    back to one that is known, it is."""
+
+    def linked(most: int) -> list[BaseException]:
+        links: list[BaseException] = [ValueError(n) for n in range(most)]
+        for n, below in enumerate(links[1:]):
+            links[n].__cause__ = below
+        return links
+
+    event = capture(record(error=linked(30)[0]))
+    assert [e.get("goes_on", False) for e in event["exception"]] == [False] * 9 + [True]
+    assert event["left_out"] == "cause ValueError"
+    whole, loop = linked(10), linked(10)
+    loop[-1].__cause__ = loop[3]
+    for links in (whole, loop):
+        event = capture(record(error=links[0]))
+        assert len(event["exception"]) == 10
+        assert "goes_on" not in event["exception"][-1]
+        assert "left_out" not in event
+
+
 def test_recursion_is_folded() -> None:
     def down(n: int) -> None:
         if n:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import KITS, Client, Kit, event, kit, told
+from tests.helpers.store_kits import KITS, Client, Kit, event, identity, kit, told
 from wecom_logging._model.digest import Report
 from wecom_logging._stores.marks import Act, KnownGroup
-from wecom_logging._stores.protocol import Claim, Failure
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Failure
 
 HOUR = 3600.0
 
@@ -223,6 +223,30 @@ def test_quiet_tells_what_cannot_wait_and_the_rest_at_its_end(client: Client) ->
     client.store.settle(claim.id)
     client.log("Later")
     assert client.deliver().digest.quiet is None
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_quiet_in_which_nothing_had_to_wait_is_not_spoken_of(client: Client, ended: bool) -> None:
+    told_once(client)
+    do(client, "quiet", seconds=60.0)
+    client.log("Worse", 1, level="critical")
+    assert told(client.deliver()) == {"Worse new": 1}
+    if ended:
+        do(client, "unquiet")
+    client.kit.advance(61.0)
+    client.log("Later")
+    assert client.deliver().digest.quiet is None
+
+
+def test_what_a_group_says_is_what_messages_say(client: Client) -> None:
+    """Not a framework's sentence; of a job and of a crowd each error is another."""
+    raised = event("Exception in ASGI application")
+    asgi = identity("Timeout")._replace(text="card declined")
+    job = identity("Nightly")._replace(text="the first failure", job=True)
+    entries = (Entry(asgi, 1, (raised,)), Entry(job, 1, (event("the latest failure"),)))
+    client.ask(Batch("web-1/1/a", 1, entries))
+    assert group(client).text == "card declined"
+    assert group(client, "Nightly").text == "the latest failure"
 
 
 def test_unquiet(client: Client) -> None:

@@ -81,3 +81,14 @@ def test_what_is_frozen_is_one_of_the_librarys() -> None:
     assert pickle.loads(pickle.dumps(figure)) == copy.deepcopy(figure) == figure
     with pytest.raises(dataclasses.FrozenInstanceError):
         figure.size = 4  # type: ignore[misc]  # what must not work
+
+
+def test_users_derive_from_what_is_frozen() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Larger(Figure):
+        colour: str = ""
+
+    larger = Larger("a", 2, "red")
+    assert (larger, larger.colour) == (Larger("a", 2, "red"), "red")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        larger.colour = "blue"  # type: ignore[misc]  # what is tested

@@ -799,3 +799,35 @@ def test_a_big_fleet_comes_to_its_store_more_seldom() -> None:
     assert cycle.gather == 0.05
     cycle._balance(Fleet())
     assert cycle.gather == 2.0
+
+
+def test_a_request_that_comes_while_others_are_accepted_is_heard(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has looked for requests, and goes on to who has counted: there is its wake-up."""
+    w = watch(group_interval=60.0, repeat_intervals=[600, 3600])
+    inner: Any = w.handler._worker
+    asked, looked = inner._asked, threading.Event()
+
+    class Late:
+        """Nothing is to be seen in it yet, at a first look."""
+
+        def empty(self) -> bool:
+            if not looked.is_set():
+                looked.set()
+                eventually(lambda: not inner._inbox.empty())
+                return True
+            return bool(asked.empty())
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asked, name)
+
+    for _ in range(2):
+        w.log.error("boom")
+        assert w.handler.flush(PATIENCE)
+    w.log.error("boom")
+    eventually(lambda: not (inner._inbox.qsize() or inner.cycle.has_unstored()))
+    monkeypatch.setattr(inner, "_asked", Late())
+    inner._inbox.put(None)
+    assert w.handler.flush(5.0)
+    assert looked.is_set()

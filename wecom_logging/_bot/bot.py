@@ -6,6 +6,7 @@ holds, the worst that comes of it is a line that says so.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
@@ -24,6 +25,8 @@ from wecom_logging._bot.users import Users
 
 #: Seconds after which what happened is too old to be acted on, by WeCom's clock and ours.
 LATE = 60.0
+#: People who are remembered to have been asked for something.
+_MOST_ASKED = 100
 
 
 class Bot:
@@ -57,6 +60,8 @@ class Bot:
         self._say = say
         self._pairings = Pairings(store)
         self._rate_limits = RateLimits()
+        #: Who was asked to write in private and has not done so yet.
+        self._asked: deque[str] = deque(maxlen=_MOST_ASKED)
         #: Chats that were paired when we last looked: too many frames come to look each time.
         self._known: set[str] = set()
         self._command_handler = CommandHandler(store, zone, self._announce, say)
@@ -93,6 +98,8 @@ class Bot:
         if out.upload is not None:
             return self._command_handler.uploaded(out, out.upload, answered)
         if answered.errcode == 0:
+            if out.asks and out.asks not in self._asked:
+                self._asked.append(out.asks)
             return list(out.then)
         reason = "no answer" if answered.errcode is None else f"errcode {answered.errcode}"
         self._say(shown(f"{out.cmd} was not taken: {reason} {answered.errmsg}"))
@@ -118,6 +125,9 @@ class Bot:
         texts = self._texts[command.chinese]
         if command.name == "pair":
             return [answer(message, self._pair(message, command, texts, now))]
+        if message.single and command.name == "unknown" and message.user in self._asked:
+            self._asked.remove(message.user)
+            return [answer(message, texts.say("can send"))]
         chats = [chat] if chat else self._private(message)
         # Without a list a private chat cannot be paired either: that it is not is no help.
         listed = self._users.named or not message.single

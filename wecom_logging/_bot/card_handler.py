@@ -77,7 +77,8 @@ class CardHandler:
         else:
             return []
         card = cards.new(chat.id, chosen, critical=bool(worst))
-        card = dataclasses.replace(card, links=self._links(card))
+        cause = self._store.cause(chosen[0].id) if len(chosen) == 1 else ""
+        card = dataclasses.replace(card, links=self._links(card), cause=cause)
         self._cards.keep(card)
         self._store.write(_key(chat), f"{now} {news} {critical}")
         body = cards.question(card, chosen, self._texts)

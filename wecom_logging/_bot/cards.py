@@ -26,6 +26,7 @@ LIFE = 3 * 86400.0
 #: Groups on one card, and characters of its parts, as WeCom recommends.
 ROWS, JUMPS = 6, 3
 _TITLE, _DESC, _KEY, _VALUE, _SOURCE, _JUMP, _BUTTON = 26, 30, 5, 26, 13, 13, 10
+_SUBTITLE = 112
 
 #: What the list offers: the id of a choice, and what it means.
 CHOICES: dict[str, Span] = {
@@ -51,6 +52,8 @@ class Card:
     critical: bool = False
     #: Where its jumps lead.
     links: tuple[Link, ...] = ()
+    #: What the exception says, on a card about one group.
+    cause: str = ""
     #: What became of it, once somebody has answered.
     fact: str = ""
 
@@ -97,6 +100,7 @@ def question(card: Card, groups: Sequence[KnownGroup], texts: Texts) -> Json:
     return {
         "card_type": "button_interaction",
         **_head(card, groups, texts),
+        **({"sub_title_text": _cut(_plain(card.cause), _SUBTITLE)} if card.cause else {}),
         "button_selection": {
             "question_key": _QUESTION,
             "title": texts.say("list title"),
@@ -117,7 +121,7 @@ def answered(card: Card, groups: Sequence[KnownGroup], texts: Texts) -> Json:
     return {
         "card_type": "text_notice",
         **_head(card, groups, texts),
-        "sub_title_text": _cut(card.fact, 112),
+        "sub_title_text": _cut(card.fact, _SUBTITLE),
     }
 
 

@@ -168,12 +168,12 @@ class CommandHandler:
         if message.single:
             return [dataclasses.replace(rest, otherwise=(push(message.chat, write_first),))]
 
-        def first(where: str) -> tuple[Outgoing, ...]:
+        def first(where: str, asks: str = "") -> tuple[Outgoing, ...]:
             lines = [*head, *fenced(body[: room - 1]), where, foot]
-            return (answer(message, "\n".join(lines)),)
+            return (dataclasses.replace(answer(message, "\n".join(lines)), asks=asks),)
 
         # Where the rest is, is known only when WeCom has taken it.
-        done, failed = first(texts.say("in private")), first(write_first)
+        done, failed = first(texts.say("in private")), first(write_first, message.user)
         return [dataclasses.replace(rest, then=done, otherwise=failed)]
 
     def _last_written(self, request: Request) -> str:

@@ -14,9 +14,10 @@ from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.daily import daily_report
 from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.words import joined
 from wecom_logging._stores.leases import FOR_GOOD
-from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp, KnownGroup
-from wecom_logging._stores.oncall import OnCall
+from wecom_logging._stores.marks import Act, Done, KnownApp, KnownGroup
+from wecom_logging._stores.oncall import OnCall, Undone
 from wecom_logging._stores.protocol import StoreError
 
 
@@ -85,6 +86,11 @@ class OnCallStore:
         # Not a section of its own: what is beyond the groups that are told apart has none.
         return [] if context is None else links_of(Section(context.digest.reports), context)
 
+    def cause(self, group: str) -> str:
+        context = self._whole(group, chinese=False)
+        section = context and Section(context.digest.reports)
+        return joined(": ", section.type, *section.why) if section and section.why else ""
+
     def _whole(self, group: str, chinese: bool) -> RenderContext | None:
         with _away():
             found = self._store.whole(group)
@@ -151,17 +157,18 @@ def _away() -> Iterator[None]:
         raise BotStoreError(str(error)) from None
 
 
-def _action(kept: KeptAct) -> Action:
-    act = kept.act
-    until = kept.wall + act.seconds if act.verb in ("silence", "quiet") else None
+def _action(undone: Undone) -> Action:
+    act = undone.act
+    until = undone.wall + act.seconds if act.verb in ("silence", "quiet") else None
     return Action(
         verb=act.verb if act.verb != "undo" else "unsilence",  # an undo is never undone
         who=act.who,
         user=act.user,
         where=act.where,
-        at=kept.wall,
+        at=undone.wall,
         key=act.key,
-        ids=tuple(kept.ids),
+        ids=act.ids,
+        apps=() if act.ids else tuple(App(*names) for names in undone.apps),
         until=until,
         until_release=act.until_release,
         why=act.why,

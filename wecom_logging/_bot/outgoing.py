@@ -34,6 +34,8 @@ class Outgoing:
     then: tuple[Outgoing, ...] = ()
     #: The file that it is a step of.
     upload: Upload | None = None
+    #: Whom it asks to write in private.
+    asks: str = ""
 
 
 def answer(message: Message, words: str) -> Outgoing:

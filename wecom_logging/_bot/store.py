@@ -92,6 +92,9 @@ class Alerts(Protocol):
     def links(self, group: str, chinese: bool) -> Sequence[Link]:
         """Where the group leads to: pages and mini-programs."""
 
+    def cause(self, group: str) -> str:
+        """What the exception of the group says, after its type; "" without one."""
+
     def written(self) -> float | None:
         """When something was last written to the store by whoever reports errors."""
 

@@ -157,6 +157,10 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "{who}：请先在与我的单聊里发一句话，我才能把全文发给你。",
         "{who}: write to me in private once, so that I can send you the rest.",
     ),
+    "can send": (
+        "从现在起，其余的我可以发到这里。",
+        "From now on I can send you the rest here.",
+    ),
     "from private": ("{line}（私聊）", "{line} (in private)"),
     "since": ("{at} 起", "since {at}"),
     "taken by": ("{who} {at} 接手", "taken by {who} {at}"),

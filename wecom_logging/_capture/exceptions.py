@@ -22,7 +22,7 @@ from wecom_logging._capture.code_location import (
     source_line,
 )
 from wecom_logging._capture.codes import code_of, remote_traceback
-from wecom_logging._capture.failure import EXCEPTION_GROUPS, chain, ends
+from wecom_logging._capture.failure import EXCEPTION_GROUPS, MAX_CHAIN, chain, ends
 from wecom_logging._capture.sound import fields_of, name_of
 from wecom_logging._capture.text_traceback import text_error, text_traceback
 from wecom_logging._model.digest import type_name
@@ -75,9 +75,10 @@ def errors(
     """
     found: list[dict[str, Any]] = []
     links = chain(error)
-    for i, one in enumerate(links):
-        if i and limits.spent():
+    for i, one in enumerate([*links, *_further(links)]):
+        if i == MAX_CHAIN or (i and limits.spent()):
             limits.left_out.append(f"cause {type(one).__name__}")
+            found[-1]["goes_on"] = True  # what it says is not why it came to this
             break
         if i and (remote := remote_traceback(one)):
             # What happened in another process goes on where the call of this one ended.
@@ -93,6 +94,12 @@ def errors(
             _add_locals(described["frames"], given, limits)
         found.append(described)
     return found
+
+
+def _further(links: list[BaseException]) -> list[BaseException]:
+    """What the last link of a chain that was cut came from."""
+    further = chain(links[-1])[1:2] if len(links) == MAX_CHAIN else []
+    return [one for one in further if not any(one is known for known in links)]
 
 
 def glimpse(

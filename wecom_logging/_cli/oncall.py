@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import re
+import shlex
 import socket
 import time
 import uuid
@@ -16,11 +17,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.destination import Setup, add_program
+from wecom_logging._cli.destination import Setup, add_program, environment
+from wecom_logging._config.defaults import default_app
 from wecom_logging._model import spans, text
 from wecom_logging._rendering.daily import sparkline
 from wecom_logging._stores.marks import Act, KnownApp, KnownGroup, Verb
-from wecom_logging._stores.oncall import OnCall
+from wecom_logging._stores.oncall import App, OnCall
 from wecom_logging._stores.protocol import StoreError
 
 if TYPE_CHECKING:
@@ -115,9 +117,8 @@ def _groups(args: argparse.Namespace, store: OnCall) -> int:
         return 0
     for group in shown:
         print(_line(group))
-    for app in apps:
-        if app.quiet_until is not None:
-            print(quiet_line(app))
+    for said in filter(None, map(quiet_line, apps)):
+        print(said)
     print(f"{len(shown)} kind{'s' * (len(shown) != 1)} · {footer(store, apps)}")
     return 0
 
@@ -158,32 +159,52 @@ def _undo(args: argparse.Namespace, store: OnCall) -> int:
     undone = store.undo(_act("undo"), UNDO)
     if undone is None:
         raise CommandError("there is nothing of yours to undo in the last ten minutes", 1)
-    verb = "quiet off" if undone.act.verb == "unquiet" else undone.act.verb
-    print(" ".join((f"undone: {verb}", *(f"#{each}" for each in undone.ids))))
+    act, apps = undone.act, ", ".join(map(_app, undone.apps))
+    verb = "quiet off" if act.verb == "unquiet" else act.verb
+    print(f"undone: {verb}", *([f"#{each}" for each in act.ids] or [f"({_clean(apps, 200)})"]))
+    # What somebody has done before it is in force again.
+    for app in store.known():
+        if not act.ids and (app.app, app.environment) in undone.apps and (said := quiet_line(app)):
+            print(said)
+        for group in app.groups:
+            if act.verb.endswith("silence") and group.id in act.ids and group.silenced_until:
+                print(f"#{group.id} is {silence_line(group)}")
     return 0
 
 
 def _quiet(args: argparse.Namespace, store: OnCall) -> int:
-    words, app = " ".join(args.time), " ".join(filter(None, store.own))
-    if store.own not in store.apps():
-        raise CommandError(
-            f"{_clean(app, 80)!r} has had no error in {store.name}: set WECOM_APP and"
-            " WECOM_ENVIRONMENT as the application does",
-            1,
-        )
+    words, app = " ".join(args.time), _clean(_app(_chosen(args, store)), 80)
     if words == "off":
         if _quiet_until(store) is None:
-            raise CommandError(f"{_clean(app, 80)!r} is not quiet (store {store.name})", 1)
+            raise CommandError(f"{app!r} is not quiet (store {store.name})", 1)
         store.mark(_act("unquiet", why=args.reason), store.own)
-        print("no longer quiet")
+        print(f"{app} is no longer quiet")
         return 0
     now = time.time()
     end = spans.parse(words).end(now)
     spans.within(end, now, spans.PHONE_LIMIT)
     store.mark(_act("quiet", why=args.reason, seconds=end - now), store.own)
     end = max(end, _quiet_until(store) or end)  # quiet hours may last longer
-    print(f"quiet until {_at(end)}: only what cannot wait is told")
+    print(f"{app} is quiet until {_at(end)}: only what cannot wait is told")
     return 0
+
+
+def _chosen(args: argparse.Namespace, store: OnCall) -> App:
+    """The app that is meant. The name that this command itself goes by stands where nobody has
+    said any: with others in the store it is a guess, and quiet for the wrong one goes unseen."""
+    own, apps = store.own, store.apps()
+    named = own[0] != default_app({}) or environment(args.env_file).get("WECOM_APP")
+    others = [each for each in apps if each != own]
+    if own in apps and (named or not others):
+        return own
+    unknown = "" if own in apps else f"{_clean(_app(own), 80)!r} has had no error in {store.name}: "
+    if not others:
+        raise CommandError(f"{unknown}set WECOM_APP and WECOM_ENVIRONMENT as it does", 1)
+    names = zip(("WECOM_APP", "WECOM_ENVIRONMENT"), others[0], strict=True)
+    setting = (f"{name}={shlex.quote(value)}" for name, value in names if value)
+    example = " ".join((*setting, "wecom-logging quiet", *args.time))
+    known = f"say which of {', '.join(map(_app, apps))}: {example}"
+    raise CommandError(unknown + _clean(known, 400), 1)
 
 
 def _quiet_until(store: OnCall) -> float | None:
@@ -250,30 +271,32 @@ def _parts(group: KnownGroup) -> Iterator[str]:
     yield f"×{group.count:,}" + (f" ({group.pending:,} pending)" if group.pending else "")
     yield sparkline(group.hours)
     yield f"since {_at(group.first)}, last {_at(group.last)}"
-    app = " ".join(filter(None, (group.app, group.environment)))
+    app = _app((group.app, group.environment))
     kind = f"{'CRITICAL ' if group.critical else ''}{group.type}"
     for words, width in ((app, 40), (kind, 60), (group.place, 80), (group.text, 100)):
         yield _clean(words, width)
     yield _clean(_releases(group), 80)
-    if group.silenced_until:
-        yield silence_line(group)
+    yield silence_line(group)
     if group.taken_by and group.taken_at:
         yield _clean(f"taken by {group.taken_by} {_at(group.taken_at)}", 100)
 
 
 def silence_line(group: KnownGroup) -> str:
-    """Of one that is silenced, for how long and by whom."""
+    """For how long a group is silenced and by whom; "" if it is not."""
+    if not group.silenced_until:
+        return ""
     why = f": {group.silenced_why}" if group.silenced_why else ""
-    until = _at(group.silenced_until or 0.0)
+    until = _at(group.silenced_until)
     until = f"the next release, {until} at most," if group.until_release else until
     return _clean(f"silenced until {until} by {group.silenced_by}{why}", 200)
 
 
 def quiet_line(app: KnownApp) -> str:
-    """Of one that is quiet, the same."""
-    return _clean(
-        f"{_app(app)} is quiet until {_at(app.quiet_until or 0.0)} (by {app.quiet_by})", 200
-    )
+    """Until when an app is quiet and who has asked for it; "" if it is not."""
+    if app.quiet_until is None:
+        return ""
+    name, until = _app((app.app, app.environment)), _at(app.quiet_until)
+    return _clean(f"{name} is quiet until {until} (by {app.quiet_by})", 200)
 
 
 def _releases(group: KnownGroup) -> str:
@@ -321,8 +344,8 @@ def footer(store: OnCall, apps: list[KnownApp]) -> str:
     return " · ".join(filter(None, (*said, store.doubt)))
 
 
-def _app(app: KnownApp) -> str:
-    return " ".join(filter(None, (app.app, app.environment)))
+def _app(app: App) -> str:
+    return " ".join(filter(None, app))
 
 
 def _at(at: float) -> str:

@@ -106,7 +106,7 @@ class _BlockRenderer:
             shown = pen.within(found[0], _WHY)
         if pen.shortened:
             return shown
-        is_list = any(failure.parts for failure in self.section.sample.chain[:1])
+        is_list = any(failure.parts for failure in self.section.own.chain[:1])
         self._said += found[:-1] if is_list else found
         second = self.section.value.strip().partition("\n")[2].lstrip()
         if found == [first_line(self.section.value)] and second[:1] not in ("", "["):
@@ -153,6 +153,8 @@ class _BlockRenderer:
         failure = chain[0]
         if failure.from_text:
             yield f"{self.labels.in_the_text}{self._named(failure, self._short(failure.words))}"
+        elif not self.section.own.chain and failure.type != self.section.type:
+            yield self._named(failure, self._short(failure.words))  # another of the groups
         elif not contains(self.section.type, failure.words):
             yield from self._text(failure.words)
         yield from self._text(failure.stderr)
@@ -315,10 +317,12 @@ class _BlockRenderer:
 
     def _route(self) -> str:
         more = len(self.section.routes) - 1
-        route = self.pen.say(self.section.sample.route, PLACE)
+        whole = self.section.sample.route
+        route = self.pen.say(whole, PLACE)
         if route and more > 0:
             return f"{route} {self.labels.and_routes(more, more + 1)}"
-        return "" if self.section.sample.route in self.section.why else route
+        # The heading may have had to cut it.
+        return "" if whole in self.section.why and self._is_said(whole) else route
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context

@@ -14,7 +14,7 @@ from wecom_logging._rendering.rows import marks, releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
-from wecom_logging._rendering.words import joined, one_line
+from wecom_logging._rendering.words import first_line, joined, one_line
 
 #: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
 MAX_BYTES = 1024 * 1024
@@ -24,6 +24,9 @@ _REPEATS = 3
 
 #: Parts of an exception group that are written out.
 _PARTS = 20
+
+#: Places that stand before everything else where only the first lines are read.
+_PLACES = 3
 
 _RULE = "=" * 72
 
@@ -49,10 +52,31 @@ def report_text(digest: Digest, style: Style, context: RenderContext | None = No
 
 
 def group_text(context: RenderContext) -> str:
-    """The same of a digest of one group, without the list."""
-    parts = (_group(Section((report,)), context) for report in context.digest.reports)
-    lines = (line for part in parts for line in part)
-    return "\n".join(line for line in lines if line != _RULE) + "\n"
+    """The same of a digest of one group, without the list. A chat shows the first lines only:
+    they say what broke, where in the application's own code, and for whom."""
+    groups = (Section((report,)) for report in context.digest.reports)
+    return "\n".join(line for group in groups for line in _for_chat(group, context)) + "\n"
+
+
+def _for_chat(group: Section, context: RenderContext) -> Iterator[str]:
+    # Two blanks do not stay two in a chat.
+    yield _line(group, context, " · ")
+    yield visible(" · ".join(_facts(group, context)))
+    yield from (f"    {visible(line)}" for line in _gist(group))
+    yield from _sections(group, context, told=group.sample)
+
+
+def _gist(group: Section) -> Iterator[str]:
+    """The exception, the innermost places of the application's own, the root, the context."""
+    chain = [joined(": ", one.type, first_line(one.value)) for one in group.sample.chain]
+    yield from chain[:1]
+    for index, (frame, _) in enumerate(group.trace[:_PLACES]):
+        yield f"  {frame.place}"
+        if frame.source and not index:
+            yield f"      {frame.source}"
+    yield from (f"← {root}" for root in chain[1:][-1:])
+    if context := group.sample.context:
+        yield " · ".join(f"{key} = {value}" for key, value in context.items())
 
 
 def _apart(section: Section) -> list[Section]:
@@ -78,22 +102,27 @@ def _overview(groups: Iterable[Section], context: RenderContext) -> Iterator[str
         yield f"{labels.others} ×{context.others:,}"
 
 
-def _line(group: Section, context: RenderContext) -> str:
+def _line(group: Section, context: RenderContext, between: str = "  ") -> str:
     count = f"×{group.count:,}" if group.count or not group.over else ""
     said = cut_characters(": ".join(map(one_line, summary(group, context))), 100)
     state, place = context.labels.states[group.lead.state], group.places(1)[0][1]
-    return visible(joined("  ", group.lead.shown_id, state, group.level, count, said, place))
+    return visible(joined(between, group.lead.shown_id, state, group.level, count, said, place))
 
 
 # -- one group -------------------------------------------------------------------------
 
 
 def _group(group: Section, context: RenderContext) -> Iterator[str]:
-    samples = group.samples[:5]
     yield _RULE
     yield _line(group, context)
     yield visible(" · ".join(_facts(group, context)))
-    yield from _section(context.labels.seen, _seen(samples, context))
+    yield from _sections(group, context)
+
+
+def _sections(group: Section, context: RenderContext, told: Sample | None = None) -> Iterator[str]:
+    """All that was captured. `told`: whose context stands elsewhere."""
+    samples = group.samples[:5]
+    yield from _section(context.labels.seen, _seen(samples, context, told))
     for sample in samples[:1]:
         yield from _section(context.labels.traceback, _chain(sample.chain, context))
         yield from _section(context.labels.stack, sample.stack.splitlines())
@@ -121,19 +150,19 @@ def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
         yield from ("", name, *found)
 
 
-def _seen(samples: Sequence[Sample], context: RenderContext) -> Iterator[str]:
+def _seen(samples: Sequence[Sample], context: RenderContext, told: Sample | None) -> Iterator[str]:
     """The messages, each once, with the context of its first appearance."""
     for sample in {sample.message: sample for sample in reversed(samples)}.values():
         yield context.times.second(sample.timestamp)
         yield from (f"  {line}" for line in sample.message.splitlines())
-        yield from _context(sample)
+        yield from _context(sample, is_told=sample is told)
 
 
-def _context(sample: Sample) -> Iterator[str]:
+def _context(sample: Sample, *, is_told: bool) -> Iterator[str]:
     who = joined(" ", sample.process, sample.thread)
     if where := joined(" · ", sample.site.place, who):
         yield f"    {where}"
-    for key, value in sample.context.items():
+    for key, value in () if is_told else sample.context.items():
         yield f"    {key} = {value}"
 
 

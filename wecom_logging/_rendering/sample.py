@@ -70,6 +70,8 @@ class ExceptionView(NamedTuple):
     parts: tuple[tuple[ExceptionView, ...], ...] = ()
     #: What the failed program has written, for a `CalledProcessError`.
     stderr: str = ""
+    #: Whether it came from one that was not captured any more.
+    goes_on: bool = False
     #: Whether it was read out of a text, which may say anything.
     from_text: bool = False
     #: The value without what the library says every time.
@@ -212,6 +214,8 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
     if warning := as_text(event.get("warning")):
         words = f"{warning}: {words}"
     facts = framework_facts(words) if sample.chain else None
+    if sample.chain and words == f"{sample.logger} failed":
+        facts = {}  # what `alerts` and Airflow's callback say: the job is among the facts
     if facts is not None:
         words, context = "", {**facts, **context}
     elif sample.chain:  # "job failed: ", and then a traceback
@@ -290,6 +294,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
         syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
         parts=tuple(chain for chain in chains if chain),
+        goes_on=raw.get("goes_on") is True,
         from_text=raw.get("from_text") is True,
         stderr=as_text(raw.get("stderr")).strip(),
         words=bounded(words),

@@ -107,6 +107,11 @@ class Section:
         return read(next(samples, None))
 
     @cached
+    def own(self) -> Sample:
+        """That of the group that stands for them: what another says is not said of its type."""
+        return self._read(self.lead)
+
+    @cached
     def samples(self) -> list[Sample]:
         """All of the group that stands for them, and one of each other that has its cause."""
         others = self.reports[1:_BLOCK] if self.is_block else ()
@@ -124,7 +129,7 @@ class Section:
         """Type of the exception; "" without one, and for one that a text tells of."""
         if self.lead.identity.from_text:
             return ""
-        types = (self.lead.identity.type, *(one.type for one in self.sample.chain[:1]))
+        types = (self.lead.identity.type, *(one.type for one in self.own.chain[:1]))
         return next(filter(None, map(str.strip, types)), "")
 
     @cached
@@ -151,21 +156,23 @@ class Section:
     @cached
     def value(self) -> str:
         """What the exception itself says; "" without one."""
-        return next((failure.words for failure in self.sample.chain), "")
+        return next((failure.words for failure in self.own.chain), "")
 
     @cached
     def said(self) -> list[str]:
         """Type or name, message, the exception's own text, the reason: as far as they are known,
         and none that another contains."""
-        chain = self.sample.chain
-        texts = [self.lead.identity.text or self.sample.words] if self.type else [self.name]
+        chain = self.own.chain
+        # A job's first failure need not be the one that is told.
+        first = "" if self.lead.identity.job else self.lead.identity.text
+        texts = [first or self.own.words] if self.type else [self.name]
         if chain and self.type:
             texts += [_brief(chain[0]), _root(chain, _brief)]
         elif chain:  # what a text tells of
             texts.append(joined(": ", chain[0].type, chain[0].words))
         said = [self.type] if self.type else []
         if not any(texts):  # the type has said all
-            texts = [self.sample.route]
+            texts = [self.own.route]
         for text in map(str.strip, texts):
             if text and not contains(
                 outline(": ".join(map(one_line, said))), outline(one_line(text))
@@ -177,12 +184,12 @@ class Section:
     def why(self) -> list[str]:
         """What the heading says beside the type: the exception's own text, then the root's.
         Where the type says all and nobody else said more, the request."""
-        if not self.type or not self.sample.chain or self.works_again:
+        if not self.type or not self.own.chain or self.works_again:
             return []
-        found = _causes(self.sample.chain)
+        found = _causes(self.own.chain)
         if not contains(self.type, ": ".join(found)):
             return found
-        return [] if self.message else list(filter(None, [self.sample.route]))
+        return [] if self.message else list(filter(None, [self.own.route]))
 
     @cached
     def also(self) -> list[str]:
@@ -297,13 +304,15 @@ def _causes(chain: Sequence[ExceptionView]) -> list[str]:
 
 
 def _root(chain: Sequence[ExceptionView], says: Callable[[ExceptionView], str]) -> str:
-    """Why: the first part of a group; else what the root of all says."""
+    """Why: the first part of a group; else what the root of all says, if it was captured."""
     if leaf := next(chain[0].leaves(), None):
         return joined(": ", leaf.type, says(leaf))
+    if chain[-1].goes_on:
+        return ""
     root = next((failure for failure in reversed(chain) if failure.words), chain[-1])
     words = root.stderr.rpartition("\n")[2] or says(root)
     # A key or a number is none without its type.
-    return words if " " in words or root.type == chain[0].type else f"{root.type}: {words}"
+    return words if " " in words or root.type == chain[0].type else joined(": ", root.type, words)
 
 
 def _whole(failure: ExceptionView) -> str:

@@ -237,6 +237,7 @@ _CHINESE = {
     '"wecom-logging groups" shows them.': "wecom-logging groups 会列出它们。",
     "{} is quiet until {} (by {})": "{} 免打扰到 {}（由 {} 设置）",
     "{} is silenced until {} by {}": "{0} 被 {2} 静默到 {1}",
+    "{} is silenced until {} by {}: {}": "{0} 被 {2} 静默到 {1}：{3}",
     "quiet": "免打扰",
     "what a worker's framework does not log itself is not told: {}": (
         "worker 中框架自己没有记录的错误不会通知：{}"

@@ -48,6 +48,7 @@ else:
         _with_init(cls, tuple(each.name for each in dataclasses.fields(cls) if each.init))
         cls.__eq__, cls.__hash__ = _equal, lambda self: hash(_values(self))
         cls.__setattr__, cls.__delattr__ = _refused, _refused
+        cls.__dataclass_params__.frozen = True  # so that users can derive one of their own
         if shown:
             cls.__repr__ = _shown
         return cls

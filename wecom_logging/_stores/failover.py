@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from wecom_logging._model.ratelimit import ASSUMED, Fleet, split_limit, until_time_slice
 from wecom_logging._runtime.deadline import time_left
@@ -33,6 +33,11 @@ RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 
 #: How long errors wait for whoever is at work in the store. A CRITICAL does not.
 BUSY_FOR = 3.0
+#: How often a step comes again meanwhile that cannot wait in the inbox, seconds.
+BUSY_POLL = 0.005
+
+#: For how long nobody else can have fetched another token than what is still to be left.
+LEAVES_FOR = 10.0
 
 
 class FailoverStore:
@@ -89,7 +94,7 @@ class FailoverStore:
     def merge(self, *batches: Batch) -> None:
         if self._memory is None:
             try:
-                self._hand_in(batches, self._patiently(self._primary.merge))
+                self._hand_in(batches, self._primary.merge, patient=True)
             except StoreError as error:
                 self._lose(error)
         else:
@@ -111,12 +116,13 @@ class FailoverStore:
                 return answer
         return self._claim_alone(asker, self._numbered(batches))
 
-    def _hand_in(self, batches: tuple[Batch, ...], step: Callable[..., T]) -> T:
+    def _hand_in(
+        self, batches: tuple[Batch, ...], step: Callable[..., T], *, patient: bool = False
+    ) -> T:
         """A step that merges what is new, after what may have been merged already."""
         unanswered, new = self._unanswered, self._numbered(batches)
         try:
-            self._make_good()
-            answer = step(*unanswered, *new)
+            answer = self._take(lambda: step(*unanswered, *new), patient=patient)
         except StoreError as error:
             error.busy = error.busy and self._may_wait(batches)
             if error.unclear:
@@ -157,8 +163,7 @@ class FailoverStore:
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return self._step(
-            claim_id,
-            lambda store: self._patiently(store.freeze)(claim_id, body, extra=extra),
+            claim_id, lambda store: store.freeze(claim_id, body, extra=extra), patient=True
         )
 
     def renew(self, claim_id: str) -> bool:
@@ -187,37 +192,34 @@ class FailoverStore:
         except StoreError:
             self._owed.append(lambda: step(self._primary))
 
-    def _make_good(self) -> None:
-        """What has become of what was claimed, before anything else."""
-        while self._owed:
-            self._owed[0]()
-            del self._owed[0]
+    def _take(self, step: Callable[[], T], *, patient: bool = False) -> T:
+        """A step at the store, after what it was not told of what was claimed before.
 
-    def _patiently(self, step: Callable[..., T]) -> Callable[..., T]:
-        """A step that comes again while others are at work, as long as this thread may."""
+        Args:
+            patient: While others are at work both come again, as long as this thread may.
+        """
+        until = monotonic() + (time_left(BUSY_FOR) if patient else 0.0)
+        while True:
+            try:
+                while self._owed:
+                    self._owed[0]()
+                    del self._owed[0]
+                return step()
+            except StoreError as error:
+                if error.busy and monotonic() < until:
+                    time.sleep(BUSY_POLL)
+                    continue
+                error.busy = error.busy and not patient
+                raise
 
-        def again(*arguments: Any, **options: Any) -> T:
-            until = monotonic() + time_left(BUSY_FOR)
-            while True:
-                try:
-                    return step(*arguments, **options)
-                except StoreError as error:
-                    if error.busy and monotonic() < until:
-                        continue
-                    error.busy = False
-                    raise
-
-        return again
-
-    def _step(self, claim_id: str, step: Callable[[Store], T]) -> T:
+    def _step(self, claim_id: str, step: Callable[[Store], T], *, patient: bool = False) -> T:
         """A step on what was claimed, in the store that it came from."""
         if claim_id != self._claimed:
             return step(self._alone)
         if self._memory is not None:
             raise StoreError("it is away")
         try:
-            self._make_good()
-            return step(self._primary)
+            return self._take(lambda: step(self._primary), patient=patient)
         except StoreError as error:
             if not error.busy:
                 self._lose(error)
@@ -229,10 +231,20 @@ class FailoverStore:
                 return self._primary.lease(key, left)
             except StoreError as error:
                 if error.busy and left is not None:
-                    self._owed.append(lambda: self._primary.lease(key, left))
+                    self._owed.append(self._leaving(key, left))
                     return None
                 self._lose(error)
         return self._alone.lease(key, left)
+
+    def _leaving(self, key: str, left: Left | Dropped) -> Callable[[], object]:
+        late = self._clock() + LEAVES_FOR
+
+        def leave() -> None:
+            # Later somebody else may have had the turn, and what is newer must stay.
+            if isinstance(left, Dropped) or self._clock() < late:
+                self._primary.lease(key, left)
+
+        return leave
 
     # -- away and back -----------------------------------------------------------------
 

@@ -284,14 +284,11 @@ def end_all(ledger: Ledger) -> None:
 
 
 def ended_quiet(ledger: Ledger, collected: Iterable[DigestEntry]) -> Quiet | None:
-    """The quiet that a message says it comes after: one that somebody has asked for in any
-    case, that of every night only where something had to wait for its end."""
+    """The quiet that a message says it comes after: something had to wait for its end."""
     quiet = ledger.state.scope_state.quiet
     if quiet is None or quiet.until > ledger.now:
         return None
-    if quiet.where == QUIET_HOURS and not any(_waited(each, quiet.until) for each in collected):
-        return None
-    return quiet
+    return quiet if any(_waited(each, quiet.until) for each in collected) else None
 
 
 def _waited(part: DigestEntry, until: float) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
-from wecom_logging._model.digest import Event
+from wecom_logging._model.digest import Event, Identity
 from wecom_logging._runtime.values import NamedTuple, dataclass, field
 
 #: A silence is broken by so many errors in five minutes, if they are so many times its base.
@@ -227,9 +227,13 @@ class KnownApp:
     jobs: tuple[KnownJob, ...] = ()
 
 
-def beginning(samples: Sequence[Event]) -> str:
-    """What is kept of the latest message of a group; "" without samples."""
-    return str(samples[-1].get("event", ""))[:MAX_TEXT] if samples else ""
+def beginning(identity: Identity, samples: Sequence[Event]) -> str:
+    """What is kept of what a group says: its words as messages have them, where not each
+    message is another; "" without samples."""
+    if not samples:
+        return ""
+    words = "" if identity.is_crowd or identity.job else identity.text
+    return (words or str(samples[-1].get("event", "")))[:MAX_TEXT]
 
 
 # -- rules, for all stores ---------------------------------------------------------------------

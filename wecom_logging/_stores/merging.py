@@ -84,7 +84,7 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
     if entry.samples:
         earlier = state.samples.get(group.identity.id, [])
         state.samples[group.identity.id] = kept([*earlier, *entry.samples])
-        group.text = beginning(entry.samples)
+        group.text = beginning(entry.identity, entry.samples)
     ledger.save(group)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wecom_logging._model.digest import Digest
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import shown
 from wecom_logging._stores.leases import Step
@@ -22,6 +23,15 @@ from wecom_logging._stores.protocol import Rules, StoreError
 from wecom_logging._worker.audit import audit
 
 App = tuple[str, str]
+
+
+class Undone(NamedTuple):
+    """An act that was taken back: with the ids that it had marked, when it was done, for
+    display, and in which apps."""
+
+    act: Act
+    wall: float
+    apps: tuple[App, ...]
 
 
 @dataclass
@@ -86,22 +96,29 @@ class OnCall:
     def answered(self, slot: str) -> None:
         self.open(*self.own).answered(slot)
 
-    def undo(self, act: Act, within: float) -> KeptAct | None:
-        """Take back the last act of `act.user` in so many seconds, wherever it was."""
-        mine = [
-            (kept.at, kept.act.key, app)
-            for app in self.apps()
-            for kept in self.open(*app).acts()
-            if kept.act.user == act.user and not kept.undone
-            if kept.ids or kept.act.verb in ("quiet", "unquiet")
-        ]
-        if not mine:
+    def undo(self, act: Act, within: float) -> Undone | None:
+        """Take back the last act of `act.user` in so many seconds, in all apps that it was for."""
+        last: dict[App, KeptAct] = {}
+        for app in self.apps():
+            for kept in self.open(*app).acts():  # the oldest first
+                effective = kept.ids or kept.act.verb in ("quiet", "unquiet")
+                if kept.act.user == act.user and not kept.undone and effective:
+                    last[app] = kept
+        if not last:
             return None
-        _, _, app = max(mine)
-        undone = self.open(*app).undo(act, within)
-        if undone is not None:
+        key = max(last.values(), key=lambda kept: kept.at).act.key
+        parts = {
+            app: undone
+            for app, kept in last.items()
+            if kept.act.key == key and (undone := self.open(*app).undo(act, within)) is not None
+        }
+        for app, undone in parts.items():
             _audit(act._replace(ids=tuple(undone.ids)), app, f"undo {undone.act.verb}")
-        return undone
+        if not parts:
+            return None
+        first = next(iter(parts.values()))
+        ids = tuple(each for kept in parts.values() for each in kept.ids)
+        return Undone(first.act._replace(ids=ids), first.wall, tuple(parts))
 
 
 def _audit(act: Act, app: App, verb: str = "") -> None:

@@ -319,7 +319,7 @@ class RedisStore:
             "news": entry.news,
             "samples": [encode(sample) for sample in entry.samples],
             # What is encoded apart Lua does not read.
-            "text": _sound(marks.beginning(entry.samples)),
+            "text": _sound(marks.beginning(entry.identity, entry.samples)),
         }
 
     def _named(self, identity: Identity) -> dict[str, Any]:

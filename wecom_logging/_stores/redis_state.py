@@ -52,6 +52,14 @@ class RedisDocuments(Records[T]):
     def _plain(self, key: str, record: T) -> object:
         return _plain(record)
 
+    @property
+    def has_changes(self) -> bool:
+        return bool(self._changed)
+
+    def _relied_on(self, old: Any) -> Iterable[tuple[object, ...]]:
+        """What a change holds for only as long as it is what it was."""
+        return ()
+
     def changes(self) -> Iterator[tuple[str, str, str, str]]:
         """Field, what was there, what is to be, and how these differ, as `write.lua` has it."""
         for key in self._changed:
@@ -66,8 +74,17 @@ class RedisDocuments(Records[T]):
                 old = None  # nobody can read it
             if old is None:
                 yield key, text, _json(new), ""
-            elif differences := list(_differences(old, new)):
+            elif differences := [*self._relied_on(old), *_differences(old, new)]:
                 yield key, text, "", _json(differences)
+
+
+class _Scopes(RedisDocuments[ScopeState]):
+    def _relied_on(self, old: Any) -> Iterable[tuple[object, ...]]:
+        # What is due is looked for by it: a group that was changed for a look that has already
+        # been taken would wait for the next one.
+        index = old.get("due_index", {})
+        for name in ("held", "look_at"):
+            yield ("due_index", name), index.get(name), index.get(name)
 
 
 class _Groups(RedisDocuments[Group]):
@@ -129,7 +146,7 @@ class RedisState:
         self.jobs: RedisDocuments[JobHistory] = documents("jobs", JobHistory)
         self.numbers: RedisDocuments[Numbered] = documents("numbers", Numbered)
         self.apps: RedisDocuments[App] = documents("apps", App)
-        self._scopes: RedisDocuments[ScopeState] = documents("scope", ScopeState)
+        self._scopes = _Scopes(client, keys["scope"], ScopeState)
         self._scope_state: ScopeState | None = None
         self._scope_before: object = None
 
@@ -150,8 +167,9 @@ class RedisState:
 
     def save(self, send: Send, ttl: int) -> bool:
         """Write what has changed, see `written`."""
-        if self._scope_state is not None and _plain(self._scope_state) != self._scope_before:
-            self._scopes["state"] = self._scope_state
+        state = self._scope_state
+        if state and (self.groups.has_changes or _plain(state) != self._scope_before):
+            self._scopes["state"] = state
         return written((self.groups, self.acts, self._scopes), (ttl, int(ACTS_FOR), ttl), send)
 
 

@@ -314,8 +314,7 @@ class Worker:
 
     def _accept_all(self) -> None:
         # In this order: whoever asks has counted before.
-        while not self._asked.empty():
-            self._accept_asked(self._asked.get_nowait())
+        self._accept_requests()
         while not self._inbox.empty():
             self._accept(self._inbox.get_nowait())
 
@@ -323,6 +322,12 @@ class Worker:
         """Take note of a wake-up."""
         if counted is not None:
             self.cycle.note(*counted, self._gathering)
+        else:  # whoever put it has asked before, perhaps only now
+            self._accept_requests()
+
+    def _accept_requests(self) -> None:
+        while not self._asked.empty():
+            self._accept_asked(self._asked.get_nowait())
 
     def _accept_asked(self, request: FlushRequest | None) -> None:
         if request is not None:

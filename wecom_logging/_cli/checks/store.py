@@ -60,11 +60,11 @@ def held(setup: Setup, test: str = "") -> str:
         return ""
     own = setup.options.app, setup.options.environment
     for app in (each for each in known if (each.app, each.environment) == own):
-        if app.quiet_until is not None:
-            return quiet_line(app)
+        if said := quiet_line(app):
+            return said
         for group in app.groups if test else ():
-            if group.silenced_until and group.text.startswith(test):
-                return f"#{group.id} is {silence_line(group)}"
+            if group.text.startswith(test) and (said := silence_line(group)):
+                return f"#{group.id} is {said}"
     return ""
 
 

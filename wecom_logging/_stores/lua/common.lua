@@ -547,7 +547,8 @@ local function get_head(id)
       and numbers_or_nil(head, {'lease_until', 'unclear_since'})
       and (not head.quiet or is_mark(head.quiet))
       and (not head.detour or is_mark(head.detour))
-      and (not head.outage or is_number(head.outage[1]))
+      and (not head.outage or (type(head.outage) == 'table' and is_number(head.outage[1])))
+      and type(head.slot or '') == 'string'
       and (not head.fallback or head.fallback)
   end)
 end

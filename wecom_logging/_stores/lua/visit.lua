@@ -440,8 +440,7 @@ local function ends(group)
   return group.count == group.left or track.told > 0 and not track.again
 end
 
--- When the quiet ended that a message says it comes after; of that of every night it says so
--- where something had to wait for its end.
+-- When the quiet ended that a message says it comes after, if something had to wait for that.
 local quiet_end, waited = nil, false
 
 local function take_out(id, by_source, nobody_has_any)
@@ -505,7 +504,7 @@ local function collect()
   end
   due.critical, due.news, due.pause, due.ended = nil, nil, nil, nil
   quiet_end = scope.quiet and scope.quiet['until'] <= now and scope.quiet['until']
-  waited = quiet_end and scope.quiet.where ~= 'quiet_hours'
+  waited = false
   for id in pairs(ids) do
     any = take_out(id, by_group[id], #scope.out == 0) or any
   end
