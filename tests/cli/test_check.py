@@ -783,10 +783,11 @@ def test_a_fallback_is_said_and_its_secret_is_not(
     # What the application sends says the second: twice in one is one.
     assert [message.source for message in app.messages].count("robot") == 1
     assert key not in json.dumps(steps)
-    monkeypatch.setenv("WECOM_FALLBACK", json.dumps({"webhook_keys": key}))
-    status, steps = check("--no-send")
-    assert (status, steps["configuration"]["status"]) == (1, "failed")
-    assert key not in json.dumps(steps)
+    for wrong in ({"webhook_keys": key}, {"webhook_key": None}):
+        monkeypatch.setenv("WECOM_FALLBACK", json.dumps(wrong))
+        status, steps = check("--no-send")
+        assert (status, steps["configuration"]["status"]) == (1, "failed")
+        assert key not in json.dumps(steps)
 
 
 @pytest.mark.parametrize("name", ["gunicorn.error", "uvicorn", "uvicorn.access", "celery.task"])

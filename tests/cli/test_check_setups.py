@@ -47,6 +47,8 @@ CONFIG: dict[str, Any] = {
 
 QUEUE = {"class": "logging.handlers.QueueHandler", "queue": {"()": "queue.Queue"}}
 IN_MASTER = {"gunicorn.conf.py": "from shop_settings import LOGGING as logconfig_dict"}
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gunicorn_conf.py"
+IN_EXAMPLE = {"gunicorn.conf.py": EXAMPLE.read_text("utf-8")}
 QUEUE_IMPORTS = """
 import logging.config, logging.handlers, queue
 from wecom_logging import WeComHandler
@@ -111,6 +113,7 @@ SOUND = [
     Setup("gunicorn with the configuration in its master",
           files=IN_MASTER,
           config=config(loggers={"gunicorn.error": {"propagate": True}})),
+    Setup("gunicorn with the example's configuration in its master", files=IN_EXAMPLE),
     Setup("uvicorn with the handler in its logger", arguments=("--server", "uvicorn"),
           config=config(loggers={"uvicorn.error": {"handlers": ["wecom"]}})),
     Setup("a logger that is not meant to alert", arguments=("--except", "audit"),
@@ -222,9 +225,14 @@ def configure():
           config=config(loggers={"gunicorn.error": {"propagate": True}}),
           mended={"files": IN_MASTER}),
     Setup("gunicorn that is running here", "gunicorn.error", said="end at 'gunicorn.error'",
-          files={"running": "gunicorn: master [shop]"}, status="failed",
+          files={"running": "gunicorn: master [shop]"}, status="warning",
           mended={"config": config(loggers={"gunicorn.error": {"propagate": True}}),
                   "files": {"running": "/usr/bin/gunicorn --preload shop:app"}}),
+    Setup("gunicorn with uvicorn's workers, as the README has it", "gunicorn's master",
+          status="warning", said="time-outs", arguments=("--server", "gunicorn"),
+          config=config(loggers={"uvicorn.error": {"handlers": ["console", "wecom"],
+                                                   "level": "INFO"}}),
+          mended={"files": IN_EXAMPLE}),
     Setup("uvicorn", "uvicorn.error", said="end at 'uvicorn'", arguments=("--server", "uvicorn")),
     Setup("structlog that prints", "structlog", said="never pass through logging",
           before=STRUCTLOG.format(more="", factory="structlog.PrintLoggerFactory"),

@@ -316,3 +316,16 @@ def test_many_texts_at_once_are_redacted_like_each_alone(texts: list[str]) -> No
     gone = [finding.value for text in texts for finding in found_in(text)]
     for text, shown in zip(texts, together.values(), strict=True):
         assert shown == redact_text(text) or any(value in text for value in gone)
+
+
+def test_an_event_that_comes_to_no_end_is_masked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a text by itself is; but its keys stay, by which the event is read."""
+    monkeypatch.setattr("wecom_logging.redaction.MOST_PASSES", 1)
+    event = {"event": f"password={FAKE} and more", "logger": "shop", "count": 3}
+    shown = redactor(True, ())(None, "", event)
+    assert shown == {"event": "[redacted: text]", "logger": "shop", "count": 3}
+
+
+def test_a_pattern_of_ones_own_finds_nothing_in_a_mask() -> None:
+    redact = redactor({"patterns": [r"\b[a-z]{8}\b"]}, ())
+    assert redact(None, "", {"event": "of abcdefgh: it"}) == {"event": "of [redacted: pattern]: it"}

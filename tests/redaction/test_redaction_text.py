@@ -443,3 +443,55 @@ def test_of_a_text_of_names_alone_the_beginning_is_shown() -> None:
     )
     spread = f"password=x {'.' * 80} " * 800
     assert redact_text(spread) == spread.replace("=x", "=[redacted: password]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "could not parse: " + "token, " * 300 + "END",
+        "could not parse: " + "token, " * 3000 + "END",
+        "\n".join(f"job {i}: password ok" for i in range(300)),
+        "\n".join(f"2026-11-26T18:00:00 job 7f3a{i}b: token refreshed" for i in range(1500)),
+        "\n".join(f"job {i}: token=None" for i in range(300)),
+    ],
+    ids=["names", "very many names", "lines", "very many lines", "no values"],
+)
+def test_a_long_text_of_names_without_values_stays(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize("secret", ["mobile=1380010{:04} ", "1380010{:04}, "])
+def test_of_a_list_of_personal_data_what_stands_around_it_stays(secret: str) -> None:
+    text = "Failed for " + "".join(map(secret.format, range(300))) + "deadlock detected"
+    shown = redact_text(text)
+    assert shown.startswith("Failed for ")
+    assert shown.endswith("deadlock detected")
+    assert shown.count("138****") == 300
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        f"password={FAKE}",
+        f"password: {FAKE}",
+        "密码是hunter",
+        "--password hunter",
+        "password 'hunter'",
+        f"password of bob is {FAKE}",
+        "name=password value=hunter",
+    ],
+)
+def test_behind_very_many_names_a_value_is_not_shown(end: str) -> None:
+    shown = redact_text("token, " * 3000 + end)
+    assert "hunter" not in shown
+    assert FAKE not in shown
+    assert shown.startswith("token, " * 3000)
+    assert redact_text(shown) == shown
+
+
+@pytest.mark.parametrize("sign", ["%3D", "%3a", "是", "为", "为：", "="])
+@pytest.mark.parametrize("name", ["密码", "password"])
+def test_a_mask_is_not_masked_again(name: str, sign: str) -> None:
+    shown = f"{name}{sign}[redacted: password]"
+    assert redact_text(f"{name}{sign}abc10048445") == shown
+    assert redact_text(shown) == shown

@@ -28,6 +28,7 @@ from wecom_logging._rendering import Style, render, report_text
 from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.sample import Sample, read
 from wecom_logging._rendering.times import TimeFormatter, per_unit
+from wecom_logging._senders.protocol import MsgType
 
 ZONE = timezone(timedelta(hours=8))
 STYLE = Style("shop", "prod", timezone=ZONE)
@@ -182,7 +183,7 @@ def test_a_request_says_more_than_a_type_that_says_it_all() -> None:
     line = lines(report("1111", "Order.DoesNotExist", "a.py f", samples=(sample,)))[0]
     assert line.endswith(" · Order.DoesNotExist: GET /o/7")
     found = lines(report("1111", "Order.DoesNotExist", "a.py f", samples=(sample,)))
-    assert found[3] == "**NEW** Order.DoesNotExist **×1** #1111 · GET /o/7"
+    assert found[3] == "**NEW** Order.DoesNotExist **×1** #1111: GET /o/7"
     assert "GET /o/7" not in "\n".join(found[4:]), "a text once"
 
 
@@ -379,7 +380,7 @@ def test_nothing_is_said_twice(message: str, value: str, why: str, shown: list[s
     the cause is not said below, unless it was cut there."""
     failed = report("1111", "OSError", samples=(event(message, error("OSError", value)),))
     found = lines(failed)
-    assert found[3] == f"**NEW** OSError **×1** #1111{why and f' · {why}'}"
+    assert found[3] == f"**NEW** OSError **×1** #1111{why and f': {why}'}"
     assert found[5:-1] == shown
 
 
@@ -423,8 +424,41 @@ def test_the_heading_says_why(chain: list[tuple[str, str]], why: str, shown: lis
     alone, where there is no room for both."""
     sample = event("", *(error(*one) for one in chain))
     found = lines(report("1111", chain[0][0], "a.py f", samples=(sample,)))
-    assert found[3] == f"**NEW** {chain[0][0]} **×1** #1111 · {why}"
+    assert found[3] == f"**NEW** {chain[0][0]} **×1** #1111: {why}"
     assert found[5:-1] == shown
+
+
+@pytest.mark.parametrize("msgtype", ["markdown", "markdown_v2", "text"])
+def test_nothing_logged_stands_where_our_facts_stand(msgtype: MsgType) -> None:
+    """They stand after dots; all that stands after the colon was logged."""
+    said = "taken by lisi 14:03, silenced 14:03–16:00"
+    sample = event("", error("ValueError", said))
+    failed = report("1111", "ValueError", "a.py f", samples=(sample,))
+    content = "\n".join(lines(failed, style=STYLE._replace(msgtype=msgtype)))
+    assert f" #1111: {said}\n" in content
+    assert f"· {said}" not in content
+
+
+@pytest.mark.parametrize(
+    ("message", "command", "stderr", "shown"),
+    [
+        ("no backup", "dump: disk full, no space", "disk full\nno space\nleft",
+         ["no backup", "> disk full", "> no space", "> left"]),
+        ("backup: disk full", "dump", "disk full\nno space\nleft",
+         ["backup: disk full", "> no space", "> left"]),
+        ("no backup", "dump", "left", ["no backup"]),  # the heading has it
+        ("backup of paydb", "dump", "pay\nlost", ["backup of paydb", "> pay", "> lost"]),
+    ],
+)  # fmt: skip
+def test_a_few_words_of_another_text_are_no_line_that_was_said(
+    message: str, command: str, stderr: str, shown: list[str]
+) -> None:
+    """What a program has written is left out where it stands as a line already, and not where
+    the command happens to have the same words in it."""
+    failure = error("CalledProcessError", f"Command {command!r} returned 3.", stderr=stderr)
+    sample = event(message, failure)
+    found = lines(report("1111", "CalledProcessError", "a.py f", samples=(sample,)))
+    assert [line for line in found[5:-1] if not line.startswith("> Command")] == shown
 
 
 def test_a_chain_that_was_cut_has_no_root_to_tell() -> None:
@@ -465,7 +499,7 @@ def test_what_another_group_says_is_not_the_cause_of_this_one() -> None:
 
 def test_how_a_job_failed_is_no_news_when_it_works_again() -> None:
     failed = replace(OVER, samples=(event("", error("EOFError", "no line left")),))
-    assert lines(failed)[3] == "**OVER** EOFError #5555 · no line left"
+    assert lines(failed)[3] == "**OVER** EOFError #5555: no line left"
     job = replace(failed, identity=failed.identity._replace(job=True))
     assert lines(job)[3] == "**OVER** EOFError #5555"
 

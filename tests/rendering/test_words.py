@@ -148,6 +148,8 @@ def test_what_is_said_already() -> None:
     """Case, line breaks and spaces make no difference."""
     assert contains("pay failed:\n  No  route", "no route")
     assert not contains("pay failed", "no route")
+    assert not contains("paydb is full", "pay"), "half a word"
+    assert contains("付款失败：网关超时", "网关超时")
 
 
 def test_other_texts_differ_in_more_than_numbers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import gc
 import io
 import json
@@ -113,6 +114,62 @@ def test_a_wrong_value_is_refused_with_option_value_and_rule(option: str, value:
     if isinstance(value, (int, str)) and option not in ("api_base", "proxies", "sender"):
         assert repr(value)[:40] in refused.value.rule
     assert isinstance(refused.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("language", "zh"), ("msgtype", "text"), ("recovery", "off"), ("app", "shop"),
+        ("environment", "prod"), ("release", "1.2"), ("host", "web-1"), ("store", "memory"),
+        ("redact", "secrets"),
+    ],
+)  # fmt: skip
+def test_a_member_of_an_enum_is_its_text(option: str, text: str) -> None:
+    mine: Any = enum.Enum
+    member = mine("Mine", {"MEMBER": text}, type=str).MEMBER
+    value = getattr(read_options({**ROBOT, option: member}, {}), option)
+    assert (type(value), value) == (str, text)
+
+
+@pytest.mark.parametrize("value", [KEY, f"https://host/send?key={KEY}", [KEY], KEY.encode()])
+def test_what_is_no_level_may_be_a_key_and_is_not_shown(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is not a level") as refused:
+        WeComHandler(value)
+    assert KEY[:8] not in str(refused.value)
+
+
+WRONG_FALLBACKS: tuple[tuple[dict[str, object], str], ...] = (
+    ({"webhook_key": 1}, "webhook_key: is a string, not int"),
+    ({"webhook_key": None}, "webhook_key: is a string, not NoneType"),
+    ({"webhook_key": f"{KEY} {KEY}"}, "webhook_key: is one word"),
+    ({**APP, "corpsecret": 1}, "corpsecret: is a string, not int"),
+    ({**APP, "corpid": "w w"}, "corpid: 'w w' is no corp id"),
+    ({**ROBOT, "timeout": 0}, "timeout: 0 is neither"),
+)
+
+
+@pytest.mark.parametrize(("fallback", "rule"), WRONG_FALLBACKS)
+@pytest.mark.parametrize("enabled", [None, False])
+def test_a_wrong_fallback_is_refused_by_the_name_it_was_given_by(
+    fallback: dict[str, object], rule: str, enabled: bool | None
+) -> None:
+    given = {**ROBOT, "enabled": enabled}
+    with pytest.raises(ConfigurationError) as refused:
+        WeComHandler(**given, fallback=fallback)
+    assert str(refused.value).startswith(f"fallback: {rule}")
+    with pytest.raises(ConfigurationError) as refused:
+        read_options(given, {"WECOM_FALLBACK": json.dumps(fallback)})
+    assert str(refused.value).startswith(f"WECOM_FALLBACK: {rule}")
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mention_level", "breadcrumb_level"])
+@pytest.mark.parametrize("written", ["-5", "1_000", "+5", "5.0"])
+def test_a_level_in_the_environment_is_digits_or_a_name(name: str, written: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"WECOM_{name.upper()}: .* is not a level"):
+        read_options(ROBOT, {f"WECOM_{name.upper()}": written})
+    assert getattr(read_options(ROBOT, {f"WECOM_{name.upper()}": "50"}), name) == 50
+    assert getattr(read_options(ROBOT, {f"WECOM_{name.upper()}": "ERROR"}), name) == 40
 
 
 #: Elsewhere: options of issues of their own have tests of their own.

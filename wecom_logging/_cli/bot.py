@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from wecom_logging._bot.store import BotStoreError
+from wecom_logging._bot.users import VARIABLE as _USERS
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.destination import add_env_file, environment, on_call_store, options
 from wecom_logging._config import validators
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from wecom_logging._cli import Commands
 
 _ID, _SECRET, _URL = "WECOM_BOT_ID", "WECOM_BOT_SECRET", "WECOM_BOT_URL"
+_CARDS_FOR = "WECOM_BOT_CARDS"
+#: Those that the bot reads, and the chat that the simulator prints beside them.
+VARIABLES = (_ID, _SECRET, f"{_SECRET}_FILE", _URL, _USERS, _CARDS_FOR, "WECOM_BOT_CHATID")
 _CARDS = ("news", "critical", "off")
 
 _EPILOG = """\
@@ -118,15 +122,15 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
     if not environ.get(_ID):
         raise ConfigurationError(_ID, "is not set: it is shown where the bot was made")
-    cards = environ.get("WECOM_BOT_CARDS") or "news"
-    validators.choice(*_CARDS)(cards, "WECOM_BOT_CARDS")
+    cards = environ.get(_CARDS_FOR) or "news"
+    validators.choice(*_CARDS)(cards, _CARDS_FOR)
     language = environ.get("WECOM_LANGUAGE") or "en"
     validators.choice("en", "zh")(language, "WECOM_LANGUAGE")
     return Settings(
         id=environ[_ID],
         secret=_secret(environ),
         url=_url(environ.get(_URL) or PUBLIC_URL),
-        users=environ.get("WECOM_BOT_USERS", ""),
+        users=environ.get(_USERS, ""),
         cards=cast("Any", cards),
         chinese=language == "zh",
         zone=_zone(environ),

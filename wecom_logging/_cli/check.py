@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
 from wecom_logging._cli.checks.program import SERVERS
-from wecom_logging._cli.checks.step import MARKS, Step, failed, ok
+from wecom_logging._cli.checks.step import MARKS, Step, failed, ok, warning
 from wecom_logging._cli.destination import Setup, add_env_file, environment, options, read_env_file
 from wecom_logging._cli.destination import sender as make_sender
 from wecom_logging._cli.terminal import Terminal
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from wecom_logging._senders.base import WeComSender
 
 NEXT = "what happens next"
+#: Steps whose warning says that nothing is told now.
+_HELD = ("quiet", "quiet hours", "test errors")
 
 
 def register(commands: Commands) -> None:
@@ -87,8 +89,9 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     well = True
     try:
         for step in look(args):
-            well = well and step.status != "failed"
-            # What happens next is nothing, if something on the way there has failed.
+            held = step.status == "warning" and step.name in _HELD
+            well = well and step.status != "failed" and not held
+            # What happens next is nothing, if something on the way there has failed or waits.
             if well or step.name != NEXT:
                 yield step
     except CommandError as error:
@@ -110,7 +113,9 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     yield from configuration_steps(environ, file, found.kind)
     fallback = make_components(found, started=0.0).fallback
     yield from option_steps(found, fallback, send=not args.no_send)
-    yield store_step(Setup(found, sender, environ))
+    setup = Setup(found, sender, environ)
+    yield store_step(setup)
+    yield from _quiet(setup)
     well = True
     for step in _destination_steps(sender):
         well = well and step.status != "failed"
@@ -156,7 +161,9 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
         fallback = handler._components.fallback if handler.enabled else None
         yield from option_steps(handler._options, fallback, send=not args.no_send)
         if sender is not None:
-            yield store_step(Setup(handler._options, sender, os.environ))
+            setup = Setup(handler._options, sender, os.environ)
+            yield store_step(setup)
+            yield from _quiet(setup)
         if isinstance(sender, WeComSender) and destination not in told:
             told.add(destination)
             yield from _destination_steps(sender)
@@ -176,6 +183,13 @@ def _destination_steps(sender: WeComSender) -> Iterator[Step]:
         yield step
     if reached and isinstance(sender, AppSender):
         yield from application_steps(sender)
+
+
+def _quiet(setup: Setup) -> Iterator[Step]:
+    from wecom_logging._cli.checks.store import held
+
+    if why := held(setup):
+        yield warning("quiet", why, 'Answer "wecom-logging quiet off" to be told at once.')
 
 
 def _next(found: Options) -> Step:

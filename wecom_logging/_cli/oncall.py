@@ -117,8 +117,8 @@ def _groups(args: argparse.Namespace, store: OnCall) -> int:
         return 0
     for group in shown:
         print(_line(group))
-    for app in apps:
-        _tell_quiet(app)
+    for said in filter(None, map(quiet_line, apps)):
+        print(said)
     print(f"{len(shown)} kind{'s' * (len(shown) != 1)} · {footer(store, apps)}")
     return 0
 
@@ -164,11 +164,11 @@ def _undo(args: argparse.Namespace, store: OnCall) -> int:
     print(f"undone: {verb}", *([f"#{each}" for each in act.ids] or [f"({_clean(apps, 200)})"]))
     # What somebody has done before it is in force again.
     for app in store.known():
-        if not act.ids and (app.app, app.environment) in undone.apps:
-            _tell_quiet(app)
+        if not act.ids and (app.app, app.environment) in undone.apps and (said := quiet_line(app)):
+            print(said)
         for group in app.groups:
             if act.verb.endswith("silence") and group.id in act.ids and group.silenced_until:
-                print(f"#{group.id} is {_silenced(group)}")
+                print(f"#{group.id} is {silence_line(group)}")
     return 0
 
 
@@ -276,12 +276,13 @@ def _parts(group: KnownGroup) -> Iterator[str]:
     for words, width in ((app, 40), (kind, 60), (group.place, 80), (group.text, 100)):
         yield _clean(words, width)
     yield _clean(_releases(group), 80)
-    yield _silenced(group)
+    yield silence_line(group)
     if group.taken_by and group.taken_at:
         yield _clean(f"taken by {group.taken_by} {_at(group.taken_at)}", 100)
 
 
-def _silenced(group: KnownGroup) -> str:
+def silence_line(group: KnownGroup) -> str:
+    """For how long a group is silenced and by whom; "" if it is not."""
     if not group.silenced_until:
         return ""
     why = f": {group.silenced_why}" if group.silenced_why else ""
@@ -290,10 +291,12 @@ def _silenced(group: KnownGroup) -> str:
     return _clean(f"silenced until {until} by {group.silenced_by}{why}", 200)
 
 
-def _tell_quiet(app: KnownApp) -> None:
-    if app.quiet_until is not None:
-        name, until = _app((app.app, app.environment)), _at(app.quiet_until)
-        print(_clean(f"{name} is quiet until {until} ({app.quiet_by})", 200))
+def quiet_line(app: KnownApp) -> str:
+    """Until when an app is quiet and who has asked for it; "" if it is not."""
+    if app.quiet_until is None:
+        return ""
+    name, until = _app((app.app, app.environment)), _at(app.quiet_until)
+    return _clean(f"{name} is quiet until {until} (by {app.quiet_by})", 200)
 
 
 def _releases(group: KnownGroup) -> str:

@@ -66,9 +66,13 @@ def made(sender: Callable[..., Made], given: Mapping[str, Any]) -> Made:
 
 def check_connection(given: Mapping[str, Any]) -> None:
     """What is wrong is wrong, also where there is no destination that would use it."""
-    for name, option in CONNECTION.items():
-        if name in given:
-            option.check(given[name], name)
+    _check_each({name: given[name] for name in CONNECTION if name in given})
+
+
+def _check_each(given: Mapping[str, Any]) -> None:
+    options = DESTINATION | CONNECTION
+    for name, value in given.items():
+        options[name].check(value, name)
 
 
 def choose(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def elsewhere(value: object, option: str) -> Any:
             raise ConfigurationError(option, rule)
     try:
         found = choose({n: value[n] for n in value if n != "msgtype"}, {})
-        check_connection(value)
+        _check_each(found)
         if "msgtype" in value:
             validators.choice("markdown", "text", "markdown_v2")(value["msgtype"], "msgtype")
             found["msgtype"] = value["msgtype"]

@@ -49,6 +49,11 @@ def as_boolean(written: str) -> object:
     return {"1": True, "true": True, "0": False, "false": False}.get(written.lower(), written)
 
 
+def as_level(written: str) -> object:
+    """A name or a number; `int` would take `-5` and `1_000` as well."""
+    return int(written) if written.isdecimal() else written
+
+
 as_integer = _read_by(int)
 as_number = _read_by(float)
 as_numbers = _read_by(lambda written: [float(part) for part in written.split(",")])

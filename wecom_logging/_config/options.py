@@ -23,6 +23,7 @@ from wecom_logging._config.option import (
     as_boolean,
     as_integer,
     as_json,
+    as_level,
     as_names,
     as_number,
     as_numbers,
@@ -115,11 +116,11 @@ class Options:
     mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
         owners, (), or_json(as_names)
     )
-    mention_level: int | None = _option(level_number, read=as_integer)
+    mention_level: int | None = _option(level_number, read=as_level)
     fallback: Any = _option(elsewhere, read=as_json)
     fallback_after: float = _option(duration, 300.0, as_number)
     breadcrumbs: int = _option(crumbs, 0, as_integer)
-    breadcrumb_level: int = _option(level_number, logging.INFO, as_integer)
+    breadcrumb_level: int = _option(level_number, logging.INFO, as_level)
     close_timeout: float = _option(duration, 5.0, as_number)
 
     @property

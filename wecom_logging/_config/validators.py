@@ -37,6 +37,7 @@ RECIPIENTS = {"touser": 1000, "toparty": 100, "totag": 100}
 
 #: 1 to 64 bytes of these characters (WeCom API document 90195).
 _USER_ID = lazy.regex(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+_LEVEL = lazy.regex(r"[A-Za-z]{1,16}")
 _NUMBER = lazy.regex(r"[0-9]{1,10}")
 _APP_ID = lazy.regex(r"wx[0-9A-Za-z_-]{1,62}")
 _WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
@@ -82,12 +83,16 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+#: The text itself: `str` asks a subclass, and a member of an `Enum` answers with its name.
+_plain = str.__str__
+
+
 def choice(*allowed: str) -> Check[str]:
     among = ", ".join(repr(each) for each in allowed)
-    return _check(f"is not one of {among}", lambda v: _is_text(v) and v in allowed, str)
+    return _check(f"is not one of {among}", lambda v: _is_text(v) and v in allowed, _plain)
 
 
-text = _check("is not a string", _is_text, str)
+text = _check("is not a string", _is_text, _plain)
 boolean = _check(
     "is neither true nor false (in the environment: 1, 0, true, false)",
     lambda v: isinstance(v, bool),
@@ -130,9 +135,9 @@ def _is_window(value: Any) -> bool:
 
 def store(value: object, option: str) -> str:
     """A store's name or URL; not shown where it may hold a password."""
-    if value in ("auto", "memory"):
-        return str(value)
     value = text(value, option)
+    if value in ("auto", "memory"):
+        return value
     if value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value:
         return value
     try:
@@ -157,8 +162,10 @@ _REDACTION = ("names", "patterns", "keep")
 
 def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, ...]]:
     """True, "secrets", False, or what is to be added and excepted."""
-    if isinstance(value, bool) or value == "secrets":
+    if isinstance(value, bool):
         return value
+    if isinstance(value, str) and value == "secrets":
+        return _plain(value)
     if not isinstance(value, Mapping):
         raise _refused(value, option, "is not one of True, 'secrets', False, or a mapping")
     unknown = [key for key in value if key not in _REDACTION]
@@ -179,14 +186,17 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
     return {key: tuple(each) for key, each in lists.items()}
 
 
-def level_number(value: object, option: str) -> int:
+def level_number(value: Any, option: str) -> int:
     """A level's number, as `logging.Handler` takes it."""
     try:
         if isinstance(value, bool):
             raise TypeError
         return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
-        raise _refused(value, option, "is not a level like 'ERROR' or 40") from None
+        # Another text may be a key that was meant for another argument.
+        shown = isinstance(value, int) or (_is_text(value) and _LEVEL().fullmatch(value))
+        what = display(value) if shown else f"the {type(value).__name__} given"
+        raise ConfigurationError(option, f"{what} is not a level like 'ERROR' or 40") from None
 
 
 def quiet_hours(value: Any, option: str) -> tuple[Window, ...]:
@@ -442,4 +452,4 @@ def _text(value: object, option: str, *, show: bool = True) -> str:
         raise ConfigurationError(option, f"is a string, not {what}")
     if not value:
         raise ConfigurationError(option, "is empty")
-    return value
+    return _plain(value)

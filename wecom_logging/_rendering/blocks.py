@@ -13,7 +13,7 @@ from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import contains, first_line, joined
+from wecom_logging._rendering.words import contains, first_line, joined, repeats
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
@@ -189,8 +189,9 @@ class _BlockRenderer:
         above = self.section.sample.chain[0].type
         for index, cause in enumerate(shown):
             # What a later one says as well stands with that one, which is nearer to the root.
-            later = any(contains(one.words, cause.words) for one in shown[index + 1 :])
-            words = "" if later else self._short(cause.words)
+            elsewhere = [*self._said, *(one.words for one in shown[index + 1 :])]
+            known = any(contains(each, cause.words) for each in elsewhere)
+            words = "" if known else self._short(cause.words)
             if cause is causes[-1] and len(shown) < len(causes):
                 line += "… ← "
             named = self._named(cause, words, place=cause is causes[-1])
@@ -227,7 +228,7 @@ class _BlockRenderer:
             yield from self.pen.lines(words, self.detail.text)
 
     def _is_said(self, words: str) -> bool:
-        return any(contains(said, words) for said in self._said)
+        return any(repeats(said, words) for said in self._said)
 
     def _short(self, words: str) -> str:
         """The same in one line."""

@@ -113,7 +113,8 @@ class Markdown:
         words = joined(
             " ", self.strong(row.state), row.kind, count, row.extent, row.id, row.release, place
         )
-        return joined(" · ", words, row.why, row.history)
+        # What is ours stands after dots, what was logged after a colon: no text can pass for ours.
+        return joined(" · ", joined(": ", words, row.why), row.history)
 
 
 class Text(Markdown):
@@ -162,7 +163,7 @@ class MarkdownV2(Markdown):
 
     def heading(self, row: Row) -> str:
         words = joined(" ", "###", row.state, row.kind, row.times, row.extent, row.id, row.release)
-        return joined(" · ", words, row.why)
+        return joined(": ", words, row.why)
 
     def line(self, words: str) -> str:
         return f"- {words}"

@@ -229,6 +229,20 @@ _CHINESE = {
     ),
     "not tried": "未尝试",
     "delivered": "已送达",
+    "the fallback took them, not the destination: {}": "收下的是备用通道，而不是发送目标：{}",
+    "a processor drops them": "处理器丢弃了它们",
+    'Look at its "processors".': '请检查它的 "processors"。',
+    "not told yet: {}": "尚未通知：{}",
+    "the handler waits": "handler 在等待",
+    '"wecom-logging groups" shows them.': "wecom-logging groups 会列出它们。",
+    "{} is quiet until {} (by {})": "{} 免打扰到 {}（由 {} 设置）",
+    "{} is silenced until {} by {}": "{0} 被 {2} 静默到 {1}",
+    "{} is silenced until {} by {}: {}": "{0} 被 {2} 静默到 {1}：{3}",
+    "quiet": "免打扰",
+    "what a worker's framework does not log itself is not told: {}": (
+        "worker 中框架自己没有记录的错误不会通知：{}"
+    ),
+    "{}: logconfig_dict: {}": "{} 的 logconfig_dict：{}",
     "not delivered in time": "未能及时送达",
     # -- what to do about WeCom's codes --------------------------------------------------
     "Nothing to do: a new access token is fetched.": "无需处理：会获取新的 access token。",

@@ -277,9 +277,22 @@ def first_line(text: str) -> str:
     return text.strip().partition("\n")[0].rstrip()
 
 
+#: A word of letters, or a sign by itself: between others than those, any place ends a word.
+_WORD = lazy.regex(r"[a-z0-9_]+|\S")
+
+
 def contains(text: str, part: str) -> bool:
-    """Whether a reader of `text` has read `part` already."""
-    return " ".join(part.split()).casefold() in " ".join(text.split()).casefold()
+    """Whether a reader of `text` has read `part` already, word by word."""
+    whole, words = (" ".join(_WORD().findall(each.casefold())) for each in (text, part))
+    return not words or f" {words} " in f" {whole} "
+
+
+def repeats(text: str, part: str) -> bool:
+    """Whether `part` is a line of `text`, all of it, or what a line ends with after a colon: a
+    few words in the midst of others are not the same as a line of their own."""
+    wanted = " ".join(part.split()).casefold()
+    lines = (" ".join(line.split()).casefold() for line in [text, *text.splitlines()])
+    return any(f": {line}".endswith(f": {wanted}") for line in lines)
 
 
 def others(texts: Iterable[str]) -> Iterator[str]:

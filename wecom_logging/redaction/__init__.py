@@ -116,10 +116,11 @@ class _Walk:
             findings = self._findings = Findings()
             value = self.value(value, key)
             if not findings:
-                break
+                return value
             if known := findings.known():
                 value = _with_each_text(value, partial(findings.hide_again, known=known))
-        return value
+        # Single words stay: they hold no name beside a value, and the keys of the event are some.
+        return _with_each_text(value, lambda text: text if text.isidentifier() else mask("text"))
 
     def text(self, text: str) -> str:
         if not (self._own or self._redaction):

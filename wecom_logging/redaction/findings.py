@@ -29,10 +29,14 @@ class Finding(NamedTuple):
 Secret = tuple[int, int, Rule, str]
 
 
-#: So many secrets of a kind, and names that could have one, are looked at in so many characters.
-#: A text of more of them was made to take the time of the program, and nothing of it is shown
-#: from the first one on.
+#: So many secrets of a kind are looked at in so many characters. A text of more of them was made
+#: to take the time of the program, and nothing of it is shown from the first one on. Personal
+#: data do not count: a list of them is long, and what stands around it is worth knowing.
 _MOST_SECRETS, _PORTION = 256, 16384
+
+
+def most_in(text: str, of_a_portion: int) -> int:
+    return of_a_portion * -(-len(text) // _PORTION)
 
 
 class Findings(list[Finding]):
@@ -50,18 +54,20 @@ class Findings(list[Finding]):
         return instead
 
     def hide_all(self, text: str, secrets: Iterable[Secret]) -> str:
-        """`text` without these, which come from left to right; of two that overlap the first.
-        An empty one is a place that was looked at in vain."""
+        """`text` without these, which come from left to right; of two that overlap the first."""
         pieces: list[str] = []
-        first = done = 0
-        most = _MOST_SECRETS * -(-len(text) // _PORTION)
-        for count, (start, end, rule, why) in enumerate(secrets):
-            if count == most:
+        first = done = count = 0
+        most = most_in(text, _MOST_SECRETS)
+        for start, end, rule, why in secrets:
+            if not done <= start < end:
+                continue
+            if rule.secret and count == most:
                 return text[:first] + self.hide(text[first:], Rule("text"), "too many secrets")
-            first = first if count else start
-            if done <= start < end:
-                pieces += text[done:start], self.hide(text[start:end], rule, why)
-                done = end
+            if rule.secret:
+                first = first if count else start
+                count += 1
+            pieces += text[done:start], self.hide(text[start:end], rule, why)
+            done = end
         return "".join([*pieces, text[done:]]) if pieces else text
 
     def known(self) -> list[tuple[str, str]]:

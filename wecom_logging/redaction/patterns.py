@@ -18,7 +18,7 @@ from . import digits, keys, rows, shell, urls
 from .findings import Findings, Secret
 from .hints import Hints
 from .keys import Rule, Rules, mask
-from .places import lowered, secrets_under
+from .places import end_of_mask, lowered, secrets_under
 
 
 def redact_text(text: str, *, personal_data: bool = True) -> str:
@@ -89,7 +89,10 @@ class Redaction:
             for kind in digits.KINDS:
                 text = findings.hide_all(text, digits.numbers_in(text, kind))
         for pattern, source in self._own:
-            text = findings.hide_all(text, _matches(pattern(), text, Rule("pattern"), source))
+            matches = _matches(pattern(), text, Rule("pattern"), source)
+            # One of eight letters matches in each mask, and in the mask of that.
+            secrets = (secret for secret in matches if not end_of_mask(text, secret[0]))
+            text = findings.hide_all(text, secrets)
         return text
 
     def _by_hints(self, text: str, found: set[str], findings: Findings) -> str:

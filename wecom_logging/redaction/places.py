@@ -13,12 +13,13 @@ name and value is bounded: so the time grows with the text and no faster.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
-from .findings import Secret
+from .findings import Secret, most_in
 from .hints import Hit
 from .keys import ANYTHING, LONGEST_NAME, QUERY, Rule, Rules
 from .values import (
@@ -90,7 +91,7 @@ def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
     for at, hint in hits:
         if at < done:
             continue
-        if has_masks and (end := _end_of_mask(text, at)):
+        if has_masks and (end := end_of_mask(text, at)):
             done = end
             continue
         start, end = _whole_name(text, at, hint, done)
@@ -103,9 +104,9 @@ def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
 _MASK = "[redacted: "
 
 
-def _end_of_mask(text: str, at: int) -> int:
+def end_of_mask(text: str, at: int) -> int:
     """Where the mask ends that `at` is in; 0 if it is in none."""
-    start = text.rfind(_MASK, max(0, at - 48), at)
+    start = text.rfind(_MASK, max(0, at - 48), at + len(_MASK))
     mask = MASKED().match(text, start) if start >= 0 else None
     return mask.end() if mask and mask.end() > at else 0
 
@@ -461,16 +462,29 @@ CHINESE_PLACES = (
 
 # Most names whose value was masked, by its shape or before: there is no other.
 _IS_MASKED = lazy.regex(
-    rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>) [ \t]{{0,8}}
+    rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?) [ \t]{{0,8}}
     (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
     re.VERBOSE,
 )
 
 
-def secrets_under(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Secret]:
-    """The values that stand behind telling names; nothing of a name that has none."""
-    done = 0
+#: So many names that have no value are looked at in a portion of a text.
+_MOST_IN_VAIN = 384
+
+
+def secrets_under(text: str, hits: Sequence[Hit], rules: Rules) -> Iterator[Secret]:
+    """The values that stand behind telling names.
+
+    Of a text with very many names that have none the rest is looked at only for something that
+    could be a value, and goes from there on: `token, token, …` stays, `key=key=…` does not.
+    """
+    done = in_vain = 0
+    most = most_in(text, _MOST_IN_VAIN)
     for name in names(text, hits, rules):
+        if in_vain == most:
+            start = _first_suspicion(text, name.start, hits)
+            yield start, len(text), Rule("text"), "too many names"
+            return
         if name.start < done or _IS_MASKED().match(text, name.end):
             continue
         span, what = _value_before(name, done) or _value_behind(name)
@@ -478,7 +492,33 @@ def secrets_under(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Secr
             yield span[0], span[1], name.rule, f"{name.called} {what}"
             done = span[1]
         else:
-            yield name.start, name.start, name.rule, ""
+            in_vain += 1
+
+
+# An option, or a sign or an opening mark behind a name; and a word that is none of a sentence.
+_MARK_BEHIND = lazy.regex(
+    r"(?<=-)[\w-]{1,48}\s{1,4}(?=[^\s\[])"
+    r"|[\w-]{1,48}?[\"'\])]{0,3}\s{0,4}(?=(?!\[redacted: )[^\w\s.,;!?)\]-]|->|[是为])"
+)
+_ODD_WORD = lazy.regex(
+    r"(?<!\S)(?:(?=[^\s\d]{0,24}\d)(?=[^\sa-zA-Z]{0,24}[a-zA-Z])\S{6}|[^\s=]{1,24}=|\S{24})"
+)
+_NEAR = 80
+
+
+def _first_suspicion(text: str, start: int, hits: Iterable[Hit]) -> int:
+    """Where from `start` on something may be a value; the end of the text if nothing may be."""
+    places = [at for at, _ in hits if at >= start]
+    marks = (mark.end() for at in places if (mark := _MARK_BEHIND().match(text, at)))
+    words = (word.start() for word in _ODD_WORD().finditer(text, start))
+    odd = (at for at in words if _is_near(text, at, places))
+    return min(next(marks, len(text)), next(odd, len(text)))
+
+
+def _is_near(text: str, at: int, places: list[int]) -> bool:
+    """Whether one of `places` is a little before, on the same line."""
+    before = places[max(0, bisect_left(places, at) - 1)]
+    return before < at <= before + _NEAR and "\n" not in text[before:at]
 
 
 def _value_behind(name: Name) -> tuple[Span | None, str]:

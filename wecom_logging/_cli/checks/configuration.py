@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from wecom_logging._cli.bot import VARIABLES
 from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._config.advice import meant
 from wecom_logging._config.defaults import ANYBODYS, default_app
@@ -21,17 +22,18 @@ from wecom_logging.errors import ApiError, DeliveryError
 from wecom_logging.handler import WeComHandler
 
 #: Shown by their last four characters.
-_SECRETS = ("WECOM_CORPSECRET", "WECOM_WEBHOOK_KEY")
+_SECRETS = ("WECOM_CORPSECRET", "WECOM_WEBHOOK_KEY", "WECOM_BOT_SECRET")
 #: May hold a password somewhere inside.
 _HIDDEN = ("WECOM_PROXIES", "WECOM_FALLBACK")
 _NOT_IN_ENVIRONMENT = ("self", "level", "sender", "fingerprint", "processors")
 
 
 def known_variables() -> list[str]:
-    """Every variable that the handler's options can come from."""
+    """Every variable that the handler's options can come from, and the bot's."""
     options = inspect.signature(WeComHandler.__init__).parameters
     names = [f"WECOM_{each.upper()}" for each in options if each not in _NOT_IN_ENVIRONMENT]
-    return [*names, *(f"{name}_FILE" for name in (*_SECRETS, "WECOM_STORE"))]
+    files = [f"{name}_FILE" for name in (*_SECRETS, "WECOM_STORE")]
+    return list(dict.fromkeys((*names, *files, *VARIABLES)))
 
 
 def configuration_steps(

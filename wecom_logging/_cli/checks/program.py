@@ -27,6 +27,26 @@ SERVERS = {
 #: What gunicorn reads beside its command line, in the directory where it is started.
 _GUNICORN_CONF = "gunicorn.conf.py"
 
+#: What gunicorn puts below its `logconfig_dict`: each of these entries counts where that has none.
+_GUNICORN_LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"generic": {"format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "generic",
+            "stream": "ext://sys.stdout",
+        },
+        "error_console": {"class": "logging.StreamHandler", "formatter": "generic"},
+    },
+    "root": {"level": "INFO", "handlers": ["console"]},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": True},
+        "gunicorn.access": {"level": "INFO", "handlers": ["console"], "propagate": True},
+    },
+}
+
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 
 
@@ -78,19 +98,26 @@ class Program:
                 found.add(name.partition(".")[0])
         return [name for name in SERVERS if name in found]
 
-    def preloads(self) -> bool:
-        """Whether gunicorn's master loads the program itself, and so its configuration."""
-        written = [os.environ.get("GUNICORN_CMD_ARGS", "").split(), *_commands()]
+    def is_in_master(self) -> bool:
+        """Whether gunicorn's master has a configuration: its own, or by loading the program."""
         conf = self.gunicorn or {}
-        return bool(conf.get("preload_app")) or any("--preload" in each for each in written)
+        if conf.get("logconfig_dict") or conf.get("preload_app"):
+            return True
+        written = [os.environ.get("GUNICORN_CMD_ARGS", "").split(), *_commands()]
+        return any("--preload" in each for each in written)
 
     def _run(self, what: str, step: Callable[[], object]) -> None:
         sys.path.insert(0, os.getcwd())
+        self._leave_as_servers_do()
         try:
-            self._leave_as_servers_do()
             step()
         except (Exception, SystemExit) as error:
             raise CommandError(f"{what}: {_explained(error)}", 1) from None
+        if {"gunicorn", "uvicorn"} <= set(self.servers()) and not self.is_in_master():
+            # uvicorn's worker for gunicorn gives both loggers one list of handlers. The master,
+            # if it has them at all, does not.
+            for handler in logging.getLogger("uvicorn.error").handlers:
+                logging.getLogger("gunicorn.error").addHandler(handler)
 
     def _leave_as_servers_do(self) -> None:
         """Servers configure their loggers before they load the program."""
@@ -99,9 +126,13 @@ class Program:
             logger.propagate = False
             logger.addHandler(logging.NullHandler())
             self._left[name] = _state(name)
-        config = (self.gunicorn or {}).get("logconfig_dict")
-        if config:
-            logging.config.dictConfig({"version": 1, **config})
+        self._left["uvicorn.error"] = _state("uvicorn.error")
+        if config := (self.gunicorn or {}).get("logconfig_dict"):
+            try:
+                logging.config.dictConfig({**_GUNICORN_LOGGING, **config})
+            except Exception as error:
+                what = f"{_GUNICORN_CONF}: logconfig_dict: {_explained(error)}"
+                raise CommandError(what, 1) from None
 
 
 def _configure(module_name: str, attribute: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ from wecom_logging._cli.checks.obstacles import (
 )
 from wecom_logging._cli.checks.program import SERVERS, Program, is_library
 from wecom_logging._cli.checks.step import Step, failed, ok, skipped, warning
+from wecom_logging._cli.checks.store import held
+from wecom_logging._cli.destination import Setup
 from wecom_logging.handler import WeComHandler
 
 #: Loggers of libraries that have an output of their own by design, or tell every error twice.
@@ -31,6 +34,10 @@ _ON_THEIR_OWN = ("django.server", "gunicorn", "uvicorn", "wecom_logging", "py.wa
 #: Seconds for a test error to come out of a queue, and for all to be delivered.
 _PASSAGE = 3.0
 _PATIENCE = 15.0
+
+#: What all test errors begin with.
+TEST = "wecom-logging check: a test error through "
+_SEE_GROUPS = '"wecom-logging groups" shows them.'
 
 
 def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> Iterator[Step]:
@@ -46,7 +53,12 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     servers = [SERVERS[each] for each in program.servers()]
     told = ["django.request"] if "django" in sys.modules else []
     for name in ("root", *told, *servers):
-        yield attempt.step(name)
+        step = attempt.step(name)
+        if name == SERVERS["gunicorn"] and step.status == "failed" and not program.is_in_master():
+            # What stands there of failed boots and time-outs is the master's, see below.
+            text = f"what a worker's framework does not log itself is not told: {step.text}"
+            step = warning(name, text, step.fix)
+        yield step
     own = [
         each for each in known_loggers() if each.name not in servers and not is_library(each.name)
     ]
@@ -138,15 +150,26 @@ class _Attempt:
         if not self.arrived:
             return skipped("test errors", "none has reached a handler")
         pending = [each for each in self._handlers if not each.flush(_PATIENCE)]
-        if not pending:
-            return ok("test errors", "delivered")
-        reason = pending[0].stats().last_error or "not delivered in time"
-        return failed("test errors", reason)
+        if pending:
+            return failed("test errors", pending[0].stats().last_error or "not delivered in time")
+        for each in self._handlers:
+            if (account := each.stats()).by_fallback:
+                cause = account.last_error or "no reason is known"
+                return failed(
+                    "test errors", f"the fallback took them, not the destination: {cause}"
+                )
+            if account.muted and not account.reported:
+                return failed("test errors", "a processor drops them", 'Look at its "processors".')
+            if account.pending:
+                setup = Setup(each._options, each._components.sender, os.environ)
+                why = held(setup, TEST) or "the handler waits"
+                return warning("test errors", f"not told yet: {why}", _SEE_GROUPS)
+        return ok("test errors", "delivered")
 
 
 def _log_error(logger: logging.Logger) -> None:
     logger.error(
-        "wecom-logging check: a test error through %s",
+        TEST + "%s",
         logger.name,
         extra={"fingerprint": "wecom-logging check"},
     )
@@ -198,10 +221,7 @@ def _reached_twice(handler: WeComHandler, below: str, above: str) -> Step:
 
 def _gunicorn_master(program: Program) -> Iterator[Step]:
     """Time-outs and failed boots are logged by the master, with what is configured there."""
-    if "gunicorn" not in program.servers() or program.preloads():
-        return
-    config = (program.gunicorn or {}).get("logconfig_dict")
-    if not config:
+    if "gunicorn" in program.servers() and not program.is_in_master():
         yield warning(
             "gunicorn's master",
             "logs time-outs of workers and failed boots, and does not load the application",
@@ -250,7 +270,7 @@ _BRING = {
 
 def _tried(name: str, attempt: _Attempt, error: Callable[[str], object]) -> Step:
     try:
-        if attempt.arrives(lambda: error(f"wecom-logging check: a test error through {name}")):
+        if attempt.arrives(lambda: error(f"{TEST}{name}")):
             return ok(name, "errors reach the handler")
     except Exception as refused:
         return failed(name, *raised(refused))

@@ -7,6 +7,7 @@ import tempfile
 
 from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._cli.destination import Setup
+from wecom_logging._cli.oncall import quiet_line, silence_line
 from wecom_logging._stores.marking import MarkingStore
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._stores.protocol import DamagedError, Rules, StoreError
@@ -48,6 +49,23 @@ def store_step(setup: Setup) -> Step:
         "for all processes that name it" if is_named else "for this user's processes on this host"
     )
     return ok("store", f"{found.name}, {reach}")
+
+
+def held(setup: Setup, test: str = "") -> str:
+    """Why nothing is told now: somebody has made the app quiet, or has silenced a group whose
+    text begins with `test`; "" if neither is known."""
+    try:
+        known = setup.on_call().known()
+    except (StoreError, OSError):  # nobody can have done it there
+        return ""
+    own = setup.options.app, setup.options.environment
+    for app in (each for each in known if (each.app, each.environment) == own):
+        if said := quiet_line(app):
+            return said
+        for group in app.groups if test else ():
+            if group.text.startswith(test) and (said := silence_line(group)):
+                return f"#{group.id} is {said}"
+    return ""
 
 
 def _try(found: OnCall, *, file: bool) -> None:
