@@ -34,7 +34,7 @@ def test_a_failed_job_is_told_before_the_block_is_left(sim: Simulator) -> None:
     (message,) = sim.messages
     assert "LookupError" in message.content
     assert "LookupError: no such file" in message.content.splitlines()[0]
-    assert "nightly import" in message.content.splitlines()[-1]
+    assert "nightly import failed" in message.content.splitlines()[-1]
     assert "test_alerts.py" in message.content
 
 

@@ -317,8 +317,8 @@ class _BlockRenderer:
         return " · ".join(dict.fromkeys(filter(None, facts))), self._links()
 
     def _route(self) -> str:
-        more = len(self.section.routes) - 1
-        whole = self.section.sample.route
+        sample, more = self.section.sample, len(self.section.routes) - 1
+        whole = sample.message if sample.is_job_failure else sample.route
         route = self.pen.say(whole, PLACE)
         if route and more > 0:
             return f"{route} {self.labels.and_routes(more, more + 1)}"

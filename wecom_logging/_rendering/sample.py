@@ -145,6 +145,11 @@ class Sample(NamedTuple):
         return joined(" ", get("method"), get("path")) or get("task") or ""
 
     @property
+    def is_job_failure(self) -> bool:
+        """Whether it was logged as `alerts` and Airflow's callback do."""
+        return bool(self.chain) and self.message == f"{self.logger} failed"
+
+    @property
     def texts(self) -> Iterator[str]:
         """What it says, the most telling first."""
         yield self.words
@@ -214,8 +219,8 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
     if warning := as_text(event.get("warning")):
         words = f"{warning}: {words}"
     facts = framework_facts(words) if sample.chain else None
-    if sample.chain and words == f"{sample.logger} failed":
-        facts = {}  # what `alerts` and Airflow's callback say: the job is among the facts
+    if sample.is_job_failure:
+        facts = {}  # the sentence is among the facts
     if facts is not None:
         words, context = "", {**facts, **context}
     elif sample.chain:  # "job failed: ", and then a traceback
