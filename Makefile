@@ -16,7 +16,7 @@ help:
 	@echo "make coverage   which lines and ways through them the tests take (95 % at least)"
 	@echo "make dev        a .venv to work in: .venv/bin/pytest tests/unit -k name"
 	@echo "make lint       ruff and mypy alone"
-	@echo "make bench      what a log call costs, beside other handlers (a quarter of an hour;"
+	@echo "make bench      what a log call costs, beside other handlers (25 minutes;"
 	@echo "                make bench BENCH=--quick: a few minutes)"
 	@echo "make chaos      everything goes wrong at once, ten minutes on each store"
 	@echo "make soak       load for half an hour: nothing may grow, the account has to be exact"

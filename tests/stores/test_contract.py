@@ -43,7 +43,7 @@ def client(place: Kit) -> Client:
 
 def near(seconds: float) -> object:
     """Redis has its own clock, which goes on while a test runs, and it may run slowly."""
-    return pytest.approx(seconds - 0.5, abs=0.75)
+    return pytest.approx(seconds - 0.5, abs=0.75, rel=0.02)
 
 
 # -- when ----------------------------------------------------------------------------------
