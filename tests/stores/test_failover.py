@@ -17,6 +17,7 @@ from wecom_logging._stores import failover
 from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
+    LEASE,
     Asker,
     Batch,
     Claim,
@@ -43,7 +44,9 @@ class Shaky:
         self.empty()
 
     def empty(self) -> None:
-        self.inner = MemoryStore(clock=self.clock, wall=self.clock, max_groups=1000)
+        self.inner = MemoryStore(
+            duplicate_check=True, clock=self.clock, wall=self.clock, max_groups=1000
+        )
 
     def copy(self) -> MemoryStore:
         """What a backup of it would hold."""
@@ -214,6 +217,46 @@ def test_nothing_is_sent_that_could_not_be_frozen(place: Place, client: Client) 
         client.store.freeze(claim.digest.id, "body")
     assert not client.store.renew(claim.digest.id)
     client.store.release(claim.digest.id, Failure("nothing sent", 1.0))
+
+
+def test_nobody_waits_for_the_lease_of_what_could_not_be_frozen(
+    place: Place, client: Client
+) -> None:
+    """A flush of a neighbour would wait for half a minute, for what nobody sends."""
+    neighbour = Client(place)
+    client.log("A", 3)
+    claim = client.claim(why="flush")
+    place.shaky.cut = "before"
+    with pytest.raises(StoreError):
+        client.store.freeze(claim.id, "body")
+    place.shaky.cut = ""
+    assert not isinstance(neighbour.ask(why="insist"), Claim)
+    client.ask(why="insist")
+    client.store.settle(client.store._claimed)
+    assert settled(client) == (3, 0)
+
+
+@pytest.mark.parametrize("lost", ["freeze", "release"])
+def test_what_somebody_else_has_claimed_meanwhile_is_not_taken_from_them(
+    place: Place, client: Client, lost: str
+) -> None:
+    neighbour = Client(place)
+    client.log("A", 3)
+    claim = client.claim(why="flush")
+    if lost == "release":
+        client.store.freeze(claim.id, "body")
+    place.shaky.cut = "before"
+    if lost == "freeze":
+        with pytest.raises(StoreError):
+            client.store.freeze(claim.id, "body")
+    else:
+        client.store.release(claim.id, Failure("timed out", 1.0, unclear=True))
+    place.shaky.cut = ""
+    place.advance(LEASE + 1)
+    taken = neighbour.claim(why="insist")
+    assert not isinstance(client.ask(why="insist"), Claim), "it has the lease"
+    neighbour.store.settle(taken.id)
+    assert settled(client) == (3, 0)
 
 
 def test_a_message_claimed_alone_is_settled_alone_although_the_store_is_back(

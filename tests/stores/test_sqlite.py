@@ -366,8 +366,9 @@ def test_another_thread_is_waited_for_until_the_callers_deadline(
     holder = threading.Thread(target=hold)
     holder.start()
     assert stuck.wait(10)
-    with deadline(time.monotonic()), pytest.raises(StoreError, match="another thread"):
+    with deadline(time.monotonic()), pytest.raises(StoreError, match="another thread") as refused:
         client.log("B")
+    assert refused.value.busy, "nobody goes alone because a thread beside it is slow"
     free.set()
     holder.join()
     with deadline(time.monotonic()):

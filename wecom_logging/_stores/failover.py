@@ -13,6 +13,7 @@ from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
+    LEASE,
     Account,
     Asker,
     Batch,
@@ -87,6 +88,7 @@ class FailoverStore:
         self._reported = self._lost = self._by_fallback = 0
         #: What was claimed from the store last, and what it has not been told about that.
         self._claimed = ""
+        self._leased_until = 0.0
         self._owed: list[Callable[[], object]] = []
 
     # -- what comes in, what goes out --------------------------------------------------
@@ -104,6 +106,7 @@ class FailoverStore:
         if self._memory is not None and (asker.why == "insist" or self._clock() >= self._retry_at):
             self._return(asker.source)
         if self._memory is None:
+            asked = self._clock()
             try:
                 answer = self._hand_in(batches, lambda *all_: self._primary.claim(asker, *all_))
             except StoreError as error:
@@ -113,6 +116,7 @@ class FailoverStore:
                 batches = ()
             else:
                 self._claimed = answer.id if isinstance(answer, (Claim, FollowUp)) else ""
+                self._leased_until = asked + LEASE
                 return answer
         return self._claim_alone(asker, self._numbered(batches))
 
@@ -162,15 +166,24 @@ class FailoverStore:
         return retry if answer is None else min(answer, retry)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
-        return self._step(
-            claim_id, lambda store: store.freeze(claim_id, body, extra=extra), patient=True
-        )
+        try:
+            return self._step(
+                claim_id, lambda store: store.freeze(claim_id, body, extra=extra), patient=True
+            )
+        except StoreError:
+            # Nothing is sent: without this all would wait until the lease is over.
+            self._owed.append(self._releasing(claim_id, Failure("its store was away", pause=0.0)))
+            raise
 
     def renew(self, claim_id: str) -> bool:
+        asked = self._clock()
         try:
-            return self._step(claim_id, lambda store: store.renew(claim_id))
+            renewed = self._step(claim_id, lambda store: store.renew(claim_id))
         except StoreError:
             return False
+        if renewed:
+            self._leased_until = asked + LEASE
+        return renewed
 
     def settle(
         self,
@@ -179,18 +192,29 @@ class FailoverStore:
         lost: bool = False,
         groups: Collection[str] | None = None,
     ) -> None:
-        self._step_or_owe(
-            claim_id, lambda store: store.settle(claim_id, *follow_ups, lost=lost, groups=groups)
-        )
+        def settle(store: Store) -> None:
+            store.settle(claim_id, *follow_ups, lost=lost, groups=groups)
+
+        try:
+            self._step(claim_id, settle)
+        except StoreError:
+            self._owed.append(lambda: settle(self._primary))
 
     def release(self, claim_id: str, failure: Failure) -> None:
-        self._step_or_owe(claim_id, lambda store: store.release(claim_id, failure))
-
-    def _step_or_owe(self, claim_id: str, step: Callable[[Store], None]) -> None:
         try:
-            self._step(claim_id, step)
+            self._step(claim_id, lambda store: store.release(claim_id, failure))
         except StoreError:
-            self._owed.append(lambda: step(self._primary))
+            self._owed.append(self._releasing(claim_id, failure))
+
+    def _releasing(self, claim_id: str, failure: Failure) -> Callable[[], object]:
+        late = self._leased_until
+
+        def release() -> None:
+            # Later it is somebody else's, who may be sending it.
+            if self._clock() < late:
+                self._primary.release(claim_id, failure)
+
+        return release
 
     def _take(self, step: Callable[[], T], *, patient: bool = False) -> T:
         """A step at the store, after what it was not told of what was claimed before.

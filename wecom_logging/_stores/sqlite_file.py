@@ -338,7 +338,7 @@ def _held(until: float) -> Iterator[None]:
     """The lock, which another thread may hold for longer than we can wait."""
     lock = _working
     if not lock.acquire(timeout=max(0.0, until - monotonic())):
-        raise StoreError("another thread of this process is at work in it")
+        raise StoreError("another thread of this process is at work in it", busy=True)
     try:
         yield
     finally:
