@@ -231,8 +231,7 @@ def test_nobody_waits_for_the_lease_of_what_could_not_be_frozen(
         client.store.freeze(claim.id, "body")
     place.shaky.cut = ""
     assert not isinstance(neighbour.ask(why="insist"), Claim)
-    client.ask(why="insist")
-    client.store.settle(client.store._claimed)
+    assert told(client.deliver(why="insist")) == {"A new": 3}
     assert settled(client) == (3, 0)
 
 
