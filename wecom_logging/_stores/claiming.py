@@ -222,6 +222,7 @@ class _Claiming:
         ledger, scope_state = self._ledger, self._scope_state
         by_group = ledger.pending_by_group()
         ids = set(by_group) if ledger.knows_all_concerned() else {*by_group, *self._state.groups}
+        self._state.read_ahead((field, each) for each in ids for field in ("groups", "samples"))
         digest_id, nobody_has_any = os.urandom(4).hex(), not scope_state.out
         scope_state.due_index.collected()
         taken = [
@@ -299,6 +300,8 @@ class _Claiming:
     def _digest(self, digest_id: str, held: LeasedDigest) -> Digest:
         state, reports = self._state, list[Report]()
         parts = self._collected or dict(self._ledger.parts(digest_id))
+        state.read_ahead(("groups", group_id) for group_id in parts)
+        state.read_ahead(("samples", f"{digest_id}/{group_id}") for group_id in parts)
         for group_id in sorted(parts, key=lambda each: (parts[each].track.first_seen, each)):
             part = parts[group_id]
             if not (part.pending or part.silence) and group_id not in state.groups:

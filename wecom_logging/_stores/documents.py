@@ -130,6 +130,9 @@ class SQLiteSlots:
         #: The n-th latest ones that are known, None where there are not so many.
         self._latest: dict[int, float | None] = {}
 
+    def knows(self, rank: str) -> bool:
+        return int(rank) in self._latest
+
     def question(self, rank: str) -> Question:
         nth = f"(SELECT at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?)"
         n = int(rank)
@@ -213,11 +216,18 @@ class DocumentState(State):
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
-    def read_ahead(self, wanted: Iterable[tuple[str, str]], *more: Question) -> None:
+    def begin(self, wanted: Iterable[tuple[str, str]], *more: Question) -> None:
         """Ask `more`, and what will be asked for: (field, key) pairs."""
         singles = (self._scope_states.question(""), self._destinations.question(""))
-        asked = (getattr(self, field).question(key) for field, key in wanted)
-        ask(self._cursor, chain(more, singles, asked))
+        ask(self._cursor, chain(more, singles, self._questions(wanted)))
+
+    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
+        ask(self._cursor, self._questions(wanted))
+
+    def _questions(self, wanted: Iterable[tuple[str, str]]) -> Iterator[Question]:
+        for field, key in wanted:
+            if not (rows := getattr(self, field)).knows(key):
+                yield rows.question(key)
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""

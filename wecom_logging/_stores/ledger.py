@@ -123,7 +123,9 @@ class Ledger:
             self.look_through()
             return
         self.state.scope_state.due_index.collected()
-        for group_id in self.pending_by_group():
+        by_group = self.pending_by_group()
+        self.state.read_ahead(("groups", group_id) for group_id in by_group)
+        for group_id in by_group:
             self.note(self.group(group_id))
 
     def look_through(self) -> None:
@@ -209,7 +211,18 @@ class Ledger:
 
     def take_apart(self, digest_id: str, *, doubtful: bool) -> None:
         """Its errors are pending again."""
-        for group_id, part in self.parts(digest_id):
+        parts = dict(self.parts(digest_id))
+        self.state.read_ahead(
+            found
+            for group_id, part in parts.items()
+            for found in (
+                ("groups", group_id),
+                ("samples", group_id),
+                ("samples", f"{digest_id}/{group_id}"),
+                *(("pending", f"{group_id}|{source}") for source in part.pending),
+            )
+        )
+        for group_id, part in parts.items():
             self._put_back(digest_id, group_id, part, doubtful=doubtful)
         self.forget(digest_id)
 

@@ -69,7 +69,7 @@ class LedgerStore(ABC):
             return settling.freeze(ledger, claim_id, body, extra)
 
     def renew(self, claim_id: str) -> bool:
-        with self._step() as ledger:
+        with self._step(("digests", claim_id)) as ledger:
             return settling.renew(ledger, claim_id)
 
     def settle(
@@ -88,10 +88,10 @@ class LedgerStore(ABC):
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         if left is None:
-            with self._look() as ledger:
+            with self._look(("tokens", key)) as ledger:
                 if value := kept_value(ledger.state.tokens, key, ledger.now):
                     return value
-        with self._step() as ledger:
+        with self._step(("tokens", key)) as ledger:
             return lease(ledger.state.tokens, key, left, ledger.now)
 
     def groups(self) -> KnownApp:
@@ -132,7 +132,7 @@ class LedgerStore(ABC):
             return marking.acts(ledger)
 
     def account(self, source: str) -> Account:
-        with self._look() as ledger:
+        with self._look(("sources", source)) as ledger:
             known = ledger.state.sources.get(source) or Source()
             place = ledger.state.place(source)
             return Account(

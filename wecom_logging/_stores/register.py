@@ -49,7 +49,9 @@ def first_choice(names: tuple[str, str], group_id: str) -> int:
 
 def remember(state: State, now: float) -> None:
     """Write down, seldom, what is in use."""
-    for group_id, group in list(state.groups.items()):
+    groups = dict(state.groups)
+    state.read_ahead(("numbers", str(group.number)) for group in groups.values())
+    for group_id, group in groups.items():
         entry = state.numbers.get(str(group.number))
         if entry is None or entry[:2] != (state.scope, group_id):
             group.number = number_of(state, group_id, now)

@@ -131,7 +131,7 @@ class SQLiteStore(LedgerStore):
     ) -> tuple[_Clock, DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
         state, known = DocumentState(connection, *self._scopes, self._names), list[object]()
-        state.read_ahead(wanted, *_ask_clock(known))
+        state.begin(wanted, *_ask_clock(known))
         clock = _clock(known, wall, self._latest)
         self._latest = clock.now
         shared = Ledger(state, self._rules, clock.now, wall, shared=True, is_alive=self._is_alive)
