@@ -121,7 +121,8 @@ def _settle_digest(
             scope_state.news_gate = now + ledger.rules.policy.group_interval
         _tell(ledger, group_id, part, message_id(digest_id))
         _book(ledger, held, part, lost=lost)
-        if samples := state.samples.get(f"{digest_id}/{group_id}"):
+        # For whoever asks later, which is always another process.
+        if ledger.shared and (samples := state.samples.get(f"{digest_id}/{group_id}")):
             state.samples[told_sample(group_id)] = samples[:1]
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
