@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._model.text import cut_bytes, cut_characters, strip_ansi
@@ -48,10 +49,10 @@ def report_text(
     """
     context = context or RenderContext.of(digest, style)
     groups = [group for section in context.sections for group in _apart(section)]
-    overview = "\n".join(_overview(groups, context))
+    overview = "\n".join(_overview(map(copy, groups), context))
     parts, room = [overview], max_bytes - _LAST_LINE - len(overview.encode())
     for index, group in enumerate(groups):
-        part = "\n".join(_group(group, context))
+        part = "\n".join(_group(copy(group), context))
         parts.append(part)
         room -= len(part.encode()) + 2
         if room < 0:
