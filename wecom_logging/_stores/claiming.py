@@ -91,11 +91,14 @@ class _Claiming:
                 if not ledger.may_repeat(held):
                     ledger.take_apart(digest_id, doubtful=True)
             elif held.lease_until <= now:
-                ledger.slots.answered(held.slot, held.lease_until)
+                # When it ran out, which nobody may have seen for hours: WeCom's memory of what
+                # it has shown begins there, and not with this look.
+                left_at = held.lease_until
+                ledger.slots.answered(held.slot, left_at)
                 ledger.slots.give_back(held.extra)
                 held.extra = []
                 sent = digest_id in state.bodies if held.fallback is None else held.handed
-                ledger.put_away(digest_id, held, unclear=sent)
+                ledger.put_away(digest_id, held, unclear=sent, since=left_at)
         unclear = state.destination.unclear
         for digest_id, since in list(unclear.items()):
             if now - since > schedule.UNCLEAR_FOR + LEASE:
@@ -106,7 +109,7 @@ class _Claiming:
     def _next_digest(self) -> Claim | float | None:
         now, scope_state, destination = self._now, self._scope_state, self._state.destination
         leases, waiting = [], None
-        first = next(iter(destination.unclear), None)
+        first = min(destination.unclear, key=destination.unclear.__getitem__, default=None)
         for digest_id in scope_state.out:
             if (until := self._state.digests[digest_id].lease_until) is not None:
                 leases.append(until)
