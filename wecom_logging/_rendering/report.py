@@ -49,6 +49,7 @@ def report_text(
     """
     context = context or RenderContext.of(digest, style)
     groups = [group for section in context.sections for group in _apart(section)]
+    # In copies, so that what is worked out of a thousand groups goes with their lines.
     overview = "\n".join(_overview(map(copy, groups), context))
     parts, room = [overview], max_bytes - _LAST_LINE - len(overview.encode())
     for index, group in enumerate(groups):
