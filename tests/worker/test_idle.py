@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.redis_server import RedisServer
 from tests.helpers.scene import Scene, SceneSender
 from tests.helpers.support import Finished, Watched, eventually
 from wecom_logging import WeComHandler
@@ -84,6 +85,27 @@ def test_a_delivery_imports_nothing(
         print(*sorted(set(sys.modules) - before))
         """
     done = run_program(textwrap.dedent(body), sim, kind=kind)
+    assert done.returncode == 0, done.err
+    assert done.out.split() == []
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_nor_does_the_client_of_redis(
+    away: bool,
+    redis_server: RedisServer,
+    sim: Simulator,
+    run_program: Callable[..., Finished],
+) -> None:
+    body = """
+        logging.config.dictConfig(LOGGING)
+        handler = logging.getLogger().handlers[0]
+        before = set(sys.modules)
+        log.critical("disk full")
+        assert handler.flush(20), handler.stats()
+        print(*sorted(set(sys.modules) - before))
+        """
+    url = "redis://127.0.0.1:1/0" if away else redis_server.url
+    done = run_program(textwrap.dedent(body), sim, store=url)
     assert done.returncode == 0, done.err
     assert done.out.split() == []
 

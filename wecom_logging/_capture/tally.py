@@ -72,6 +72,26 @@ class GroupSeed:
         return len(self.key) == 1 or self.key[-1] is OVERFLOW
 
 
+class PerSecond:
+    """So many of something in each second. Two threads at once may have one more."""
+
+    __slots__ = ("_most", "_taken")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = (0, 0)
+
+    def take(self, now: float) -> bool:
+        """Whether there is one left in the second of `now` (monotonic time)."""
+        second, taken = self._taken
+        if second != int(now):
+            second, taken = int(now), 0
+        if taken >= self._most:
+            return False
+        self._taken = second, taken + 1
+        return True
+
+
 class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run time
     """The counter of one kind of error in one handler; `next` counts one.
 
