@@ -120,7 +120,8 @@ class MemoryStore(LedgerStore):
         self._place = place or MemoryDestination()
         self._duplicate_check, self._provisional = duplicate_check, provisional
         self._clock, self._wall = clock, wall
-        self._state = MemoryState(self._place, (app, environment))
+        self._names = app, environment
+        self._state = MemoryState(self._place, self._names)
         self.configure(policy or Policy(), rate_limit, max_groups, release)
 
     def configure(

@@ -41,6 +41,9 @@ OWN = {
 }  # fmt: skip
 SHARED = {"routes": "route", "presence": "presence", "numbers": "number", "apps": "app"}
 
+#: Instead of a key, to ask whether there is any.
+ANY = "*"
+
 
 class State(ABC):
     """What a ledger writes into, each a document of its own.
