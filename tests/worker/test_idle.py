@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
 import textwrap
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -238,3 +240,28 @@ def test_an_error_takes_so_many_steps_in_the_store_and_no_more(
     assert len(sender.told) == 1
     merged = looked = ["claim", "account"]  # the scene looks once more after it has logged
     assert steps == [*merged, *looked, "claim", "freeze", "settle", "claim", "account"]
+
+
+# -- what stays ------------------------------------------------------------------------
+
+
+def test_little_is_kept_of_what_was_told(watch: Watch) -> None:
+    """Names, counts and times of a group, and not its words."""
+    w, kinds, most = watch(attach=False), 300, 6_000
+
+    def log(first: int, last: int) -> None:
+        for n in range(first, last):
+            call = compile("log.error('job %s failed', words)", f"/srv/job_{n}.py", "exec")
+            exec(call, {"log": w.log, "words": f"{n} " + "x" * 10_000})
+
+    log(0, 50)
+    assert w.flush()
+    tracemalloc.start()
+    try:
+        log(50, 50 + kinds)
+        assert w.flush()
+        del w.sender.messages[:]
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < kinds * most
+    finally:
+        tracemalloc.stop()

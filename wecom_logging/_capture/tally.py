@@ -135,7 +135,7 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         #: turn, until a message tells of the group.
         self.looks, self.turns = LOOKS, TURNS
         #: What its errors have said, as numbers that mean something in this process only.
-        self.seen: set[int] = set()
+        self.seen: tuple[int, ...] = ()
         #: A group of what is not told apart says something new; so often more until `news_at`.
         self.news = False
         self.news_left, self.news_at = 0, 0.0
@@ -150,10 +150,8 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         what is not told apart that is news, ten times an hour at most."""
         if said in self.seen:
             return False
-        if len(self.seen) >= MAX_SEEN:
-            self.seen.clear()
         first = not self.seen
-        self.seen.add(said)
+        self.seen = (*self.seen[1 - MAX_SEEN :], said)
         if first:
             return False
         if self.origin.is_crowd:

@@ -271,7 +271,9 @@ class _Claiming:
             del state.pending[f"{group_id}|{source}"]
         group.out += part.count
         group.count = group.doubtful = group.left = 0
-        group.pending_releases, group.back_from = [], ""
+        group.back_from = ""
+        if group.pending_releases:
+            group.pending_releases = []
         state.groups[group_id] = group
         return True
 

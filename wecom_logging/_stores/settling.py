@@ -113,7 +113,7 @@ def _settle_digest(
     scope_state.last_message = now
     if held.quiet and scope_state.quiet and scope_state.quiet.since == held.quiet.since:
         scope_state.quiet = None
-    count, rest = 0, {}
+    count, rest, message = 0, {}, message_id(digest_id)
     for group_id, part in parts.items():
         if groups is not None and group_id not in groups:
             rest[group_id] = part
@@ -121,9 +121,10 @@ def _settle_digest(
         count += part.count
         if part.pending and part.track.news:
             scope_state.news_gate = now + ledger.rules.policy.group_interval
-        _tell(ledger, group_id, part, message_id(digest_id))
+        _tell(ledger, group_id, part, message)
         _book(ledger, held, part, lost=lost)
-        if samples := state.samples.get(f"{digest_id}/{group_id}"):
+        # For whoever asks later, which is always another process.
+        if ledger.shared and (samples := state.samples.get(f"{digest_id}/{group_id}")):
             state.samples[told_sample(group_id)] = samples[:1]
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
