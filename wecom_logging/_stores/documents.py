@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.records import Destination, ScopeState, Token
@@ -46,12 +45,16 @@ _AT_ONCE = 64
 _NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
 
 
-class Question(NamedTuple):
-    """One value of the database, as an expression of a `SELECT`, and who is told of it."""
+#: An expression of a `SELECT`, and its values.
+Question = tuple[str, tuple[object, ...]]
 
-    expression: str
-    values: tuple[object, ...]
-    take_in: Callable[[Any], object]
+
+class Asked(Protocol):
+    """Whoever may be asked for something that the database knows."""
+
+    def question(self, key: str) -> Question: ...
+
+    def take_in(self, key: str, found: Any) -> object: ...
 
 
 class Documents(Records[T]):
@@ -65,16 +68,18 @@ class Documents(Records[T]):
 
     def question(self, key: str) -> Question:
         """What is there for a key; `ANY`: whether there is anything at all."""
-        here = f"SELECT body FROM {self.table} WHERE {_HERE}"
         if key == ANY:
-            return Question(f"EXISTS ({here})", self.place, self._take_in_any)
-        return Question(f"({here} AND id=?)", (*self.place, key), partial(self.take_in, key))
+            return f"EXISTS (SELECT 1 FROM {self.table} WHERE {_HERE})", self.place
+        return f"(SELECT body FROM {self.table} WHERE {_HERE} AND id=?)", (*self.place, key)
 
-    def _take_in_any(self, found: int) -> None:
-        self._all = self._all or not found
+    def take_in(self, key: str, found: Any) -> None:
+        if key == ANY:
+            self._all = self._all or not found
+        else:
+            super().take_in(key, found)
 
     def _fetch(self, key: str) -> str | None:
-        expression, values, _ = self.question(key)
+        expression, values = self.question(key)
         found: str | None = self._cursor.execute(f"SELECT {expression}", values).fetchone()[0]
         return found
 
@@ -127,20 +132,27 @@ class SQLiteSlots:
 
     def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
         self._cursor, self._scope = cursor, scope
-        #: The n-th latest ones that are known, None where there are not so many.
-        self._latest: dict[int, float | None] = {}
+        #: The n-th latest ones that are known.
+        self._latest: dict[int, float] = {}
+        #: There are fewer than so many.
+        self._fewer = math.inf
 
     def knows(self, rank: str) -> bool:
-        return int(rank) in self._latest
+        return int(rank) >= self._fewer or int(rank) in self._latest
 
     def question(self, rank: str) -> Question:
         nth = f"(SELECT at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?)"
-        n = int(rank)
-        return Question(nth, (self._scope, n - 1), partial(self._latest.__setitem__, n))
+        return nth, (self._scope, int(rank) - 1)
+
+    def take_in(self, rank: str, at: float | None) -> None:
+        if at is None:
+            self._fewer = min(self._fewer, int(rank))
+        else:
+            self._latest[int(rank)] = at
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
-        ask(self._cursor, [self.question(str(n)) for n in ranks if n not in self._latest])
-        return {n: at for n in ranks if (at := self._latest[n]) is not None}
+        ask(self._cursor, [(self, rank) for rank in map(str, ranks) if not self.knows(rank)])
+        return {n: self._latest[n] for n in ranks if n < self._fewer}
 
     def at(self, slot_id: str) -> float | None:
         found = self._execute(
@@ -150,16 +162,20 @@ class SQLiteSlots:
         return found[0] if found else None
 
     def put(self, slot_id: str, at: float) -> None:
-        self._latest.clear()
+        self._changed()
         self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)
 
     def remove(self, slot_id: str) -> None:
-        self._latest.clear()
+        self._changed()
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)
 
     def forget(self, before: float) -> None:
-        self._latest.clear()
+        self._changed()
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
+
+    def _changed(self) -> None:
+        self._latest.clear()
+        self._fewer = math.inf
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
         return self._cursor.execute(statement, (self._scope, *more))
@@ -216,18 +232,18 @@ class DocumentState(State):
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
-    def begin(self, wanted: Iterable[tuple[str, str]], *more: Question) -> None:
-        """Ask `more`, and what will be asked for: (field, key) pairs."""
-        singles = (self._scope_states.question(""), self._destinations.question(""))
-        ask(self._cursor, chain(more, singles, self._questions(wanted)))
+    def begin(self, wanted: Iterable[tuple[str, str]], *more: tuple[Asked, str]) -> None:
+        """Read at once what every step asks for, `more`, and what is wanted."""
+        singles = ((self._scope_states, ""), (self._destinations, ""))
+        ask(self._cursor, chain(more, singles, self._unknown(wanted)))
 
     def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
-        ask(self._cursor, self._questions(wanted))
+        ask(self._cursor, self._unknown(wanted))
 
-    def _questions(self, wanted: Iterable[tuple[str, str]]) -> Iterator[Question]:
+    def _unknown(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[Any, str]]:
         for field, key in wanted:
             if not (rows := getattr(self, field)).knows(key):
-                yield rows.question(key)
+                yield rows, key
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
@@ -255,16 +271,17 @@ class DocumentState(State):
         return wrote
 
 
-def ask(cursor: sqlite3.Cursor, questions: Iterable[Question]) -> None:
+def ask(cursor: sqlite3.Cursor, asked: Iterable[tuple[Asked, str]]) -> None:
     """Have all answered in one row: to get the interpreter back after each step of SQLite may
     take 5 ms beside a busy thread, and each row is a step."""
-    for some in map(_filled, _in_parts(questions)):
+    for some in map(_filled, _in_parts(asked)):
+        questions = [rows.question(key) for rows, key in some]
         row = cursor.execute(
-            f"SELECT {','.join([each.expression for each in some])}",
-            [value for each in some for value in each.values],
+            f"SELECT {','.join([expression for expression, _ in questions])}",
+            [value for _, values in questions for value in values],
         ).fetchone()
-        for each, answer in zip(some, row, strict=True):
-            each.take_in(answer)
+        for (rows, key), found in zip(some, row, strict=True):
+            rows.take_in(key, found)
 
 
 def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
@@ -275,10 +292,13 @@ def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
 
 
 def _filled(rows: list[T]) -> list[T]:
-    """As many as a power of two, the last one several times. Each number is a statement of its
-    own, which SQLite takes as long to prepare as to carry out three times, and keeps: a hundred
-    of them were 10 MB."""
-    return rows + rows[-1:] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
+    """As many as a power of two, or one and a half of one; the last one several times. Each number
+    is a statement of its own, which SQLite takes as long to prepare as to carry out three times,
+    and keeps: a hundred of them were 10 MB."""
+    full = 1 << (len(rows) - 1).bit_length()
+    if len(rows) <= full * 3 // 4:
+        full = full * 3 // 4
+    return rows + rows[-1:] * (full - len(rows))
 
 
 def _wanted(rows: int) -> str:

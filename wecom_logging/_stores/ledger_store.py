@@ -53,16 +53,16 @@ class LedgerStore(ABC):
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
         concerned = self._concerned(batches)
         own = [(field, asker.source) for field in ("sources", "looks", "presence")]
-        seen = [*self._slots(), ("pending", ANY), ("routes", asker.route)]
-        with self._step(*seen, *own, *concerned) as ledger:
+        seen = [self._first_slot(), ("pending", ANY), ("routes", asker.route)]
+        with self._step(*dict.fromkeys((*seen, *own, *concerned))) as ledger:
             for batch in batches:
                 merging.merge(ledger, batch)
             return claiming.claim(ledger, asker)
 
-    def _slots(self) -> list[tuple[str, str]]:
-        """The slots that are looked at if something is due."""
-        limit = self._rules.rate_limit
-        return [("slots", str(n)) for n in ranks(limit, "message") | ranks(limit, "critical")]
+    def _first_slot(self) -> tuple[str, str]:
+        """The first that is looked at if something is due. Mostly there are not so many, and
+        that is all there is to know."""
+        return "slots", str(min(ranks(self._rules.rate_limit, "message")))
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         with self._step(("digests", claim_id)) as ledger:

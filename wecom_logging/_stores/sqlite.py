@@ -130,9 +130,9 @@ class SQLiteStore(LedgerStore):
         self, connection: sqlite3.Connection, wanted: tuple[tuple[str, str], ...]
     ) -> tuple[_Clock, DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
-        state, known = DocumentState(connection, *self._scopes, self._names), list[object]()
-        state.begin(wanted, *_ask_clock(known))
-        clock = _clock(known, wall, self._latest)
+        state, written = DocumentState(connection, *self._scopes, self._names), _Written()
+        state.begin(wanted, *written.asked())
+        clock = written.clock(wall, self._latest)
         self._latest = clock.now
         shared = Ledger(state, self._rules, clock.now, wall, shared=True, is_alive=self._is_alive)
         return clock, state, shared
@@ -150,9 +150,9 @@ class SQLiteStore(LedgerStore):
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):
             connection.execute(statement)
-        known = list[object]()
-        ask(connection.cursor(), _ask_clock(known))
-        now = _clock(known, self._wall()).now
+        written = _Written()
+        ask(connection.cursor(), written.asked())
+        now = written.clock(self._wall()).now
         for statement in FORGET:
             connection.execute(statement, (now - ABANDONED_AFTER,))
 
@@ -166,24 +166,26 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-def _ask_clock(known: list[object]) -> list[Question]:
-    """What is written down of it is asked for together with all else."""
-    return [
-        Question(f"(SELECT {name} FROM clock_1)", (), known.append) for name in ("last", "ahead")
-    ]
+class _Written(dict[str, object]):
+    """What is written down of the store's time, which is asked for together with all else."""
 
+    def asked(self) -> list[tuple[_Written, str]]:
+        return [(self, "last"), (self, "ahead")]
 
-def _clock(known: list[object], wall: float, latest: float = float("-inf")) -> _Clock:
-    """The store's time.
+    def question(self, name: str) -> Question:
+        return f"(SELECT {name} FROM clock_1)", ()
 
-    Where the wall clock has been set back it goes on from where it was: a pause of a
-    minute must not last until the clock has caught up.
-    """
-    last, ahead = known
-    if not (isinstance(last, float) and isinstance(ahead, float) and isfinite(last + ahead)):
-        return _Clock(wall)
-    latest = max(last, latest)
-    set_back = wall + ahead < latest
-    if set_back:
-        ahead = latest - wall
-    return _Clock(wall + ahead, ahead, set_back, last)
+    def take_in(self, name: str, found: object) -> None:
+        self[name] = found
+
+    def clock(self, wall: float, latest: float = float("-inf")) -> _Clock:
+        """The time. Where the wall clock has been set back it goes on from where it was: a pause
+        of a minute must not last until the clock has caught up."""
+        last, ahead = self["last"], self["ahead"]
+        if not (isinstance(last, float) and isinstance(ahead, float) and isfinite(last + ahead)):
+            return _Clock(wall)
+        latest = max(last, latest)
+        set_back = wall + ahead < latest
+        if set_back:
+            ahead = latest - wall
+        return _Clock(wall + ahead, ahead, set_back, last)
