@@ -13,7 +13,7 @@ from wecom_logging._capture import grouping
 from wecom_logging._capture.keys import OTHER_KEYS, Key
 from wecom_logging._capture.once import on_the_way, taken_at
 from wecom_logging._capture.sound import sound
-from wecom_logging._capture.tally import GroupSeed, Tally
+from wecom_logging._capture.tally import GroupSeed, PerSecond, Tally
 from wecom_logging._capture.variety import Tallies
 from wecom_logging._config.advice import refuse_unknown, warn_of_limits
 from wecom_logging._config.defaults import process_start
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
     from wecom_logging._worker.worker import Worker
 
-#: Samples of all groups in a second.
-SAMPLES_PER_SECOND = 50
+#: Samples of all groups in a second, and errors of all groups that are looked at for something
+#: new in them, 5 to 10 µs each.
+SAMPLES_PER_SECOND, LOOKS_PER_SECOND = 50, 1000
 
 
 class WeComHandler(logging.Handler):
@@ -269,7 +270,8 @@ class WeComHandler(logging.Handler):
         self._unknown = self._known[OTHER_KEYS[0]] = Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
         self._capturing: set[int] = set()
         self._rousing: dict[Tally, int] = {}
-        self._sampled = (0, 0)
+        self._samples = PerSecond(SAMPLES_PER_SECOND)
+        self._looks = PerSecond(LOOKS_PER_SECOND)
         self._pid = os.getpid()
         self._worker: Worker = Worker(self._components, self._tallies)
         # A handler that is dropped without `close` has its errors delivered all the same.
@@ -407,13 +409,14 @@ class WeComHandler(logging.Handler):
 
     def _look(self, tally: Tally, record: logging.LogRecord) -> None:
         """An error that the worker will read anyway: told out of turn if it says something new."""
-        if tally.looks <= 0:
+        self._tallies.come_again(tally, record)
+        if tally.looks <= 0 or not self._looks.take(monotonic()):
+            # The first one after he has read it is looked at again.
             tally.needs_wakeup = False
             if not tally.roused:  # he has read it meanwhile, and who comes next wakes him again
                 tally.needs_wakeup = True
             return
         tally.looks -= 1
-        self._tallies.come_again(tally, record)
         if sample := self._sample(tally, record, in_turn=False):
             self._worker.notify(tally, sample)
 
@@ -444,16 +447,11 @@ class WeComHandler(logging.Handler):
         thread = threading.get_ident()
         if thread in self._capturing:
             return None  # logged by a `__str__` that we have called: counted, not captured
-        second, taken = self._sampled
-        if int(now) != second:
-            taken = 0
         capture = self._components.capture
-        if taken < SAMPLES_PER_SECOND:
-            self._sampled = (int(now), taken + 1)
-        elif in_any_case:
+        if not self._samples.take(now):
+            if not in_any_case:
+                return None
             capture = self._components.glimpse
-        else:
-            return None
         tally.sampled(now)
         self._capturing.add(thread)
         try:

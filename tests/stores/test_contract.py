@@ -766,6 +766,35 @@ def test_who_inherits_a_lease_sends_the_frozen_body(place: Kit) -> None:
     assert two.store.account(one.source).reported == 3
 
 
+def test_what_was_left_for_longer_than_wecom_remembers_is_told_again_as_doubtful(
+    place: Kit,
+) -> None:
+    """Nobody logs at night: its repetition in the morning would be shown a second time."""
+    one, two = (Client(place, f"web/{n}/x", duplicate_check=True) for n in (1, 2))
+    one.log("A", 3)
+    one.store.freeze(one.claim(why="flush").digest.id, "the bytes")
+    place.advance(LEASE + 5 * 3600)
+    again = two.claim(why="flush")
+    assert again.body is None
+    assert again.digest.reports[0].doubtful == 3
+
+
+def test_of_two_that_were_left_the_older_one_is_repeated_first(place: Kit) -> None:
+    one, two = (Client(place, f"web/{n}/x", duplicate_check=True) for n in (1, 2))
+    one.log("A")
+    first = one.claim(why="flush")
+    one.store.freeze(first.id, "the bytes")
+    two.log("Fire", level="critical")
+    beside = two.claim()
+    two.store.freeze(beside.id, "the bytes")
+    place.advance(1)
+    assert one.store.renew(first.id)
+    place.advance(LEASE + 1)
+    for left in (beside, first):
+        assert one.claim(why="insist").id == left.id
+        one.store.settle(left.id)
+
+
 def test_a_lost_robot_message_is_told_again_as_doubtful(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A", 3)

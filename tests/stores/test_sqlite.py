@@ -23,7 +23,7 @@ from wecom_logging._stores import sqlite, sqlite_file
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
 from wecom_logging._stores.leases import FOR_GOOD
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Left, StoreError
+from wecom_logging._stores.protocol import Batch, Claim, Entry, Failure, Left, StoreError
 from wecom_logging._stores.records import LeasedDigest, Token, Trouble
 from wecom_logging._stores.sqlite import ABANDONED_AFTER
 
@@ -419,20 +419,58 @@ def test_what_is_kept_for_good_outlives_a_month_without_a_write(place: SQLiteKit
     assert place.open().note("read", "pairings") == "chats"
 
 
+class Steps:
+    """What a store asks SQLite: after each statement and each row its thread has to get the
+    interpreter back, which takes 5 ms beside a busy one."""
+
+    def __init__(self, client: Client) -> None:
+        self.statements: list[str] = []
+        self.rows: list[tuple[object, ...]] = []
+        connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
+        connection.set_trace_callback(self.statements.append)
+        connection.row_factory = self._note_row
+
+    def _note_row(self, _: sqlite3.Cursor, row: tuple[object, ...]) -> tuple[object, ...]:
+        self.rows.append(row)
+        return row
+
+    def taken(self) -> int:
+        """How many since the last look."""
+        found = len(self.statements) + len(self.rows)
+        self.statements.clear()
+        self.rows.clear()
+        return found
+
+
 def test_few_statements_stand_before_a_message(place: SQLiteKit, client: Client) -> None:
     client.log("A")
     client.deliver(why="flush")
-    statements: list[str] = []
-    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
-    connection.set_trace_callback(statements.append)
+    steps = Steps(client)
     place.advance(20.0)
     answer = client.ask(client.batch("B", level="critical", samples=(event("b"),)))
     assert isinstance(answer, Claim)
+    assert steps.taken() == 7, "begin, read one row, a slot, documents, the time, commit"
     client.store.freeze(answer.id, "body")
-    assert len(statements) <= 16, statements
-    statements.clear()
+    assert steps.taken() == 5, "begin, read one row, the body, commit"
     client.store.settle(answer.id)
-    assert len(statements) <= 16, statements
+    assert steps.taken() <= 13
+
+
+def test_few_steps_take_many_kinds(place: SQLiteKit, client: Client) -> None:
+    entries = tuple(Entry(identity(f"kind {n}"), 1) for n in range(40))
+    client.store.merge(Batch("web/2/b", 1, entries))
+    place.advance(40.0)
+    steps = Steps(client)
+    claim = client.ask(why="flush")
+    assert isinstance(claim, Claim)
+    assert len(told(claim)) == 40
+    assert steps.taken() <= 45, "with what is done once an hour"
+    client.store.release(claim.id, Failure("refused", 1.0))
+    assert steps.taken() <= 20
+    place.advance(40.0)
+    claim = client.deliver(why="flush")
+    assert len(told(claim)) == 40
+    assert steps.taken() <= 45
 
 
 def test_however_many_documents_change_they_are_written(place: SQLiteKit, client: Client) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 import wecom_logging
-from tests.helpers.support import PATIENCE, eventually
+from tests.helpers.support import PATIENCE, Watched, eventually
 from wecom_logging import WeComHandler
 from wecom_logging._capture.capture import capture, complete, said
 from wecom_logging._capture.grouping import fingerprint, learn
@@ -31,6 +31,7 @@ from wecom_logging._capture.variety import Tallies
 from wecom_logging._model.digest import MAX_VARIANTS
 from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging._senders.protocol import Limits, Message
+from wecom_logging.handler import LOOKS_PER_SECOND
 
 PACKAGE = str(Path(wecom_logging.__file__).parent)
 RECORD = Path(__file__).with_name("hot_path.json")
@@ -191,6 +192,25 @@ def test_a_code_costs_a_look_more(
 ) -> None:
     """A status in a text, the errno of an exception."""
     assert measure(case).total() <= measure(plainer).total() + most
+
+
+def test_a_thousand_kinds_in_turn_cost_what_one_costs(
+    watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share the looks of a second: here it goes on, and the worker has not read them."""
+    monkeypatch.setattr("wecom_logging.handler.monotonic", lambda: 100.0)
+    handler = watch().handler
+    monkeypatch.setattr(handler._worker, "notify", lambda *_: True)
+    kinds = [
+        logging.LogRecord("shop", logging.ERROR, "/srv/shop/pay.py", i, f"job {i} failed", (), None)
+        for i in range(LOOKS_PER_SECOND)
+    ]
+    # New; looked at; found that no look is left.
+    for each in kinds * 3:
+        handler.handle(each)
+    now = bytecodes(lambda: [handler.handle(each) for each in kinds])
+    assert sum(tally.value for tally in handler._tallies.known.values()) == 4 * len(kinds)
+    assert not now["handler._notify_worker"], compared(now, {})
 
 
 def test_a_text_that_is_always_new_costs_little_beyond_its_allowance() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from tests.helpers.support import Watched, eventually
 from wecom_logging._capture.capture import SHORT_BYTES
-from wecom_logging._capture.tally import GroupSeed, Tally
+from wecom_logging._capture.tally import LOOKS, GroupSeed, Tally
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering import render
 from wecom_logging._worker import collector
-from wecom_logging.handler import SAMPLES_PER_SECOND
+from wecom_logging.handler import LOOKS_PER_SECOND, SAMPLES_PER_SECOND
 
 Watch = Callable[..., Watched]
 
@@ -193,6 +193,71 @@ def test_a_steady_storm_is_looked_at_a_hundred_times(watch: Watch) -> None:
     assert tally.looks == 0
     w.log.error("%s is down", "redis")
     assert not tally.needs_wakeup or not tally.roused
+
+
+def tallies(w: Watched) -> list[Tally]:
+    return [tally for tally in w.handler._known.values() if tally.value]
+
+
+def read(w: Watched) -> None:
+    """As the worker leaves the tallies that he has read."""
+    for tally in tallies(w):
+        tally.roused, tally.needs_wakeup = False, True
+
+
+def test_all_groups_share_the_looks_of_a_second(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("wecom_logging.handler.monotonic", lambda: now)
+    w = watch()
+    monkeypatch.setattr(w.worker, "notify", lambda *_: True)
+    kinds = [
+        logging.LogRecord("shop", logging.ERROR, "a.py", i, f"job {i} of %s failed", ("x",), None)
+        for i in range(50)
+    ]
+    assert len(kinds) * LOOKS > 3 * LOOKS_PER_SECOND
+
+    def looked_at_in_a_storm() -> int:
+        before = sum(tally.looks for tally in tallies(w)) or len(kinds) * LOOKS
+        for each in kinds * LOOKS:
+            w.handler.handle(each)
+        return before - sum(tally.looks for tally in tallies(w))
+
+    assert looked_at_in_a_storm() == LOOKS_PER_SECOND
+    read(w)
+    assert looked_at_in_a_storm() == 0, "it is the same second"
+    now += 1.0
+    assert looked_at_in_a_storm() == 0, "who has been read is looked at again, nobody before"
+    read(w)
+    assert looked_at_in_a_storm() == LOOKS_PER_SECOND
+
+
+def test_what_differs_is_captured_at_the_next_reading_where_no_look_is_left(
+    watch: Watch, reports: list[Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wecom_logging.handler.LOOKS_PER_SECOND", 0)
+    w = watch(group_wait=5.0)
+    for name in ("redis", "postgres", "kafka"):
+        w.log.error("%s is down", name)
+        eventually(lambda: not any(tally.roused for tally in tallies(w)))
+    assert w.counts() == [3]
+    assert texts(reports[0]) == ["redis is down", "postgres is down", "kafka is down"]
+
+
+def test_a_constant_text_is_known_as_one_where_no_look_is_left(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would take the place of one of the ten that a line may make of what changes."""
+    monkeypatch.setattr("wecom_logging.handler.LOOKS_PER_SECOND", 0)
+    w = watch()
+    monkeypatch.setattr(w.worker, "notify", lambda *_: True)
+    changing = []
+    for _ in range(2):
+        w.log.error("no connection to the ledger")
+        (tally,) = tallies(w)
+        changing.append(tally.origin.changing)
+    assert changing == [True, False]
 
 
 def test_in_a_storm_samples_become_seldom_until_a_message_tells_of_it() -> None:

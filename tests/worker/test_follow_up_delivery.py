@@ -10,10 +10,10 @@ import pytest
 
 from tests.helpers.support import Finished, Watched, counted, eventually, many_kinds
 from wecom_logging import WeComHandler
+from wecom_logging._rendering.report import MAX_BYTES
 from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Failure, FollowUp
 from wecom_logging._worker.delivery import Delivery
-from wecom_logging._worker.follow_ups import MAX_BYTES
 from wecom_logging._worker.frozen import body_of
 from wecom_logging.errors import ContentError, DeliveryError, TransportError
 from wecom_logging.simulator.faults import Fault
@@ -64,6 +64,7 @@ def test_it_is_cut_at_256_kib(watch: Watch) -> None:
     eventually(lambda: kinds(sender) == ["markdown", "file"])
     name, data = sender.file(sender.messages[1])
     assert MAX_BYTES - 1000 < len(name.encode()) + 1 + len(data) <= MAX_BYTES
+    assert data.endswith(b"more in the list above only\n")
 
 
 def test_a_call_comes_before_the_file(watch: Watch, any_store: str) -> None:

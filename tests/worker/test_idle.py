@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
 import textwrap
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.helpers.redis_server import RedisServer
 from tests.helpers.scene import Scene, SceneSender
 from tests.helpers.support import Finished, Watched, eventually
 from wecom_logging import WeComHandler
@@ -82,6 +85,27 @@ def test_a_delivery_imports_nothing(
         print(*sorted(set(sys.modules) - before))
         """
     done = run_program(textwrap.dedent(body), sim, kind=kind)
+    assert done.returncode == 0, done.err
+    assert done.out.split() == []
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_nor_does_the_client_of_redis(
+    away: bool,
+    redis_server: RedisServer,
+    sim: Simulator,
+    run_program: Callable[..., Finished],
+) -> None:
+    body = """
+        logging.config.dictConfig(LOGGING)
+        handler = logging.getLogger().handlers[0]
+        before = set(sys.modules)
+        log.critical("disk full")
+        assert handler.flush(20), handler.stats()
+        print(*sorted(set(sys.modules) - before))
+        """
+    url = "redis://127.0.0.1:1/0" if away else redis_server.url
+    done = run_program(textwrap.dedent(body), sim, store=url)
     assert done.returncode == 0, done.err
     assert done.out.split() == []
 
@@ -216,3 +240,28 @@ def test_an_error_takes_so_many_steps_in_the_store_and_no_more(
     assert len(sender.told) == 1
     merged = looked = ["claim", "account"]  # the scene looks once more after it has logged
     assert steps == [*merged, *looked, "claim", "freeze", "settle", "claim", "account"]
+
+
+# -- what stays ------------------------------------------------------------------------
+
+
+def test_little_is_kept_of_what_was_told(watch: Watch) -> None:
+    """Names, counts and times of a group, and not its words."""
+    w, kinds, most = watch(attach=False), 300, 6_000
+
+    def log(first: int, last: int) -> None:
+        for n in range(first, last):
+            call = compile("log.error('job %s failed', words)", f"/srv/job_{n}.py", "exec")
+            exec(call, {"log": w.log, "words": f"{n} " + "x" * 10_000})
+
+    log(0, 50)
+    assert w.flush()
+    tracemalloc.start()
+    try:
+        log(50, 50 + kinds)
+        assert w.flush()
+        del w.sender.messages[:]
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < kinds * most
+    finally:
+        tracemalloc.stop()

@@ -72,6 +72,26 @@ class GroupSeed:
         return len(self.key) == 1 or self.key[-1] is OVERFLOW
 
 
+class PerSecond:
+    """So many of something in each second. Two threads at once may have one more."""
+
+    __slots__ = ("_most", "_taken")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = (0, 0)
+
+    def take(self, now: float) -> bool:
+        """Whether there is one left in the second of `now` (monotonic time)."""
+        second, taken = self._taken
+        if second != int(now):
+            second, taken = int(now), 0
+        if taken >= self._most:
+            return False
+        self._taken = second, taken + 1
+        return True
+
+
 class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run time
     """The counter of one kind of error in one handler; `next` counts one.
 
@@ -115,7 +135,7 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         #: turn, until a message tells of the group.
         self.looks, self.turns = LOOKS, TURNS
         #: What its errors have said, as numbers that mean something in this process only.
-        self.seen: set[int] = set()
+        self.seen: tuple[int, ...] = ()
         #: A group of what is not told apart says something new; so often more until `news_at`.
         self.news = False
         self.news_left, self.news_at = 0, 0.0
@@ -130,10 +150,8 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         what is not told apart that is news, ten times an hour at most."""
         if said in self.seen:
             return False
-        if len(self.seen) >= MAX_SEEN:
-            self.seen.clear()
         first = not self.seen
-        self.seen.add(said)
+        self.seen = (*self.seen[1 - MAX_SEEN :], said)
         if first:
             return False
         if self.origin.is_crowd:

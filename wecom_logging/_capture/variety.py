@@ -4,6 +4,7 @@ others need."""
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 from wecom_logging._capture.failure import without_codes
 from wecom_logging._capture.keys import OTHER_KEYS, OVERFLOW, Job, Key, Site, site_of, text_of
@@ -11,23 +12,24 @@ from wecom_logging._capture.tally import GroupSeed, Tally
 from wecom_logging._capture.template import WHOLE
 from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS
 
+#: What makes a group another one than the rest of its call site: a value that changes, a
+#: constant text, anything else. Each has an allowance of its own.
+Kind = Literal["changing", "constant", "other"]
+
 
 class Variety:
     """The groups that one call site has made, by what makes them different."""
 
-    __slots__ = ("changing", "constant", "logger", "others", "texts")
+    __slots__ = ("kinds", "logger", "texts")
 
     def __init__(self, logger: str) -> None:
         self.logger = logger
-        self.changing: set[Key] = set()
-        self.constant: set[Key] = set()
-        self.others: set[Key] = set()
+        self.kinds: dict[Key, Kind] = {}
         #: Texts that found no place, by `id`, and their keys: one that comes again is constant.
         self.texts: dict[int, tuple[str, Key]] = {}
 
-    @property
-    def groups(self) -> int:
-        return len(self.changing) + len(self.constant) + len(self.others)
+    def number(self, kind: Kind) -> int:
+        return tuple(self.kinds.values()).count(kind)
 
     def is_constant(self, text: object, key: Key) -> bool:
         """Whether a text is the same object as before, which no f-string is, and is all that
@@ -75,7 +77,7 @@ class Tallies:
         known = key
         site = site_of(record)
         variety = self._sites.get(site) or Variety(record.name)
-        key, allowance = self._allowed(key, record, site, variety)
+        key, kind = self._allowed(key, record, site, variety)
         if (tally := self.known.get(key)) is not None:
             if key[-1] is OVERFLOW and len(known) == 5:
                 self._crowds[known[:4]] = tally, variety
@@ -88,9 +90,8 @@ class Tallies:
                     self.known[known] = tally
                 return tally
         else:
-            allowance.add(key)
-            self._sites.setdefault(site, variety)
-        origin = GroupSeed(record, key, site, changing=allowance is variety.changing)
+            self._sites.setdefault(site, variety).kinds[key] = kind
+        origin = GroupSeed(record, key, site, changing=kind == "changing")
         # setdefault: two threads may meet here, and one of the two tallies would be lost.
         return self.known.setdefault(key, Tally(origin))
 
@@ -103,9 +104,8 @@ class Tallies:
         self.known.pop(key, None)
         variety = self._sites.get(tally.origin.site)
         if variety is not None:
-            for allowance in (variety.changing, variety.constant, variety.others):
-                allowance.discard(key)
-            if not variety.groups:
+            variety.kinds.pop(key, None)
+            if not variety.kinds:
                 self._sites.pop(tally.origin.site, None)
 
     def come_again(self, tally: Tally, record: logging.LogRecord) -> None:
@@ -114,37 +114,39 @@ class Tallies:
         if origin.text is not None and origin.text is text_of(record):
             origin.text = None
             variety = self._sites.get(origin.site)
-            if variety is not None and origin.key in variety.changing:
+            if variety is not None and variety.kinds.get(origin.key) == "changing":
                 self._crowds.clear()
-                variety.constant.add(origin.key)
-                variety.changing.discard(origin.key)
+                variety.kinds[origin.key] = "constant"
                 origin.changing = False
 
     def _allowed(
         self, key: Key, record: logging.LogRecord, site: Site, variety: Variety
-    ) -> tuple[Key, set[Key]]:
+    ) -> tuple[Key, Kind]:
         """The key that a record may have, and what it is counted against."""
         # Beyond its allowance this runs for every error of a call site.
-        is_changing = len(variety.changing) < MAX_VARIANTS
+        is_changing = variety.number("changing") < MAX_VARIANTS
         if isinstance(key[-1], Job):  # as many as the program has
-            return key, variety.others
+            return key, "other"
         if len(key) == 6:
             bare = (*key[:4], without_codes(key[4]), key[5])
             if bare != key and is_changing:
-                return key, variety.changing
-            here = sum(each[5] == key[5] for each in tuple(variety.others) if len(each) == 6)
+                return key, "changing"
+            others = [each for each, kind in tuple(variety.kinds.items()) if kind == "other"]
+            here = sum(each[5] == key[5] for each in others if len(each) == 6)
             if here < MAX_CONSTANT or bare in self.known:
-                return bare, variety.others
-        elif len(variety.constant) < MAX_CONSTANT and variety.is_constant(text_of(record), key):
-            return key, variety.constant
-        elif is_changing:
-            return key, variety.changing
+                return bare, "other"
+        elif is_changing:  # until its text comes again as the same object
+            return key, "changing"
+        elif variety.number("constant") < MAX_CONSTANT and variety.is_constant(
+            text_of(record), key
+        ):
+            return key, "constant"
         self._crowded.add(site)
-        return (variety.logger, *site[1:], OVERFLOW), variety.others
+        return (variety.logger, *site[1:], OVERFLOW), "other"
 
     def _has_room(self, variety: Variety) -> bool:
         """A tenth is kept for call sites that have none yet."""
-        return self._room > (self.max_groups // 10 if variety.groups else 0)
+        return self._room > (self.max_groups // 10 if variety.kinds else 0)
 
     @property
     def _room(self) -> int:

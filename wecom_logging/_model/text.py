@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from unicodedata import category, east_asian_width
 
 from wecom_logging._runtime import lazy
@@ -272,13 +271,8 @@ def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
 _NARROW = lazy.regex("[ -~]+")
 
 
-@lru_cache(maxsize=128)
 def columns(text: str) -> int:
-    """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width.
-
-    Remembered, because headlines begin alike, and looking at each character takes longer
-    than most of what is done with a text.
-    """
+    """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
     rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW().sub("", text)
     return len(text) - len(rest) + sum(_widths(rest))
 

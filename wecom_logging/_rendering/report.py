@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 
 from wecom_logging._model.digest import Digest
-from wecom_logging._model.text import cut_characters, strip_ansi
+from wecom_logging._model.text import cut_bytes, cut_characters, strip_ansi
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import summary
@@ -16,8 +17,11 @@ from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.words import first_line, joined, one_line
 
-#: Bytes of a file that a phone still opens. WeCom itself takes 20 MB.
-MAX_BYTES = 1024 * 1024
+#: Bytes of what follows a message, its name included: a phone still opens it.
+MAX_BYTES = 256 * 1024
+
+#: Bytes that are kept for the line that says what was left out.
+_LAST_LINE = 200
 
 #: A place is written out so many times in one traceback; the rest is counted.
 _REPEATS = 3
@@ -31,23 +35,30 @@ _PLACES = 3
 _RULE = "=" * 72
 
 
-def report_text(digest: Digest, style: Style, context: RenderContext | None = None) -> str:
+def report_text(
+    digest: Digest,
+    style: Style,
+    context: RenderContext | None = None,
+    *,
+    max_bytes: int = MAX_BYTES,
+) -> str:
     """The whole report: a list of all groups, then each with messages, context, traceback.
 
-    A digest beyond `MAX_BYTES` has its last groups in the list only, and says so. `context`:
+    Beyond `max_bytes` the last groups are in the list only, which the end says. `context`:
     what its message was drawn from.
     """
     context = context or RenderContext.of(digest, style)
     groups = [group for section in context.sections for group in _apart(section)]
-    overview = "\n".join(_overview(groups, context))
-    parts, room = [overview], MAX_BYTES - len(overview.encode()) - 200
+    # In copies, so that what is worked out of a thousand groups goes with their lines.
+    overview = "\n".join(_overview(map(copy, groups), context))
+    parts, room = [overview], max_bytes - _LAST_LINE - len(overview.encode())
     for index, group in enumerate(groups):
-        part = "\n".join(_group(group, context))
+        part = "\n".join(_group(copy(group), context))
+        parts.append(part)
         room -= len(part.encode()) + 2
         if room < 0:
-            parts.append(context.labels.not_described(len(groups) - index))
-            break
-        parts.append(part)
+            whole = cut_bytes("\n\n".join(parts), max_bytes - _LAST_LINE)
+            return f"{whole}\n\n{context.labels.not_described(len(groups) - index)}\n"
     return "\n\n".join(parts) + "\n"
 
 

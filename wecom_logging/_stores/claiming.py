@@ -91,11 +91,14 @@ class _Claiming:
                 if not ledger.may_repeat(held):
                     ledger.take_apart(digest_id, doubtful=True)
             elif held.lease_until <= now:
-                ledger.slots.answered(held.slot, held.lease_until)
+                # When it ran out, which nobody may have seen for hours: WeCom's memory of what
+                # it has shown begins there, and not with this look.
+                left_at = held.lease_until
+                ledger.slots.answered(held.slot, left_at)
                 ledger.slots.give_back(held.extra)
                 held.extra = []
                 sent = digest_id in state.bodies if held.fallback is None else held.handed
-                ledger.put_away(digest_id, held, unclear=sent)
+                ledger.put_away(digest_id, held, unclear=sent, since=left_at)
         unclear = state.destination.unclear
         for digest_id, since in list(unclear.items()):
             if now - since > schedule.UNCLEAR_FOR + LEASE:
@@ -106,7 +109,7 @@ class _Claiming:
     def _next_digest(self) -> Claim | float | None:
         now, scope_state, destination = self._now, self._scope_state, self._state.destination
         leases, waiting = [], None
-        first = next(iter(destination.unclear), None)
+        first = min(destination.unclear, key=destination.unclear.__getitem__, default=None)
         for digest_id in scope_state.out:
             if (until := self._state.digests[digest_id].lease_until) is not None:
                 leases.append(until)
@@ -219,6 +222,7 @@ class _Claiming:
         ledger, scope_state = self._ledger, self._scope_state
         by_group = ledger.pending_by_group()
         ids = set(by_group) if ledger.knows_all_concerned() else {*by_group, *self._state.groups}
+        self._state.read_ahead((field, each) for each in ids for field in ("groups", "samples"))
         digest_id, nobody_has_any = os.urandom(4).hex(), not scope_state.out
         scope_state.due_index.collected()
         taken = [
@@ -267,7 +271,9 @@ class _Claiming:
             del state.pending[f"{group_id}|{source}"]
         group.out += part.count
         group.count = group.doubtful = group.left = 0
-        group.pending_releases, group.back_from = [], ""
+        group.back_from = ""
+        if group.pending_releases:
+            group.pending_releases = []
         state.groups[group_id] = group
         return True
 
@@ -296,6 +302,8 @@ class _Claiming:
     def _digest(self, digest_id: str, held: LeasedDigest) -> Digest:
         state, reports = self._state, list[Report]()
         parts = self._collected or dict(self._ledger.parts(digest_id))
+        state.read_ahead(("groups", group_id) for group_id in parts)
+        state.read_ahead(("samples", f"{digest_id}/{group_id}") for group_id in parts)
         for group_id in sorted(parts, key=lambda each: (parts[each].track.first_seen, each)):
             part = parts[group_id]
             if not (part.pending or part.silence) and group_id not in state.groups:

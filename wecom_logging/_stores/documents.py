@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.records import Destination, ScopeState, Token
-from wecom_logging._stores.state import OWN, SHARED, Records, State, record_types
+from wecom_logging._stores.state import ANY, OWN, SHARED, Records, State, record_types
 
 T = TypeVar("T")
 
@@ -43,6 +46,14 @@ _AT_ONCE = 64
 _NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
 
 
+class Question(NamedTuple):
+    """One value of the database, as an expression of a `SELECT`, and who is told of it."""
+
+    expression: str
+    values: tuple[object, ...]
+    take_in: Callable[[Any], object]
+
+
 class Documents(Records[T]):
     """Records of one kind in one scope, which are rows."""
 
@@ -52,17 +63,26 @@ class Documents(Records[T]):
         super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
         self._cursor, self.place, self.table = cursor, (scope, kind), table
 
+    def question(self, key: str) -> Question:
+        """What is there for a key; `ANY`: whether there is anything at all."""
+        here = f"SELECT body FROM {self.table} WHERE {_HERE}"
+        if key == ANY:
+            return Question(f"EXISTS ({here})", self.place, self._take_in_any)
+        return Question(f"({here} AND id=?)", (*self.place, key), partial(self.take_in, key))
+
+    def _take_in_any(self, found: int) -> None:
+        self._all = self._all or not found
+
     def _fetch(self, key: str) -> str | None:
-        row = self._execute(f"SELECT body FROM {self.table} WHERE {_HERE} AND id=?", key)
-        found = row.fetchone()
-        return None if found is None else found[0]
+        expression, values, _ = self.question(key)
+        found: str | None = self._cursor.execute(f"SELECT {expression}", values).fetchone()[0]
+        return found
 
     def _fetch_all(self) -> list[tuple[str, str]]:
-        rows = self._execute(f"SELECT id, body FROM {self.table} WHERE {_HERE}")
-        return rows.fetchall()
-
-    def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._cursor.execute(statement, (*self.place, *more))
+        every = f"SELECT json_group_array(json_array(id, CAST(body AS TEXT))) FROM {self.table}"
+        (found,) = self._cursor.execute(f"{every} WHERE {_HERE}", self.place).fetchone()
+        rows: list[tuple[str, str]] = json.loads(found)
+        return rows
 
     def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
         """Rows of what was assigned."""
@@ -107,14 +127,20 @@ class SQLiteSlots:
 
     def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
         self._cursor, self._scope = cursor, scope
+        #: The n-th latest ones that are known, None where there are not so many.
+        self._latest: dict[int, float | None] = {}
+
+    def knows(self, rank: str) -> bool:
+        return int(rank) in self._latest
+
+    def question(self, rank: str) -> Question:
+        nth = f"(SELECT at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?)"
+        n = int(rank)
+        return Question(nth, (self._scope, n - 1), partial(self._latest.__setitem__, n))
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
-        nth = f"SELECT ? AS n, at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?"
-        found = self._cursor.execute(
-            " UNION ALL ".join([f"SELECT * FROM ({nth})"] * len(ranks)),
-            [value for n in ranks for value in (n, self._scope, n - 1)],
-        )
-        return dict(found.fetchall())
+        ask(self._cursor, [self.question(str(n)) for n in ranks if n not in self._latest])
+        return {n: at for n in ranks if (at := self._latest[n]) is not None}
 
     def at(self, slot_id: str) -> float | None:
         found = self._execute(
@@ -124,12 +150,15 @@ class SQLiteSlots:
         return found[0] if found else None
 
     def put(self, slot_id: str, at: float) -> None:
+        self._latest.clear()
         self._execute(f"INSERT OR REPLACE INTO {SLOTS} VALUES (?, ?, ?)", slot_id, at)
 
     def remove(self, slot_id: str) -> None:
+        self._latest.clear()
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND id=?", slot_id)
 
     def forget(self, before: float) -> None:
+        self._latest.clear()
         self._execute(f"DELETE FROM {SLOTS} WHERE scope=? AND at<?", before)
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
@@ -187,23 +216,18 @@ class DocumentState(State):
         ).fetchone()
         return int(rank or 0), int(size) + (0 if known else 1)
 
+    def begin(self, wanted: Iterable[tuple[str, str]], *more: Question) -> None:
+        """Ask `more`, and what will be asked for: (field, key) pairs."""
+        singles = (self._scope_states.question(""), self._destinations.question(""))
+        ask(self._cursor, chain(more, singles, self._questions(wanted)))
+
     def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
-        """Read with one statement what will be asked for: (field, key) pairs."""
-        named: list[tuple[Documents[Any], str]] = [
-            (self._scope_states, ""),
-            (self._destinations, ""),
-        ]
-        named += [(getattr(self, field), key) for field, key in wanted]
-        for some in _in_parts(named):
-            filled = _filled(some)
-            found = self._cursor.execute(
-                f"{_wanted(len(filled))} SELECT scope, kind, id, body"
-                f" FROM wanted CROSS JOIN {TABLE} USING (scope, kind, id)",
-                [value for rows, key in filled for value in (*rows.place, key)],
-            ).fetchall()
-            texts = {(scope, kind, key): body for scope, kind, key, body in found}
-            for rows, key in some:
-                rows.take_in(key, texts.get((*rows.place, key)))
+        ask(self._cursor, self._questions(wanted))
+
+    def _questions(self, wanted: Iterable[tuple[str, str]]) -> Iterator[Question]:
+        for field, key in wanted:
+            if not (rows := getattr(self, field)).knows(key):
+                yield rows.question(key)
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
@@ -217,7 +241,8 @@ class DocumentState(State):
             wrote = True
             self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
-                " ON CONFLICT DO UPDATE SET body=excluded.body, written=excluded.written",
+                " ON CONFLICT (scope, kind, id)"
+                " DO UPDATE SET body=excluded.body, written=excluded.written",
                 [value for row in some for value in row],
             )
         for places in map(_filled, _in_parts(row for rows in every for row in rows.gone())):
@@ -228,6 +253,18 @@ class DocumentState(State):
                 [value for place in places for value in place],
             )
         return wrote
+
+
+def ask(cursor: sqlite3.Cursor, questions: Iterable[Question]) -> None:
+    """Have all answered in one row: to get the interpreter back after each step of SQLite may
+    take 5 ms beside a busy thread, and each row is a step."""
+    for some in map(_filled, _in_parts(questions)):
+        row = cursor.execute(
+            f"SELECT {','.join([each.expression for each in some])}",
+            [value for each in some for value in each.values],
+        ).fetchone()
+        for each, answer in zip(some, row, strict=True):
+            each.take_in(answer)
 
 
 def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:

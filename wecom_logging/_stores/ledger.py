@@ -123,7 +123,9 @@ class Ledger:
             self.look_through()
             return
         self.state.scope_state.due_index.collected()
-        for group_id in self.pending_by_group():
+        by_group = self.pending_by_group()
+        self.state.read_ahead(("groups", group_id) for group_id in by_group)
+        for group_id in by_group:
             self.note(self.group(group_id))
 
     def look_through(self) -> None:
@@ -179,16 +181,22 @@ class Ledger:
                 return
         destination.trouble.failed(failure, self.now)
 
-    def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool) -> None:
+    def put_away(
+        self, digest_id: str, held: LeasedDigest, *, unclear: bool, since: float | None = None
+    ) -> None:
         """A digest nobody has: kept as it is if a retry is harmless, else taken apart. What a
-        fallback may have told is none to be repeated at the destination."""
+        fallback may have told is none to be repeated at the destination.
+
+        Args:
+            since: When it was left, if that is not now.
+        """
         at_fallback = held.fallback is not None
         held.lease_until, held.fallback, held.handed = None, None, False
         if at_fallback and held.unclear_since is None:
             self.take_apart(digest_id, doubtful=unclear)
             return
         if unclear and held.unclear_since is None:
-            held.unclear_since = self.now
+            held.unclear_since = self.now if since is None else since
         self.state.digests[digest_id] = held
         if held.unclear_since is not None and self.may_repeat(held):
             self.state.destination.unclear[digest_id] = held.unclear_since
@@ -203,7 +211,18 @@ class Ledger:
 
     def take_apart(self, digest_id: str, *, doubtful: bool) -> None:
         """Its errors are pending again."""
-        for group_id, part in self.parts(digest_id):
+        parts = dict(self.parts(digest_id))
+        self.state.read_ahead(
+            found
+            for group_id, part in parts.items()
+            for found in (
+                ("groups", group_id),
+                ("samples", group_id),
+                ("samples", f"{digest_id}/{group_id}"),
+                *(("pending", f"{group_id}|{source}") for source in part.pending),
+            )
+        )
+        for group_id, part in parts.items():
             self._put_back(digest_id, group_id, part, doubtful=doubtful)
         self.forget(digest_id)
 

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 
-from wecom_logging._model.digest import Digest
+from wecom_logging._model.digest import Digest, Identity
+from wecom_logging._model.ratelimit import ranks
 from wecom_logging._stores import claiming, marking, merging, settling
 from wecom_logging._stores.leases import Step, kept_value, lease, note
 from wecom_logging._stores.ledger import Ledger
@@ -20,12 +21,18 @@ from wecom_logging._stores.protocol import (
     Failure,
     FollowUp,
     Left,
+    Rules,
 )
 from wecom_logging._stores.records import Source
+from wecom_logging._stores.register import first_number
+from wecom_logging._stores.state import ANY
 
 
 class LedgerStore(ABC):
     """`Store` on top of a `Ledger`: each method is one step, done as a whole or not at all."""
+
+    _rules: Rules
+    _names: tuple[str, str]
 
     @abstractmethod
     def _step(self, *wanted: tuple[str, str]) -> AbstractContextManager[Ledger]:
@@ -39,24 +46,30 @@ class LedgerStore(ABC):
         return self._step(*wanted)
 
     def merge(self, *batches: Batch) -> None:
-        with self._step(*_concerned(batches)) as ledger:
+        with self._step(*self._concerned(batches)) as ledger:
             for batch in batches:
                 merging.merge(ledger, batch)
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        concerned = _concerned(batches)
+        concerned = self._concerned(batches)
         own = [(field, asker.source) for field in ("sources", "looks", "presence")]
-        with self._step(*own, ("routes", asker.route), *concerned) as ledger:
+        seen = [*self._slots(), ("pending", ANY), ("routes", asker.route)]
+        with self._step(*seen, *own, *concerned) as ledger:
             for batch in batches:
                 merging.merge(ledger, batch)
             return claiming.claim(ledger, asker)
+
+    def _slots(self) -> list[tuple[str, str]]:
+        """The slots that are looked at if something is due."""
+        limit = self._rules.rate_limit
+        return [("slots", str(n)) for n in ranks(limit, "message") | ranks(limit, "critical")]
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         with self._step(("digests", claim_id)) as ledger:
             return settling.freeze(ledger, claim_id, body, extra)
 
     def renew(self, claim_id: str) -> bool:
-        with self._step() as ledger:
+        with self._step(("digests", claim_id)) as ledger:
             return settling.renew(ledger, claim_id)
 
     def settle(
@@ -75,10 +88,10 @@ class LedgerStore(ABC):
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         if left is None:
-            with self._look() as ledger:
+            with self._look(("tokens", key)) as ledger:
                 if value := kept_value(ledger.state.tokens, key, ledger.now):
                     return value
-        with self._step() as ledger:
+        with self._step(("tokens", key)) as ledger:
             return lease(ledger.state.tokens, key, left, ledger.now)
 
     def groups(self) -> KnownApp:
@@ -119,7 +132,7 @@ class LedgerStore(ABC):
             return marking.acts(ledger)
 
     def account(self, source: str) -> Account:
-        with self._look() as ledger:
+        with self._look(("sources", source)) as ledger:
             known = ledger.state.sources.get(source) or Source()
             place = ledger.state.place(source)
             return Account(
@@ -133,15 +146,21 @@ class LedgerStore(ABC):
                 known.by_fallback,
             )
 
+    def _concerned(self, batches: tuple[Batch, ...]) -> list[tuple[str, str]]:
+        """What the state holds of sources and groups that batches tell of."""
+        found = []
+        for batch in batches:
+            found.append(("sources", batch.source))
+            for entry in batch.entries:
+                group_id = entry.identity.id
+                found += [("groups", group_id), ("pending", f"{group_id}|{batch.source}")]
+                if entry.samples:
+                    found += [("samples", group_id), *self._of_new(entry.identity)]
+        return found
 
-def _concerned(batches: tuple[Batch, ...]) -> list[tuple[str, str]]:
-    """What the state holds of sources and groups that batches tell of."""
-    found = []
-    for batch in batches:
-        found.append(("sources", batch.source))
-        for entry in batch.entries:
-            group_id = entry.identity.id
-            found += [("groups", group_id), ("pending", f"{group_id}|{batch.source}")]
-            if entry.samples:
-                found.append(("samples", group_id))
-    return found
+    def _of_new(self, identity: Identity) -> list[tuple[str, str]]:
+        """What is looked at to make a group; those that are new have samples."""
+        found = [("numbers", first_number(self._names, identity.id)), ("sites", identity.site)]
+        if identity.allowance is not None:
+            found.append(("allowances", identity.allowance[0]))
+        return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakValueDictionary
@@ -43,6 +43,9 @@ class MemoryState(State):
         self.scope_state, self.destination = ScopeState(), shared.destination
         vars(self).update({name: {} for name in OWN}, **shared.mappings)
         self.slots = shared.slots
+
+    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
+        pass  # all of it is at hand
 
     def place(self, source: str) -> tuple[int, int]:
         names = sorted({*self.presence, source})
@@ -120,7 +123,8 @@ class MemoryStore(LedgerStore):
         self._place = place or MemoryDestination()
         self._duplicate_check, self._provisional = duplicate_check, provisional
         self._clock, self._wall = clock, wall
-        self._state = MemoryState(self._place, (app, environment))
+        self._names = app, environment
+        self._state = MemoryState(self._place, self._names)
         self.configure(policy or Policy(), rate_limit, max_groups, release)
 
     def configure(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+
+# For the client, which would import it when it is made: on the worker's thread, and a child
+# that is forked at that moment would have half of it.
+import secrets  # noqa: F401  # said above
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path

@@ -22,7 +22,7 @@ def number_of(state: State, group_id: str, now: float) -> int:
     start = first_choice(state.names, group_id)
     step = 0
     while True:
-        number = base + (start + step) % (9 * base)
+        number = _number(base, start + step)
         entry = state.numbers.get(str(number))
         if entry is None:
             state.destination.numbers += 1
@@ -30,6 +30,15 @@ def number_of(state: State, group_id: str, now: float) -> int:
             state.numbers[str(number)] = Numbered(state.scope, group_id, now)
             return number
         step += 1
+
+
+def first_number(names: tuple[str, str], group_id: str) -> str:
+    """The key of the number that a group has, unless it is somebody else's or there are many."""
+    return str(_number(FIVE_DIGITS, first_choice(names, group_id)))
+
+
+def _number(base: int, at: int) -> int:
+    return base + at % (9 * base)
 
 
 def first_choice(names: tuple[str, str], group_id: str) -> int:
@@ -40,7 +49,9 @@ def first_choice(names: tuple[str, str], group_id: str) -> int:
 
 def remember(state: State, now: float) -> None:
     """Write down, seldom, what is in use."""
-    for group_id, group in list(state.groups.items()):
+    groups = dict(state.groups)
+    state.read_ahead(("numbers", str(group.number)) for group in groups.values())
+    for group_id, group in groups.items():
         entry = state.numbers.get(str(group.number))
         if entry is None or entry[:2] != (state.scope, group_id):
             group.number = number_of(state, group_id, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import message_id
@@ -100,6 +100,8 @@ def _settle_digest(
     groups: Collection[str] | None,
 ) -> None:
     state, now, scope_state = ledger.state, ledger.now, ledger.state.scope_state
+    parts = dict(ledger.parts(digest_id))
+    state.read_ahead(_concerned(digest_id, held, parts))
     state.destination.unclear.pop(digest_id, None)
     if held.fallback is None:
         state.destination.trouble, state.destination.ways = Trouble(), []
@@ -111,17 +113,18 @@ def _settle_digest(
     scope_state.last_message = now
     if held.quiet and scope_state.quiet and scope_state.quiet.since == held.quiet.since:
         scope_state.quiet = None
-    count, rest = 0, {}
-    for group_id, part in ledger.parts(digest_id):
+    count, rest, message = 0, {}, message_id(digest_id)
+    for group_id, part in parts.items():
         if groups is not None and group_id not in groups:
             rest[group_id] = part
             continue
         count += part.count
         if part.pending and part.track.news:
             scope_state.news_gate = now + ledger.rules.policy.group_interval
-        _tell(ledger, group_id, part, message_id(digest_id))
+        _tell(ledger, group_id, part, message)
         _book(ledger, held, part, lost=lost)
-        if samples := state.samples.get(f"{digest_id}/{group_id}"):
+        # For whoever asks later, which is always another process.
+        if ledger.shared and (samples := state.samples.get(f"{digest_id}/{group_id}")):
             state.samples[told_sample(group_id)] = samples[:1]
         if groups is not None:
             ledger.forget_part(digest_id, group_id)
@@ -132,6 +135,15 @@ def _settle_digest(
         _keep(ledger, digest_id, held, rest)
     else:
         ledger.forget(digest_id)
+
+
+def _concerned(
+    digest_id: str, held: LeasedDigest, parts: dict[str, DigestEntry]
+) -> Iterator[tuple[str, str]]:
+    yield from (("routes", held.route), ("bodies", digest_id))
+    for group_id, part in parts.items():
+        yield from (("groups", group_id), ("samples", f"{digest_id}/{group_id}"))
+        yield from (("sources", source) for source in part.pending)
 
 
 def _keep(ledger: Ledger, digest_id: str, held: LeasedDigest, rest: dict[str, DigestEntry]) -> None:

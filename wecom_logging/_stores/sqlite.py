@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from math import isfinite
 
 from wecom_logging._runtime.values import NamedTuple
-from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, scope
+from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, Question, ask, scope
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.protocol import FollowUp, Rules
@@ -130,10 +130,10 @@ class SQLiteStore(LedgerStore):
         self, connection: sqlite3.Connection, wanted: tuple[tuple[str, str], ...]
     ) -> tuple[_Clock, DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
-        clock = _read_clock(connection, wall, self._latest)
+        state, known = DocumentState(connection, *self._scopes, self._names), list[object]()
+        state.begin(wanted, *_ask_clock(known))
+        clock = _clock(known, wall, self._latest)
         self._latest = clock.now
-        state = DocumentState(connection, *self._scopes, self._names)
-        state.read_ahead(wanted)
         shared = Ledger(state, self._rules, clock.now, wall, shared=True, is_alive=self._is_alive)
         return clock, state, shared
 
@@ -150,7 +150,9 @@ class SQLiteStore(LedgerStore):
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):
             connection.execute(statement)
-        now = _read_clock(connection, self._wall()).now
+        known = list[object]()
+        ask(connection.cursor(), _ask_clock(known))
+        now = _clock(known, self._wall()).now
         for statement in FORGET:
             connection.execute(statement, (now - ABANDONED_AFTER,))
 
@@ -164,18 +166,22 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-def _read_clock(
-    connection: sqlite3.Connection, wall: float, latest: float = float("-inf")
-) -> _Clock:
+def _ask_clock(known: list[object]) -> list[Question]:
+    """What is written down of it is asked for together with all else."""
+    return [
+        Question(f"(SELECT {name} FROM clock_1)", (), known.append) for name in ("last", "ahead")
+    ]
+
+
+def _clock(known: list[object], wall: float, latest: float = float("-inf")) -> _Clock:
     """The store's time.
 
     Where the wall clock has been set back it goes on from where it was: a pause of a
     minute must not last until the clock has caught up.
     """
-    row = connection.execute("SELECT last, ahead FROM clock_1").fetchone()
-    if row is None or not all(isinstance(each, float) and isfinite(each) for each in row):
+    last, ahead = known
+    if not (isinstance(last, float) and isinstance(ahead, float) and isfinite(last + ahead)):
         return _Clock(wall)
-    last, ahead = row
     latest = max(last, latest)
     set_back = wall + ahead < latest
     if set_back:

@@ -302,6 +302,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
     execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     # What a statement may have to undo: on disk it is as much again as what it writes.
     execute("PRAGMA temp_store=MEMORY")
+    # Half of what it would keep of the file: the system keeps it as well.
+    execute("PRAGMA cache_size=-1000")
 
 
 @contextmanager

@@ -41,6 +41,9 @@ OWN = {
 }  # fmt: skip
 SHARED = {"routes": "route", "presence": "presence", "numbers": "number", "apps": "app"}
 
+#: Instead of a key, to ask whether there is any.
+ANY = "*"
+
 
 class State(ABC):
     """What a ledger writes into, each a document of its own.
@@ -82,6 +85,10 @@ class State(ABC):
 
     # Of the whole place:
     tokens: MutableMapping[str, Token]
+
+    @abstractmethod
+    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Read at once what will be asked for: (field, key) pairs."""
 
     @abstractmethod
     def place(self, source: str) -> tuple[int, int]:
@@ -139,11 +146,10 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         return default if record is None else record
 
     def _known(self, key: str) -> T | None:
-        if key not in self._records:
-            if key not in self._texts and not self._all:
-                self.take_in(key, self._fetch(key))
-            if key in self._texts:
-                self._records[key] = self._readable(key, self._texts.pop(key))
+        if not self.knows(key):
+            self.take_in(key, self._fetch(key))
+        if key in self._texts:
+            self._records[key] = self._readable(key, self._texts.pop(key))
         return self._records.get(key)
 
     def _readable(self, key: str, text: str) -> T | None:
@@ -178,6 +184,10 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def knows(self, key: str) -> bool:
+        """Whether it has been read, or assigned."""
+        return self._all or key in self._records or key in self._texts
 
     def take_in(self, key: str, text: str | None) -> None:
         """Remember what is there for a key; None: nothing."""

@@ -11,17 +11,14 @@ import re
 from datetime import datetime
 
 from wecom_logging._model.digest import Digest
-from wecom_logging._model.text import cut_bytes
 from wecom_logging._rendering import Rendered, Style, report_text
+from wecom_logging._rendering.report import MAX_BYTES
 from wecom_logging._runtime.values import dataclass, field, replace
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.frozen import body_of
 from wecom_logging._worker.mentions import Mentions
-
-#: Bytes of a follow-up, whatever it is.
-MAX_BYTES = 256 * 1024
 
 #: An upload, and the message that shows what was uploaded.
 FILE_SLOTS = 2
@@ -117,8 +114,8 @@ class FollowUps:
         if plan.file:
             name = file_name(digest, self._style)
             drawn_from = rendered.context if rendered else None
-            report = report_text(digest, self._style, drawn_from)
-            text = cut_bytes(report, MAX_BYTES - len(name.encode()) - 1)
+            room = MAX_BYTES - len(name.encode()) - 1
+            text = report_text(digest, self._style, drawn_from, max_bytes=room)
             found.append(FollowUp("file", f"{name}\n{text}", FILE_SLOTS))
         return found
 

@@ -660,8 +660,8 @@ local function may_repeat(head)
     and rules.duplicate_check
 end
 
--- A digest that nobody has: kept as it is if a retry is harmless, else taken apart.
-local function put_away(id, head, is_unclear)
+-- A digest that nobody has since then: kept as it is if a retry is harmless, else taken apart.
+local function put_away(id, head, is_unclear, since)
   local at_fallback = head.fallback
   head.lease_until, head.fallback, head.handed = nil, nil, false
   -- What a fallback may have told is none to be repeated at the destination.
@@ -669,7 +669,7 @@ local function put_away(id, head, is_unclear)
     take_apart(id, is_unclear)
     return
   end
-  if is_unclear and not head.unclear_since then head.unclear_since = now end
+  if is_unclear and not head.unclear_since then head.unclear_since = since end
   if may_repeat(head) then
     put(digests, id, head)
     redis.call('ZADD', unclear, head.unclear_since, id)

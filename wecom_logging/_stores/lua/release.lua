@@ -12,7 +12,7 @@ if head and head.lease_until then
   else
     failed(head.route or '', failure)
   end
-  put_away(id, head, failure.unclear)
+  put_away(id, head, failure.unclear, now)
 else
   local kind, waiting = leased_follow_up(id)
   if not kind then return finish(0) end

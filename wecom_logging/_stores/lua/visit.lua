@@ -289,12 +289,13 @@ local function recover()
     elseif not head.lease_until then
       if not may_repeat(head) then take_apart(id, true) end
     elseif head.lease_until <= now then
-      answered(head.slot, head.lease_until)
+      local left_at = head.lease_until
+      answered(head.slot, left_at)
       give_back(head.extra)
       head.extra = {}
       local sent = redis.call('HEXISTS', bodies, id) == 1
       if head.fallback then sent = head.handed end
-      put_away(id, head, sent)
+      put_away(id, head, sent, left_at)
     end
   end
   redis.call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
