@@ -34,12 +34,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if threading.gettrace() is not None:
     _start_untraced = native.start_new_thread
 
-    def _start_traced(run: Callable[..., object], *arguments: Any) -> int:
+    def _start_traced(run: Callable[..., object], arguments: tuple[Any, ...]) -> int:
         def traced(*given: Any) -> None:
             sys.settrace(threading.gettrace())
             run(*given)
 
-        return int(_start_untraced(traced, *arguments))
+        return _start_untraced(traced, arguments)
 
     native.start_new_thread = _start_traced
 

@@ -375,6 +375,47 @@ def test_what_a_pool_logs_is_told_although_its_block_ends_by_terminate(
     assert counted(sim.messages) == 4, done.err
 
 
+#: Children in processes of their own, one after the other.
+CHILDREN = f"""
+    import multiprocessing
+    {CONFIGURE.strip()}
+    def ends(text): log.error(text)
+    def is_killed(text):
+        log.error(text)
+        worker = logging.root.handlers[0]._worker
+        while worker.has_unstored() or not worker.cycle.kept: time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGKILL)
+    def child(target, text):
+        process = multiprocessing.get_context("fork").Process(target=target, args=(text,))
+        process.start(); process.join()
+    """
+
+
+@pytest.mark.parametrize("text", ["item is broken", "another one is"])
+def test_the_exit_tells_what_a_killed_child_left_after_another_has_told_its_own(
+    text: str, sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = f"""
+        child(ends, "item is broken")
+        child(is_killed, {text!r})
+        """
+    done = run_program(_body(CHILDREN) + _body(body), sim)
+    assert counted(sim.messages) == 2, done.err
+    assert len(sim.messages) == 2, "the first was told by the child itself"
+
+
+def test_a_script_with_children_that_fails_in_a_loop_is_told_once(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        child(is_killed, "item is broken")
+        log.error("%d items are broken", 1)
+        """
+    for _ in range(3):
+        done = run_program(_body(CHILDREN) + _body(body), sim)
+    assert [counted([each]) for each in sim.messages] == [2], done.err
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_the_parent_looks_at_its_next_step(
     method: str, sim: Simulator, run_program: Callable[..., Finished]

@@ -1163,6 +1163,38 @@ def test_an_exit_tells_what_is_due_if_nobody_will_look(place: Kit, other: str) -
     assert told(here.claim(why="flush", leaving=True)) == {"A still": 3}
 
 
+@pytest.mark.parametrize("lived", [0.0, 10.0, 50.0])
+def test_what_a_child_leaves_is_told_by_the_parent_that_saw_its_kind_begin(
+    place: Kit, lived: float
+) -> None:
+    if not place.shared:
+        pytest.skip("children have a memory store of their own")
+    first, killed = Client(place, "web/2/x"), Client(place, "web/3/x")
+    first.log("A")
+    told_by_it = first.claim(why="flush", leaving=True)
+    assert told(told_by_it) == {"A new": 1}
+    first.store.settle(told_by_it.id)
+    place.advance(20)
+    killed.log("A", 3)  # in its pause, and is no news
+    parent = Client(place, "web/1/x")
+    how: dict[str, Any] = {"why": "flush", "leaving": True, "lived": lived}
+    if lived > 20:
+        assert told(parent.claim(**how)) == {"A still": 3}
+    else:
+        assert parent.wait(**how) is None, "a job that fails every minute"
+
+
+def test_what_a_child_leaves_is_left_to_a_courier_that_will_look(place: Kit) -> None:
+    if not place.shared:
+        pytest.skip("children have a memory store of their own")
+    parent, other, child = (Client(place, f"web/{n}/x") for n in (1, 2, 3))
+    child.log("A")
+    child.deliver()
+    child.log("A", 3)
+    assert other.wait() is not None
+    assert parent.wait(why="flush", leaving=True, lived=50.0) is None
+
+
 def test_who_has_left_is_not_waited_for(place: Kit) -> None:
     here, there = Client(place, "web/1/x"), Client(place, "web/2/x")
     here.log("A")

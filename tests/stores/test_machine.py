@@ -253,6 +253,7 @@ class StoresAgree(RuleBasedStateMachine):
         client=CLIENTS,
         why=st.sampled_from(("due", "due", "flush", "insist")),
         leaving=st.sampled_from((False, False, False, True)),
+        lived=st.sampled_from((0.0, 0.0, 70.0)),
         quiet=st.sampled_from((None, None, None, (60.0, 290.0), (3600.0, 7200.0))),
         fallback=st.sampled_from((None, Elsewhere("mails", 60.307), Elsewhere("", 0.0))),
     )
@@ -261,10 +262,11 @@ class StoresAgree(RuleBasedStateMachine):
         client: int,
         why: str,
         leaving: bool,
+        lived: float,
         quiet: tuple[float, float] | None,
         fallback: Elsewhere | None,
     ) -> Any:
-        how: dict[str, Any] = {"why": why, "leaving": leaving, "quiet": quiet}
+        how: dict[str, Any] = {"why": why, "leaving": leaving, "quiet": quiet, "lived": lived}
         answers = self.everywhere(client, lambda each: each.ask(fallback=fallback, **how))
         if any(isinstance(answer, (Claim, FollowUp)) for answer in answers.values()):
             return Taken(client, answers)

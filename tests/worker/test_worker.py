@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import logging
+import signal
 import sys
 import threading
 import time
@@ -244,6 +245,23 @@ def test_many_new_groups_at_once_start_one_thread(
     start(asked[0], ())
     assert w.flush()
     assert w.stats.reported == 20
+
+
+def test_no_signal_of_the_process_is_handled_in_it(watch: Watch) -> None:
+    """A server in C ends where its handler runs, and would wait there for our thread."""
+    masks: list[set[int]] = []
+
+    def note_mask(logger: object, method: str, event: Event) -> Event:
+        masks.append({int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, ())})
+        return event
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    w = watch(processors=[note_mask])
+    w.log.error("failed")
+    assert w.flush()
+    assert masks[0] >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
+    assert signal.SIGSEGV not in masks[0], "faulthandler has to see it"
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 def test_what_counts_while_something_gathers_wakes_nobody(

@@ -7,10 +7,12 @@ freezegun and the like replace the clock, and a deadline by a clock that stands 
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from _queue import Empty as Empty
 from _queue import SimpleQueue as SimpleQueue
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec, module_from_spec
 from types import BuiltinFunctionType
@@ -34,7 +36,6 @@ def _pristine(name: str) -> Any:
 _thread = _pristine("_thread")
 _select = _pristine("select")
 
-start_new_thread = _thread.start_new_thread
 allocate_lock = _thread.allocate_lock
 thread_count = _thread._count
 sleep = _pristine("time").sleep
@@ -42,6 +43,30 @@ TIMEOUT_MAX: float = threading.TIMEOUT_MAX
 
 #: `time.monotonic`, by a call that libraries which freeze or move the time leave alone.
 monotonic = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+
+#: What a thread does to itself: blocked, it would end the process without a word.
+_FAULTS = {
+    getattr(signal, name, 0)  # Windows has some of them
+    for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+}
+
+
+def start_new_thread(run: Callable[..., object], arguments: tuple[Any, ...]) -> int:
+    """Start a thread that no signal of the process interrupts.
+
+    The system hands a signal to any thread that takes it, to a new one first if the main one
+    is waiting for a processor. A server in C ends where its handler runs (uWSGI): in our
+    thread, that waits for good for what only this thread could do.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        return int(_thread.start_new_thread(run, arguments))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        # The thread inherits it: there is no first step at which it could still be hit.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
+        return int(_thread.start_new_thread(run, arguments))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def is_writable(descriptor: int) -> bool:

@@ -396,10 +396,20 @@ class _Claiming:
             waits
             or due_index.pause is None
             or scope_state.last_message + due_index.pause <= self._now
+            or self._has_seen_begin()
         ):
             return False
         self._leave()
         return True
+
+    def _has_seen_begin(self) -> bool:
+        """Whether a kind that is pending has begun while the asker was there. Its first message
+        may have been that of a child which ended before the others did."""
+        began = self._now - self._asker.lived
+        return any(
+            self._ledger.group(group_id).track.since > began
+            for group_id in self._ledger.pending_by_group()
+        )
 
     def _has_ended(self) -> bool:
         """Whether a silence may have ended that is still to be told."""

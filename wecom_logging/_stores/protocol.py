@@ -138,6 +138,9 @@ class Asker(NamedTuple):
     #: hold for the whole app, unless they have been entered already.
     quiet: tuple[float, float] | None = None
     fallback: Elsewhere | None = None
+    #: For how long one that leaves and had children was there, seconds: what has begun since
+    #: then it leaves to nobody, because they may have been killed before they could tell it.
+    lived: float = 0.0
 
 
 class Account(NamedTuple):
@@ -263,7 +266,7 @@ class Store(Protocol):
 
         For who is leaving, None also means that what is pending, none of it news, stays in
         the store: for a worker that is due to look, or, where the store is durable and its
-        pause has not passed, for whoever comes next.
+        pause has not passed, for whoever comes next; but not what began while it `lived`.
         """
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:

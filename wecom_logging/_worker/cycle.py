@@ -87,6 +87,7 @@ class DeliveryCycle:
         )
         #: A thread that exits does the work, and waits for nothing that has no deadline.
         self.on_exiting_thread = False
+        self._began = monotonic()
         self._source = f"{components.host}/{os.getpid()}/{os.urandom(4).hex()}"
         self.store: Store | None = None
         self._sequence = 0
@@ -322,10 +323,10 @@ class DeliveryCycle:
             why = "insist" if flushes.take_override(settled) else "flush"
         # Between the steps of an exit nobody waits, but there is nobody to come back either.
         leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
-        leaving = leaving and not flushes.looking
+        lived = monotonic() - self._began if flushes.looking else 0.0
         quiet = self._quiet_hours.now() if self._quiet_hours else None
         route = self._delivery.route
-        return Asker(self._source, why, leaving, route, quiet, self._elsewhere(flushes))
+        return Asker(self._source, why, leaving, route, quiet, self._elsewhere(flushes), lived)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""

@@ -28,8 +28,8 @@ class FlushRequest:
         #: The process ends, or a job: what is no news may be left to others who share the
         #: store, so that a job that fails every minute is not told every minute.
         self.leaving = leaving
-        #: It had children: what they left in a store and what falls due before the deadline
-        #: is waited for, since they may have been killed.
+        #: It had children, which may have been killed: what they left in a store is asked for
+        #: as its own errors are, as long as that may help before the deadline.
         self.looking = looking
         #: It has to tell that a job works again.
         self.ends = ends
@@ -42,7 +42,7 @@ class FlushRequest:
     @property
     def looks_first(self) -> bool:
         """Whether it looks once although all of its own errors are told."""
-        return self.ends or not self.leaving
+        return self.looking or self.ends or not self.leaving
 
 
 class Flushes:
@@ -86,7 +86,10 @@ class Flushes:
 
         The first look of a flush is for everybody's; who leaves waits for its own only.
         """
-        return any(r.seen > told or (r.overrides_backoff and r.looks_first) for r in self._requests)
+        return any(
+            r.seen > told or r.looking or (r.overrides_backoff and r.looks_first)
+            for r in self._requests
+        )
 
     def take_override(self, told: int) -> bool:
         """Whether a pause after a failure is to be overridden: once for each request."""

@@ -692,6 +692,14 @@ local function leave()
   end
 end
 
+-- Whether a kind that is pending has begun while the asker was there.
+local function has_seen_begin()
+  for id in pairs(pending_by_group()) do
+    if get_group(id).track.since > now - asker.lived then return true end
+  end
+  return false
+end
+
 local function leaves()
   if not leaving then return false end
   local waits = false
@@ -702,6 +710,7 @@ local function leaves()
   if has_news() then return false end
   if somebody_else_looks() then return true end
   if waits or not due.pause or scope.last_message + due.pause <= now then return false end
+  if has_seen_begin() then return false end
   leave()
   return true
 end
