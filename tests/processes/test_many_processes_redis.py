@@ -122,9 +122,10 @@ def test_a_fleet_whose_redis_dies_goes_on_and_comes_back(
     redis_server.client().flushall()
     body = """
     def it(): log.error("it failed")
-    it(); handler.flush(20); say(told=1)
+    it(); handler.flush(20); say(told=1); listen()
+    while handler._worker.cycle.store._memory is None: it(); time.sleep(0.05)
     for _ in range(40): it(); time.sleep(0.05)  # an outage of seconds
-    say(logged=41); listen()
+    say(alone=1); listen()
     while handler._worker.cycle.store._memory is not None: it(); time.sleep(0.1)
     for _ in range(3): it(); handler.flush(20)
     account()
@@ -133,6 +134,8 @@ def test_a_fleet_whose_redis_dies_goes_on_and_comes_back(
     for worker in workers:
         worker.hear()
     redis_server.kill()
+    for worker in workers:
+        worker.go_on()
     for worker in workers:
         worker.hear()
     redis_server.start()
