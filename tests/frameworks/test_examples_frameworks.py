@@ -33,7 +33,7 @@ REQUEST_ID = "req-4f2a91"
 
 #: Seconds that an exit may take to deliver, and a server to end, where the machine is slow:
 #: by default they are few, after which it is right that what is left is not told.
-CLOSE_TIMEOUT = 50
+CLOSE_TIMEOUT = 25
 ENDS_WITHIN = 60
 
 
@@ -109,8 +109,9 @@ class Site:
 
 def gunicorn(site: Site, app: str, *options: str) -> tuple[str, ...]:
     address = f"127.0.0.1:{site.port}"
-    ends = ("--graceful-timeout", str(ENDS_WITHIN))  # then it kills its workers
-    return ("gunicorn", "--preload", "--workers", "2", "--bind", address, *ends, *options, app)
+    # After 30 s it kills its workers, of which one that has just been started may not have
+    # heard that it is to end.
+    return ("gunicorn", "--preload", "--workers", "2", "--bind", address, *options, app)
 
 
 def told(sim: Simulator, words: str) -> Message:
