@@ -31,11 +31,18 @@ PASSWORD = "correct-horse-battery-staple"
 REQUEST_ID = "req-4f2a91"
 
 
+#: Seconds that an exit may take to deliver, and a server to end, where the machine is slow:
+#: by default they are few, after which it is right that what is left is not told.
+CLOSE_TIMEOUT = 50
+ENDS_WITHIN = 60
+
+
 @pytest.fixture
 def environ(sim: Simulator, tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         **sim.env("robot"),
+        "WECOM_CLOSE_TIMEOUT": str(CLOSE_TIMEOUT),
         "BROKER_DIR": str(tmp_path / "broker"),
         "PASSWORD": PASSWORD,
         "PYTHONPATH": str(EXAMPLES),
@@ -58,7 +65,7 @@ def running(environ: Mapping[str, str], *command: str) -> Iterator[subprocess.Po
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=ENDS_WITHIN)
         except subprocess.TimeoutExpired:
             process.kill()
             out, _ = process.communicate()
@@ -79,7 +86,8 @@ class Site:
         url = f"http://127.0.0.1:{self.port}{path}"
         try:
             request = urllib.request.Request(url, body, headers)
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            # One that is given up and asked again would be told twice.
+            with urllib.request.urlopen(request, timeout=ENDS_WITHIN) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -101,7 +109,8 @@ class Site:
 
 def gunicorn(site: Site, app: str, *options: str) -> tuple[str, ...]:
     address = f"127.0.0.1:{site.port}"
-    return ("gunicorn", "--preload", "--workers", "2", "--bind", address, *options, app)
+    ends = ("--graceful-timeout", str(ENDS_WITHIN))  # then it kills its workers
+    return ("gunicorn", "--preload", "--workers", "2", "--bind", address, *ends, *options, app)
 
 
 def told(sim: Simulator, words: str) -> Message:
@@ -162,8 +171,7 @@ def test_workers_that_end_lose_nothing(
     site = Site()
     environ["WECOM_REPEAT_INTERVALS"] = "0.01"
     errors = 0
-    options = ("--max-requests", "4", "--graceful-timeout", "10")
-    with running(environ, *gunicorn(site, example, *options)) as master:
+    with running(environ, *gunicorn(site, example, "--max-requests", "4")) as master:
         eventually(site.is_up)
         for i in range(12):
             eventually(lambda: site.pay_with_form() == 500)  # no answer: a worker that ends
@@ -216,7 +224,7 @@ def test_a_celery_worker(sim: Simulator, environ: dict[str, str]) -> None:
 @pytest.mark.parametrize("example", ["structlog_app", "loguru_app"])
 def test_a_script(example: str, sim: Simulator, environ: dict[str, str]) -> None:
     with running(environ, example) as process:
-        process.wait(20)
+        process.wait(ENDS_WITHIN)
     (message,) = sim.messages
     assert "payment failed" in message.content
     assert "Traceback" not in message.content

@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 
 from tests.frameworks.test_examples_frameworks import (
+    CLOSE_TIMEOUT,
+    ENDS_WITHIN,
     EXAMPLES,
     PASSWORD,
     Site,
@@ -36,7 +38,12 @@ from wecom_logging.simulator.server import Simulator
 
 @pytest.fixture
 def environ(sim: Simulator, tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, **sim.env("robot"), "PYTHONPATH": str(tmp_path)}
+    return {
+        **os.environ,
+        **sim.env("robot"),
+        "PYTHONPATH": str(tmp_path),
+        "WECOM_CLOSE_TIMEOUT": str(CLOSE_TIMEOUT),
+    }
 
 
 class Started:
@@ -65,7 +72,7 @@ def running(place: Path, environ: Mapping[str, str], *command: str) -> Iterator[
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(ENDS_WITHIN)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -122,7 +129,7 @@ def test_an_application_that_does_not_boot(
     needs("gunicorn")
     (tmp_path / "broken_app.py").write_text("raise LookupError('no database is configured')\n")
     with running(tmp_path, environ, *gunicorn(Site(), *preload, "broken_app:app")) as master:
-        assert master.process.wait(30)
+        assert master.process.wait(ENDS_WITHIN)
     assert "LookupError" in told(sim, "no database is configured").content
 
 
@@ -306,7 +313,7 @@ def test_rq(
     )
     subprocess.run([sys.executable, "-c", call], env=environ, check=True, timeout=60)
     with running(tmp_path, environ, sys.executable, str(EXAMPLES / "rq_worker.py")) as worker:
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(ENDS_WITHIN) == 0
     content = told(sim, "erp did not answer for order 8841").content
     assert "TimeoutError" in content
     assert PASSWORD.encode() not in requests_of(sim)

@@ -100,12 +100,12 @@ def test_a_thread_that_outlives_main_leaves_the_exit_its_whole_time(
     body = """
         def late():
             threading.main_thread().join()
-            time.sleep(2.5)  # longer than an exit may take
+            time.sleep(6.5)  # longer than an exit may take
             log.error("twice")
         threading.Thread(target=late).start()
         log.critical("once")
         """
-    done = run_program(CONFIGURE + _body(body), sim, close_timeout=2.0)
+    done = run_program(CONFIGURE + _body(body), sim, close_timeout=6.0)
     assert counted(sim.messages) == 2, done.err
     assert "not delivered" not in done.err
 
@@ -149,7 +149,7 @@ def test_a_destination_that_refuses_is_declared_with_its_reason(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
     sim.faults.add(Fault("errcode", errcode=93000))
-    done = run_program(CONFIGURE + 'log.error("once")\n', sim, close_timeout=2.0)
+    done = run_program(CONFIGURE + 'log.error("once")\n', sim, close_timeout=6.0)
     assert "93000" in done.err
     assert "1 error was not delivered at exit" in done.err
     assert sim.env("robot")["WECOM_WEBHOOK_KEY"] not in done.err
