@@ -60,6 +60,24 @@ def test_rows_that_are_no_records(
     assert len(lines) == len(set(lines)), "each is said once"
 
 
+@pytest.mark.parametrize("bad", ["CAST(x'ff22' AS TEXT)", "x'ff22'", "x'007b'"])
+def test_rows_that_are_no_texts(bad: str, tmp_path: Path) -> None:
+    """Also in a store that is open: one row must not stop the steps that read it."""
+    place = SQLiteKit(tmp_path)
+    client = Client(place)
+    fill(client)
+    with sqlite3.connect(place.path) as other:
+        kinds = {kind for (kind,) in other.execute(f"SELECT DISTINCT kind FROM {TABLE}")}
+    for kind in sorted(kinds):
+        with other:
+            other.execute(f"UPDATE {TABLE} SET body={bad} WHERE kind=?", (kind,))
+        client.ask()
+        client.store.groups()  # type: ignore[attr-defined]  # of stores that can be asked
+        client.store.account(client.source)
+    other.close()
+    assert told_in_the_end(client) >= 110
+
+
 @pytest.mark.parametrize("which", range(0, 24, 3))
 @pytest.mark.parametrize("bad", HOLLOW, ids=range(len(HOLLOW)))
 def test_rows_with_a_number_that_is_none(bad: str, which: int, tmp_path: Path) -> None:

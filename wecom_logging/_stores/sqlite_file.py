@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from weakref import WeakValueDictionary, finalize
 
 from wecom_logging._runtime import fork, private
@@ -256,6 +257,8 @@ def _connect(path: str) -> sqlite3.Connection:
     """
     _prepare(path)
     connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
+    # A document with a byte that is none of UTF-8 cannot be read; the rest of its row can.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     _open[id(connection)] = connection
     try:
         _set_up(connection)
