@@ -71,6 +71,11 @@ def test_rows_that_are_no_texts(bad: str, tmp_path: Path) -> None:
     for kind in sorted(kinds):
         with other:
             other.execute(f"UPDATE {TABLE} SET body={bad} WHERE kind=?", (kind,))
+            other.execute(
+                f"INSERT INTO {TABLE} SELECT scope, kind, x'ff', body, written FROM {TABLE}"
+                " WHERE kind=? LIMIT 1",
+                (kind,),
+            )
         client.ask()
         client.store.groups()  # type: ignore[attr-defined]  # of stores that can be asked
         client.store.account(client.source)

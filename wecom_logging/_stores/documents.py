@@ -84,8 +84,10 @@ class Documents(Records[T]):
         return found
 
     def _fetch_all(self) -> list[tuple[str, str]]:
-        every = f"SELECT json_group_array(json_array(id, CAST(body AS TEXT))) FROM {self.table}"
-        (found,) = self._cursor.execute(f"{every} WHERE {_HERE}", self.place).fetchone()
+        # As texts, whatever they are: JSON has none that is a blob, and the step would fail.
+        row = "json_array(CAST(id AS TEXT), CAST(body AS TEXT))"
+        every = f"SELECT json_group_array({row}) FROM {self.table} WHERE {_HERE}"
+        (found,) = self._cursor.execute(every, self.place).fetchone()
         rows: list[tuple[str, str]] = json.loads(found)
         return rows
 
