@@ -31,10 +31,10 @@ PASSWORD = "correct-horse-battery-staple"
 REQUEST_ID = "req-4f2a91"
 
 
-#: Seconds that an exit may take to deliver, and a server to end, where the machine is slow:
+#: Seconds that an exit may take to deliver, and a server for anything, on a slow machine:
 #: by default they are few, after which it is right that what is left is not told.
 CLOSE_TIMEOUT = 25
-ENDS_WITHIN = 60
+SERVER_PATIENCE = 60
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def running(environ: Mapping[str, str], *command: str) -> Iterator[subprocess.Po
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            out, _ = process.communicate(timeout=ENDS_WITHIN)
+            out, _ = process.communicate(timeout=SERVER_PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             out, _ = process.communicate()
@@ -87,7 +87,7 @@ class Site:
         try:
             request = urllib.request.Request(url, body, headers)
             # One that is given up and asked again would be told twice.
-            with urllib.request.urlopen(request, timeout=ENDS_WITHIN) as answer:
+            with urllib.request.urlopen(request, timeout=SERVER_PATIENCE) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -120,7 +120,7 @@ def told(sim: Simulator, words: str) -> Message:
     def found() -> list[Message]:
         return [message for message in sim.messages if words in message.content]
 
-    sim.wait_until(found, 20, words)
+    sim.wait_until(found, SERVER_PATIENCE, words)
     return found()[0]
 
 
@@ -150,7 +150,7 @@ def test_a_site_under_gunicorn(example: str, sim: Simulator, environ: dict[str, 
     pay, route = SITES[example]
     app = f"{example}:application" if example == "django_app" else f"{example}:app"
     with running(environ, *gunicorn(site, app)):
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert pay(site) == 500
         content = told(sim, "TimeoutError").content
         assert "POST /pay/8841" in content
@@ -173,7 +173,7 @@ def test_workers_that_end_lose_nothing(
     environ["WECOM_REPEAT_INTERVALS"] = "0.01"
     errors = 0
     with running(environ, *gunicorn(site, example, "--max-requests", "4")) as master:
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         for i in range(12):
             eventually(lambda: site.pay_with_form() == 500)  # no answer: a worker that ends
             errors += 1
@@ -186,7 +186,7 @@ def test_fastapi_under_uvicorn(sim: Simulator, environ: dict[str, str]) -> None:
     site = Site()
     command = ("uvicorn", "--port", str(site.port), "fastapi_app:app")
     with running(environ, *command):
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert site.pay_with_json() == 500
         content = told(sim, "TimeoutError").content
         assert "POST /pay/8841" in content
@@ -225,7 +225,7 @@ def test_a_celery_worker(sim: Simulator, environ: dict[str, str]) -> None:
 @pytest.mark.parametrize("example", ["structlog_app", "loguru_app"])
 def test_a_script(example: str, sim: Simulator, environ: dict[str, str]) -> None:
     with running(environ, example) as process:
-        process.wait(ENDS_WITHIN)
+        process.wait(SERVER_PATIENCE)
     (message,) = sim.messages
     assert "payment failed" in message.content
     assert "Traceback" not in message.content

@@ -20,9 +20,9 @@ import pytest
 
 from tests.frameworks.test_examples_frameworks import (
     CLOSE_TIMEOUT,
-    ENDS_WITHIN,
     EXAMPLES,
     PASSWORD,
+    SERVER_PATIENCE,
     Site,
     requests_of,
     told,
@@ -72,7 +72,7 @@ def running(place: Path, environ: Mapping[str, str], *command: str) -> Iterator[
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(ENDS_WITHIN)
+            process.wait(SERVER_PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -115,7 +115,7 @@ def test_a_worker_that_times_out(
     (tmp_path / "slow_app.py").write_text(SLOW)
     site = Site()
     with running(tmp_path, environ, *gunicorn(site, *preload, "--timeout", "1", "slow_app:app")):
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         site.ask("/hang")
         content = told(sim, "WORKER TIMEOUT").content
     assert "CRITICAL shop" in content.split("\n", 1)[0]
@@ -129,7 +129,7 @@ def test_an_application_that_does_not_boot(
     needs("gunicorn")
     (tmp_path / "broken_app.py").write_text("raise LookupError('no database is configured')\n")
     with running(tmp_path, environ, *gunicorn(Site(), *preload, "broken_app:app")) as master:
-        assert master.process.wait(ENDS_WITHIN)
+        assert master.process.wait(SERVER_PATIENCE)
     assert "LookupError" in told(sim, "no database is configured").content
 
 
@@ -145,7 +145,7 @@ def test_uvicorn_keeps_its_own_console(
     site = Site()
     options = ("--port", str(site.port), "--app-dir", str(EXAMPLES), "fastapi_app:app")
     with running(tmp_path, environ, *module("uvicorn"), *options) as server:
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert site.pay_with_json() == 500
         told(sim, "TimeoutError")
         eventually(lambda: "Exception in ASGI application" in server.out)
@@ -173,7 +173,7 @@ def test_uvicorns_workers_under_gunicorn(
     bind = ("--bind", f"127.0.0.1:{site.port}")
     command = gunicorn(site, *options) if conf else (*module("gunicorn"), *bind, *options)
     with running(tmp_path, environ, *command) as server:
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert site.pay_with_json() == 500
         told(sim, "bank did not answer for order 8841")
         eventually(lambda: "Exception in ASGI application" in server.out)
@@ -197,7 +197,7 @@ def test_django_prints_an_error_once(
         f"make_server('127.0.0.1', {site.port}, django_app.application).serve_forever()"
     )
     with running(tmp_path, environ, sys.executable, "-c", server) as django:
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert site.pay_with_form() == 500
         told(sim, "TimeoutError")
         eventually(lambda: "Internal Server Error" in django.out)
@@ -233,7 +233,7 @@ def test_django_an_error_under_runserver_is_one_alert(
     site = Site()
     server = (sys.executable, "-c", RUNSERVER, str(site.port))
     with running(tmp_path, environ, *server) as django:
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert site.pay_with_form() == 500
         told(sim, "TimeoutError")
         eventually(lambda: '" 500 ' in django.out)
@@ -251,7 +251,7 @@ def all_idle(stats: int) -> bool:
     busy, which its line in the log comes before the end of, and while it loads the
     application it does not end at all.
     """
-    with socket.create_connection(("127.0.0.1", stats), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", stats), timeout=SERVER_PATIENCE) as connection:
         answer = json.loads(connection.makefile("rb").read())
     return all(each["apps"] and each["status"] == "idle" for each in answer["workers"])
 
@@ -271,7 +271,7 @@ def test_uwsgi(
     stats = free_port()
     options = ("--ini", "uwsgi.ini", "--stats", f"127.0.0.1:{stats}", *lazy)
     with running(tmp_path, environ, str(program), *options):
-        eventually(site.is_up)
+        eventually(site.is_up, SERVER_PATIENCE)
         assert site.pay_with_form() == 500
         content = told(sim, "bank did not answer for order 8841").content
         assert "POST /pay/8841" in content
@@ -313,7 +313,7 @@ def test_rq(
     )
     subprocess.run([sys.executable, "-c", call], env=environ, check=True, timeout=60)
     with running(tmp_path, environ, sys.executable, str(EXAMPLES / "rq_worker.py")) as worker:
-        assert worker.process.wait(ENDS_WITHIN) == 0
+        assert worker.process.wait(SERVER_PATIENCE) == 0
     content = told(sim, "erp did not answer for order 8841").content
     assert "TimeoutError" in content
     assert PASSWORD.encode() not in requests_of(sim)
