@@ -83,6 +83,8 @@ class Sender(Protocol):
     destination has accepted, and raise a `DeliveryError` if it has not; its `unclear`
     says whether the message may have arrived all the same. The same message always
     becomes the same bytes: that is what a duplicate check recognises a retry by.
+
+    Signals of the process are blocked in that thread, and in a program that is started from it.
     """
 
     @property
