@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-
-# For the client, which would import it when it is made: on the worker's thread, and a child
-# that is forked at that moment would have half of it.
-import secrets  # noqa: F401  # said above
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -106,6 +102,10 @@ OLDER_EVERY = 60.0
 _STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
 _ALONE = ("lease", "mend", "time", "write")
 _LUA = Path(__file__).with_name("lua")
+
+# Recent clients import something when the first connection is made (without connecting it):
+# here, and not on the worker's thread, where a child that is forked would have half of it.
+redis.ConnectionPool().make_connection()
 
 
 class RedisStore:
