@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from wecom_logging._runtime.deadline import deadline
 from wecom_logging._senders import access_token as process_tokens
 from wecom_logging._senders.access_token import TokenCache
 from wecom_logging._senders.protocol import Limits, Message, Receipt
+from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import Rules
 from wecom_logging._stores.sqlite import SQLiteStore
 from wecom_logging._worker import tokens
@@ -76,8 +78,8 @@ def store(tmp_path: Path, clock: Clock) -> SQLiteStore:
 
 
 @pytest.fixture(autouse=True)
-def _own_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = TokenCache(sleep=lambda seconds: None)
+def _own_tokens(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    cache = TokenCache(clock=clock, sleep=lambda seconds: None)
     monkeypatch.setattr(process_tokens, "TOKENS", cache)
     monkeypatch.setattr(tokens, "TOKENS", cache)
 
@@ -132,6 +134,32 @@ def test_what_the_store_could_not_take_is_left_there_later(
         tokens.drop(store, sender.token_key, "token-1")
     clock.now += 15
     assert tokens.current(store, sender) == "token-2"
+
+
+def test_who_has_the_turn_and_who_is_without_a_store_ask_once(store: SQLiteStore) -> None:
+    """Of two handlers one may be without the store, because the other is at work in it."""
+    sender, asking, go = Application(), threading.Event(), threading.Event()
+    fetch = sender.fetch_token
+
+    def slow() -> tuple[str, float]:
+        asking.set()
+        assert go.wait(10)
+        return fetch()
+
+    sender.fetch_token = slow  # type: ignore[method-assign]
+    found: list[str] = []
+    alone = MemoryStore()
+    steps = [
+        threading.Thread(target=lambda each=each: found.append(tokens.current(each, sender)))
+        for each in (store, alone)
+    ]
+    steps[0].start()
+    assert asking.wait(10)
+    steps[1].start()
+    go.set()
+    for step in steps:
+        step.join(10)
+    assert (found, sender.fetched) == (["token-1", "token-1"], 1)
 
 
 @pytest.mark.parametrize(

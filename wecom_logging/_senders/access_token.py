@@ -89,11 +89,16 @@ class TokenCache:
         slot = self._slot(key)
         slot.grant, slot.own = _Grant(token, self._clock() + seconds), not shared
 
-    def left(self, key: str) -> tuple[str, float] | None:
-        """A good token that no store has, and for how many seconds."""
+    def unshared(self, key: str, fetch: Fetch) -> tuple[str, float]:
+        """For who has the turn of a store: a good token that no store has, fetched if there is
+        none, and for how many seconds. Errors of `fetch` pass through.
+
+        Another thread may be without that store, and would ask WeCom at the same time.
+        """
         slot = self._slot(key)
-        grant = self._good(slot) if slot.own else None
-        return None if grant is None else (grant.token, grant.refresh_at - self._clock())
+        with _held(slot.lock):
+            grant = (self._good(slot) if slot.own else None) or self._refresh(slot, fetch)
+        return grant.token, grant.refresh_at - self._clock()
 
     def invalidate(self, key: str, token: str) -> None:
         """Forget `token`, unless a newer one has taken its place."""

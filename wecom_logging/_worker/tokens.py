@@ -11,7 +11,7 @@ import time
 
 from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.native import monotonic
-from wecom_logging._senders.access_token import TOKENS, margin_of
+from wecom_logging._senders.access_token import TOKENS
 from wecom_logging._senders.protocol import TokenSender
 from wecom_logging._stores.protocol import Dropped, Left, Store
 from wecom_logging.errors import TransportError
@@ -48,23 +48,15 @@ def drop(store: Store, key: str, token: str) -> None:
 
 
 def _fetched(store: Store, sender: TokenSender, key: str) -> str:
-    if (known := TOKENS.left(key)) is not None:
-        # Fetched while the store was away: it is good, and a second one within seconds is not.
-        return _share(store, key, *known)
-    began, used = monotonic(), True
+    used = True
     try:
-        token, lifetime = sender.fetch_token()
+        # One that was fetched while the store was away is good, and a second one is not.
+        token, good_for = TOKENS.unshared(key, sender.fetch_token)
     except Exception as error:
         # What never reached WeCom does not count for the ten seconds between two calls.
         used = not isinstance(error, TransportError) or error.written
         store.lease(key, Left(used=used))
         raise
-    # Counted from before the question: the answer may have been on its way for long.
-    good_for = lifetime - margin_of(lifetime) - (monotonic() - began)
-    return _share(store, key, token, good_for)
-
-
-def _share(store: Store, key: str, token: str, good_for: float) -> str:
     store.lease(key, Left(token, good_for))
     # A store that went away at this moment has not taken it.
     TOKENS.keep(key, token, good_for, shared=store.durable)
