@@ -146,7 +146,7 @@ def test_who_has_the_turn_and_who_is_without_a_store_ask_once(store: SQLiteStore
         assert go.wait(10)
         return fetch()
 
-    sender.fetch_token = slow  # type: ignore[method-assign]
+    sender.fetch_token = slow  # type: ignore[method-assign]  # to stop it there
     found: list[str] = []
     alone = MemoryStore()
     steps = [
