@@ -315,7 +315,7 @@ def test_many_texts_at_once_are_redacted_like_each_alone(texts: list[str]) -> No
     together = redact(None, "", {f"_{i}": text for i, text in enumerate(texts)})
     gone = [finding.value for text in texts for finding in found_in(text)]
     for text, shown in zip(texts, together.values(), strict=True):
-        assert shown == redact_text(text) or any(value in text for value in gone)
+        assert shown == redact_text(text) or any(value in strip_hidden(text) for value in gone)
 
 
 def test_an_event_that_comes_to_no_end_is_masked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
