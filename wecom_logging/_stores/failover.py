@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Collection
@@ -89,7 +90,8 @@ class FailoverStore:
         #: What was claimed from the store last, and what it has not been told about that.
         self._claimed = ""
         self._leased_until = 0.0
-        self._owed: list[Callable[[], object]] = []
+        #: Steps, and until when each of them means what it says.
+        self._owed: list[tuple[float, Callable[[], object]]] = []
 
     # -- what comes in, what goes out --------------------------------------------------
 
@@ -172,7 +174,7 @@ class FailoverStore:
             )
         except StoreError:
             # Nothing is sent: without this all would wait until the lease is over.
-            self._owed.append(self._releasing(claim_id, Failure("its store was away", pause=0.0)))
+            self._owe_release(claim_id, Failure("its store was away", pause=0.0))
             raise
 
     def renew(self, claim_id: str) -> bool:
@@ -198,23 +200,18 @@ class FailoverStore:
         try:
             self._step(claim_id, settle)
         except StoreError:
-            self._owed.append(lambda: settle(self._primary))
+            self._owed.append((math.inf, lambda: settle(self._primary)))
 
     def release(self, claim_id: str, failure: Failure) -> None:
         try:
             self._step(claim_id, lambda store: store.release(claim_id, failure))
         except StoreError:
-            self._owed.append(self._releasing(claim_id, failure))
+            self._owe_release(claim_id, failure)
 
-    def _releasing(self, claim_id: str, failure: Failure) -> Callable[[], object]:
-        late = self._leased_until
-
-        def release() -> None:
-            # Later it is somebody else's, who may be sending it.
-            if self._clock() < late:
-                self._primary.release(claim_id, failure)
-
-        return release
+    def _owe_release(self, claim_id: str, failure: Failure) -> None:
+        # Later it is somebody else's, who may be sending it.
+        until = self._leased_until
+        self._owed.append((until, lambda: self._primary.release(claim_id, failure)))
 
     def _take(self, step: Callable[[], T], *, patient: bool = False) -> T:
         """A step at the store, after what it was not told of what was claimed before.
@@ -226,7 +223,9 @@ class FailoverStore:
         while True:
             try:
                 while self._owed:
-                    self._owed[0]()
+                    late, owed = self._owed[0]
+                    if self._clock() < late:
+                        owed()
                     del self._owed[0]
                 return step()
             except StoreError as error:
@@ -255,20 +254,13 @@ class FailoverStore:
                 return self._primary.lease(key, left)
             except StoreError as error:
                 if error.busy and left is not None:
-                    self._owed.append(self._leaving(key, left))
+                    # Later somebody else may have had the turn, and what is newer must stay.
+                    late = self._clock() + LEAVES_FOR
+                    until = math.inf if isinstance(left, Dropped) else late
+                    self._owed.append((until, lambda: self._primary.lease(key, left)))
                     return None
                 self._lose(error)
         return self._alone.lease(key, left)
-
-    def _leaving(self, key: str, left: Left | Dropped) -> Callable[[], object]:
-        late = self._clock() + LEAVES_FOR
-
-        def leave() -> None:
-            # Later somebody else may have had the turn, and what is newer must stay.
-            if isinstance(left, Dropped) or self._clock() < late:
-                self._primary.lease(key, left)
-
-        return leave
 
     # -- away and back -----------------------------------------------------------------
 
