@@ -49,6 +49,8 @@ Mode = Literal[True, False, "secrets"] | Mapping[str, Sequence[str]]
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
+#: Longer than any number of a person or card.
+_LONG = 10**20
 #: Deeper than this nothing is looked at, and so nothing is shown.
 _MAX_DEPTH = 20
 
@@ -126,14 +128,15 @@ class _Walk:
 
     def value(self, value: Any, key: object = None) -> Any:
         rule = self._rule(key)
-        if rule is None and type(value) in (int, str) and self._is_counted(value, key):
-            return value
-        return self._ruled(value, rule)
+        return self._ruled(value, rule) if rule else self._unruled(value, key)
 
-    def _is_counted(self, value: int | str, key: object) -> bool:
-        """Whether a number is no telephone's, because its name says what it counts."""
-        text = str(value)
-        return 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key))
+    def _unruled(self, value: Any, key: object) -> Any:
+        """A value of which its name says nothing, or at most that it counts something."""
+        if type(value) is str or (type(value) is int and abs(value) < _LONG):
+            text = str(value)
+            if 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key)):
+                return value  # no telephone's number
+        return self._ruled(value, None)
 
     def _ruled(self, value: Any, rule: Rule | None) -> Any:
         value = _without_class(value)
@@ -141,14 +144,12 @@ class _Walk:
             if rule.secret and self._is_secret(value, rule):
                 return self._hidden(value, rule)
             if rule.partly and isinstance(value, (str, int)):
-                return self.text(self._findings.hide(str(value), rule, "name"))
-        if value is None or isinstance(value, (bool, float)):
-            return value
-        if isinstance(value, int):
-            return self._number(value)
+                return self.text(self._findings.hide(_text(value), rule, "name"))
         if isinstance(value, str):
             return self.text(value)
-        return self._container(value, rule)
+        if value is None or isinstance(value, (bool, float)):
+            return value
+        return self._number(value) if isinstance(value, int) else self._container(value, rule)
 
     def _rule(self, key: object) -> Rule | None:
         return self._rules.rule_for(_text(key)) if self._rules and key is not None else None
@@ -169,7 +170,7 @@ class _Walk:
 
     def _number(self, value: int) -> int | str:
         """A card or mobile number may have been logged as an int."""
-        text = str(value) if abs(value) < 10**20 else ""
+        text = str(value) if abs(value) < _LONG else ""
         shown = self.text(text)
         return value if shown == text else shown
 
@@ -191,8 +192,9 @@ class _Walk:
         shown: dict[str, Any] = {}
         clean, plain = self._redaction.clean, self._redaction.plain
         for key, item in value.items():
-            if type(key) is type(item) is str and key in plain and item in clean:
-                shown[key] = item
+            if type(key) is str and key in plain:
+                is_clean = type(item) is str and item in clean
+                shown[key] = item if is_clean else self._unruled(item, key)
                 continue
             name = self.text(_text(key))
             shown[name] = self.value(item, key)
