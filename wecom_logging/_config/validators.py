@@ -195,7 +195,7 @@ def level_number(value: Any, option: str) -> int:
         return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
         # Another text may be a key that was meant for another argument.
-        shown = isinstance(value, int) or (_is_text(value) and _LEVEL().fullmatch(value))
+        shown = isinstance(value, int) or (_is_text(value) and _LEVEL.fullmatch(value))
         what = display(value) if shown else f"the {type(value).__name__} given"
         raise ConfigurationError(option, f"{what} is not a level like 'ERROR' or 40") from None
 
@@ -243,7 +243,7 @@ def _target(value: object, option: str) -> Target:
         return url_template(value, option)
     unknown = set(value) - set(MiniProgram._fields)
     appid, pagepath = value.get("appid"), value.get("pagepath", "")
-    if unknown or not isinstance(appid, str) or not _APP_ID().fullmatch(appid):
+    if unknown or not isinstance(appid, str) or not _APP_ID.fullmatch(appid):
         raise _refused(value, option, "is no mini-program like {'appid': 'wx…', 'pagepath': '…'}")
     return MiniProgram(appid, _with_known_fields(text(pagepath, option), option))
 
@@ -275,7 +275,7 @@ def api_base(value: object, option: str = "api_base") -> str:
     parts = _split(value, option)
     if parts.query or parts.fragment:
         raise ConfigurationError(option, "ends at the path: no `?…` and no `#…`")
-    if not _PATH().fullmatch(parts.path):
+    if not _PATH.fullmatch(parts.path):
         raise ConfigurationError(option, f"{parts.path!r} is no path prefix like '/wecom'")
     prefix = parts.path.rstrip("/").removesuffix("/cgi-bin").rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower()}{prefix}"
@@ -307,7 +307,7 @@ def webhook(value: object, option: str = "webhook_key") -> tuple[str, str | None
 def secret(value: object, option: str) -> str:
     """A corp secret or robot key: one word."""
     text = _text(value, option, show=False)
-    if not _WORD().fullmatch(text):
+    if not _WORD.fullmatch(text):
         raise ConfigurationError(
             option,
             "is one word of letters, digits, '-', '_' and '.'"
@@ -318,7 +318,7 @@ def secret(value: object, option: str) -> str:
 
 def corpid(value: object, option: str = "corpid") -> str:
     text = _text(value, option)
-    if not _WORD().fullmatch(text):
+    if not _WORD.fullmatch(text):
         raise _refused(text, option, "is no corp id like 'ww0123456789abcdef'")
     return text
 
@@ -326,7 +326,7 @@ def corpid(value: object, option: str = "corpid") -> str:
 def agentid(value: object, option: str = "agentid") -> int:
     if _is_whole(value) and 0 <= value < 10**10:
         return value
-    if isinstance(value, str) and _NUMBER().fullmatch(value):
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value)
     raise _refused(value, option, "is neither a whole number nor digits")
 
@@ -345,7 +345,7 @@ def recipients(value: object, option: str) -> str:
         return "@all"
     shape = _USER_ID if option == "touser" else _NUMBER
     for name in names:
-        if not shape().fullmatch(name):
+        if not shape.fullmatch(name):
             kind = "a user id" if option == "touser" else "the number of a party or tag"
             raise _refused(name, option, f"is not {kind}; several are written 'a|b' or as a list")
     most = RECIPIENTS[option]
@@ -358,7 +358,7 @@ def people(value: object, option: str = "mentions") -> tuple[str, ...]:
     """People to call by name: user ids, mobile numbers, "@all"."""
     names = _names(value, option)
     for name in names:
-        if name != "@all" and not is_mobile(name) and not _USER_ID().fullmatch(name):
+        if name != "@all" and not is_mobile(name) and not _USER_ID.fullmatch(name):
             raise _refused(name, option, "is neither a user id nor a mobile number nor '@all'")
     return tuple(names)
 
@@ -420,7 +420,7 @@ def _split(value: object, option: str) -> SplitResult:
     if "@" in parts.netloc:
         raise ConfigurationError(option, "holds no user name or password")
     host = re.sub(r":[0-9]*$", "", parts.netloc)
-    if not _HOST().fullmatch(host):
+    if not _HOST.fullmatch(host):
         rule = "names a host in ASCII, like 'qyapi.weixin.qq.com' or '127.0.0.1:8000'"
         raise ConfigurationError(option, rule)
     return parts

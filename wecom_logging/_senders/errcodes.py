@@ -203,10 +203,10 @@ def refusal(errcode: int, errmsg: str, call: Call = "send") -> ApiError:
         call: What was called.
     """
     meaning = _meaning(errcode, call)
-    address = _FROM_IP().search(errmsg)
+    address = _FROM_IP.search(errmsg)
     ip = address.group(1) if address else "this machine's public address"
     error = meaning.error(
-        errcode, one_line(_TAIL().sub("", errmsg)), meaning.advice.replace("{ip}", ip)
+        errcode, one_line(_TAIL.sub("", errmsg)), meaning.advice.replace("{ip}", ip)
     )
     if isinstance(error, RateLimitedError) and call == "gettoken":
         error.retry_after = 300.0
