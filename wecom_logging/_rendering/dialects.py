@@ -254,7 +254,7 @@ class Pen:
             inert = text.plain(words, newline=" · ")
         else:
             inert = neutral(words, newline=" · ", table=self._tables)
-        return _OURS().sub(lambda ours: f"{ours[1]}‹{ours[2]}›", inert)
+        return _OURS.sub(lambda ours: f"{ours[1]}‹{ours[2]}›", inert)
 
     def _shortened(self, cut: str) -> str:
         """What is left of an inert text, whose new end may have become markup."""
