@@ -115,10 +115,10 @@ class LedgerStore(MarkedStore):
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         wanted = "tokens", key
         if left is None:
-            look = lambda ledger: kept_value(ledger.state.tokens, key, ledger.now)  # noqa: E731
-            if value := self._look(look, wanted):
+            value = self._look(lambda each: kept_value(each.state.tokens, key, each.now), wanted)
+            if value:
                 return value
-        return self._step(lambda ledger: lease(ledger.state.tokens, key, left, ledger.now), wanted)
+        return self._step(lambda each: lease(each.state.tokens, key, left, each.now), wanted)
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         return self._step(
