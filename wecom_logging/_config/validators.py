@@ -11,15 +11,16 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wecom_logging._model.links import FIELDS, Link, MiniProgram, Target, unknown_fields
-from wecom_logging._model.quiet_hours import Window, is_always
-from wecom_logging._model.quiet_hours import parse as parse_window
-from wecom_logging._model.ratelimit import RateLimit
 from wecom_logging._runtime import lazy
 from wecom_logging.errors import ConfigurationError, display
+
+if TYPE_CHECKING:
+    from wecom_logging._model.quiet_hours import Window
+    from wecom_logging._model.ratelimit import RateLimit
 
 T = TypeVar("T")
 
@@ -201,13 +202,15 @@ def level_number(value: Any, option: str) -> int:
 
 def quiet_hours(value: Any, option: str) -> tuple[Window, ...]:
     """Windows like "Mon-Fri 22:00-08:00": a list of them, or one text with ";" between."""
+    from wecom_logging._model.quiet_hours import is_always, parse
+
     texts = value.split(";") if isinstance(value, str) else value
     if not _is_list(texts, _is_text):
         raise _refused(value, option, "is no text and no list of texts")
     found = []
     for each in texts:
         try:
-            found.append(parse_window(each))
+            found.append(parse(each))
         except ValueError as error:
             like = "written like '22:00-08:00', 'Mon-Fri 22:00-08:00' or 'Sat,Sun'"
             rule = f"{display(value)}: {error}; quiet hours are {like}"
