@@ -328,7 +328,8 @@ class DeliveryCycle:
         lived = monotonic() - self._began if flushes.looking else 0.0
         quiet = self._quiet_hours.now() if self._quiet_hours else None
         route = self._delivery.route
-        return Asker(self._source, why, leaving, route, quiet, self._elsewhere(flushes), lived)
+        elsewhere = self._elsewhere(flushes)
+        return Asker(self._source, why, leaving, route, quiet, elsewhere, lived, True)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
