@@ -161,7 +161,7 @@ def operations_page(language: Language) -> str:
 
 def _meanings() -> Iterator[tuple[int, errcodes.Meaning, bool]]:
     """Code, meaning, and whether it holds at gettoken only."""
-    for code, meaning in errcodes.TABLE.items():
+    for code, meaning in errcodes.table().items():
         yield code, meaning, False
     for code, meaning in errcodes._GETTOKEN.items():
         yield code, meaning, True

@@ -172,14 +172,20 @@ def run_program(tmp_path: Path) -> Callable[..., Finished]:
         program = tmp_path / "program.py"
         program.write_text("\n".join(lines) + "\n" + textwrap.dedent(body), encoding="utf-8")
         began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, str(program)],
+        process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", str(program)],
             env={**os.environ, **sim.env(kind)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
-            check=False,
         )
-        return Finished(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # it says where each of its threads stands
+            pytest.fail(f"it did not end: {process.communicate()[1]}")
+        finally:
+            process.kill()  # a Ctrl-C here
+        return Finished(process.returncode, out, err, time.monotonic() - began)
 
     return run

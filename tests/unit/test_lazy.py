@@ -13,8 +13,11 @@ from wecom_logging._runtime import lazy
 
 def test_a_regex_is_compiled_once() -> None:
     digits = lazy.regex("[0-9]+")
-    assert digits() is digits()
-    assert digits().fullmatch("12")
+    assert "compiled" not in vars(digits)
+    assert digits.fullmatch("12")
+    compiled = vars(digits)["compiled"]
+    assert digits.search("a12")
+    assert vars(digits)["compiled"] is compiled
 
 
 def test_a_cached_property_is_worked_out_once() -> None:

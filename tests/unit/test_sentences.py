@@ -25,7 +25,7 @@ from wecom_logging._cli.checks import (
 )
 from wecom_logging._rendering.sentences import _CHINESE, in_language
 from wecom_logging._runtime import diagnostics
-from wecom_logging._senders.errcodes import _GETTOKEN, TABLE
+from wecom_logging._senders.errcodes import _GETTOKEN, table
 from wecom_logging.testing import RecordingSender
 
 #: Words that stand for themselves, in either language.
@@ -115,7 +115,7 @@ def test_what_an_exit_says_is_in_chinese_whole(number: int, kept: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "advice", sorted({m.advice for m in (*TABLE.values(), *_GETTOKEN.values())})
+    "advice", sorted({m.advice for m in (*table().values(), *_GETTOKEN.values())})
 )
 def test_every_advice_is_known(advice: str) -> None:
     """Also with a value in its place."""

@@ -89,6 +89,55 @@ def test_a_delivery_imports_nothing(
     assert done.out.split() == []
 
 
+def test_nor_does_one_with_every_part_that_an_option_brings(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    body = """
+        logging.config.dictConfig(LOGGING)
+        handler = logging.getLogger().handlers[0]
+        before = set(sys.modules)
+        log.critical("disk full")
+        assert handler.flush(20), handler.stats()
+        print(*sorted(set(sys.modules) - before))
+        """
+    options: dict[str, Any] = {
+        "mention": {"*": "@all"},
+        "quiet_hours": "Sat,Sun",
+        "fallback": {"webhook_key": "other"},
+        "language": "zh",
+        "breadcrumbs": 3,
+        "uncaught": True,
+    }
+    done = run_program(textwrap.dedent(body), sim, kind="robot", **options)
+    assert done.returncode == 0, done.err
+    assert done.out.split() == []
+
+
+def test_what_no_option_asks_for_is_not_loaded() -> None:
+    parts = (
+        "_worker.fallback",
+        "_worker.mentions",
+        "_worker.tokens",
+        "_senders.access_token",
+        "_stores.failover",
+        "_model.quiet_hours",
+        "contrib.asgi",
+    )
+    code = """
+        import sys
+        from wecom_logging import WeComHandler
+        WeComHandler(webhook_key="k", store="memory")
+        print(*(part for part in sys.argv[1:] if f"wecom_logging.{part}" in sys.modules))
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *parts],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("away", [False, True])
 def test_nor_does_the_client_of_redis(
     away: bool,

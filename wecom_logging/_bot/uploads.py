@@ -11,8 +11,8 @@ from wecom_logging._model import text
 
 Step = tuple[Cmd, dict[str, Any]]
 
-#: Bytes of a chunk, number of chunks, bytes of a file name, and how often a step is tried.
-CHUNK, MOST_CHUNKS, _NAME, _TRIES = 512 * 1024, 100, 256, 3
+#: Bytes of a chunk, of a file name, and how often a step is tried.
+CHUNK, _NAME, _TRIES = 512 * 1024, 256, 3
 #: Bytes of a file: less is refused, and more is cut.
 _SMALLEST, LARGEST = 5, 20 * 1024 * 1024
 

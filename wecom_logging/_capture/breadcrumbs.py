@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ref
 
 from wecom_logging._capture.sound import as_text, moment
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, safe_text
+from wecom_logging._runtime.values import NamedTuple
 
 #: Bytes of one crumb's text.
 _MAX_BYTES = 500

@@ -63,7 +63,7 @@ _LEVELS = {40: "error", 30: "warning", 20: "info", 10: "debug"}
 
 def _written(chosen: object) -> str:
     """A fingerprint of the application's own, as it is: two that differ are two groups."""
-    return chosen if isinstance(chosen, str) else _ADDRESS().sub(" at *", repr(chosen))
+    return chosen if isinstance(chosen, str) else _ADDRESS.sub(" at *", repr(chosen))
 
 
 _ADDRESS = lazy.regex(r" at 0x[0-9a-fA-F]+")

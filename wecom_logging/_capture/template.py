@@ -170,7 +170,7 @@ def mask(message: str, *, digits: bool = True) -> str:
         message = without_prefix(message)
     # Looking for a word takes a hundredth of the time of the expression that it stands for.
     if not message.isascii():
-        message = _CHINESE().sub(_without_name, message)
+        message = _CHINESE.sub(_without_name, message)
     if "." in message:
         message = _without_files(message)
     if "'" in message or '"' in message:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from datetime import tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wecom_logging._config import destination
 from wecom_logging._config.defaults import default_app, default_host, default_release
@@ -53,11 +53,13 @@ from wecom_logging._config.validators import (
     zone,
 )
 from wecom_logging._model.links import Link
-from wecom_logging._model.quiet_hours import Window
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.values import dataclass
+
+if TYPE_CHECKING:
+    from wecom_logging._model.quiet_hours import Window
 
 _POLICY = Policy()
 

@@ -11,15 +11,16 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wecom_logging._model.links import FIELDS, Link, MiniProgram, Target, unknown_fields
-from wecom_logging._model.quiet_hours import Window, is_always
-from wecom_logging._model.quiet_hours import parse as parse_window
-from wecom_logging._model.ratelimit import RateLimit
 from wecom_logging._runtime import lazy
 from wecom_logging.errors import ConfigurationError, display
+
+if TYPE_CHECKING:
+    from wecom_logging._model.quiet_hours import Window
+    from wecom_logging._model.ratelimit import RateLimit
 
 T = TypeVar("T")
 
@@ -194,20 +195,22 @@ def level_number(value: Any, option: str) -> int:
         return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
         # Another text may be a key that was meant for another argument.
-        shown = isinstance(value, int) or (_is_text(value) and _LEVEL().fullmatch(value))
+        shown = isinstance(value, int) or (_is_text(value) and _LEVEL.fullmatch(value))
         what = display(value) if shown else f"the {type(value).__name__} given"
         raise ConfigurationError(option, f"{what} is not a level like 'ERROR' or 40") from None
 
 
 def quiet_hours(value: Any, option: str) -> tuple[Window, ...]:
     """Windows like "Mon-Fri 22:00-08:00": a list of them, or one text with ";" between."""
+    from wecom_logging._model.quiet_hours import is_always, parse
+
     texts = value.split(";") if isinstance(value, str) else value
     if not _is_list(texts, _is_text):
         raise _refused(value, option, "is no text and no list of texts")
     found = []
     for each in texts:
         try:
-            found.append(parse_window(each))
+            found.append(parse(each))
         except ValueError as error:
             like = "written like '22:00-08:00', 'Mon-Fri 22:00-08:00' or 'Sat,Sun'"
             rule = f"{display(value)}: {error}; quiet hours are {like}"
@@ -240,7 +243,7 @@ def _target(value: object, option: str) -> Target:
         return url_template(value, option)
     unknown = set(value) - set(MiniProgram._fields)
     appid, pagepath = value.get("appid"), value.get("pagepath", "")
-    if unknown or not isinstance(appid, str) or not _APP_ID().fullmatch(appid):
+    if unknown or not isinstance(appid, str) or not _APP_ID.fullmatch(appid):
         raise _refused(value, option, "is no mini-program like {'appid': 'wx…', 'pagepath': '…'}")
     return MiniProgram(appid, _with_known_fields(text(pagepath, option), option))
 
@@ -272,7 +275,7 @@ def api_base(value: object, option: str = "api_base") -> str:
     parts = _split(value, option)
     if parts.query or parts.fragment:
         raise ConfigurationError(option, "ends at the path: no `?…` and no `#…`")
-    if not _PATH().fullmatch(parts.path):
+    if not _PATH.fullmatch(parts.path):
         raise ConfigurationError(option, f"{parts.path!r} is no path prefix like '/wecom'")
     prefix = parts.path.rstrip("/").removesuffix("/cgi-bin").rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower()}{prefix}"
@@ -304,7 +307,7 @@ def webhook(value: object, option: str = "webhook_key") -> tuple[str, str | None
 def secret(value: object, option: str) -> str:
     """A corp secret or robot key: one word."""
     text = _text(value, option, show=False)
-    if not _WORD().fullmatch(text):
+    if not _WORD.fullmatch(text):
         raise ConfigurationError(
             option,
             "is one word of letters, digits, '-', '_' and '.'"
@@ -315,7 +318,7 @@ def secret(value: object, option: str) -> str:
 
 def corpid(value: object, option: str = "corpid") -> str:
     text = _text(value, option)
-    if not _WORD().fullmatch(text):
+    if not _WORD.fullmatch(text):
         raise _refused(text, option, "is no corp id like 'ww0123456789abcdef'")
     return text
 
@@ -323,7 +326,7 @@ def corpid(value: object, option: str = "corpid") -> str:
 def agentid(value: object, option: str = "agentid") -> int:
     if _is_whole(value) and 0 <= value < 10**10:
         return value
-    if isinstance(value, str) and _NUMBER().fullmatch(value):
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value)
     raise _refused(value, option, "is neither a whole number nor digits")
 
@@ -342,7 +345,7 @@ def recipients(value: object, option: str) -> str:
         return "@all"
     shape = _USER_ID if option == "touser" else _NUMBER
     for name in names:
-        if not shape().fullmatch(name):
+        if not shape.fullmatch(name):
             kind = "a user id" if option == "touser" else "the number of a party or tag"
             raise _refused(name, option, f"is not {kind}; several are written 'a|b' or as a list")
     most = RECIPIENTS[option]
@@ -355,7 +358,7 @@ def people(value: object, option: str = "mentions") -> tuple[str, ...]:
     """People to call by name: user ids, mobile numbers, "@all"."""
     names = _names(value, option)
     for name in names:
-        if name != "@all" and not is_mobile(name) and not _USER_ID().fullmatch(name):
+        if name != "@all" and not is_mobile(name) and not _USER_ID.fullmatch(name):
             raise _refused(name, option, "is neither a user id nor a mobile number nor '@all'")
     return tuple(names)
 
@@ -417,7 +420,7 @@ def _split(value: object, option: str) -> SplitResult:
     if "@" in parts.netloc:
         raise ConfigurationError(option, "holds no user name or password")
     host = re.sub(r":[0-9]*$", "", parts.netloc)
-    if not _HOST().fullmatch(host):
+    if not _HOST.fullmatch(host):
         rule = "names a host in ASCII, like 'qyapi.weixin.qq.com' or '127.0.0.1:8000'"
         raise ConfigurationError(option, rule)
     return parts

@@ -51,7 +51,7 @@ _PAGE = lazy.regex(r"(?i)https?://[\w\[][^\s\\]*")
 
 def unknown_fields(template: str) -> tuple[str, ...]:
     """The fields of `template` that cannot be filled in."""
-    return tuple(sorted({name for name in _FIELD().findall(template) if name not in FIELDS}))
+    return tuple(sorted({name for name in _FIELD.findall(template) if name not in FIELDS}))
 
 
 def filled(links: Iterable[Link], values: Mapping[str, str]) -> list[Link]:
@@ -72,21 +72,21 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
     Values are URL-encoded, whatever part of the URL they stand in.
     """
-    if not all(values.get(name) for name in _FIELD().findall(template)):
+    if not all(values.get(name) for name in _FIELD.findall(template)):
         return ""
     # A value beyond the limit makes the link too long, however much of it is encoded.
-    url = _FIELD().sub(lambda field: _encode(values[field[1]][: MAX_BYTES + 1]), template)
+    url = _FIELD.sub(lambda field: _encode(values[field[1]][: MAX_BYTES + 1]), template)
     return _bounded(url)
 
 
 def page(text: str) -> str:
     """A text as the URL that it is; "" if it is none, or leads to something else than a page."""
     text = text.strip()[: MAX_BYTES + 1]
-    return _bounded(text) if _PAGE().fullmatch(text) else ""
+    return _bounded(text) if _PAGE.fullmatch(text) else ""
 
 
 def _bounded(url: str) -> str:
-    url = _UNSAFE().sub(lambda char: _encode(char[0]), url)
+    url = _UNSAFE.sub(lambda char: _encode(char[0]), url)
     return url if len(url) <= MAX_BYTES else ""
 
 

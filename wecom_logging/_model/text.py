@@ -51,14 +51,14 @@ _MAYBE_MARKS = lazy.regex(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
 
 def strip_ansi(text: str) -> str:
     """`text` without terminal colours and other escape sequences."""
-    return _ANSI().sub("", text) if "\x1b" in text or "\x9b" in text else text
+    return _ANSI.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def strip_hidden(text: str) -> str:
     """`text` as it is going to be seen: nothing that hides in it may hide a secret."""
     if text.isascii() and text.isprintable():
         return str.__str__(text)  # a subclass may say something else when it is formatted
-    return _INVISIBLE().sub("", strip_ansi(text))
+    return _INVISIBLE.sub("", strip_ansi(text))
 
 
 def _encodable(text: str) -> str:
@@ -83,7 +83,7 @@ def _one_visible_line(text: str, newline: str) -> str:
     """All that can be seen of `text`, on one line, in the order in which it stands there."""
     text = strip_hidden(_encodable(text)).replace("\u2800", " ")
     lines = (" ".join(line.split()) for line in text.splitlines())
-    text = _MAYBE_MARKS().sub(_cap_marks, newline.join(filter(None, lines)))
+    text = _MAYBE_MARKS.sub(_cap_marks, newline.join(filter(None, lines)))
     # A leading mark would be drawn on whatever our own markup ends with.
     return f"◌{text}" if text and _is_mark(text[0]) else text
 
@@ -148,9 +148,9 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
         table: Whether the text will be in a cell of a table, where `|` is markup.
     """
     text = _without_inline_markup(_one_visible_line(text, newline))
-    text = _without_line_markup(_ESCAPE().sub("∖", text))
-    text = _EMPHASIS_END().sub(lambda run: "ˍ" * len(run[0]), text)
-    text = _STRIKE().sub(lambda run: "∼" * len(run[0]), text)
+    text = _without_line_markup(_ESCAPE.sub("∖", text))
+    text = _EMPHASIS_END.sub(lambda run: "ˍ" * len(run[0]), text)
+    text = _STRIKE.sub(lambda run: "∼" * len(run[0]), text)
     return text.replace("|", "¦") if table else text
 
 
@@ -177,12 +177,12 @@ def plain(text: str, *, newline: str = " ⏎ ") -> str:
 
 def without_links(text: str) -> str:
     """`text` without what a client takes for a link or mention in a message of type "text"."""
-    return _LINK_OR_MENTION().sub("‹", text)
+    return _LINK_OR_MENTION.sub("‹", text)
 
 
 def _without_inline_markup(text: str) -> str:
     text = text.translate(_LOOK_ALIKE).replace("](", "] (")
-    return _without_tags(_ENTITY().sub("＆", text))
+    return _without_tags(_ENTITY.sub("＆", text))
 
 
 def _without_tags(text: str) -> str:
@@ -201,11 +201,11 @@ def _without_tags(text: str) -> str:
             return "›"
         return sign[0]
 
-    return _ANGLE().sub(look_alike, text)
+    return _ANGLE.sub(look_alike, text)
 
 
 def _without_line_markup(text: str) -> str:
-    start = _LINE_START().match(text)
+    start = _LINE_START.match(text)
     if not start:
         return text
     last = start.end() - 1
@@ -276,7 +276,7 @@ _NARROW = lazy.regex("[ -~·…]+")
 
 def columns(text: str) -> int:
     """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
-    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW().sub("", text)
+    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW.sub("", text)
     return len(text) - len(rest) + sum(_widths(rest))
 
 

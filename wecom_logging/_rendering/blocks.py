@@ -124,7 +124,7 @@ class _BlockRenderer:
         start = text.cut_bytes(first, _TITLE)
         if start == first or not start.endswith(text.ELLIPSIS):
             return first, rest
-        ends = [end.end() for end in _SENTENCE_END().finditer(start)]
+        ends = [end.end() for end in _SENTENCE_END.finditer(start)]
         if ends and ends[-1] > _TITLE // 4:
             return first[: ends[-1]], f"{first[ends[-1] :]}\n{rest}"
         start = whole_words(first, start)

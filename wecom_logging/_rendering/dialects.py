@@ -201,7 +201,7 @@ class Pen:
 
     def lines(self, words: str, max_bytes: int) -> list[str]:
         """A text in lines of its own, a few at most; its start and its end if it is too long."""
-        if len(words) <= max_bytes and _INERT().fullmatch(words):
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
             return [words] if words else []
         lines = [self._inert(line) for line in self._ends(words, max_bytes).splitlines()]
         lines = [line for line in lines if line]
@@ -220,7 +220,7 @@ class Pen:
 
     def start(self, words: str, max_bytes: int) -> str:
         """The start of a text, in one line."""
-        if len(words) <= max_bytes and _INERT().fullmatch(words):
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
             return words
         inert = self._inert(self._ends(words, max_bytes))
         cut = text.cut_bytes(inert, max_bytes)
@@ -238,7 +238,7 @@ class Pen:
 
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
-        if len(words) <= max_bytes and _INERT().fullmatch(words):
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
             return words
         inert = self._inert(self._ends(words, _LONG_NAME))
         cut = text.shorten_middle(inert, max_bytes)
@@ -246,7 +246,7 @@ class Pen:
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place or a source line, to stand in a code span."""
-        if len(words) <= max_bytes and _INERT().fullmatch(words):
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
             return words
         inert = self._inert(self._ends(words, _LONG_NAME), text.code)
         cut = text.shorten_middle(inert, max_bytes)
@@ -267,7 +267,7 @@ class Pen:
             inert = text.plain(words, newline=" · ")
         else:
             inert = neutral(words, newline=" · ", table=self._tables)
-        return _OURS().sub(lambda ours: f"{ours[1]}‹{ours[2]}›", inert)
+        return _OURS.sub(lambda ours: f"{ours[1]}‹{ours[2]}›", inert)
 
     def _shortened(self, cut: str) -> str:
         """What is left of an inert text, whose new end may have become markup."""

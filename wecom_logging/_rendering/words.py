@@ -47,9 +47,9 @@ def _without_prefix(text: str, known: Collection[str]) -> str:
     end = place = words = 0
     told_level = told_time = marked = False
     while True:
-        if (told_time or told_level) and (bracket := _BRACKET().match(text, place)):
+        if (told_time or told_level) and (bracket := _BRACKET.match(text, place)):
             place = end = bracket.end()
-        token = _TOKEN().match(text, place)
+        token = _TOKEN.match(text, place)
         if token is None:
             break
         word = (token["word"] or "").rpartition("=")[2]
@@ -99,7 +99,7 @@ def _from_json(text: str) -> str:
 def _from_logfmt(text: str) -> str:
     found: dict[str, str] = {}
     place = 0
-    while pair := _PAIR().match(text, place):
+    while pair := _PAIR.match(text, place):
         found[pair[1]] = pair[2][1:-1].replace('\\"', '"') if pair[2][:1] == '"' else pair[2]
         place = pair.end()
     return _of_pairs(found) if len(found) > 1 and not text[place:].strip() else ""
@@ -159,7 +159,7 @@ _SENTENCES = tuple(
 def framework_facts(text: str) -> dict[str, str] | None:
     """What a framework's own sentence about an exception knows; None for any other text."""
     for sentence in _SENTENCES:
-        if found := sentence().fullmatch(text[:_LONG]):
+        if found := sentence.fullmatch(text[:_LONG]):
             facts = {name: value for name, value in found.groupdict().items() if value}
             if "task_id" in facts:
                 facts["task_id"] = facts["task_id"][:8]
@@ -221,7 +221,7 @@ def without_boilerplate(text: str) -> str:
             head, tail = head[:place], ""
     for hint, pattern, instead in _BOILERPLATE:
         if hint in head:
-            head = pattern().sub(instead, head)
+            head = pattern.sub(instead, head)
     return (head + tail).strip()
 
 
@@ -231,12 +231,12 @@ _STRERROR = lazy.regex(r"^[A-Z][a-z ]{3,60}: (?=')")
 
 def without_errno(text: str) -> str:
     """`No space left on device` of `[Errno 28] No space left on device`."""
-    return _ERRNO().sub("", text)
+    return _ERRNO.sub("", text)
 
 
 def without_strerror(text: str) -> str:
     """The file of an error whose type says what is wrong with it."""
-    return _STRERROR().sub("", text)
+    return _STRERROR.sub("", text)
 
 
 # -- the same, and something else -------------------------------------------------------
@@ -246,7 +246,7 @@ _VARIABLE = lazy.regex(r"[0-9a-fA-F]{8,}|\d+")
 
 def outline(text: str) -> str:
     """A text without its numbers: two that differ in nothing else say the same."""
-    return _VARIABLE().sub("0", text)
+    return _VARIABLE.sub("0", text)
 
 
 _PLACEHOLDER = lazy.regex(r"%(?:\(\w{1,60}\))?[-#0+]?[\d.]{0,6}[a-zA-Z]|\*")
@@ -254,7 +254,7 @@ _PLACEHOLDER = lazy.regex(r"%(?:\(\w{1,60}\))?[-#0+]?[\d.]{0,6}[a-zA-Z]|\*")
 
 def of_template(template: str) -> str:
     """A text of which only the template is known."""
-    return _PLACEHOLDER().sub("…", template)
+    return _PLACEHOLDER.sub("…", template)
 
 
 def bounded(text: str) -> str:
@@ -283,7 +283,7 @@ _WORD = lazy.regex(r"[a-z0-9_]+|\S")
 
 def contains(text: str, part: str) -> bool:
     """Whether a reader of `text` has read `part` already, word by word."""
-    whole, words = (" ".join(_WORD().findall(each.casefold())) for each in (text, part))
+    whole, words = (" ".join(_WORD.findall(each.casefold())) for each in (text, part))
     return not words or f" {words} " in f" {whole} "
 
 

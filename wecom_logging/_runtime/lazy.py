@@ -9,25 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 T = TypeVar("T")
-
-
-def regex(source: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
-    """A regular expression that is compiled by the first call of what is returned.
-
-    There are two hundred, and compiling one takes a tenth of a millisecond and more.
-    """
-    pattern: re.Pattern[str] | None = None
-
-    def compiled() -> re.Pattern[str]:
-        nonlocal pattern
-        if pattern is None:
-            pattern = re.compile(source, flags)
-        return pattern
-
-    return compiled
 
 
 class cached(Generic[T]):  # noqa: N801 - a decorator, named like those of functools
@@ -44,3 +28,25 @@ class cached(Generic[T]):  # noqa: N801 - a decorator, named like those of funct
         # What stands in `__dict__` goes before this from now on.
         value = instance.__dict__[self._name] = self._work_out(instance)
         return value
+
+
+if TYPE_CHECKING:
+    regex = re.compile
+else:
+
+    class regex:  # noqa: N801 - used like `re.compile`
+        """A regular expression that is compiled when it is first used.
+
+        There are two hundred, and compiling one takes a tenth of a millisecond and more.
+        """
+
+        def __init__(self, source: str, flags: int = 0) -> None:
+            self._given = source, flags
+
+        @cached
+        def compiled(self) -> re.Pattern[str]:
+            return re.compile(*self._given)
+
+        def __getattr__(self, name: str) -> Any:
+            value = self.__dict__[name] = getattr(self.compiled, name)
+            return value

@@ -165,11 +165,11 @@ _GROUPS: tuple[tuple[type[ApiError], str, Iterable[int]], ...] = (
     ),
 )
 
-TABLE: dict[int, Meaning] = {
-    code: meaning
-    for meaning, codes in [(Meaning(error, advice), codes) for error, advice, codes in _GROUPS]
-    for code in codes
-}
+
+def table() -> dict[int, Meaning]:
+    """What each code means, apart from `gettoken`. For the pages: there are 1,200."""
+    return {code: Meaning(error, advice) for error, advice, codes in _GROUPS for code in codes}
+
 
 #: Of a robot and its group.
 _ROBOT = range(93000, 93020)
@@ -203,10 +203,10 @@ def refusal(errcode: int, errmsg: str, call: Call = "send") -> ApiError:
         call: What was called.
     """
     meaning = _meaning(errcode, call)
-    address = _FROM_IP().search(errmsg)
+    address = _FROM_IP.search(errmsg)
     ip = address.group(1) if address else "this machine's public address"
     error = meaning.error(
-        errcode, one_line(_TAIL().sub("", errmsg)), meaning.advice.replace("{ip}", ip)
+        errcode, one_line(_TAIL.sub("", errmsg)), meaning.advice.replace("{ip}", ip)
     )
     if isinstance(error, RateLimitedError) and call == "gettoken":
         error.retry_after = 300.0
@@ -223,7 +223,8 @@ def unsent(errcode: int, reason: str) -> ContentError:
 
 
 def _meaning(errcode: int, call: Call) -> Meaning:
-    meaning = TABLE.get(errcode)
+    found = (Meaning(error, advice) for error, advice, codes in _GROUPS if errcode in codes)
+    meaning = next(found, None)
     if call == "gettoken":
         meaning = _GETTOKEN.get(errcode, meaning)
         if meaning is not None and meaning.error in (TokenError, ContentError):

@@ -46,10 +46,8 @@ suppress(
     "urllib3.contrib.pyopenssl",
 )
 
-# What `getaddrinfo` and urllib3 would otherwise look up, and so import, at the first call
-# and on our thread.
-for _name in ("idna", "ascii", "latin-1", "utf-8"):
-    codecs.lookup(_name)
+# What `getaddrinfo` would otherwise look up, and so import, at the first call and on our thread.
+codecs.lookup("idna")
 
 
 # Adapters of the parent, kept from being collected in a forked child: the locks inside may

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
-from wecom_logging._stores.failover import FailoverStore
 from wecom_logging._stores.memory import shared_store
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging.errors import ConfigurationError
@@ -87,7 +86,7 @@ def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], St
         )
         return lambda: _memory(place)
     try:
-        from wecom_logging._stores import location, sqlite  # noqa: F401  # loaded now, on the caller's thread
+        from wecom_logging._stores import failover, location, sqlite  # noqa: F401  # loaded now, on the caller's thread
     except ImportError:  # a Python without SQLite
         return lambda: _memory(place)
     directories = list(location.candidates(environ))
@@ -111,6 +110,7 @@ def _file_name(sender: Sender) -> str:
 
 
 def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], Store]:
+    from wecom_logging._stores.failover import FailoverStore
     from wecom_logging._stores.sqlite import SQLiteStore
     from wecom_logging._stores.sqlite_file import STOPPED_AFTER
 
@@ -130,6 +130,8 @@ def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], 
 
 
 def _redis(url: str, place: StoreScope) -> Callable[[], Store]:
+    from wecom_logging._stores.failover import FailoverStore
+
     try:
         from wecom_logging._stores.redis import RedisStore
     except ImportError:

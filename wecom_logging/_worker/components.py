@@ -3,7 +3,8 @@
 Imported by the constructor of a handler that is on, and with it everything that a delivery
 needs: from then on no thread of ours imports anything. An import on a background thread
 leaves a forked child with half a module, and deadlocks with a `dictConfig` elsewhere, which
-holds logging's lock and waits for the import lock while we do the reverse.
+holds logging's lock and waits for the import lock while we do the reverse. What only an option
+needs is imported where that is set.
 """
 
 from __future__ import annotations
@@ -11,30 +12,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wecom_logging._capture.capture import capture, glimpse, said
 from wecom_logging._config.destination import CONNECTION
 from wecom_logging._config.options import Options
 from wecom_logging._model.digest import Event
-from wecom_logging._model.quiet_hours import QuietHours
 from wecom_logging._rendering import Style
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import StoreScope, opener, password
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging._worker.collector import Processor
-from wecom_logging._worker.fallback import (
-    MAX_BYTES,
-    Fallback,
-    HandlerSender,
-    is_handler,
-    made_handler,
-)
 from wecom_logging._worker.follow_ups import FollowUps
-from wecom_logging._worker.mentions import Mentions
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.redaction import redactor
+
+if TYPE_CHECKING:
+    from wecom_logging._model.quiet_hours import QuietHours
+    from wecom_logging._worker.fallback import Fallback
+    from wecom_logging._worker.mentions import Mentions
 
 #: Characters of a release that tell it from others.
 MAX_RELEASE = 100
@@ -117,14 +114,12 @@ def make_components(options: Options, started: float) -> Components:
             sender,
             style,
             attach=options.attach,
-            mentions=Mentions(options.mention, options.mention_level) if options.mention else None,
+            mentions=_mentions(options),
         ),
         fallback=fallback,
         host=options.host,
         quiet_after=options.policy.quiet_after,
-        quiet_hours=QuietHours(options.quiet_hours, options.timezone)
-        if options.quiet_hours
-        else None,
+        quiet_hours=_quiet_hours(options),
         close_timeout=options.close_timeout,
     )
 
@@ -146,14 +141,33 @@ def _check_abilities(options: Options, sender: Sender) -> None:
             raise ConfigurationError("msgtype", "'card' is nothing that this sender takes")
 
 
+def _mentions(options: Options) -> Mentions | None:
+    if not options.mention:
+        return None
+    from wecom_logging._worker.mentions import Mentions
+
+    return Mentions(options.mention, options.mention_level)
+
+
+def _quiet_hours(options: Options) -> QuietHours | None:
+    if not options.quiet_hours:
+        return None
+    from wecom_logging._model.quiet_hours import QuietHours
+
+    return QuietHours(options.quiet_hours, options.timezone)
+
+
 def _fallback(options: Options, sender: Sender, style: Style) -> Fallback | None:
     if options.fallback is None:
         return None
+    from wecom_logging._worker import fallback
+
     style = style._replace(instead_of=options.kind, card=None)
-    if is_handler(options.fallback):
-        handler, name = made_handler(options.fallback)
-        style = style._replace(msgtype="text", max_bytes=MAX_BYTES)
-        return Fallback(HandlerSender(handler, name), style, options.fallback_after, name)
+    if fallback.is_handler(options.fallback):
+        handler, name = fallback.made_handler(options.fallback)
+        style = style._replace(msgtype="text", max_bytes=fallback.MAX_BYTES)
+        told = fallback.HandlerSender(handler, name)
+        return fallback.Fallback(told, style, options.fallback_after, name)
     arguments = dict(options.fallback)
     wanted = arguments.pop("msgtype", "markdown")
     if "/" not in arguments.get("webhook_key", ""):  # a whole URL says how it is reached
@@ -168,7 +182,7 @@ def _fallback(options: Options, sender: Sender, style: Style) -> Fallback | None
     max_bytes = other.limits.max_bytes
     msgtype: Any = wanted if wanted in max_bytes else "text"
     style = style._replace(msgtype=msgtype, max_bytes=max_bytes[msgtype])
-    return Fallback(other, style, options.fallback_after)
+    return fallback.Fallback(other, style, options.fallback_after)
 
 
 def _sender(kind: str, destination: Mapping[str, Any]) -> Sender:

@@ -31,13 +31,13 @@ from wecom_logging._stores.protocol import (
 from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
-from wecom_logging._worker.fallback import FallbackDelivery, HandlerSender
 from wecom_logging._worker.flush import Flushes
 from wecom_logging._worker.gathering import GATHER, GATHER_EACH, Gathering
 from wecom_logging.stats import Stats, StatsRecorder
 
 if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
+    from wecom_logging._worker.fallback import FallbackDelivery
 
 #: A kind whose errors were read last so long ago may be due with the next one, seconds.
 QUIET = 60.0
@@ -82,9 +82,11 @@ class DeliveryCycle:
             self._recorder,
             has_fallback=components.fallback is not None,
         )
-        self._fallback = components.fallback and FallbackDelivery(
-            components.fallback, self._recorder
-        )
+        self._fallback: FallbackDelivery | None = None
+        if components.fallback is not None:
+            from wecom_logging._worker.fallback import FallbackDelivery
+
+            self._fallback = FallbackDelivery(components.fallback, self._recorder)
         #: A thread that exits does the work, and waits for nothing that has no deadline.
         self.on_exiting_thread = False
         self._began = monotonic()
@@ -249,8 +251,8 @@ class DeliveryCycle:
         if self._fallback is None:
             return None
         fallback = self._fallback.fallback
-        if self.on_exiting_thread and isinstance(fallback.sender, HandlerSender):
-            return None  # nobody could say how long it takes
+        if self.on_exiting_thread and fallback.name:
+            return None  # a handler: nobody could say how long it takes
         return fallback.asked(leaving=flushes.leaving and self._is_last_third(flushes))
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:

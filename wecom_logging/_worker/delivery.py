@@ -9,7 +9,7 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._model.schedule import pause_after
@@ -25,7 +25,6 @@ from wecom_logging._senders.protocol import (
     TokenSender,
 )
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
-from wecom_logging._worker import tokens
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging._worker.frozen import body_of, read_body
 from wecom_logging._worker.parts import (
@@ -50,14 +49,14 @@ from wecom_logging.errors import (
 )
 from wecom_logging.stats import StatsRecorder
 
+if TYPE_CHECKING:
+    from wecom_logging._worker.tokens import Tokens
+
 #: Requests in a minute that are made at once because content was refused: less than half of
 #: its budget, which is there for what is new; and for how long, seconds. What is left then is
 #: told as the schedule allows, one part at a time.
 MOST_RETRIES = 8
 RETRY_FOR = 5.0
-
-#: For how long a token that could not be had in advance is not asked for again, seconds.
-MET_FOR = 3.0
 
 #: Failed attempts in a row after which trouble that passes by itself is worth a line.
 PATIENCE = 3
@@ -91,10 +90,13 @@ class Delivery:
         #: What was still to be sent of a digest whose content was refused when there was no
         #: slot for more.
         self._refused: list[Part] = []
-        #: Why there was no token when one was asked for in advance, and until when that holds.
-        self._met: tuple[float, DeliveryError] | None = None
         #: When the latest of these requests were made.
         self._retried: deque[float] = deque(maxlen=MOST_RETRIES)
+        self._tokens: Tokens | None = None
+        if sender.limits.token:
+            from wecom_logging._worker.tokens import Tokens
+
+            self._tokens = Tokens(cast("TokenSender", sender))
 
     @property
     def route(self) -> str:
@@ -109,15 +111,10 @@ class Delivery:
 
     def prepare(self, store: Store) -> None:
         """Have a connection, and a token, ready for what is about to be claimed."""
-        self._met = None
-        try:
-            if self._sender.limits.token:
-                tokens.current(store, cast("TokenSender", self._sender))
-            if self._sender.limits.connects:
-                cast("ConnectingSender", self._sender).connect()
-        except DeliveryError as error:
-            # To ask for a token again within seconds would have to wait.
-            self._met = (monotonic() + MET_FOR, error)
+        if self._tokens is not None and not self._tokens.prepare(store):
+            return
+        if self._sender.limits.connects:
+            cast("ConnectingSender", self._sender).connect()
 
     # -- a digest ----------------------------------------------------------------------
 
@@ -333,20 +330,16 @@ class Delivery:
     def _call(self, store: Store, claim_id: str, method: Callable[..., T], *what: object) -> T:
         """One request, with a token if the sender takes one; one more, which costs a slot as
         well, if that was stale."""
-        if not self._sender.limits.token:
+        if self._tokens is None:
             return method(*what)
-        met, self._met = self._met, None
-        if met is not None and monotonic() < met[0]:
-            raise met[1]
-        sender = cast("TokenSender", self._sender)
-        key, token = sender.token_key, tokens.current(store, sender)
+        key, token = self._tokens.for_call(store)
         try:
             return method(*what, token)
         except TokenError:
-            tokens.drop(store, key, token)
+            self._tokens.drop(store, key, token)
         if not store.renew(claim_id):
             raise _NoSlot("no slot free for another attempt")
-        return method(*what, tokens.current(store, sender))
+        return method(*what, self._tokens.for_call(store)[1])
 
 
 class _Work:

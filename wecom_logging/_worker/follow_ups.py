@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style, report_text
@@ -18,7 +19,9 @@ from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.frozen import body_of
-from wecom_logging._worker.mentions import Mentions
+
+if TYPE_CHECKING:
+    from wecom_logging._worker.mentions import Mentions
 
 #: An upload, and the message that shows what was uploaded.
 FILE_SLOTS = 2

@@ -14,11 +14,14 @@ from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.access_token import TOKENS
 from wecom_logging._senders.protocol import TokenSender
 from wecom_logging._stores.protocol import Dropped, Left, Store
-from wecom_logging.errors import TransportError
+from wecom_logging.errors import DeliveryError, TransportError
 
 #: How long to wait for another process to fetch a token, seconds: less than a lease, which
 #: the digest that is about to be sent is under.
 PATIENCE = 15.0
+
+#: For how long a token that could not be had in advance is not asked for again, seconds.
+MET_FOR = 3.0
 
 
 def current(store: Store, sender: TokenSender) -> str:
@@ -69,3 +72,33 @@ def _wait(seconds: float, until: float) -> None:
         error.way = True
         raise error
     time.sleep(seconds)
+
+
+class Tokens:
+    """The tokens that the calls of one sender bring."""
+
+    def __init__(self, sender: TokenSender) -> None:
+        self._sender = sender
+        #: Why there was none when one was asked for in advance, and until when that holds.
+        self._met: tuple[float, DeliveryError] | None = None
+
+    def prepare(self, store: Store) -> bool:
+        """Have one ready for the next call; returns whether there is one."""
+        self._met = None
+        try:
+            current(store, self._sender)
+        except DeliveryError as error:
+            # To ask for a token again within seconds would have to wait.
+            self._met = (monotonic() + MET_FOR, error)
+        return self._met is None
+
+    def for_call(self, store: Store) -> tuple[str, str]:
+        """A token, and the key that it is of: see `drop`."""
+        met, self._met = self._met, None
+        if met is not None and monotonic() < met[0]:
+            raise met[1]
+        return self._sender.token_key, current(store, self._sender)
+
+    def drop(self, store: Store, key: str, token: str) -> None:
+        """WeCom has refused what `for_call` said."""
+        drop(store, key, token)

@@ -15,13 +15,14 @@ captured. Never taken: bodies, cookies, headers, query values.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from structlog.contextvars import get_contextvars
 
 from wecom_logging._capture.template import mask
 from wecom_logging._model.serialize import is_opaque
-from wecom_logging.contrib import asgi, celery, django, flask, tracing
+from wecom_logging.contrib import celery, django, flask, tracing
 
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]
@@ -29,9 +30,16 @@ Finder = Callable[[logging.LogRecord], Mapping[str, object]]
 #: Parts whose beginnings are watched.
 _watched: set[str] = set()
 
+
+def _of_asgi(record: logging.LogRecord) -> Mapping[str, object]:
+    """What the middleware knows, in a program that uses it."""
+    asgi = sys.modules.get(f"{__name__}.asgi")
+    return asgi.context(record) if asgi is not None else {}
+
+
 _FINDERS: tuple[Finder, ...] = (
     celery.context,
-    asgi.context,
+    _of_asgi,
     django.context,
     flask.context,
     tracing.context,

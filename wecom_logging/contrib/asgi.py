@@ -104,6 +104,6 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope.get("headers", ()):
         if name.lower() == _ID_HEADER:
             text: str = value.decode("latin-1")
-            if _REQUEST_ID().fullmatch(text):
+            if _REQUEST_ID.fullmatch(text):
                 return text
     return uuid.uuid4().hex[:16]

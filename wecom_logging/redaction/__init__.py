@@ -167,7 +167,7 @@ class _Walk:
         return rule.needs in (ANYTHING, VALUE)
 
     def _hidden(self, value: Any, rule: Rule) -> Any:
-        if isinstance(value, str) and MASKED().fullmatch(value):
+        if isinstance(value, str) and MASKED.fullmatch(value):
             return value
         for text in texts_in(value):
             self._findings.hide(text, rule, "name")
@@ -198,7 +198,7 @@ class _Walk:
         named = {key.lower(): key for key in value if isinstance(key, str)}
         # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
         for each, key in named.items():
-            match = _VALUE_KEY().fullmatch(each)
+            match = _VALUE_KEY.fullmatch(each)
             for name in [f"{match[1]}{name}" for name in _NAMES] if match else ():
                 if name in named and (rule := self._rule(_last(value[named[name]]))):
                     shown[key] = self._ruled(value[key], rule)

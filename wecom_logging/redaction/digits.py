@@ -7,7 +7,7 @@ shape, unless what stands around them says that they count or identify something
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 
 from wecom_logging._runtime import lazy
@@ -59,19 +59,19 @@ _NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
 
 def may_occur(text: str) -> bool:
     """Whether there is a number in it that is long enough for any of them."""
-    return _NUMBER().search(text) is not None
+    return _NUMBER.search(text) is not None
 
 
 #: A pattern, what is shown of what it matches, and whether the name before a number can say
 #: that it is something else. An identity card proves itself, and stands under all sorts of
 #: names.
-_Kind = tuple[Callable[[], re.Pattern[str]], Rule, bool]
+_Kind = tuple[re.Pattern[str], Rule, bool]
 
 
 def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
     """Identity cards, bank cards or mobile numbers."""
     pattern, rule, believes_names = kind
-    for match in pattern().finditer(text):
+    for match in pattern.finditer(text):
         if not (believes_names and _is_counted(match)):
             yield match.start(), match.end(), rule, rule.label
 
@@ -79,14 +79,14 @@ def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
 def _is_counted(match: re.Match[str]) -> bool:
     """Whether the number stands under a name that says what it counts or identifies."""
     start = max(0, match.start() - 64)
-    name = _NAME_BEFORE().search(match.string, start, match.start())
-    if not name or _OF_A_PERSON().search(match.string, start, match.start()):
+    name = _NAME_BEFORE.search(match.string, start, match.start())
+    if not name or _OF_A_PERSON.search(match.string, start, match.start()):
         return False
     return is_counted(name[1])
 
 
 def _mobile(number: str) -> str:
-    return f"{_MOBILE_ENDS().sub('', number)}****{number[-4:]}"
+    return f"{_MOBILE_ENDS.sub('', number)}****{number[-4:]}"
 
 
 _MOBILE_ENDS = lazy.regex(r"[ -]?\d{4}[ -]?\d{4}\Z")

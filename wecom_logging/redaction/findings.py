@@ -44,7 +44,7 @@ class Findings(list[Finding]):
 
     def hide(self, value: str, rule: Rule, why: str) -> str:
         """What stands for `value`; nothing is to be hidden in what is empty or masked."""
-        if not value or MASKED().fullmatch(value) or not value.strip("*"):
+        if not value or MASKED.fullmatch(value) or not value.strip("*"):
             return value
         return self.put(value, rule.apply(value), why)
 
@@ -112,7 +112,7 @@ def _is_telling(value: str, instead: str) -> bool:
     if len(value) > _LONGEST or "\n" in value or "[redacted: " in value:
         return False
     if "[redacted: " in instead:
-        return len(value) >= 6 and not _PLAIN().fullmatch(value) and " " not in value
+        return len(value) >= 6 and not _PLAIN.fullmatch(value) and " " not in value
     return "@" in value or len(value) >= 7 or (len(value) > 1 and not value.isascii())
 
 
@@ -122,7 +122,7 @@ def _parts(value: str, instead: str) -> list[str]:
         return []
     from .values import is_random
 
-    return [part for part in _PART().findall(value[: 4 * _LONGEST]) if is_random(part)][:_MOST]
+    return [part for part in _PART.findall(value[: 4 * _LONGEST]) if is_random(part)][:_MOST]
 
 
 def texts_in(value: Any) -> list[str]:

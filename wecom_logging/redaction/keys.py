@@ -244,10 +244,10 @@ def words_of(name: str) -> tuple[str, ...]:
     """A name's words in lower case: `("db", "password")`."""
     name = name[-LONGEST_NAME:]
     if "\\" in name:
-        name = _ESCAPED().sub(lambda code: chr(int(code[1], 16)), name)
+        name = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), name)
     if not name.isascii():
-        name = _MARKS().sub("", unicodedata.normalize("NFKD", name))
-    return tuple(word.lower() for word in _WORDS().findall(name))
+        name = _MARKS.sub("", unicodedata.normalize("NFKD", name))
+    return tuple(word.lower() for word in _WORDS.findall(name))
 
 
 def is_counted(name: str) -> bool:
@@ -325,7 +325,7 @@ def _secret(words: Sequence[str]) -> Rule | None:
     if last in _ABOUT and not found:
         return None
     for word in ("".join(words), *words):
-        noun = _NOUN().search(word)
+        noun = _NOUN.search(word)
         if noun:
             return _NOUNS[noun[1]]
     if last.endswith("token") and _NO_TOKEN.isdisjoint(words):

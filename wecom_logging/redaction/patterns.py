@@ -8,7 +8,7 @@ or are bounded, and no two neighbours in a pattern can match the same character.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
@@ -89,7 +89,7 @@ class Redaction:
             for kind in digits.KINDS:
                 text = findings.hide_all(text, digits.numbers_in(text, kind))
         for pattern, source in self._own:
-            matches = _matches(pattern(), text, Rule("pattern"), source)
+            matches = _matches(pattern, text, Rule("pattern"), source)
             # One of eight letters matches in each mask, and in the mask of that.
             secrets = (secret for secret in matches if not end_of_mask(text, secret[0]))
             text = findings.hide_all(text, secrets)
@@ -125,10 +125,10 @@ class _Shape(NamedTuple):
 
     label: str
     hints: tuple[str, ...]
-    pattern: Callable[[], re.Pattern[str]]
+    pattern: re.Pattern[str]
 
     def secrets(self, text: str) -> Iterator[Secret]:
-        return _matches(self.pattern(), text, Rule(self.label), f"{self.label} by its shape")
+        return _matches(self.pattern, text, Rule(self.label), f"{self.label} by its shape")
 
 
 def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Shape:

@@ -79,7 +79,7 @@ def lowered(text: str) -> str:
     """`text` in lower case, full-width letters as others, each character in its place."""
     if not text.isascii():
         text = text.replace("İ", "I")  # the one that two would come of
-        if _FULL_WIDTH().search(text):
+        if _FULL_WIDTH.search(text):
             text = text.translate(_NARROW)
     return text.lower()
 
@@ -107,19 +107,19 @@ _MASK = "[redacted: "
 def end_of_mask(text: str, at: int) -> int:
     """Where the mask ends that `at` is in; 0 if it is in none."""
     start = text.rfind(_MASK, max(0, at - 48), at + len(_MASK))
-    mask = MASKED().match(text, start) if start >= 0 else None
+    mask = MASKED.match(text, start) if start >= 0 else None
     return mask.end() if mask and mask.end() > at else 0
 
 
 def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:
     """A name in Chinese ends with the hint: `密码` in `密码错误` is followed by no value."""
     before = text[max(done, at - LONGEST_NAME) : at][::-1]
-    if _CHINESE().match(hint):
-        left = _LEFT_CHINESE().match(before)
+    if _CHINESE.match(hint):
+        left = _LEFT_CHINESE.match(before)
         end = at + len(hint)
     else:
-        left = _LEFT().match(before)
-        right = _RIGHT().match(text, at)
+        left = _LEFT.match(before)
+        right = _RIGHT.match(text, at)
         end = right.end() if right else at + 1
     return at - (left.end() if left else 0), end
 
@@ -145,14 +145,14 @@ def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
         longer, rule_of_both = _with_words_before(text, start, name, rules)
         if rule_of_both:
             called, rule = longer, rule_of_both
-    if not rule and (after := _WORD_AFTER().match(text, end)):
+    if not rule and (after := _WORD_AFTER.match(text, end)):
         called, end = f"{name} {after[1]}", after.end()
         rule = rules.rule_for(called)
     return Name(text, start, end, rule, called) if rule else None
 
 
 def _with_words_before(text: str, start: int, name: str, rules: Rules) -> tuple[str, Rule | None]:
-    words = _WORD_BEFORE().match(text[max(0, start - 50) : start][::-1])
+    words = _WORD_BEFORE.match(text[max(0, start - 50) : start][::-1])
     called = name
     for word in words.groups() if words else ():
         if word:
@@ -183,7 +183,7 @@ def _sure(name: Name, after: re.Match[str]) -> Span | None:
 
 
 def _believed(name: Name, value: str) -> bool:
-    return not name.rule.secret or bool(MASKED().match(value)) or looks(value, name.rule.needs)
+    return not name.rule.secret or bool(MASKED.match(value)) or looks(value, name.rule.needs)
 
 
 def _behind_sign(name: Name, after: re.Match[str]) -> Span | None:
@@ -206,7 +206,7 @@ def _is_code(name: Name, value: str) -> bool:
         return True  # the working directory
     if len(value) >= 200:
         return False
-    is_variable = _VARIABLE().fullmatch(value) and value.endswith(f"_{name.called}")
+    is_variable = _VARIABLE.fullmatch(value) and value.endswith(f"_{name.called}")
     return bool(value == name.called or value.endswith(f".{name.called}") or is_variable)
 
 
@@ -224,7 +224,7 @@ _LONGEST_FAULT = len("unexpected ")
 
 def _is_failure(name: Name) -> bool:
     start = name.start
-    fault = _FAULT().search(name.text, max(start - _LONGEST_FAULT, 0), start + 64)
+    fault = _FAULT.search(name.text, max(start - _LONGEST_FAULT, 0), start + 64)
     path = name.left.rpartition(" ")[2]
     is_path = path.endswith("/") and (path.startswith(("/", "./")) or "://" in path)
     return is_path or bool(fault and fault.start() <= start < fault.end())
@@ -250,14 +250,14 @@ def _told(name: Name, after: re.Match[str]) -> Span | None:
     if sign in "【（":
         start += 1
     value = _ascii(text, start, word_end(text, start))
-    if "://" in value or not believable(value, name.rule.needs) or _CALL().match(text, start):
+    if "://" in value or not believable(value, name.rule.needs) or _CALL.match(text, start):
         return None
     value = _ascii(text, start, bare_end(text, start, name.rule.needs))
     return start, start + len(value), False
 
 
 def _ascii(text: str, start: int, end: int) -> str:
-    match = _ASCII().match(text, start, end)
+    match = _ASCII.match(text, start, end)
     return match[0].rstrip(".,:;!?)]}>") if match else ""
 
 
@@ -269,7 +269,7 @@ def _told_in_quotes(name: Name, start: int) -> Span | None:
     """What is in quotes, if that is one word."""
     span = quoted(name.text, start)
     value = name.text[span[0] : span[1]] if span else ""
-    if len(value) < 3 or any(map(str.isspace, value)) or NO_SECRET().fullmatch(value):
+    if len(value) < 3 or any(map(str.isspace, value)) or NO_SECRET.fullmatch(value):
         return None
     needs = name.rule.needs
     if name.rule.label == "password":
@@ -292,8 +292,8 @@ class Place(NamedTuple):
     """
 
     what: str
-    before: Callable[[], re.Pattern[str]] | None
-    after: Callable[[], re.Pattern[str]]
+    before: re.Pattern[str] | None
+    after: re.Pattern[str]
     value: Callable[[Name, re.Match[str]], Span | None]
     first: str
 
@@ -302,9 +302,9 @@ class Place(NamedTuple):
         return self.value in (_written, _marked, _behind_sign, _behind_option)
 
     def find(self, name: Name) -> Span | None:
-        if self.before and not self.before().search(name.left):
+        if self.before and not self.before.search(name.left):
             return None
-        after = self.after().match(name.text, name.end)
+        after = self.after.match(name.text, name.end)
         span = self.value(name, after) if after else None
         return span if span and span[0] < span[1] else None
 
@@ -485,7 +485,7 @@ def secrets_under(text: str, hits: Sequence[Hit], rules: Rules) -> Iterator[Secr
             start = _first_suspicion(text, name.start, hits)
             yield start, len(text), Rule("text"), "too many names"
             return
-        if name.start < done or _IS_MASKED().match(text, name.end):
+        if name.start < done or _IS_MASKED.match(text, name.end):
             continue
         span, what = _value_before(name, done) or _value_behind(name)
         if span and span[0] >= done:
@@ -509,8 +509,8 @@ _NEAR = 80
 def _first_suspicion(text: str, start: int, hits: Iterable[Hit]) -> int:
     """Where from `start` on something may be a value; the end of the text if nothing may be."""
     places = [at for at, _ in hits if at >= start]
-    marks = (mark.end() for at in places if (mark := _MARK_BEHIND().match(text, at)))
-    words = (word.start() for word in _ODD_WORD().finditer(text, start))
+    marks = (mark.end() for at in places if (mark := _MARK_BEHIND.match(text, at)))
+    words = (word.start() for word in _ODD_WORD.finditer(text, start))
     odd = (at for at in words if _is_near(text, at, places))
     return min(next(marks, len(text)), next(odd, len(text)))
 
@@ -523,9 +523,9 @@ def _is_near(text: str, at: int, places: list[int]) -> bool:
 
 def _value_behind(name: Name) -> tuple[Span | None, str]:
     """Where the value of a name stands, and in which place."""
-    places = CHINESE_PLACES if _CHINESE().match(name.text, name.end - 1) else PLACES
+    places = CHINESE_PLACES if _CHINESE.match(name.text, name.end - 1) else PLACES
     following = name.text[name.end : name.end + 1]
-    is_elsewhere = name.rule.needs == QUERY and not _IN_QUERY().search(name.left)
+    is_elsewhere = name.rule.needs == QUERY and not _IN_QUERY.search(name.left)
     for place in places:
         if (following not in place.first and place.first) or (is_elsewhere and place.is_believed):
             continue
@@ -548,8 +548,8 @@ _VALUE_FIRST = lazy.regex(
 
 def _value_before(name: Name, done: int) -> tuple[Span, str] | None:
     text, end = name.text, name.start
-    if text[end - 1 : end] not in ('"', "'") or not _KEY_LAST().search(name.left):
+    if text[end - 1 : end] not in ('"', "'") or not _KEY_LAST.search(name.left):
         return None
-    match = _VALUE_FIRST().search(text, max(done, end - 400), end)
+    match = _VALUE_FIRST.search(text, max(done, end - 400), end)
     span = _marked(name, match) if match else None
     return (span, "before its name") if span else None

@@ -62,7 +62,7 @@ class _Row(list[tuple[int, int]]):
     def __init__(self, text: str, start: int) -> None:
         depth, begin = 0, start + 1
         self.end = len(text)
-        for item in _ITEM().finditer(text, start):
+        for item in _ITEM.finditer(text, start):
             depth += bool(item["open"]) - bool(item["close"])
             if (depth == 1 and item["comma"]) or not depth:
                 self._add(text, begin, item.start())
@@ -99,18 +99,18 @@ def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[Secret]]:
     columns: dict[int, str] = {}
     found: list[Secret] = []
     at = 0
-    while match := _COLUMNS().search(text, at):
+    while match := _COLUMNS.search(text, at):
         names = _Row(text, match.end() - 1)
         at = names.end
         called = [text[start:end].strip('"`[]') for start, end in names]
-        values = _VALUES().match(text, at)
+        values = _VALUES.match(text, at)
         while values:
             row = _Row(text, values.end())
             at = row.end
             columns.update((start, name) for (start, _), name in zip(row, called, strict=False))
             each = [rules.rule_for(name) for name in called]
             found += _hidden(text, row, each)
-            values = _NEXT_ROW().match(text, at)
+            values = _NEXT_ROW.match(text, at)
     return columns, found
 
 
@@ -118,11 +118,11 @@ def _hidden(
     text: str, row: Sequence[tuple[int, int]], each: Sequence[Rule | None]
 ) -> Iterator[Secret]:
     for (start, end), rule in zip(row, each, strict=False):
-        if not rule or rule.needs == QUERY or _PLACEHOLDER().fullmatch(text, start, end):
+        if not rule or rule.needs == QUERY or _PLACEHOLDER.fullmatch(text, start, end):
             continue
         if text[start] in "\"'" and end - start > 1:
             start, end = start + 1, end - (text[end - 1] == text[start])  # or it was cut off
-        elif NO_SECRET().fullmatch(text, start, end):
+        elif NO_SECRET.fullmatch(text, start, end):
             continue
         yield start, end, rule, f"{rule.label} in a row"
 
@@ -139,7 +139,7 @@ def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iter
     """Parameters, by the names in the statement before them."""
     at = 0
     marks = None
-    while match := _PARAMETERS().search(text, at):
+    while match := _PARAMETERS.search(text, at):
         marks = marks or _Marks(text, rules)
         begin = max(at, match.start() - _LONGEST_STATEMENT)
         statement = text[begin : match.start()]
@@ -160,10 +160,10 @@ def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iter
 def _names_of_placeholders(
     statement: str, begin: int, columns: dict[int, str]
 ) -> Iterator[str | None]:
-    for place in _PLACEHOLDER().finditer(statement):
+    for place in _PLACEHOLDER.finditer(statement):
         name = columns.get(begin + place.start())
         if name is None:
-            column = _COLUMN().search(statement[max(0, place.start() - 160) : place.start()])
+            column = _COLUMN.search(statement[max(0, place.start() - 160) : place.start()])
             name = column[1] if column else None
         yield name
 
@@ -176,9 +176,9 @@ class _Marks:
     be many parameters, and each is asked about with what stands around it."""
 
     def __init__(self, text: str, rules: Rules) -> None:
-        self._sql = [word.start() for word in _SQL().finditer(text)]
+        self._sql = [word.start() for word in _SQL.finditer(text)]
         self._names: list[tuple[int, Rule]] = []
-        for name in _NAME().finditer(text) if self._sql else ():
+        for name in _NAME.finditer(text) if self._sql else ():
             rule = rules.rule_for(name[0])
             if rule and rule.secret and rule.needs not in (RANDOM, QUERY, CODE):
                 self._names.append((name.start(), Rule(rule.label)))

@@ -137,7 +137,7 @@ def _of(option: _Option, i: int, word: str, start: int) -> Iterator[tuple[int, i
 def secrets_of_commands(text: str) -> Iterator[Secret]:
     """The secrets of the command lines in a text."""
     at = 0
-    while match := _PROGRAM().search(text, at):
+    while match := _PROGRAM.search(text, at):
         words = list(_words(text, match))
         at = max([match.end(), *(start + len(word) for start, word in words)])
         listed = [match["program"], *(word for _, word in words)]
@@ -151,7 +151,7 @@ def secrets_of_commands(text: str) -> Iterator[Secret]:
 
 def _words(text: str, program: re.Match[str]) -> Iterator[tuple[int, str]]:
     """The words that follow the name of a program, and where they begin."""
-    pattern = (_LISTED if program["listed"] else _WORD)()
+    pattern = _LISTED if program["listed"] else _WORD
     at = program.end()
     for _ in range(_MOST_WORDS):
         match = pattern.match(text, at)

@@ -54,7 +54,7 @@ def _secrets(text: str, at: int, start: int) -> Iterator[Secret]:
     # A look that costs little: in most URLs there is no `@`, and nothing is cut off.
     if text.find("@", start, start + 1024) < 0 and len(text) - start > 1024:
         return
-    user = _USER().match(text, start)
+    user = _USER.match(text, start)
     scheme = text[max(0, at - 5) : at]
     if not user or not scheme[-1:].isalnum():
         return
@@ -77,7 +77,7 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
     known by not being a port."""
     # Up to the next URL, so that no text is read twice.
     next_url = text.find("://", start, start + 512)
-    rest = _REST().match(text, start, next_url if next_url >= 0 else len(text))
+    rest = _REST.match(text, start, next_url if next_url >= 0 else len(text))
     if not rest or text.startswith("[redacted", start):
         return None
     run = rest[0]
@@ -85,9 +85,9 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
     if run.find("@", 1) < 0 and not is_cut_off:
         return None
     in_authority = run.partition("/")[0].rfind("@")
-    is_port = bool(_PORT().match(run))
+    is_port = bool(_PORT.match(run))
     if in_authority > 0 and (
-        _HOST().match(run, in_authority + 1) or "@" not in run[in_authority + 1 :]
+        _HOST.match(run, in_authority + 1) or "@" not in run[in_authority + 1 :]
     ):
         return start, start + in_authority
     last = run.rfind("@")
@@ -102,10 +102,10 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
 
 def without_scheme(text: str) -> Iterator[Secret]:
     """Passwords before what something else says is a host."""
-    for match in _WITHOUT_SCHEME().finditer(text):
+    for match in _WITHOUT_SCHEME.finditer(text):
         group = "pair" if match["pair"] else "oracle"
         before = text[max(0, match.start() - 40) : match.start()]
         of_host = match["sure"] or text.startswith(("tcp(", "unix("), match.end())
-        is_sure = of_host if match["pair"] else _ORACLE().search(before)
+        is_sure = of_host if match["pair"] else _ORACLE.search(before)
         if is_sure or is_random(match[group]):
             yield *match.span(group), _PASSWORD, "before a host"

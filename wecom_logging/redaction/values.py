@@ -67,10 +67,10 @@ def looks(value: str, needs: str) -> bool:
     if needs == ANYTHING:
         return True
     if needs == VALUE:
-        return not (_COUNT().fullmatch(value) or _WORD().fullmatch(value))
+        return not (_COUNT.fullmatch(value) or _WORD.fullmatch(value))
     if needs == CODE:
-        return bool(_CODE().fullmatch(value)) or is_random(value)
-    return is_random(value) or (needs == RANDOM and bool(_UUID().fullmatch(value)))
+        return bool(_CODE.fullmatch(value)) or is_random(value)
+    return is_random(value) or (needs == RANDOM and bool(_UUID.fullmatch(value)))
 
 
 def is_random(value: str) -> bool:
@@ -78,18 +78,18 @@ def is_random(value: str) -> bool:
 
     `order-list-3`, `checkout2` and `orderList3Page` are names; `Zx9kQ2vL` is not.
     """
-    if _UUID().fullmatch(value):
+    if _UUID.fullmatch(value):
         return False
-    return any(map(_is_random_run, _RUN().findall(value[:_LOOK])))
+    return any(map(_is_random_run, _RUN.findall(value[:_LOOK])))
 
 
 def _is_random_run(run: str) -> bool:
     if run.isalpha():
-        return len(run) >= 32 or (len(run) >= 16 and 2 * len(_CHUNK().findall(run)) > len(run))
+        return len(run) >= 32 or (len(run) >= 16 and 2 * len(_CHUNK.findall(run)) > len(run))
     if run.isdigit():
         return False
-    chunks = len(_CHUNK().findall(run))
-    if _HEX().fullmatch(run) or len(run) >= 24:
+    chunks = len(_CHUNK.findall(run))
+    if _HEX.fullmatch(run) or len(run) >= 24:
         return chunks >= 3
     return chunks >= 4 and len(run) < 2.9 * chunks
 
@@ -110,15 +110,15 @@ _IN_PROSE = lazy.regex(
 def believable(value: str, needs: str) -> bool:
     """Whether a word that follows a name in a sentence is its value and no other word."""
     if needs == ANYTHING:
-        return bool(_IN_PROSE().fullmatch(value)) and not _TECHNICAL().fullmatch(value)
+        return bool(_IN_PROSE.fullmatch(value)) and not _TECHNICAL.fullmatch(value)
     if needs == CODE:
-        return bool(_SHORT_CODE().fullmatch(value)) or is_random(value)
+        return bool(_SHORT_CODE.fullmatch(value)) or is_random(value)
     return is_random(value)
 
 
 def is_prose(text: str, start: int) -> bool:
     """Whether a sentence begins at `start`."""
-    return bool(_PROSE().match(text, start))
+    return bool(_PROSE.match(text, start))
 
 
 # --- where a value ends ---------------------------------------------------------------
@@ -175,7 +175,7 @@ _BRACKET = lazy.regex(
 
 def quoted(text: str, start: int) -> Span | None:
     """The inside of the quotes that begin at `start`."""
-    match = _QUOTED().match(text, start)
+    match = _QUOTED.match(text, start)
     return (*match.span(match.lastgroup or 0), True) if match else None
 
 
@@ -183,22 +183,20 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
     """Where the value that begins at `start` has its inside; None for no value."""
     if found := quoted(text, start):
         return found
-    if rule.label == "seed phrase" and (phrase := _PHRASE().match(text, start)):
+    if rule.label == "seed phrase" and (phrase := _PHRASE.match(text, start)):
         return (*phrase.span(), False)
-    if rule.label not in LINES:
-        start = _end_of(_SCHEME(), text, start)
-    if _NO_VALUE().match(text, start):
+    is_line = rule.label in LINES
+    if not is_line:
+        start = _end_of(_SCHEME, text, start)
+    if _NO_VALUE.match(text, start):
         return None
-    if rule.label in LINES:
-        end = _end_of(_LINE(), text, start)
-    else:
-        end = bare_end(text, start, rule.needs)
+    end = _end_of(_LINE, text, start) if is_line else bare_end(text, start, rule.needs)
     if end == start:
         return None
-    if rule.secret and rule.needs in _TAKEN_WHOLE and (call := _CALL().match(text, start)):
+    if rule.secret and rule.needs in _TAKEN_WHOLE and (call := _CALL.match(text, start)):
         return start, max(_closing(text, call.end() - 1), end), False
     bare = text[start:end]
-    if rule.secret and _CHINESE().fullmatch(bare):
+    if rule.secret and _CHINESE.fullmatch(bare):
         return None
     value = bare.rstrip(" ,.)}>" if "[redacted: " in bare else " ,.)]}>")
     if not rule.secret or any(map(str.isalnum, value)) or len(value) > 3:
@@ -208,7 +206,7 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
 
 def word_end(text: str, start: int) -> int:
     """Where a word that may be a value ends, or where it is too long for one."""
-    return _end_of(_BARE(), text, start)
+    return _end_of(_BARE, text, start)
 
 
 def bare_end(text: str, start: int, needs: str) -> int:
@@ -216,7 +214,7 @@ def bare_end(text: str, start: int, needs: str) -> int:
     bounded way only, because the next name may begin within it."""
     end = word_end(text, start)
     value = text[start:end]
-    if len(value) >= 256 and looks(value, needs) and not _CHINESE().fullmatch(value):
+    if len(value) >= 256 and looks(value, needs) and not _CHINESE.fullmatch(value):
         while (further := word_end(text, end)) > end:
             end = further
     return end
@@ -230,7 +228,7 @@ def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
 def _closing(text: str, start: int) -> int:
     """Where the bracket that opens at `start` is closed; the end of the text if it is not."""
     depth = 0
-    for bracket in _BRACKET().finditer(text, start):
+    for bracket in _BRACKET.finditer(text, start):
         if bracket[0] in "([{":
             depth += 1
         elif bracket[0] in ")]}":
