@@ -273,11 +273,17 @@ def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
 # Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
 _NARROW = lazy.regex("[ -~·…]+")
 
+# The same of two columns: Han, their punctuation, and the signs that our messages begin with.
+_WIDE = lazy.regex("[\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e🔴🔶⚪✅]+")
+
 
 def columns(text: str) -> int:
     """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
-    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW.sub("", text)
-    return len(text) - len(rest) + sum(_widths(rest))
+    if _JOINER in text or _EMOJI_STYLE in text:
+        return sum(_widths(text))
+    others = _NARROW.sub("", text)
+    rest = _WIDE.sub("", others)
+    return len(text) + len(others) - 2 * len(rest) + sum(_widths(rest))
 
 
 def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:

@@ -106,8 +106,8 @@ class Markdown:
         said = joined(" · ", words, link)
         return said and self.grey(said)
 
-    def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
-        """Groups in one line each."""
+    def rows(self, rows: Sequence[Row], header: str) -> list[str]:
+        """Groups in one line each, under the names of their columns where these have any."""
         return [self._row(row) for row in rows]
 
     def _row(self, row: Row) -> str:
@@ -171,11 +171,11 @@ class MarkdownV2(Markdown):
     def line(self, words: str) -> str:
         return f"- {words}"
 
-    def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
+    def rows(self, rows: Sequence[Row], header: str) -> list[str]:
         if not rows:
             return []
-        head = [_cells(header), "|---" * len(header) + "|"]
-        return head + [self._cells(row) for row in rows]
+        names = header.split()
+        return [_cells(names), "|---" * len(names) + "|", *map(self._cells, rows)]
 
     def _cells(self, row: Row) -> str:
         count = joined(" · ", joined(" ", row.times, row.extent), row.history)

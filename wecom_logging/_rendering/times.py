@@ -30,7 +30,7 @@ class TimeFormatter:
     def span(self, start: float, end: float) -> str:
         """`14:03:11–14:03:26 +08`, with the date if it is not today."""
         last = self._local(end)
-        first = self._local(start) if start < end else last
+        first = last if start == end else self._local(min(start, end))
         if first == last:
             return f"{self._dated(last)}{self._offset(last)}"
         if first.date() == last.date():
