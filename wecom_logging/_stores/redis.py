@@ -15,15 +15,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Identity, Report, others
+from wecom_logging._model.digest import Identity, Report, others
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores import marking, marks, register, releases, variety
+from wecom_logging._stores import marks, register, releases, variety
 from wecom_logging._stores.claiming import LATE_AFTER, as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
 from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger
-from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
+from wecom_logging._stores.ledger_store import MarkedStore
 from wecom_logging._stores.merging import CROWDED
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
@@ -58,7 +58,7 @@ from wecom_logging._stores.redis_state import (
     samples_of,
     written,
 )
-from wecom_logging._stores.state import State
+from wecom_logging._stores.state import State, Wanted
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ _LUA = Path(__file__).with_name("lua")
 redis.ConnectionPool().make_connection()
 
 
-class RedisStore:
+class RedisStore(MarkedStore):
     """Groups, schedule, budget and token in keys that a whole fleet reads and writes.
 
     Each step of a worker is one script with the server's clock, on keys of one slot of a
@@ -245,25 +245,7 @@ class RedisStore:
             return None
         return str(answer[1]) if answer[0] == "value" else float(answer[1])
 
-    # -- what people do, see `marking.MarkingStore` ------------------------------------
-
-    def apps(self) -> tuple[tuple[str, str], ...]:
-        return self._decide(marking.apps)
-
-    def groups(self) -> KnownApp:
-        return self._decide(marking.known)
-
-    def whole(self, short_id: str) -> Digest | None:
-        return self._decide(lambda ledger: marking.whole(ledger, short_id))
-
-    def mark(self, act: Act) -> Done:
-        return self._decide(lambda ledger: marking.mark(ledger, act))
-
-    def undo(self, act: Act, within: float) -> KeptAct | None:
-        return self._decide(lambda ledger: marking.undo(ledger, act, within))
-
-    def acts(self) -> tuple[KeptAct, ...]:
-        return self._decide(marking.acts)
+    # -- what people do, see `MarkedStore` -----------------------------------------------
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         keys = [f"{PREFIX}:note:{scope(key)}"]
@@ -276,8 +258,8 @@ class RedisStore:
 
         return self._anew(attempt, keys, ("hash",))
 
-    def _decide(self, step: Callable[[Ledger], T]) -> T:
-        """A step that is done here and not in a script."""
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, may_send: bool = False) -> T:
+        """One that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
 
         def attempt() -> tuple[T, bool]:
