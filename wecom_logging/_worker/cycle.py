@@ -324,13 +324,13 @@ class DeliveryCycle:
         if not flushes:
             # Between the steps of an exit nobody waits, but there is nobody to come back either.
             leaving = shutdown.exiting.begun
-            return Asker(self._source, "due", leaving, route, quiet, elsewhere, 0.0)
+            return Asker(self._source, "due", leaving, route, quiet, elsewhere, 0.0, True)
         settled = self._recorder.settled + self.held
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
         lived = monotonic() - self._began if flushes.looking else 0.0
-        return Asker(self._source, why, flushes.leaving, route, quiet, elsewhere, lived)
+        return Asker(self._source, why, flushes.leaving, route, quiet, elsewhere, lived, True)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""
