@@ -41,7 +41,7 @@ class Body(NamedTuple):
     def text(self, context: RenderContext, foot: str) -> str:
         """The lines; `foot` ends the last one that is grey, or the last one."""
         dialect = context.dialect
-        lines = dialect.rows(self.rows, context.labels.columns.split())
+        lines = dialect.rows(self.rows, context.labels.columns)
         if counted := " · ".join(_overflow(self.hidden, context)):
             # Right after a table, a line would be its next row.
             lines.append(f"\n{counted}" if dialect.tables and lines else counted)
@@ -116,13 +116,15 @@ class Layout:
     ) -> Body:
         """A line for each of the `sections`, as far as they fit."""
         body = Body(blocks, (), tuple(sections))
+        if not sections:
+            return body
         surely = body.size(self._page, self._foot) + _COUNTED
         worth_a_line = sum(not section.over for section in sections) + _LINES_FOR_OVER
         for index, section in enumerate(sections[:worth_a_line], 1):
             drawn = row(section, self._page)
             more = Body(blocks, (*body.rows, drawn), tuple(sections[index:]))
             # All of it is only put together where it may be too much.
-            surely += size("\n".join(self._page.dialect.rows((drawn,), ()))) + 1
+            surely += size("\n".join(self._page.dialect.rows((drawn,), ""))) + 1
             if surely > max_bytes and more.size(self._page, self._foot) > max_bytes:
                 break
             body = more
@@ -144,12 +146,12 @@ class Layout:
 
     def _enriched(self, body: Body) -> Body:
         """What detail is left is for the groups in their order."""
-        blocks = list(body.blocks)
-        for index in range(1, len(blocks)):
-            without = body._replace(blocks=(*blocks[:index], Block(""), *blocks[index + 1 :]))
-            richest = self._richest(self._page.sections[index], self._left(without))
-            blocks[index] = richest or blocks[index]
-        return body._replace(blocks=tuple(blocks))
+        for index in range(1, len(body.blocks)):
+            before, after = body.blocks[:index], body.blocks[index + 1 :]
+            without = body._replace(blocks=(*before, Block(""), *after))
+            if richest := self._richest(self._page.sections[index], self._left(without)):
+                body = body._replace(blocks=(*before, richest, *after))
+        return body
 
     def _left(self, body: Body) -> int:
         return self._budget - body.size(self._page, self._foot)
@@ -178,8 +180,7 @@ class Layout:
 
 def _overflow(hidden: Sequence[Section], context: RenderContext) -> Iterator[str]:
     """What is only counted, so that all the counts of a message still add up."""
-    told = [section for section in hidden if section.count]
-    if told:
+    if told := [section for section in hidden if section.count]:
         kinds = sum(section.kinds for section in told)
         yield context.labels.more_kinds(kinds, sum(section.count for section in told))
     if len(hidden) > len(told):

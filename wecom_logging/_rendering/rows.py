@@ -130,8 +130,10 @@ def _lasted(section: Section, labels: Labels) -> str:
 
 def trend(section: Section, context: RenderContext) -> Iterator[str]:
     """Errors per minute, now and before."""
+    if section.state != "still":
+        return
     spans = [r for r in section.reports if r.before[0] > 0 and min(r.span, r.before[1]) >= _TREND]
-    if section.state != "still" or not spans:
+    if not spans:
         return
     now = sum(report.count / report.span for report in spans)
     before = sum(report.before[0] / report.before[1] for report in spans)

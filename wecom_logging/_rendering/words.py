@@ -264,8 +264,8 @@ def bounded(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A text without line breaks and the signs of a list."""
-    lines = (line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines())
-    return joined(" ", *lines)
+    lines = [line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines()]
+    return " ".join(filter(None, lines))
 
 
 def joined(by: str, *parts: str | None) -> str:

@@ -149,16 +149,15 @@ class _Single(Documents[T]):
             yield (*self.place, "", text, now)
 
 
-class _IsThere:
-    """Whether there are any documents of a kind."""
+class Question:
+    """Something else that is asked for together with the documents of a step."""
 
-    expression = f"EXISTS (SELECT 1 FROM {TABLE} WHERE {_HERE} AND id<>?)"
+    def __init__(self, expression: str, *place: object) -> None:
+        self.expression, self.place = expression, place
+        self.value: Any = None
 
-    def __init__(self, documents: Documents[Any]) -> None:
-        self._documents, self.place = documents, documents.place
-
-    def take_in(self, key: str, found: int) -> None:
-        self._documents.complete = not found
+    def take_in(self, key: object, found: object) -> None:
+        self.value = found
 
 
 class SQLiteSlots:
@@ -231,6 +230,13 @@ class DocumentState(State):
         self._scope_states = _Single(cursor, scope, "scope_state", ScopeState, kept)
         self._destinations: _Single[Destination]
         self._destinations = _Single(cursor, destination, "destination", Destination, kept)
+        presence = destination, SHARED["presence"]
+        count = f"(SELECT count(*) FROM {TABLE} WHERE {_HERE} AND id"
+        self._before = Question(f"{count}<?)", *presence)
+        self._others = Question(f"{count}<>?)", *presence)
+        self._is_pending = Question(
+            f"EXISTS (SELECT 1 FROM {TABLE} WHERE {_HERE} AND id<>?)", scope, OWN["pending"]
+        )
         #: Those that something was asked of: a step is about few kinds of records.
         self._documents: list[Documents[Any]] = [self._scope_states, self._destinations]
 
@@ -262,28 +268,30 @@ class DocumentState(State):
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
     def place(self, source: str) -> tuple[int, int]:
-        rank, size, known = self._cursor.execute(
-            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
-            (source, source, self._destination_scope, SHARED["presence"]),
-        ).fetchone()
-        return int(rank or 0), int(size) + (0 if known else 1)
+        if self._others.value is None:
+            ask(self._cursor, self.about(source))
+        return self._before.value, self._others.value + 1
 
-    def begin(
-        self, wanted: Iterable[Wanted], *more: tuple[Asked, object], rank: int | None = None
-    ) -> None:
-        """Read at once what every step asks for, `more`, and what is wanted.
+    def about(self, source: str) -> list[tuple[Asked, object]]:
+        """What to ask for whoever may claim something: its place among all, and whether anything
+        is pending at all."""
+        return [(self._before, source), (self._others, source), (self._is_pending, "")]
 
-        Args:
-            rank: Of the slot to look at, where something may be delivered.
-        """
-        asked = [*more, (self._scope_states, ""), (self._destinations, "")]
-        if rank is not None:
-            asked += (self.slots, rank), (_IsThere(self.pending), "")
-        ask(self._cursor, asked + [(getattr(self, field), key) for field, key in wanted])
+    def begin(self, asked: Iterable[tuple[Asked, object]]) -> None:
+        """Read at once what every step asks for, and what this one does."""
+        ask(self._cursor, [(self._scope_states, ""), (self._destinations, ""), *asked])
+        if self._is_pending.value == 0:
+            self.pending.complete = True
+
+    def asked(self, wanted: Wanted) -> tuple[Documents[Any], str]:
+        """The documents that a field holds, with the key there."""
+        field, key = wanted
+        return getattr(self, field), key
 
     def read_ahead(self, wanted: Iterable[Wanted]) -> None:
-        every = ((getattr(self, field), key) for field, key in wanted)
-        ask(self._cursor, [(rows, key) for rows, key in every if not rows.knows(key)])
+        asked = [(rows, key) for rows, key in map(self.asked, wanted) if not rows.knows(key)]
+        if asked:
+            ask(self._cursor, asked)
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""

@@ -14,15 +14,17 @@ from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.documents import (
     FORGET,
     SCHEMA,
+    Asked,
     DocumentState,
     Kept,
+    Question,
     ask,
     keep_body,
     scope,
 )
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
-from wecom_logging._stores.protocol import FollowUp, Rules
+from wecom_logging._stores.protocol import Asker, FollowUp, Rules
 from wecom_logging._stores.sqlite_file import BUSY_FOR, Begin, SQLiteFile, shared_file
 from wecom_logging._stores.state import Wanted
 from wecom_logging._stores.upgrade import SharedSlots, is_beside, take_over
@@ -122,11 +124,9 @@ class SQLiteStore(LedgerStore):
                 return True
         return super().freeze(claim_id, body, extra=extra)
 
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, may_send: bool = False) -> T:
-        rank = min(ranks(self._rules.rate_limit, "message")) if may_send else None
-
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
         def work(connection: sqlite3.Connection) -> T:
-            state, ledger = self._begin(connection, wanted, rank)
+            state, ledger = self._begin(connection, wanted, asker)
             self._share_with_older(ledger, connection)
             answer = step(ledger)
             wrote, clock = state.save(ledger.now), self._clock
@@ -149,12 +149,17 @@ class SQLiteStore(LedgerStore):
         )
 
     def _begin(
-        self, connection: sqlite3.Connection, wanted: Iterable[Wanted], rank: int | None = None
+        self, connection: sqlite3.Connection, wanted: Iterable[Wanted], asker: Asker | None = None
     ) -> tuple[DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
         state = DocumentState(connection, *self._scopes, self._names, self._kept)
+        asked: list[tuple[Asked, object]] = [state.asked(each) for each in wanted]
+        if asker is not None:
+            # Mostly there are not so many slots, and that is all there is to know.
+            rank = min(ranks(self._rules.rate_limit, "message"))
+            asked += [(state.slots, rank), *state.about(asker.source)]
         last, ahead = _columns()
-        state.begin(wanted, (last, 1), (ahead, 1), rank=rank)
+        state.begin([(last, 1), (ahead, 1), *asked])
         self._clock = _clock(last.value, ahead.value, wall, self._clock.now)
         now, rules, is_alive = self._clock.now, self._rules, self._is_alive
         return state, Ledger(state, rules, now, wall, shared=True, is_alive=is_alive)
@@ -188,21 +193,10 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-class _Column:
-    """A column of the clock's row, which is asked for together with all else."""
-
-    place = ()
-
-    def __init__(self, name: str) -> None:
-        self.expression = f"(SELECT {name} FROM clock_1 WHERE id=?)"
-        self.value: object = None
-
-    def take_in(self, key: int, found: object) -> None:
-        self.value = found
-
-
-def _columns() -> tuple[_Column, _Column]:
-    return _Column("last"), _Column("ahead")
+def _columns() -> tuple[Question, Question]:
+    """What is written down of the time, which is asked for together with all else."""
+    column = "(SELECT {} FROM clock_1 WHERE id=?)"
+    return Question(column.format("last")), Question(column.format("ahead"))
 
 
 def _clock(last: object, ahead: object, wall: float, latest: float = float("-inf")) -> _Clock:

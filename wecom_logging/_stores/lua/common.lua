@@ -702,3 +702,27 @@ local function leased_follow_up(id)
     if waiting and waiting.id == id and waiting.lease_until then return kind, waiting end
   end
 end
+
+-- What has become of the errors of a source: reported, lost, merged, first; its place among all, by
+-- when they came, and how many they are; errors of which nothing may be told now, and those of
+-- `reported` that fallbacks took; how much longer quiet hours last.
+local function account_of(name)
+  local source, answer = get_source(name), {}
+  for _, number in ipairs({source.reported, source.lost, source.merged, source.first}) do
+    table.insert(answer, int(number))
+  end
+  local rank, size = redis.call('ZRANK', fleet, name), redis.call('ZCARD', fleet)
+  table.insert(answer, rank or size)
+  table.insert(answer, rank and size or size + 1)
+  local held = 0
+  if due.held then
+    for id, by_source in pairs(pending_by_group()) do
+      local until_ = by_source[name] and held_until(get_group(id))
+      if until_ and until_ > now then held = held + by_source[name][1] end
+    end
+  end
+  table.insert(answer, int(held))
+  table.insert(answer, int(source.by_fallback))
+  table.insert(answer, string.format('%.3f', math.max(0, scope.hours_until - now)))
+  return answer
+end

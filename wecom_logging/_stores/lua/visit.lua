@@ -2,7 +2,8 @@
 -- ARGV: wall, batches, asker ('' or JSON), digest id, slot.
 -- Answers {'none'}, {'wait', seconds}, {'follow', kind, slots, id, attempt, body}, or
 -- {'claim', failures, id, head, body, 1 if it is for the fallback, then of each part: group,
--- identity, short id, part, samples}.
+-- identity, short id, part, samples}; and the account of the asker, if it wants that and has
+-- nothing to deliver.
 local wall = tonumber(ARGV[3])
 begin()
 read_scope()
@@ -272,7 +273,7 @@ end
 for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
 if ARGV[5] == '' then
   write_scope()
-  return finish({'none'})
+  return finish({{'none'}, {}})
 end
 
 -- claiming.py ---------------------------------------------------------------------------
@@ -728,4 +729,4 @@ end
 if answer[1] == 'wait' then
   answer[2] = string.format('%.6f', answer[2])
 end
-return finish(answer)
+return finish({answer, asker.account and answer[1] ~= 'claim' and account_of(asker.source) or {}})
