@@ -15,24 +15,14 @@ from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
-from . import digits, keys, rows, shell, urls
+from . import digits, rows, shell, urls
 from .findings import Findings, Secret
 from .hints import Hints
 from .keys import Rule, Rules, mask
 from .places import end_of_mask, lowered, secrets_under
 
-
-def redact_text(text: str, *, personal_data: bool = True) -> str:
-    """`text` without secrets and, unless told otherwise, with personal data shown in part; also
-    without colours and invisible characters."""
-    redaction = EVERYTHING if personal_data else SECRETS
-    return redaction.text(strip_hidden(text), Findings())
-
-
 _SHORT, _MOST_CLEAN = 256, 1024
 _OWN_MASK = mask("wecom secret")
-#: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
-MOST_PASSES = 6
 
 
 class Redaction:
@@ -51,21 +41,6 @@ class Redaction:
         #: what is said often. Of these the names of fields that say nothing about a value.
         self.clean: set[str] = set()
         self.plain: set[str] = set()
-
-    def text(self, text: str, findings: Findings) -> str:
-        """A text that is all there is, without hidden characters, redacted.
-
-        A mask is something else than what it stands for, and a name before or after it may say
-        something now: so again, until nothing more is found.
-        """
-        for _ in range(MOST_PASSES):
-            before, found = text, Findings()
-            text = self.part(text, found)
-            text = found.hide_again(text, found.known())
-            findings += found
-            if text == before:
-                return text
-        return mask("text")
 
     def part(self, text: str, findings: Findings) -> str:
         """One text of an event, redacted as far as it says itself what is secret in it.
@@ -352,6 +327,3 @@ _SHAPES: dict[str, list[int]] = {}
 for _i, _each in enumerate(_ALL):
     for _hint in _each.hints:
         _SHAPES.setdefault(_hint, []).append(_i)
-
-EVERYTHING = Redaction(keys.EVERYTHING)
-SECRETS = Redaction(keys.SECRETS)
