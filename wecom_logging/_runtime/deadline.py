@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from wecom_logging._runtime.native import monotonic
 
@@ -13,20 +11,22 @@ from wecom_logging._runtime.native import monotonic
 _limit: ContextVar[float] = ContextVar("wecom_logging_deadline", default=math.inf)
 
 
-@contextmanager
-def deadline(at: float) -> Iterator[None]:
+class deadline:  # noqa: N801 - a step of `with`, named like those of contextlib
     """Let no sender wait on this thread beyond `at` (monotonic time).
 
     Deadlines nest, and the earliest counts. A call that runs into one raises a
     `TransportError`. Name resolution alone cannot be cut short: the system's resolver
     has its own patience.
     """
-    outer = _limit.get()
-    _limit.set(min(outer, at))
-    try:
-        yield
-    finally:
-        _limit.set(outer)
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def __enter__(self) -> None:
+        self._outer: Token[float] = _limit.set(min(_limit.get(), self._at))
+
+    def __exit__(self, *_: object) -> None:
+        _limit.reset(self._outer)
 
 
 def remaining(most: float) -> float:

@@ -10,8 +10,6 @@ stay as they are for everybody else.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from logging import Logger, LogRecord, getLogger
 
 from wecom_logging._runtime import fork
@@ -46,23 +44,24 @@ def suppress(*names: str) -> None:
     _hushed.extend(logger for logger in map(getLogger, names) if logger not in _hushed)
 
 
-@contextmanager
-def delivering() -> Iterator[None]:
+class delivering:  # noqa: N801 - a step of `with`, named like those of contextlib
     """Mark the calling thread as delivering. May be nested."""
-    thread = threading.get_ident()
-    if thread in DELIVERING:
-        yield
-        return
-    # At each delivery, since an application that configures logging anew may have taken
-    # the filter off.
-    for logger in _hushed:
-        if _FILTER not in logger.filters:
-            logger.addFilter(_FILTER)
-    DELIVERING.add(thread)
-    try:
-        yield
-    finally:
-        DELIVERING.discard(thread)
+
+    def __enter__(self) -> None:
+        thread = threading.get_ident()
+        self._marked = None if thread in DELIVERING else thread
+        if self._marked is None:
+            return
+        # At each delivery, since an application that configures logging anew may have taken
+        # the filter off.
+        for logger in _hushed:
+            if _FILTER not in logger.filters:
+                logger.addFilter(_FILTER)
+        DELIVERING.add(thread)
+
+    def __exit__(self, *_: object) -> None:
+        if self._marked is not None:
+            DELIVERING.discard(self._marked)
 
 
 def after_fork() -> None:

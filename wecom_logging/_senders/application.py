@@ -11,7 +11,6 @@ from wecom_logging._config import validators
 from wecom_logging._config.destination import APPLICATION, arguments, made
 from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
-from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.access_token import TOKENS, lifetime_of
 from wecom_logging._senders.base import (
     WeComSender,
@@ -185,8 +184,7 @@ class AppSender(WeComSender):
         """
         params: Params = {"corpid": self._corpid, "corpsecret": self._corpsecret}
         try:
-            with delivering():
-                answer = self._call("gettoken", params, call="gettoken")
+            answer = self._call("gettoken", params, call="gettoken")
             token = answer.get("access_token")
             if not isinstance(token, str) or not token:
                 raise TransportError("the answer to gettoken has no access_token")
@@ -230,8 +228,7 @@ class AppSender(WeComSender):
             if token.value not in self._known_tokens:
                 self._known_tokens = (*self._known_tokens[-1:], token.value)
             query: Params = {"access_token": token, **(params or {})}
-            with delivering():
-                return self._call(path, query, call=call, body=body, files=files)
+            return self._call(path, query, call=call, body=body, files=files)
 
         if token is not None:
             return attempt(token)

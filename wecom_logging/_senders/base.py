@@ -18,6 +18,7 @@ from wecom_logging._config import validators
 from wecom_logging._model.secret import scrub
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.errcodes import Call, refusal, unsent
 from wecom_logging._senders.http import Files, Http, Params
 from wecom_logging._senders.protocol import Limits, Message, Receipt
@@ -122,7 +123,8 @@ class WeComSender(ABC):
         files: Files | None = None,
     ) -> dict[str, Any]:
         """One request and its answer, if that is a success."""
-        answer = self._http.call(f"{self._base}/cgi-bin/{path}", params, body=body, files=files)
+        with delivering():
+            answer = self._http.call(f"{self._base}/cgi-bin/{path}", params, body=body, files=files)
         errcode = _errcode(answer)
         if errcode:
             # Taken out, so that no frame of the traceback shows what it may quote of ours.
@@ -156,6 +158,8 @@ class WeComSender(ABC):
 def _hashed(*way: object) -> str:
     return sha256(encoded(repr(way))).hexdigest()[:16]
 
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _OCTETS = "application/octet-stream"
 
@@ -216,7 +220,7 @@ def json_bytes(value: Mapping[str, object]) -> bytes:
     Characters are written as they are: an escaped one would be six bytes, and document
     90313 mentions trouble with `\\u` under 40033.
     """
-    return encoded(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return encoded(_json(value))
 
 
 def _errcode(answer: Mapping[str, object]) -> int:

@@ -66,6 +66,14 @@ class Adapter(HTTPAdapter):
             self._latest = (origin, pool)
         return pool
 
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """What the first line of a request names: path and query, where no proxy has to be told
+        the host. requests parses the URL three times, and looks for a proxy again."""
+        _, pool = self._latest
+        if pool is None or pool.proxy is not None:
+            return super().request_url(request, proxies)
+        return "/" + (request.url or "").split("/", 3)[3]
+
     def connect(
         self, request: PreparedRequest, verify: Any, cert: Any, proxies: Any, **_: Any
     ) -> None:

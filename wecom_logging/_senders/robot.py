@@ -11,7 +11,6 @@ from wecom_logging._config import validators
 from wecom_logging._config.destination import ROBOT, arguments, made
 from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
-from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.base import (
     WeComSender,
     content_of,
@@ -19,8 +18,7 @@ from wecom_logging._senders.base import (
     media,
     media_id,
 )
-from wecom_logging._senders.errcodes import Call
-from wecom_logging._senders.http import Files, Params
+from wecom_logging._senders.http import Params
 from wecom_logging._senders.protocol import CARD_BYTES, ROBOT_CARD, Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, SetupError
 
@@ -114,7 +112,7 @@ class WebhookSender(WeComSender):
     def send(self, message: Message) -> Receipt:
         self._check(message)
         try:
-            self._with_key("webhook/send", body=_body(message))
+            self._call("webhook/send", {"key": self._key}, body=_body(message))
         except SetupError as refused:
             if refused.errcode == _BAD_KEY and self._given.reload():
                 self._read_key()  # for the next attempt
@@ -122,26 +120,9 @@ class WebhookSender(WeComSender):
         return Receipt({})
 
     def upload(self, name: str, data: bytes) -> str:
-        answer = self._with_key(
-            "webhook/upload_media",
-            params={"type": "file"},
-            files=media(name, data),
-            call="upload",
-        )
+        params: Params = {"key": self._key, "type": "file"}
+        answer = self._call("webhook/upload_media", params, files=media(name, data), call="upload")
         return media_id(answer)
-
-    def _with_key(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        files: Files | None = None,
-        call: Call = "send",
-    ) -> dict[str, Any]:
-        query: Params = {"key": self._key, **(params or {})}
-        with delivering():
-            return self._call(path, query, call=call, body=body, files=files)
 
     def _read_key(self) -> None:
         key, base = validators.webhook(self._given.value)
@@ -152,6 +133,8 @@ class WebhookSender(WeComSender):
 
 def _body(message: Message) -> bytes:
     body: Any = content_of(message)
+    if not message.mentions:
+        return json_bytes(body)
     content = body[body["msgtype"]]
     mobiles = [name for name in message.mentions if validators.is_mobile(name)]
     users = [name for name in message.mentions if not validators.is_mobile(name)]

@@ -99,7 +99,14 @@ def make_components(options: Options, started: float) -> Components:
     hidden = password(options.store)
     fallback = _fallback(options, sender, style)
     senders = (sender, fallback.sender) if fallback else (sender,)
-    redact = redactor(mode, lambda: (*(s for each in senders for s in each.secrets()), *hidden))
+
+    def secrets() -> list[str]:
+        found = [*hidden]
+        for each in senders:
+            found += each.secrets()
+        return found
+
+    redact = redactor(mode, secrets)
     return Components(
         capture=partial(capture, show_locals=options.show_locals, breadcrumbs=options.breadcrumbs),
         glimpse=glimpse,

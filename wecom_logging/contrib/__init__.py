@@ -56,7 +56,9 @@ def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
             found = find(record)
         except Exception:
             found = {}  # another version of the framework than we know
-        yield from ((key, value) for key, value in found.items() if value not in (None, ""))
+        for key, value in found.items():
+            if value not in (None, ""):
+                yield key, value
 
 
 def route(record: logging.LogRecord) -> str:

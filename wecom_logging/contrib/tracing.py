@@ -23,6 +23,8 @@ _CLAIMED = frozenset(
 def context(record: logging.LogRecord) -> Mapping[str, object]:
     """`trace_id` and `span_id`; nothing where there is no span, which both write as zeros."""
     fields = record.__dict__
+    if _IDS.keys().isdisjoint(fields):
+        return _current_span()
     found: dict[str, object] = {}
     for theirs, ours in _IDS.items():
         value = fields.get(theirs)
