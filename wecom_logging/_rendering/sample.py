@@ -34,7 +34,6 @@ OWN_KEYS = frozenset(
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
 
-
 #: Characters that are remembered of the first words of a group.
 _FIRST_WORDS = 200
 
@@ -51,8 +50,9 @@ class Frame(NamedTuple):
 
     @property
     def place(self) -> str:
-        """As it is shown: `pay/gateway.py:41 post`."""
-        return place(self.path, self.line, self.name)
+        """As it is shown, `pay/gateway.py:41 post`, or as much of it as is known."""
+        where = f"{self.path}:{self.line}" if self.path and self.line > 0 else self.path
+        return f"{where} {self.name}" if where and self.name else where or self.name
 
 
 class ExceptionView(NamedTuple):
@@ -177,12 +177,6 @@ def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:
             first, times = found.get(where := frame.place, (frame, 0))
             found[where] = first, times + 1
     return list(found.values()) or [(frame, 1) for frame in frames[-1:]]
-
-
-def place(path: str, line: int, name: str) -> str:
-    """`pay/gateway.py:41 post`, or as much of it as is known."""
-    where = f"{path}:{line}" if path and line > 0 else path
-    return f"{where} {name}" if where and name else where or name
 
 
 def read(event: object) -> Sample:
@@ -313,14 +307,14 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
 
 
 def _frame(raw: Mapping[str, object]) -> Frame:
-    variables = raw.get("locals")
+    get, variables = raw.get, raw.get("locals") or {}
     return Frame(
-        path=as_text(raw.get("filename")),
-        line=_as_number(raw.get("lineno")),
-        name=as_text(raw.get("name")),
-        source=as_text(raw.get("line")).strip(),
-        library=raw.get("library") is True,
+        path=as_text(get("filename")),
+        line=_as_number(get("lineno")),
+        name=as_text(get("name")),
+        source=as_text(get("line")).strip(),
+        library=get("library") is True,
         locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
-        if isinstance(variables, Mapping)
+        if variables and isinstance(variables, Mapping)
         else (),
     )
