@@ -461,6 +461,15 @@ def test_few_statements_stand_before_a_message(place: SQLiteKit, client: Client)
     assert steps.taken() <= 13
 
 
+def test_a_visit_with_nothing_due_is_one_transaction(client: Client) -> None:
+    client.log("A")
+    client.deliver(why="flush")
+    steps = Steps(client)
+    client.ask(client.batch("A"), account=True)
+    client.store.account(client.source)
+    assert steps.taken() <= 6, "begin, read one row, documents, perhaps the time, commit"
+
+
 def test_a_body_is_kept_for_what_is_claimed_and_for_nothing_else(
     place: SQLiteKit, client: Client
 ) -> None:

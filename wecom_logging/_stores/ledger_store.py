@@ -30,16 +30,28 @@ T = TypeVar("T")
 
 
 class MarkedStore(ABC):
-    """What people do and ask for, see `marking.MarkingStore`, on top of a `Ledger`."""
+    """What people do and ask for, see `marking.MarkingStore`, on top of a `Ledger`; and the
+    accounts of sources."""
+
+    #: The account of a source as the last claim has found it.
+    _known: tuple[str, Account] | None = None
 
     @abstractmethod
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, may_send: bool = False) -> T:
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
         """Do a step on the ledger of this moment, as a whole or not at all.
 
         Args:
             wanted: What it will ask its state for.
-            may_send: Something may be claimed by it.
+            asker: Who may claim something by it.
         """
+
+    @abstractmethod
+    def _account(self, source: str) -> Account:
+        """Find out what has become of the errors of a source."""
+
+    def account(self, source: str) -> Account:
+        known, self._known = self._known, None
+        return known[1] if known and known[0] == source else self._account(source)
 
     def groups(self) -> KnownApp:
         return self._step(marking.known)
@@ -81,11 +93,14 @@ class LedgerStore(MarkedStore):
         def step(ledger: Ledger) -> Claim | FollowUp | float | None:
             for batch in batches:
                 merging.merge(ledger, batch)
-            return claiming.claim(ledger, asker)
+            answer = claiming.claim(ledger, asker)
+            wanted = asker.account and not isinstance(answer, Claim)
+            self._known = (source, _account(ledger, source)) if wanted else None
+            return answer
 
         source = asker.source
         own = [("routes", asker.route), *((each, source) for each in _OF_A_SOURCE)]
-        return self._step(step, *dict.fromkeys(own + self._concerned(batches)), may_send=True)
+        return self._step(step, *dict.fromkeys(own + self._concerned(batches)), asker=asker)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return self._step(
@@ -137,7 +152,7 @@ class LedgerStore(MarkedStore):
     def answered(self, slot: str) -> None:
         self._step(lambda ledger: ledger.slots.answered(slot))
 
-    def account(self, source: str) -> Account:
+    def _account(self, source: str) -> Account:
         return self._look(lambda ledger: _account(ledger, source), ("sources", source))
 
     def _concerned(self, batches: tuple[Batch, ...]) -> list[Wanted]:

@@ -16,7 +16,7 @@ from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.merging import withdraw
-from wecom_logging._stores.protocol import Entry, Rules
+from wecom_logging._stores.protocol import Asker, Entry, Rules
 from wecom_logging._stores.rate_limiter import MemorySlots
 from wecom_logging._stores.records import Destination, ScopeState
 from wecom_logging._stores.state import OWN, SHARED, State, Wanted
@@ -134,7 +134,7 @@ class MemoryStore(LedgerStore):
         """Take over the options of the latest handler."""
         self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check, release)
 
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, may_send: bool = False) -> T:
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
         with self._place.lock:
             return step(self._ledger())
 

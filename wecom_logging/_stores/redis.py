@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha1
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
@@ -50,7 +51,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import DigestEntry, LeasedDigest, Token
+from wecom_logging._stores.records import DigestEntry, LeasedDigest, Token, new_id
 from wecom_logging._stores.redis_state import (
     RedisDocuments,
     RedisState,
@@ -170,7 +171,8 @@ class RedisStore(MarkedStore):
         self._visit("", batches)
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        answer = self._visit(json.dumps(asker._asdict()), batches)
+        answer, account = self._visit(json.dumps(asker._asdict()), batches)
+        self._known = (asker.source, _account(account)) if account else None
         if answer[0] == "none":
             return None
         if answer[0] == "wait":
@@ -208,13 +210,13 @@ class RedisStore(MarkedStore):
             }
             for batch in batches
         ]
-        return self._run("visit", self._wall(), json.dumps(told), asker, _new_id(), _new_id())
+        return self._run("visit", self._wall(), json.dumps(told), asker, new_id(), new_id())
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
-        return bool(self._run("freeze", claim_id, body, extra, _new_id()))
+        return bool(self._run("freeze", claim_id, body, extra, new_id()))
 
     def renew(self, claim_id: str) -> bool:
-        return bool(self._run("renew", claim_id, _new_id()))
+        return bool(self._run("renew", claim_id, new_id()))
 
     def settle(
         self,
@@ -225,14 +227,13 @@ class RedisStore(MarkedStore):
     ) -> None:
         only = "" if groups is None else json.dumps(dict.fromkeys(groups, 1))
         flat = (value for each in follow_ups for value in (each.kind, each.slots, each.body))
-        self._run("settle", claim_id, int(lost), only, _new_id(), *flat)
+        self._run("settle", claim_id, int(lost), only, new_id(), *flat)
 
     def release(self, claim_id: str, failure: Failure) -> None:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
-    def account(self, source: str) -> Account:
-        *counts, by_fallback, hours = self._run("account", source)
-        return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
+    def _account(self, source: str) -> Account:
+        return _account(self._run("account", source))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -258,7 +259,7 @@ class RedisStore(MarkedStore):
 
         return self._anew(attempt, keys, ("hash",))
 
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, may_send: bool = False) -> T:
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
         """One that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
 
@@ -287,7 +288,7 @@ class RedisStore(MarkedStore):
         return int((seconds + self._skew()) * 1000 + micros / 1000) / 1000
 
     def take_slot(self) -> str | float:
-        slot = _new_id()
+        slot = new_id()
         wait = self._run("slot", slot, "take")
         return float(wait) if wait else slot
 
@@ -365,8 +366,11 @@ class RedisStore(MarkedStore):
             raise StoreError(f"unexpected {type(error).__name__}") from None
 
     def _send(self, step: str, keys: list[str], arguments: Sequence[object]) -> Any:
-        client = self._connected()
-        return client.register_script(self._scripts[step])(keys, arguments, client)
+        client, (text, digest) = self._connected(), self._scripts[step]
+        try:
+            return client.evalsha(digest, len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:
+            return client.eval(text, len(keys), *keys, *arguments)
 
     def _connected(self) -> Any:
         if self._client is None or self._pid != os.getpid():
@@ -400,7 +404,8 @@ def _options(url: str) -> dict[str, Any]:
     }
 
 
-def _scripts() -> dict[str, str]:
+def _scripts() -> dict[str, tuple[str, str]]:
+    """By step: its text, and what Redis calls it."""
     texts = {
         name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
         for name in ("common", *_STEPS, *_ALONE)
@@ -408,7 +413,11 @@ def _scripts() -> dict[str, str]:
     fixed = ", ".join(f"{name} = {value!r}" for name, value in _constants().items())
     before = f"local constants = {{{fixed}}}\n"
     common = before + texts.pop("common")
-    return {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
+    whole = {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
+    return {
+        name: (text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+        for name, text in whole.items()
+    }
 
 
 def _numbers(rules: Rules) -> dict[str, Any]:
@@ -470,10 +479,6 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _new_id() -> str:
-    return os.urandom(4).hex()
-
-
 def _follow_up(answer: list[str]) -> FollowUp:
     _, kind, slots, follow_id, attempt, body = answer
     return FollowUp(kind, body, int(slots), follow_id, int(attempt))
@@ -498,6 +503,11 @@ def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], 
     short_id = number if number != "0" else ""
     of = identity_of(group_id, identity)
     return place, part.reports(of, short_id, samples_of(samples), held.now, held.wall)
+
+
+def _account(answer: list[str]) -> Account:
+    *counts, by_fallback, hours = answer
+    return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
 
 def _translated(error: redis.RedisError) -> StoreError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
-from math import isfinite
 from typing import TypeVar
 
 from wecom_logging._model.ratelimit import ranks
@@ -14,15 +14,17 @@ from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.documents import (
     FORGET,
     SCHEMA,
+    Asked,
     DocumentState,
     Kept,
+    Question,
     ask,
     keep_body,
     scope,
 )
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
-from wecom_logging._stores.protocol import FollowUp, Rules
+from wecom_logging._stores.protocol import Asker, FollowUp, Rules
 from wecom_logging._stores.sqlite_file import BUSY_FOR, Begin, SQLiteFile, shared_file
 from wecom_logging._stores.state import Wanted
 from wecom_logging._stores.upgrade import SharedSlots, is_beside, take_over
@@ -37,6 +39,10 @@ OLDER_EVERY = 60.0
 
 #: How exactly it is written down what time it is, seconds.
 TICK = 5.0
+
+#: What it was when it was last written down, and how far it was ahead of the wall clock: asked
+#: for together with all else.
+_WRITTEN = "(SELECT last||' '||ahead FROM clock_1 WHERE id=?)"
 
 _CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
 
@@ -122,11 +128,9 @@ class SQLiteStore(LedgerStore):
                 return True
         return super().freeze(claim_id, body, extra=extra)
 
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, may_send: bool = False) -> T:
-        rank = min(ranks(self._rules.rate_limit, "message")) if may_send else None
-
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
         def work(connection: sqlite3.Connection) -> T:
-            state, ledger = self._begin(connection, wanted, rank)
+            state, ledger = self._begin(connection, wanted, asker)
             self._share_with_older(ledger, connection)
             answer = step(ledger)
             wrote, clock = state.save(ledger.now), self._clock
@@ -149,13 +153,18 @@ class SQLiteStore(LedgerStore):
         )
 
     def _begin(
-        self, connection: sqlite3.Connection, wanted: Iterable[Wanted], rank: int | None = None
+        self, connection: sqlite3.Connection, wanted: Iterable[Wanted], asker: Asker | None = None
     ) -> tuple[DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
         state = DocumentState(connection, *self._scopes, self._names, self._kept)
-        last, ahead = _columns()
-        state.begin(wanted, (last, 1), (ahead, 1), rank=rank)
-        self._clock = _clock(last.value, ahead.value, wall, self._clock.now)
+        asked: list[tuple[Asked, object]] = [state.asked(each) for each in wanted]
+        if asker is not None:
+            # Mostly there are not so many slots, and that is all there is to know.
+            rank = min(ranks(self._rules.rate_limit, "message"))
+            asked += [(state.slots, rank), *state.about(asker.source)]
+        written = Question(_WRITTEN)
+        state.begin([(written, 1), *asked])
+        self._clock = _clock(written, wall, self._clock.now)
         now, rules, is_alive = self._clock.now, self._rules, self._is_alive
         return state, Ledger(state, rules, now, wall, shared=True, is_alive=is_alive)
 
@@ -172,9 +181,9 @@ class SQLiteStore(LedgerStore):
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):
             connection.execute(statement)
-        last, ahead = _columns()
-        ask(connection.cursor(), [(last, 1), (ahead, 1)])
-        now = _clock(last.value, ahead.value, self._wall()).now
+        written = Question(_WRITTEN)
+        ask(connection.cursor(), [(written, 1)])
+        now = _clock(written, self._wall()).now
         for statement in FORGET:
             connection.execute(statement, (now - ABANDONED_AFTER,))
 
@@ -188,27 +197,11 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-class _Column:
-    """A column of the clock's row, which is asked for together with all else."""
-
-    place = ()
-
-    def __init__(self, name: str) -> None:
-        self.expression = f"(SELECT {name} FROM clock_1 WHERE id=?)"
-        self.value: object = None
-
-    def take_in(self, key: int, found: object) -> None:
-        self.value = found
-
-
-def _columns() -> tuple[_Column, _Column]:
-    return _Column("last"), _Column("ahead")
-
-
-def _clock(last: object, ahead: object, wall: float, latest: float = float("-inf")) -> _Clock:
+def _clock(written: Question, wall: float, latest: float = float("-inf")) -> _Clock:
     """The time. Where the wall clock has been set back it goes on from where it was: a pause of
     a minute must not last until the clock has caught up."""
-    if not (isinstance(last, float) and isinstance(ahead, float) and isfinite(last + ahead)):
+    last, ahead = written.numbers() or (math.nan, 0.0)
+    if not math.isfinite(last + ahead):
         return _Clock(wall)
     latest = max(last, latest)
     set_back = wall + ahead < latest

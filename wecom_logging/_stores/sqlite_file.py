@@ -159,7 +159,9 @@ class SQLiteFile:
     def _done(
         self, step: Callable[[sqlite3.Connection], T], make_tables: MakeTables, begin: Begin
     ) -> T:
-        connection, is_new = self._opened(), not self._has_tables
+        # A single statement does without a look whether the file is still there.
+        connection = (begin == "" and self._mine()) or self._opened()
+        is_new = not self._has_tables
         if is_new or begin:
             connection.execute("BEGIN IMMEDIATE" if is_new else begin)
         try:

@@ -26,7 +26,7 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     if _IDS.keys().isdisjoint(fields):
         return _current_span()
     found: dict[str, object] = {}
-    for theirs, ours in () if _IDS.keys().isdisjoint(fields) else _IDS.items():
+    for theirs, ours in _IDS.items():
         value = fields.get(theirs)
         if is_id(value):
             found.setdefault(ours, str(value))

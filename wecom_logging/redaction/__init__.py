@@ -130,14 +130,6 @@ class _Walk:
         rule = self._rule(key)
         return self._ruled(value, rule) if rule else self._unruled(value, key)
 
-    def _unruled(self, value: Any, key: object) -> Any:
-        """A value of which its name says nothing, or at most that it counts something."""
-        if type(value) is str or (type(value) is int and abs(value) < _LONG):
-            text = str(value)
-            if 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key)):
-                return value  # no telephone's number
-        return self._ruled(value, None)
-
     def _ruled(self, value: Any, rule: Rule | None) -> Any:
         value = _without_class(value)
         if rule and not _is_empty(value):
@@ -145,11 +137,23 @@ class _Walk:
                 return self._hidden(value, rule)
             if rule.partly and isinstance(value, (str, int)):
                 return self.text(self._findings.hide(_text(value), rule, "name"))
-        if isinstance(value, str):
-            return self.text(value)
-        if value is None or isinstance(value, (bool, float)):
+        return self._unruled(value, rule=rule)
+
+    def _unruled(self, value: Any, key: object = None, rule: Rule | None = None) -> Any:
+        """A value that its name does not make a secret; at most it says what a number counts."""
+        kind = type(value)
+        if kind is str or (kind is int and abs(value) < _LONG):
+            # A card or mobile number may have been logged as an int.
+            text = str(value)
+            if 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key)):
+                return value
+            shown = self.text(text)
+            return value if shown == text else shown
+        if value is None or kind in (bool, int, float):
             return value
-        return self._number(value) if isinstance(value, int) else self._container(value, rule)
+        if isinstance(value, (str, int, float)):
+            return self._unruled(_without_class(value))
+        return self._container(value, rule)
 
     def _rule(self, key: object) -> Rule | None:
         return self._rules.rule_for(_text(key)) if self._rules and key is not None else None
@@ -167,12 +171,6 @@ class _Walk:
         for text in texts_in(value):
             self._findings.hide(text, rule, "name")
         return mask(rule.label)
-
-    def _number(self, value: int) -> int | str:
-        """A card or mobile number may have been logged as an int."""
-        text = str(value) if abs(value) < _LONG else ""
-        shown = self.text(text)
-        return value if shown == text else shown
 
     def _container(self, value: Any, rule: Rule | None) -> Any:
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:

@@ -89,7 +89,7 @@ class Redaction:
     def _redacted(self, text: str, rules: Rules, findings: Findings) -> str:
         find, before = _hints_of(rules).find, text
         found, hits = find(lowered(text))
-        if found:
+        if found or urls.may_occur(text):
             text = _by_hints(text, found, rules, findings)
             if text is not before:
                 _, hits = find(lowered(text))
@@ -109,11 +109,11 @@ class Redaction:
 
 @lru_cache(maxsize=32)
 def _hints_of(rules: Rules) -> Hints:
-    return Hints(rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
+    return Hints(rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS})
 
 
 def _by_hints(text: str, found: set[str], rules: Rules, findings: Findings) -> str:
-    if not found.isdisjoint(urls.HINTS):
+    if urls.may_occur(text):
         text = findings.hide_all(text, urls.with_scheme(text))
         text = findings.hide_all(text, urls.without_scheme(text))
     for i in sorted({i for hint in found for i in _SHAPES.get(hint, ())}):
