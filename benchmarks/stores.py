@@ -237,9 +237,12 @@ def filled_with(kit: Any, groups: int = 10, slots: int = 0, sources: int = 1) ->
         one.deliver(why="flush")
     store: Any = one.store
     if hasattr(store, "file"):
-        with store._step() as ledger:
+
+        def fill(ledger: Any) -> None:
             for n in range(slots):
                 ledger.state.slots.put(f"slot {n}", ledger.now - 3000.0 + n)
+
+        store._step(fill)
     else:
         now = time.time()
         for n in range(slots):
@@ -294,7 +297,7 @@ say(0)
 sys.stdin.readline()
 going, shared = True, handler._worker.cycle.store
 if role == "lock":
-    with shared._primary._step(): stop()
+    shared._primary._step(lambda ledger: stop())
 elif role in ("next token", "first token"):
     over = Left("secret", 0.0) if role == "next token" else Dropped("secret")
     shared.lease("key", over); time.sleep(11)

@@ -147,7 +147,7 @@ def watch() -> Iterator[Callable[..., Watched]]:
     yield make
     for handler in made:
         if handler.enabled:
-            handler._worker.give_up("the test is over")
+            handler._worker.cycle.give_up("the test is over")
             # Its thread may be waiting for a destination.
             handler._options = replace(handler._options, close_timeout=0.2)
         handler.close()

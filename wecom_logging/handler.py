@@ -491,7 +491,7 @@ class WeComHandler(logging.Handler):
         Returns:
             Whether nothing is pending any more, but for what people have silenced.
         """
-        if not self.enabled or not (self._worker.has_work() or self._worker.may_find()):
+        if not self.enabled or not (self._worker.has_work() or self._worker.cycle.may_find()):
             return True
         return self._flush(self._options.close_timeout if timeout is None else timeout)
 
@@ -542,7 +542,7 @@ class WeComHandler(logging.Handler):
         """This handler's account, in one consistent reading, without I/O."""
         if not self.enabled:
             return Stats()
-        return self._worker.stats()
+        return self._worker.cycle.stats()
 
     def after_fork(self) -> None:
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
@@ -551,7 +551,7 @@ class WeComHandler(logging.Handler):
 
     def look_for_children(self) -> None:
         """At the exit of a process that had children: look for what they left in the store."""
-        if self.enabled and self._worker.may_find():
+        if self.enabled and self._worker.cycle.may_find():
             shutdown.register_worker(self._worker)
 
     def __repr__(self) -> str:

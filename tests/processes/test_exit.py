@@ -386,7 +386,7 @@ CHILDREN = f"""
     def is_killed(text):
         log.error(text)
         worker = logging.root.handlers[0]._worker
-        while worker.has_unstored() or not worker.cycle.kept: time.sleep(0.005)
+        while worker.cycle.has_unstored() or not worker.cycle.kept: time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGKILL)
     def child(target, text):
         process = multiprocessing.get_context("fork").Process(target=target, args=(text,))
@@ -429,7 +429,7 @@ def test_the_parent_looks_at_its_next_step(
             {CONFIGURE.strip()}
             log.error("in a child")
             handler = logging.root.handlers[0]
-            while handler._worker.has_unstored(): time.sleep(0.005)
+            while handler._worker.cycle.has_unstored(): time.sleep(0.005)
             os.kill(os.getpid(), signal.SIGKILL)
         if __name__ == "__main__":
             {CONFIGURE.strip()}

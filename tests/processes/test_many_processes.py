@@ -119,9 +119,10 @@ def test_a_process_killed_while_it_sends_is_inherited_and_told_once(
 
 HOLDER = """
     log.error("first"); handler.flush(20); say(ready=1); listen()
-    with handler._worker.cycle.store._primary._step() as ledger:
+    def step(ledger):
         ledger.state.bodies["?"] = "a"  # in the middle of writing
         say(held=1); os.kill(os.getpid(), signal.{})
+    handler._worker.cycle.store._primary._step(step)
     log.error("second"); assert handler.flush(20), handler.stats()
     account(); listen()
 """

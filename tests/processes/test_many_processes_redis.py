@@ -163,13 +163,13 @@ def test_a_redis_that_is_gone_for_good_is_not_waited_for(
         assert not w.handler.flush(60)
         assert time.monotonic() - began < 30
         assert (
-            w.worker.last_error
+            w.worker.cycle.last_error
             == "their store, which has them, cannot be used any more; they may have been told"
         )
         w.log.error("counted later")
         eventually(lambda: w.flush(1) or w.stats.reported == 1)
         assert counted(w.sender.messages) == 1
-        lost = w.handler._worker.give_up("no route to WeCom")
+        lost = w.handler._worker.cycle.give_up("no route to WeCom")
         assert lost == w.stats.lost == 1
         assert "the store keeps" not in capsys.readouterr().err
     finally:

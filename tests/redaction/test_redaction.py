@@ -329,3 +329,34 @@ def test_an_event_that_comes_to_no_end_is_masked_whole(monkeypatch: pytest.Monke
 def test_a_pattern_of_ones_own_finds_nothing_in_a_mask() -> None:
     redact = redactor({"patterns": [r"\b[a-z]{8}\b"]}, ())
     assert redact(None, "", {"event": "of abcdefgh: it"}) == {"event": "of [redacted: pattern]: it"}
+
+
+def test_a_number_that_python_does_not_write_down_is_no_error() -> None:
+    """It refuses numbers of more than 4,300 digits."""
+    huge = 10**5000
+    assert redact_value({"total": huge, "phone": huge}) == {"total": huge, "phone": "<int>"}
+
+
+def test_a_field_that_was_clean_is_looked_at_when_its_name_or_text_says_more() -> None:
+    """What is remembered of fields is that their name says nothing, and that a text is clean."""
+    redact = redactor(True, ())
+    for _ in range(2):
+        shown = redact(None, "", {"note": "open-sesame7", "value": "open-sesame7", "name": "x"})
+        assert shown == {"note": "open-sesame7", "value": "open-sesame7", "name": "x"}
+    shown = redact(None, "", {"note": "password=hunter2", "name": "password", "value": "x7"})
+    assert shown["note"] == "password=[redacted: password]"
+    assert shown["value"] == "[redacted: password]"
+    shown = redact(None, "", {"secret": "open-sesame7"})
+    assert shown == {"secret": "[redacted: secret]"}
+
+
+def test_what_was_clean_is_looked_at_again_when_our_own_secrets_change() -> None:
+    secrets = ["first-token"]
+    redact = redactor(True, lambda: secrets)
+    event = {"note": "second-token was refused", "second-token": 1}
+    assert redact(None, "", event) == event
+    secrets.append("second-token")
+    assert redact(None, "", event) == {
+        "note": "[redacted: wecom secret] was refused",
+        "[redacted: wecom secret]": 1,
+    }

@@ -74,6 +74,7 @@ def test_first_line(reports: list[Report], expected: str) -> None:
     ("said", "shown"),
     [
         ("0 errors", "‹0 errors›"),
+        ('"1,234 errors', '"‹1,234 errors›'),
         ("✅ shop · 0 errors · OVER all", "✓ shop · ‹0 errors› · ‹OVER› all"),
         ("ok · 已恢复 · 0 个错误", "ok · ‹已恢复› · ‹0 个错误›"),
         ("[NEW] order ·· 1,234 errors", "[‹NEW›] order ·· ‹1,234 errors›"),

@@ -260,6 +260,26 @@ def test_settling_twice_is_settling_once(client: Client) -> None:
     assert (account.merged, account.reported, account.lost) == (3, 3, 0)
 
 
+def test_who_gets_no_digest_has_the_account_with_the_answer(place: Kit) -> None:
+    one, two = Client(place, "web/1/a"), Client(place, "web/2/b")
+    one.log("A", 3)
+    claim = one.claim(why="flush")
+    one.store.settle(claim.id)
+    wait = one.ask(one.batch("A", 2), account=True)
+    assert not isinstance(wait, Claim)
+    then = two.claim(why="flush")
+    two.store.settle(then.id)
+    account = one.store.account(one.source)
+    if place.shared:  # else both have the same store, and the last one who asked is the other one
+        assert (account.merged, account.reported) == (5, 3), "as it was when it was asked for"
+    assert one.store.account(one.source).reported == 5
+    one.ask(account=True)
+    assert one.store.account(two.source).merged == 0, "of nobody else"
+    one.ask(account=True)
+    two.store.settle("nothing")
+    assert one.store.account(one.source).reported == 5
+
+
 def test_each_source_learns_what_was_told_for_it(place: Kit) -> None:
     one, two = Client(place, "web/1/x"), Client(place, "web/2/x")
     one.log("A", 3)

@@ -53,7 +53,7 @@ def watched(sim: Simulator) -> Iterator[Callable[..., WeComHandler]]:
 
     yield make
     for handler in made:
-        handler._worker.give_up("the test is over")
+        handler._worker.cycle.give_up("the test is over")
         handler.close()
 
 

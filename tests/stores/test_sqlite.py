@@ -23,6 +23,7 @@ from wecom_logging._stores import sqlite, sqlite_file
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
 from wecom_logging._stores.leases import FOR_GOOD
+from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import Batch, Claim, Entry, Failure, Left, StoreError
 from wecom_logging._stores.records import LeasedDigest, Token, Trouble
 from wecom_logging._stores.sqlite import ABANDONED_AFTER
@@ -358,10 +359,14 @@ def test_another_thread_is_waited_for_until_the_callers_deadline(
     claim = client.claim(why="flush")
     stuck, free = threading.Event(), threading.Event()
 
+    def wait(ledger: Ledger) -> None:
+        stuck.set()
+        free.wait(10)
+
     def hold() -> None:
-        with Client(place, "web/1/b").store._step():  # type: ignore[attr-defined]  # SQLite's own
-            stuck.set()
-            free.wait(10)
+        store = Client(place, "web/1/b").store
+        assert isinstance(store, sqlite.SQLiteStore)
+        store._step(wait)
 
     holder = threading.Thread(target=hold)
     holder.start()
@@ -451,9 +456,52 @@ def test_few_statements_stand_before_a_message(place: SQLiteKit, client: Client)
     assert isinstance(answer, Claim)
     assert steps.taken() == 7, "begin, read one row, a slot, documents, the time, commit"
     client.store.freeze(answer.id, "body")
-    assert steps.taken() == 5, "begin, read one row, the body, commit"
+    assert steps.taken() == 1, "the body"
     client.store.settle(answer.id)
     assert steps.taken() <= 13
+
+
+def test_a_visit_with_nothing_due_is_one_transaction(client: Client) -> None:
+    client.log("A")
+    client.deliver(why="flush")
+    steps = Steps(client)
+    client.ask(client.batch("A"), account=True)
+    client.store.account(client.source)
+    assert steps.taken() <= 6, "begin, read one row, documents, perhaps the time, commit"
+
+
+def test_a_body_is_kept_for_what_is_claimed_and_for_nothing_else(
+    place: SQLiteKit, client: Client
+) -> None:
+    client.log("A")
+    claim = client.claim(why="flush")
+    client.store.freeze(claim.id, "first")
+    client.store.freeze(claim.id, "second")
+    client.store.settle(claim.id)
+    assert client.store.freeze(claim.id, "late")
+    assert client.store.freeze("never", "seen")
+    with sqlite3.connect(place.path) as beside:
+        assert beside.execute(f"SELECT id FROM {TABLE} WHERE kind='body'").fetchall() == []
+    beside.close()
+
+
+def test_a_body_is_not_kept_while_another_process_writes(
+    place: SQLiteKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(place, "web/1/a", duplicate_check=True)
+    client.log("A")
+    claim = client.claim(why="flush")
+    monkeypatch.setattr(sqlite_file, "BUSY_FOR", 0.1)
+    beside = sqlite3.connect(place.path, isolation_level=None)
+    beside.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked") as refused:
+        client.store.freeze(claim.id, "body")
+    assert refused.value.busy
+    beside.execute("COMMIT")
+    beside.close()
+    assert client.store.freeze(claim.id, "body")
+    place.advance(31.0)
+    assert client.claim(why="insist").body == "body"
 
 
 def test_few_steps_take_many_kinds(place: SQLiteKit, client: Client) -> None:
@@ -561,11 +609,14 @@ def test_what_a_step_has_read_is_gone_with_it(client: Client) -> None:
     gc.disable()  # what is left to it is thousands of documents, until it comes by
     try:
         assert isinstance(client.store, sqlite.SQLiteStore)
-        with client.store._step() as ledger:
+        read = []
+
+        def step(ledger: Ledger) -> None:
             ledger.state.scope_state.lost += 1
-            state = weakref.ref(ledger.state)
-        del ledger
-        assert state() is None
+            read.append(weakref.ref(ledger.state))
+
+        client.store._step(step)
+        assert read[0]() is None
     finally:
         gc.enable()
 

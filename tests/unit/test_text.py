@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from wecom_logging._model.text import (
+    PLAIN,
     code,
     columns,
     cut_bytes,
     cut_columns,
     neutralise,
+    plain,
     shorten_middle,
     strip_ansi,
 )
@@ -161,6 +163,14 @@ def test_doing_it_twice_changes_nothing_more(function: Callable[[str], str], tex
     assert function(once) == once
 
 
+@pytest.mark.parametrize("function", [neutralise, code, plain])
+@examples
+@given(text=st.from_regex(PLAIN, fullmatch=True))
+def test_plain_text_is_not_changed(function: Callable[[str], str], text: str) -> None:
+    """Who writes it may leave all of these out."""
+    assert function(text) == text
+
+
 def test_escape_sequences_go_and_what_they_do_not_end_stays() -> None:
     assert (
         strip_ansi("\x1b[1;31mERROR\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x07") == "ERROR link"
@@ -234,7 +244,7 @@ def test_the_middle_goes_first() -> None:
 @pytest.mark.parametrize(
     ("text", "width"),
     [("abc", 3), ("错误", 4), ("ｆｕ", 4), ("e\u0301", 1), ("🔴", 2), ("⚠", 1), ("⚠\ufe0f", 2),
-     ("👨‍👩‍👧", 2), ("👍🏽", 2), ("🇨🇳", 2), ("\u200b\x07", 0)],
+     ("👨‍👩‍👧", 2), ("👍🏽", 2), ("🇨🇳", 2), ("\u200b\x07", 0), ("🔴 app · 错误：é…", 17)],
 )  # fmt: skip
 def test_columns(text: str, width: int) -> None:
     assert columns(text) == width

@@ -1,4 +1,4 @@
-"""Classes of values without a generated source: what we need of the standard library's."""
+"""Classes of values that are compiled late: what we need of the standard library's."""
 
 from __future__ import annotations
 
@@ -55,6 +55,18 @@ def test_a_record_has_its_fields_in_order_and_defaults_of_its_own() -> None:
     assert list(vars(second)) == ["name", "count", "words"]
     assert Thing("c").words == []
     assert vars(replace(second, count=5)) == {"name": "b", "count": 5, "words": ["x"]}
+
+
+def test_a_source_is_compiled_with_the_first_value_and_never_again() -> None:
+    class Pair(NamedTuple):
+        left: int
+        right: int = 2
+
+    before = Pair.__new__
+    assert Pair(1) == (1, 2)
+    compiled = Pair.__new__
+    assert Pair(right=1, left=2) == (2, 1)
+    assert before is not compiled is Pair.__new__
 
 
 @pytest.mark.parametrize("cls", [Row, Thing, Figure])

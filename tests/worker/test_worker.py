@@ -805,7 +805,7 @@ def test_a_tally_that_has_gone_is_still_counted_with() -> None:
     assert held not in known.values()
     next(held)
     assert rig.handler.stats().pending == 1
-    rig.worker.give_up("the test is over")
+    rig.worker.cycle.give_up("the test is over")
 
 
 def test_a_big_fleet_comes_to_its_store_more_seldom() -> None:

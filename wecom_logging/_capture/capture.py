@@ -23,9 +23,8 @@ from wecom_logging._capture.code_location import below_root
 from wecom_logging._capture.codes import args_of, code_of
 from wecom_logging._capture.failure import arguments, chain, find_error, traceback_of
 from wecom_logging._capture.keys import warned_by
-from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message
+from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message, without_changes
 from wecom_logging._capture.sound import as_text, moment, name_of
-from wecom_logging._capture.template import mask
 from wecom_logging._capture.text_traceback import TRACEBACK
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import (
@@ -132,7 +131,7 @@ def said(record: logging.LogRecord) -> int:
     for each in chain(error)[:SAID_CAUSES] if error is not None else ():
         codes.append(code_of(each))
         texts.extend(args_of(each)[:MAX_ITEMS])
-    masked = tuple(mask(text) for text in texts[:MAX_ITEMS] if type(text) is str)
+    masked = tuple([without_changes(t) for t in texts[:MAX_ITEMS] if type(t) is str])
     return hash((masked, *codes, contrib.route(record)))
 
 
@@ -157,8 +156,8 @@ def _head(
     if (warned := warned_by(record)) is not None:
         event.update(
             event=limits.take(exceptions.spoken(warned.get("message"))),
-            warning=getattr(warned.get("category"), "__name__", ""),
-            pathname=warned["filename"],
+            warning=name_of(getattr(warned.get("category"), "__name__", "")),
+            pathname=name_of(warned["filename"]),
             lineno=warned["lineno"],
             func_name="",
         )
@@ -227,9 +226,10 @@ def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[t
     for key, value in fields.items():
         if key not in _STRUCTLOG:
             yield key, value
-    # A list first: of the twenty keys of a record most often none is left.
-    for key in [key for key in record.__dict__ if key not in _STANDARD]:
-        value = record.__dict__[key]
+    given = record.__dict__
+    # Most often none but the twenty keys of every record.
+    for key in () if given.keys() <= _STANDARD else [key for key in given if key not in _STANDARD]:
+        value = given[key]
         if key == "extra" and type(value) is dict:  # what loguru has bound
             yield from value.items()
         elif not contrib.recognises(record, key, value):

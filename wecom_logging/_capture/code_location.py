@@ -99,7 +99,7 @@ def below_root_by_name(filename: str) -> str:
 
 
 def _root_of(path: str) -> str:
-    roots = _roots(tuple(root for root in sys.path if isinstance(root, str)), _absolute(""))
+    roots = _roots(tuple(map(str, sys.path)), _absolute(""))
     return next(filter(path.startswith, roots), "")
 
 

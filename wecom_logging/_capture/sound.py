@@ -16,7 +16,7 @@ def as_text(value: object) -> str:
 
 def name_of(value: object) -> str:
     """The same, of what names a place: no longer than a path can be."""
-    return as_text(value)[:4096]
+    return str.__str__(value)[:4096] if isinstance(value, str) else ""
 
 
 def moment(created: Any) -> str:

@@ -48,7 +48,7 @@ _PREFIX = re.compile(
 )
 
 #: Codes that say which failure it is.
-_CODES = re.compile(
+_CODES = lazy.regex(
     r"""
     \b(?:https?|status|response)(?:/\d(?:\.\d)?)?
       (?:[\s_:=(\[<"'-]|code|status|error|response){0,6}[45]\d\d\b
@@ -74,11 +74,11 @@ _KEEP = {ord("0") + digit: 0xE000 + digit for digit in range(10)}
 _FOURS = {ord("0") + digit: "4" for digit in range(10)}
 _KEPT = {private: digit for digit, private in _KEEP.items()}
 
-_WARNED = re.compile(r"(?<![\w./\\-])([\w./\\-]+):\d+: (?=\w*Warning: )")
+_WARNED = lazy.regex(r"(?<![\w./\\-])([\w./\\-]+):\d+: (?=\w*Warning: )")
 
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_MAIL = lazy.regex(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
-_FILE = re.compile(r"(?<![\w./\\~-])[\w./\\~:-]*[\w~-]\.([A-Za-z0-9]{1,7})(?![\w-]|\.\w)")
+_FILE = lazy.regex(r"(?<![\w./\\~-])[\w./\\~:-]*[\w~-]\.([A-Za-z0-9]{1,7})(?![\w-]|\.\w)")
 _EXTENSIONS = _words(
     """
     7z apk avi avro bak bin bmp bz2 cfg conf crt css csv dat db dmg doc docx dump env eps
@@ -90,10 +90,10 @@ _EXTENSIONS = _words(
 )
 
 #: Quoted parts that are too short to be a word.
-_QUOTED = re.compile(r"""(?<!\w)(["'])[^"'\n]{0,2}\1(?!\w)""")
+_QUOTED = lazy.regex(r"""(?<!\w)(["'])[^"'\n]{0,2}\1(?!\w)""")
 
 #: After these words comes somebody's name, unless it is one of the words below.
-_PERSON = re.compile(
+_PERSON = lazy.regex(
     r"\b(user(?:[_ ]?name)?|login|account|customer|member|client|owner|author|nickname)"
     r"(\s?[=:]\s?[\"']?|\s[\"']?)([^\W\d][\w.@-]{0,63})",
     re.IGNORECASE,
@@ -134,8 +134,8 @@ _NUMBERS = re.compile(
 _DIGIT = re.compile(r"\d")
 
 #: One row, five rows.
-_PLURAL = re.compile(r"(?<=\* )(?!(?:as|does|has|is|its|less|plus|this|us|was)\b)([a-z]+)s\b")
-_MANY = re.compile(r"(?:(?<=ss)|(?<=x)|(?<=ch)|(?<=sh))e$")
+_PLURAL = lazy.regex(r"(?<=\* )(?!(?:as|does|has|is|its|less|plus|this|us|was)\b)([a-z]+)s\b")
+_MANY = lazy.regex(r"(?:(?<=ss)|(?<=x)|(?<=ch)|(?<=sh))e$")
 
 #: Family names: those that hardly begin another word, and more after 用户 and the like.
 _SURNAMES = (

@@ -27,17 +27,18 @@ def register(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from wecom_logging._config.options import read_options
-    from wecom_logging.redaction import redaction_for
+    from wecom_logging.redaction import rules_for
     from wecom_logging.redaction.findings import Findings
+    from wecom_logging.redaction.patterns import Redaction
 
     mode: Any = read_options({"enabled": False}).redact
-    redaction = redaction_for(mode)
+    redaction = Redaction(rules_for(mode))
     rules: Counter[str] = Counter()
     records = masked = 0
     for number, record in _records(_lines()):
         records += 1
         findings = Findings()
-        shown = redaction.text(strip_hidden(record), findings) if redaction else record
+        shown = redaction.text(strip_hidden(record), findings)
         if findings:
             masked += 1
             print(f"{number}: {shown}")

@@ -127,9 +127,12 @@ _LINE_START_LOOK_ALIKE = {
 }  # fmt: skip
 
 
-# Words with single signs between them, which most names and many messages are: nothing in
-# such a text could become markup, and looking for it takes fifty times as long.
-_PLAIN = lazy.regex(r"(?!\d+\. )[A-Za-z0-9]+(?:(?:[./:=,-] ?|[ _])[A-Za-z0-9]+)*")
+#: Words with single blanks between them, which most names and many messages are: nothing in
+#: such a text could become markup, and looking for it takes fifty times as long.
+PLAIN = (
+    r"(?!\d+[.)](?:\s|$))[#'\"(]?[A-Za-z0-9][A-Za-z0-9.,:;/='\"()!?%$@{}+-]*"
+    r"(?:(?: |_(?=[A-Za-z0-9]))[A-Za-z0-9.,:;/='\"()!?%$@{}+-]+)*"
+)
 
 
 def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
@@ -144,8 +147,6 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
         newline: Stands for line breaks, however many in a row; our own, so not looked at.
         table: Whether the text will be in a cell of a table, where `|` is markup.
     """
-    if _PLAIN.fullmatch(text):
-        return str.__str__(text)
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = _without_line_markup(_ESCAPE.sub("∖", text))
     text = _EMPHASIS_END.sub(lambda run: "ˍ" * len(run[0]), text)
@@ -159,8 +160,6 @@ def code(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str:
     Inside of a code span underscores, tildes, backslashes and the start mean nothing. A
     backslash at the end is changed all the same: not every parser is sure about it.
     """
-    if _PLAIN.fullmatch(text):
-        return str.__str__(text)
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = text[:-1] + "∖" if text.endswith("\\") else text
     return text.replace("|", "¦") if table else text
@@ -228,6 +227,8 @@ def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     What is cut off is said by the `ellipsis`, which counts too; where not even that fits,
     the result is empty. Lone surrogates become U+FFFD. Neutralised text stays inert.
     """
+    if len(text) <= max_bytes and text.isascii():
+        return text[:max_bytes]
     # No more characters than bytes: a text of megabytes costs what its start does.
     start = _encodable(text[: max(max_bytes, 0) + 1])
     data = start.encode()
@@ -247,6 +248,8 @@ def shorten_middle(
     The end gets two thirds, unless `head` is another share of the start: that of places and
     types says more than their start, as in `shop/pay…/gateway.py post`.
     """
+    if len(text) <= max_bytes and text.isascii():
+        return text
     text = _encodable(text)
     data = text.encode()
     if len(data) <= max_bytes:
@@ -268,13 +271,19 @@ def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
 
 
 # Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
-_NARROW = lazy.regex("[ -~]+")
+_NARROW = lazy.regex("[ -~·…]+")
+
+# The same of two columns: Han, their punctuation, and the signs that our messages begin with.
+_WIDE = lazy.regex("[\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e🔴🔶⚪✅]+")
 
 
 def columns(text: str) -> int:
     """How wide `text` is: 2 for East Asian characters and emoji, 0 for what has no width."""
-    rest = text if _JOINER in text or _EMOJI_STYLE in text else _NARROW.sub("", text)
-    return len(text) - len(rest) + sum(_widths(rest))
+    if _JOINER in text or _EMOJI_STYLE in text:
+        return sum(_widths(text))
+    others = _NARROW.sub("", text)
+    rest = _WIDE.sub("", others)
+    return len(text) + len(others) - 2 * len(rest) + sum(_widths(rest))
 
 
 def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
@@ -282,6 +291,8 @@ def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
     if len(text) <= 2 * max_columns and columns(text) <= max_columns:
         return text
     room = max_columns - columns(ellipsis)
+    if _NARROW.fullmatch(text, 0, max_columns + 1):
+        return _start(text, room) + ellipsis if room >= 0 else ""
     end = used = 0
     for index, width in enumerate(_widths(text)):
         used += width

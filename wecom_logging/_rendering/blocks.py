@@ -54,9 +54,8 @@ class Block(NamedTuple):
 def draw(section: Section, context: RenderContext, detail: DetailLevel) -> Block:
     """A group at length: what, how often, where, why, for whom."""
     renderer = _BlockRenderer(section, context, detail)
-    lines = [line for line in renderer.lines() if line]
-    facts = renderer.facts()
-    return Block("\n".join(lines), facts, renderer.pen.shortened, renderer.frames_left_out)
+    text, facts = "\n".join(filter(None, renderer.lines())), renderer.facts()
+    return Block(text, facts, renderer.pen.shortened, renderer.frames_left_out)
 
 
 def said(
@@ -78,16 +77,17 @@ class _BlockRenderer:
         #: The texts so far: what a reader has read already is not said again.
         self._said: list[str] = []
 
-    def lines(self) -> Iterator[str]:
-        yield self._heading()
+    def lines(self) -> list[str]:
+        line, quote = self.dialect.line, self.dialect.quote
+        lines = [self._heading()]
         if self.section.works_again:  # before how it failed last, which is over
-            yield self.dialect.line(" · ".join(history(self.section, self.context)))
-        yield from map(self.dialect.line, filter(None, (self._where(),)))
-        yield from map(self.dialect.line, self._message())
-        yield from map(self.dialect.quote, self._reasons())
-        yield from map(self.dialect.line, filter(None, (self._source(), self._also())))
-        yield from map(self.dialect.quote, self._crumbs())
-        yield from map(self.dialect.quote, self._output())
+            lines.append(line(" · ".join(history(self.section, self.context))))
+        lines += map(line, filter(None, (self._where(), *self._message())))
+        lines += map(quote, self._reasons())
+        lines += map(line, filter(None, (self._source(), self._also())))
+        lines += map(quote, self._crumbs())
+        lines += map(quote, self._output())
+        return lines
 
     # -- what, and how often ---------------------------------------------------------
 
@@ -116,8 +116,9 @@ class _BlockRenderer:
     def _name(self) -> str:
         if self.section.type:
             return self.pen.name(self.section.type, TYPE)
-        return self.pen.start(self._split_title()[0], EVERYTHING)
+        return self.pen.start(self._split_title[0], EVERYTHING)
 
+    @lazy.cached
     def _split_title(self) -> tuple[str, str]:
         """The message where it takes the place of the type: what the heading holds, the rest."""
         first, _, rest = title(self.section, self.context)[:_LONG_TITLE].strip().partition("\n")
@@ -134,7 +135,7 @@ class _BlockRenderer:
         """What was logged, unless heading or exception say it already."""
         section = self.section
         if not section.type:
-            start, rest = self._split_title()
+            start, rest = self._split_title
             self._said.append(start)
             yield from self._text(rest)
             self._said.append(section.name)
@@ -210,17 +211,20 @@ class _BlockRenderer:
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
         said = joined(": ", self.pen.name(failure.type, TYPE), words)
-        frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
-        known = [each.place for each, _ in self.section.trace if each.place]
+        frame = failure.places[0][0] if place and failure.places else Frame()
+        where = frame.place
+        known = [each.place for each, _ in self.section.trace if each.place] if where else []
         # One of them may be spelled from an import root on.
-        is_known = any(frame.place.endswith(one) or one.endswith(frame.place) for one in known)
-        if not frame.place or frame.library or is_known:
+        is_known = any(where.endswith(one) or one.endswith(where) for one in known)
+        if not where or frame.library or is_known:
             return said
-        return f"{said} {self.dialect.code(self.pen.place(frame.place, PLACE))}"
+        return f"{said} {self.dialect.code(self.pen.place(where, PLACE))}"
 
     def _text(self, words: str) -> Iterator[str]:
         """The lines of a text, if it is not part of one that stands there."""
         first, _, rest = words.strip().partition("\n")
+        if not first:
+            return
         if self._is_said(first):
             words = rest
         if words.strip() and not self._is_said(words):
@@ -228,7 +232,7 @@ class _BlockRenderer:
             yield from self.pen.lines(words, self.detail.text)
 
     def _is_said(self, words: str) -> bool:
-        return any(repeats(said, words) for said in self._said)
+        return words in self._said or any(repeats(said, words) for said in self._said)
 
     def _short(self, words: str) -> str:
         """The same in one line."""
@@ -327,6 +331,8 @@ class _BlockRenderer:
 
     def _context(self) -> Iterator[str]:
         context = self.section.sample.context
+        if not context:
+            return
         if "task" in context and self.section.sample.route != context["task"]:
             yield self.pen.name(context["task"], PLACE)
         elsewhere = _REQUEST | ({"runbook"} if runbook(self.section) else set())
@@ -337,8 +343,8 @@ class _BlockRenderer:
             yield self.pen.say(f"{key}={context[key]}", _VALUE)
 
     def _hosts(self) -> str:
-        hosts = self.section.hosts
-        if len(self.context.hosts) < 2 or not hosts:
+        hosts = self.section.hosts if len(self.context.hosts) > 1 else ()
+        if not hosts:
             return ""
         if len(hosts) > 2:
             return self.labels.hosts(len(hosts))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS, Labels
-from wecom_logging._rendering.sample import read
+from wecom_logging._rendering.sample import read, telling
 from wecom_logging._rendering.sections import Section, hosts_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
@@ -46,12 +47,8 @@ class RenderContext(NamedTuple):
             digest,
             style,
             tuple(sections),
-            sum(report.count for report in crowd),
-            tuple(
-                dict.fromkeys(
-                    text for one in samples if (text := next(filter(None, one.texts), ""))
-                )
-            ),
+            sum([report.count for report in crowd]),
+            tuple(dict.fromkeys(filter(None, map(telling, samples)))),
             labels,
             DIALECTS[style.msgtype],
             times,
@@ -97,11 +94,13 @@ def _with_sane_times(digest: Digest) -> Digest:
 
 
 def _with_sane_time(report: Report) -> Report:
-    times: dict[str, Any] = {name: sane(getattr(report, name)) for name in _TIMES}
-    times["before"] = (report.before[0], sane(report.before[1]))
-    if all(getattr(report, name) == value for name, value in times.items()):
+    times = (*_times(report), report.before[1])
+    # So all of them are: one that is too great or NaN would make the sum so.
+    if min(times) >= 0.0 and sane(total := sum(times)) == total:
         return report
-    return replace(report, **times)
+    known: dict[str, Any] = dict(zip(_TIMES, map(sane, times), strict=False))
+    return replace(report, before=(report.before[0], sane(report.before[1])), **known)
 
 
 _TIMES = ("first", "since", "last", "span", "earliest", "last_before")
+_times = attrgetter(*_TIMES)

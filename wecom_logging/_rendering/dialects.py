@@ -60,16 +60,18 @@ _MARKERS = str.maketrans(
 )
 #: Our own state words and numbers of errors, where a text begins and where a part of a line
 #: would: parts are told apart by a dot.
-_OURS = lazy.regex(
-    r"((?:^|·)[^\w‹·]*)(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL"
+_OUR_WORDS = (
+    r"(NEW|AGAIN|STILL|OVER|SILENCED|CRITICAL"
     r"|新出现|再次出现|仍在发生|已平息|已恢复|静默结束|[\d,]+ errors?|[\d,]+ ?次|[\d,]+ 个错误)\b"
 )
+_OURS = lazy.regex(rf"((?:^|·)[^\w‹·]*){_OUR_WORDS}")
+#: A text that is inert as it is.
+_INERT = lazy.regex(rf"(?!\W?{_OUR_WORDS})(?:{text.PLAIN})?")
 
 
 class Markdown:
     """The subset that applications and robots share: bold, code, quotes, three colours."""
 
-    msgtype: MsgType = "markdown"
     #: Whether lines of a table are text, so that `|` has to go from them.
     tables = False
     #: Whether markup is text.
@@ -103,8 +105,8 @@ class Markdown:
         said = joined(" · ", words, link)
         return said and self.grey(said)
 
-    def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
-        """Groups in one line each."""
+    def rows(self, rows: Sequence[Row], header: str) -> list[str]:
+        """Groups in one line each, under the names of their columns where these have any."""
         return [self._row(row) for row in rows]
 
     def _row(self, row: Row) -> str:
@@ -120,7 +122,6 @@ class Markdown:
 class Text(Markdown):
     """The same lines without markup, for readers inside WeChat."""
 
-    msgtype: MsgType = "text"
     plain = True
 
     def strong(self, words: str) -> str:
@@ -139,12 +140,6 @@ class Text(Markdown):
         return f"{label}: {url}"
 
 
-class Card(Text):
-    """The words on a template card."""
-
-    msgtype: MsgType = "card"
-
-
 class MarkdownV2(Markdown):
     """What robots understand since 2025: headings, lists, fenced code and tables, no colour.
 
@@ -152,7 +147,6 @@ class MarkdownV2(Markdown):
     whether a line break inside of a paragraph is kept.
     """
 
-    msgtype: MsgType = "markdown_v2"
     tables = True
 
     def quote(self, words: str) -> str:
@@ -168,11 +162,11 @@ class MarkdownV2(Markdown):
     def line(self, words: str) -> str:
         return f"- {words}"
 
-    def rows(self, rows: Sequence[Row], header: Sequence[str]) -> list[str]:
+    def rows(self, rows: Sequence[Row], header: str) -> list[str]:
         if not rows:
             return []
-        head = [_cells(header), "|---" * len(header) + "|"]
-        return head + [self._cells(row) for row in rows]
+        names = header.split()
+        return [_cells(names), "|---" * len(names) + "|", *map(self._cells, rows)]
 
     def _cells(self, row: Row) -> str:
         count = joined(" · ", joined(" ", row.times, row.extent), row.history)
@@ -181,7 +175,10 @@ class MarkdownV2(Markdown):
 
 
 DIALECTS: dict[MsgType, Markdown] = {
-    dialect.msgtype: dialect for dialect in (Markdown(), Text(), MarkdownV2(), Card())
+    "markdown": Markdown(),
+    "text": Text(),
+    "markdown_v2": MarkdownV2(),
+    "card": Text(),
 }
 
 
@@ -198,6 +195,8 @@ class Pen:
 
     def lines(self, words: str, max_bytes: int) -> list[str]:
         """A text in lines of its own, a few at most; its start and its end if it is too long."""
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
+            return [words] if words else []
         lines = [self._inert(line) for line in self._ends(words, max_bytes).splitlines()]
         lines = [line for line in lines if line]
         if len(lines) > _LINES:
@@ -215,6 +214,8 @@ class Pen:
 
     def start(self, words: str, max_bytes: int) -> str:
         """The start of a text, in one line."""
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
+            return words
         inert = self._inert(self._ends(words, max_bytes))
         cut = text.cut_bytes(inert, max_bytes)
         return inert if cut == inert else self._shortened(whole_words(inert, cut))
@@ -222,6 +223,8 @@ class Pen:
     def within(self, words: str, width: int) -> str:
         """The start of a text in so many columns, without a part of a word."""
         inert = self.start(words, _WIDE)
+        if len(inert) <= width and inert.isascii():
+            return inert
         cut = whole_words(inert, text.cut_columns(inert, width))
         # Characters without width would be free of charge: bytes bound them.
         cut = text.cut_bytes(cut, 3 * max(width, 0))
@@ -229,12 +232,16 @@ class Pen:
 
     def name(self, words: str, max_bytes: int) -> str:
         """Start and end of a type or a name."""
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
+            return words
         inert = self._inert(self._ends(words, _LONG_NAME))
         cut = text.shorten_middle(inert, max_bytes)
         return inert if cut == inert else self._shortened(cut)
 
     def place(self, words: str, max_bytes: int) -> str:
         """Start and end of a place or a source line, to stand in a code span."""
+        if len(words) <= max_bytes and _INERT.fullmatch(words):
+            return words
         inert = self._inert(self._ends(words, _LONG_NAME), text.code)
         cut = text.shorten_middle(inert, max_bytes)
         self.shortened |= cut != inert

@@ -24,8 +24,10 @@ Moment = tuple[float, str]
 
 def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
     """The sections of a digest in the order of drawing, and what is not told apart."""
-    reports = [report for report in digest.reports if not _is_others(report)]
-    crowd = [report for report in digest.reports if _is_others(report)]
+    reports: list[Report] = []
+    crowd: list[Report] = []
+    for report in digest.reports:
+        (crowd if report.identity.id in OTHERS else reports).append(report)
     told = {report.identity.id for report in reports if report.state != "over"}
     ended = {report.identity.id for report in reports if report.state == "over"} & told
     blocks: dict[object, list[Report]] = {}
@@ -44,9 +46,11 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
     return sorted(told_as_one, key=_rank), crowd
 
 
-def _item(reports: Iterable[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
-    ordered = tuple(sorted(reports, key=_strength))
-    return Section(ordered, tuple(names), ended=all(r.identity.id in ended for r in ordered))
+def _item(reports: list[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
+    if len(reports) > 1:
+        reports.sort(key=_strength)
+    has_ended = bool(ended) and all(report.identity.id in ended for report in reports)
+    return Section(tuple(reports), tuple(names), ended=has_ended)
 
 
 def _folded(
@@ -62,7 +66,7 @@ def _folded(
     for found in alike.values():
         found.sort(key=_rank)
         if names := names_of(found):
-            yield _item((r for section in found for r in section.reports), ended, names)
+            yield _item([r for section in found for r in section.reports], ended, names)
         else:
             yield from found
 
@@ -107,10 +111,6 @@ def _in_a_short_text(section: Section) -> object:
 def _different_texts(alike: Sequence[Section]) -> Sequence[str]:
     names = [section.name for section in alike]
     return names if _TEXTS <= len(set(names)) == len(names) else ()
-
-
-def _is_others(report: Report) -> bool:
-    return report.identity.id in OTHERS
 
 
 def _strength(report: Report) -> tuple[bool, int, bool, int, Moment]:

@@ -119,7 +119,7 @@ def marker(context: RenderContext) -> str:
     """The sign in front: something new, only what is known, only what is over, late."""
     if context.late and not context.style.instead_of:
         return "⚪"
-    if _critical(context) or any(map(_is_news, context.digest.reports)):
+    if any(map(_is_news, context.digest.reports)) or _critical(context):
         return "🔴"
     return "🔶" if context.errors or context.digest.lost else "✅"
 
@@ -171,10 +171,12 @@ def _fitted(said: Sequence[str], width: int) -> str:
     the heading; all lines but the first; what is between message and reason; the end of the
     message, where the reason is short (`KeyError: import of supplier… 'sku'`); the reason."""
     whole = [_inert(one_line(words)) for words in said]
+    if columns(": ".join(whole)) <= width:
+        return ": ".join(whole)
     begun = [_inert(_first_line(words)) for words in said]
     name = _without_module(begun[0])
     ends = [name, *begun[1:2], *begun[2:][-1:]]
-    for texts in (whole, [name, *whole[1:]], [name, *begun[1:]], ends):
+    for texts in ([name, *whole[1:]], [name, *begun[1:]], ends):
         if columns(": ".join(texts)) <= width:
             return ": ".join(texts)
     if len(ends) == 3:

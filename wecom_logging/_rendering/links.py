@@ -15,11 +15,9 @@ _TRACE_IDS = ("trace_id", "otelTraceID", "dd.trace_id")
 
 def links_of(section: Section, context: RenderContext) -> list[Link]:
     """Those that lead somewhere, each target once."""
-    labels = context.labels
-    found = [
-        Link(link.name or labels.logs, link.target)
-        for link in filled(context.style.links, _values(section, context))
-    ]
+    labels, links = context.labels, context.style.links
+    known = filled(links, _values(section, context)) if links else []
+    found = [Link(link.name or labels.logs, link.target) for link in known]
     if url := runbook(section):
         found.append(Link(labels.runbook, url))
     return list({link.target: link for link in reversed(found)}.values())[::-1]

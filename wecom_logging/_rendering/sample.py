@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import filterfalse
 from types import MappingProxyType
 
 from wecom_logging._rendering.words import (
@@ -19,7 +20,8 @@ from wecom_logging._rendering.words import (
     without_boilerplate,
     without_frame,
 )
-from wecom_logging._runtime.values import NamedTuple
+from wecom_logging._runtime.lazy import cached
+from wecom_logging._runtime.values import NamedTuple, dataclass
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
@@ -32,7 +34,6 @@ OWN_KEYS = frozenset(
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
-
 
 #: Characters that are remembered of the first words of a group.
 _FIRST_WORDS = 200
@@ -50,11 +51,13 @@ class Frame(NamedTuple):
 
     @property
     def place(self) -> str:
-        """As it is shown: `pay/gateway.py:41 post`."""
-        return place(self.path, self.line, self.name)
+        """As it is shown, `pay/gateway.py:41 post`, or as much of it as is known."""
+        where = f"{self.path}:{self.line}" if self.path and self.line > 0 else self.path
+        return f"{where} {self.name}" if where and self.name else where or self.name
 
 
-class ExceptionView(NamedTuple):
+@dataclass(eq=False, repr=False)
+class ExceptionView:
     """One exception of a chain."""
 
     type: str
@@ -62,8 +65,8 @@ class ExceptionView(NamedTuple):
     #: Whether it is the declared cause (`raise … from`) of the exception before it.
     is_cause: bool = False
     notes: tuple[str, ...] = ()
-    #: Outermost call first, as in a traceback.
-    frames: tuple[Frame, ...] = ()
+    #: What was stored of each call, the outermost first, as in a traceback.
+    calls: Sequence[Mapping[str, object]] = ()
     #: Where the parser stopped, for a `SyntaxError`.
     syntax: Frame | None = None
     #: The chains of the parts of an exception group.
@@ -77,7 +80,12 @@ class ExceptionView(NamedTuple):
     #: The value without what the library says every time.
     words: str = ""
 
-    @property
+    @cached
+    def frames(self) -> tuple[Frame, ...]:
+        """The calls. Of most errors in a large digest nobody looks at them."""
+        return tuple(map(_frame, self.calls))
+
+    @cached
     def places(self) -> list[tuple[Frame, int]]:
         """Where it went through the application's own code, innermost first.
 
@@ -158,56 +166,55 @@ class Sample(NamedTuple):
             yield failure.words
 
 
+def telling(sample: Sample) -> str:
+    """The most telling of what an event says; "" if it says nothing."""
+    return next(filter(None, sample.texts), "")
+
+
 def first_words(event: object) -> str:
     """What a group is known by that began with this event."""
-    return next(filter(None, read(event).texts), "")[:_FIRST_WORDS]
+    return telling(read(event))[:_FIRST_WORDS]
 
 
 def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:
     """The application's own places among `frames`, innermost first, and how often each."""
-    own = [frame for frame in reversed(frames) if not frame.library and frame.path]
-    times = Counter(frame.place for frame in own)
-    first = {frame.place: frame for frame in reversed(own)}
-    found = [(first[place], n) for place, n in times.items()]
-    return found or [(frame, 1) for frame in frames[-1:]]
-
-
-def place(path: str, line: int, name: str) -> str:
-    """`pay/gateway.py:41 post`, or as much of it as is known."""
-    where = f"{path}:{line}" if path and line > 0 else path
-    return " ".join(part for part in (where, name) if part)
+    found: dict[object, tuple[Frame, int]] = {}
+    for frame in reversed(frames):
+        if frame.path and not frame.library:
+            first, times = found.get(where := (frame.path, frame.line, frame.name), (frame, 0))
+            found[where] = first, times + 1
+    return list(found.values()) or [(frame, 1) for frame in frames[-1:]]
 
 
 def read(event: object) -> Sample:
     """The event as a `Sample`; an empty one if it is none."""
     if not isinstance(event, Mapping):
         return Sample()
+    get = event.get
     sample = Sample(
-        message=as_text(event.get("event")),
-        level=as_text(event.get("level")).lower(),
-        logger=as_text(event.get("logger")),
-        timestamp=as_text(event.get("timestamp")),
-        process=as_text(event.get("process")),
-        thread=as_text(event.get("thread_name")),
-        site=Frame(
-            as_text(event.get("pathname")),
-            _as_number(event.get("lineno")),
-            as_text(event.get("func_name")),
-        ),
-        chain=_chain(event.get("exception"), _MAX_DEPTH),
-        stack=as_text(event.get("stack")),
-        context=_context(event),
-        crumbs=tuple(_crumb(raw) for raw in _dicts(event.get("breadcrumbs"))),
-        output=_lines(as_text(event.get("output"))),
-        left_out=as_text(event.get("left_out")),
-        calls=tuple(_frame(raw) for raw in _dicts(event.get("stack_frames"))),
+        message=as_text(get("event")),
+        level=as_text(get("level")).lower(),
+        logger=as_text(get("logger")),
+        timestamp=as_text(get("timestamp")),
+        process=as_text(get("process")),
+        thread=as_text(get("thread_name")),
+        site=Frame(as_text(get("pathname")), _as_number(get("lineno")), as_text(get("func_name"))),
+        chain=_chain(get("exception"), _MAX_DEPTH),
+        stack=as_text(get("stack")),
+        crumbs=tuple(map(_crumb, _dicts(get("breadcrumbs")))),
+        output=_lines(as_text(get("output"))),
+        left_out=as_text(get("left_out")),
+        calls=tuple(map(_frame, _dicts(get("stack_frames")))),
     )
-    return _with_words(sample, event)
+    words, context = _words_and_context(sample, event)
+    return sample._replace(words=bounded(words), context=context)
 
 
-def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
-    """With what happened, as far as nobody else has said it."""
-    site, context = sample.site, sample.context
+def _words_and_context(
+    sample: Sample, event: Mapping[object, object]
+) -> tuple[str, dict[str, str]]:
+    """What happened, as far as nobody else has said it, and what else is known."""
+    site, context = sample.site, _context(event)
     path = site.path.rpartition("/")[2]
     known = {sample.logger, sample.process, sample.thread, path, site.path}
     known |= {site.name.strip("<>"), str(site.line), as_text(event.get("module"))}
@@ -218,21 +225,20 @@ def _with_words(sample: Sample, event: Mapping[object, object]) -> Sample:
         context = {key: value for key, value in context.items() if key not in told}
     if warning := as_text(event.get("warning")):
         words = f"{warning}: {words}"
-    facts = framework_facts(words) if sample.chain else None
-    if sample.is_job_failure:
-        facts = {}  # the sentence is among the facts
-    if facts is not None:
-        words, context = "", {**facts, **context}
-    elif sample.chain:  # "job failed: ", and then a traceback
-        words = words.rstrip(": ")
-    return sample._replace(words=bounded(words), context=context)
+    if not sample.chain:
+        return words, context
+    # The sentence of a job that has failed is among the facts.
+    facts = {} if sample.is_job_failure else framework_facts(words)
+    if facts is None:  # "job failed: ", and then a traceback
+        return words.rstrip(": "), context
+    return "", {**facts, **context}
 
 
 def _lines(text: str) -> tuple[str, ...]:
     """Those with something in them. What a progress bar has overwritten is gone from the
     terminal as well."""
-    lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
-    return tuple(line for line in lines if line.strip())
+    lines = [line.rpartition("\r")[2] for line in text.replace("\r\n", "\n").split("\n")]
+    return tuple(filter(str.strip, lines))
 
 
 def as_text(value: object) -> str:
@@ -263,10 +269,11 @@ def _dicts(value: object) -> list[Mapping[str, object]]:
 
 
 def _context(event: Mapping[object, object]) -> dict[str, str]:
+    others = filterfalse(OWN_KEYS.__contains__, event)
     return {
-        key: as_text(value)
-        for key, value in event.items()
-        if isinstance(key, str) and key not in OWN_KEYS and not key.startswith("_")
+        key: as_text(event[key])
+        for key in others
+        if isinstance(key, str) and not key.startswith("_")
     }
 
 
@@ -282,7 +289,7 @@ def _crumb(raw: Mapping[str, object]) -> Crumb:
 def _chain(raw: object, depth: int) -> tuple[ExceptionView, ...]:
     if isinstance(raw, Mapping):  # the parts of a group, in structlog's intermediate form
         raw = raw.get("stacks")
-    return tuple(_failure(section, depth) for section in _dicts(raw))
+    return tuple([_failure(section, depth) for section in _dicts(raw)])
 
 
 def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
@@ -296,7 +303,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         value=value,
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
-        frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
+        calls=_dicts(raw.get("frames")),
         syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
         parts=tuple(chain for chain in chains if chain),
         goes_on=raw.get("goes_on") is True,
@@ -307,14 +314,14 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
 
 
 def _frame(raw: Mapping[str, object]) -> Frame:
-    variables = raw.get("locals")
+    get, variables = raw.get, raw.get("locals")
     return Frame(
-        path=as_text(raw.get("filename")),
-        line=_as_number(raw.get("lineno")),
-        name=as_text(raw.get("name")),
-        source=as_text(raw.get("line")).strip(),
-        library=raw.get("library") is True,
+        path=as_text(get("filename")),
+        line=_as_number(get("lineno")),
+        name=as_text(get("name")),
+        source=as_text(get("line")).strip(),
+        library=get("library") is True,
         locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
-        if isinstance(variables, Mapping)
+        if variables and isinstance(variables, Mapping)
         else (),
     )

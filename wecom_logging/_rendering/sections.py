@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from wecom_logging._model.digest import VARYING, Report, State
-from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read, telling
 from wecom_logging._rendering.words import (
     contains,
     first_line,
@@ -38,12 +38,9 @@ class Section:
         self, reports: tuple[Report, ...], names: tuple[str, ...] = (), *, ended: bool = False
     ) -> None:
         self.reports = reports
+        self.lead = reports[0]
         self.names = names
         self.ended = ended
-
-    @property
-    def lead(self) -> Report:
-        return self.reports[0]
 
     @property
     def is_block(self) -> bool:
@@ -62,11 +59,11 @@ class Section:
             return "new"  # one of the texts is, which are not told apart
         return min((report.state for report in self.reports), key=STATES.index)
 
-    @property
+    @cached
     def over(self) -> bool:
         return self.state == "over"
 
-    @property
+    @cached
     def works_again(self) -> bool:
         """Whether this is a job that has failed and works again."""
         return (self.over or self.ended) and self.lead.identity.job
@@ -173,10 +170,9 @@ class Section:
         said = [self.type] if self.type else []
         if not any(texts):  # the type has said all
             texts = [self.own.route]
-        for text in map(str.strip, texts):
-            if text and not contains(
-                outline(": ".join(map(one_line, said))), outline(one_line(text))
-            ):
+        for text in filter(None, map(str.strip, texts)):
+            known = outline(": ".join(map(one_line, said)))
+            if not (said and contains(known, outline(one_line(text)))):
                 said.append(text)
         return said
 
@@ -194,7 +190,9 @@ class Section:
     @cached
     def also(self) -> list[str]:
         """Other texts of the group, where they differ in more than numbers."""
-        firsts = (next(filter(None, sample.texts), "") for sample in self.samples)
+        if len(self.samples) < 2:
+            return []
+        firsts = map(telling, self.samples)
         values = (s.chain[0].words if s.chain else "" for s in self.samples)
         return list(others(firsts)) or list(others(values))
 
@@ -214,7 +212,7 @@ class Section:
         """Whether local variables were captured, because the user asked for them."""
         return any(frame.locals for failure in self.sample.chain for frame in failure.frames)
 
-    @property
+    @cached
     def varying(self) -> bool:
         """Whether this is a call site with too many messages to tell them apart."""
         return not self.type and self.lead.identity.template == VARYING
@@ -255,16 +253,21 @@ def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
     The identity names a place without a line. Its own spelling (qualified name, path below
     the import root) is kept, and the line is the sample's.
     """
-    traces = [failure.places for failure in sample.chain]
-    traces += [places(sample.calls), [(sample.site, 1)]]
     path, name = split_place(report.identity.place)
     if not path:
-        return next(filter(None, traces))
-    for found in traces:
+        return next(filter(None, _traces(sample)))
+    for found in _traces(sample):
         for index, (frame, times) in enumerate(found):
             if _same_file(frame.path, path) and _same_function(frame.name, name):
                 return [(frame._replace(path=path, name=name), times), *found[index + 1 :]]
     return [(Frame(path, name=name), 1)]
+
+
+def _traces(sample: Sample) -> Iterator[list[tuple[Frame, int]]]:
+    for failure in sample.chain:
+        yield failure.places
+    yield places(sample.calls)
+    yield [(sample.site, 1)]
 
 
 def split_place(place: str) -> tuple[str, str]:

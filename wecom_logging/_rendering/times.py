@@ -29,7 +29,8 @@ class TimeFormatter:
 
     def span(self, start: float, end: float) -> str:
         """`14:03:11–14:03:26 +08`, with the date if it is not today."""
-        first, last = self._local(min(start, end)), self._local(end)
+        last = self._local(end)
+        first = last if start == end else self._local(min(start, end))
         if first == last:
             return f"{self._dated(last)}{self._offset(last)}"
         if first.date() == last.date():

@@ -100,7 +100,7 @@ def register_worker(worker: Worker) -> None:
     """
     _workers[id(worker)] = worker
     _hook_billiard()
-    if worker.durable:
+    if worker.cycle.durable:
         termination.postpone(store_within)
 
 
@@ -179,7 +179,7 @@ def deliver_pending() -> None:
 
 def deliver_within(seconds: float) -> None:
     deadline = monotonic() + seconds
-    workers = [c for c in list(_workers.values()) if c.has_work() or c.may_find()]
+    workers = [c for c in list(_workers.values()) if c.has_work() or c.cycle.may_find()]
     requests = [(c, c.request_flush(deadline)) for c in workers]
     for worker, request in requests:
         worker.wait(request)
@@ -190,10 +190,10 @@ def store_within(seconds: float) -> None:
     that, but for a message that is on its way."""
     exiting.killed = True
     until = monotonic() + seconds
-    workers = [c for c in list(_workers.values()) if c.durable]
+    workers = [c for c in list(_workers.values()) if c.cycle.durable]
     for worker in workers:
         worker.wake()
-    while monotonic() < until and any(c.busy or c.has_unstored() for c in workers):
+    while monotonic() < until and any(c.busy or c.cycle.has_unstored() for c in workers):
         native.sleep(0.001)
 
 
@@ -203,8 +203,8 @@ def _longest_timeout() -> float:
 
 def declare_lost(worker: Worker, reason: str = "") -> None:
     """Say on stderr, and in its account, what a worker could not deliver before the exit."""
-    reason = reason or worker.last_error or exiting.ended(worker.close_timeout)
-    lost = worker.give_up(reason)
+    reason = reason or worker.cycle.last_error or exiting.ended(worker.close_timeout)
+    lost = worker.cycle.give_up(reason)
     if lost:
         errors = "error was" if lost == 1 else "errors were"
         warn_rarely(

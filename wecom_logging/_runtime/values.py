@@ -1,8 +1,8 @@
-"""Classes of values, made without a source that Python would have to compile for each.
+"""Classes of values, for which Python compiles a source when the first value is made.
 
-`@dataclass` and `NamedTuple` of the standard library write one for every class and compile
-it, a third of what making the first handler takes. These here do what we need of the two,
-for classes whose values are made by the background thread; type checkers see the library's.
+`@dataclass` and `NamedTuple` of the standard library compile one for every class, a third of
+what making the first handler takes; most classes have no value in most processes. These here
+do what we need of the two; type checkers see the library's.
 """
 
 from __future__ import annotations
@@ -70,34 +70,34 @@ else:
     def _with_init(cls: type, names: tuple[str, ...] = ()) -> type:
         cls._fields = names or tuple(cls.__annotations__)
         cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
-        cls._made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
-        for name in cls._made:
+        made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
+        for name in made:
             delattr(cls, name)
-        cls.__init__ = _init
+
+        def first(self: Any, *values: Any, **given: Any) -> None:
+            all_values = [
+                f"{n}.make() if {n} is _{n} else {n}" if n in made else n for n in cls._fields
+            ]
+            # A loop in C: there are a dozen fields, and some ten values are made for each alert.
+            body = f"any(map(_set, _repeat(self), _names, ({', '.join(all_values)},)))"
+            if hasattr(cls, "__post_init__"):
+                body += "; self.__post_init__()"
+            known = {"_set": object.__setattr__, "_repeat": repeat, "_names": cls._fields}
+            known |= {f"_{name}": default for name, default in made.items()}
+            cls.__init__ = _compiled(cls, "__init__(self", body, known)
+            cls.__init__(self, *values, **given)
+
+        cls.__init__ = first
         return cls
 
-    def _init(self: Any, *values: Any, **given: Any) -> None:
-        cls = type(self)
-        for name, default in cls._made.items():
-            if name not in given and name not in cls._fields[: len(values)]:
-                given[name] = default.make()
-        if given or len(values) != len(cls._fields):
-            values = _completed(cls, values, given)
-        # A loop in C: there are a dozen fields, and some ten values are made for each alert.
-        any(map(object.__setattr__, repeat(self), cls._fields, values))
-        if after := getattr(self, "__post_init__", None):
-            after()
-
-    def _completed(cls: Any, values: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, ...]:
-        """The values of all fields, in their order."""
-        rest = cls._fields[len(values) :]
-        try:
-            all_values = (*values, *map({**cls._field_defaults, **given}.__getitem__, rest))
-        except KeyError:
-            all_values = ()
-        if len(all_values) != len(cls._fields) or not given.keys() <= set(rest):
-            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
-        return all_values
+    def _compiled(cls: Any, begin: str, body: str, known: dict[str, Any]) -> Any:
+        """A method of a class of values that takes its fields."""
+        source = f"def {begin}, {', '.join(cls._fields)}): {body}"
+        exec(source, known)  # noqa: S102 - the names in it are written in our classes
+        method = known[begin.partition("(")[0]]
+        method.__qualname__ = cls.__qualname__  # in what a wrong call raises
+        method.__defaults__ = tuple(cls._field_defaults.values())
+        return method
 
     def replace(value: Any, **given: Any) -> Any:
         """The same with other fields."""
@@ -114,9 +114,9 @@ else:
         """A tuple whose items have names."""
 
         def __new__(cls, *values: Any, **given: Any) -> Any:
-            if given or len(values) != len(cls._fields):
-                values = _completed(cls, values, given)
-            return tuple.__new__(cls, values)
+            body = f"return _new(_cls, ({', '.join(cls._fields)},))"
+            cls.__new__ = _compiled(cls, "__new__(_cls", body, {"_new": tuple.__new__})
+            return cls.__new__(cls, *values, **given)
 
         @classmethod
         def _make(cls, values: Iterable[Any]) -> Any:

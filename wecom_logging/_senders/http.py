@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import lru_cache
@@ -19,6 +18,7 @@ import requests
 
 from wecom_logging._model.secret import Secret
 from wecom_logging._model.text import one_line
+from wecom_logging._runtime import fork
 from wecom_logging._runtime.deadline import deadline, remaining
 from wecom_logging._runtime.echo_guard import suppress
 from wecom_logging._runtime.native import monotonic
@@ -83,7 +83,6 @@ class Http:
         self._scrub = scrub
         self._adapter = _adapter()
         self._surroundings: dict[str, Any] | None = None
-        self._pid = os.getpid()
 
     def call(
         self,
@@ -104,8 +103,7 @@ class Http:
             TransportError: There is no answer that can be WeCom's. Its text names neither
                 URL nor secret, and no exception of requests hangs on it.
         """
-        if os.getpid() != self._pid:
-            self.after_fork()
+        fork.notice()
         try:
             with deadline(monotonic() + sum(self._timeout) + GRACE):
                 status, content = self._exchange(url, params, body, files)
@@ -125,8 +123,7 @@ class Http:
 
     def connect(self, url: str) -> None:
         """Connect ahead of a call, if that is direct. Whatever is wrong is for the call."""
-        if os.getpid() != self._pid:
-            self.after_fork()
+        fork.notice()
         try:
             with deadline(monotonic() + self._timeout[0]):
                 self._adapter.connect(_request(url, {}), **self._settings(url))
@@ -141,7 +138,6 @@ class Http:
         """In a forked child: leave the parent's connection alone, and have a new one."""
         _inherited.append(self._adapter)
         self._adapter = _adapter()
-        self._pid = os.getpid()
 
     def _exchange(
         self, url: str, params: Params, body: bytes | None, files: Files | None

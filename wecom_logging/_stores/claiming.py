@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
@@ -29,8 +28,8 @@ from wecom_logging._stores.records import (
     Following,
     LeasedDigest,
     Pending,
-    ScopeState,
     Trouble,
+    new_id,
 )
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
@@ -52,13 +51,10 @@ class _Claiming:
     def __init__(self, ledger: Ledger, asker: Asker) -> None:
         self._ledger, self._asker = ledger, asker
         self._state, self._now = ledger.state, ledger.now
+        self._scope_state = ledger.state.scope_state
         self._urgent = asker.why != "due"
         #: What a digest that is collected now has taken, by group.
         self._collected: dict[str, DigestEntry] = {}
-
-    @property
-    def _scope_state(self) -> ScopeState:
-        return self._state.scope_state
 
     def claim(self) -> Claim | FollowUp | float | None:
         if self._asker.quiet is not None:
@@ -223,7 +219,7 @@ class _Claiming:
         by_group = ledger.pending_by_group()
         ids = set(by_group) if ledger.knows_all_concerned() else {*by_group, *self._state.groups}
         self._state.read_ahead((field, each) for each in ids for field in ("groups", "samples"))
-        digest_id, nobody_has_any = os.urandom(4).hex(), not scope_state.out
+        digest_id, nobody_has_any = new_id(), not scope_state.out
         scope_state.due_index.collected()
         taken = [
             self._take_out(digest_id, group_id, by_group.get(group_id, {}), nobody_has_any)

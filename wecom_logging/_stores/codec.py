@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import is_dataclass
 from functools import cache
 from inspect import Parameter, signature
+from itertools import compress
+from operator import ne
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -44,17 +46,20 @@ def decode(kind: type[T], text: str) -> T:
 def _said(record: Any) -> dict[str, Any]:
     """The fields of a record by name, without those that hold what they hold anyway: that is
     most of a group, which is written with every error."""
-    usual = _usual(type(record))  # type: ignore[arg-type]  # a type is hashable
-    return {n: v for n, v in vars(record).items() if n not in usual or v != usual[n]}
+    values, usual = vars(record), _usual(type(record))  # type: ignore[arg-type]  # a type is hashable
+    return dict(compress(values.items(), map(ne, values.values(), usual)))
 
 
 @cache
-def _usual(kind: Any) -> dict[str, Any]:
-    """What fields hold of which nothing has been said."""
-    _, required = _fields(kind)
+def _usual(kind: Any) -> tuple[Any, ...]:
+    """What fields hold of which nothing has been said, in their order."""
+    names, required = _fields(kind)
     made = vars(kind(**dict.fromkeys(required)))
-    return {n: v for n, v in made.items() if n not in required}
+    return tuple(_NOTHING if name in required else made[name] for name in names)
 
+
+#: Is equal to no value.
+_NOTHING = object()
 
 # A named tuple is a list without our doing.
 _ENCODER = json.JSONEncoder(default=_said, separators=(",", ":"))

@@ -8,12 +8,12 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import chain, islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
-from wecom_logging._stores.records import Destination, ScopeState, Token
-from wecom_logging._stores.state import ANY, OWN, SHARED, Records, State, record_types
+from wecom_logging._stores.records import Destination, Pending, ScopeState, Token
+from wecom_logging._stores.state import OWN, SHARED, Records, State, Wanted
 
 T = TypeVar("T")
 
@@ -42,45 +42,44 @@ _AT_ONCE = 64
 
 
 #: What rows of a kind are called together.
-_NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
+_NAMES = {kind: name for name, (kind, _) in {**OWN, **SHARED}.items()}
 
+_HERE = "scope=? AND kind=?"
 
-#: An expression of a `SELECT`, and its values.
-Question = tuple[str, tuple[object, ...]]
+#: Scope, kind and id of a row; the same with its body, and when that was of use last.
+Place = tuple[str, str, str]
+Row = tuple[str, str, str, str, float]
+
+#: Records as they were last written, with their texts, by scope and kind.
+Kept = dict[tuple[str, str], tuple[str, Any]]
 
 
 class Asked(Protocol):
-    """Whoever may be asked for something that the database knows."""
+    """Whoever may be asked for something that the database knows: by an expression of a `SELECT`
+    that is given a place and a key there."""
 
-    def question(self, key: str) -> Question: ...
+    @property
+    def expression(self) -> str: ...
 
-    def take_in(self, key: str, found: Any) -> object: ...
+    @property
+    def place(self) -> tuple[object, ...]: ...
+
+    def take_in(self, key: Any, found: Any) -> object: ...
 
 
 class Documents(Records[T]):
     """Records of one kind in one scope, which are rows."""
 
-    def __init__(
-        self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, table: str = TABLE
-    ) -> None:
+    expression = f"(SELECT body FROM {TABLE} WHERE {_HERE} AND id=?)"
+    table = TABLE
+
+    def __init__(self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any) -> None:
         super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
-        self._cursor, self.place, self.table = cursor, (scope, kind), table
-
-    def question(self, key: str) -> Question:
-        """What is there for a key; `ANY`: whether there is anything at all."""
-        if key == ANY:
-            return f"EXISTS (SELECT 1 FROM {self.table} WHERE {_HERE})", self.place
-        return f"(SELECT body FROM {self.table} WHERE {_HERE} AND id=?)", (*self.place, key)
-
-    def take_in(self, key: str, found: Any) -> None:
-        if key == ANY:
-            self._all = self._all or not found
-        else:
-            super().take_in(key, found)
+        self._cursor, self.place = cursor, (scope, kind)
 
     def _fetch(self, key: str) -> str | None:
-        expression, values = self.question(key)
-        found: str | None = self._cursor.execute(f"SELECT {expression}", values).fetchone()[0]
+        found: str | None
+        (found,) = self._cursor.execute(f"SELECT {self.expression}", (*self.place, key)).fetchone()
         return found
 
     def _fetch_all(self) -> list[tuple[str, str]]:
@@ -91,69 +90,103 @@ class Documents(Records[T]):
         rows: list[tuple[str, str]] = json.loads(found)
         return rows
 
-    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
-        """Rows of what was assigned."""
+    def written(self, now: float, gone: list[Place]) -> Iterator[Row]:
+        """Rows of what was assigned; into `gone` go those that are there no more."""
         for key in self._changed:
-            if (record := self._records.get(key)) is not None:
-                yield (*self.place, key, encode(record), _of_use_until(record, now))
+            record = self._records[key]
+            if record is not None:
+                yield (*self.place, key, encode(record), self._of_use_until(record, now))
+            elif self._texts.get(key) is not None:
+                gone.append((*self.place, key))
 
-    def gone(self) -> list[tuple[str, str, str]]:
-        """Rows that are there no more."""
-        left = self._changed & self._stored
-        return [(*self.place, key) for key in left if self._records[key] is None]
+    def _of_use_until(self, record: T, now: float) -> float:
+        """When a record begins to be abandoned."""
+        return now
 
 
-_HERE = "scope=? AND kind=?"
+class Tokens(Documents[Token]):
+    """Documents that every version of this package looks for where they are."""
 
+    expression = f"(SELECT body FROM {TOKENS} WHERE {_HERE} AND id=?)"
+    table = TOKENS
 
-def _of_use_until(record: object, now: float) -> float:
-    """When a record begins to be abandoned: now, or when its own time is over. The pairings of
-    a bot that is written to once a year stay."""
-    return max(now, record.refresh_at) if isinstance(record, Token) else now
+    def _of_use_until(self, record: Token, now: float) -> float:
+        # The pairings of a bot that is written to once a year stay.
+        return max(now, record.refresh_at)
 
 
 class _Single(Documents[T]):
-    """The one record of its kind in a scope, written if it is not as it was read."""
+    """The one record of its kind in a scope, written if it is not as it was read.
 
-    _before = ""
+    `kept` holds it from one step to the next one, with the text that it was then: as a rule
+    nobody else has written it meanwhile.
+    """
+
+    def __init__(
+        self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, kept: Kept
+    ) -> None:
+        super().__init__(cursor, scope, kind, type_)
+        self._kept, self._before = kept, ""
 
     def one(self, make: Callable[[], T]) -> T:
-        self._before = self._texts.get("", "")
+        self._before = self._texts.get("") or ""
         record: T = self.get("") or make()
         self._records[""] = record
         return record
 
-    def written(self, now: float) -> Iterator[tuple[str, str, str, str, float]]:
+    def _read(self, key: str, text: str) -> T:
+        # Out of it: what is changed by a step that fails is not what is written.
+        before, record = self._kept.pop(self.place, ("", None))
+        return record if before == text else super()._read(key, text)
+
+    def written(self, now: float, gone: list[Place]) -> Iterator[Row]:
         record = self._records.get("")
-        if record is not None and (text := encode(record)) != self._before:
+        if record is None:
+            return
+        text = encode(record)
+        self._kept[self.place] = text, record
+        if text != self._before:
             yield (*self.place, "", text, now)
+
+
+class Question:
+    """Something else that is asked for together with the documents of a step."""
+
+    def __init__(self, expression: str, *place: object) -> None:
+        self.expression, self.place = expression, place
+        self.value: Any = None
+
+    def take_in(self, key: object, found: object) -> None:
+        self.value = found
+
+    def numbers(self) -> list[float]:
+        """Numbers that it was answered with, between spaces; none if it is something else."""
+        try:
+            return [float(each) for each in self.value.split(" ")]
+        except (AttributeError, ValueError):
+            return []
 
 
 class SQLiteSlots:
     """The slots of a destination, for the time of a transaction."""
 
+    expression = f"(SELECT at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?-1)"
+
     def __init__(self, cursor: sqlite3.Cursor, scope: str) -> None:
-        self._cursor, self._scope = cursor, scope
+        self._cursor, self.place = cursor, (scope,)
         #: The n-th latest ones that are known.
         self._latest: dict[int, float] = {}
         #: There are fewer than so many.
         self._fewer = math.inf
 
-    def knows(self, rank: str) -> bool:
-        return int(rank) >= self._fewer or int(rank) in self._latest
-
-    def question(self, rank: str) -> Question:
-        nth = f"(SELECT at FROM {SLOTS} WHERE scope=? ORDER BY at DESC LIMIT 1 OFFSET ?)"
-        return nth, (self._scope, int(rank) - 1)
-
-    def take_in(self, rank: str, at: float | None) -> None:
+    def take_in(self, rank: int, at: float | None) -> None:
         if at is None:
-            self._fewer = min(self._fewer, int(rank))
+            self._fewer = min(self._fewer, rank)
         else:
-            self._latest[int(rank)] = at
+            self._latest[rank] = at
 
     def latest(self, ranks: Collection[int]) -> Mapping[int, float]:
-        ask(self._cursor, [(self, rank) for rank in map(str, ranks) if not self.knows(rank)])
+        ask(self._cursor, [(self, n) for n in ranks if n < self._fewer and n not in self._latest])
         return {n: self._latest[n] for n in ranks if n < self._fewer}
 
     def at(self, slot_id: str) -> float | None:
@@ -180,34 +213,49 @@ class SQLiteSlots:
         self._fewer = math.inf
 
     def _execute(self, statement: str, *more: object) -> sqlite3.Cursor:
-        return self._cursor.execute(statement, (self._scope, *more))
+        return self._cursor.execute(statement, (*self.place, *more))
 
 
 class DocumentState(State):
     """A `State` that lasts for one transaction."""
 
+    slots: SQLiteSlots
+    pending: Documents[Pending]
+
     def __init__(
-        self, connection: sqlite3.Connection, destination: str, scope: str, names: tuple[str, str]
+        self,
+        connection: sqlite3.Connection,
+        destination: str,
+        scope: str,
+        names: tuple[str, str],
+        kept: Kept,
     ) -> None:
         # One for all: a connection keeps a weak reference to each, which outlives the step.
-        self._cursor = connection.cursor()
+        cursor = self._cursor = connection.cursor()
         self._destination_scope, self.scope, self.names = destination, scope, names
-        self.slots = SQLiteSlots(self._cursor, destination)
         self._scope_states: _Single[ScopeState]
-        self._scope_states = _Single(self._cursor, scope, "scope_state", ScopeState)
+        self._scope_states = _Single(cursor, scope, "scope_state", ScopeState, kept)
         self._destinations: _Single[Destination]
-        self._destinations = _Single(self._cursor, destination, "destination", Destination)
-        self.tokens: Documents[Token] = Documents(self._cursor, "tokens", "token", Token, TOKENS)
+        self._destinations = _Single(cursor, destination, "destination", Destination, kept)
+        self._is_pending = Question(
+            f"EXISTS (SELECT 1 FROM {TABLE} WHERE {_HERE} AND id<>?)", scope, OWN["pending"][0]
+        )
+        #: The rank of who asks, and how many others there are.
+        self._place: Question | None = None
         #: Those that something was asked of: a step is about few kinds of records.
-        self._documents: list[Documents[Any]]
-        self._documents = [self._scope_states, self._destinations, self.tokens]
+        self._documents: dict[str, list[Documents[Any]]]
+        self._documents = {TABLE: [self._scope_states, self._destinations], TOKENS: []}
 
     def __getattr__(self, name: str) -> Any:
         found: Any
         if name in OWN:
-            found = self._rows(self.scope, OWN[name], record_types()[name])
+            found = self._rows(Documents(self._cursor, self.scope, *OWN[name]))
         elif name in SHARED:
-            found = self._rows(self._destination_scope, SHARED[name], record_types()[name])
+            found = self._rows(Documents(self._cursor, self._destination_scope, *SHARED[name]))
+        elif name == "tokens":
+            found = self._rows(Tokens(self._cursor, "tokens", "token", Token))
+        elif name == "slots":
+            found = SQLiteSlots(self._cursor, self._destination_scope)
         elif name == "scope_state":
             found = self._scope_states.one(self._found_scope_state)
         elif name == "destination":
@@ -217,10 +265,9 @@ class DocumentState(State):
         setattr(self, name, found)
         return found
 
-    def _rows(self, scope: str, kind: str, type_: Any) -> Documents[Any]:
-        rows: Documents[Any] = Documents(self._cursor, scope, kind, type_)
-        self._documents.append(rows)
-        return rows
+    def _rows(self, found: Documents[T]) -> Documents[T]:
+        self._documents[found.table].append(found)
+        return found
 
     def _found_scope_state(self) -> ScopeState:
         """One that was lost or is no scope_state: have all groups looked through."""
@@ -228,79 +275,99 @@ class DocumentState(State):
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
     def place(self, source: str) -> tuple[int, int]:
-        rank, size, known = self._cursor.execute(
-            f"SELECT sum(id<?), count(*), sum(id=?) FROM {TABLE} WHERE {_HERE}",
-            (source, source, self._destination_scope, SHARED["presence"]),
-        ).fetchone()
-        return int(rank or 0), int(size) + (0 if known else 1)
+        if self._place is None:
+            ask(self._cursor, self.about(source))
+        rank, others = cast("Question", self._place).numbers()
+        return int(rank), int(others) + 1
 
-    def begin(self, wanted: Iterable[tuple[str, str]], *more: tuple[Asked, str]) -> None:
-        """Read at once what every step asks for, `more`, and what is wanted."""
-        singles = ((self._scope_states, ""), (self._destinations, ""))
-        ask(self._cursor, chain(more, singles, self._unknown(wanted)))
+    def about(self, source: str) -> list[tuple[Asked, object]]:
+        """What to ask for whoever may claim something: its place among all, and whether anything
+        is pending at all."""
+        rank = f"(SELECT total(id<?)||' '||count(*) FROM {TABLE} WHERE {_HERE} AND id<>?)"
+        place = self._destination_scope, SHARED["presence"][0]
+        self._place = Question(rank, source, *place)
+        return [(self._place, source), (self._is_pending, "")]
 
-    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
-        ask(self._cursor, self._unknown(wanted))
+    def begin(self, asked: Iterable[tuple[Asked, object]]) -> None:
+        """Read at once what every step asks for, and what this one does."""
+        ask(self._cursor, [(self._scope_states, ""), (self._destinations, ""), *asked])
+        if self._is_pending.value == 0:
+            self.pending.complete = True
 
-    def _unknown(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[Any, str]]:
-        for field, key in wanted:
-            if not (rows := getattr(self, field)).knows(key):
-                yield rows, key
+    def asked(self, wanted: Wanted) -> tuple[Documents[Any], str]:
+        """The documents that a field holds, with the key there."""
+        field, key = wanted
+        return getattr(self, field), key
+
+    def read_ahead(self, wanted: Iterable[Wanted]) -> None:
+        asked = [(rows, key) for rows, key in map(self.asked, wanted) if not rows.knows(key)]
+        if asked:
+            ask(self._cursor, asked)
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        wrote = [self._save(table, now) for table in (TABLE, TOKENS)]
+        wrote = [self._save(table, every, now) for table, every in self._documents.items() if every]
         return any(wrote)
 
-    def _save(self, table: str, now: float) -> bool:
-        every = [rows for rows in self._documents if rows.table == table]
+    def _save(self, table: str, every: list[Documents[Any]], now: float) -> bool:
+        gone: list[Place] = []
         wrote = False
-        for some in map(_filled, _in_parts(row for rows in every for row in rows.written(now))):
+        for some in _in_parts(chain.from_iterable([rows.written(now, gone) for rows in every])):
             wrote = True
             self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
                 " ON CONFLICT (scope, kind, id)"
                 " DO UPDATE SET body=excluded.body, written=excluded.written",
-                [value for row in some for value in row],
+                list(chain.from_iterable(some)),
             )
-        for places in map(_filled, _in_parts(row for rows in every for row in rows.gone())):
+        for places in _in_parts(gone):
             wrote = True
             self._cursor.execute(
                 f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
                 f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
-                [value for place in places for value in place],
+                list(chain.from_iterable(places)),
             )
         return wrote
 
 
-def ask(cursor: sqlite3.Cursor, asked: Iterable[tuple[Asked, str]]) -> None:
+def ask(cursor: sqlite3.Cursor, asked: Iterable[tuple[Asked, Any]]) -> None:
     """Have all answered in one row: to get the interpreter back after each step of SQLite may
     take 5 ms beside a busy thread, and each row is a step."""
-    for some in map(_filled, _in_parts(asked)):
-        questions = [rows.question(key) for rows, key in some]
-        row = cursor.execute(
-            f"SELECT {','.join([expression for expression, _ in questions])}",
-            [value for _, values in questions for value in values],
-        ).fetchone()
+    for some in _in_parts(asked):
+        expressions, values = list[str](), list[object]()
+        for rows, key in some:
+            expressions.append(rows.expression)
+            values += (*rows.place, key)
+        row = cursor.execute(f"SELECT {','.join(expressions)}", values).fetchone()
         for (rows, key), found in zip(some, row, strict=True):
             rows.take_in(key, found)
 
 
+def keep_body(connection: sqlite3.Connection, scope: str, digest_id: str, body: str) -> bool:
+    """Keep the body of a digest that is there, and is no fallback's, in one statement."""
+    found = connection.execute(
+        f"INSERT INTO {TABLE} SELECT scope, ?, id, ?, written FROM {TABLE}"
+        f" WHERE {_HERE} AND id=? AND instr(body, '\"fallback\":')=0"
+        " ON CONFLICT (scope, kind, id)"
+        " DO UPDATE SET body=excluded.body, written=excluded.written",
+        (OWN["bodies"][0], encode(body), scope, OWN["digests"][0], digest_id),
+    )
+    return found.rowcount > 0
+
+
 def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
-    """So many as one statement takes; no more are made at a time."""
+    """So many as one statement takes; no more are made at a time.
+
+    As many as a power of two, or one and a half of one; the last one several times. Each number
+    is a statement of its own, which SQLite takes as long to prepare as to carry out three times,
+    and keeps: a hundred of them were 10 MB.
+    """
     left = iter(rows)
     while some := list(islice(left, _AT_ONCE)):
-        yield some
-
-
-def _filled(rows: list[T]) -> list[T]:
-    """As many as a power of two, or one and a half of one; the last one several times. Each number
-    is a statement of its own, which SQLite takes as long to prepare as to carry out three times,
-    and keeps: a hundred of them were 10 MB."""
-    full = 1 << (len(rows) - 1).bit_length()
-    if len(rows) <= full * 3 // 4:
-        full = full * 3 // 4
-    return rows + rows[-1:] * (full - len(rows))
+        full = 1 << (len(some) - 1).bit_length()
+        if len(some) <= full * 3 // 4:
+            full = full * 3 // 4
+        yield some + some[-1:] * (full - len(some))
 
 
 def _wanted(rows: int) -> str:

@@ -151,7 +151,9 @@ class FailoverStore:
     def _numbered(self, batches: tuple[Batch, ...]) -> tuple[Batch, ...]:
         first = self._sequence + 1
         self._sequence += len(batches)
-        return tuple(batch._replace(sequence=n) for n, batch in enumerate(batches, first))
+        return tuple(
+            Batch(batch.source, n, batch.entries) for n, batch in enumerate(batches, first)
+        )
 
     def _claim_alone(
         self, asker: Asker, batches: tuple[Batch, ...]

@@ -241,7 +241,7 @@ class Ledger:
         for source, count in part.pending.items():
             key = f"{group_id}|{source}"
             before = state.pending.get(key) or Pending(0)
-            state.pending[key] = before._replace(errors=before.errors + count)
+            state.pending[key] = Pending(before.errors + count, before.left)
         group.count += part.count
         group.doubtful += part.count if doubtful else part.doubtful
         group.left += part.left

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from wecom_logging._model.digest import Digest, Identity
-from wecom_logging._model.ratelimit import ranks
 from wecom_logging._stores import claiming, marking, merging, settling
 from wecom_logging._stores.leases import Step, kept_value, lease, note
 from wecom_logging._stores.ledger import Ledger
@@ -25,52 +24,91 @@ from wecom_logging._stores.protocol import (
 )
 from wecom_logging._stores.records import Source
 from wecom_logging._stores.register import first_number
-from wecom_logging._stores.state import ANY
+from wecom_logging._stores.state import Wanted
+
+T = TypeVar("T")
 
 
-class LedgerStore(ABC):
-    """`Store` on top of a `Ledger`: each method is one step, done as a whole or not at all."""
+class MarkedStore(ABC):
+    """What people do and ask for, see `marking.MarkingStore`, on top of a `Ledger`; and the
+    accounts of sources."""
+
+    #: The account of a source as the last claim has found it.
+    _known: tuple[str, Account] | None = None
+
+    @abstractmethod
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+        """Do a step on the ledger of this moment, as a whole or not at all.
+
+        Args:
+            wanted: What it will ask its state for.
+            asker: Who may claim something by it.
+        """
+
+    @abstractmethod
+    def _account(self, source: str) -> Account:
+        """Find out what has become of the errors of a source."""
+
+    def account(self, source: str) -> Account:
+        known, self._known = self._known, None
+        return known[1] if known and known[0] == source else self._account(source)
+
+    def groups(self) -> KnownApp:
+        return self._step(marking.known)
+
+    def whole(self, short_id: str) -> Digest | None:
+        return self._step(lambda ledger: marking.whole(ledger, short_id))
+
+    def apps(self) -> tuple[tuple[str, str], ...]:
+        return self._step(marking.apps)
+
+    def mark(self, act: Act) -> Done:
+        return self._step(lambda ledger: marking.mark(ledger, act))
+
+    def undo(self, act: Act, within: float) -> KeptAct | None:
+        return self._step(lambda ledger: marking.undo(ledger, act, within))
+
+    def acts(self) -> tuple[KeptAct, ...]:
+        return self._step(marking.acts)
+
+
+class LedgerStore(MarkedStore):
+    """`Store` on top of a `Ledger`: each method is one step."""
 
     _rules: Rules
     _names: tuple[str, str]
 
-    @abstractmethod
-    def _step(self, *wanted: tuple[str, str]) -> AbstractContextManager[Ledger]:
-        """The ledger of this moment, for one step; nobody else gets one meanwhile.
-
-        `wanted` are fields of its state and keys in them that the step will ask for.
-        """
-
-    def _look(self, *wanted: tuple[str, str]) -> AbstractContextManager[Ledger]:
-        """The same for a step that changes nothing, and need not wait for one that does."""
-        return self._step(*wanted)
+    def _look(self, step: Callable[[Ledger], T], *wanted: Wanted) -> T:
+        """A step that changes nothing, and need not wait for one that does."""
+        return self._step(step, *wanted)
 
     def merge(self, *batches: Batch) -> None:
-        with self._step(*self._concerned(batches)) as ledger:
+        def step(ledger: Ledger) -> None:
             for batch in batches:
                 merging.merge(ledger, batch)
+
+        self._step(step, *dict.fromkeys(self._concerned(batches)))
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        concerned = self._concerned(batches)
-        own = [(field, asker.source) for field in ("sources", "looks", "presence")]
-        seen = [self._first_slot(), ("pending", ANY), ("routes", asker.route)]
-        with self._step(*dict.fromkeys((*seen, *own, *concerned))) as ledger:
+        def step(ledger: Ledger) -> Claim | FollowUp | float | None:
             for batch in batches:
                 merging.merge(ledger, batch)
-            return claiming.claim(ledger, asker)
+            answer = claiming.claim(ledger, asker)
+            wanted = asker.account and not isinstance(answer, Claim)
+            self._known = (source, _account(ledger, source)) if wanted else None
+            return answer
 
-    def _first_slot(self) -> tuple[str, str]:
-        """The first that is looked at if something is due. Mostly there are not so many, and
-        that is all there is to know."""
-        return "slots", str(min(ranks(self._rules.rate_limit, "message")))
+        source = asker.source
+        own = [("routes", asker.route), *((each, source) for each in _OF_A_SOURCE)]
+        return self._step(step, *dict.fromkeys(own + self._concerned(batches)), asker=asker)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
-        with self._step(("digests", claim_id)) as ledger:
-            return settling.freeze(ledger, claim_id, body, extra)
+        return self._step(
+            lambda ledger: settling.freeze(ledger, claim_id, body, extra), ("digests", claim_id)
+        )
 
     def renew(self, claim_id: str) -> bool:
-        with self._step(("digests", claim_id)) as ledger:
-            return settling.renew(ledger, claim_id)
+        return self._step(lambda ledger: settling.renew(ledger, claim_id), ("digests", claim_id))
 
     def settle(
         self,
@@ -79,74 +117,45 @@ class LedgerStore(ABC):
         lost: bool = False,
         groups: Collection[str] | None = None,
     ) -> None:
-        with self._step(("digests", claim_id)) as ledger:
+        def step(ledger: Ledger) -> None:
             settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups)
 
+        self._step(step, ("digests", claim_id))
+
     def release(self, claim_id: str, failure: Failure) -> None:
-        with self._step(("digests", claim_id)) as ledger:
-            settling.release(ledger, claim_id, failure)
+        self._step(
+            lambda ledger: settling.release(ledger, claim_id, failure), ("digests", claim_id)
+        )
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
+        wanted = "tokens", key
         if left is None:
-            with self._look(("tokens", key)) as ledger:
-                if value := kept_value(ledger.state.tokens, key, ledger.now):
-                    return value
-        with self._step(("tokens", key)) as ledger:
-            return lease(ledger.state.tokens, key, left, ledger.now)
-
-    def groups(self) -> KnownApp:
-        with self._step() as ledger:
-            return marking.known(ledger)
-
-    def whole(self, short_id: str) -> Digest | None:
-        with self._step() as ledger:
-            return marking.whole(ledger, short_id)
-
-    def apps(self) -> tuple[tuple[str, str], ...]:
-        with self._step() as ledger:
-            return marking.apps(ledger)
-
-    def mark(self, act: Act) -> Done:
-        with self._step() as ledger:
-            return marking.mark(ledger, act)
-
-    def undo(self, act: Act, within: float) -> KeptAct | None:
-        with self._step() as ledger:
-            return marking.undo(ledger, act, within)
+            value = self._look(lambda each: kept_value(each.state.tokens, key, each.now), wanted)
+            if value:
+                return value
+        return self._step(lambda each: lease(each.state.tokens, key, left, each.now), wanted)
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        with self._step() as ledger:
-            return note(ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now)
+        return self._step(
+            lambda ledger: note(
+                ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now
+            )
+        )
 
     def take_slot(self) -> str | float:
-        with self._step() as ledger:
+        def step(ledger: Ledger) -> str | float:
             at = ledger.slots.free_at("extra")
             return at - ledger.now if at > ledger.now else ledger.slots.take()
 
+        return self._step(step)
+
     def answered(self, slot: str) -> None:
-        with self._step() as ledger:
-            ledger.slots.answered(slot)
+        self._step(lambda ledger: ledger.slots.answered(slot))
 
-    def acts(self) -> tuple[KeptAct, ...]:
-        with self._step() as ledger:
-            return marking.acts(ledger)
+    def _account(self, source: str) -> Account:
+        return self._look(lambda ledger: _account(ledger, source), ("sources", source))
 
-    def account(self, source: str) -> Account:
-        with self._look(("sources", source)) as ledger:
-            known = ledger.state.sources.get(source) or Source()
-            place = ledger.state.place(source)
-            return Account(
-                known.reported,
-                known.lost,
-                known.merged,
-                known.first,
-                *place,
-                marking.held(ledger, source),
-                max(0.0, ledger.state.scope_state.hours_until - ledger.now),
-                known.by_fallback,
-            )
-
-    def _concerned(self, batches: tuple[Batch, ...]) -> list[tuple[str, str]]:
+    def _concerned(self, batches: tuple[Batch, ...]) -> list[Wanted]:
         """What the state holds of sources and groups that batches tell of."""
         found = []
         for batch in batches:
@@ -158,9 +167,28 @@ class LedgerStore(ABC):
                     found += [("samples", group_id), *self._of_new(entry.identity)]
         return found
 
-    def _of_new(self, identity: Identity) -> list[tuple[str, str]]:
+    def _of_new(self, identity: Identity) -> list[Wanted]:
         """What is looked at to make a group; those that are new have samples."""
         found = [("numbers", first_number(self._names, identity.id)), ("sites", identity.site)]
         if identity.allowance is not None:
             found.append(("allowances", identity.allowance[0]))
         return found
+
+
+#: What there is of the source that asks.
+_OF_A_SOURCE = ("sources", "looks", "presence")
+
+
+def _account(ledger: Ledger, source: str) -> Account:
+    known, state = ledger.state.sources.get(source) or Source(), ledger.state
+    return Account(
+        known.reported,
+        known.lost,
+        known.merged,
+        known.first,
+        *state.place(source),
+        marking.held(ledger, source),
+        max(0.0, state.scope_state.hours_until - ledger.now),
+        known.by_fallback,
+        False,
+    )

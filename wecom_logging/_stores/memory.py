@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
@@ -17,10 +16,12 @@ from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
 from wecom_logging._stores.merging import withdraw
-from wecom_logging._stores.protocol import Entry, Rules
+from wecom_logging._stores.protocol import Asker, Entry, Rules
 from wecom_logging._stores.rate_limiter import MemorySlots
 from wecom_logging._stores.records import Destination, ScopeState
-from wecom_logging._stores.state import OWN, SHARED, State
+from wecom_logging._stores.state import OWN, SHARED, State, Wanted
+
+T = TypeVar("T")
 
 Clock = Callable[[], float]
 
@@ -44,7 +45,7 @@ class MemoryState(State):
         vars(self).update({name: {} for name in OWN}, **shared.mappings)
         self.slots = shared.slots
 
-    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
+    def read_ahead(self, wanted: Iterable[Wanted]) -> None:
         pass  # all of it is at hand
 
     def place(self, source: str) -> tuple[int, int]:
@@ -133,17 +134,19 @@ class MemoryStore(LedgerStore):
         """Take over the options of the latest handler."""
         self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check, release)
 
-    @contextmanager
-    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
         with self._place.lock:
-            yield Ledger(
-                self._state,
-                self._rules,
-                self._clock(),
-                self._wall(),
-                shared=False,
-                provisional=self._provisional,
-            )
+            return step(self._ledger())
+
+    def _ledger(self) -> Ledger:
+        return Ledger(
+            self._state,
+            self._rules,
+            self._clock(),
+            self._wall(),
+            shared=False,
+            provisional=self._provisional,
+        )
 
     def hold_back(self, seconds: float) -> None:
         """Let no message go out for so long that nobody insists on."""
@@ -156,5 +159,4 @@ class MemoryStore(LedgerStore):
 
         A digest whose answer was unclear is taken apart for it: its errors are doubtful.
         """
-        with self._step() as ledger:
-            return withdraw(ledger, source)
+        return self._step(lambda ledger: withdraw(ledger, source))

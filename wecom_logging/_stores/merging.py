@@ -78,7 +78,7 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         releases.note_group(state.scope_state.releases, group, release, now, wait)
     key = f"{group.identity.id}|{source}"
     before = state.pending.get(key) or Pending(0)
-    state.pending[key] = before._replace(errors=before.errors + entry.errors)
+    state.pending[key] = Pending(before.errors + entry.errors, before.left)
     group.count += entry.errors
     group.doubtful += entry.doubtful
     if entry.samples:

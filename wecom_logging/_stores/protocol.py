@@ -141,6 +141,8 @@ class Asker(NamedTuple):
     #: For how long one that leaves and had children was there, seconds: what has begun since
     #: then it leaves to nobody, because they may have been killed before they could tell it.
     lived: float = 0.0
+    #: It will ask for its account if it gets no digest.
+    account: bool = False
 
 
 class Account(NamedTuple):
@@ -314,4 +316,5 @@ class Store(Protocol):
         """
 
     def account(self, source: str) -> Account:
-        """What has become of the errors of a source, by now."""
+        """What has become of the errors of a source, by now; once as `claim` has found it, where
+        the asker has said that it will ask."""

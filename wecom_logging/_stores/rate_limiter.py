@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left, insort
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from wecom_logging._model.ratelimit import Purpose, RateLimit, free_at, ranks
 from wecom_logging._stores.protocol import LEASE
-from wecom_logging._stores.records import Destination
+from wecom_logging._stores.records import Destination, new_id
 
 
 class Slots(Protocol):
@@ -77,7 +76,7 @@ class RateLimiter:
 
     def take(self) -> str:
         """Take one, whether it is free or not; returns its id."""
-        slot_id = os.urandom(4).hex()
+        slot_id = new_id()
         self._slots.put(slot_id, self._now + LEASE)
         self._destination.last_taken = self._now
         return slot_id

@@ -7,12 +7,24 @@ delay the first handler.
 
 from __future__ import annotations
 
+from random import Random
+
 from wecom_logging._model.digest import Event, Holder, Identity, Outage, Report, SilenceEnd, State
 from wecom_logging._model.schedule import Track, over_at, state
+from wecom_logging._runtime import fork
 from wecom_logging._runtime.values import NamedTuple, dataclass, field
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import Quiet, Silence, Taken
 from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
+
+#: Not the system's: each call of it gives up the interpreter, for 5 ms beside a busy thread.
+_random = Random()  # noqa: S311  # names, no secrets
+fork.in_child(_random.seed)
+
+
+def new_id() -> str:
+    """A name for a digest, a slot or a follow-up."""
+    return f"{_random.getrandbits(32):08x}"
 
 
 @dataclass(eq=False, repr=False)

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha1
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
@@ -15,15 +16,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest, Identity, Report, others
+from wecom_logging._model.digest import Identity, Report, others
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores import marking, marks, register, releases, variety
+from wecom_logging._stores import marks, register, releases, variety
 from wecom_logging._stores.claiming import LATE_AFTER, as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
 from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger
-from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
+from wecom_logging._stores.ledger_store import MarkedStore
 from wecom_logging._stores.merging import CROWDED
 from wecom_logging._stores.protocol import (
     DEAD_AFTER,
@@ -50,7 +51,7 @@ from wecom_logging._stores.protocol import (
     Rules,
     StoreError,
 )
-from wecom_logging._stores.records import DigestEntry, LeasedDigest, Token
+from wecom_logging._stores.records import DigestEntry, LeasedDigest, Token, new_id
 from wecom_logging._stores.redis_state import (
     RedisDocuments,
     RedisState,
@@ -58,7 +59,7 @@ from wecom_logging._stores.redis_state import (
     samples_of,
     written,
 )
-from wecom_logging._stores.state import State
+from wecom_logging._stores.state import State, Wanted
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ _LUA = Path(__file__).with_name("lua")
 redis.ConnectionPool().make_connection()
 
 
-class RedisStore:
+class RedisStore(MarkedStore):
     """Groups, schedule, budget and token in keys that a whole fleet reads and writes.
 
     Each step of a worker is one script with the server's clock, on keys of one slot of a
@@ -170,7 +171,8 @@ class RedisStore:
         self._visit("", batches)
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        answer = self._visit(json.dumps(asker._asdict()), batches)
+        answer, account = self._visit(json.dumps(asker._asdict()), batches)
+        self._known = (asker.source, _account(account)) if account else None
         if answer[0] == "none":
             return None
         if answer[0] == "wait":
@@ -208,13 +210,13 @@ class RedisStore:
             }
             for batch in batches
         ]
-        return self._run("visit", self._wall(), json.dumps(told), asker, _new_id(), _new_id())
+        return self._run("visit", self._wall(), json.dumps(told), asker, new_id(), new_id())
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
-        return bool(self._run("freeze", claim_id, body, extra, _new_id()))
+        return bool(self._run("freeze", claim_id, body, extra, new_id()))
 
     def renew(self, claim_id: str) -> bool:
-        return bool(self._run("renew", claim_id, _new_id()))
+        return bool(self._run("renew", claim_id, new_id()))
 
     def settle(
         self,
@@ -225,14 +227,13 @@ class RedisStore:
     ) -> None:
         only = "" if groups is None else json.dumps(dict.fromkeys(groups, 1))
         flat = (value for each in follow_ups for value in (each.kind, each.slots, each.body))
-        self._run("settle", claim_id, int(lost), only, _new_id(), *flat)
+        self._run("settle", claim_id, int(lost), only, new_id(), *flat)
 
     def release(self, claim_id: str, failure: Failure) -> None:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
-    def account(self, source: str) -> Account:
-        *counts, by_fallback, hours = self._run("account", source)
-        return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
+    def _account(self, source: str) -> Account:
+        return _account(self._run("account", source))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -245,25 +246,7 @@ class RedisStore:
             return None
         return str(answer[1]) if answer[0] == "value" else float(answer[1])
 
-    # -- what people do, see `marking.MarkingStore` ------------------------------------
-
-    def apps(self) -> tuple[tuple[str, str], ...]:
-        return self._decide(marking.apps)
-
-    def groups(self) -> KnownApp:
-        return self._decide(marking.known)
-
-    def whole(self, short_id: str) -> Digest | None:
-        return self._decide(lambda ledger: marking.whole(ledger, short_id))
-
-    def mark(self, act: Act) -> Done:
-        return self._decide(lambda ledger: marking.mark(ledger, act))
-
-    def undo(self, act: Act, within: float) -> KeptAct | None:
-        return self._decide(lambda ledger: marking.undo(ledger, act, within))
-
-    def acts(self) -> tuple[KeptAct, ...]:
-        return self._decide(marking.acts)
+    # -- what people do, see `MarkedStore` -----------------------------------------------
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         keys = [f"{PREFIX}:note:{scope(key)}"]
@@ -276,8 +259,8 @@ class RedisStore:
 
         return self._anew(attempt, keys, ("hash",))
 
-    def _decide(self, step: Callable[[Ledger], T]) -> T:
-        """A step that is done here and not in a script."""
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+        """One that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
 
         def attempt() -> tuple[T, bool]:
@@ -305,7 +288,7 @@ class RedisStore:
         return int((seconds + self._skew()) * 1000 + micros / 1000) / 1000
 
     def take_slot(self) -> str | float:
-        slot = _new_id()
+        slot = new_id()
         wait = self._run("slot", slot, "take")
         return float(wait) if wait else slot
 
@@ -383,8 +366,11 @@ class RedisStore:
             raise StoreError(f"unexpected {type(error).__name__}") from None
 
     def _send(self, step: str, keys: list[str], arguments: Sequence[object]) -> Any:
-        client = self._connected()
-        return client.register_script(self._scripts[step])(keys, arguments, client)
+        client, (text, digest) = self._connected(), self._scripts[step]
+        try:
+            return client.evalsha(digest, len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:
+            return client.eval(text, len(keys), *keys, *arguments)
 
     def _connected(self) -> Any:
         if self._client is None or self._pid != os.getpid():
@@ -418,7 +404,8 @@ def _options(url: str) -> dict[str, Any]:
     }
 
 
-def _scripts() -> dict[str, str]:
+def _scripts() -> dict[str, tuple[str, str]]:
+    """By step: its text, and what Redis calls it."""
     texts = {
         name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
         for name in ("common", *_STEPS, *_ALONE)
@@ -426,7 +413,11 @@ def _scripts() -> dict[str, str]:
     fixed = ", ".join(f"{name} = {value!r}" for name, value in _constants().items())
     before = f"local constants = {{{fixed}}}\n"
     common = before + texts.pop("common")
-    return {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
+    whole = {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
+    return {
+        name: (text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+        for name, text in whole.items()
+    }
 
 
 def _numbers(rules: Rules) -> dict[str, Any]:
@@ -488,10 +479,6 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _new_id() -> str:
-    return os.urandom(4).hex()
-
-
 def _follow_up(answer: list[str]) -> FollowUp:
     _, kind, slots, follow_id, attempt, body = answer
     return FollowUp(kind, body, int(slots), follow_id, int(attempt))
@@ -516,6 +503,11 @@ def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], 
     short_id = number if number != "0" else ""
     of = identity_of(group_id, identity)
     return place, part.reports(of, short_id, samples_of(samples), held.now, held.wall)
+
+
+def _account(answer: list[str]) -> Account:
+    *counts, by_fallback, hours = answer
+    return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
 
 def _translated(error: redis.RedisError) -> StoreError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 
 from wecom_logging._model import schedule
@@ -18,6 +17,7 @@ from wecom_logging._stores.records import (
     LeasedDigest,
     Source,
     Trouble,
+    new_id,
     told_sample,
 )
 
@@ -228,7 +228,7 @@ def _follow(ledger: Ledger, held: LeasedDigest, follow_up: FollowUp) -> None:
         if older.lease_until is None:  # else they are in use
             ledger.slots.give_back(older.taken)
         forget_follow_up(ledger, kind)
-    follow_id = os.urandom(4).hex()
+    follow_id = new_id()
     taken = held.extra[: follow_up.slots]
     if len(taken) < follow_up.slots:
         taken = []

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from math import isfinite
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
 
+from wecom_logging._model.ratelimit import ranks
 from wecom_logging._runtime.values import NamedTuple
-from wecom_logging._stores.documents import FORGET, SCHEMA, DocumentState, Question, ask, scope
+from wecom_logging._stores.documents import (
+    FORGET,
+    SCHEMA,
+    Asked,
+    DocumentState,
+    Kept,
+    Question,
+    ask,
+    keep_body,
+    scope,
+)
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import LedgerStore
-from wecom_logging._stores.protocol import FollowUp, Rules
-from wecom_logging._stores.sqlite_file import BUSY_FOR, SQLiteFile, shared_file
+from wecom_logging._stores.protocol import Asker, FollowUp, Rules
+from wecom_logging._stores.sqlite_file import BUSY_FOR, Begin, SQLiteFile, shared_file
+from wecom_logging._stores.state import Wanted
 from wecom_logging._stores.upgrade import SharedSlots, is_beside, take_over
+
+T = TypeVar("T")
 
 #: Documents that nobody has written for so long belong to an app that is gone.
 ABANDONED_AFTER = 30 * 86400.0
@@ -25,6 +39,10 @@ OLDER_EVERY = 60.0
 
 #: How exactly it is written down what time it is, seconds.
 TICK = 5.0
+
+#: What it was when it was last written down, and how far it was ahead of the wall clock: asked
+#: for together with all else.
+_WRITTEN = "(SELECT last||' '||ahead FROM clock_1 WHERE id=?)"
 
 _CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
 
@@ -82,7 +100,8 @@ class SQLiteStore(LedgerStore):
         self._shared_file: SQLiteFile | None = None
         self._looked_for_older, self._is_beside = float("-inf"), False
         #: What time it was at the last step, which is not always written down.
-        self._latest = float("-inf")
+        self._clock = _Clock(float("-inf"))
+        self._kept: Kept = {}
 
     @property
     def file(self) -> SQLiteFile:
@@ -101,41 +120,53 @@ class SQLiteStore(LedgerStore):
         super().settle(claim_id, *follow_ups, lost=lost, groups=groups)
         self.file.write_back()
 
-    @contextmanager
-    def _step(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
-        with self._transaction() as connection:
-            clock, state, ledger = self._begin(connection, wanted)
-            now = clock.now
+    def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
+        if not extra:
+            own = self._scopes[1]
+            if self._run(lambda connection: keep_body(connection, own, claim_id, body), begin=""):
+                self.file.wrote()
+                return True
+        return super().freeze(claim_id, body, extra=extra)
+
+    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+        def work(connection: sqlite3.Connection) -> T:
+            state, ledger = self._begin(connection, wanted, asker)
             self._share_with_older(ledger, connection)
-            yield ledger
-            wrote = state.save(now)
-            if clock.set_back or (wrote and now - clock.last > TICK):
+            answer = step(ledger)
+            wrote, clock = state.save(ledger.now), self._clock
+            if clock.set_back or (wrote and ledger.now - clock.last > TICK):
                 connection.execute(
-                    "INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (now, clock.ahead)
+                    "INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (ledger.now, clock.ahead)
                 )
             if wrote:
                 self.file.wrote()
+            return answer
 
-    @contextmanager
-    def _look(self, *wanted: tuple[str, str]) -> Iterator[Ledger]:
-        with self._transaction(reads=True) as connection:
-            yield self._begin(connection, wanted)[2]
+        return self._run(work)
 
-    def _transaction(self, *, reads: bool = False) -> AbstractContextManager[sqlite3.Connection]:
-        return self.file.transaction(
-            self._make_tables, owned=self._owned, reads=reads, patience=self._patience
+    def _look(self, step: Callable[[Ledger], T], *wanted: Wanted) -> T:
+        return self._run(lambda connection: step(self._begin(connection, wanted)[1]), begin="BEGIN")
+
+    def _run(self, work: Callable[[sqlite3.Connection], T], begin: Begin = "BEGIN IMMEDIATE") -> T:
+        return self.file.run(
+            work, self._make_tables, owned=self._owned, begin=begin, patience=self._patience
         )
 
     def _begin(
-        self, connection: sqlite3.Connection, wanted: tuple[tuple[str, str], ...]
-    ) -> tuple[_Clock, DocumentState, Ledger]:
+        self, connection: sqlite3.Connection, wanted: Iterable[Wanted], asker: Asker | None = None
+    ) -> tuple[DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
-        state, written = DocumentState(connection, *self._scopes, self._names), _Written()
-        state.begin(wanted, *written.asked())
-        clock = written.clock(wall, self._latest)
-        self._latest = clock.now
-        shared = Ledger(state, self._rules, clock.now, wall, shared=True, is_alive=self._is_alive)
-        return clock, state, shared
+        state = DocumentState(connection, *self._scopes, self._names, self._kept)
+        asked: list[tuple[Asked, object]] = [state.asked(each) for each in wanted]
+        if asker is not None:
+            # Mostly there are not so many slots, and that is all there is to know.
+            rank = min(ranks(self._rules.rate_limit, "message"))
+            asked += [(state.slots, rank), *state.about(asker.source)]
+        written = Question(_WRITTEN)
+        state.begin([(written, 1), *asked])
+        self._clock = _clock(written, wall, self._clock.now)
+        now, rules, is_alive = self._clock.now, self._rules, self._is_alive
+        return state, Ledger(state, rules, now, wall, shared=True, is_alive=is_alive)
 
     def _share_with_older(self, ledger: Ledger, connection: sqlite3.Connection) -> None:
         """An older version may be at work on the same file, or have left something there."""
@@ -150,9 +181,9 @@ class SQLiteStore(LedgerStore):
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):
             connection.execute(statement)
-        written = _Written()
-        ask(connection.cursor(), written.asked())
-        now = written.clock(self._wall()).now
+        written = Question(_WRITTEN)
+        ask(connection.cursor(), [(written, 1)])
+        now = _clock(written, self._wall()).now
         for statement in FORGET:
             connection.execute(statement, (now - ABANDONED_AFTER,))
 
@@ -166,26 +197,14 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-class _Written(dict[str, object]):
-    """What is written down of the store's time, which is asked for together with all else."""
-
-    def asked(self) -> list[tuple[_Written, str]]:
-        return [(self, "last"), (self, "ahead")]
-
-    def question(self, name: str) -> Question:
-        return f"(SELECT {name} FROM clock_1)", ()
-
-    def take_in(self, name: str, found: object) -> None:
-        self[name] = found
-
-    def clock(self, wall: float, latest: float = float("-inf")) -> _Clock:
-        """The time. Where the wall clock has been set back it goes on from where it was: a pause
-        of a minute must not last until the clock has caught up."""
-        last, ahead = self["last"], self["ahead"]
-        if not (isinstance(last, float) and isinstance(ahead, float) and isfinite(last + ahead)):
-            return _Clock(wall)
-        latest = max(last, latest)
-        set_back = wall + ahead < latest
-        if set_back:
-            ahead = latest - wall
-        return _Clock(wall + ahead, ahead, set_back, last)
+def _clock(written: Question, wall: float, latest: float = float("-inf")) -> _Clock:
+    """The time. Where the wall clock has been set back it goes on from where it was: a pause of
+    a minute must not last until the clock has caught up."""
+    last, ahead = written.numbers() or (math.nan, 0.0)
+    if not math.isfinite(last + ahead):
+        return _Clock(wall)
+    latest = max(last, latest)
+    set_back = wall + ahead < latest
+    if set_back:
+        ahead = latest - wall
+    return _Clock(wall + ahead, ahead, set_back, last)

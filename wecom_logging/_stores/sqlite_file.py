@@ -13,9 +13,9 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
+from typing import Literal, TypeVar
 from weakref import WeakValueDictionary, finalize
 
 from wecom_logging._runtime import fork, private
@@ -57,6 +57,11 @@ WAL_PAGES = 4000
 #: The log beside the file is cut back to this size when it has been written back.
 WAL_BYTES = 4 * 1024 * 1024
 
+T = TypeVar("T")
+
+#: How a transaction begins.
+Begin = Literal["BEGIN IMMEDIATE", "BEGIN", ""]
+
 #: Makes what is missing, on a connection that is in a transaction.
 MakeTables = Callable[[sqlite3.Connection], object]
 
@@ -83,11 +88,14 @@ def shared_file(path: str) -> SQLiteFile:
     # A link in its last part is refused when it is opened, and must not be followed here.
     directory, name = os.path.split(os.path.abspath(path))
     path = os.path.join(os.path.realpath(directory), name)
-    with _held(_until()):
+    lock = _held(_until())
+    try:
         file = _files.get(path)
         if file is None:
             file = _files[path] = SQLiteFile(path)
         return file
+    finally:
+        lock.release()
 
 
 class SQLiteFile:
@@ -108,23 +116,25 @@ class SQLiteFile:
         #: What others had written when it was found locked, and since when they write no more.
         self._waits_at: tuple[int, float] | None = None
 
-    @contextmanager
-    def transaction(
+    def run(
         self,
+        step: Callable[[sqlite3.Connection], T],
         make_tables: MakeTables,
         *,
         owned: bool,
-        reads: bool = False,
+        begin: Begin = "BEGIN IMMEDIATE",
         patience: float = BUSY_FOR,
-    ) -> Iterator[sqlite3.Connection]:
-        """The connection, in the only transaction that writes.
+    ) -> T:
+        """Do something with the connection, as a whole or not at all.
 
         Waits for others until this thread's deadline, for `BUSY_FOR` seconds at most.
 
         Args:
+            step: May be called again after it was found locked.
             make_tables: Called with a new connection, in a transaction.
             owned: A damaged file is set aside for a new one, instead of left alone.
-            reads: Nothing will be written: it waits for nobody who writes.
+            begin: "BEGIN" where nothing will be written, which waits for nobody who writes; ""
+                for a single statement.
             patience: How long to wait for somebody who writes nothing, seconds.
 
         Raises:
@@ -132,19 +142,42 @@ class SQLiteFile:
         """
         until = _until()
         while True:
-            with _held(until), self._translated(owned=owned):
-                connection = self._begun(reads=reads)
-                if connection is not None:
-                    with _whole(connection):
-                        self._complete(connection, make_tables)
-                        yield connection
-                    self._has_tables, self._waits_at = True, None
-                    return
+            lock = _held(until)
+            try:
+                return self._done(step, make_tables, begin)
+            except (sqlite3.Error, OSError) as error:
+                if not (isinstance(error, sqlite3.OperationalError) and "locked" in str(error)):
+                    raise self._translated(error, owned=owned) from None
                 since = self._locked_since()
+            finally:
+                lock.release()
             # With our lock free: SQLite itself would wait with it, and with its own, held.
             if monotonic() > min(until, since + patience):
                 raise StoreError("it is locked by another process", busy=True)
             time.sleep(BUSY_POLL)
+
+    def _done(
+        self, step: Callable[[sqlite3.Connection], T], make_tables: MakeTables, begin: Begin
+    ) -> T:
+        # A single statement does without a look whether the file is still there.
+        connection = (begin == "" and self._mine()) or self._opened()
+        is_new = not self._has_tables
+        if is_new or begin:
+            connection.execute("BEGIN IMMEDIATE" if is_new else begin)
+        try:
+            if is_new:
+                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                make_tables(connection)
+            answer = step(connection)
+            connection.commit()
+        except BaseException:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                pass  # SQLite has done it already
+            raise
+        self._has_tables, self._waits_at = True, None
+        return answer
 
     def wrote(self) -> None:
         """Something has been written in the transaction that is going on."""
@@ -154,33 +187,19 @@ class SQLiteFile:
         """Bring the log into the file if it is long, as far as nobody reads it just now."""
         if self._written < WRITE_BACK_AFTER:
             return
-        with _held(_until()):
+        lock = _held(_until())
+        try:
             self._written = 0
             if (connection := self._mine()) is not None:
-                try:
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                except sqlite3.Error:
-                    pass  # the message has been told, and the next step meets the trouble
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error:
+            pass  # the message has been told, and the next step meets the trouble
+        finally:
+            lock.release()
 
     def _mine(self) -> sqlite3.Connection | None:
         """The connection, if this process has opened it."""
         return self.connection if self._pid == os.getpid() else None
-
-    def _begun(self, *, reads: bool) -> sqlite3.Connection | None:
-        """The connection, in a new transaction; None while another process writes."""
-        try:
-            connection = self._opened()
-            connection.execute("BEGIN" if reads and self._has_tables else "BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                return None
-            raise
-        return connection
-
-    def _complete(self, connection: sqlite3.Connection, make_tables: MakeTables) -> None:
-        if not self._has_tables:
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            make_tables(connection)
 
     def _locked_since(self) -> float:
         """Since when nobody has written anything although somebody holds the lock."""
@@ -218,21 +237,17 @@ class SQLiteFile:
         if connection is not None:
             _close(connection, self._pid)
 
-    @contextmanager
-    def _translated(self, *, owned: bool) -> Iterator[None]:
+    def _translated(self, error: sqlite3.Error | OSError, *, owned: bool) -> StoreError:
         """SQLite's and the system's errors as ours. With the lock held: of all who meet a
         damaged file only the first one sets it aside, and not also the new one."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            text = str(error)
-            if "malformed" in text or "not a database" in text:
-                raise self._damaged(text, owned=owned) from None
-            if "no such table" in text:
-                self._close()  # they are made with the next connection
-            raise StoreError(text) from None
-        except OSError as error:
-            raise StoreError(error.strerror or "cannot be opened") from None
+        if isinstance(error, OSError):
+            return StoreError(error.strerror or "cannot be opened")
+        text = str(error)
+        if "malformed" in text or "not a database" in text:
+            return self._damaged(text, owned=owned)
+        if "no such table" in text:
+            self._close()  # they are made with the next connection
+        return StoreError(text)
 
     def _damaged(self, text: str, *, owned: bool) -> DamagedError:
         """Make room for a new file, if this one is ours to move."""
@@ -309,20 +324,6 @@ def _set_up(connection: sqlite3.Connection) -> None:
     execute("PRAGMA cache_size=-1000")
 
 
-@contextmanager
-def _whole(connection: sqlite3.Connection) -> Iterator[None]:
-    """What is done in a transaction is done as a whole, or not at all."""
-    try:
-        yield
-        connection.commit()
-    except BaseException:
-        try:
-            connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # SQLite has done it already
-        raise
-
-
 def _inode(path: str) -> int:
     try:
         return os.stat(path).st_ino
@@ -338,16 +339,12 @@ def _until() -> float:
     return monotonic() + max(TO_WRITE_DOWN, time_left(BUSY_FOR))
 
 
-@contextmanager
-def _held(until: float) -> Iterator[None]:
-    """The lock, which another thread may hold for longer than we can wait."""
+def _held(until: float) -> threading.Lock:
+    """The lock, which another thread may hold for longer than we can wait; to be released."""
     lock = _working
     if not lock.acquire(timeout=max(0.0, until - monotonic())):
         raise StoreError("another thread of this process is at work in it", busy=True)
-    try:
-        yield
-    finally:
-        lock.release()
+    return lock
 
 
 # -- fork ----------------------------------------------------------------------------------

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, MutableMapping
-from functools import cache
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, ValuesView
+from typing import Any, Generic, TypeVar, cast
 
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
@@ -31,18 +30,32 @@ from wecom_logging._stores.records import (
 
 T = TypeVar("T")
 
-#: The mappings of a `State`, and what one of their documents is called: those of an app and
-#: environment, and those of a destination.
-OWN = {
-    "groups": "group", "pending": "pending", "samples": "samples", "sources": "source",
-    "looks": "look", "digests": "digest", "parts": "part", "bodies": "body",
-    "following": "following", "acts": "act", "sites": "site", "allowances": "allowance",
-    "jobs": "job",
-}  # fmt: skip
-SHARED = {"routes": "route", "presence": "presence", "numbers": "number", "apps": "app"}
+#: The mappings of a `State`, what one of their documents is called, and what it is: those of an
+#: app and environment, and those of a destination.
+OWN: dict[str, tuple[str, Any]] = {
+    "groups": ("group", Group),
+    "pending": ("pending", Pending),
+    "samples": ("samples", list[Event]),
+    "sources": ("source", Source),
+    "looks": ("look", float),
+    "digests": ("digest", LeasedDigest),
+    "parts": ("part", DigestEntry),
+    "bodies": ("body", str),
+    "following": ("following", Following),
+    "acts": ("act", KeptAct),
+    "sites": ("site", int),
+    "allowances": ("allowance", Allowance),
+    "jobs": ("job", JobHistory),
+}
+SHARED: dict[str, tuple[str, Any]] = {
+    "routes": ("route", Trouble),
+    "presence": ("presence", float),
+    "numbers": ("number", Numbered),
+    "apps": ("app", App),
+}
 
-#: Instead of a key, to ask whether there is any.
-ANY = "*"
+#: A field of a `State`, and a key in it.
+Wanted = tuple[str, str]
 
 
 class State(ABC):
@@ -87,19 +100,12 @@ class State(ABC):
     tokens: MutableMapping[str, Token]
 
     @abstractmethod
-    def read_ahead(self, wanted: Iterable[tuple[str, str]]) -> None:
-        """Read at once what will be asked for: (field, key) pairs."""
+    def read_ahead(self, wanted: Iterable[Wanted]) -> None:
+        """Read at once what will be asked for."""
 
     @abstractmethod
     def place(self, source: str) -> tuple[int, int]:
         """The rank of a source among those who are there, and how many they are."""
-
-
-@cache
-def record_types() -> dict[str, Any]:
-    """What the mappings of a `State` hold."""
-    hints = get_type_hints(State)
-    return {name: get_args(hints[name])[1] for name in (*OWN, *SHARED, "tokens")}
 
 
 class Records(MutableMapping[str, T], ABC, Generic[T]):
@@ -112,13 +118,14 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
     def __init__(self, kind: str, type_: Any) -> None:
         self._kind, self._type = kind, type_
         #: Records as they are now, None where it is known that there is none; which of them
-        #: were there, and are to be written.
+        #: are to be written.
         self._records: dict[str, T | None] = {}
-        #: Texts that are there, of which nobody has asked for the record yet.
-        self._texts: dict[str, str] = {}
-        self._stored: set[str] = set()
         self._changed: set[str] = set()
-        self._all = False
+        #: Texts that are there, "" once they have been read; None where it is known that there
+        #: is none.
+        self._texts: dict[str, str | None] = {}
+        #: There are no others.
+        self.complete = False
 
     @abstractmethod
     def _fetch(self, key: str) -> str | None:
@@ -134,23 +141,29 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         return record
 
     def __getitem__(self, key: str) -> T:
-        record = self._known(key)
+        record = self.get(key)
         if record is None:
             raise KeyError(key)
-        return record
+        return cast("T", record)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Without an error that is raised and caught: most of what a new group asks for is
         not there."""
-        record = self._known(key)
+        record = self._records[key] if key in self._records else self._found(key)
         return default if record is None else record
 
-    def _known(self, key: str) -> T | None:
-        if not self.knows(key):
+    def _found(self, key: str) -> T | None:
+        """What nobody has asked for yet."""
+        if key not in self._texts:
+            if self.complete:
+                return None
             self.take_in(key, self._fetch(key))
-        if key in self._texts:
-            self._records[key] = self._readable(key, self._texts.pop(key))
-        return self._records.get(key)
+        text, record = self._texts[key], None
+        if text is not None:
+            record = self._readable(key, text)
+            self._texts[key] = ""
+        self._records[key] = record
+        return record
 
     def _readable(self, key: str, text: str) -> T | None:
         try:
@@ -164,7 +177,6 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
-        self._texts.pop(key, None)
         self._changed.add(key)
 
     def __delitem__(self, key: str) -> None:
@@ -173,26 +185,33 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         self._changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
-        if not self._all:
-            for key, text in self._fetch_all():
-                if key not in self._records:
-                    self.take_in(key, text)
-            self._all = True
-        for key in list(self._texts):
-            self._known(key)
-        return iter([key for key, record in self._records.items() if record is not None])
+        return iter(self._known())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._known())
+
+    def items(self) -> ItemsView[str, T]:
+        return self._known().items()
+
+    def values(self) -> ValuesView[T]:
+        return self._known().values()
+
+    def _known(self) -> dict[str, T]:
+        """All that there are."""
+        if not self.complete:
+            for key, text in self._fetch_all():
+                if key not in self._texts:
+                    self.take_in(key, text)
+            self.complete = True
+        for key in self._texts:
+            if key not in self._records:
+                self._found(key)
+        return {key: record for key, record in self._records.items() if record is not None}
 
     def knows(self, key: str) -> bool:
         """Whether it has been read, or assigned."""
-        return self._all or key in self._records or key in self._texts
+        return key in self._records or key in self._texts or self.complete
 
     def take_in(self, key: str, text: str | None) -> None:
         """Remember what is there for a key; None: nothing."""
-        if text is None:
-            self._records[key] = None
-        else:
-            self._stored.add(key)
-            self._texts[key] = text
+        self._texts[key] = text

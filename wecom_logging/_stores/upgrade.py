@@ -7,15 +7,17 @@ both keep to their own documents, and share slots and tokens.
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, TypeVar
 
 from wecom_logging._model.digest import Event, Identity
 from wecom_logging._model.schedule import Track
 from wecom_logging._runtime.values import dataclass, field
-from wecom_logging._stores.documents import TOKENS, Documents, SQLiteSlots
+from wecom_logging._stores.documents import TOKENS, Documents, SQLiteSlots, Tokens
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import DEAD_AFTER, LEASE
 from wecom_logging._stores.records import Group, Pending, kept
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False, repr=False)
@@ -54,11 +56,17 @@ class _Destination:
     slots: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
 
+class _Older(Documents[T]):
+    """Documents of the layout before this one."""
+
+    expression, table = Tokens.expression, Tokens.table
+
+
 def take_over(ledger: Ledger, cursor: sqlite3.Cursor) -> None:
     """Take over what the older version has left, if none of its workers looks any more."""
 
-    def documents(kind: str, type_: Any) -> Documents[Any]:
-        return Documents(cursor, ledger.state.scope, kind, type_, TOKENS)
+    def documents(kind: str, type_: Any) -> _Older[Any]:
+        return _Older(cursor, ledger.state.scope, kind, type_)
 
     if any(_looks(source, ledger.now) for source in documents("source", _Source).values()):
         return
@@ -118,9 +126,7 @@ class SharedSlots(SQLiteSlots):
     def __init__(self, cursor: sqlite3.Cursor, scope: str, now: float) -> None:
         super().__init__(cursor, scope)
         self._now = now
-        documents: Documents[_Destination] = Documents(
-            cursor, scope, "destination", _Destination, TOKENS
-        )
+        documents: _Older[_Destination] = _Older(cursor, scope, "destination", _Destination)
         theirs = (documents.get("") or _Destination()).slots
         for slot_id, (taken, answered) in theirs.items():
             super().put(slot_id, taken + LEASE if answered is None else answered)
@@ -137,5 +143,5 @@ class SharedSlots(SQLiteSlots):
     def _tell(self, slot_id: str, change: str, *values: float | None) -> None:
         self._cursor.execute(
             f"UPDATE {TOKENS} SET body={change} WHERE scope=? AND kind='destination'",
-            (f'$.slots."{slot_id}"', *values, self._scope),
+            (f'$.slots."{slot_id}"', *values, *self.place),
         )

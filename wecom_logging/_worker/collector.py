@@ -184,9 +184,9 @@ class Collector:
         try:
             found = identify(tally.origin)
             names = ("logger", "type", "template", "code")
-            texts = {name: _exact(text) for name in names if (text := getattr(found, name))}
+            texts = {name: text for name in names if (text := getattr(found, name))}
             if found.from_text:
-                texts["place"] = _exact(found.place)
+                texts["place"] = found.place
             return found._replace(**self._redact(None, "", texts))
         except KeyboardInterrupt:
             raise
@@ -209,10 +209,8 @@ class Collector:
                 noted.events.append(event)
 
     def _process(self, sample: Event) -> Event:
-        # A name may be of a class that has a mind of its own about being text.
-        sample = {key: _exact(value) for key, value in sample.items()}
-        logger = _logger(str(sample.get("logger") or "root"))
-        level = str(sample.get("level", "error"))
+        logger = _logger(sample["logger"] or "root")
+        level = sample["level"]
         safe: Event = {}
         event: Any = in_short(sample) if time.thread_time() > self._deadline else sample
         for processor in (self._complete, *self._processors):
@@ -229,9 +227,9 @@ class Collector:
                     f"processor {name} failed with {type(error).__name__}; its events are"
                     " told without their texts",
                 )
-                return {**safe, "event": ""}
+                return {**{key: safe[key] for key in _SAFE if key in safe}, "event": ""}
             # As our own first step leaves it: what others put in may be anything.
-            safe = safe or {key: event[key] for key in _SAFE if key in event}
+            safe = safe or dict(event)
         found: Event = event
         return found
 
@@ -295,11 +293,6 @@ def _ways(identity: Identity) -> Iterable[str]:
     yield identity.id
     if identity.allowance is not None:
         yield from filter(None, (identity.bare, identity.site))
-
-
-def _exact(value: Any) -> Any:
-    """A text as a `str` and nothing more; anything else as it is."""
-    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _logger(name: str) -> logging.Logger:

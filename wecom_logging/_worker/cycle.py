@@ -319,16 +319,18 @@ class DeliveryCycle:
             self._unmerged.clear()
 
     def _asker(self, flushes: Flushes) -> Asker:
+        quiet = self._quiet_hours.now() if self._quiet_hours else None
+        route, elsewhere = self._delivery.route, self._elsewhere(flushes)
+        if not flushes:
+            # Between the steps of an exit nobody waits, but there is nobody to come back either.
+            leaving = shutdown.exiting.begun
+            return Asker(self._source, "due", leaving, route, quiet, elsewhere, 0.0, True)
         settled = self._recorder.settled + self.held
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
-        # Between the steps of an exit nobody waits, but there is nobody to come back either.
-        leaving = flushes.leaving or (shutdown.exiting.begun and not flushes)
         lived = monotonic() - self._began if flushes.looking else 0.0
-        quiet = self._quiet_hours.now() if self._quiet_hours else None
-        route = self._delivery.route
-        return Asker(self._source, why, leaving, route, quiet, self._elsewhere(flushes), lived)
+        return Asker(self._source, why, flushes.leaving, route, quiet, elsewhere, lived, True)
 
     def _balance(self, store: Store) -> None:
         """Take over what has become of our errors, whoever has told them."""

@@ -182,11 +182,15 @@ class Delivery:
 
     def _message(self, work: _Work) -> Message:
         part = work.parts[0]
-        digest = told_by(part, work.digest, first=not work.told)
-        file_follows = work.plan.announced and work.is_whole
+        whole = work.is_whole
+        # All there is, in the groups' own words: nothing has to be taken out of it.
+        digest = work.digest
+        if not whole or part.shape == "bare":
+            digest = told_by(part, digest, first=not work.told)
+        file_follows = work.plan.announced and whole
         try:
             rendered = work.rendered
-            if rendered is None or part.shape != "full" or not work.is_whole:
+            if rendered is None or part.shape != "full" or not whole:
                 rendered = render(digest, work.style, shape=part.shape)
             if file_follows:
                 rendered = render(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style, report_text
 from wecom_logging._rendering.report import MAX_BYTES
-from wecom_logging._runtime.values import dataclass, field, replace
+from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker.cooldowns import Cooldowns
@@ -37,16 +37,16 @@ _OVERVIEW = "overview"
 _MAX_ASKED = 10
 
 
-@dataclass(eq=False, repr=False)
 class FollowUpPlan:
     """What one digest's message is going to be followed by."""
 
-    file: bool = False
-    #: Whom to call.
-    call: tuple[str, ...] = ()
-    #: The file is announced in the message itself, and its slots are taken.
-    announced: bool = False
-    cooldowns: list[Cooldowns] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.file = False
+        #: Whom to call.
+        self.call: tuple[str, ...] = ()
+        #: The file is announced in the message itself, and its slots are taken.
+        self.announced = False
+        self.cooldowns: list[Cooldowns] = []
 
     @property
     def slots(self) -> int:

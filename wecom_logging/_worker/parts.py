@@ -39,6 +39,8 @@ def parts_of(digest: Digest, refused: Sequence[Part] = ()) -> list[Part]:
         refused: What was left to be sent when the attempt before had to end.
     """
     groups = groups_of(digest)
+    if not refused:
+        return [Part(groups)] if groups else []
     again = {group for part in refused for group in part.groups}
     fresh = Part(tuple(group for group in groups if group not in again))
     rest = (Part(tuple(g for g in part.groups if g in groups), part.shape) for part in refused)

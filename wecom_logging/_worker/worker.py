@@ -27,7 +27,6 @@ from wecom_logging._worker.cycle import DeliveryCycle
 from wecom_logging._worker.delivery import where
 from wecom_logging._worker.flush import Flushes, FlushRequest
 from wecom_logging._worker.gathering import GATHER, Gathering
-from wecom_logging.stats import Stats
 
 if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
@@ -52,8 +51,8 @@ ENDS_WITHIN = 0.2
 class Worker:
     """Has what one handler counts delivered.
 
-    `wake`, `request_flush`, `wait` and `stats` are for other threads; all else is done by whoever
-    holds the turn, which is one thread at a time.
+    `wake`, `request_flush`, `wait` are for other threads, as is what the cycle says so of; all
+    else is done by whoever holds the turn, which is one thread at a time.
     """
 
     def __init__(self, components: Components, tallies: Tallies) -> None:
@@ -80,10 +79,6 @@ class Worker:
         self._ended = False
 
     # -- for other threads -------------------------------------------------------------
-
-    @property
-    def last_error(self) -> str | None:
-        return self.cycle.last_error
 
     def notify(self, tally: Tally, sample: Event | None) -> bool:
         """A tally that needs a wake-up has counted. Re-entrant, waits for nobody.
@@ -203,30 +198,9 @@ class Worker:
         """Whether nothing is pending but what is silenced, or waits for the end of quiet."""
         return self.pending() <= self.cycle.held
 
-    @property
-    def durable(self) -> bool:
-        """Whether the store is meant to outlive the process."""
-        return self.cycle.durable
-
-    def has_unstored(self) -> bool:
-        """Whether errors are counted in this process only."""
-        return self.cycle.has_unstored()
-
     def has_work(self) -> bool:
         """Whether a flush has something to wait or look for; a file may be on its way."""
         return self.busy or self.cycle.has_work()
-
-    def may_find(self) -> bool:
-        """Whether children may have left errors in a store that nobody here has looked into."""
-        return self.cycle.may_find()
-
-    def stats(self) -> Stats:
-        """The account, in one consistent reading."""
-        return self.cycle.stats()
-
-    def give_up(self, reason: str) -> int:
-        """At exit: what is pending is lost, but for what a store keeps. Returns how many."""
-        return self.cycle.give_up(reason)
 
     # -- the thread --------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from structlog.contextvars import get_contextvars
 
@@ -49,16 +49,15 @@ _FINDERS: tuple[Finder, ...] = (
 _ROUTES = ("task", "route", "path")
 
 
-def context(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+def context(record: logging.LogRecord) -> list[tuple[str, object]]:
     """What is known of the request or task in which a record was logged."""
+    found: list[tuple[str, object]] = []
     for find in _FINDERS:
         try:
-            found = find(record)
+            found += find(record).items()
         except Exception:
-            found = {}  # another version of the framework than we know
-        for key, value in found.items():
-            if value not in (None, ""):
-                yield key, value
+            pass  # another version of the framework than we know
+    return [(key, value) for key, value in found if value not in (None, "")]
 
 
 def route(record: logging.LogRecord) -> str:

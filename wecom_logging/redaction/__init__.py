@@ -28,9 +28,9 @@ from functools import lru_cache, partial
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
-from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
 
+from . import keys
 from .findings import Findings, texts_in
 from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, is_counted, mask
 from .patterns import EVERYTHING, MOST_PASSES, SECRETS, Redaction, redact_text
@@ -49,16 +49,18 @@ Mode = Literal[True, False, "secrets"] | Mapping[str, Sequence[str]]
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
+#: Longer than any number of a person or card.
+_LONG = 10**20
 #: Deeper than this nothing is looked at, and so nothing is shown.
 _MAX_DEPTH = 20
 
 
-def redaction_for(mode: Mode) -> Redaction | None:
+def rules_for(mode: Mode) -> Rules | None:
     """What the option `redact` stands for; None: nothing is looked for."""
     if isinstance(mode, Mapping):
         lists = {key: tuple(mode.get(key, ())) for key in ("names", "patterns", "keep")}
-        return Redaction(Rules(True, **lists))
-    return {True: EVERYTHING, "secrets": SECRETS}.get(mode)
+        return Rules(True, **lists)
+    return {True: keys.EVERYTHING, "secrets": keys.SECRETS}.get(mode)
 
 
 def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]]) -> Processor:
@@ -69,11 +71,11 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
         own_secrets: The strings that a sender needs and nobody may see, or a function that
             is asked for them at every event, because an access token changes.
     """
-    redaction = redaction_for(mode)
+    rules = rules_for(mode)
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        return _Walk(redaction, _pattern(tuple(sorted(set(secrets))))).redacted(event_dict)
+        return _Walk(_redaction(rules, frozenset(secrets))).redacted(event_dict)
 
     return redact
 
@@ -87,7 +89,7 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    return _Walk(EVERYTHING if personal_data else SECRETS, None).redacted(value, key)
+    return _Walk(EVERYTHING if personal_data else SECRETS).redacted(value, key)
 
 
 #: Keys of a mapping that are a name and its value, in lower case: {"Key": …, "Value": …}.
@@ -103,10 +105,9 @@ _PARAMETERS = frozenset(("parameters", "params", "args", "arguments", "bindings"
 class _Walk:
     """One way through nested data. It remembers where it is, for data that hold themselves."""
 
-    def __init__(self, redaction: Redaction | None, own: re.Pattern[str] | None) -> None:
+    def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
-        self._rules = redaction.rules if redaction else None
-        self._own = own
+        self._rules = redaction.rules
         self._findings = Findings()
         self._inside: set[int] = set()
 
@@ -123,23 +124,11 @@ class _Walk:
         return _with_each_text(value, lambda text: text if text.isidentifier() else mask("text"))
 
     def text(self, text: str) -> str:
-        if not (self._own or self._redaction):
-            return text
-        text = strip_hidden(text)
-        if self._own:
-            text = self._own.sub(mask("wecom secret"), text)
-        return self._redaction.part(text, self._findings) if self._redaction else text
+        return self._redaction.part(text, self._findings)
 
     def value(self, value: Any, key: object = None) -> Any:
         rule = self._rule(key)
-        if rule is None and type(value) in (int, str) and self._is_counted(value, key):
-            return value
-        return self._ruled(value, rule)
-
-    def _is_counted(self, value: int | str, key: object) -> bool:
-        """Whether a number is no telephone's, because its name says what it counts."""
-        text = str(value)
-        return 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key))
+        return self._ruled(value, rule) if rule else self._unruled(value, key)
 
     def _ruled(self, value: Any, rule: Rule | None) -> Any:
         value = _without_class(value)
@@ -147,13 +136,23 @@ class _Walk:
             if rule.secret and self._is_secret(value, rule):
                 return self._hidden(value, rule)
             if rule.partly and isinstance(value, (str, int)):
-                return self.text(self._findings.hide(str(value), rule, "name"))
-        if value is None or isinstance(value, (bool, float)):
+                return self.text(self._findings.hide(_text(value), rule, "name"))
+        return self._unruled(value, rule=rule)
+
+    def _unruled(self, value: Any, key: object = None, rule: Rule | None = None) -> Any:
+        """A value that its name does not make a secret; at most it says what a number counts."""
+        kind = type(value)
+        if kind is str or (kind is int and abs(value) < _LONG):
+            # A card or mobile number may have been logged as an int.
+            text = str(value)
+            if 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key)):
+                return value
+            shown = self.text(text)
+            return value if shown == text else shown
+        if value is None or kind in (bool, int, float):
             return value
-        if isinstance(value, int):
-            return self._number(value)
-        if isinstance(value, str):
-            return self.text(value)
+        if isinstance(value, (str, int, float)):
+            return self._unruled(_without_class(value))
         return self._container(value, rule)
 
     def _rule(self, key: object) -> Rule | None:
@@ -173,18 +172,12 @@ class _Walk:
             self._findings.hide(text, rule, "name")
         return mask(rule.label)
 
-    def _number(self, value: int) -> int | str:
-        """A card or mobile number may have been logged as an int."""
-        text = str(value) if abs(value) < 10**20 else ""
-        shown = self.text(text)
-        return value if shown == text else shown
-
     def _container(self, value: Any, rule: Rule | None) -> Any:
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:
             return "…"
         self._inside.add(id(value))
         try:
-            if isinstance(value, Mapping):
+            if isinstance(value, (dict, Mapping)):  # dict first: asking Mapping takes longer
                 return self.mapping(value)
             if isinstance(value, (list, tuple, set, frozenset)):
                 items = self._items(value, rule)
@@ -194,7 +187,21 @@ class _Walk:
             self._inside.discard(id(value))
 
     def mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
-        shown = {self.text(_text(key)): self.value(item, key) for key, item in value.items()}
+        shown: dict[str, Any] = {}
+        clean, plain = self._redaction.clean, self._redaction.plain
+        for key, item in value.items():
+            if type(key) is str and key in plain:
+                is_clean = type(item) is str and item in clean
+                shown[key] = item if is_clean else self._unruled(item, key)
+                continue
+            name = self.text(_text(key))
+            shown[name] = self.value(item, key)
+            if name in clean and not self._rule(name) and not _is_of_pair(name.lower()):
+                plain.add(name)
+        return shown if plain.issuperset(shown) else self._with_pairs(value, shown)
+
+    def _with_pairs(self, value: Mapping[Any, Any], shown: dict[str, Any]) -> dict[str, Any]:
+        """`shown` without what some values say of others."""
         named = {key.lower(): key for key in value if isinstance(key, str)}
         # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
         for each, key in named.items():
@@ -240,6 +247,11 @@ class _Walk:
             word = items[i]
             shown[i] = word[:start] + self._findings.hide(word[start:], PASSWORD, "an argument")
         return shown
+
+
+def _is_of_pair(name: str) -> bool:
+    """Whether another key says something about the value of this one, or the other way round."""
+    return name in _STATEMENTS or name in _PARAMETERS or bool(_VALUE_KEY.fullmatch(name))
 
 
 def _last(value: Any) -> Any:
@@ -294,13 +306,13 @@ def _is_empty(value: Any) -> bool:
 _TELLING = 12
 
 
-@lru_cache(maxsize=8)
-def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds `secrets` in every form in which they can stand in a text."""
+@lru_cache(maxsize=32)
+def _redaction(rules: Rules | None, secrets: frozenset[str]) -> Redaction:
+    """Finds what `rules` say, and `secrets` in every form in which they can stand in a text."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     whole = [re.escape(form) for form in forms]
     parts = [re.escape(form[:_TELLING]) + r"[\w%+/=.~-]*" for form in forms if len(form) > _TELLING]
-    return re.compile("|".join(whole + parts)) if whole else None
+    return Redaction(rules, re.compile("|".join(whole + parts)) if whole else None)
 
 
 def _forms(secret: str) -> set[str]:

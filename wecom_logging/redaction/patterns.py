@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
@@ -22,32 +23,34 @@ from .places import end_of_mask, lowered, secrets_under
 
 
 def redact_text(text: str, *, personal_data: bool = True) -> str:
-    """`text` without secrets and, unless told otherwise, with personal data shown in part.
-
-    Also without colours and invisible characters: they would tear a secret from its name.
-    """
+    """`text` without secrets and, unless told otherwise, with personal data shown in part; also
+    without colours and invisible characters."""
     redaction = EVERYTHING if personal_data else SECRETS
     return redaction.text(strip_hidden(text), Findings())
 
 
 _SHORT, _MOST_CLEAN = 256, 1024
+_OWN_MASK = mask("wecom secret")
 #: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
 MOST_PASSES = 6
 
 
 class Redaction:
-    """All that is done with a text according to some rules."""
+    """All that is done with a text according to some rules.
 
-    def __init__(self, rules: Rules) -> None:
+    Args:
+        rules: None: nothing is looked for but what `own` finds.
+        own: Finds our own secrets.
+    """
+
+    def __init__(self, rules: Rules | None, own: re.Pattern[str] | None = None) -> None:
         self.rules = rules
+        self._own = own
+        self._patterns = [(lazy.regex(each), each) for each in rules.patterns] if rules else []
         #: Short texts in which nothing was found: names of fields, lines of source code, and
-        #: what is said often.
-        self._clean: set[str] = set()
-        self._own = [(lazy.regex(source), source) for source in rules.patterns]
-
-    @lazy.cached
-    def _hints(self) -> Hints:
-        return Hints(self.rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS, *urls.HINTS})
+        #: what is said often. Of these the names of fields that say nothing about a value.
+        self.clean: set[str] = set()
+        self.plain: set[str] = set()
 
     def text(self, text: str, findings: Findings) -> str:
         """A text that is all there is, without hidden characters, redacted.
@@ -65,47 +68,61 @@ class Redaction:
         return mask("text")
 
     def part(self, text: str, findings: Findings) -> str:
-        """One text of an event, redacted as far as it says itself what is secret in it."""
-        if text in self._clean:
+        """One text of an event, redacted as far as it says itself what is secret in it.
+
+        Also without colours and invisible characters: they would tear a secret from its name.
+        """
+        if text in self.clean or not (self.rules or self._own):
             return text
-        shown = self._redacted(text, findings)
-        if len(text) <= _SHORT and shown == text:
-            if len(self._clean) >= _MOST_CLEAN:
-                self._clean.clear()
-            self._clean.add(text)
+        shown = strip_hidden(text)
+        if self._own:
+            shown = self._own.sub(_OWN_MASK, shown)
+        if self.rules:
+            shown = self._redacted(shown, self.rules, findings)
+        if shown == text and len(text) <= _SHORT:
+            if len(self.clean) >= _MOST_CLEAN:
+                self.clean.clear()
+                self.plain.clear()
+            self.clean.add(text)
         return shown
 
-    def _redacted(self, text: str, findings: Findings) -> str:
-        before = text
-        found, hits = self._hints.find(lowered(text))
-        if found:
-            text = self._by_hints(text, found, findings)
+    def _redacted(self, text: str, rules: Rules, findings: Findings) -> str:
+        find, before = _hints_of(rules).find, text
+        found, hits = find(lowered(text))
+        if found or urls.may_occur(text):
+            text = _by_hints(text, found, rules, findings)
             if text is not before:
-                _, hits = self._hints.find(lowered(text))
-            text = findings.hide_all(text, secrets_under(text, hits, self.rules))
+                _, hits = find(lowered(text))
+            text = findings.hide_all(text, secrets_under(text, hits, rules))
         if len(text) >= _SHORTEST_DOTTED and "." in text:
             text = findings.hide_all(text, _DOTTED.secrets(text))
-        if self.rules.personal_data and digits.may_occur(text):
+        if rules.personal_data and digits.may_occur(text):
             for kind in digits.KINDS:
                 text = findings.hide_all(text, digits.numbers_in(text, kind))
-        for pattern, source in self._own:
+        for pattern, source in self._patterns:
             matches = _matches(pattern, text, Rule("pattern"), source)
             # One of eight letters matches in each mask, and in the mask of that.
             secrets = (secret for secret in matches if not end_of_mask(text, secret[0]))
             text = findings.hide_all(text, secrets)
         return text
 
-    def _by_hints(self, text: str, found: set[str], findings: Findings) -> str:
-        if not found.isdisjoint(urls.HINTS):
-            text = findings.hide_all(text, urls.with_scheme(text))
-            text = findings.hide_all(text, urls.without_scheme(text))
-        for i in sorted({i for hint in found for i in _SHAPES.get(hint, ())}):
-            text = findings.hide_all(text, _ALL[i].secrets(text))
-        if not found.isdisjoint(shell.HINTS):
-            text = findings.hide_all(text, shell.secrets_of_commands(text))
-        if not found.isdisjoint(rows.HINTS):
-            text = findings.hide_all(text, rows.secrets_in_rows(text, self.rules))
-        return text
+
+@lru_cache(maxsize=32)
+def _hints_of(rules: Rules) -> Hints:
+    return Hints(rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS})
+
+
+def _by_hints(text: str, found: set[str], rules: Rules, findings: Findings) -> str:
+    if urls.may_occur(text):
+        text = findings.hide_all(text, urls.with_scheme(text))
+        text = findings.hide_all(text, urls.without_scheme(text))
+    for i in sorted({i for hint in found for i in _SHAPES.get(hint, ())}):
+        text = findings.hide_all(text, _ALL[i].secrets(text))
+    if not found.isdisjoint(shell.HINTS):
+        text = findings.hide_all(text, shell.secrets_of_commands(text))
+    if not found.isdisjoint(rows.HINTS):
+        text = findings.hide_all(text, rows.secrets_in_rows(text, rules))
+    return text
 
 
 def _matches(pattern: re.Pattern[str], text: str, rule: Rule, why: str) -> Iterator[Secret]:

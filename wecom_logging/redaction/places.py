@@ -480,7 +480,8 @@ def secrets_under(text: str, hits: Sequence[Hit], rules: Rules) -> Iterator[Secr
     """
     done = in_vain = 0
     most = most_in(text, _MOST_IN_VAIN)
-    for name in names(text, hits, rules):
+    outside = (hit for hit in hits if hit[0] >= done)  # of the values that were found until then
+    for name in names(text, outside, rules):
         if in_vain == most:
             start = _first_suspicion(text, name.start, hits)
             yield start, len(text), Rule("text"), "too many names"

@@ -14,8 +14,6 @@ from .findings import Secret
 from .keys import Rule
 from .values import is_random
 
-HINTS = ("://", "@")
-
 _PASSWORD, _TOKEN = Rule("password"), Rule("token")
 
 # What a URL cannot hold. A question mark or a number sign ends what an `@` can belong to.
@@ -38,34 +36,39 @@ _ORACLE = lazy.regex(
 )
 
 
+def may_occur(text: str) -> bool:
+    """Whether there is a URL in it, or a host behind a password."""
+    return "@" in text or "://" in text
+
+
 def with_scheme(text: str) -> Iterator[Secret]:
     """Passwords and tokens in URLs."""
     at = text.find("://")
     while at >= 0:
-        end = at + 3
-        for secret in _secrets(text, at, end):
-            yield secret
-            end = secret[1]
-        at = text.find("://", end)
+        found = _secrets(text, at, at + 3)
+        yield from found
+        at = text.find("://", found[-1][1] if found else at + 3)
 
 
-def _secrets(text: str, at: int, start: int) -> Iterator[Secret]:
+def _secrets(text: str, at: int, start: int) -> list[Secret]:
     """The secrets of the URL whose `://` is at `at`."""
     # A look that costs little: in most URLs there is no `@`, and nothing is cut off.
     if text.find("@", start, start + 1024) < 0 and len(text) - start > 1024:
-        return
+        return []
     user = _USER.match(text, start)
-    scheme = text[max(0, at - 5) : at]
-    if not user or not scheme[-1:].isalnum():
-        return
+    if not user or not text[at - 1 : at].isalnum():
+        return []
+    found: list[Secret] = []
     end = user.end()
     sign = text[end : end + 1]
     password = _password(text, end + 1) if sign == ":" else None
-    is_web = scheme.lower().endswith(("http", "https"))
-    if is_web and (password or sign == "@") and (len(user[0]) >= 24 or _is_token(user[0])):
-        yield start, end, _TOKEN, "in a URL"
+    if password or sign == "@":
+        is_web = text[max(0, at - 5) : at].lower().endswith(("http", "https"))
+        if is_web and (len(user[0]) >= 24 or _is_token(user[0])):
+            found.append((start, end, _TOKEN, "in a URL"))
     if password:
-        yield *password, _PASSWORD, "in a URL"
+        found.append((*password, _PASSWORD, "in a URL"))
+    return found
 
 
 def _is_token(value: str) -> bool:
@@ -80,10 +83,10 @@ def _password(text: str, start: int) -> tuple[int, int] | None:
     rest = _REST.match(text, start, next_url if next_url >= 0 else len(text))
     if not rest or text.startswith("[redacted", start):
         return None
-    run = rest[0]
     is_cut_off = rest.end() == len(text)
-    if run.find("@", 1) < 0 and not is_cut_off:
+    if not is_cut_off and text.find("@", start + 1, rest.end()) < 0:
         return None
+    run = rest[0]
     in_authority = run.partition("/")[0].rfind("@")
     is_port = bool(_PORT.match(run))
     if in_authority > 0 and (

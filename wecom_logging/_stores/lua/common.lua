@@ -29,9 +29,9 @@ end
 
 local unreadable = ''
 
--- No key outlives the last who used it by more than that.
-local function finish(answer)
-  for _, key in ipairs(KEYS) do
+-- No key outlives the last who used it by more than that; `made` may be new, or all may.
+local function finish(answer, made)
+  for _, key in ipairs(made or KEYS) do
     redis.call('EXPIRE', key, rules.ttl)
   end
   return {unreadable, answer}
@@ -370,8 +370,17 @@ local function sum(by_source)
   return count
 end
 
+-- Those that were read in this step, as they are now; false where there is none.
+local known = {}
+
 local function find_group(id)
-  return document(groups, id, is_group)
+  if known[id] == nil then known[id] = document(groups, id, is_group) or false end
+  return known[id] or nil
+end
+
+local function put_group(id, group)
+  known[id] = group
+  put(groups, id, group)
 end
 
 local function begin_group(track, number)
@@ -392,7 +401,7 @@ local function get_group(id)
 end
 
 local function save(id, group)
-  put(groups, id, group)
+  put_group(id, group)
   note(group)
 end
 
@@ -426,6 +435,7 @@ local function note_site(id, group, more)
 end
 
 local function drop_group(id, group)
+  known[id] = false
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
   redis.call('HDEL', samples, id, 'told/' .. id)
@@ -701,4 +711,28 @@ local function leased_follow_up(id)
     local waiting = get_follow_up(kind)
     if waiting and waiting.id == id and waiting.lease_until then return kind, waiting end
   end
+end
+
+-- What has become of the errors of a source: reported, lost, merged, first; its place among all, by
+-- when they came, and how many they are; errors of which nothing may be told now, and those of
+-- `reported` that fallbacks took; how much longer quiet hours last.
+local function account_of(name)
+  local source, answer = get_source(name), {}
+  for _, number in ipairs({source.reported, source.lost, source.merged, source.first}) do
+    table.insert(answer, int(number))
+  end
+  local rank, size = redis.call('ZRANK', fleet, name), redis.call('ZCARD', fleet)
+  table.insert(answer, rank or size)
+  table.insert(answer, rank and size or size + 1)
+  local held = 0
+  if due.held then
+    for id, by_source in pairs(pending_by_group()) do
+      local until_ = by_source[name] and held_until(get_group(id))
+      if until_ and until_ > now then held = held + by_source[name][1] end
+    end
+  end
+  table.insert(answer, int(held))
+  table.insert(answer, int(source.by_fallback))
+  table.insert(answer, string.format('%.3f', math.max(0, scope.hours_until - now)))
+  return answer
 end

@@ -2,7 +2,8 @@
 -- ARGV: wall, batches, asker ('' or JSON), digest id, slot.
 -- Answers {'none'}, {'wait', seconds}, {'follow', kind, slots, id, attempt, body}, or
 -- {'claim', failures, id, head, body, 1 if it is for the fallback, then of each part: group,
--- identity, short id, part, samples}.
+-- identity, short id, part, samples}; and the account of the asker, if it wants that and has
+-- nothing to deliver.
 local wall = tonumber(ARGV[3])
 begin()
 read_scope()
@@ -36,6 +37,7 @@ local function drop_oldest(ids)
       local mine = group.track.last_seen + (group.track.over_told and 0 or 1e12)
       if not oldest or mine < rank then oldest, rank, last = id, mine, group end
     end
+    known[id] = nil -- of thousands
   end
   if oldest then drop_group(oldest, last) end
   return oldest
@@ -272,7 +274,7 @@ end
 for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
 if ARGV[5] == '' then
   write_scope()
-  return finish({'none'})
+  return finish({{'none'}, {}})
 end
 
 -- claiming.py ---------------------------------------------------------------------------
@@ -373,6 +375,7 @@ local function look_through()
       remember(id, group)
       note_site(id, group, 1)
     end
+    known[id] = nil -- of thousands
   end
   forget_unused()
 end
@@ -482,7 +485,7 @@ local function take_out(id, by_source, nobody_has_any)
   end
   group.out, group.count, group.doubtful, group.left = group.out + sum(by_source), 0, 0, 0
   group.pending_releases, group.back_from = {}, nil
-  put(groups, id, group)
+  put_group(id, group)
   return true
 end
 
@@ -728,4 +731,4 @@ end
 if answer[1] == 'wait' then
   answer[2] = string.format('%.6f', answer[2])
 end
-return finish(answer)
+return finish({answer, asker.account and answer[1] ~= 'claim' and account_of(asker.source) or {}})
