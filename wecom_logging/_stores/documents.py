@@ -8,12 +8,12 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import chain, islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.records import Destination, Pending, ScopeState, Token
-from wecom_logging._stores.state import OWN, SHARED, Records, State, Wanted, record_types
+from wecom_logging._stores.state import OWN, SHARED, Records, State, Wanted
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ _AT_ONCE = 64
 
 
 #: What rows of a kind are called together.
-_NAMES = {kind: name for name, kind in {**OWN, **SHARED}.items()}
+_NAMES = {kind: name for name, (kind, _) in {**OWN, **SHARED}.items()}
 
 _HERE = "scope=? AND kind=?"
 
@@ -159,6 +159,13 @@ class Question:
     def take_in(self, key: object, found: object) -> None:
         self.value = found
 
+    def numbers(self) -> list[float]:
+        """Numbers that it was answered with, between spaces; none if it is something else."""
+        try:
+            return [float(each) for each in self.value.split(" ")]
+        except (AttributeError, ValueError):
+            return []
+
 
 class SQLiteSlots:
     """The slots of a destination, for the time of a transaction."""
@@ -230,25 +237,23 @@ class DocumentState(State):
         self._scope_states = _Single(cursor, scope, "scope_state", ScopeState, kept)
         self._destinations: _Single[Destination]
         self._destinations = _Single(cursor, destination, "destination", Destination, kept)
-        presence = destination, SHARED["presence"]
-        count = f"(SELECT count(*) FROM {TABLE} WHERE {_HERE} AND id"
-        self._before = Question(f"{count}<?)", *presence)
-        self._others = Question(f"{count}<>?)", *presence)
         self._is_pending = Question(
-            f"EXISTS (SELECT 1 FROM {TABLE} WHERE {_HERE} AND id<>?)", scope, OWN["pending"]
+            f"EXISTS (SELECT 1 FROM {TABLE} WHERE {_HERE} AND id<>?)", scope, OWN["pending"][0]
         )
+        #: The rank of who asks, and how many others there are.
+        self._place: Question | None = None
         #: Those that something was asked of: a step is about few kinds of records.
-        self._documents: list[Documents[Any]] = [self._scope_states, self._destinations]
+        self._documents: dict[str, list[Documents[Any]]]
+        self._documents = {TABLE: [self._scope_states, self._destinations], TOKENS: []}
 
     def __getattr__(self, name: str) -> Any:
         found: Any
         if name in OWN:
-            found = Documents(self._cursor, self.scope, OWN[name], record_types()[name])
+            found = self._rows(Documents(self._cursor, self.scope, *OWN[name]))
         elif name in SHARED:
-            place = self._destination_scope, SHARED[name]
-            found = Documents(self._cursor, *place, record_types()[name])
+            found = self._rows(Documents(self._cursor, self._destination_scope, *SHARED[name]))
         elif name == "tokens":
-            found = Tokens(self._cursor, "tokens", "token", Token)
+            found = self._rows(Tokens(self._cursor, "tokens", "token", Token))
         elif name == "slots":
             found = SQLiteSlots(self._cursor, self._destination_scope)
         elif name == "scope_state":
@@ -257,9 +262,11 @@ class DocumentState(State):
             found = self._destinations.one(Destination)
         else:
             raise AttributeError(name)
-        if isinstance(found, Documents):
-            self._documents.append(found)
         setattr(self, name, found)
+        return found
+
+    def _rows(self, found: Documents[T]) -> Documents[T]:
+        self._documents[found.table].append(found)
         return found
 
     def _found_scope_state(self) -> ScopeState:
@@ -268,14 +275,18 @@ class DocumentState(State):
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
     def place(self, source: str) -> tuple[int, int]:
-        if self._others.value is None:
+        if self._place is None:
             ask(self._cursor, self.about(source))
-        return self._before.value, self._others.value + 1
+        rank, others = cast("Question", self._place).numbers()
+        return int(rank), int(others) + 1
 
     def about(self, source: str) -> list[tuple[Asked, object]]:
         """What to ask for whoever may claim something: its place among all, and whether anything
         is pending at all."""
-        return [(self._before, source), (self._others, source), (self._is_pending, "")]
+        rank = f"(SELECT total(id<?)||' '||count(*) FROM {TABLE} WHERE {_HERE} AND id<>?)"
+        place = self._destination_scope, SHARED["presence"][0]
+        self._place = Question(rank, source, *place)
+        return [(self._place, source), (self._is_pending, "")]
 
     def begin(self, asked: Iterable[tuple[Asked, object]]) -> None:
         """Read at once what every step asks for, and what this one does."""
@@ -295,14 +306,13 @@ class DocumentState(State):
 
     def save(self, now: float) -> bool:
         """Write what has changed; returns whether anything has."""
-        wrote = [self._save(table, now) for table in (TABLE, TOKENS)]
+        wrote = [self._save(table, every, now) for table, every in self._documents.items() if every]
         return any(wrote)
 
-    def _save(self, table: str, now: float) -> bool:
+    def _save(self, table: str, every: list[Documents[Any]], now: float) -> bool:
         gone: list[Place] = []
-        every = [rows.written(now, gone) for rows in self._documents if rows.table == table]
         wrote = False
-        for some in _in_parts(chain.from_iterable(every)):
+        for some in _in_parts(chain.from_iterable([rows.written(now, gone) for rows in every])):
             wrote = True
             self._cursor.execute(
                 f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
@@ -340,7 +350,7 @@ def keep_body(connection: sqlite3.Connection, scope: str, digest_id: str, body: 
         f" WHERE {_HERE} AND id=? AND instr(body, '\"fallback\":')=0"
         " ON CONFLICT (scope, kind, id)"
         " DO UPDATE SET body=excluded.body, written=excluded.written",
-        (OWN["bodies"], encode(body), scope, OWN["digests"], digest_id),
+        (OWN["bodies"][0], encode(body), scope, OWN["digests"][0], digest_id),
     )
     return found.rowcount > 0
 

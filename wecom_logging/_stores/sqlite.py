@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable
-from math import isfinite
 from typing import TypeVar
 
 from wecom_logging._model.ratelimit import ranks
@@ -39,6 +39,10 @@ OLDER_EVERY = 60.0
 
 #: How exactly it is written down what time it is, seconds.
 TICK = 5.0
+
+#: What it was when it was last written down, and how far it was ahead of the wall clock: asked
+#: for together with all else.
+_WRITTEN = "(SELECT last||' '||ahead FROM clock_1 WHERE id=?)"
 
 _CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
 
@@ -158,9 +162,9 @@ class SQLiteStore(LedgerStore):
             # Mostly there are not so many slots, and that is all there is to know.
             rank = min(ranks(self._rules.rate_limit, "message"))
             asked += [(state.slots, rank), *state.about(asker.source)]
-        last, ahead = _columns()
-        state.begin([(last, 1), (ahead, 1), *asked])
-        self._clock = _clock(last.value, ahead.value, wall, self._clock.now)
+        written = Question(_WRITTEN)
+        state.begin([(written, 1), *asked])
+        self._clock = _clock(written, wall, self._clock.now)
         now, rules, is_alive = self._clock.now, self._rules, self._is_alive
         return state, Ledger(state, rules, now, wall, shared=True, is_alive=is_alive)
 
@@ -177,9 +181,9 @@ class SQLiteStore(LedgerStore):
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         for statement in (*SCHEMA, _CLOCK):
             connection.execute(statement)
-        last, ahead = _columns()
-        ask(connection.cursor(), [(last, 1), (ahead, 1)])
-        now = _clock(last.value, ahead.value, self._wall()).now
+        written = Question(_WRITTEN)
+        ask(connection.cursor(), [(written, 1)])
+        now = _clock(written, self._wall()).now
         for statement in FORGET:
             connection.execute(statement, (now - ABANDONED_AFTER,))
 
@@ -193,16 +197,11 @@ class _Clock(NamedTuple):
     last: float = float("-inf")
 
 
-def _columns() -> tuple[Question, Question]:
-    """What is written down of the time, which is asked for together with all else."""
-    column = "(SELECT {} FROM clock_1 WHERE id=?)"
-    return Question(column.format("last")), Question(column.format("ahead"))
-
-
-def _clock(last: object, ahead: object, wall: float, latest: float = float("-inf")) -> _Clock:
+def _clock(written: Question, wall: float, latest: float = float("-inf")) -> _Clock:
     """The time. Where the wall clock has been set back it goes on from where it was: a pause of
     a minute must not last until the clock has caught up."""
-    if not (isinstance(last, float) and isinstance(ahead, float) and isfinite(last + ahead)):
+    last, ahead = written.numbers() or (math.nan, 0.0)
+    if not math.isfinite(last + ahead):
         return _Clock(wall)
     latest = max(last, latest)
     set_back = wall + ahead < latest

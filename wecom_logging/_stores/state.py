@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, ValuesView
-from functools import cache
-from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Generic, TypeVar, cast
 
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
@@ -31,15 +30,29 @@ from wecom_logging._stores.records import (
 
 T = TypeVar("T")
 
-#: The mappings of a `State`, and what one of their documents is called: those of an app and
-#: environment, and those of a destination.
-OWN = {
-    "groups": "group", "pending": "pending", "samples": "samples", "sources": "source",
-    "looks": "look", "digests": "digest", "parts": "part", "bodies": "body",
-    "following": "following", "acts": "act", "sites": "site", "allowances": "allowance",
-    "jobs": "job",
-}  # fmt: skip
-SHARED = {"routes": "route", "presence": "presence", "numbers": "number", "apps": "app"}
+#: The mappings of a `State`, what one of their documents is called, and what it is: those of an
+#: app and environment, and those of a destination.
+OWN: dict[str, tuple[str, Any]] = {
+    "groups": ("group", Group),
+    "pending": ("pending", Pending),
+    "samples": ("samples", list[Event]),
+    "sources": ("source", Source),
+    "looks": ("look", float),
+    "digests": ("digest", LeasedDigest),
+    "parts": ("part", DigestEntry),
+    "bodies": ("body", str),
+    "following": ("following", Following),
+    "acts": ("act", KeptAct),
+    "sites": ("site", int),
+    "allowances": ("allowance", Allowance),
+    "jobs": ("job", JobHistory),
+}
+SHARED: dict[str, tuple[str, Any]] = {
+    "routes": ("route", Trouble),
+    "presence": ("presence", float),
+    "numbers": ("number", Numbered),
+    "apps": ("app", App),
+}
 
 #: A field of a `State`, and a key in it.
 Wanted = tuple[str, str]
@@ -93,13 +106,6 @@ class State(ABC):
     @abstractmethod
     def place(self, source: str) -> tuple[int, int]:
         """The rank of a source among those who are there, and how many they are."""
-
-
-@cache
-def record_types() -> dict[str, Any]:
-    """What the mappings of a `State` hold."""
-    hints = get_type_hints(State)
-    return {name: get_args(hints[name])[1] for name in (*OWN, *SHARED, "tokens")}
 
 
 class Records(MutableMapping[str, T], ABC, Generic[T]):

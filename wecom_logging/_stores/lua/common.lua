@@ -29,9 +29,9 @@ end
 
 local unreadable = ''
 
--- No key outlives the last who used it by more than that.
-local function finish(answer)
-  for _, key in ipairs(KEYS) do
+-- No key outlives the last who used it by more than that; `made` may be new, or all may.
+local function finish(answer, made)
+  for _, key in ipairs(made or KEYS) do
     redis.call('EXPIRE', key, rules.ttl)
   end
   return {unreadable, answer}
@@ -370,8 +370,17 @@ local function sum(by_source)
   return count
 end
 
+-- Those that were read in this step, as they are now; false where there is none.
+local known = {}
+
 local function find_group(id)
-  return document(groups, id, is_group)
+  if known[id] == nil then known[id] = document(groups, id, is_group) or false end
+  return known[id] or nil
+end
+
+local function put_group(id, group)
+  known[id] = group
+  put(groups, id, group)
 end
 
 local function begin_group(track, number)
@@ -392,7 +401,7 @@ local function get_group(id)
 end
 
 local function save(id, group)
-  put(groups, id, group)
+  put_group(id, group)
   note(group)
 end
 
@@ -426,6 +435,7 @@ local function note_site(id, group, more)
 end
 
 local function drop_group(id, group)
+  known[id] = false
   redis.call('HDEL', groups, id)
   redis.call('HDEL', identities, id)
   redis.call('HDEL', samples, id, 'told/' .. id)

@@ -37,6 +37,7 @@ local function drop_oldest(ids)
       local mine = group.track.last_seen + (group.track.over_told and 0 or 1e12)
       if not oldest or mine < rank then oldest, rank, last = id, mine, group end
     end
+    known[id] = nil -- of thousands
   end
   if oldest then drop_group(oldest, last) end
   return oldest
@@ -374,6 +375,7 @@ local function look_through()
       remember(id, group)
       note_site(id, group, 1)
     end
+    known[id] = nil -- of thousands
   end
   forget_unused()
 end
@@ -483,7 +485,7 @@ local function take_out(id, by_source, nobody_has_any)
   end
   group.out, group.count, group.doubtful, group.left = group.out + sum(by_source), 0, 0, 0
   group.pending_releases, group.back_from = {}, nil
-  put(groups, id, group)
+  put_group(id, group)
   return true
 end
 
