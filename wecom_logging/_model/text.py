@@ -291,6 +291,8 @@ def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
     if len(text) <= 2 * max_columns and columns(text) <= max_columns:
         return text
     room = max_columns - columns(ellipsis)
+    if _NARROW.fullmatch(text, 0, max_columns + 1):
+        return _start(text, room) + ellipsis if room >= 0 else ""
     end = used = 0
     for index, width in enumerate(_widths(text)):
         used += width

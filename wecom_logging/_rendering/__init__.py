@@ -66,13 +66,14 @@ def render(
         again = RenderContext.of(shown, style)
     context = again._replace(file_follows=file_follows)
     pen = Pen()
-    head = "\n".join([headline(context), *facts(context, pen)])
-    foot = _foot(context)
-    max_bytes = style.max_bytes - size(f"{head}\n\n")
-    body = Layout(context, max_bytes, foot, () if shape == "bare" else DETAIL_LEVELS).body()
-    content = f"{head}\n\n{body.text(context, foot)}"
+    head = "\n".join([headline(context), *facts(context, pen)]) + "\n\n"
+    file = context.labels.file_follows if file_follows else ""
+    foot = joined(" · ", file, Pen().name(digest.message_id, 16))
+    levels = () if shape == "bare" else DETAIL_LEVELS
+    layout = Layout(context, style.max_bytes - size(head), foot, levels)
+    body = layout.body()
     return Rendered(
-        Message(style.msgtype, content),
+        Message(style.msgtype, head + layout.text(body)),
         kinds_left_out=sum(len(section.reports) for section in body.hidden),
         left_out=tuple(body.left_out(context)),
         shortened=pen.shortened or any(block.shortened for block in body.blocks),
@@ -99,11 +100,6 @@ def _card(
         shortened=True,
         context=context,
     )
-
-
-def _foot(context: RenderContext) -> str:
-    file = context.labels.file_follows if context.file_follows else ""
-    return joined(" · ", file, Pen().name(context.digest.message_id, 16))
 
 
 def _plainer(style: Style, shape: Shape) -> Style:

@@ -211,13 +211,14 @@ class _BlockRenderer:
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""
         said = joined(": ", self.pen.name(failure.type, TYPE), words)
-        frame = next((frame for frame, _ in failure.places), Frame()) if place else Frame()
-        known = [each.place for each, _ in self.section.trace if each.place]
+        frame = failure.places[0][0] if place and failure.places else Frame()
+        where = frame.place
+        known = [each.place for each, _ in self.section.trace if each.place] if where else []
         # One of them may be spelled from an import root on.
-        is_known = any(frame.place.endswith(one) or one.endswith(frame.place) for one in known)
-        if not frame.place or frame.library or is_known:
+        is_known = any(where.endswith(one) or one.endswith(where) for one in known)
+        if not where or frame.library or is_known:
             return said
-        return f"{said} {self.dialect.code(self.pen.place(frame.place, PLACE))}"
+        return f"{said} {self.dialect.code(self.pen.place(where, PLACE))}"
 
     def _text(self, words: str) -> Iterator[str]:
         """The lines of a text, if it is not part of one that stands there."""

@@ -25,24 +25,11 @@ class DetailLevel(NamedTuple):
 #: From everything down to the least that is more than one line. Texts grow beyond what is
 #: written here as far as there are bytes for them.
 DETAIL_LEVELS = (
-    DetailLevel(
-        EVERYTHING,
-        callers=3,
-        causes=20,
-        context=50,
-        crumbs=20,
-        output=20,
-        others=4,
-        source=True,
-        links=20,
-    ),
-    DetailLevel(
-        text=400, callers=3, causes=20, context=12, crumbs=5, output=20, others=4, source=True
-    ),
-    DetailLevel(
-        text=300, callers=2, causes=4, context=6, crumbs=2, output=12, others=3, source=True
-    ),
-    DetailLevel(text=160, callers=1, causes=2, context=3, output=6, others=2),
-    DetailLevel(text=80, context=1, output=3),
-    DetailLevel(text=80, links=0),
+    # text, callers, causes, context, crumbs, others, source, links, output
+    DetailLevel(EVERYTHING, 3, 20, 50, 20, 4, source=True, links=20, output=20),
+    DetailLevel(400, 3, 20, 12, 5, 4, source=True, output=20),
+    DetailLevel(300, 2, 4, 6, 2, 3, source=True, output=12),
+    DetailLevel(160, 1, 2, 3, 0, 2, output=6),
+    DetailLevel(80, context=1, output=3),
+    DetailLevel(80, links=0),
 )

@@ -72,7 +72,6 @@ _INERT = lazy.regex(rf"(?!\W?{_OUR_WORDS})(?:{text.PLAIN})?")
 class Markdown:
     """The subset that applications and robots share: bold, code, quotes, three colours."""
 
-    msgtype: MsgType = "markdown"
     #: Whether lines of a table are text, so that `|` has to go from them.
     tables = False
     #: Whether markup is text.
@@ -123,7 +122,6 @@ class Markdown:
 class Text(Markdown):
     """The same lines without markup, for readers inside WeChat."""
 
-    msgtype: MsgType = "text"
     plain = True
 
     def strong(self, words: str) -> str:
@@ -142,12 +140,6 @@ class Text(Markdown):
         return f"{label}: {url}"
 
 
-class Card(Text):
-    """The words on a template card."""
-
-    msgtype: MsgType = "card"
-
-
 class MarkdownV2(Markdown):
     """What robots understand since 2025: headings, lists, fenced code and tables, no colour.
 
@@ -155,7 +147,6 @@ class MarkdownV2(Markdown):
     whether a line break inside of a paragraph is kept.
     """
 
-    msgtype: MsgType = "markdown_v2"
     tables = True
 
     def quote(self, words: str) -> str:
@@ -184,7 +175,10 @@ class MarkdownV2(Markdown):
 
 
 DIALECTS: dict[MsgType, Markdown] = {
-    dialect.msgtype: dialect for dialect in (Markdown(), Text(), MarkdownV2(), Card())
+    "markdown": Markdown(),
+    "text": Text(),
+    "markdown_v2": MarkdownV2(),
+    "card": Text(),
 }
 
 

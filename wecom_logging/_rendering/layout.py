@@ -38,26 +38,6 @@ class Body(NamedTuple):
     rows: tuple[Row, ...]
     hidden: tuple[Section, ...]
 
-    def text(self, context: RenderContext, foot: str) -> str:
-        """The lines; `foot` ends the last one that is grey, or the last one."""
-        dialect = context.dialect
-        lines = dialect.rows(self.rows, context.labels.columns)
-        if counted := " · ".join(_overflow(self.hidden, context)):
-            # Right after a table, a line would be its next row.
-            lines.append(f"\n{counted}" if dialect.tables and lines else counted)
-        parts = []
-        for index, block in enumerate(self.blocks):
-            words, link = block.facts
-            if not (lines or context.file_follows) and index == len(self.blocks) - 1:
-                words, link, foot = joined(" · ", words, link, foot), "", ""
-            parts.append(joined("\n", block.text, dialect.facts(words, link)))
-        if lines or foot:
-            parts.append(_ended(lines, foot, context))
-        return "\n\n".join(parts)
-
-    def size(self, context: RenderContext, foot: str) -> int:
-        return size(self.text(context, foot))
-
     def left_out(self, context: RenderContext) -> Iterator[str]:
         """Ids of the groups that are shown without all of their own frames or texts."""
         for index, section in enumerate(context.sections[: len(self.blocks) + len(self.rows)]):
@@ -70,45 +50,51 @@ class Body(NamedTuple):
                 yield from (report.identity.id for report in section.reports)
 
 
-def _ended(lines: Sequence[str], foot: str, context: RenderContext) -> str:
-    if not foot:
-        return "\n".join(lines)
-    if not lines or context.dialect.tables or context.file_follows:
-        return "\n".join([*lines, context.dialect.grey(foot)])
-    return "\n".join([*lines[:-1], f"{lines[-1]} · {context.dialect.grey(foot)}"])
-
-
 def size(text: str) -> int:
     """Bytes of UTF-8."""
     return len(text.encode())
 
 
-class Layout:
+class Layout(NamedTuple):
     """Fits the groups of a context into bytes: the first as rich as it can be, the others as
-    lines, and richer as far as there is detail. What finds no place is counted.
+    lines, and richer as far as there is detail. What finds no place is counted."""
 
-    Args:
-        context: What to tell.
-        max_bytes: Bytes for all of it.
-        foot: The end of the message.
-        levels: How groups may be drawn at length, the richest first.
-    """
+    context: RenderContext
+    #: Bytes for all of it.
+    budget: int
+    #: The end of the message.
+    foot: str
+    #: How groups may be drawn at length, the richest first.
+    levels: Sequence[DetailLevel]
 
-    def __init__(
-        self, context: RenderContext, max_bytes: int, foot: str, levels: Sequence[DetailLevel]
-    ) -> None:
-        self._page = context
-        self._budget = max_bytes
-        self._foot = foot
-        self._ladder = levels
+    def text(self, body: Body) -> str:
+        """The lines; the foot ends the last one that is grey, or the last one."""
+        context, dialect, foot = self.context, self.context.dialect, self.foot
+        lines = dialect.rows(body.rows, context.labels.columns)
+        if counted := " · ".join(_overflow(body.hidden, context)):
+            # Right after a table, a line would be its next row.
+            lines.append(f"\n{counted}" if dialect.tables and lines else counted)
+        parts = []
+        for index, block in enumerate(body.blocks):
+            words, link = block.facts
+            if not (lines or context.file_follows) and index == len(body.blocks) - 1:
+                words, link, foot = joined(" · ", words, link, foot), "", ""
+            parts.append(joined("\n", block.text, dialect.facts(words, link)))
+        if foot and (not lines or dialect.tables or context.file_follows):
+            lines.append(dialect.grey(foot))
+        elif foot:
+            lines[-1] += f" · {dialect.grey(foot)}"
+        if lines:
+            parts.append("\n".join(lines))
+        return "\n\n".join(parts)
 
     def body(self) -> Body:
-        sections = self._page.sections
-        others = self._with_rows((), sections[1:], int(self._budget * _FOR_OTHERS))
+        sections = self.context.sections
+        others = self._with_rows((), sections[1:], int(self.budget * _FOR_OTHERS))
         first = self._richest(sections[0], self._left(others)) if sections else None
         if first is None:
-            return self._with_rows((), sections, self._budget)
-        body = self._with_rows((first,), sections[1:], self._budget)
+            return self._with_rows((), sections, self.budget)
+        body = self._with_rows((first,), sections[1:], self.budget)
         return self._enriched(self._at_length(body))
 
     def _with_rows(
@@ -118,14 +104,14 @@ class Layout:
         body = Body(blocks, (), tuple(sections))
         if not sections:
             return body
-        surely = body.size(self._page, self._foot) + _COUNTED
+        surely = size(self.text(body)) + _COUNTED
         worth_a_line = sum(not section.over for section in sections) + _LINES_FOR_OVER
         for index, section in enumerate(sections[:worth_a_line], 1):
-            drawn = row(section, self._page)
+            drawn = row(section, self.context)
             more = Body(blocks, (*body.rows, drawn), tuple(sections[index:]))
             # All of it is only put together where it may be too much.
-            surely += size("\n".join(self._page.dialect.rows((drawn,), ""))) + 1
-            if surely > max_bytes and more.size(self._page, self._foot) > max_bytes:
+            surely += size("\n".join(self.context.dialect.rows((drawn,), ""))) + 1
+            if surely > max_bytes and size(self.text(more)) > max_bytes:
                 break
             body = more
         return body
@@ -133,10 +119,10 @@ class Layout:
     def _at_length(self, body: Body) -> Body:
         """More groups in a few lines instead of one, as long as none is hidden for it."""
         while body.rows and not body.hidden:
-            section = self._page.sections[len(body.blocks)]
+            section = self.context.sections[len(body.blocks)]
             richer = (
-                Body((*body.blocks, draw(section, self._page, detail)), body.rows[1:], ())
-                for detail in self._ladder[-2:]
+                Body((*body.blocks, draw(section, self.context, detail)), body.rows[1:], ())
+                for detail in self.levels[-2:]
             )
             found = next((each for each in richer if self._left(each) >= 0), None)
             if found is None:
@@ -149,16 +135,16 @@ class Layout:
         for index in range(1, len(body.blocks)):
             before, after = body.blocks[:index], body.blocks[index + 1 :]
             without = body._replace(blocks=(*before, Block(""), *after))
-            if richest := self._richest(self._page.sections[index], self._left(without)):
+            if richest := self._richest(self.context.sections[index], self._left(without)):
                 body = body._replace(blocks=(*before, richest, *after))
         return body
 
     def _left(self, body: Body) -> int:
-        return self._budget - body.size(self._page, self._foot)
+        return self.budget - size(self.text(body))
 
     def _richest(self, section: Section, room_left: int) -> Block | None:
         """The richest drawing of a group within so many bytes, its texts as long as they may be."""
-        for detail in self._ladder:
+        for detail in self.levels:
             block = self._fit(section, detail, room_left)
             if block is not None and block.shortened and detail.text < EVERYTHING:
                 fits, most = detail.text, room_left
@@ -172,8 +158,8 @@ class Layout:
         return None
 
     def _fit(self, section: Section, detail: DetailLevel, room_left: int) -> Block | None:
-        block = draw(section, self._page, detail)
-        facts = self._page.dialect.facts(*block.facts)
+        block = draw(section, self.context, detail)
+        facts = self.context.dialect.facts(*block.facts)
         # The foot may follow the facts in their line, which takes more than an empty line.
         return block if size(f"{block.text}\n{facts} · ") <= room_left else None
 

@@ -45,10 +45,11 @@ def row(section: Section, context: RenderContext) -> Row:
 
 def heading(section: Section, context: RenderContext, pen: Pen, name: str) -> Row:
     """What stands over a group of this name."""
+    level = section.level if section.critical else pen.name(section.level, 12)
     return Row(
         state=_state(section, context),
-        kind=_kind(section, pen, name),
-        times=_count(section),
+        kind=f"{level} {name}" if level else name,
+        times=f"×{section.count:,}" if section.count or not section.over else "",
         extent=_extent(section, context, pen),
         id=pen.name(section.lead.shown_id, 12),
         release=releases(section, context, pen),
@@ -65,16 +66,6 @@ def _state(section: Section, context: RenderContext) -> str:
 
 def _silent(section: Section, context: RenderContext) -> str:
     return context.labels.duration(max(context.digest.now - section.last, 0.0))
-
-
-def _kind(section: Section, pen: Pen, name: str) -> str:
-    """Level, if it has to be said, and what the group is called."""
-    level = section.level if section.critical else pen.name(section.level, 12)
-    return f"{level} {name}" if level else name
-
-
-def _count(section: Section) -> str:
-    return "" if section.over and not section.count else f"×{section.count:,}"
 
 
 def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
@@ -106,7 +97,8 @@ def history(section: Section, context: RenderContext) -> Iterator[str]:
     if section.works_again:
         return
     if section.over:
-        yield from filter(None, (labels.silent(_silent(section, context)),))
+        if silent := labels.silent(_silent(section, context)):
+            yield silent
         yield _lasted(section, labels)
     elif section.state == "again" and section.earlier:
         yield labels.again(

@@ -20,7 +20,8 @@ from wecom_logging._rendering.words import (
     without_boilerplate,
     without_frame,
 )
-from wecom_logging._runtime.values import NamedTuple
+from wecom_logging._runtime.lazy import cached
+from wecom_logging._runtime.values import NamedTuple, dataclass
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
@@ -33,7 +34,6 @@ OWN_KEYS = frozenset(
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
-
 
 #: Characters that are remembered of the first words of a group.
 _FIRST_WORDS = 200
@@ -51,11 +51,13 @@ class Frame(NamedTuple):
 
     @property
     def place(self) -> str:
-        """As it is shown: `pay/gateway.py:41 post`."""
-        return place(self.path, self.line, self.name)
+        """As it is shown, `pay/gateway.py:41 post`, or as much of it as is known."""
+        where = f"{self.path}:{self.line}" if self.path and self.line > 0 else self.path
+        return f"{where} {self.name}" if where and self.name else where or self.name
 
 
-class ExceptionView(NamedTuple):
+@dataclass(eq=False, repr=False)
+class ExceptionView:
     """One exception of a chain."""
 
     type: str
@@ -63,8 +65,8 @@ class ExceptionView(NamedTuple):
     #: Whether it is the declared cause (`raise … from`) of the exception before it.
     is_cause: bool = False
     notes: tuple[str, ...] = ()
-    #: Outermost call first, as in a traceback.
-    frames: tuple[Frame, ...] = ()
+    #: What was stored of each call, the outermost first, as in a traceback.
+    calls: Sequence[Mapping[str, object]] = ()
     #: Where the parser stopped, for a `SyntaxError`.
     syntax: Frame | None = None
     #: The chains of the parts of an exception group.
@@ -78,7 +80,12 @@ class ExceptionView(NamedTuple):
     #: The value without what the library says every time.
     words: str = ""
 
-    @property
+    @cached
+    def frames(self) -> tuple[Frame, ...]:
+        """The calls. Of most errors in a large digest nobody looks at them."""
+        return tuple(map(_frame, self.calls))
+
+    @cached
     def places(self) -> list[tuple[Frame, int]]:
         """Where it went through the application's own code, innermost first.
 
@@ -171,18 +178,12 @@ def first_words(event: object) -> str:
 
 def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:
     """The application's own places among `frames`, innermost first, and how often each."""
-    found: dict[str, tuple[Frame, int]] = {}
+    found: dict[object, tuple[Frame, int]] = {}
     for frame in reversed(frames):
         if frame.path and not frame.library:
-            first, times = found.get(where := frame.place, (frame, 0))
+            first, times = found.get(where := (frame.path, frame.line, frame.name), (frame, 0))
             found[where] = first, times + 1
     return list(found.values()) or [(frame, 1) for frame in frames[-1:]]
-
-
-def place(path: str, line: int, name: str) -> str:
-    """`pay/gateway.py:41 post`, or as much of it as is known."""
-    where = f"{path}:{line}" if path and line > 0 else path
-    return f"{where} {name}" if where and name else where or name
 
 
 def read(event: object) -> Sample:
@@ -302,7 +303,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         value=value,
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
-        frames=tuple(_frame(frame) for frame in _dicts(raw.get("frames"))),
+        calls=_dicts(raw.get("frames")),
         syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
         parts=tuple(chain for chain in chains if chain),
         goes_on=raw.get("goes_on") is True,
@@ -313,14 +314,14 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
 
 
 def _frame(raw: Mapping[str, object]) -> Frame:
-    variables = raw.get("locals")
+    get, variables = raw.get, raw.get("locals")
     return Frame(
-        path=as_text(raw.get("filename")),
-        line=_as_number(raw.get("lineno")),
-        name=as_text(raw.get("name")),
-        source=as_text(raw.get("line")).strip(),
-        library=raw.get("library") is True,
+        path=as_text(get("filename")),
+        line=_as_number(get("lineno")),
+        name=as_text(get("name")),
+        source=as_text(get("line")).strip(),
+        library=get("library") is True,
         locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
-        if isinstance(variables, Mapping)
+        if variables and isinstance(variables, Mapping)
         else (),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from wecom_logging._model.digest import VARYING, Report, State
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read, telling
@@ -253,16 +253,21 @@ def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
     The identity names a place without a line. Its own spelling (qualified name, path below
     the import root) is kept, and the line is the sample's.
     """
-    traces = [failure.places for failure in sample.chain]
-    traces += [places(sample.calls), [(sample.site, 1)]]
     path, name = split_place(report.identity.place)
     if not path:
-        return next(filter(None, traces))
-    for found in traces:
+        return next(filter(None, _traces(sample)))
+    for found in _traces(sample):
         for index, (frame, times) in enumerate(found):
             if _same_file(frame.path, path) and _same_function(frame.name, name):
                 return [(frame._replace(path=path, name=name), times), *found[index + 1 :]]
     return [(Frame(path, name=name), 1)]
+
+
+def _traces(sample: Sample) -> Iterator[list[tuple[Frame, int]]]:
+    for failure in sample.chain:
+        yield failure.places
+    yield places(sample.calls)
+    yield [(sample.site, 1)]
 
 
 def split_place(place: str) -> tuple[str, str]:

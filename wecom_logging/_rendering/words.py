@@ -123,43 +123,47 @@ _SIMPLE = (str, int, float, bool)
 
 # -- sentences of frameworks -----------------------------------------------------------
 
-#: What frameworks say about an exception that is shown anyway. Groups are facts that perhaps
-#: nobody else knows.
+#: What frameworks say about an exception that is shown anyway: how it begins, and the rest, whose
+#: groups are facts that perhaps nobody else knows.
 _SENTENCES = tuple(
-    lazy.regex(sentence, 0x10)  # re.DOTALL
-    for sentence in (
-        r"Internal Server Error: (?P<path>/\S*)",
-        r"Exception on (?P<path>\S+) \[(?P<method>[A-Z]+)\]",
-        r"Exception in ASGI application\s*",
-        r"Exception while serving (?P<path>/\S*)",
-        r"Exception occurred while handling uri: (?P<path>\S+)",
-        r"Error handling request(?: from [\d.:a-f]+)?(?: (?P<path>/\S*))?",
-        r"Unhandled exception(?: in .{0,80})?[.!]?",
-        r"Uncaught exception(?: (?P<method>[A-Z]+) (?P<path>/\S*)(?: .*)?)?",
-        r"Task (?P<task>[\w.]+)(?:\[(?P<task_id>[\w-]+)\])? raised unexpected: .*",
-        r"Task handler raised error: .*",
-        r"Task (?:exception was never retrieved|failed with exception)\b.*",
-        r"Future exception was never retrieved\b.*",
-        r"Exception in callback .*",
-        r"exception calling callback .*",
-        r"Exception calling application: .*",
-        r"Exception in worker process\s*",
-        r"Exception inside application: .*",
-        r"Unhandled (?:E|e)rror(?: in Deferred:?)?\s*",
-        r"Spider error processing <(?P<method>[A-Z]+) (?P<path>[^>\s]+)>.*",
-        r"Error downloading <(?P<method>[A-Z]+) (?P<path>[^>\s]+)>.*",
-        r"\[Job (?P<job>[\w-]+)\]: exception raised while executing \((?P<task>[\w.]+)\).*",
-        r"Failed to process message (?P<task>[\w.]+)\(.*\) with unhandled exception\.",
-        r"Unhandled exception in task (?P<task_id>[\w-]+)\.",
-        r'Job "(?P<job>[^"]+)" raised an exception\s*',
+    (start, lazy.regex(rest, 0x10))  # re.DOTALL
+    for start, rest in (
+        ("Internal Server Error: ", r"(?P<path>/\S*)"),
+        ("Exception on ", r"(?P<path>\S+) \[(?P<method>[A-Z]+)\]"),
+        ("Exception in ASGI application", r"\s*"),
+        ("Exception while serving ", r"(?P<path>/\S*)"),
+        ("Exception occurred while handling uri: ", r"(?P<path>\S+)"),
+        ("Error handling request", r"(?: from [\d.:a-f]+)?(?: (?P<path>/\S*))?"),
+        ("Unhandled exception", r"(?: in .{0,80})?[.!]?"),
+        ("Uncaught exception", r"(?: (?P<method>[A-Z]+) (?P<path>/\S*)(?: .*)?)?"),
+        ("Task ", r"(?P<task>[\w.]+)(?:\[(?P<task_id>[\w-]+)\])? raised unexpected: .*"),
+        ("Task handler raised error: ", r".*"),
+        ("Task ", r"(?:exception was never retrieved|failed with exception)\b.*"),
+        ("Future exception was never retrieved", r"\b.*"),
+        ("Exception in callback ", r".*"),
+        ("exception calling callback ", r".*"),
+        ("Exception calling application: ", r".*"),
+        ("Exception in worker process", r"\s*"),
+        ("Exception inside application: ", r".*"),
+        ("Unhandled ", r"(?:E|e)rror(?: in Deferred:?)?\s*"),
+        ("Spider error processing ", r"<(?P<method>[A-Z]+) (?P<path>[^>\s]+)>.*"),
+        ("Error downloading ", r"<(?P<method>[A-Z]+) (?P<path>[^>\s]+)>.*"),
+        (
+            "[Job ",
+            r"(?P<job>[\w-]+)\]: exception raised while executing \((?P<task>[\w.]+)\).*",
+        ),
+        ("Failed to process message ", r"(?P<task>[\w.]+)\(.*\) with unhandled exception\."),
+        ("Unhandled exception in task ", r"(?P<task_id>[\w-]+)\."),
+        ('Job "', r'(?P<job>[^"]+)" raised an exception\s*'),
     )
 )
+_STARTS = tuple(start for start, _ in _SENTENCES)
 
 
 def framework_facts(text: str) -> dict[str, str] | None:
     """What a framework's own sentence about an exception knows; None for any other text."""
-    for sentence in _SENTENCES:
-        if found := sentence.fullmatch(text[:_LONG]):
+    for start, rest in _SENTENCES if text.startswith(_STARTS) else ():
+        if text.startswith(start) and (found := rest.fullmatch(text[:_LONG], len(start))):
             facts = {name: value for name, value in found.groupdict().items() if value}
             if "task_id" in facts:
                 facts["task_id"] = facts["task_id"][:8]
