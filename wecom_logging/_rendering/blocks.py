@@ -88,6 +88,8 @@ class _BlockRenderer:
         is one text, with the beginning of its second line (`3 errors for Order · number: …`),
         but for what a library puts into brackets, like a statement."""
         found, pen = self.section.why, Pen(plain=self.dialect.plain)
+        if not found:
+            return ""
         shown = pen.within(": ".join(found), _WHY)
         if pen.shortened and len(found) > 1:
             found, pen = found[-1:], Pen(plain=self.dialect.plain)
