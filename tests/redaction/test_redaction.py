@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wecom_logging._model.text import strip_hidden
-from wecom_logging.redaction import redact_text, redact_value, redactor
+from wecom_logging.redaction import redact_text, redact_value, redactor, with_findings
 from wecom_logging.redaction.findings import Findings
-from wecom_logging.redaction.patterns import EVERYTHING
+from wecom_logging.redaction.keys import EVERYTHING
 
 FAKE = "Zq9-fake"
 
@@ -303,9 +303,7 @@ _PIECES = ["a", " ", "password", "=", "pass", "\x9b", "\x1b[", "\u200b", "\u3164
 
 
 def found_in(text: str) -> Findings:
-    findings = Findings()
-    EVERYTHING.text(strip_hidden(text), findings)
-    return findings
+    return with_findings(text, EVERYTHING)[1]
 
 
 @given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join), max_size=5))

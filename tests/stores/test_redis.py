@@ -131,6 +131,8 @@ def test_a_node_that_has_not_the_keys_is_left_for_the_one_that_has(tmp_path: Pat
             assert store.groups().groups[0].taken_by == "lisi"
             assert at_desk.note("hold", f"key {n}", "me", 60.0) == "me"
             assert store.note("hold", f"key {n}", "other", 60.0) == "me"
+            for each in (store, at_desk):
+                each._client.close()  # a cluster's refers to itself: a later test would free it
 
 
 def test_at_rest_there_is_json_without_secrets(

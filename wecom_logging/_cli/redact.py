@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from wecom_logging._model.text import strip_hidden
-
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
 
@@ -27,18 +25,15 @@ def register(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from wecom_logging._config.options import read_options
-    from wecom_logging.redaction import rules_for
-    from wecom_logging.redaction.findings import Findings
-    from wecom_logging.redaction.patterns import Redaction
+    from wecom_logging.redaction import rules_for, with_findings
 
     mode: Any = read_options({"enabled": False}).redact
-    redaction = Redaction(rules_for(mode))
+    looked_for = rules_for(mode)
     rules: Counter[str] = Counter()
     records = masked = 0
     for number, record in _records(_lines()):
         records += 1
-        findings = Findings()
-        shown = redaction.text(strip_hidden(record), findings)
+        shown, findings = with_findings(record, looked_for)
         if findings:
             masked += 1
             print(f"{number}: {shown}")

@@ -33,7 +33,7 @@ from wecom_logging._runtime import lazy
 from . import keys
 from .findings import Findings, texts_in
 from .keys import ANYTHING, RANDOM, VALUE, Rule, Rules, is_counted, mask
-from .patterns import EVERYTHING, MOST_PASSES, SECRETS, Redaction, redact_text
+from .patterns import Redaction
 from .rows import rules_of_parameters
 from .shell import PASSWORD, secrets_in
 from .values import MASKED, looks
@@ -49,6 +49,8 @@ Mode = Literal[True, False, "secrets"] | Mapping[str, Sequence[str]]
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
+#: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
+MOST_PASSES = 6
 #: Longer than any number of a person or card.
 _LONG = 10**20
 #: Deeper than this nothing is looked at, and so nothing is shown.
@@ -80,6 +82,13 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
     return redact
 
 
+def redact_text(text: str, *, personal_data: bool = True) -> str:
+    """`text` without secrets and, unless told otherwise, with personal data shown in part; also
+    without colours and invisible characters."""
+    shown: str = redact_value(text, personal_data=personal_data)
+    return shown
+
+
 def redact_value(value: Any, key: object = None, *, personal_data: bool = True) -> Any:
     """`value` as plain data without secrets, at any depth.
 
@@ -89,7 +98,14 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         key: The name that `value` has, which may say that all of it is a secret.
         personal_data: Whether personal data are shown in part only.
     """
-    return _Walk(EVERYTHING if personal_data else SECRETS).redacted(value, key)
+    rules = keys.EVERYTHING if personal_data else keys.SECRETS
+    return _Walk(_redaction(rules)).redacted(value, key)
+
+
+def with_findings(text: str, rules: Rules | None) -> tuple[str, Findings]:
+    """`text` as it is told, and what was found in it."""
+    walk = _Walk(_redaction(rules))
+    return walk.redacted(text), walk.found
 
 
 #: Keys of a mapping that are a name and its value, in lower case: {"Key": …, "Value": …}.
@@ -108,11 +124,16 @@ class _Walk:
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
         self._rules = redaction.rules
-        self._findings = Findings()
+        #: What this way through finds, and what all have found.
+        self._findings, self.found = Findings(), Findings()
         self._inside: set[int] = set()
 
     def redacted(self, value: Any, key: object = None) -> Any:
-        """All of an event, until nothing more is found in it (see `Redaction.text`)."""
+        """All of an event.
+
+        A mask is something else than what it stands for, and a name before or after it may say
+        something now: so again, until nothing more is found.
+        """
         for _ in range(MOST_PASSES):
             findings = self._findings = Findings()
             value = self.value(value, key)
@@ -120,6 +141,7 @@ class _Walk:
                 return value
             if known := findings.known():
                 value = _with_each_text(value, partial(findings.hide_again, known=known))
+            self.found += findings
         # Single words stay: they hold no name beside a value, and the keys of the event are some.
         return _with_each_text(value, lambda text: text if text.isidentifier() else mask("text"))
 
@@ -307,7 +329,7 @@ _TELLING = 12
 
 
 @lru_cache(maxsize=32)
-def _redaction(rules: Rules | None, secrets: frozenset[str]) -> Redaction:
+def _redaction(rules: Rules | None, secrets: frozenset[str] = frozenset()) -> Redaction:
     """Finds what `rules` say, and `secrets` in every form in which they can stand in a text."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     whole = [re.escape(form) for form in forms]

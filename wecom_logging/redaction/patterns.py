@@ -15,24 +15,14 @@ from wecom_logging._model.text import strip_hidden
 from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
-from . import digits, keys, rows, shell, urls
+from . import digits, rows, shell, urls
 from .findings import Findings, Secret
 from .hints import Hints
 from .keys import Rule, Rules, mask
 from .places import end_of_mask, lowered, secrets_under
 
-
-def redact_text(text: str, *, personal_data: bool = True) -> str:
-    """`text` without secrets and, unless told otherwise, with personal data shown in part; also
-    without colours and invisible characters."""
-    redaction = EVERYTHING if personal_data else SECRETS
-    return redaction.text(strip_hidden(text), Findings())
-
-
 _SHORT, _MOST_CLEAN = 256, 1024
 _OWN_MASK = mask("wecom secret")
-#: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
-MOST_PASSES = 6
 
 
 class Redaction:
@@ -51,21 +41,6 @@ class Redaction:
         #: what is said often. Of these the names of fields that say nothing about a value.
         self.clean: set[str] = set()
         self.plain: set[str] = set()
-
-    def text(self, text: str, findings: Findings) -> str:
-        """A text that is all there is, without hidden characters, redacted.
-
-        A mask is something else than what it stands for, and a name before or after it may say
-        something now: so again, until nothing more is found.
-        """
-        for _ in range(MOST_PASSES):
-            before, found = text, Findings()
-            text = self.part(text, found)
-            text = found.hide_again(text, found.known())
-            findings += found
-            if text == before:
-                return text
-        return mask("text")
 
     def part(self, text: str, findings: Findings) -> str:
         """One text of an event, redacted as far as it says itself what is secret in it.
@@ -148,153 +123,141 @@ class _Shape(NamedTuple):
         return _matches(self.pattern, text, Rule(self.label), f"{self.label} by its shape")
 
 
-def _shape(label: str, prefixes: str, body: str, shortest: int) -> _Shape:
+def _shape(label: str, hints: str, source: str, flags: int = 0) -> _Shape:
+    return _Shape(label, tuple(hints.split("|")), lazy.regex(source, flags))
+
+
+def _key(label: str, prefixes: str, body: str, shortest: int) -> _Shape:
     """Keys that a provider begins with a prefix so that they can be recognised.
 
     At the end of a text a part with a digit is enough: the rest may have been cut off.
     """
-    hints = tuple(prefix.replace("\\", "").lower() for prefix in prefixes.split("|"))
+    hints = prefixes.replace("\\", "").lower()
     cut_off = rf"(?={body}{{4,}}\Z)(?=\D{{0,99}}\d){body}+"
     pattern = rf"(?<![0-9A-Za-z])(?:{prefixes})(?:{body}{{{shortest},}}|{cut_off})"
-    return _Shape(label, hints, lazy.regex(pattern, re.A))
+    return _shape(label, hints, pattern, re.A)
 
 
 _KEYS_OF_PROVIDERS = [
-    _shape("aws key", "AKIA|ASIA|AROA|AIDA|ABIA|ACCA", "[A-Z0-9]", 16),
-    _shape("github token", "ghp_|gho_|ghu_|ghs_|ghr_|github_pat_", r"\w", 20),
-    _shape("gitlab token", "glpat-|gldt-|glrt-|glptt-|glcbt-|glft-|glsoat-|gloas-|glagent-",
-           r"[\w.-]", 16),
-    _shape("slack token", "xoxa-|xoxb-|xoxe-|xoxo-|xoxp-|xoxr-|xoxs-|xapp-", r"[\w.-]", 10),
-    _shape("slack webhook", r"hooks\.slack\.com/", r"[\w/-]", 10),
-    _shape("stripe key", "sk_live_|sk_test_|rk_live_|rk_test_|whsec_", r"\w", 10),
-    _shape("api key", "sk-proj-|sk-ant-|sk-svcacct-|sk-admin-|sk-or-", r"[\w-]", 16),
-    _shape("api key", "sk-|gsk_|r8_|pplx-|xai-|fw_|csk-|jina_", "[A-Za-z0-9]", 20),
-    _shape("api key", "nvapi-|tvly-|lsv2_pt_|lsv2_sk_", r"[\w-]", 20),
-    _shape("google key", r"AIza|GOCSPX-|ya29\.|1//0", r"[\w-]", 20),
-    _shape("aliyun key", r"LTAI|STS\.N", "[A-Za-z0-9]", 12),
-    _shape("tencent cloud key", "AKID", r"[\w-]", 13),
-    _shape("baidu cloud key", "ALTAK", "[A-Za-z0-9]", 16),
-    _shape("volcengine key", "AKLT", "[A-Za-z0-9]", 20),
-    _shape("npm token", "npm_", "[A-Za-z0-9]", 30),
-    _shape("pypi token", "pypi-", r"[\w-]", 50),
-    _shape("docker token", "dckr_pat_|dckr_oat_", r"[\w-]", 16),
-    _shape("hugging face token", "hf_|api_org_", "[A-Za-z0-9]", 30),
-    _shape("vault token", r"hvs\.|hvb\.|hvr\.", r"[\w-]", 20),
-    _shape("sendgrid key", r"SG\.", r"[\w.-]", 40),
-    _shape("brevo key", "xkeysib-|xsmtpsib-", r"[\w-]", 30),
-    _shape("mailgun key", "key-", "[0-9a-f]", 32),
-    _shape("twilio key", "SK", "[0-9a-f]", 32),
-    _shape("digitalocean token", "dop_v1_|doo_v1_|dor_v1_", "[0-9a-f]", 30),
-    _shape("shopify token", "shpat_|shpca_|shppa_|shpss_", "[0-9a-fA-F]", 20),
-    _shape("square token", "sq0atp-|sq0csp-|EAAAE", r"[\w-]", 20),
-    _shape("facebook token", "EAACEdEose0cBA|EAAB", "[A-Za-z0-9]", 30),
-    _shape("databricks token", "dapi", "[0-9a-f]", 32),
-    _shape("doppler token", r"dp\.pt\.|dp\.st\.", r"[\w.]", 20),
-    _shape("grafana token", "glsa_|glc_", r"[\w=+/]", 20),
-    _shape("new relic key", "NRAK-|NRJS-|NRII-", r"[\w-]", 16),
-    _shape("postman key", "PMAK-", r"[\w-]", 20),
-    _shape("planetscale token", "pscale_tkn_|pscale_pw_|pscale_oauth_", r"[\w.-]", 20),
-    _shape("pulumi token", "pul-", "[0-9a-f]", 40),
-    _shape("rubygems token", "rubygems_", "[0-9a-f]", 30),
-    _shape("sentry token", "sntrys_|sntryu_", r"[\w=+/]", 20),
-    _shape("supabase key", "sbp_|sb_secret_", r"\w", 20),
-    _shape("circleci token", "CCIPAT_|CCIPRJ_", r"\w", 20),
-    _shape("atlassian token", "ATATT3x|ATCTT3x|ATBB", r"[\w=-]", 20),
-    _shape("linear key", "lin_api_|lin_oauth_", r"\w", 20),
-    _shape("notion token", "ntn_|secret_", "[A-Za-z0-9]", 40),
-    _shape("figma token", "figd_", r"[\w-]", 20),
-    _Shape(
+    _key("aws key", "AKIA|ASIA|AROA|AIDA|ABIA|ACCA", "[A-Z0-9]", 16),
+    _key("github token", "ghp_|gho_|ghu_|ghs_|ghr_|github_pat_", r"\w", 20),
+    _key("gitlab token", "glpat-|gldt-|glrt-|glptt-|glcbt-|glft-|glsoat-|gloas-|glagent-",
+         r"[\w.-]", 16),
+    _key("slack token", "xoxa-|xoxb-|xoxe-|xoxo-|xoxp-|xoxr-|xoxs-|xapp-", r"[\w.-]", 10),
+    _key("slack webhook", r"hooks\.slack\.com/", r"[\w/-]", 10),
+    _key("stripe key", "sk_live_|sk_test_|rk_live_|rk_test_|whsec_", r"\w", 10),
+    _key("api key", "sk-proj-|sk-ant-|sk-svcacct-|sk-admin-|sk-or-", r"[\w-]", 16),
+    _key("api key", "sk-|gsk_|r8_|pplx-|xai-|fw_|csk-|jina_", "[A-Za-z0-9]", 20),
+    _key("api key", "nvapi-|tvly-|lsv2_pt_|lsv2_sk_", r"[\w-]", 20),
+    _key("google key", r"AIza|GOCSPX-|ya29\.|1//0", r"[\w-]", 20),
+    _key("aliyun key", r"LTAI|STS\.N", "[A-Za-z0-9]", 12),
+    _key("tencent cloud key", "AKID", r"[\w-]", 13),
+    _key("baidu cloud key", "ALTAK", "[A-Za-z0-9]", 16),
+    _key("volcengine key", "AKLT", "[A-Za-z0-9]", 20),
+    _key("npm token", "npm_", "[A-Za-z0-9]", 30),
+    _key("pypi token", "pypi-", r"[\w-]", 50),
+    _key("docker token", "dckr_pat_|dckr_oat_", r"[\w-]", 16),
+    _key("hugging face token", "hf_|api_org_", "[A-Za-z0-9]", 30),
+    _key("vault token", r"hvs\.|hvb\.|hvr\.", r"[\w-]", 20),
+    _key("sendgrid key", r"SG\.", r"[\w.-]", 40),
+    _key("brevo key", "xkeysib-|xsmtpsib-", r"[\w-]", 30),
+    _key("mailgun key", "key-", "[0-9a-f]", 32),
+    _key("twilio key", "SK", "[0-9a-f]", 32),
+    _key("digitalocean token", "dop_v1_|doo_v1_|dor_v1_", "[0-9a-f]", 30),
+    _key("shopify token", "shpat_|shpca_|shppa_|shpss_", "[0-9a-fA-F]", 20),
+    _key("square token", "sq0atp-|sq0csp-|EAAAE", r"[\w-]", 20),
+    _key("facebook token", "EAACEdEose0cBA|EAAB", "[A-Za-z0-9]", 30),
+    _key("databricks token", "dapi", "[0-9a-f]", 32),
+    _key("doppler token", r"dp\.pt\.|dp\.st\.", r"[\w.]", 20),
+    _key("grafana token", "glsa_|glc_", r"[\w=+/]", 20),
+    _key("new relic key", "NRAK-|NRJS-|NRII-", r"[\w-]", 16),
+    _key("postman key", "PMAK-", r"[\w-]", 20),
+    _key("planetscale token", "pscale_tkn_|pscale_pw_|pscale_oauth_", r"[\w.-]", 20),
+    _key("pulumi token", "pul-", "[0-9a-f]", 40),
+    _key("rubygems token", "rubygems_", "[0-9a-f]", 30),
+    _key("sentry token", "sntrys_|sntryu_", r"[\w=+/]", 20),
+    _key("supabase key", "sbp_|sb_secret_", r"\w", 20),
+    _key("circleci token", "CCIPAT_|CCIPRJ_", r"\w", 20),
+    _key("atlassian token", "ATATT3x|ATCTT3x|ATBB", r"[\w=-]", 20),
+    _key("linear key", "lin_api_|lin_oauth_", r"\w", 20),
+    _key("notion token", "ntn_|secret_", "[A-Za-z0-9]", 40),
+    _key("figma token", "figd_", r"[\w-]", 20),
+    _shape(
         "airtable token",
-        ("pat",),
-        lazy.regex(r"(?<![0-9A-Za-z])pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}", re.A),
+        "pat",
+        r"(?<![0-9A-Za-z])pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}", re.A,
     ),
-    _shape("terraform token", r"atlasv1\.", r"[\w-]", 40),
-    _shape("heroku key", "HRKU-", r"[\w-]", 30),
-    _shape("mapbox token", r"sk\.eyJ", r"[\w.-]", 20),
-    _shape("age key", "AGE-SECRET-KEY-1", "[A-Z0-9]", 20),
-    _shape("dynatrace token", r"dt0c01\.", r"[A-Z0-9.]", 24),
-    _shape("jfrog key", "AKCp|cmVmdGtu", "[A-Za-z0-9]", 40),
-    _shape("shippo token", "shippo_live_|shippo_test_", "[0-9a-f]", 30),
-    _shape("typeform token", "tfp_", r"[\w-]", 30),
-    _shape("prefect token", "pnu_", "[A-Za-z0-9]", 30),
-    _shape("readme token", "rdme_", "[a-z0-9]", 50),
-    _shape("buildkite token", "bkua_", "[0-9a-f]", 30),
-    _shape("dingtalk secret", "SEC", "[0-9a-f]", 50),
-    _shape("serverchan key", "SCT|SCU|sctp", "(?=[A-Za-z]{0,9}[0-9])[A-Za-z0-9]", 24),
-    _shape("feishu webhook", r"open-apis/bot/v2/hook/", r"[\w-]", 8),
-    _shape("discord webhook", r"discord\.com/api/webhooks/|discordapp\.com/api/webhooks/",
-           r"[\w/-]", 8),
-    _shape("teams webhook", r"webhook\.office\.com/webhookb2/", r"[\w/@-]", 20),
-    _shape("webhook", r"hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/trigger/|api\.day\.app/",
-           r"[\w/-]", 16),
+    _key("terraform token", r"atlasv1\.", r"[\w-]", 40),
+    _key("heroku key", "HRKU-", r"[\w-]", 30),
+    _key("mapbox token", r"sk\.eyJ", r"[\w.-]", 20),
+    _key("age key", "AGE-SECRET-KEY-1", "[A-Z0-9]", 20),
+    _key("dynatrace token", r"dt0c01\.", r"[A-Z0-9.]", 24),
+    _key("jfrog key", "AKCp|cmVmdGtu", "[A-Za-z0-9]", 40),
+    _key("shippo token", "shippo_live_|shippo_test_", "[0-9a-f]", 30),
+    _key("typeform token", "tfp_", r"[\w-]", 30),
+    _key("prefect token", "pnu_", "[A-Za-z0-9]", 30),
+    _key("readme token", "rdme_", "[a-z0-9]", 50),
+    _key("buildkite token", "bkua_", "[0-9a-f]", 30),
+    _key("dingtalk secret", "SEC", "[0-9a-f]", 50),
+    _key("serverchan key", "SCT|SCU|sctp", "(?=[A-Za-z]{0,9}[0-9])[A-Za-z0-9]", 24),
+    _key("feishu webhook", r"open-apis/bot/v2/hook/", r"[\w-]", 8),
+    _key("discord webhook", r"discord\.com/api/webhooks/|discordapp\.com/api/webhooks/",
+         r"[\w/-]", 8),
+    _key("teams webhook", r"webhook\.office\.com/webhookb2/", r"[\w/@-]", 20),
+    _key("webhook", r"hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/trigger/|api\.day\.app/",
+         r"[\w/-]", 16),
     # The base64 of what a private key begins with.
-    _shape("private key", "LS0tLS1CRUdJTiBQUklWQVRF|LS0tLS1CRUdJTiBSU0Eg|LS0tLS1CRUdJTiBFQyB"
-           "|LS0tLS1CRUdJTiBPUEVOU1NI|LS0tLS1CRUdJTiBFTkNSWVBURUQg", "[A-Za-z0-9+/=]", 4),
+    _key("private key", "LS0tLS1CRUdJTiBQUklWQVRF|LS0tLS1CRUdJTiBSU0Eg|LS0tLS1CRUdJTiBFQyB"
+         "|LS0tLS1CRUdJTiBPUEVOU1NI|LS0tLS1CRUdJTiBFTkNSWVBURUQg", "[A-Za-z0-9+/=]", 4),
     # Not within a run of its own characters: it would be read again from each `-eyJ` in it.
-    _Shape("jwt", ("eyj",), lazy.regex(r"(?<![\w-])eyJ[\w-]{5,2000}\.[\w.-]+", re.A)),
-    _Shape(
-        "telegram token",
-        (":aa",),
-        lazy.regex(r"(?<![0-9A-Za-z])(?:bot)?(?P<value>\d{8,10}:AA[\w-]{24,})", re.A),
-    ),
-    _Shape("azure secret", ("q~",), lazy.regex(r"(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{20,}", re.A)),
+    _shape("jwt", "eyj", r"(?<![\w-])eyJ[\w-]{5,2000}\.[\w.-]+", re.A),
+    _shape("telegram token", ":aa",
+           r"(?<![0-9A-Za-z])(?:bot)?(?P<value>\d{8,10}:AA[\w-]{24,})", re.A),
+    _shape("azure secret", "q~", r"(?<![\w.~-])[\w.~-]{3}\dQ~[\w.~-]{20,}", re.A),
     # A token that was cut off before its first dot is still a token.
-    _Shape("jwt", ("eyj",), lazy.regex(r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A)),
+    _shape("jwt", "eyj", r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A),
     # What a password becomes: crypt, Django, Werkzeug, argon2, LDAP.
-    _Shape(
+    _shape(
         "password hash",
-        ("$",),
-        lazy.regex(
-            r"(?<![\w$])(?:\$(?:2[abxy]?|1|5|6|y|7|gy|apr1|P|H|argon2(?:id|i|d)|scrypt"
-            r"|pbkdf2(?:-sha\d{1,3})?|sha1|md5)\$|(?:pbkdf2_sha(?:1|256)|bcrypt(?:_sha256)?|argon2|scrypt|md5|sha1)"
-            r"\$|(?:pbkdf2:sha\d{1,3}|scrypt):\d[\d:]{0,24}\$)[\w$./+=,:-]{12,}",
-            re.A,
-        ),
+        "$",
+        r"(?<![\w$])(?:\$(?:2[abxy]?|1|5|6|y|7|gy|apr1|P|H|argon2(?:id|i|d)|scrypt"
+        r"|pbkdf2(?:-sha\d{1,3})?|sha1|md5)\$|(?:pbkdf2_sha(?:1|256)|bcrypt(?:_sha256)?|argon2|scrypt|md5|sha1)"
+        r"\$|(?:pbkdf2:sha\d{1,3}|scrypt):\d[\d:]{0,24}\$)[\w$./+=,:-]{12,}",
+        re.A,
     ),
-    _Shape(
-        "password hash",
-        ("{s", "{m"),
-        lazy.regex(r"\{(?:SSHA|SHA|SMD5|MD5)\d{0,3}\}[\w+/=]{16,256}"),
-    ),
+    _shape("password hash", "{s|{m", r"\{(?:SSHA|SHA|SMD5|MD5)\d{0,3}\}[\w+/=]{16,256}"),
     # A line of ~/.pgpass.
-    _Shape(
+    _shape(
         "password",
-        (":5432:", ":5433:", ":6432:", ":*:"),
-        lazy.regex(
-            r"(?<![\w.*-])(?=[\w-]{0,64}[A-Za-z.*])[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*-]{1,64}"
-            r":(?P<value>(?!\[redacted)[^\s:'\"]{4,128})"
-        ),
+        ":5432:|:5433:|:6432:|:*:",
+        r"(?<![\w.*-])(?=[\w-]{0,64}[A-Za-z.*])[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*-]{1,64}"
+        r":(?P<value>(?!\[redacted)[^\s:'\"]{4,128})",
     ),
 ]  # fmt: skip
 
 _NOTATIONS = [
-    _Shape(
+    _shape(
         "private key",
-        ("private key", "private\\u0020key"),
-        lazy.regex(
-            r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-            r"(?s:.*?)"
-            r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"
-        ),
+        "private key|private\\u0020key",
+        r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+        r"(?s:.*?)"
+        r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     ),
-    _Shape(
+    _shape(
         "robot key",
-        ("webhook/send",),
-        lazy.regex(
-            r"webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=(?P<value>[\w-]+)", re.I
-        ),
+        "webhook/send",
+        r"webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=(?P<value>[\w-]+)",
+        re.I,
     ),
     # Prose goes on with a word; a token has a digit, an inner capital or is long.
     *(
-        _Shape(
+        _shape(
             label,
-            (scheme,),
-            lazy.regex(
-                rf"\b(?i:{scheme})[ ]{{1,4}}(?P<value>"
-                r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})"
-                r"[\w.~+/-]{8,}=*)",
-                re.ASCII,
-            ),
+            scheme,
+            rf"\b(?i:{scheme})[ ]{{1,4}}(?P<value>"
+            r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})"
+            r"[\w.~+/-]{8,}=*)",
+            re.ASCII,
         )
         for scheme, label in (
             ("bearer", "bearer token"),
@@ -304,45 +267,37 @@ _NOTATIONS = [
         )
     ),
     # A pair of user and password, in requests.
-    _Shape(
+    _shape(
         "credential",
-        ("auth",),
-        lazy.regex(
-            r"\b(?:auth\\{0,4}[\"']?\s?[=:]\s?[(\[](?=\s{0,4}\\{0,4}[\"'])|HTTP[A-Z][a-z]{1,9}Auth\(|BasicAuth\()"
-            r"(?P<value>(?!\[redacted)[^()\[\]\n]{1,256})"
-        ),
+        "auth",
+        r"\b(?:auth\\{0,4}[\"']?\s?[=:]\s?[(\[](?=\s{0,4}\\{0,4}[\"'])|HTTP[A-Z][a-z]{1,9}Auth\(|BasicAuth\()"
+        r"(?P<value>(?!\[redacted)[^()\[\]\n]{1,256})",
     ),
-    _Shape(
+    _shape(
         "password",
-        ("identified by", "password '", 'password "'),
-        lazy.regex(
-            r"\b(?:identified (?:with [\w'\"]{1,40} )?by"
-            r"|(?:role|user|with|encrypted|login) [\w \"]{0,80}?password)[ ]{1,4}(?P<quote>['\"])"
-            r"(?P<value>(?!\[redacted)(?:[^'\"\\]|\\.|''|(?!(?P=quote))['\"])*)",
-            re.I,
-        ),
+        "identified by|password '|password \"",
+        r"\b(?:identified (?:with [\w'\"]{1,40} )?by"
+        r"|(?:role|user|with|encrypted|login) [\w \"]{0,80}?password)[ ]{1,4}(?P<quote>['\"])"
+        r"(?P<value>(?!\[redacted)(?:[^'\"\\]|\\.|''|(?!(?P=quote))['\"])*)",
+        re.I,
     ),
     # Protocols that have a word for it: FTP, IMAP, SMTP, Redis.
-    _Shape(
+    _shape(
         "password",
-        ("pass ", "login ", "auth "),
-        lazy.regex(
-            r"(?:(?<![\w-])PASS |\bLOGIN [\w.@\"-]{1,64} |\bAUTH (?:PLAIN |LOGIN "
-            r"|XOAUTH2 |[\w.-]{1,32} )?)\"?"
-            r"(?P<value>(?=[^\s\"']{0,64}[0-9=])(?=[^\s\"']{0,64}[A-Za-z])[^\s\"'=,:()]{6,512}={0,2})(?![\w=(:])"
-        ),
+        "pass |login |auth ",
+        r"(?:(?<![\w-])PASS |\bLOGIN [\w.@\"-]{1,64} |\bAUTH (?:PLAIN |LOGIN "
+        r"|XOAUTH2 |[\w.-]{1,32} )?)\"?"
+        r"(?P<value>(?=[^\s\"']{0,64}[0-9=])(?=[^\s\"']{0,64}[A-Za-z])[^\s\"'=,:()]{6,512}={0,2})(?![\w=(:])",
     ),
 ]
 
 # Keys without a prefix: of Zhipu, of Discord's robots.
-_DOTTED = _Shape(
+_DOTTED = _shape(
     "api key",
-    (),
-    lazy.regex(
-        r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])"
-        r"|(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w.-])",
-        re.A,
-    ),
+    "",
+    r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])"
+    r"|(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w.-])",
+    re.A,
 )
 _SHORTEST_DOTTED = 49
 
@@ -352,6 +307,3 @@ _SHAPES: dict[str, list[int]] = {}
 for _i, _each in enumerate(_ALL):
     for _hint in _each.hints:
         _SHAPES.setdefault(_hint, []).append(_i)
-
-EVERYTHING = Redaction(keys.EVERYTHING)
-SECRETS = Redaction(keys.SECRETS)
