@@ -12,7 +12,7 @@ from wecom_logging._config.options import read_options
 from wecom_logging._model.digest import Identity
 from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import Batch, Entry
+from wecom_logging._stores.protocol import Batch, Entry, Rules
 from wecom_logging._worker.components import make_components
 from wecom_logging._worker.cycle import DeliveryCycle
 from wecom_logging._worker.flush import Flushes
@@ -80,8 +80,7 @@ class Scene:
         for each in (sender, *others):
             each.clock = lambda: self.now
         self.store = MemoryStore(
-            policy=found.policy,
-            duplicate_check=sender.limits.duplicate_check,
+            rules=Rules(found.policy, duplicate_check=sender.limits.duplicate_check),
             clock=lambda: self.now,
             wall=lambda: self.now,
         )

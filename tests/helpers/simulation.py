@@ -10,7 +10,7 @@ from wecom_logging._model.digest import Digest, Identity
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, FollowUp, Rules
 
 #: (seconds, kind, how many errors, level)
 Error = tuple[float, str, int, str]
@@ -68,7 +68,8 @@ def play(
     takes `latency` seconds.
     """
     now = 0.0
-    store = MemoryStore(policy=policy, rate_limit=rate_limit, clock=lambda: now, wall=lambda: now)
+    rules = Rules(policy or Policy(), rate_limit)
+    store = MemoryStore(rules=rules, clock=lambda: now, wall=lambda: now)
     queue = [(at + collector, kind, n, level) for at, kind, n, level in errors]
     heapq.heapify(queue)
     outcome = Outcome()

@@ -54,16 +54,14 @@ class MemoryKit:
     def open(self, app: str = "shop", environment: str = "prod", **rules: Any) -> Store:
         store = self._stores.get((app, environment))
         if store is None:
-            duplicate_check = rules.pop("duplicate_check", False)
             make = SharedMemoryStore if self.shared else MemoryStore
             store = self._stores[app, environment] = make(
                 self._place,
                 app,
                 environment,
-                duplicate_check=duplicate_check,
+                Rules(**rules),
                 clock=lambda: self.now,
                 wall=lambda: self.now,
-                **rules,
             )
         return store
 

@@ -45,7 +45,7 @@ class Shaky:
 
     def empty(self) -> None:
         self.inner = MemoryStore(
-            duplicate_check=True, clock=self.clock, wall=self.clock, max_groups=1000
+            rules=Rules(duplicate_check=True), clock=self.clock, wall=self.clock
         )
 
     def copy(self) -> MemoryStore:

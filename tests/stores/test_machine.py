@@ -183,10 +183,8 @@ class StoresAgree(RuleBasedStateMachine):
 
         def prepare(number: int) -> None:
             if isinstance(kit, MemoryKit):
-                mine = OPTIONS[number % 2]
-                clients[number].store.configure(  # type: ignore[attr-defined]  # those that have it
-                    mine["policy"], mine["rate_limit"], mine["max_groups"], mine["release"]
-                )
+                store = clients[number].store
+                store._rules = Rules(**options[number])  # type: ignore[attr-defined]  # its own
 
         return World(type(kit).__name__, clients, prepare)
 

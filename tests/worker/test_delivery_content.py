@@ -17,7 +17,7 @@ from wecom_logging._model.digest import Digest, Identity, Outage, Report
 from wecom_logging._rendering import Style, render
 from wecom_logging._senders.protocol import Limits, Message
 from wecom_logging._stores.memory import MemoryStore
-from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry, StoreError
+from wecom_logging._stores.protocol import LEASE, Asker, Batch, Claim, Entry, Rules, StoreError
 from wecom_logging._worker.delivery import MOST_RETRIES, Delivery
 from wecom_logging._worker.frozen import Frozen, body_of, read_body
 from wecom_logging._worker.parts import (
@@ -342,7 +342,8 @@ class Destination:
         limits = Limits({"markdown": 4096, "text": 2048}, duplicate_check=duplicate_check)
         self.sender = RecordingSender(limits)
         self.now = 0.0
-        self.store = MemoryStore(duplicate_check=duplicate_check, clock=lambda: self.now)
+        rules = Rules(duplicate_check=duplicate_check)
+        self.store = MemoryStore(rules=rules, clock=lambda: self.now)
         handler = WeComHandler(sender=self.sender, app="shop", store="memory")
         components = handler._components
         self.delivery = Delivery(

@@ -10,7 +10,8 @@ import pytest
 from tests.helpers.support import Watched, counted, eventually, pointing_at
 from wecom_logging._model.schedule import Policy
 from wecom_logging._senders import access_token
-from wecom_logging._stores.memory import MemoryDestination, MemoryStore
+from wecom_logging._stores.memory import MemoryStore
+from wecom_logging._stores.protocol import Rules
 from wecom_logging.errors import TransportError
 from wecom_logging.simulator.faults import Fault
 from wecom_logging.simulator.server import Simulator
@@ -105,8 +106,8 @@ def test_the_overview_says_that_it_is_late(watch: Watch) -> None:
     now = 0.0
     w = watch(**QUICK)
     worker = w.handler._worker
-    policy = Policy(group_wait=0.0)
-    store = MemoryStore(MemoryDestination(), policy=policy, clock=lambda: now, wall=lambda: now)
+    rules = Rules(Policy(group_wait=0.0))
+    store = MemoryStore(rules=rules, clock=lambda: now, wall=lambda: now)
     worker.cycle._open_store = lambda: store
     w.sender.fail(TransportError("no route to host"), times=3)
     w.log.error("failed")

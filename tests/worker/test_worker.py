@@ -24,8 +24,8 @@ from wecom_logging import Limits, Message, WeComHandler
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT
 from wecom_logging._runtime import native
 from wecom_logging._runtime.echo_guard import delivering
-from wecom_logging._stores.memory import MemoryDestination, MemoryStore
-from wecom_logging._stores.protocol import Account
+from wecom_logging._stores.memory import MemoryStore
+from wecom_logging._stores.protocol import Account, Rules
 from wecom_logging._worker import gathering, worker
 from wecom_logging.errors import (
     BusyError,
@@ -678,9 +678,7 @@ class Rig:
         self.worker = self.handler._worker
         self.worker._run_lock.acquire()  # nobody starts a thread
         self.worker.cycle.store = MemoryStore(
-            MemoryDestination(),
-            duplicate_check=duplicate_check,
-            max_groups=max_groups,
+            rules=Rules(duplicate_check=duplicate_check, max_groups=max_groups),
             clock=lambda: self.now,
             wall=lambda: self.now,
         )

@@ -28,7 +28,6 @@ from wecom_logging._stores.records import (
     Following,
     LeasedDigest,
     Pending,
-    Trouble,
     new_id,
 )
 
@@ -53,6 +52,10 @@ class _Claiming:
         self._state, self._now = ledger.state, ledger.now
         self._scope_state = ledger.state.scope_state
         self._urgent = asker.why != "due"
+        #: What fails: the destination, and the way there.
+        self._troubles = [ledger.state.destination.trouble]
+        if (route := ledger.state.routes.get(asker.route)) is not None:
+            self._troubles.append(route)
         #: What a digest that is collected now has taken, by group.
         self._collected: dict[str, DigestEntry] = {}
 
@@ -140,7 +143,7 @@ class _Claiming:
             return None
         since = [
             t.since if t.setup else t.since + fallback.after
-            for t in self._troubles()
+            for t in self._troubles
             if t.since is not None
         ]
         if not since:
@@ -205,13 +208,8 @@ class _Claiming:
     def _resume_at(self) -> float:
         """When pauses end that this asker has to keep."""
         insists = self._asker.why == "insist"
-        kept = (t.resume_at for t in self._troubles() if t.strict or not insists)
+        kept = (t.resume_at for t in self._troubles if t.strict or not insists)
         return max(kept, default=0.0)
-
-    def _troubles(self) -> list[Trouble]:
-        """Those of the destination, and of the way there."""
-        route = self._state.routes.get(self._asker.route)
-        return [self._state.destination.trouble, *([route] if route else [])]
 
     def _collect(self) -> str | None:
         """Everything that is pending as a new digest, but for groups that are out already."""
@@ -274,7 +272,7 @@ class _Claiming:
         return True
 
     def _outage(self, after: float = LATE_AFTER) -> Outage | None:
-        failing = [t for t in self._troubles() if t.since is not None]
+        failing = [t for t in self._troubles if t.since is not None]
         first = min(failing, key=lambda t: t.since or 0.0, default=None)
         if first is None or first.since is None or self._now - first.since < after:
             return None
@@ -286,7 +284,7 @@ class _Claiming:
         held.route = self._asker.route
         if held.unclear_since is None:
             held.detour = self._scope_state.detour
-        failures = max(trouble.failures for trouble in self._troubles())
+        failures = max(trouble.failures for trouble in self._troubles)
         return self._claimed(digest_id, held, failures)
 
     def _claimed(self, digest_id: str, held: LeasedDigest, failures: int) -> Claim:
@@ -438,8 +436,8 @@ class _Claiming:
             return
         looks, source = self._state.looks, self._asker.source
         wait = answer if isinstance(answer, float) or answer is None else LEASE
-        route = self._state.routes.get(self._asker.route)
-        if wait is None or self._asker.leaving or (route and route.resume_at > self._now):
+        pauses = any(each.resume_at > self._now for each in self._troubles[1:])
+        if wait is None or self._asker.leaving or pauses:
             looks.pop(source, None)
         elif abs(looks.get(source, float("-inf")) - (self._now + wait)) > ABOUT:
             looks[source] = self._now + wait

@@ -61,17 +61,7 @@ def shown(store: str) -> str:
 
 
 def _memory(place: StoreScope) -> Store:
-    rules = place.rules
-    return shared_store(
-        place.sender.destination,
-        place.app,
-        place.environment,
-        duplicate_check=rules.duplicate_check,
-        policy=rules.policy,
-        rate_limit=rules.rate_limit,
-        max_groups=rules.max_groups,
-        release=rules.release,
-    )
+    return shared_store(place.sender.destination, place.app, place.environment, place.rules)
 
 
 def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], Store]:

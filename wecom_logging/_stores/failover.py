@@ -269,14 +269,10 @@ class FailoverStore:
     @property
     def _alone(self) -> MemoryStore:
         if self._memory is None:
-            rules = self._rules
             self.durable = False
+            share = split_limit(self._rules.rate_limit, self._known_fleet.size)
             self._memory = MemoryStore(
-                duplicate_check=rules.duplicate_check,
-                policy=rules.policy,
-                rate_limit=split_limit(rules.rate_limit, self._known_fleet.size),
-                max_groups=rules.max_groups,
-                release=rules.release,
+                rules=self._rules._replace(rate_limit=share),
                 provisional=True,
                 clock=self._clock,
                 wall=self._wall,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from wecom_logging._model.digest import Digest, Identity
@@ -20,7 +20,6 @@ from wecom_logging._stores.protocol import (
     Failure,
     FollowUp,
     Left,
-    Rules,
 )
 from wecom_logging._stores.records import Source
 from wecom_logging._stores.register import first_number
@@ -37,7 +36,12 @@ class MarkedStore(ABC):
     _known: tuple[str, Account] | None = None
 
     @abstractmethod
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+    def _step(
+        self,
+        step: Callable[[Ledger], T],
+        wanted: Iterable[Wanted] = (),
+        asker: Asker | None = None,
+    ) -> T:
         """Do a step on the ledger of this moment, as a whole or not at all.
 
         Args:
@@ -75,19 +79,18 @@ class MarkedStore(ABC):
 class LedgerStore(MarkedStore):
     """`Store` on top of a `Ledger`: each method is one step."""
 
-    _rules: Rules
     _names: tuple[str, str]
 
-    def _look(self, step: Callable[[Ledger], T], *wanted: Wanted) -> T:
+    def _look(self, step: Callable[[Ledger], T], wanted: Iterable[Wanted]) -> T:
         """A step that changes nothing, and need not wait for one that does."""
-        return self._step(step, *wanted)
+        return self._step(step, wanted)
 
     def merge(self, *batches: Batch) -> None:
         def step(ledger: Ledger) -> None:
             for batch in batches:
                 merging.merge(ledger, batch)
 
-        self._step(step, *dict.fromkeys(self._concerned(batches)))
+        self._step(step, self._concerned(batches))
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
         def step(ledger: Ledger) -> Claim | FollowUp | float | None:
@@ -95,20 +98,18 @@ class LedgerStore(MarkedStore):
                 merging.merge(ledger, batch)
             answer = claiming.claim(ledger, asker)
             wanted = asker.account and not isinstance(answer, Claim)
-            self._known = (source, _account(ledger, source)) if wanted else None
+            self._known = (asker.source, _account(ledger, asker.source)) if wanted else None
             return answer
 
-        source = asker.source
-        own = [("routes", asker.route), *((each, source) for each in _OF_A_SOURCE)]
-        return self._step(step, *dict.fromkeys(own + self._concerned(batches)), asker=asker)
+        return self._step(step, self._concerned(batches, asker), asker)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return self._step(
-            lambda ledger: settling.freeze(ledger, claim_id, body, extra), ("digests", claim_id)
+            lambda ledger: settling.freeze(ledger, claim_id, body, extra), [("digests", claim_id)]
         )
 
     def renew(self, claim_id: str) -> bool:
-        return self._step(lambda ledger: settling.renew(ledger, claim_id), ("digests", claim_id))
+        return self._step(lambda ledger: settling.renew(ledger, claim_id), [("digests", claim_id)])
 
     def settle(
         self,
@@ -120,15 +121,15 @@ class LedgerStore(MarkedStore):
         def step(ledger: Ledger) -> None:
             settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups)
 
-        self._step(step, ("digests", claim_id))
+        self._step(step, [("digests", claim_id)])
 
     def release(self, claim_id: str, failure: Failure) -> None:
         self._step(
-            lambda ledger: settling.release(ledger, claim_id, failure), ("digests", claim_id)
+            lambda ledger: settling.release(ledger, claim_id, failure), [("digests", claim_id)]
         )
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
-        wanted = "tokens", key
+        wanted = [("tokens", key)]
         if left is None:
             value = self._look(lambda each: kept_value(each.state.tokens, key, each.now), wanted)
             if value:
@@ -153,30 +154,32 @@ class LedgerStore(MarkedStore):
         self._step(lambda ledger: ledger.slots.answered(slot))
 
     def _account(self, source: str) -> Account:
-        return self._look(lambda ledger: _account(ledger, source), ("sources", source))
+        return self._look(lambda ledger: _account(ledger, source), [("sources", source)])
 
-    def _concerned(self, batches: tuple[Batch, ...]) -> list[Wanted]:
-        """What the state holds of sources and groups that batches tell of."""
-        found = []
+    def _concerned(
+        self, batches: tuple[Batch, ...], asker: Asker | None = None
+    ) -> Iterator[Wanted]:
+        """What the state holds of sources and groups that batches tell of, and of who asks."""
+        if asker is not None:
+            yield "routes", asker.route
+            for field in ("sources", "looks", "presence"):
+                yield field, asker.source
         for batch in batches:
-            found.append(("sources", batch.source))
+            yield "sources", batch.source
             for entry in batch.entries:
                 group_id = entry.identity.id
-                found += [("groups", group_id), ("pending", f"{group_id}|{batch.source}")]
+                yield "groups", group_id
+                yield "pending", f"{group_id}|{batch.source}"
                 if entry.samples:
-                    found += [("samples", group_id), *self._of_new(entry.identity)]
-        return found
+                    yield "samples", group_id
+                    yield from self._of_new(entry.identity)
 
-    def _of_new(self, identity: Identity) -> list[Wanted]:
+    def _of_new(self, identity: Identity) -> Iterator[Wanted]:
         """What is looked at to make a group; those that are new have samples."""
-        found = [("numbers", first_number(self._names, identity.id)), ("sites", identity.site)]
-        if identity.allowance is not None:
-            found.append(("allowances", identity.allowance[0]))
-        return found
-
-
-#: What there is of the source that asks.
-_OF_A_SOURCE = ("sources", "looks", "presence")
+        yield "numbers", first_number(self._names, identity.id)
+        yield "sites", identity.site
+        if (allowance := identity.allowance) is not None:
+            yield "allowances", allowance[0]
 
 
 def _account(ledger: Ledger, source: str) -> Account:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
-from wecom_logging._model.schedule import Policy
 from wecom_logging._runtime import fork
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.ledger import Ledger
@@ -24,6 +22,8 @@ from wecom_logging._stores.state import OWN, SHARED, State, Wanted
 T = TypeVar("T")
 
 Clock = Callable[[], float]
+
+NO_RULES = Rules()
 
 
 class MemoryDestination:
@@ -60,17 +60,7 @@ _stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDicti
 _latest: deque[MemoryStore] = deque(maxlen=16)
 
 
-def shared_store(
-    destination: str,
-    app: str,
-    environment: str,
-    *,
-    duplicate_check: bool,
-    policy: Policy,
-    rate_limit: RateLimit,
-    max_groups: int,
-    release: str = "",
-) -> MemoryStore:
+def shared_store(destination: str, app: str, environment: str, rules: Rules) -> MemoryStore:
     """The store of this process for an app and environment at a destination.
 
     Handlers with the same three share it, so that a `dictConfig` in the middle of a
@@ -80,10 +70,9 @@ def shared_store(
     store = _stores.get(key)
     if store is None:
         place = _places.setdefault(destination, MemoryDestination())
-        store = MemoryStore(place, app, environment, duplicate_check=duplicate_check)
-        store = _stores.setdefault(key, store)
+        store = _stores.setdefault(key, MemoryStore(place, app, environment))
         _latest.append(store)
-    store.configure(policy, rate_limit, max_groups, release)
+    store._rules = rules
     return store
 
 
@@ -111,30 +100,26 @@ class MemoryStore(LedgerStore):
         place: MemoryDestination | None = None,
         app: str = "",
         environment: str = "",
+        rules: Rules = NO_RULES,
         *,
-        duplicate_check: bool = False,
         provisional: bool = False,
-        policy: Policy | None = None,
-        rate_limit: RateLimit = DEFAULT_RATE_LIMIT,
-        max_groups: int = 1000,
-        release: str = "",
         clock: Clock = monotonic,
         wall: Clock = time.time,
     ) -> None:
         self._place = place or MemoryDestination()
-        self._duplicate_check, self._provisional = duplicate_check, provisional
+        #: The options of the latest handler.
+        self._rules = rules
+        self._provisional = provisional
         self._clock, self._wall = clock, wall
         self._names = app, environment
         self._state = MemoryState(self._place, self._names)
-        self.configure(policy or Policy(), rate_limit, max_groups, release)
 
-    def configure(
-        self, policy: Policy, rate_limit: RateLimit, max_groups: int, release: str = ""
-    ) -> None:
-        """Take over the options of the latest handler."""
-        self._rules = Rules(policy, rate_limit, max_groups, self._duplicate_check, release)
-
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+    def _step(
+        self,
+        step: Callable[[Ledger], T],
+        wanted: Iterable[Wanted] = (),
+        asker: Asker | None = None,
+    ) -> T:
         with self._place.lock:
             return step(self._ledger())
 

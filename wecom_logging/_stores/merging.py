@@ -140,9 +140,9 @@ def _begin(ledger: Ledger, identity: Identity, wait: float) -> schedule.Track:
 
 def _has_allowance(ledger: Ledger, identity: Identity) -> bool:
     """Whether its call site may have another group of the kind; one that is over makes room."""
-    if identity.allowance is None:
+    if (found := identity.allowance) is None:
         return True
-    key, limit = identity.allowance
+    key, limit = found
     state, allowance = ledger.state, ledger.state.allowances.get(key)
     if allowance is None or len(allowance.groups) < limit:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,27 +18,23 @@ from redis.retry import Retry
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Identity, Report, others
 from wecom_logging._runtime.diagnostics import warn_rarely
-from wecom_logging._stores import marks, register, releases, variety
-from wecom_logging._stores.claiming import LATE_AFTER, as_digest
+from wecom_logging._stores import (
+    claiming,
+    ledger,
+    marks,
+    merging,
+    protocol,
+    register,
+    releases,
+    variety,
+)
+from wecom_logging._stores.claiming import as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
-from wecom_logging._stores.ledger import LOOK_THROUGH, Ledger
+from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import MarkedStore
-from wecom_logging._stores.merging import CROWDED
 from wecom_logging._stores.protocol import (
-    DEAD_AFTER,
-    FLEET_FOR,
-    FOLLOW_UP_ATTEMPTS,
-    FOLLOW_UP_FOR,
-    LEASE,
-    LOOK,
-    MAX_SAMPLES,
-    OUTLASTS,
-    POLL,
-    SOURCE_FOR,
-    SPACING,
-    TURN,
     Account,
     Asker,
     Batch,
@@ -99,6 +95,24 @@ TRIES = 50
 
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
+
+#: Constants that scripts know by the same names.
+_SAME = {
+    protocol: (
+        "MAX_SAMPLES", "LEASE", "TURN", "OUTLASTS", "SPACING", "LOOK", "POLL", "DEAD_AFTER",
+        "FLEET_FOR", "SOURCE_FOR", "FOLLOW_UP_ATTEMPTS", "FOLLOW_UP_FOR",
+    ),
+    schedule: ("JOB_FOR", "UNCLEAR_FOR", "SURGE_COUNT", "SURGE_FACTOR"),
+    claiming: ("LATE_AFTER",),
+    merging: ("CROWDED",),
+    ledger: ("LOOK_THROUGH",),
+    variety: ("MAX_HEARD",),
+    register: ("FIVE_DIGITS",),
+    marks: (
+        "STORM_COUNT", "STORM_FACTOR", "STORM_SPAN", "HOURS", "KNOWN_RELEASES", "GROUP_RELEASES",
+        "PENDING_RELEASES", "MAX_JOBS", "RUNS_FOR", "MAX_MESSAGES",
+    ),
+}  # fmt: skip
 
 _STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
 _ALONE = ("lease", "mend", "time", "write")
@@ -259,7 +273,12 @@ class RedisStore(MarkedStore):
 
         return self._anew(attempt, keys, ("hash",))
 
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+    def _step(
+        self,
+        step: Callable[[Ledger], T],
+        wanted: Iterable[Wanted] = (),
+        asker: Asker | None = None,
+    ) -> T:
         """One that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
 
@@ -267,8 +286,8 @@ class RedisStore(MarkedStore):
             now = self._now(keys[:1])
             state = RedisState(self._connected(), self._by_name, self._own_scope, self._names)
             # It has what such a step asks for.
-            ledger = Ledger(cast("State", state), self._rules, now, self._wall(), shared=True)
-            return step(ledger), state.save(self._send, self._ttl)
+            moment = Ledger(cast("State", state), self._rules, now, self._wall(), shared=True)
+            return step(moment), state.save(self._send, self._ttl)
 
         return self._anew(attempt, keys, (*_TYPES, "hash"))
 
@@ -433,44 +452,15 @@ def _numbers(rules: Rules) -> dict[str, Any]:
 
 
 def _constants() -> dict[str, float]:
-    """What is the same whatever the options are."""
+    """What is the same whatever the options are, by the names that scripts have for it."""
+    same = {name.lower(): getattr(of, name) for of, names in _SAME.items() for name in names}
     return {
-        "job_for": schedule.JOB_FOR,
-        "unclear_for": schedule.UNCLEAR_FOR,
-        "surge_count": schedule.SURGE_COUNT,
-        "surge_factor": schedule.SURGE_FACTOR,
-        "max_samples": MAX_SAMPLES,
-        "lease": LEASE,
-        "turn": TURN,
-        "outlasts": OUTLASTS,
-        "spacing": SPACING,
-        "look": LOOK,
-        "poll": POLL,
-        "dead_after": DEAD_AFTER,
-        "fleet_for": FLEET_FOR,
-        "source_for": SOURCE_FOR,
-        "follow_up_attempts": FOLLOW_UP_ATTEMPTS,
-        "follow_up_for": FOLLOW_UP_FOR,
-        "late_after": LATE_AFTER,
-        "crowded": CROWDED,
+        **same,
         "crowd_news": variety.NEWS,
         "crowd_news_for": variety.NEWS_FOR,
-        "max_heard": variety.MAX_HEARD,
-        "look_through": LOOK_THROUGH,
-        "five_digits": register.FIVE_DIGITS,
         "number_refresh": register.REFRESH,
         "number_for": register.UNUSED_FOR,
-        "storm_count": marks.STORM_COUNT,
-        "storm_factor": marks.STORM_FACTOR,
-        "storm_span": marks.STORM_SPAN,
-        "hours": marks.HOURS,
         "about": releases.ABOUT,
-        "known_releases": marks.KNOWN_RELEASES,
-        "group_releases": marks.GROUP_RELEASES,
-        "pending_releases": marks.PENDING_RELEASES,
-        "max_jobs": marks.MAX_JOBS,
-        "runs_for": marks.RUNS_FOR,
-        "max_messages": marks.MAX_MESSAGES,
     }
 
 

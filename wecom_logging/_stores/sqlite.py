@@ -128,7 +128,12 @@ class SQLiteStore(LedgerStore):
                 return True
         return super().freeze(claim_id, body, extra=extra)
 
-    def _step(self, step: Callable[[Ledger], T], *wanted: Wanted, asker: Asker | None = None) -> T:
+    def _step(
+        self,
+        step: Callable[[Ledger], T],
+        wanted: Iterable[Wanted] = (),
+        asker: Asker | None = None,
+    ) -> T:
         def work(connection: sqlite3.Connection) -> T:
             state, ledger = self._begin(connection, wanted, asker)
             self._share_with_older(ledger, connection)
@@ -144,7 +149,7 @@ class SQLiteStore(LedgerStore):
 
         return self._run(work)
 
-    def _look(self, step: Callable[[Ledger], T], *wanted: Wanted) -> T:
+    def _look(self, step: Callable[[Ledger], T], wanted: Iterable[Wanted]) -> T:
         return self._run(lambda connection: step(self._begin(connection, wanted)[1]), begin="BEGIN")
 
     def _run(self, work: Callable[[sqlite3.Connection], T], begin: Begin = "BEGIN IMMEDIATE") -> T:
@@ -157,7 +162,7 @@ class SQLiteStore(LedgerStore):
     ) -> tuple[DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
         state = DocumentState(connection, *self._scopes, self._names, self._kept)
-        asked: list[tuple[Asked, object]] = [state.asked(each) for each in wanted]
+        asked: list[tuple[Asked, object]] = [state.asked(each) for each in dict.fromkeys(wanted)]
         if asker is not None:
             # Mostly there are not so many slots, and that is all there is to know.
             rank = min(ranks(self._rules.rate_limit, "message"))

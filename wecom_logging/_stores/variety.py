@@ -21,8 +21,8 @@ def enter(state: State, identity: Identity) -> None:
     """A group has been made."""
     if identity.site:
         state.sites[identity.site] = state.sites.get(identity.site, 0) + 1
-    if identity.allowance is not None:
-        key, _ = identity.allowance
+    if (found := identity.allowance) is not None:
+        key, _ = found
         allowance = state.allowances.get(key) or Allowance()
         allowance.groups = [*allowance.groups, identity.id]
         state.allowances[key] = allowance
