@@ -78,10 +78,12 @@ _SHARED = {
     "numbers": "hash", "apps": "hash",
 }  # fmt: skip
 _OWN = {
-    "scope": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
-    "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
-    "following": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
+    "digests": "hash", "bodies": "hash", "scope": "hash", "following": "hash", "groups": "hash",
+    "identities": "hash", "pending": "hash", "samples": "hash", "sources": "hash", "looks": "zset",
+    "parts": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
 }  # fmt: skip
+#: What stands before a message is content with the first ones: a client packs each by itself.
+_FIRST = {"freeze": 11}
 _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
 #: What the older version kept of an app and environment.
@@ -355,7 +357,7 @@ class RedisStore(MarkedStore):
         return way
 
     def _run(self, step: str, *arguments: object) -> Any:
-        return self._call(step, self._keys, arguments)
+        return self._call(step, self._keys[: _FIRST.get(step)], arguments)
 
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
         everything = (self._skew(), self._numbers, *arguments)
