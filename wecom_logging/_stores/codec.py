@@ -143,13 +143,13 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
 def _record(kind: Any) -> Reader:
     hints, (names, required) = get_type_hints(kind), _fields(kind)
     reads = {name: reader(hints[name]) for name in names}
-    taken = {name: _taken(hints[name]) for name in names}
+    taken: dict[str, Any] = {name: _taken(hints[name]) for name in names}
 
     def make(value: Any) -> Any:
         plain: dict[str, Any] = _SCALARS[dict](value)
         # What a newer version has added is left out; what an older one lacks has defaults.
         given = {
-            n: v if taken[n] is type(v) and (type(v) is str or -MOST < v < MOST) else reads[n](v)
+            n: v if taken[n] is type(v) and (taken[n] is str or -MOST < v < MOST) else reads[n](v)
             for n, v in plain.items()
             if n in reads
         }

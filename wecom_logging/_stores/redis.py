@@ -33,7 +33,7 @@ from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.ledger_store import MarkedStore
+from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.protocol import (
     Account,
     Asker,
@@ -125,7 +125,7 @@ _LUA = Path(__file__).with_name("lua")
 redis.ConnectionPool().make_connection()
 
 
-class RedisStore(MarkedStore):
+class RedisStore(MarkingStore):
     """Groups, schedule, budget and token in keys that a whole fleet reads and writes.
 
     Each step of a worker is one script with the server's clock, on keys of one slot of a
@@ -262,7 +262,7 @@ class RedisStore(MarkedStore):
             return None
         return str(answer[1]) if answer[0] == "value" else float(answer[1])
 
-    # -- what people do, see `MarkedStore` -----------------------------------------------
+    # -- what people do, see `MarkingStore` -----------------------------------------------
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         keys = [f"{PREFIX}:note:{scope(key)}"]
