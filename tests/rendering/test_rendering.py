@@ -24,9 +24,12 @@ from tests.helpers.rendering_cases import (
 from wecom_logging._model.digest import VARYING, Digest, Outage, Report, State
 from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
-from wecom_logging._rendering import Style, render, report_text
+from wecom_logging._rendering import Style, blocks, layout, render, report_text
+from wecom_logging._rendering.context import RenderContext
+from wecom_logging._rendering.detail import Block, DetailLevel
 from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.sample import Sample, read
+from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import TimeFormatter, per_unit
 from wecom_logging._senders.protocol import MsgType
 
@@ -291,6 +294,22 @@ def test_a_message_with_room_cuts_nothing() -> None:
     assert 1024 - 64 < len(short.message.content.encode()) <= 1024
     assert short.cut
     assert words in report_text(told, STYLE)
+
+
+def test_no_group_is_drawn_twice_to_the_same_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to see what fits nor for a message that a file follows."""
+    told, drawn = digest(NEW, CRITICAL, AGAIN, STILL), []
+
+    def draw(section: Section, context: RenderContext, detail: DetailLevel) -> Block:
+        drawn.append((section, detail))
+        return blocks.draw(section, context, detail)
+
+    monkeypatch.setattr(layout, "draw", draw)
+    first = render(told, STYLE)
+    second = render(told, STYLE, file_follows=True, again=first.context)
+    assert len({section for section, _ in drawn}) == 4
+    assert len(set(drawn)) == len(drawn)
+    assert second.message == render(told, STYLE, file_follows=True).message
 
 
 def test_a_group_has_one_name_in_all_messages() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from wecom_logging._model import text
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, DetailLevel
+from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
@@ -15,7 +15,6 @@ from wecom_logging._rendering.sample import ExceptionView, Frame
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.words import contains, first_line, joined, repeats
 from wecom_logging._runtime import lazy
-from wecom_logging._runtime.values import NamedTuple
 
 #: Bytes of a value of the context, of the name of a link, and of a line of a command's output.
 _VALUE, _LINK, _OUTPUT = 80, 40, 300
@@ -38,17 +37,6 @@ _IDS = ("request_id", "trace_id", "user_id")
 _REQUEST = frozenset({"method", "path", "task"})
 
 _SENTENCE_END = lazy.regex(r"[.!?:;](?=\s)|[。！？；：]")
-
-
-class Block(NamedTuple):
-    """A group that was drawn."""
-
-    text: str
-    #: What its last line says, and the link in it.
-    facts: tuple[str, str] = ("", "")
-    shortened: bool = False
-    #: Whether frames of the application's own were left out.
-    frames_left_out: bool = False
 
 
 def draw(section: Section, context: RenderContext, detail: DetailLevel) -> Block:
@@ -100,6 +88,8 @@ class _BlockRenderer:
         is one text, with the beginning of its second line (`3 errors for Order · number: …`),
         but for what a library puts into brackets, like a statement."""
         found, pen = self.section.why, Pen(plain=self.dialect.plain)
+        if not found:
+            return ""
         shown = pen.within(": ".join(found), _WHY)
         if pen.shortened and len(found) > 1:
             found, pen = found[-1:], Pen(plain=self.dialect.plain)

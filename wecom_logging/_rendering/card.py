@@ -173,7 +173,8 @@ class _Card:
 
     def _warnings(self) -> Iterator[tuple[str, str]]:
         digest, times = self._page.digest, self._page.times
-        yield from ((self._words.why, each) for each in why_elsewhere(self._page))
+        if why := why_elsewhere(self._page):
+            yield self._words.why, why
         if told := digest.by_fallback:
             name = Pen(plain=True).name(told.name, 20) or self._page.labels.the_fallback
             yield self._words.told, self._words.told_by(told.errors, name)

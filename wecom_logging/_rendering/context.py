@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from wecom_logging._model.digest import Digest, Report
+from wecom_logging._rendering.detail import Block, DetailLevel
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS, Labels
@@ -33,6 +34,8 @@ class RenderContext(NamedTuple):
     dialect: Markdown
     times: TimeFormatter
     hosts: tuple[str, ...]
+    #: The groups that have been drawn at length: to see what fits, each may be more than once.
+    blocks: dict[tuple[Section, DetailLevel], Block]
     #: Whether a file with the whole report comes after the message.
     file_follows: bool = False
 
@@ -53,6 +56,7 @@ class RenderContext(NamedTuple):
             DIALECTS[style.msgtype],
             times,
             hosts_of(digest.reports),
+            {},
         )
 
     @property

@@ -1,4 +1,4 @@
-"""How much of a group is drawn."""
+"""How much of a group is drawn, and what has come of it."""
 
 from __future__ import annotations
 
@@ -33,3 +33,14 @@ DETAIL_LEVELS = (
     DetailLevel(80, context=1, output=3),
     DetailLevel(80, links=0),
 )
+
+
+class Block(NamedTuple):
+    """A group that was drawn."""
+
+    text: str
+    #: What its last line says, and the link in it.
+    facts: tuple[str, str] = ("", "")
+    shortened: bool = False
+    #: Whether frames of the application's own were left out.
+    frames_left_out: bool = False

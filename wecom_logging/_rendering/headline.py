@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from wecom_logging._model.digest import ByFallback, Report
 from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
@@ -44,8 +44,8 @@ def headline(context: RenderContext) -> str:
 def facts(context: RenderContext, pen: Pen) -> list[str]:
     """Line 2 (hosts, release, time) and what else concerns the message as a whole."""
     labels, digest = context.labels, context.digest
-    lines = [*why_elsewhere(context)]
-    lines += [joined(" · ", hosts(context, pen), _release(context, pen), span(context))]
+    told = joined(" · ", hosts(context, pen), _release(context, pen), span(context))
+    lines = [why_elsewhere(context), told]
     if doubtful := sum(report.doubtful for report in digest.reports):
         lines.append(labels.doubtful(doubtful))
     if digest.by_fallback:
@@ -61,21 +61,18 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
     return [context.dialect.quote(line) for line in lines if line]
 
 
-def why_elsewhere(context: RenderContext) -> Iterator[str]:
+def why_elsewhere(context: RenderContext) -> str:
     """Of a message for the fallback: why it comes this way."""
-    outage, labels = context.digest.outage, context.labels
-    if context.style.instead_of:
-        what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
-        reason = _reason(outage.reason) if outage else ""
-        since = outage and labels.from_then(context.times.minute(outage.since))
-        facts = joined(labels.clause, reason, since)
-        yield labels.fallback(what, labels.in_brackets(facts))
-
-
-def _reason(reason: str) -> str:
-    """The errcode, which can be looked up, or what was said."""
-    code = re.search(r"\berrcode (\d+)", reason)
-    return code[1] if code else Pen().say(reason, 80)
+    outage, labels, facts = context.digest.outage, context.labels, ""
+    if not context.style.instead_of:
+        return ""
+    if outage:
+        # The errcode, which can be looked up, or what was said.
+        code = re.search(r"\berrcode (\d+)", outage.reason)
+        reason = code[1] if code else Pen().say(outage.reason, 80)
+        facts = joined(labels.clause, reason, labels.from_then(context.times.minute(outage.since)))
+    what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
+    return labels.fallback(what, labels.in_brackets(facts))
 
 
 def _told_elsewhere(context: RenderContext, pen: Pen, told: ByFallback) -> str:

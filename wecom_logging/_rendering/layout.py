@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wecom_logging._rendering.blocks import Block, draw
+from wecom_logging._rendering.blocks import draw
 from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, DetailLevel
+from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.rows import row
 from wecom_logging._rendering.sections import Section
@@ -121,7 +121,7 @@ class Layout(NamedTuple):
         while body.rows and not body.hidden:
             section = self.context.sections[len(body.blocks)]
             richer = (
-                Body((*body.blocks, draw(section, self.context, detail)), body.rows[1:], ())
+                Body((*body.blocks, self._block(section, detail)), body.rows[1:], ())
                 for detail in self.levels[-2:]
             )
             found = next((each for each in richer if self._left(each) >= 0), None)
@@ -158,10 +158,16 @@ class Layout(NamedTuple):
         return None
 
     def _fit(self, section: Section, detail: DetailLevel, room_left: int) -> Block | None:
-        block = draw(section, self.context, detail)
+        block = self._block(section, detail)
         facts = self.context.dialect.facts(*block.facts)
         # The foot may follow the facts in their line, which takes more than an empty line.
         return block if size(f"{block.text}\n{facts} · ") <= room_left else None
+
+    def _block(self, section: Section, detail: DetailLevel) -> Block:
+        known = self.context.blocks
+        if (section, detail) not in known:
+            known[section, detail] = draw(section, self.context, detail)
+        return known[section, detail]
 
 
 def _overflow(hidden: Sequence[Section], context: RenderContext) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wecom_logging._model.digest import Holder, SilenceEnd
+from wecom_logging._model.digest import SilenceEnd
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.headline import title
@@ -136,11 +136,12 @@ def trend(section: Section, context: RenderContext) -> Iterator[str]:
 
 def marks(section: Section, context: RenderContext) -> Iterator[str]:
     """How a silence of the group was, and who has taken it."""
-    for report in section.reports[:1]:
-        if report.silence is not None:
-            yield _silence(report.silence, context)
-        if report.taken is not None:
-            yield _taken(report.taken, context)
+    silence, taken = section.lead.silence, section.lead.taken
+    if silence is not None:
+        yield _silence(silence, context)
+    if taken is not None:
+        said = context.labels.lapsed if taken.lapsed else context.labels.taken
+        yield said(Pen().name(taken.by, _BY), context.times.minute(taken.at))
 
 
 def _silence(end: SilenceEnd, context: RenderContext) -> str:
@@ -151,11 +152,6 @@ def _silence(end: SilenceEnd, context: RenderContext) -> str:
     how = labels.silence_ended.get(end.ended)
     facts = (how and how(pen.name(end.release, _BY)), pen.say(end.why, _WHY))
     return joined(labels.clause, said, *facts)
-
-
-def _taken(holder: Holder, context: RenderContext) -> str:
-    said = context.labels.lapsed if holder.lapsed else context.labels.taken
-    return said(Pen().name(holder.by, _BY), context.times.minute(holder.at))
 
 
 def releases(section: Section, context: RenderContext, pen: Pen) -> str:

@@ -66,7 +66,7 @@ class ExceptionView:
     is_cause: bool = False
     notes: tuple[str, ...] = ()
     #: What was stored of each call, the outermost first, as in a traceback.
-    calls: Sequence[Mapping[str, object]] = ()
+    calls: object = None
     #: Where the parser stopped, for a `SyntaxError`.
     syntax: Frame | None = None
     #: The chains of the parts of an exception group.
@@ -83,7 +83,7 @@ class ExceptionView:
     @cached
     def frames(self) -> tuple[Frame, ...]:
         """The calls. Of most errors in a large digest nobody looks at them."""
-        return tuple(map(_frame, self.calls))
+        return tuple(map(_frame, _dicts(self.calls)))
 
     @cached
     def places(self) -> list[tuple[Frame, int]]:
@@ -303,7 +303,7 @@ def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
         value=value,
         is_cause=raw.get("is_cause") is True,
         notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
-        calls=_dicts(raw.get("frames")),
+        calls=raw.get("frames"),
         syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
         parts=tuple(chain for chain in chains if chain),
         goes_on=raw.get("goes_on") is True,

@@ -108,17 +108,12 @@ def _from_logfmt(text: str) -> str:
 def _of_pairs(pairs: Mapping[str, object]) -> str:
     """The message among the pairs, then those that say something about it; "" without one."""
     key = next((key for key in _EVENT_KEYS if isinstance(pairs.get(key), str)), "")
-    others = (
-        f"{name}={value}" for name, value in pairs.items() if name != key and _says(name, value)
-    )
-    return " ".join([str(pairs[key]), *others]).strip() if key else ""
-
-
-def _says(name: str, value: object) -> bool:
-    return name not in _FRAME_KEYS and value not in (None, "") and type(value) in _SIMPLE
-
-
-_SIMPLE = (str, int, float, bool)
+    said = [str(pairs.get(key))]
+    for name, value in pairs.items():
+        is_plain = type(value) in (str, int, float, bool) and value != ""
+        if is_plain and name != key and name not in _FRAME_KEYS:
+            said.append(f"{name}={value}")
+    return " ".join(said).strip() if key else ""
 
 
 # -- sentences of frameworks -----------------------------------------------------------
