@@ -51,15 +51,9 @@ MAX_CONTEXT, MAX_KEY = 1000, 200
 #: What logging itself puts into a record. All else was put there by the application.
 #: Not by the factory of records: an application's own may put its fields there.
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
-    "message",
-    "asctime",
-    "taskName",
-    "fingerprint",
-    "_logger",
-    "_name",
-    "_from_structlog",
-    "_record",
-}
+    "message", "asctime", "taskName", "fingerprint",
+    "_logger", "_name", "_from_structlog", "_record",
+}  # fmt: skip
 
 #: Keys of a structlog event dict that tell of the exception and the stack.
 _FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})

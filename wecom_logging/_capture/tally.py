@@ -102,20 +102,8 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
     """
 
     __slots__ = (
-        "counted",
-        "identity",
-        "looks",
-        "muted",
-        "needs_wakeup",
-        "news",
-        "news_at",
-        "news_left",
-        "origin",
-        "roused",
-        "sample_at",
-        "sample_every",
-        "seen",
-        "turns",
+        "counted", "identity", "looks", "muted", "needs_wakeup", "news", "news_at", "news_left",
+        "origin", "roused", "sample_at", "sample_every", "seen", "turns",
     )  # fmt: skip
 
     def __new__(cls, origin: GroupSeed) -> Tally:

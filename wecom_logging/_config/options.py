@@ -16,6 +16,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from wecom_logging._config import destination
+from wecom_logging._config import validators as check
 from wecom_logging._config.defaults import default_app, default_host, default_release
 from wecom_logging._config.destination import elsewhere
 from wecom_logging._config.option import (
@@ -30,27 +31,6 @@ from wecom_logging._config.option import (
     as_text,
     or_json,
     variable,
-)
-from wecom_logging._config.validators import (
-    boolean,
-    choice,
-    crumbs,
-    duration,
-    durations,
-    function,
-    functions,
-    level_number,
-    links,
-    owners,
-    positive,
-    positive_integer,
-    quiet_hours,
-    rate_limit,
-    redaction,
-    store,
-    text,
-    url_template,
-    zone,
 )
 from wecom_logging._model.links import Link
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
@@ -85,45 +65,47 @@ class Options:
     #: The arguments of a sender, as `destination.choose` finds them; a secret is in it.
     destination: Mapping[str, Any]
 
-    app: str = _option(text, find=default_app)
-    environment: str = _option(text, "")
-    release: str = _option(text, find=default_release)
-    language: str = _option(choice("en", "zh"), "en")
-    store: str = _option(store, "auto", secret=True)  # its URL may hold a password
+    app: str = _option(check.text, find=default_app)
+    environment: str = _option(check.text, "")
+    release: str = _option(check.text, find=default_release)
+    language: str = _option(check.choice("en", "zh"), "en")
+    store: str = _option(check.store, "auto", secret=True)  # its URL may hold a password
     sender: Any = _option(lambda value, option: value, read=None)
-    enabled: bool | None = _option(boolean, read=as_boolean)
-    host: str = _option(text, find=default_host)
-    timezone: tzinfo | None = _option(zone)
-    group_wait: float = _option(duration, _POLICY.group_wait, as_number)
-    group_interval: float = _option(duration, _POLICY.group_interval, as_number)
-    repeat_intervals: tuple[float, ...] = _option(durations, _POLICY.repeat_intervals, as_numbers)
-    quiet_after: float = _option(positive, _POLICY.quiet_after, as_number)
-    forget_after: float = _option(positive, _POLICY.forget_after, as_number)
-    quiet_hours: tuple[Window, ...] = _option(quiet_hours, ())
-    recovery: str = _option(choice("auto", "always", "fold", "off"), _POLICY.recovery)
-    rate_limit: RateLimit = _option(rate_limit, DEFAULT_RATE_LIMIT, as_json)
-    max_groups: int = _option(positive_integer, 1000, as_integer)
-    fingerprint: Callable[..., Any] | None = _option(function, read=None)
-    processors: tuple[Callable[..., Any], ...] = _option(functions, (), read=None)
+    enabled: bool | None = _option(check.boolean, read=as_boolean)
+    host: str = _option(check.text, find=default_host)
+    timezone: tzinfo | None = _option(check.zone)
+    group_wait: float = _option(check.duration, _POLICY.group_wait, as_number)
+    group_interval: float = _option(check.duration, _POLICY.group_interval, as_number)
+    repeat_intervals: tuple[float, ...] = _option(
+        check.durations, _POLICY.repeat_intervals, as_numbers
+    )
+    quiet_after: float = _option(check.positive, _POLICY.quiet_after, as_number)
+    forget_after: float = _option(check.positive, _POLICY.forget_after, as_number)
+    quiet_hours: tuple[Window, ...] = _option(check.quiet_hours, ())
+    recovery: str = _option(check.choice("auto", "always", "fold", "off"), _POLICY.recovery)
+    rate_limit: RateLimit = _option(check.rate_limit, DEFAULT_RATE_LIMIT, as_json)
+    max_groups: int = _option(check.positive_integer, 1000, as_integer)
+    fingerprint: Callable[..., Any] | None = _option(check.function, read=None)
+    processors: tuple[Callable[..., Any], ...] = _option(check.functions, (), read=None)
     redact: bool | str | Mapping[str, tuple[str, ...]] = _option(
-        redaction, True, or_json(as_boolean)
+        check.redaction, True, or_json(as_boolean)
     )
-    uncaught: bool = _option(boolean, False, as_boolean)
-    show_source: bool = _option(boolean, True, as_boolean)
-    show_locals: bool = _option(boolean, False, as_boolean)
-    msgtype: str = _option(choice("markdown", "text", "markdown_v2", "card"), "markdown")
-    links: tuple[Link, ...] = _option(links, (), or_json(as_text))
-    link: str | None = _option(url_template)
-    attach: bool = _option(boolean, True, as_boolean)
+    uncaught: bool = _option(check.boolean, False, as_boolean)
+    show_source: bool = _option(check.boolean, True, as_boolean)
+    show_locals: bool = _option(check.boolean, False, as_boolean)
+    msgtype: str = _option(check.choice("markdown", "text", "markdown_v2", "card"), "markdown")
+    links: tuple[Link, ...] = _option(check.links, (), or_json(as_text))
+    link: str | None = _option(check.url_template)
+    attach: bool = _option(check.boolean, True, as_boolean)
     mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
-        owners, (), or_json(as_names)
+        check.owners, (), or_json(as_names)
     )
-    mention_level: int | None = _option(level_number, read=as_level)
+    mention_level: int | None = _option(check.level_number, read=as_level)
     fallback: Any = _option(elsewhere, read=as_json)
-    fallback_after: float = _option(duration, 300.0, as_number)
-    breadcrumbs: int = _option(crumbs, 0, as_integer)
-    breadcrumb_level: int = _option(level_number, logging.INFO, as_level)
-    close_timeout: float = _option(duration, 5.0, as_number)
+    fallback_after: float = _option(check.duration, 300.0, as_number)
+    breadcrumbs: int = _option(check.crumbs, 0, as_integer)
+    breadcrumb_level: int = _option(check.level_number, logging.INFO, as_level)
+    close_timeout: float = _option(check.duration, 5.0, as_number)
 
     @property
     def kind(self) -> str:

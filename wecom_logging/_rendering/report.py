@@ -40,26 +40,34 @@ def report_text(
     style: Style,
     context: RenderContext | None = None,
     *,
+    name: str = "",
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """The whole report: a list of all groups, then each with messages, context, traceback.
 
     Beyond `max_bytes` the last groups are in the list only, which the end says. `context`:
-    what its message was drawn from.
+    what its message was drawn from. `name`: of the file, for a line before all others.
     """
     context = context or RenderContext.of(digest, style)
     groups = [group for section in context.sections for group in _apart(section)]
     # In copies, so that what is worked out of a thousand groups goes with their lines.
-    overview = "\n".join(_overview(map(copy, groups), context))
-    parts, room = [overview], max_bytes - _LAST_LINE - len(overview.encode())
+    overview = "\n".join([*filter(None, [name]), *_overview(map(copy, groups), context)])
+    parts, room = [cut_bytes(overview, max_bytes - _LAST_LINE)], max_bytes - _LAST_LINE
+    room -= len(parts[0].encode())
     for index, group in enumerate(groups):
         part = "\n".join(_group(copy(group), context))
-        parts.append(part)
-        room -= len(part.encode()) + 2
+        size = len(part.encode())
+        room -= size + 2
         if room < 0:
-            whole = cut_bytes("\n\n".join(parts), max_bytes - _LAST_LINE)
-            return f"{whole}\n\n{context.labels.not_described(len(groups) - index)}\n"
-    return "\n\n".join(parts) + "\n"
+            parts += [
+                cut_bytes(part, room + size),
+                context.labels.not_described(len(groups) - index),
+            ]
+            break
+        parts.append(part)
+    # Put together once: each copy is as large as the file, and stays the program's for good.
+    parts[-1] += "\n"
+    return "\n\n".join(parts)
 
 
 def group_text(context: RenderContext) -> str:

@@ -20,6 +20,7 @@ from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import (
     POLL,
+    Account,
     Asker,
     Batch,
     Claim,
@@ -99,14 +100,8 @@ class DeliveryCycle:
         self.overlooked = False
         #: Errors of ours that the store keeps for whoever comes to it next.
         self.kept = 0
-        #: Errors of ours that are silenced, or wait until it is no longer quiet.
-        self.held = 0
-        #: Nothing that is pending can be told before the store is back.
-        self._stuck = False
-        #: How long the errors of known groups may gather, seconds.
-        self.gather = GATHER
-        #: How much longer the quiet hours last that are in the store, seconds.
-        self._hours = 0.0
+        #: What the store said last of our errors, and of all who share it.
+        self.account = Account()
         #: When something is due for which connection and token are to be made ready.
         self._prepare_for: float | None = None
         #: They are no news, and another process is due to look at them, or whoever comes next.
@@ -120,7 +115,7 @@ class DeliveryCycle:
         if self._fallback and (stuck := self._fallback.stuck):
             where = f"{stuck.destination} was given them and has not returned"
             return f"{where}: it is unknown whether it told them"
-        if self._stuck:  # told, perhaps, and that could not be written down
+        if self.account.stuck:  # told, perhaps, and that could not be written down
             return "their store, which has them, cannot be used any more; they may have been told"
         return self._recorder.last_error
 
@@ -137,6 +132,11 @@ class DeliveryCycle:
         that they cannot tell any more."""
         durable = self.store is not None and self.store.durable
         return durable or self.has_endings() or self.stats().pending > 0
+
+    @property
+    def gather(self) -> float:
+        """How long the errors of known groups may gather, seconds."""
+        return max(GATHER, GATHER_EACH * self.account.sources)
 
     def has_endings(self) -> bool:
         """Whether the end of a group has still to be brought in."""
@@ -234,7 +234,7 @@ class DeliveryCycle:
         if flushes:
             # Before the next claim, which may be a follow-up: nobody waits for one.
             self._balance(store)
-            flushes.answer(self._recorder.settled + self.held, in_vain=False, due=0.0)
+            flushes.answer(self._recorder.settled + self.account.held, in_vain=False, due=0.0)
         return 0.0
 
     def _deliver(self, store: Store, claim: Claim, *, leaving: bool) -> list[str]:
@@ -265,8 +265,8 @@ class DeliveryCycle:
             self._prepare_for = monotonic() + wait
             return max(0.0, wait - AHEAD)
         self._handed_over = wait is None and flushes.leaving
-        in_vain = self._handed_over or self._stuck
-        flushes.answer(self._recorder.settled + self.held, in_vain=in_vain, due=wait)
+        in_vain = self._handed_over or self.account.stuck
+        flushes.answer(self._recorder.settled + self.account.held, in_vain=in_vain, due=wait)
         waits = [flushes.next_deadline(), wait]
         if not self._is_last_third(flushes):
             waits.append(flushes.two_thirds() - monotonic() if flushes.leaving else None)
@@ -275,7 +275,7 @@ class DeliveryCycle:
     def _is_ours_soon(self, wait: float) -> bool:
         """Whether in so many seconds there will be something of ours to send."""
         soon = POLL < wait < SOON and self._delivery.prepares
-        return soon and self.stats().pending > self.held
+        return soon and self.stats().pending > self.account.held
 
     def _prepared(self, store: Store, flushes: Flushes) -> float | None:
         """Seconds until something is due, for which everything is ready now; None if there is
@@ -325,7 +325,7 @@ class DeliveryCycle:
             # Between the steps of an exit nobody waits, but there is nobody to come back either.
             leaving = shutdown.exiting.begun
             return Asker(self._source, "due", leaving, route, quiet, elsewhere, 0.0, True)
-        settled = self._recorder.settled + self.held
+        settled = self._recorder.settled + self.account.held
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
@@ -336,22 +336,19 @@ class DeliveryCycle:
         """Take over what has become of our errors, whoever has told them."""
         if self._given_up:
             return
-        account = store.account(self._source)
-        self._hours = account.hours
+        self.account = account = store.account(self._source)
         self._recorder.write(
             reported=account.reported, lost=account.lost, by_fallback=account.by_fallback
         )
-        self.held, self._stuck = account.held, account.stuck
-        self.gather = max(GATHER, GATHER_EACH * account.sources)
         # While it cannot be reached nobody can say that it keeps them.
         self.kept = account.merged - account.reported - account.lost if store.durable else 0
 
     def _compare_hours(self, left: float) -> None:
         """Say that another process has other quiet hours: for how long ours last, seconds."""
-        if abs(left - self._hours) <= SAME_HOURS:
+        if abs(left - self.account.hours) <= SAME_HOURS:
             return
         ours = f"until {_clock(left)}" if left else "no quiet now"
-        theirs = f"until {_clock(self._hours)}" if self._hours else "no quiet now"
+        theirs = f"until {_clock(self.account.hours)}" if self.account.hours else "no quiet now"
         warn_rarely(
             f"quiet_hours {self._app}",
             f"quiet_hours of {self._app}: here {ours}, in the store {theirs}: what is in the"

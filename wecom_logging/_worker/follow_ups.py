@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style, report_text
-from wecom_logging._rendering.report import MAX_BYTES
 from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import Message, Sender
 from wecom_logging._stores.protocol import FollowUp, Store
@@ -117,9 +116,8 @@ class FollowUps:
         if plan.file:
             name = file_name(digest, self._style)
             drawn_from = rendered.context if rendered else None
-            room = MAX_BYTES - len(name.encode()) - 1
-            text = report_text(digest, self._style, drawn_from, max_bytes=room)
-            found.append(FollowUp("file", f"{name}\n{text}", FILE_SLOTS))
+            text = report_text(digest, self._style, drawn_from, name=name)
+            found.append(FollowUp("file", text, FILE_SLOTS))
         return found
 
 

@@ -196,7 +196,7 @@ class Worker:
 
     def is_done(self) -> bool:
         """Whether nothing is pending but what is silenced, or waits for the end of quiet."""
-        return self.pending() <= self.cycle.held
+        return self.pending() <= self.cycle.account.held
 
     def has_work(self) -> bool:
         """Whether a flush has something to wait or look for; a file may be on its way."""

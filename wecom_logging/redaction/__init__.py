@@ -328,7 +328,7 @@ def _is_empty(value: Any) -> bool:
 _TELLING = 12
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _redaction(rules: Rules | None, secrets: frozenset[str] = frozenset()) -> Redaction:
     """Finds what `rules` say, and `secrets` in every form in which they can stand in a text."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)

@@ -14,7 +14,7 @@ from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple
 
 from .keys import Rule
-from .values import MASKED
+from .values import MASKED, is_random
 
 
 class Finding(NamedTuple):
@@ -120,8 +120,6 @@ def _parts(value: str, instead: str) -> list[str]:
     """Of what was masked as a whole (a cookie, a list, a call) what may stand alone."""
     if "[redacted: " not in instead or len(value) <= 6:
         return []
-    from .values import is_random
-
     return [part for part in _PART.findall(value[: 4 * _LONGEST]) if is_random(part)][:_MOST]
 
 

@@ -58,12 +58,8 @@ def _table(*rows: tuple[str, str, str]) -> dict[str, Rule]:
 
 # Secret wherever they stand in a name, also as the end of a word (`dbpassword`).
 _NOUNS = _table(
-    (
-        "password",
-        ANYTHING,
-        "password passwd passphrase passcode passwort kennwort contrasena pwd requirepass"
-        " masterauth",
-    ),
+    ("password", ANYTHING, "password passwd passphrase passcode passwort kennwort contrasena"),
+    ("password", ANYTHING, "pwd requirepass masterauth"),
     ("secret", ANYTHING, "secret"),
     ("api key", ANYTHING, "apikey"),
     ("access key", ANYTHING, "accesskey"),
@@ -92,16 +88,10 @@ _ENDS = _NOUNS | _table(
     ("token", VALUE, "token jwt xsrf csrf"),
     ("token", RANDOM, "tokens pat"),
     ("private key", VALUE, "clientkeydata"),
-    (
-        "password",
-        VALUE,
-        "pass dbpass userpass mysqlpass smtppass storepass keypass ldappass rootpass",
-    ),
-    (
-        "password",
-        ANYTHING,
-        "pw dbpw rootpw userpw adminpw mysqlpw psw pswd passwds authpw mima onetimepassword",
-    ),
+    ("password", VALUE, "pass dbpass userpass mysqlpass smtppass"),
+    ("password", VALUE, "storepass keypass ldappass rootpass"),
+    ("password", ANYTHING, "pw dbpw rootpw userpw adminpw mysqlpw psw pswd"),
+    ("password", ANYTHING, "passwds authpw mima onetimepassword"),
     ("one-time code", CODE, "otp totp otpcode smscode verifycode verificationcode captcha"),
     ("one-time code", CODE, "captchacode dynamiccode onetimecode twofactorcode mfacode"),
     ("one-time code", CODE, "securitycode authenticationcode recoverycode backupcode yanzhengma"),
@@ -116,11 +106,8 @@ _ENDS = _NOUNS | _table(
     ("access key", RANDOM, "ak"),
     ("secret key", RANDOM, "sk"),
     ("app key", VALUE, "appkey"),
-    (
-        "seed phrase",
-        VALUE,
-        "mnemonic mnemonics seedphrase recoveryphrase secretphrase securityphrase",
-    ),
+    ("seed phrase", VALUE, "mnemonic mnemonics seedphrase"),
+    ("seed phrase", VALUE, "recoveryphrase secretphrase securityphrase"),
     ("security answer", ANYTHING, "securityanswer secretanswer passwordanswer"),
     ("credential", VALUE, "redisauth connectionauth basicauth httpauth proxyauth xauth smtpauth"),
     ("credential", RANDOM, "auth"),

@@ -82,7 +82,7 @@ class Redaction:
         return text
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _hints_of(rules: Rules) -> Hints:
     return Hints(rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS})
 
