@@ -159,12 +159,13 @@ class Question:
     def take_in(self, key: object, found: object) -> None:
         self.value = found
 
-    def numbers(self) -> list[float]:
-        """Numbers that it was answered with, between spaces; none if it is something else."""
+    def pair(self) -> tuple[float, float]:
+        """Two numbers with a space between them; not finite if it is something else."""
         try:
-            return [float(each) for each in self.value.split(" ")]
+            one, other = self.value.split(" ")
+            return float(one), float(other)
         except (AttributeError, ValueError):
-            return []
+            return math.inf, math.inf
 
 
 class SQLiteSlots:
@@ -277,7 +278,7 @@ class DocumentState(State):
     def place(self, source: str) -> tuple[int, int]:
         if self._place is None:
             ask(self._cursor, self.about(source))
-        rank, others = cast("Question", self._place).numbers()
+        rank, others = cast("Question", self._place).pair()
         return int(rank), int(others) + 1
 
     def about(self, source: str) -> list[tuple[Asked, object]]:
