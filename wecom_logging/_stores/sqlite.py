@@ -124,7 +124,6 @@ class SQLiteStore(LedgerStore):
         if not extra:
             own = self._scopes[1]
             if self._run(lambda connection: keep_body(connection, own, claim_id, body), begin=""):
-                self.file.wrote()
                 return True
         return super().freeze(claim_id, body, extra=extra)
 
@@ -143,8 +142,6 @@ class SQLiteStore(LedgerStore):
                 connection.execute(
                     "INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (ledger.now, clock.ahead)
                 )
-            if wrote:
-                self.file.wrote()
             return answer
 
         return self._run(work)
