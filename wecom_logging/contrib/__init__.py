@@ -32,17 +32,18 @@ _watched: set[str] = set()
 
 
 def _of_asgi(record: logging.LogRecord) -> Mapping[str, object]:
-    """What the middleware knows, in a program that uses it."""
-    asgi = sys.modules.get(f"{__name__}.asgi")
-    return asgi.context(record) if asgi is not None else {}
+    """What the middleware knows."""
+    found: Mapping[str, object] = sys.modules[f"{__name__}.asgi"].context(record)
+    return found
 
 
-_FINDERS: tuple[Finder, ...] = (
-    celery.context,
-    _of_asgi,
-    django.context,
-    flask.context,
-    tracing.context,
+#: Which module is there where a finder may find something.
+_FINDERS: tuple[tuple[str, Finder], ...] = (
+    ("celery._state", celery.context),
+    (f"{__name__}.asgi", _of_asgi),
+    ("django.http.request", django.context),
+    ("flask", flask.context),
+    ("logging", tracing.context),  # fields of the record itself
 )
 
 #: What a request or task is known by; a route says more than a path.
@@ -52,11 +53,12 @@ _ROUTES = ("task", "route", "path")
 def context(record: logging.LogRecord) -> list[tuple[str, object]]:
     """What is known of the request or task in which a record was logged."""
     found: list[tuple[str, object]] = []
-    for find in _FINDERS:
-        try:
-            found += find(record).items()
-        except Exception:
-            pass  # another version of the framework than we know
+    for module, find in _FINDERS:
+        if module in sys.modules:
+            try:
+                found += find(record).items()
+            except Exception:
+                pass  # another version of the framework than we know
     return [(key, value) for key, value in found if value not in (None, "")]
 
 
