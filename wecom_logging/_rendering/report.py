@@ -174,15 +174,11 @@ def _seen(samples: Sequence[Sample], context: RenderContext, told: Sample | None
     for sample in {sample.message: sample for sample in reversed(samples)}.values():
         yield context.times.second(sample.timestamp)
         yield from (f"  {line}" for line in sample.message.splitlines())
-        yield from _context(sample, is_told=sample is told)
-
-
-def _context(sample: Sample, *, is_told: bool) -> Iterator[str]:
-    who = joined(" ", sample.process, sample.thread)
-    if where := joined(" · ", sample.site.place, who):
-        yield f"    {where}"
-    for key, value in () if is_told else sample.context.items():
-        yield f"    {key} = {value}"
+        who = joined(" ", sample.process, sample.thread)
+        if where := joined(" · ", sample.site.place, who):
+            yield f"    {where}"
+        for key, value in () if sample is told else sample.context.items():
+            yield f"    {key} = {value}"
 
 
 def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:

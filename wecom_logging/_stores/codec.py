@@ -143,13 +143,14 @@ def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:
 def _record(kind: Any) -> Reader:
     hints, (names, required) = get_type_hints(kind), _fields(kind)
     reads = {name: reader(hints[name]) for name in names}
-    taken = {name: _taken(hints[name]) for name in names}
+    taken: dict[str, Any] = {name: _taken(hints[name]) for name in names}
 
     def make(value: Any) -> Any:
+        plain: dict[str, Any] = _SCALARS[dict](value)
         # What a newer version has added is left out; what an older one lacks has defaults.
         given = {
-            n: v if taken[n] is type(v) else reads[n](v)
-            for n, v in _SCALARS[dict](value).items()
+            n: v if taken[n] is type(v) and (taken[n] is str or -MOST < v < MOST) else reads[n](v)
+            for n, v in plain.items()
             if n in reads
         }
         _checked(value, required <= given.keys())
@@ -160,7 +161,7 @@ def _record(kind: Any) -> Reader:
 
 def _taken(hint: Any) -> type | None:
     """The type whose values are taken as they are, without a call: most fields are such."""
-    return hint if hint in (str, bool) else None
+    return hint if hint in (str, bool, int, float) else None
 
 
 def _fields(kind: Any) -> tuple[list[str], set[str]]:
@@ -174,13 +175,18 @@ def _fields(kind: Any) -> tuple[list[str], set[str]]:
 def _row(kind: Any) -> Reader:
     """A named tuple, which is a list in JSON."""
     hints = get_type_hints(kind).values()
-    reads = [(_taken(hint), reader(hint)) for hint in hints]
+    reads: list[tuple[Any, Reader]] = [(_taken(hint), reader(hint)) for hint in hints]
     least = len(reads) - len(kind._field_defaults)
 
     def make(value: Any) -> Any:
         # As above: a newer version may have added some, an older one lack them.
         _checked(value, isinstance(value, list) and len(value) >= least)
         known = zip(reads, value, strict=False)
-        return kind(*[v if taken is type(v) else read(v) for (taken, read), v in known])
+        return kind(
+            *[
+                v if taken is type(v) and (taken is str or -MOST < v < MOST) else read(v)
+                for (taken, read), v in known
+            ]
+        )
 
     return make

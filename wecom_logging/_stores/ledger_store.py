@@ -28,9 +28,12 @@ from wecom_logging._stores.state import Wanted
 T = TypeVar("T")
 
 
-class MarkedStore(ABC):
-    """What people do and ask for, see `marking.MarkingStore`, on top of a `Ledger`; and the
-    accounts of sources."""
+class MarkingStore(ABC):
+    """A store as command line and bot use it, for one app and environment, on top of a `Ledger`;
+    and the accounts of sources.
+
+    Raises `StoreError` if the store cannot be reached.
+    """
 
     #: The account of a source as the last claim has found it.
     _known: tuple[str, Account] | None = None
@@ -57,26 +60,45 @@ class MarkedStore(ABC):
         known, self._known = self._known, None
         return known[1] if known and known[0] == source else self._account(source)
 
+    def apps(self) -> tuple[tuple[str, str], ...]:
+        """All apps and environments at this destination."""
+        return self._step(marking.apps)
+
     def groups(self) -> KnownApp:
+        """What is known of this app."""
         return self._step(marking.known)
 
     def whole(self, short_id: str) -> Digest | None:
+        """All about one group as a digest, which `group_text` writes out; None: not there."""
         return self._step(lambda ledger: marking.whole(ledger, short_id))
 
-    def apps(self) -> tuple[tuple[str, str], ...]:
-        return self._step(marking.apps)
-
     def mark(self, act: Act) -> Done:
+        """Do it for all processes. Twice is once."""
         return self._step(lambda ledger: marking.mark(ledger, act))
 
     def undo(self, act: Act, within: float) -> KeptAct | None:
+        """Take back the last act of `act.user` in so many seconds; returns it, or None."""
         return self._step(lambda ledger: marking.undo(ledger, act, within))
 
     def acts(self) -> tuple[KeptAct, ...]:
+        """What was done in the last 30 days, the oldest first."""
         return self._step(marking.acts)
 
+    @abstractmethod
+    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
+        """A small document of all apps, see `leases.note`."""
 
-class LedgerStore(MarkedStore):
+    @abstractmethod
+    def take_slot(self) -> str | float:
+        """A slot for a message that no digest is about, within the half that files may take; or
+        the seconds after which to ask again."""
+
+    @abstractmethod
+    def answered(self, slot: str) -> None:
+        """The request of a slot that was taken has been answered."""
+
+
+class LedgerStore(MarkingStore):
     """`Store` on top of a `Ledger`: each method is one step."""
 
     _names: tuple[str, str]

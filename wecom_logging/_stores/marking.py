@@ -1,14 +1,12 @@
-"""What people do to groups, in a ledger; and what of it a message ends."""
+"""What people do to groups, in a ledger, see `MarkingStore`; and what of it a message ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import replace
-from wecom_logging._stores.leases import Step
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import (
     ACTS_FOR,
@@ -36,41 +34,6 @@ from wecom_logging._stores.marks import (
     ring,
 )
 from wecom_logging._stores.records import DigestEntry, Group, told_sample
-
-
-class MarkingStore(Protocol):
-    """A store as command line and bot use it: for one app and environment.
-
-    No worker calls any of it. Raises `StoreError` if the store cannot be reached.
-    """
-
-    def apps(self) -> tuple[tuple[str, str], ...]:
-        """All apps and environments at this destination."""
-
-    def groups(self) -> KnownApp:
-        """What is known of this app."""
-
-    def whole(self, short_id: str) -> Digest | None:
-        """All about one group as a digest, which `group_text` writes out; None: not there."""
-
-    def mark(self, act: Act) -> Done:
-        """Do it for all processes. Twice is once."""
-
-    def undo(self, act: Act, within: float) -> KeptAct | None:
-        """Take back the last act of `act.user` in so many seconds; returns it, or None."""
-
-    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        """A small document of all apps, see `leases.note`."""
-
-    def take_slot(self) -> str | float:
-        """A slot for a message that no digest is about, within the half that files may take; or
-        the seconds after which to ask again."""
-
-    def answered(self, slot: str) -> None:
-        """The request of a slot that was taken has been answered."""
-
-    def acts(self) -> tuple[KeptAct, ...]:
-        """What was done in the last 30 days, the oldest first."""
 
 
 def mark(ledger: Ledger, act: Act) -> Done:

@@ -17,7 +17,7 @@ from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.factory import shown
 from wecom_logging._stores.leases import Step
-from wecom_logging._stores.marking import MarkingStore
+from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.protocol import Rules, StoreError
 from wecom_logging._worker.audit import audit

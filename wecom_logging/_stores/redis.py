@@ -33,7 +33,7 @@ from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.ledger_store import MarkedStore
+from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.protocol import (
     Account,
     Asker,
@@ -78,10 +78,12 @@ _SHARED = {
     "numbers": "hash", "apps": "hash",
 }  # fmt: skip
 _OWN = {
-    "scope": "hash", "groups": "hash", "identities": "hash", "pending": "hash", "samples": "hash",
-    "sources": "hash", "looks": "zset", "digests": "hash", "parts": "hash", "bodies": "hash",
-    "following": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
+    "digests": "hash", "bodies": "hash", "scope": "hash", "following": "hash", "groups": "hash",
+    "identities": "hash", "pending": "hash", "samples": "hash", "sources": "hash", "looks": "zset",
+    "parts": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
 }  # fmt: skip
+#: What stands before a message is content with the first ones: a client packs each by itself.
+_FIRST = {"freeze": 11}
 _TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
 #: What the older version kept of an app and environment.
@@ -123,7 +125,7 @@ _LUA = Path(__file__).with_name("lua")
 redis.ConnectionPool().make_connection()
 
 
-class RedisStore(MarkedStore):
+class RedisStore(MarkingStore):
     """Groups, schedule, budget and token in keys that a whole fleet reads and writes.
 
     Each step of a worker is one script with the server's clock, on keys of one slot of a
@@ -260,7 +262,7 @@ class RedisStore(MarkedStore):
             return None
         return str(answer[1]) if answer[0] == "value" else float(answer[1])
 
-    # -- what people do, see `MarkedStore` -----------------------------------------------
+    # -- what people do, see `MarkingStore` -----------------------------------------------
 
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         keys = [f"{PREFIX}:note:{scope(key)}"]
@@ -355,7 +357,7 @@ class RedisStore(MarkedStore):
         return way
 
     def _run(self, step: str, *arguments: object) -> Any:
-        return self._call(step, self._keys, arguments)
+        return self._call(step, self._keys[: _FIRST.get(step)], arguments)
 
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
         everything = (self._skew(), self._numbers, *arguments)

@@ -33,17 +33,18 @@ _watched: set[str] = set()
 
 def _of_asgi(record: logging.LogRecord) -> Mapping[str, object]:
     """What the middleware knows."""
-    found: Mapping[str, object] = sys.modules[f"{__name__}.asgi"].context(record)
+    found: Mapping[str, object] = sys.modules[_ASGI].context(record)
     return found
 
 
-#: Which module is there where a finder may find something.
+#: By the module that is there where they may find something.
+_ASGI = f"{__name__}.asgi"
 _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("celery._state", celery.context),
-    (f"{__name__}.asgi", _of_asgi),
-    ("django.http.request", django.context),
+    (_ASGI, _of_asgi),
+    ("django.http", django.context),
     ("flask", flask.context),
-    ("logging", tracing.context),  # fields of the record itself
+    ("logging", tracing.context),  # on any record
 )
 
 #: What a request or task is known by; a route says more than a path.
@@ -54,11 +55,12 @@ def context(record: logging.LogRecord) -> list[tuple[str, object]]:
     """What is known of the request or task in which a record was logged."""
     found: list[tuple[str, object]] = []
     for module, find in _FINDERS:
-        if module in sys.modules:
-            try:
-                found += find(record).items()
-            except Exception:
-                pass  # another version of the framework than we know
+        if module not in sys.modules:
+            continue
+        try:
+            found += find(record).items()
+        except Exception:
+            pass  # another version of the framework than we know
     return [(key, value) for key, value in found if value not in (None, "")]
 
 

@@ -8,7 +8,7 @@ import tempfile
 from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._cli.destination import Setup
 from wecom_logging._cli.oncall import quiet_line, silence_line
-from wecom_logging._stores.marking import MarkingStore
+from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._stores.protocol import DamagedError, Rules, StoreError
 

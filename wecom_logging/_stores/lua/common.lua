@@ -8,9 +8,11 @@
 
 local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local scope_key, groups, identities, pending = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local samples, sources, looks, digests = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
-local parts, bodies, following, jobs = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
+local digests, bodies = KEYS[10], KEYS[11]
+-- From here on those that `freeze` is not given.
+local scope_key, following = KEYS[12], KEYS[13]
+local groups, identities, pending, samples = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local sources, looks, parts, jobs = KEYS[18], KEYS[19], KEYS[20], KEYS[21]
 local sites, allowances = KEYS[22], KEYS[23]
 
 local rules = setmetatable(cjson.decode(ARGV[2]), {__index = constants})
@@ -29,9 +31,9 @@ end
 
 local unreadable = ''
 
--- No key outlives the last who used it by more than that; `made` may be new, or all may.
-local function finish(answer, made)
-  for _, key in ipairs(made or KEYS) do
+-- No key outlives the last who used it by more than that.
+local function finish(answer)
+  for _, key in ipairs(KEYS) do
     redis.call('EXPIRE', key, rules.ttl)
   end
   return {unreadable, answer}

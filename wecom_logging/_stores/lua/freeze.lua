@@ -15,4 +15,4 @@ if head.fallback then
 else
   redis.call('HSET', bodies, ARGV[3], ARGV[4])
 end
-return finish(1, {dest, slots, budget, bodies})
+return finish(1)
