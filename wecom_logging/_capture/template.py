@@ -19,7 +19,8 @@ from wecom_logging._runtime import lazy
 HEAD, TAIL = 400, 200
 WHOLE = HEAD + TAIL
 
-ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# Those that few texts need are compiled by the first one that does, see `mask`.
+ANSI = lazy.regex(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def _words(text: str) -> frozenset[str]:

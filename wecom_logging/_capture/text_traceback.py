@@ -9,6 +9,7 @@ from typing import NamedTuple
 from wecom_logging._capture.code_location import is_library_by_name
 from wecom_logging._capture.template import WHOLE, mask
 from wecom_logging._model.digest import type_name
+from wecom_logging._runtime import lazy
 
 #: How much of a text that is JSON, or a traceback that logging has rendered, is looked at;
 #: and of one that may hold a traceback, its end.
@@ -18,12 +19,12 @@ MAX_TRACEBACK = 4096
 TRACEBACK = "Traceback (most recent call last)"
 FRAME = '  File "'
 
-_TEXT_FRAME = re.compile(
+_TEXT_FRAME = lazy.regex(
     r'^[ \t]*File "([^"\n]{1,500})", line ([0-9]{1,9})(?:, in (\S{1,200}))?'
     r"(?:\n {4,40}(\S[^\n]{0,500}))?",
     re.MULTILINE,
 )
-_TEXT_TYPE = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)", re.MULTILINE)
+_TEXT_TYPE = lazy.regex(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?::|$)", re.MULTILINE)
 
 #: File, line, function and source line of a traceback that is only a text; what it is known by.
 TextFrame = tuple[str, int, str, str]

@@ -68,7 +68,7 @@ def render(
     pen = Pen()
     head = "\n".join([headline(context), *facts(context, pen)]) + "\n\n"
     file = context.labels.file_follows if file_follows else ""
-    foot = joined(" · ", file, Pen().name(digest.message_id, 16))
+    foot = joined(" · ", file, pen.name(digest.message_id, 16))
     levels = () if shape == "bare" else DETAIL_LEVELS
     layout = Layout(context, style.max_bytes - size(head), foot, levels)
     body = layout.body()

@@ -22,6 +22,9 @@ _TEXT = 12
 #: Characters and bytes that one may need.
 _LONG = 400
 
+#: Of what it leaves out nobody asks.
+_PEN = Pen()
+
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
 
@@ -69,7 +72,7 @@ def why_elsewhere(context: RenderContext) -> str:
     if outage:
         # The errcode, which can be looked up, or what was said.
         code = re.search(r"\berrcode (\d+)", outage.reason)
-        reason = code[1] if code else Pen().say(outage.reason, 80)
+        reason = code[1] if code else _PEN.say(outage.reason, 80)
         facts = joined(labels.clause, reason, labels.from_then(context.times.minute(outage.since)))
     what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
     return labels.fallback(what, labels.in_brackets(facts))
@@ -136,9 +139,9 @@ def _goes_on(report: Report) -> bool:
 
 def _sender(context: RenderContext, width: int) -> str:
     """App and environment; what is cut is the app, for "prod" is no detail."""
-    environment = Pen().within(context.style.environment, _ENVIRONMENT)
+    environment = _PEN.within(context.style.environment, _ENVIRONMENT)
     width -= columns(f" {environment}") if environment else 0
-    return joined(" ", Pen().within(context.style.app, max(width, _APP)), environment)
+    return joined(" ", _PEN.within(context.style.app, max(width, _APP)), environment)
 
 
 def _subject(context: RenderContext) -> tuple[str, list[str], str]:
@@ -160,7 +163,7 @@ def _subject(context: RenderContext) -> tuple[str, list[str], str]:
 def _recovery(section: Section, context: RenderContext) -> list[str]:
     """A job, and that it works again: how it failed last is no news any more."""
     name = section.lead.identity.logger or title(section, context)
-    return [Pen().within(name, _SUBJECT), context.labels.works_after(section.total)]
+    return [_PEN.within(name, _SUBJECT), context.labels.works_after(section.total)]
 
 
 def _fitted(said: Sequence[str], width: int) -> str:
@@ -178,18 +181,18 @@ def _fitted(said: Sequence[str], width: int) -> str:
             return ": ".join(texts)
     if len(ends) == 3:
         start, reason = ": ".join(ends[:2]), f" {ends[2]}"
-        cut = Pen().within(start, width - columns(reason))
+        cut = _PEN.within(start, width - columns(reason))
         if cut == start or columns(cut) - columns(name) >= _TEXT:
             return cut + reason
         if columns(start) + _TEXT > width:
             ends = [f"{start}{ELLIPSIS}"]
-    cut = Pen().within(": ".join(ends), width)
+    cut = _PEN.within(": ".join(ends), width)
     # Half a word says more than a bare type.
     return cut if columns(cut) > columns(name) + 1 else cut_columns(": ".join(ends), width)
 
 
 def _inert(words: str) -> str:
-    return Pen().start(words, _LONG)
+    return _PEN.start(words, _LONG)
 
 
 def _without_module(name: str) -> str:

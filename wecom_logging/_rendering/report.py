@@ -49,7 +49,12 @@ def report_text(
     what its message was drawn from. `name`: of the file, for a line before all others.
     """
     context = context or RenderContext.of(digest, style)
-    groups = [group for section in context.sections for group in _apart(section)]
+    # What a message draws as one is told apart.
+    groups = [
+        section if len(section.reports) == 1 else Section((report,))
+        for section in context.sections
+        for report in section.reports
+    ]
     # In copies, so that what is worked out of a thousand groups goes with their lines.
     overview = "\n".join([*filter(None, [name]), *_overview(map(copy, groups), context)])
     parts, room = [cut_bytes(overview, max_bytes - _LAST_LINE)], max_bytes - _LAST_LINE
@@ -96,12 +101,6 @@ def _gist(group: Section) -> Iterator[str]:
     yield from (f"← {root}" for root in chain[1:][-1:])
     if context := group.sample.context:
         yield " · ".join(f"{key} = {value}" for key, value in context.items())
-
-
-def _apart(section: Section) -> list[Section]:
-    """The groups that a message draws as one."""
-    reports = section.reports
-    return [section] if len(reports) == 1 else [Section((report,)) for report in reports]
 
 
 # -- the list of everything ------------------------------------------------------------
@@ -174,15 +173,11 @@ def _seen(samples: Sequence[Sample], context: RenderContext, told: Sample | None
     for sample in {sample.message: sample for sample in reversed(samples)}.values():
         yield context.times.second(sample.timestamp)
         yield from (f"  {line}" for line in sample.message.splitlines())
-        yield from _context(sample, is_told=sample is told)
-
-
-def _context(sample: Sample, *, is_told: bool) -> Iterator[str]:
-    who = joined(" ", sample.process, sample.thread)
-    if where := joined(" · ", sample.site.place, who):
-        yield f"    {where}"
-    for key, value in () if is_told else sample.context.items():
-        yield f"    {key} = {value}"
+        who = joined(" ", sample.process, sample.thread)
+        if where := joined(" · ", sample.site.place, who):
+            yield f"    {where}"
+        for key, value in () if sample is told else sample.context.items():
+            yield f"    {key} = {value}"
 
 
 def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:

@@ -125,7 +125,6 @@ class Sample(NamedTuple):
     """One captured event."""
 
     message: str = ""
-    level: str = ""
     logger: str = ""
     timestamp: str = ""
     process: str = ""
@@ -193,7 +192,6 @@ def read(event: object) -> Sample:
     get = event.get
     sample = Sample(
         message=as_text(get("event")),
-        level=as_text(get("level")).lower(),
         logger=as_text(get("logger")),
         timestamp=as_text(get("timestamp")),
         process=as_text(get("process")),
@@ -215,10 +213,9 @@ def _words_and_context(
 ) -> tuple[str, dict[str, str]]:
     """What happened, as far as nobody else has said it, and what else is known."""
     site, context = sample.site, _context(event)
-    path = site.path.rpartition("/")[2]
-    known = {sample.logger, sample.process, sample.thread, path, site.path}
-    known |= {site.name.strip("<>"), str(site.line), as_text(event.get("module"))}
-    words = without_frame(sample.message.strip(), known - {""})
+    place = (site.path, site.path.rpartition("/")[2], site.name.strip("<>"), str(site.line))
+    known = (sample.logger, sample.process, sample.thread, as_text(event.get("module")), *place)
+    words = without_frame(sample.message.strip(), known)
     if words.startswith("{'"):  # a dict was logged: its sections are context already
         told = {key: value for key, value in context.items() if f"'{key}': " in words}
         words = ", ".join(f"{key}={value}" for key, value in told.items()) or words

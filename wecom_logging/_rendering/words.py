@@ -55,7 +55,7 @@ def _without_prefix(text: str, known: Collection[str]) -> str:
         word = (token["word"] or "").rpartition("=")[2]
         ends = token["end"].strip()
         is_level = word.lower() in _LEVELS and bool(word.isupper() or ends)
-        if token["time"] or is_level or word in known:
+        if token["time"] or is_level or (word and word in known):
             place = end = token.end()
             words += 1
             told_time |= bool(token["time"])

@@ -32,17 +32,19 @@ _watched: set[str] = set()
 
 
 def _of_asgi(record: logging.LogRecord) -> Mapping[str, object]:
-    """What the middleware knows, in a program that uses it."""
-    asgi = sys.modules.get(f"{__name__}.asgi")
-    return asgi.context(record) if asgi is not None else {}
+    """What the middleware knows."""
+    found: Mapping[str, object] = sys.modules[_ASGI].context(record)
+    return found
 
 
-_FINDERS: tuple[Finder, ...] = (
-    celery.context,
-    _of_asgi,
-    django.context,
-    flask.context,
-    tracing.context,
+#: By the module that is there where they may find something.
+_ASGI = f"{__name__}.asgi"
+_FINDERS: tuple[tuple[str, Finder], ...] = (
+    ("celery._state", celery.context),
+    (_ASGI, _of_asgi),
+    ("django.http", django.context),
+    ("flask", flask.context),
+    ("logging", tracing.context),  # on any record
 )
 
 #: What a request or task is known by; a route says more than a path.
@@ -52,7 +54,9 @@ _ROUTES = ("task", "route", "path")
 def context(record: logging.LogRecord) -> list[tuple[str, object]]:
     """What is known of the request or task in which a record was logged."""
     found: list[tuple[str, object]] = []
-    for find in _FINDERS:
+    for module, find in _FINDERS:
+        if module not in sys.modules:
+            continue
         try:
             found += find(record).items()
         except Exception:
