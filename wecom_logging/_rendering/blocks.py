@@ -12,7 +12,7 @@ from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
 from wecom_logging._rendering.rows import PLACE, TYPE, heading, history, trend
 from wecom_logging._rendering.sample import ExceptionView, Frame
-from wecom_logging._rendering.sections import Section
+from wecom_logging._rendering.sections import Section, hosts_of
 from wecom_logging._rendering.words import contains, first_line, joined, repeats
 from wecom_logging._runtime import lazy
 
@@ -299,12 +299,12 @@ class _BlockRenderer:
 
     def facts(self) -> tuple[str, str]:
         """The last line, and the links in it."""
-        section = self.section
+        section, left_out = self.section, self.section.sample.left_out
         facts = [self._route(), *self._context(), self._hosts()]
         facts += [
             *trend(section, self.context),
             *(() if section.works_again else history(section, self.context)),
-            self._left_out(),
+            left_out and self.labels.left_out + self.pen.say(left_out, _VALUE),
         ]
         if not section.type or not any(facts):
             facts.append(self.pen.name(section.lead.identity.logger, TYPE))
@@ -333,16 +333,12 @@ class _BlockRenderer:
             yield self.pen.say(f"{key}={context[key]}", _VALUE)
 
     def _hosts(self) -> str:
-        hosts = self.section.hosts if len(self.context.hosts) > 1 else ()
+        hosts = hosts_of(self.section.reports) if len(self.context.hosts) > 1 else ()
         if not hosts:
             return ""
         if len(hosts) > 2:
             return self.labels.hosts(len(hosts))
         return self.labels.comma.join(self.pen.name(host, 40) for host in hosts)
-
-    def _left_out(self) -> str:
-        left_out = self.section.sample.left_out
-        return left_out and self.labels.left_out + self.pen.say(left_out, _VALUE)
 
     def _links(self) -> str:
         shown = links_of(self.section, self.context)[: self.detail.links]

@@ -120,7 +120,7 @@ class _Card:
         room, kind = self._limits.title - len(start), self._row.kind
         if self._section.type and not self._section.over and len(kind) > room:
             return start + text.shorten_middle(kind, room)
-        return start + whole_words(kind, text.cut_characters(kind, room))
+        return start + _cut(kind, room)
 
     def _said(self) -> str:
         """What was logged, and the root of it: each has half of the room at least."""

@@ -77,28 +77,18 @@ class Markdown:
     #: Whether markup is text.
     plain = False
 
-    def strong(self, words: str) -> str:
-        return f"**{words}**"
-
-    def code(self, words: str) -> str:
-        return f"`{words}`"
-
-    def quote(self, words: str) -> str:
-        return f"> {words}"
-
-    def grey(self, words: str) -> str:
-        return f'<font color="comment">{words}</font>'
-
-    def link(self, label: str, url: str) -> str:
-        return f"[{label}]({url})"
+    strong = "**{}**".format
+    code = "`{}`".format
+    quote = "> {}".format
+    grey = '<font color="comment">{}</font>'.format
+    #: A name and where it leads to.
+    link = "[{}]({})".format
+    #: A line of a group.
+    line = "{}".format
 
     def heading(self, row: Row) -> str:
         """First line of a group that is drawn at length."""
         return self._row(row)
-
-    def line(self, words: str) -> str:
-        """A line of a group."""
-        return words
 
     def facts(self, words: str, link: str = "") -> str:
         """Last line of a group."""
@@ -123,21 +113,9 @@ class Text(Markdown):
     """The same lines without markup, for readers inside WeChat."""
 
     plain = True
-
-    def strong(self, words: str) -> str:
-        return words
-
-    def code(self, words: str) -> str:
-        return words
-
-    def quote(self, words: str) -> str:
-        return f"│ {words}"
-
-    def grey(self, words: str) -> str:
-        return words
-
-    def link(self, label: str, url: str) -> str:
-        return f"{label}: {url}"
+    strong = code = grey = "{}".format
+    quote = "│ {}".format
+    link = "{}: {}".format
 
 
 class MarkdownV2(Markdown):
@@ -148,19 +126,11 @@ class MarkdownV2(Markdown):
     """
 
     tables = True
-
-    def quote(self, words: str) -> str:
-        return f"- {words}"
-
-    def grey(self, words: str) -> str:
-        return f"- {words}"
+    quote = grey = line = "- {}".format
 
     def heading(self, row: Row) -> str:
         words = joined(" ", "###", row.state, row.kind, row.times, row.extent, row.id, row.release)
         return joined(": ", words, row.why)
-
-    def line(self, words: str) -> str:
-        return f"- {words}"
 
     def rows(self, rows: Sequence[Row], header: str) -> list[str]:
         if not rows:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from wecom_logging._model.links import MARGIN, Link, filled, page
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.headline import started
@@ -30,19 +28,15 @@ def runbook(section: Section) -> str:
 
 def _values(section: Section, context: RenderContext) -> dict[str, str]:
     lead, known = section.lead, section.sample.context
+    # Where there is no span, all of them write zeros or nothing.
+    trace_ids = (known.get(name, "") for name in _TRACE_IDS)
     start = min(started(report, context.digest.now) for report in section.reports)
     return {
         "id": lead.short_id.rstrip("?") or lead.identity.id,
         "logger": lead.identity.logger,
         "type": section.type,
         "request_id": known.get("request_id", ""),
-        "trace_id": _trace_id(known),
+        "trace_id": next((each for each in trace_ids if each.strip("0")), ""),
         "from": str(int((start - MARGIN) * 1000)),
         "to": str(int((section.last + MARGIN) * 1000)),
     }
-
-
-def _trace_id(known: Mapping[str, str]) -> str:
-    """Where there is no span, all of them write zeros or nothing."""
-    ids = (known.get(name, "") for name in _TRACE_IDS)
-    return next((each for each in ids if each.strip("0")), "")

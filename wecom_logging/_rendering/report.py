@@ -49,7 +49,12 @@ def report_text(
     what its message was drawn from. `name`: of the file, for a line before all others.
     """
     context = context or RenderContext.of(digest, style)
-    groups = [group for section in context.sections for group in _apart(section)]
+    # What a message draws as one is told apart.
+    groups = [
+        section if len(section.reports) == 1 else Section((report,))
+        for section in context.sections
+        for report in section.reports
+    ]
     # In copies, so that what is worked out of a thousand groups goes with their lines.
     overview = "\n".join([*filter(None, [name]), *_overview(map(copy, groups), context)])
     parts, room = [cut_bytes(overview, max_bytes - _LAST_LINE)], max_bytes - _LAST_LINE
@@ -96,12 +101,6 @@ def _gist(group: Section) -> Iterator[str]:
     yield from (f"← {root}" for root in chain[1:][-1:])
     if context := group.sample.context:
         yield " · ".join(f"{key} = {value}" for key, value in context.items())
-
-
-def _apart(section: Section) -> list[Section]:
-    """The groups that a message draws as one."""
-    reports = section.reports
-    return [section] if len(reports) == 1 else [Section((report,)) for report in reports]
 
 
 # -- the list of everything ------------------------------------------------------------

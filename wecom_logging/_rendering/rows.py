@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wecom_logging._model.digest import SilenceEnd
+from wecom_logging._model.digest import Report, SilenceEnd
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.headline import title
-from wecom_logging._rendering.labels import Labels
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import per_unit
 from wecom_logging._rendering.words import joined
@@ -99,12 +98,14 @@ def history(section: Section, context: RenderContext) -> Iterator[str]:
     if section.over:
         if silent := labels.silent(_silent(section, context)):
             yield silent
-        yield _lasted(section, labels)
-    elif section.state == "again" and section.earlier:
+        seconds = section.last - section.since
+        lasted = labels.lasted(section.total, labels.duration(seconds))
+        yield lasted if seconds >= 1 else labels.in_all(section.total)
+    elif earlier := _back_again(section):
         yield labels.again(
-            context.times.minute(max(report.last_before for report in section.earlier)),
-            section.total + sum(report.earlier for report in section.earlier),
-            context.times.minute(min(report.earliest for report in section.earlier)),
+            context.times.minute(max(report.last_before for report in earlier)),
+            section.total + sum(report.earlier for report in earlier),
+            context.times.minute(min(report.earliest for report in earlier)),
         )
     elif section.total > section.count:
         yield labels.since(section.total, context.times.minute(section.since))
@@ -113,11 +114,11 @@ def history(section: Section, context: RenderContext) -> Iterator[str]:
         yield labels.ended(_silent(section, context))
 
 
-def _lasted(section: Section, labels: Labels) -> str:
-    seconds = section.last - section.since
-    if seconds < 1:
-        return labels.in_all(section.total)
-    return labels.lasted(section.total, labels.duration(seconds))
+def _back_again(section: Section) -> list[Report]:
+    """The reports that have been told before, and had been over."""
+    if section.state != "again":
+        return []
+    return [r for r in section.reports if r.state == "again" and r.earlier]
 
 
 def trend(section: Section, context: RenderContext) -> Iterator[str]:

@@ -37,20 +37,18 @@ class Section:
     def __init__(
         self, reports: tuple[Report, ...], names: tuple[str, ...] = (), *, ended: bool = False
     ) -> None:
-        self.reports = reports
-        self.lead = reports[0]
+        self.reports, self.lead = reports, reports[0]
         self.names = names
         self.ended = ended
-
-    @property
-    def is_block(self) -> bool:
-        """Whether one cause explains several groups."""
-        return len(self.reports) > 1 and not self.names
-
-    @property
-    def kinds(self) -> int:
-        """How many kinds of errors this is to a reader."""
-        return len(self.names) or 1
+        #: Whether one cause explains several groups.
+        self.is_block = len(reports) > 1 and not names
+        #: How many kinds of errors this is to a reader.
+        self.kinds = len(names) or 1
+        self.critical = any(report.identity.critical for report in reports)
+        self.count = _count(reports)
+        self.total = sum([report.total for report in reports])
+        self.since = min([report.since for report in reports])
+        self.last = max([report.last for report in reports])
 
     @cached
     def state(self) -> State:
@@ -67,35 +65,6 @@ class Section:
     def works_again(self) -> bool:
         """Whether this is a job that has failed and works again."""
         return (self.over or self.ended) and self.lead.identity.job
-
-    @cached
-    def critical(self) -> bool:
-        return any(report.identity.critical for report in self.reports)
-
-    @cached
-    def count(self) -> int:
-        return _count(self.reports)
-
-    @cached
-    def total(self) -> int:
-        return sum(report.total for report in self.reports)
-
-    @cached
-    def since(self) -> float:
-        return min(report.since for report in self.reports)
-
-    @cached
-    def earlier(self) -> list[Report]:
-        """The reports that have been told before, and had been over."""
-        return [r for r in self.reports if r.state == "again" and r.earlier]
-
-    @cached
-    def last(self) -> float:
-        return max(report.last for report in self.reports)
-
-    @cached
-    def hosts(self) -> tuple[str, ...]:
-        return hosts_of(self.reports)
 
     @cached
     def sample(self) -> Sample:
@@ -277,7 +246,7 @@ def split_place(place: str) -> tuple[str, str]:
 
 
 def _count(reports: Sequence[Report]) -> int:
-    return sum(report.count for report in reports)
+    return sum([report.count for report in reports])
 
 
 def _place(report: Report, sample: Sample) -> str:
