@@ -30,7 +30,7 @@ from wecom_logging._capture.identity import identify
 from wecom_logging._capture.keys import Key, site_of
 from wecom_logging._capture.rendered import template_of
 from wecom_logging._capture.tally import NEWS, GroupSeed, Tally
-from wecom_logging._capture.template import HEAD, TAIL, mask
+from wecom_logging._capture.template import HEAD, TAIL, mask, without_prefix
 from wecom_logging._capture.text_traceback import Traced
 from wecom_logging._capture.variety import Tallies
 from wecom_logging._model.digest import MAX_CONSTANT, MAX_VARIANTS, VARYING
@@ -919,3 +919,17 @@ def test_silent_groups_make_room_and_no_error_is_lost_with_them(watch: Watch) ->
             assert w.flush()
     eventually(lambda: w.flush() and tallies_in_memory() <= before + 20 + 2)
     assert w.stats.reported == w.stats.seen == 400
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("DEBUG:", "INFO:", "NOTICE:", "WARN:", "WARNING:", "ERROR:", "ERR:", "CRITICAL:"),
+        *("FATAL:", "EXCEPTION:", "E:", " \n ERROR:", "ERROR:shop.pay:"),
+        *("2026-11-26 23:40:01 ", "[2026-11-26 23:40:01] ", "(2026/11/26T23:40:01Z) - "),
+        "\t2026-11-26 23:40:01,123 [pid 12] ERROR shop.pay - ",
+    ],
+)
+def test_a_formatters_prefix_is_seen_by_how_it_begins(prefix: str) -> None:
+    name = "" if prefix.endswith((" ", "pay:")) else "root:"
+    assert without_prefix(f"{prefix}{name}order failed") == "order failed"

@@ -95,6 +95,20 @@ def test_what_is_frozen_is_one_of_the_librarys() -> None:
         figure.size = 4  # type: ignore[misc]  # what must not work
 
 
+def test_the_library_knows_what_is_frozen_from_its_first_use_on() -> None:
+    @dataclass(frozen=True)
+    class Place:
+        path: str
+        line: int = 0
+
+    match Place("a.py", 3):
+        case Place(path, line):
+            assert (path, line) == ("a.py", 3)
+    assert dataclasses.is_dataclass(Place)
+    assert [(each.name, each.default) for each in dataclasses.fields(Place)][1:] == [("line", 0)]
+    assert dataclasses.replace(Place("a.py"), line=4) == Place("a.py", 4)
+
+
 def test_users_derive_from_what_is_frozen() -> None:
     @dataclasses.dataclass(frozen=True)
     class Larger(Figure):

@@ -30,7 +30,7 @@ def _words(text: str) -> frozenset[str]:
 _LEVEL = r"(?:DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|CRITICAL|FATAL|EXCEPTION|[DIWEC])"
 
 #: What a formatter puts before a message: it begins with a time, or is `basicConfig`'s own.
-_PREFIX = re.compile(
+_PREFIX = lazy.regex(
     rf"""
     \s*(?:
       [\[(]?\d{{4}}[-/]\d\d[-/]\d\d[T\ ]\d\d:\d\d(?::\d\d(?:[.,]\d{{1,9}})?)?
@@ -123,7 +123,7 @@ _UNIT = (
     r"ms|µs|μs|us|ns|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
     r"|[kKMGT]i?[Bb]|[Bb]|bytes?|%|毫秒|微秒|秒钟?|分钟?|小时|天"
 )
-_NUMBERS = re.compile(
+_NUMBERS = lazy.regex(
     rf"""
     \b[0-9a-fA-F]{{6,}}(?:-[0-9a-fA-F]{{2,}})*\b              # hex, UUIDs
     | (?:\d{{1,3}}(?:[\ \xa0\u202f,.']\d{{3}})+(?:[.,]\d+)?(?![\d.,]*\d) | \d[\w.:-]*)
@@ -238,6 +238,10 @@ def _without_files(message: str) -> str:
 
 def without_prefix(message: str) -> str:
     """A message without the time, level, process and logger that a formatter has put there."""
+    begin = message.lstrip()[:10]
+    is_level = begin[:1] in "DINWECF" and ":" in begin
+    if not (is_level or begin[:1] in "[(" or begin[:1].isdecimal()):
+        return message
     found = _PREFIX.match(message)
     return message[found.end() :] if found and found.end() < len(message) else message
 

@@ -11,7 +11,6 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +51,7 @@ def _option(
     find: Callable[[Mapping[str, str]], Any] | None = None,
     secret: bool = False,
 ) -> Any:
-    return field(metadata={"option": Option(check, default, read, find, secret)})
+    return Option(check, default, read, find, secret)  # what an option is, not what it is set to
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,9 +120,7 @@ class Options:
         return Policy(**{name: getattr(self, name) for name in Policy._fields})
 
 
-_OWN: dict[str, Option] = {
-    each.name: each.metadata["option"] for each in fields(Options) if "option" in each.metadata
-}
+_OWN = {name: value for name, value in vars(Options).items() if isinstance(value, Option)}
 
 #: All options but `level`, which is logging's own.
 OPTIONS = {**destination.DESTINATION, **destination.CONNECTION, **_OWN}

@@ -272,6 +272,8 @@ def zone(value: object, option: str) -> tzinfo:
 
 def api_base(value: object, option: str = "api_base") -> str:
     """Scheme, host, port and prefix; without the `/cgi-bin` that every path begins with."""
+    if value == API_BASE:
+        return API_BASE
     parts = _split(value, option)
     if parts.query or parts.fragment:
         raise ConfigurationError(option, "ends at the path: no `?…` and no `#…`")

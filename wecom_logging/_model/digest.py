@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import builtins
-import re
 from typing import Any, Literal
 
+from wecom_logging._runtime import lazy
 from wecom_logging._runtime.values import NamedTuple, dataclass
 
 #: A captured record: plain JSON data (the keys are listed in `capture.py`).
@@ -119,7 +119,7 @@ def type_name(module: str, qualname: str) -> str:
 
 
 #: Names that many libraries have.
-_SAYS_LITTLE = re.compile(
+_SAYS_LITTLE = lazy.regex(
     "(?:Error|Exception|Failure|Timeout|Abort|HTTP|Http|API|Api|Client|Server|Service|Request"
     "|Response|Connection|Validation|Status|Database|Not|Found|Bad|Base)+"
 )

@@ -29,8 +29,7 @@ _ANSI = lazy.regex(
     r"|\x9b"
 )
 
-# Not compiled when it is first needed, as all others here: the line that logs needs it.
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = lazy.regex("[\ud800-\udfff]")
 
 # Control characters that are no white space, Unicode's Default_Ignorable_Code_Point
 # (bidirectional controls, zero-width characters, fillers, variation selectors, tags),
@@ -63,7 +62,13 @@ def strip_hidden(text: str) -> str:
 
 def _encodable(text: str) -> str:
     """`text` with U+FFFD for lone surrogates, which UTF-8 cannot hold."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
 
 
 def _is_mark(char: str) -> bool:

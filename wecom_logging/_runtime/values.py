@@ -42,13 +42,26 @@ else:
         assert frozen or not repr
         return partial(_frozen, shown=repr) if frozen else _with_init
 
+    class _Librarys:
+        """What the library keeps of a frozen class, by which its `fields`, `asdict` and the like
+        work: asked of it when it is needed, because it looks at each annotation."""
+
+        def __init__(self, cls: type, name: str) -> None:
+            self._cls, self._name = cls, name
+
+        def __get__(self, instance: Any, owner: type) -> Any:
+            # As far as it compiles nothing. It puts its own in the place of both of these.
+            dataclasses.dataclass(init=False, repr=False, eq=False)(self._cls)
+            self._cls.__dataclass_params__.frozen = True  # so that users can derive one of theirs
+            return vars(self._cls)[self._name]
+
     def _frozen(cls: type, shown: bool) -> type:
-        # The library's own as far as it compiles nothing: `fields`, `asdict` and the like work.
-        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-        _with_init(cls, tuple(each.name for each in dataclasses.fields(cls) if each.init))
+        _with_init(cls)
+        for name in ("__dataclass_fields__", "__dataclass_params__"):
+            setattr(cls, name, _Librarys(cls, name))
+        cls.__match_args__, cls.__replace__ = cls._fields, replace
         cls.__eq__, cls.__hash__ = _equal, lambda self: hash(_values(self))
         cls.__setattr__, cls.__delattr__ = _refused, _refused
-        cls.__dataclass_params__.frozen = True  # so that users can derive one of their own
         if shown:
             cls.__repr__ = _shown
         return cls
@@ -67,8 +80,8 @@ else:
         fields = (f"{n}={v!r}" for n, v in zip(self._fields, _values(self), strict=True))
         return f"{type(self).__qualname__}({', '.join(fields)})"
 
-    def _with_init(cls: type, names: tuple[str, ...] = ()) -> type:
-        cls._fields = names or tuple(cls.__annotations__)
+    def _with_init(cls: type) -> type:
+        cls._fields = tuple(cls.__annotations__)
         cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
         made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
         for name in made:
