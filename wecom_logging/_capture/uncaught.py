@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -52,33 +53,23 @@ def report_to(handler: WeComHandler) -> None:
     if _hooked:
         return
     _hooked = True
-    sys.excepthook = _program_hook(sys.excepthook)
-    threading.excepthook = _thread_hook(threading.excepthook)
+    sys.excepthook = partial(_of_program, sys.excepthook)
+    threading.excepthook = partial(_of_thread, threading.excepthook)
 
 
-def _program_hook(before: Callable[..., Any]) -> Callable[..., Any]:
-    def excepthook(
-        kind: type[BaseException], error: BaseException, tb: TracebackType | None
-    ) -> None:
-        _report(logging.CRITICAL, "uncaught exception", error, tb)
-        before(kind, error, tb)
-
-    return excepthook
+def _of_program(
+    before: Callable[..., Any], kind: type[BaseException], error: BaseException, tb: Any
+) -> None:
+    _report(logging.CRITICAL, "uncaught exception", error, tb)
+    before(kind, error, tb)
 
 
-def _thread_hook(before: Callable[..., Any]) -> Callable[..., Any]:
-    def excepthook(args: threading.ExceptHookArgs) -> None:
-        if args.exc_value is not None:
-            name = getattr(args.thread, "name", "?")
-            _report(
-                logging.ERROR,
-                f"uncaught exception in thread {name}",
-                args.exc_value,
-                args.exc_traceback,
-            )
-        before(args)
-
-    return excepthook
+def _of_thread(before: Callable[..., Any], args: threading.ExceptHookArgs) -> None:
+    if (error := args.exc_value) is not None:
+        name = getattr(args.thread, "name", "?")
+        message = f"uncaught exception in thread {name}"
+        _report(logging.ERROR, message, error, args.exc_traceback)
+    before(args)
 
 
 def _report(level: int, message: str, error: BaseException, tb: TracebackType | None) -> None:

@@ -41,21 +41,15 @@ from .values import (
 # --- names ----------------------------------------------------------------------------
 
 
-class Name:
-    """A name in a text, and what it says.
+class Name(NamedTuple):
+    """A name in a text, and what it says."""
 
-    Args:
-        called: The name, with the words before it if they belong to it.
-    """
-
-    __slots__ = "called", "end", "rule", "start", "text"
-
-    def __init__(self, text: str, start: int, end: int, rule: Rule, called: str) -> None:
-        self.text: str = text
-        self.start: int = start
-        self.end: int = end
-        self.rule: Rule = rule
-        self.called: str = called
+    text: str
+    start: int
+    end: int
+    rule: Rule
+    #: With the words before it if they belong to it.
+    called: str
 
     @property
     def left(self) -> str:
