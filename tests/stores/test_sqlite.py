@@ -245,6 +245,17 @@ def test_rows_that_are_no_records_count_as_absent(place: SQLiteKit, client: Clie
     assert claim.digest.reports[0].samples == ()
 
 
+@pytest.mark.parametrize("last", ["'later'", "'1 2'", "1e999", "X'00'", "''"])
+def test_a_clock_that_cannot_be_read_is_none(last: str, place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3)
+    other = sqlite3.connect(place.path)
+    other.execute(f"UPDATE clock_1 SET last={last}")
+    other.commit()
+    other.close()
+    place.advance(20.0)
+    assert told(client.claim(why="flush")) == {"A new": 3}
+
+
 def test_it_is_bounded(place: SQLiteKit) -> None:
     client = Client(place, max_groups=50)
     sizes = []

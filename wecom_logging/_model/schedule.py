@@ -183,25 +183,6 @@ def state(track: Track) -> State:
     return "again" if track.again else "still"
 
 
-def due_at(track: Track, pending: int, news_gate: float, last_message: float) -> float | None:
-    """When something about the group is worth a message; None if nothing is.
-
-    `news_gate` is the end of `group_interval` after the last message with news. The pause
-    is counted from the last message of all: it told everything there was to tell, so it
-    spoke about this group too, if only by not naming it. Twenty kinds that each fail once
-    an hour are one message an hour because of this, not twenty.
-    """
-    if ends_at_once(track):
-        return over_at(track)
-    if pending and track.news:
-        return track.due if track.critical else max(track.due, news_gate)
-    if pending:
-        return last_message + track.pause
-    if track.loud and not track.over_told:
-        return over_at(track)
-    return None
-
-
 def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     """A message has told of `count` errors of this group."""
     before = track.since if track.told_at is None else track.told_at

@@ -41,9 +41,6 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AT_ONCE = 64
 
 
-#: What rows of a kind are called together.
-_NAMES = {kind: name for name, (kind, _) in {**OWN, **SHARED}.items()}
-
 _HERE = "scope=? AND kind=?"
 
 #: Scope, kind and id of a row; the same with its body, and when that was of use last.
@@ -73,8 +70,10 @@ class Documents(Records[T]):
     expression = f"(SELECT body FROM {TABLE} WHERE {_HERE} AND id=?)"
     table = TABLE
 
-    def __init__(self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any) -> None:
-        super().__init__(_NAMES.get(kind, f"{kind}s"), type_)
+    def __init__(
+        self, cursor: sqlite3.Cursor, scope: str, called: str, kind: str, type_: Any
+    ) -> None:
+        super().__init__(called, type_)
         self._cursor, self.place = cursor, (scope, kind)
 
     def _fetch(self, key: str) -> str | None:
@@ -125,7 +124,7 @@ class _Single(Documents[T]):
     def __init__(
         self, cursor: sqlite3.Cursor, scope: str, kind: str, type_: Any, kept: Kept
     ) -> None:
-        super().__init__(cursor, scope, kind, type_)
+        super().__init__(cursor, scope, f"{kind}s", kind, type_)
         self._kept, self._before = kept, ""
 
     def one(self, make: Callable[[], T]) -> T:
@@ -159,12 +158,13 @@ class Question:
     def take_in(self, key: object, found: object) -> None:
         self.value = found
 
-    def numbers(self) -> list[float]:
-        """Numbers that it was answered with, between spaces; none if it is something else."""
+    def pair(self) -> tuple[float, float]:
+        """Two numbers with a space between them; not finite if it is something else."""
         try:
-            return [float(each) for each in self.value.split(" ")]
+            one, other = self.value.split(" ")
+            return float(one), float(other)
         except (AttributeError, ValueError):
-            return []
+            return math.inf, math.inf
 
 
 class SQLiteSlots:
@@ -249,11 +249,12 @@ class DocumentState(State):
     def __getattr__(self, name: str) -> Any:
         found: Any
         if name in OWN:
-            found = self._rows(Documents(self._cursor, self.scope, *OWN[name]))
+            found = self._rows(Documents(self._cursor, self.scope, name, *OWN[name]))
         elif name in SHARED:
-            found = self._rows(Documents(self._cursor, self._destination_scope, *SHARED[name]))
+            place = self._destination_scope
+            found = self._rows(Documents(self._cursor, place, name, *SHARED[name]))
         elif name == "tokens":
-            found = self._rows(Tokens(self._cursor, "tokens", "token", Token))
+            found = self._rows(Tokens(self._cursor, "tokens", "tokens", "token", Token))
         elif name == "slots":
             found = SQLiteSlots(self._cursor, self._destination_scope)
         elif name == "scope_state":
@@ -277,7 +278,7 @@ class DocumentState(State):
     def place(self, source: str) -> tuple[int, int]:
         if self._place is None:
             ask(self._cursor, self.about(source))
-        rank, others = cast("Question", self._place).numbers()
+        rank, others = cast("Question", self._place).pair()
         return int(rank), int(others) + 1
 
     def about(self, source: str) -> list[tuple[Asked, object]]:

@@ -9,7 +9,7 @@ from wecom_logging._runtime.values import dataclass
 
 @dataclass(eq=False, repr=False)
 class DueIndex:
-    """A bound for `schedule.due_at` over all groups: never later than the truth.
+    """A bound for when something about any group is worth a message: never later than the truth.
 
     Whoever looks whether something is due reads this and not a thousand groups. When the
     bound is reached, the groups with pending errors are looked at, and all groups where one
@@ -73,7 +73,13 @@ class DueIndex:
         self.critical = self.news = self.pause = self.ended = None
 
     def due_at(self, news_gate: float, last_message: float) -> float | None:
-        """When something may be due; as `schedule.due_at`, over all groups."""
+        """When something may be due.
+
+        `news_gate` is the end of `group_interval` after the last message with news. The pause
+        is counted from the last message of all: it told everything there was to tell, so it
+        spoke about each group, if only by not naming it. Twenty kinds that each fail once an
+        hour are one message an hour because of this, not twenty.
+        """
         times = (
             self.critical,
             None if self.news is None else max(self.news, news_gate),

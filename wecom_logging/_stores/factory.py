@@ -80,7 +80,7 @@ def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], St
     except ImportError:  # a Python without SQLite
         return lambda: _memory(place)
     directories = list(location.candidates(environ))
-    name = _file_name(place.sender)
+    name = file_name(place.sender)
 
     def open_store() -> Store:
         directory = location.private_directory(directories)
@@ -92,7 +92,7 @@ def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], St
     return open_store
 
 
-def _file_name(sender: Sender) -> str:
+def file_name(sender: Sender) -> str:
     """One file for each destination of each host: homes may be shared between hosts."""
     from wecom_logging._stores.documents import scope
 

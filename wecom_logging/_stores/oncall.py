@@ -7,7 +7,6 @@ store is none. Each act is written to the logger `wecom_logging.audit`.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Sender
-from wecom_logging._stores.factory import shown
+from wecom_logging._stores.factory import file_name, shown
 from wecom_logging._stores.leases import Step
 from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
@@ -179,7 +178,6 @@ def on_call(
 
 def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) -> str:
     from wecom_logging._stores import location
-    from wecom_logging._stores.documents import scope
 
     if store == "memory" or sender.limits.local:
         raise StoreError("store='memory' is inside the application: nobody else can reach it")
@@ -189,7 +187,7 @@ def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) ->
         if environ.get("KUBERNETES_SERVICE_HOST"):
             raise StoreError("in Kubernetes a store is in memory without store='redis://…'")
         directories = list(location.candidates(environ))
-        name = f"{scope(socket.gethostname(), sender.destination)}.db"
+        name = file_name(sender)
     paths = [os.path.join(directory, name) for directory in directories]
     found = next(filter(os.path.exists, paths), None)
     if found is None and make:

@@ -124,7 +124,6 @@ class SQLiteStore(LedgerStore):
         if not extra:
             own = self._scopes[1]
             if self._run(lambda connection: keep_body(connection, own, claim_id, body), begin=""):
-                self.file.wrote()
                 return True
         return super().freeze(claim_id, body, extra=extra)
 
@@ -143,8 +142,6 @@ class SQLiteStore(LedgerStore):
                 connection.execute(
                     "INSERT OR REPLACE INTO clock_1 VALUES (1, ?, ?)", (ledger.now, clock.ahead)
                 )
-            if wrote:
-                self.file.wrote()
             return answer
 
         return self._run(work)
@@ -205,7 +202,7 @@ class _Clock(NamedTuple):
 def _clock(written: Question, wall: float, latest: float = float("-inf")) -> _Clock:
     """The time. Where the wall clock has been set back it goes on from where it was: a pause of
     a minute must not last until the clock has caught up."""
-    last, ahead = written.numbers() or (math.nan, 0.0)
+    last, ahead = written.pair()
     if not math.isfinite(last + ahead):
         return _Clock(wall)
     latest = max(last, latest)

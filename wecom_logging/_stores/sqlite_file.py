@@ -177,11 +177,8 @@ class SQLiteFile:
                 pass  # SQLite has done it already
             raise
         self._has_tables, self._waits_at = True, None
+        self._written += begin != "BEGIN"
         return answer
-
-    def wrote(self) -> None:
-        """Something has been written in the transaction that is going on."""
-        self._written += 1
 
     def write_back(self) -> None:
         """Bring the log into the file if it is long, as far as nobody reads it just now."""

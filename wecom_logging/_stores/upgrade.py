@@ -66,7 +66,7 @@ def take_over(ledger: Ledger, cursor: sqlite3.Cursor) -> None:
     """Take over what the older version has left, if none of its workers looks any more."""
 
     def documents(kind: str, type_: Any) -> _Older[Any]:
-        return _Older(cursor, ledger.state.scope, kind, type_)
+        return _Older(cursor, ledger.state.scope, f"{kind}s", kind, type_)
 
     if any(_looks(source, ledger.now) for source in documents("source", _Source).values()):
         return
@@ -126,7 +126,9 @@ class SharedSlots(SQLiteSlots):
     def __init__(self, cursor: sqlite3.Cursor, scope: str, now: float) -> None:
         super().__init__(cursor, scope)
         self._now = now
-        documents: _Older[_Destination] = _Older(cursor, scope, "destination", _Destination)
+        documents: _Older[_Destination] = _Older(
+            cursor, scope, "destinations", "destination", _Destination
+        )
         theirs = (documents.get("") or _Destination()).slots
         for slot_id, (taken, answered) in theirs.items():
             super().put(slot_id, taken + LEASE if answered is None else answered)
