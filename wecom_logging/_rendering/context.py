@@ -10,7 +10,7 @@ from wecom_logging._rendering.detail import Block, DetailLevel
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS, Labels
-from wecom_logging._rendering.sample import read, telling
+from wecom_logging._rendering.sample import read
 from wecom_logging._rendering.sections import Section, hosts_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
@@ -51,7 +51,7 @@ class RenderContext(NamedTuple):
             style,
             tuple(sections),
             sum([report.count for report in crowd]),
-            tuple(dict.fromkeys(filter(None, map(telling, samples)))),
+            tuple(dict.fromkeys(sample.text for sample in samples if sample.text)),
             labels,
             DIALECTS[style.msgtype],
             times,

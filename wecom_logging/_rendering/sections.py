@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from wecom_logging._model.digest import VARYING, Report, State
-from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read, telling
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read
 from wecom_logging._rendering.words import (
     contains,
     first_line,
@@ -161,7 +161,7 @@ class Section:
         """Other texts of the group, where they differ in more than numbers."""
         if len(self.samples) < 2:
             return []
-        firsts = map(telling, self.samples)
+        firsts = [sample.text for sample in self.samples]
         values = (s.chain[0].words if s.chain else "" for s in self.samples)
         return list(others(firsts)) or list(others(values))
 

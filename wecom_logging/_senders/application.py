@@ -102,6 +102,9 @@ class AppSender(WeComSender):
             raise ConfigurationError("touser", "'@all' stands alone: leave out toparty and totag")
         self._known_tokens: tuple[str, ...] = ()
         super().__init__(api_base, timeout, proxies)
+        people = "&".join(f"{name}={sorted(names.split('|'))}" for name, names in self._to.items())
+        digest = sha256(people.encode()).hexdigest()[:12]
+        self._destination = f"app {self._base} {self._corpid} {self._agentid} {digest}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppSender:
@@ -120,12 +123,6 @@ class AppSender(WeComSender):
             if name not in found:
                 raise ConfigurationError(variable(name), "is not set")
         return made(cls, found)
-
-    @property
-    def destination(self) -> str:
-        to = "&".join(f"{name}={sorted(names.split('|'))}" for name, names in self._to.items())
-        digest = sha256(to.encode()).hexdigest()[:12]
-        return f"app {self._base} {self._corpid} {self._agentid} {digest}"
 
     @property
     def token_key(self) -> str:

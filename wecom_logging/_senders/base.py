@@ -34,6 +34,7 @@ class WeComSender(ABC):
 
     #: What a message to this kind of destination can carry.
     limits: Limits
+    _destination: str
 
     def __init__(self, api_base: object, timeout: object, proxies: object) -> None:
         self._base = validators.api_base(api_base)
@@ -71,9 +72,9 @@ class WeComSender(ABC):
     # --- the Sender protocol ----------------------------------------------------------------
 
     @property
-    @abstractmethod
     def destination(self) -> str:
         """A stable name of where messages go, without a secret in it."""
+        return self._destination
 
     @property
     def route(self) -> str:

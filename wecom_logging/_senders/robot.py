@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from wecom_logging._config import validators
@@ -76,7 +75,7 @@ class WebhookSender(WeComSender):
             rule = f"is {before!r}, but webhook_key is a URL of another host"
             raise ConfigurationError("api_base", rule)
         # Of the first key for good: the rate limit and the back-off belong to this name.
-        self._destination = f"robot {self._base} {_digest(self._key.value)}"
+        self._destination = f"robot {self._base} {self._key.digest[:12]}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> WebhookSender:
@@ -93,10 +92,6 @@ class WebhookSender(WeComSender):
         if "webhook_key" not in found:
             raise ConfigurationError(variable("webhook_key"), "is not set")
         return made(cls, {"key": found.pop("webhook_key"), **found})
-
-    @property
-    def destination(self) -> str:
-        return self._destination
 
     @property
     def _credentials(self) -> str:
@@ -143,7 +138,3 @@ def _body(message: Message) -> bytes:
     if mobiles:
         content["mentioned_mobile_list"] = mobiles
     return json_bytes(body)
-
-
-def _digest(key: str) -> str:
-    return sha256(key.encode()).hexdigest()[:12]

@@ -253,7 +253,8 @@ class DeliveryCycle:
         fallback = self._fallback.fallback
         if self.on_exiting_thread and fallback.name:
             return None  # a handler: nobody could say how long it takes
-        return fallback.asked(leaving=flushes.leaving and self._is_last_third(flushes))
+        hurries = flushes.leaving and self._is_last_third(flushes)
+        return Elsewhere(fallback.name, 0.0 if hurries else fallback.after)
 
     def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
         """Nothing is due now: let those go who wait for no more than that."""

@@ -25,19 +25,10 @@ from wecom_logging._senders.protocol import (
     TokenSender,
 )
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
+from wecom_logging._worker import parts
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging._worker.frozen import body_of, read_body
-from wecom_logging._worker.parts import (
-    Part,
-    accepted,
-    doubtful,
-    groups_of,
-    is_lost,
-    parts_of,
-    plainer,
-    put_off,
-    told_by,
-)
+from wecom_logging._worker.parts import Part
 from wecom_logging.errors import (
     ApiError,
     ContentError,
@@ -186,7 +177,7 @@ class Delivery:
         # All there is, in the groups' own words: nothing has to be taken out of it.
         digest = work.digest
         if not whole or part.shape == "bare":
-            digest = told_by(part, digest, first=not work.told)
+            digest = parts.told_by(part, digest, first=not work.told)
         file_follows = work.plan.announced and whole
         try:
             rendered = work.rendered
@@ -205,7 +196,7 @@ class Delivery:
                 f"render {type(error).__name__}",
                 f"a message could not be rendered ({where(error)}); sent as counts only",
             )
-            bare = told_by(part._replace(shape="bare"), digest, first=not work.told)
+            bare = parts.told_by(part._replace(shape="bare"), digest, first=not work.told)
             rendered = render(bare, work.style, shape="bare")
         if work.called:
             return rendered.message
@@ -215,7 +206,7 @@ class Delivery:
         """The message was accepted: what it told is told, and the rest still claimed."""
         part, *rest = work.parts
         work.told += part.groups
-        work.parts, work.again = accepted(rest), None
+        work.parts, work.again = parts.accepted(rest), None
         work.called |= bool(message.mentions)
         self._recorder.add(messages=1)
         reset(self._trouble)
@@ -245,8 +236,8 @@ class Delivery:
 
     def _go_plainer(self, work: _Work) -> None:
         part, *rest = work.parts
-        work.parts, work.again = plainer(part, rest), None
-        if not is_lost(part):
+        work.parts, work.again = parts.plainer(part, rest), None
+        if not parts.is_lost(part):
             return
         work.store.settle(work.claim.id, groups=part.groups, lost=True)
         if not rest:
@@ -260,7 +251,7 @@ class Delivery:
 
     def _put_off(self, work: _Work) -> None:
         """The next claim goes on here, and not from the start."""
-        self._refused = put_off(work.parts)
+        self._refused = parts.put_off(work.parts)
         work.store.release(work.claim.id, Failure("content refused, no slot free", pause=0.2))
         work.plan.leave()
 
@@ -355,17 +346,17 @@ class _Work:
         frozen = read_body(again) if again is not None else None
         unreadable = claim.body is not None and frozen is None
         self.store, self.claim, self.style = store, claim, style
-        self.digest: Digest = doubtful(claim.digest) if unreadable else claim.digest
-        self.groups = len(groups_of(self.digest))
+        self.digest: Digest = parts.doubtful(claim.digest) if unreadable else claim.digest
+        groups = parts.groups_of(self.digest)
+        self.groups = len(groups)
         #: What an earlier attempt, of whoever it was, may have delivered: sent as it is.
         self.again: Message | None = frozen and frozen.message
         #: Still to be told, the next one first.
-        self.parts = parts_of(self.digest, refused)
-        if frozen is not None and frozen.groups:
-            rest = tuple(g for g in groups_of(self.digest) if g not in frozen.groups)
-            self.parts = [Part(frozen.groups), *([Part(rest)] if rest else [])]
-        elif frozen is not None:
-            self.parts = [Part(groups_of(self.digest))]
+        self.parts = parts.parts_of(self.digest, refused)
+        if frozen is not None:
+            first = frozen.groups or groups
+            rest = tuple(group for group in groups if group not in first)
+            self.parts = [Part(first), *([Part(rest)] if rest else [])]
         self.told: list[str] = []
         self.plan = FollowUpPlan()
         #: The whole of it, without a file that follows; None: it could not be rendered.

@@ -15,7 +15,7 @@ from wecom_logging._rendering import Style
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._senders.protocol import Limits, Message, Sender
-from wecom_logging._stores.protocol import Claim, Elsewhere, Failure, Store
+from wecom_logging._stores.protocol import Claim, Failure, Store
 from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.delivery import Delivery
 from wecom_logging._worker.follow_ups import FollowUps
@@ -40,10 +40,6 @@ class Fallback(NamedTuple):
     after: float
     #: What the handler is called; "" for another destination.
     name: str = ""
-
-    def asked(self, *, leaving: bool) -> Elsewhere:
-        """What a claim says of it; who leaves has no time to wait."""
-        return Elsewhere(self.name, 0.0 if leaving else self.after)
 
 
 class HandlerSender:
