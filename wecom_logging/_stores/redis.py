@@ -105,7 +105,7 @@ _SAME = {
         "FLEET_FOR", "SOURCE_FOR", "FOLLOW_UP_ATTEMPTS", "FOLLOW_UP_FOR",
     ),
     schedule: ("JOB_FOR", "UNCLEAR_FOR", "SURGE_COUNT", "SURGE_FACTOR"),
-    claiming: ("LATE_AFTER",),
+    claiming: ("LATE_AFTER", "PRESENCE"),
     merging: ("CROWDED",),
     ledger: ("LOOK_THROUGH",),
     variety: ("MAX_HEARD",),
