@@ -41,7 +41,9 @@ class RenderContext(NamedTuple):
 
     @classmethod
     def of(cls, digest: Digest, style: Style) -> RenderContext:
-        digest = _with_sane_times(digest)
+        outage = digest.outage and digest.outage._replace(since=sane(digest.outage.since))
+        reports = tuple(map(_with_sane_times, digest.reports))
+        digest = digest._replace(now=sane(digest.now), outage=outage, reports=reports)
         sections, crowd = sections_of(digest)
         samples = [read(sample) for report in crowd for sample in report.samples]
         labels = LABELS[style.language]
@@ -91,13 +93,7 @@ class Rendered(NamedTuple):
         return bool(self.kinds_left_out or self.left_out or self.shortened)
 
 
-def _with_sane_times(digest: Digest) -> Digest:
-    outage = digest.outage and digest.outage._replace(since=sane(digest.outage.since))
-    reports = tuple(_with_sane_time(report) for report in digest.reports)
-    return digest._replace(now=sane(digest.now), outage=outage, reports=reports)
-
-
-def _with_sane_time(report: Report) -> Report:
+def _with_sane_times(report: Report) -> Report:
     times = (*_times(report), report.before[1])
     # So all of them are: one that is too great or NaN would make the sum so.
     if min(times) >= 0.0 and sane(total := sum(times)) == total:

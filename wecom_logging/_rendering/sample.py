@@ -1,4 +1,4 @@
-"""What a captured event says: read once, with suspicion, into values that can be relied on.
+"""What a captured event says: read with suspicion, into values that can be relied on.
 
 An event comes out of a store and is as little trusted as a log line: any key may be
 missing, of a wrong type, or nested without end. What cannot be read is left out; reading
