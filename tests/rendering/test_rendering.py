@@ -28,7 +28,7 @@ from wecom_logging._rendering import Style, blocks, layout, render, report_text
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.detail import Block, DetailLevel
 from wecom_logging._rendering.labels import LABELS
-from wecom_logging._rendering.sample import Sample, read
+from wecom_logging._rendering.sample import Sample, first_words, read
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.times import TimeFormatter, per_unit
 from wecom_logging._senders.protocol import MsgType
@@ -673,6 +673,20 @@ def test_odd_events(raw: Any) -> None:
     assert isinstance(read(raw), Sample)
     known = report("1111", "OSError", "a.py f", samples=(raw,))
     assert "**NEW** OSError **×1** #1111" in lines(known)
+
+
+def test_what_nobody_asks_for_is_not_read() -> None:
+    """The words of a group are asked of each new one, and the calls of few in a large digest."""
+
+    class Unread(list[Any]):
+        def __iter__(self) -> Any:
+            raise AssertionError
+
+    failure = {"exc_type": "OSError", "exc_value": "disk full", "frames": Unread()}
+    raw = {"event": "", "exception": [failure], "breadcrumbs": Unread(), "stack_frames": Unread()}
+    assert first_words(raw) == "disk full"
+    with pytest.raises(AssertionError):
+        assert read(raw).crumbs
 
 
 def test_a_value_nested_without_end() -> None:

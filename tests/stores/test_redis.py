@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -19,7 +20,7 @@ from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
 from wecom_logging._stores.factory import shown
 from wecom_logging._stores.marks import Act
-from wecom_logging._stores.protocol import Batch, Claim, Left, Rules, StoreError
+from wecom_logging._stores.protocol import Claim, Left, Rules, StoreError
 from wecom_logging._stores.redis import TIMEOUTS, RedisStore
 from wecom_logging._stores.redis_state import RedisState
 from wecom_logging.simulator.server import Simulator
@@ -323,15 +324,16 @@ def test_of_many_batches_nobody_knows_once_some_are_merged(
     client = Client(RedisKit(server.url))
     batches = [client.batch("A") for _ in range(450)]
     store, parts = client.store, []
-    visit_with = store._visit_with  # type: ignore[attr-defined]  # Redis's own
+    run = store._run  # type: ignore[attr-defined]  # Redis's own
 
-    def cut(asker: str, part: tuple[Batch, ...]) -> object:
-        parts.append(len(part))
-        if len(parts) == 2:
-            raise StoreError("connection refused")
-        return visit_with(asker, part)
+    def cut(step: str, *arguments: Any) -> object:
+        if step == "visit":
+            parts.append(len(json.loads(arguments[1])))
+            if len(parts) == 2:
+                raise StoreError("connection refused")
+        return run(step, *arguments)
 
-    monkeypatch.setattr(store, "_visit_with", cut)
+    monkeypatch.setattr(store, "_run", cut)
     with pytest.raises(StoreError) as caught:
         store.merge(*batches)
     assert caught.value.unclear

@@ -812,7 +812,7 @@ def test_a_working_directory_that_is_gone_takes_nothing_from_an_alert(
     monkeypatch.chdir(gone)
     monkeypatch.syspath_prepend("")
     gone.rmdir()
-    code_location._relative.clear()
+    code_location.below_root.cache_clear()
     w = watch()
     w.log.error("payment %d failed", 8841)
     assert "payment 8841 failed" in w.told()

@@ -29,11 +29,10 @@ _TYPED = ("<stdin>", "<string>", "<console>", "<ipython", "<python-input", "<doc
 #: Source files that are larger are not looked into, bytes.
 _MAX_SOURCE = 1 << 20
 
-#: Both caches are filled by file names of loaded code, which are few, and emptied all the
-#: same when a program that makes up file names has filled them.
+#: Filled by file names of loaded code, which are few, and bounded all the same: a program may
+#: make up file names.
 _MAX_CACHED = 10_000
 LIBRARIES: dict[str, bool] = {}
-_relative: dict[str, str] = {}
 
 
 #: What a function is called; with its class since Python 3.11.
@@ -75,27 +74,22 @@ def _is_installed(filename: str) -> bool:
     )
 
 
-def below_root(filename: str) -> str:
-    """The path of a file below its import root: `pay/gateway.py`.
+def below_root_by_name(filename: str) -> str:
+    """The path of a file below its import root: `pay/gateway.py`; as a text says it.
 
     No absolute path is ever stored or shown: it differs between hosts and releases, and
     says more about a machine than a reader of alerts has to know.
     """
-    known = _relative.get(filename)
-    if known is None:
-        known = below_root_by_name(filename)
-        remember(_relative, filename, known, _MAX_CACHED)
-    return known
-
-
-def below_root_by_name(filename: str) -> str:
-    """The same for a path in a text: nothing is opened, nothing remembered."""
     if not filename or filename.startswith("<"):
         return filename
     path = _absolute(filename)
     root = _root_of(path)
     below = path[len(root) :] if root else os.sep.join(path.split(os.sep)[-2:])
     return below.replace(os.sep, "/")
+
+
+#: The same for files of loaded code, which are few: remembered.
+below_root = lru_cache(maxsize=_MAX_CACHED)(below_root_by_name)
 
 
 def _root_of(path: str) -> str:

@@ -24,7 +24,7 @@ from wecom_logging._capture.code_location import (
 from wecom_logging._capture.codes import code_of, remote_traceback
 from wecom_logging._capture.failure import EXCEPTION_GROUPS, MAX_CHAIN, chain, ends
 from wecom_logging._capture.sound import fields_of, name_of
-from wecom_logging._capture.text_traceback import text_error, text_traceback
+from wecom_logging._capture.text_traceback import text_traceback
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
 from wecom_logging.contrib import django
@@ -248,7 +248,7 @@ def _locals(frame: FrameType, limits: CaptureLimits) -> dict[str, Any]:
 
 def from_text(text: str) -> dict[str, Any]:
     """An exception of which only the rendered traceback is left. Nothing is opened for it."""
-    type_name, value = text_error(text)
+    type_name, value, _ = text_traceback(text)
     return {
         "exc_type": type_name,
         "exc_value": value,
@@ -263,7 +263,7 @@ def from_text(text: str) -> dict[str, Any]:
 
 def text_frames(text: str, most: int = sum(FRAMES)) -> list[dict[str, Any]]:
     """The calls of a traceback or stack that is only a text, outermost first."""
-    _, frames = text_traceback(text)
+    _, _, frames = text_traceback(text)
     return [
         {
             "filename": below_root_by_name(filename),

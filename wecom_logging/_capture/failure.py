@@ -131,7 +131,7 @@ def _coded(error: BaseException) -> Any:
 
 
 def _remote_place(text: str) -> str:
-    _, frames = text_traceback(text[-MAX_TRACEBACK:])
+    _, _, frames = text_traceback(text[-MAX_TRACEBACK:])
     own = [frame for frame in frames if not is_library_by_name(frame[0])] or frames[-1:]
     return f"{own[-1][0]}\0{own[-1][2]}" if own else ""
 

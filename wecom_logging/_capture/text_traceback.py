@@ -57,32 +57,26 @@ def traced(text: str) -> Traced | None:
 
 
 def _traced_in(text: str) -> Traced | None:
-    type_name, frames = text_traceback(text)
+    type_name, _, frames = text_traceback(text)
     if not frames:
         return None
     own = [frame for frame in frames if not is_library_by_name(frame[0])]
     return Traced(type_name, frames[-1][:3], own[-1][:3] if own else None)
 
 
-def text_traceback(text: str) -> tuple[str, list[TextFrame]]:
-    """Type and frames of the last traceback in a text."""
-    found = _TEXT_FRAME.findall(_last_traceback(text))
-    return text_error(text)[0], [(f, int(line), name, code) for f, line, name, code in found]
-
-
-def text_error(text: str) -> tuple[str, str]:
-    """Type and words of the exception of the last traceback in a text: its frames are
-    followed by them, and they may have many lines, some of which look like another type."""
-    text, end = _last_traceback(text), 0
+def text_traceback(text: str) -> tuple[str, str, list[TextFrame]]:
+    """Type, words and frames of the last traceback in a text: its frames are followed by the
+    words, and they may have many lines, some of which look like another type."""
+    text = text[-MAX_TEXT:]
+    text = text[max(0, text.rfind(TRACEBACK)) :]
+    frames: list[TextFrame] = []
+    end = 0
     for frame in _TEXT_FRAME.finditer(text):
+        file, line, name, code = frame.groups("")
+        frames.append((file, int(line), name, code))
         end = frame.end()
     found = _TEXT_TYPE.search(text, end)
     if found is None:
-        return "", ""
+        return "", "", frames
     module, _, name = found[1].rpartition(".")
-    return type_name(module, name), text[found.end() :].strip()
-
-
-def _last_traceback(text: str) -> str:
-    text = text[-MAX_TEXT:]
-    return text[max(0, text.rfind(TRACEBACK)) :]
+    return type_name(module, name), text[found.end() :].strip(), frames

@@ -67,7 +67,8 @@ class _BlockRenderer:
 
     def lines(self) -> list[str]:
         line, quote = self.dialect.line, self.dialect.quote
-        lines = [self._heading()]
+        row = heading(self.section, self.context, self.pen, self._name())
+        lines = [self.dialect.heading(row._replace(why=self._why()))]
         if self.section.works_again:  # before how it failed last, which is over
             lines.append(line(" · ".join(history(self.section, self.context))))
         lines += map(line, filter(None, (self._where(), *self._message())))
@@ -78,10 +79,6 @@ class _BlockRenderer:
         return lines
 
     # -- what, and how often ---------------------------------------------------------
-
-    def _heading(self) -> str:
-        row = heading(self.section, self.context, self.pen, self._name())
-        return self.dialect.heading(row._replace(why=self._why()))
 
     def _why(self) -> str:
         """Both texts of the cause, if the line has room for them, or that of the root; where it
@@ -251,14 +248,12 @@ class _BlockRenderer:
     def _place(self, frame: Frame, times: int) -> str:
         if not frame.place:
             return ""
-        return self.dialect.code(self.pen.place(frame.place, PLACE) + self._repeated(times))
-
-    def _repeated(self, times: int) -> str:
-        if times < 2:
-            return ""
-        skipped = any(failure.skipped for failure in self.section.sample.chain)
-        repeated = self.labels.repeated_at_least if skipped else self.labels.repeated
-        return self.labels.in_brackets(repeated(times))
+        where = self.pen.place(frame.place, PLACE)
+        if times > 1:
+            skipped = any(failure.skipped for failure in self.section.sample.chain)
+            repeated = self.labels.repeated_at_least if skipped else self.labels.repeated
+            where += self.labels.in_brackets(repeated(times))
+        return self.dialect.code(where)
 
     def _source(self) -> str:
         """The line that broke, where it is short and says something new."""

@@ -10,7 +10,7 @@ from wecom_logging._rendering.detail import Block, DetailLevel
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS, Labels
-from wecom_logging._rendering.sample import read, telling
+from wecom_logging._rendering.sample import read
 from wecom_logging._rendering.sections import Section, hosts_of
 from wecom_logging._rendering.style import Style
 from wecom_logging._rendering.times import TimeFormatter, sane
@@ -41,7 +41,9 @@ class RenderContext(NamedTuple):
 
     @classmethod
     def of(cls, digest: Digest, style: Style) -> RenderContext:
-        digest = _with_sane_times(digest)
+        outage = digest.outage and digest.outage._replace(since=sane(digest.outage.since))
+        reports = tuple(map(_with_sane_times, digest.reports))
+        digest = digest._replace(now=sane(digest.now), outage=outage, reports=reports)
         sections, crowd = sections_of(digest)
         samples = [read(sample) for report in crowd for sample in report.samples]
         labels = LABELS[style.language]
@@ -51,7 +53,7 @@ class RenderContext(NamedTuple):
             style,
             tuple(sections),
             sum([report.count for report in crowd]),
-            tuple(dict.fromkeys(filter(None, map(telling, samples)))),
+            tuple(dict.fromkeys(sample.text for sample in samples if sample.text)),
             labels,
             DIALECTS[style.msgtype],
             times,
@@ -91,13 +93,7 @@ class Rendered(NamedTuple):
         return bool(self.kinds_left_out or self.left_out or self.shortened)
 
 
-def _with_sane_times(digest: Digest) -> Digest:
-    outage = digest.outage and digest.outage._replace(since=sane(digest.outage.since))
-    reports = tuple(_with_sane_time(report) for report in digest.reports)
-    return digest._replace(now=sane(digest.now), outage=outage, reports=reports)
-
-
-def _with_sane_time(report: Report) -> Report:
+def _with_sane_times(report: Report) -> Report:
     times = (*_times(report), report.before[1])
     # So all of them are: one that is too great or NaN would make the sum so.
     if min(times) >= 0.0 and sane(total := sum(times)) == total:

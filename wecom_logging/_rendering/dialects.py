@@ -86,10 +86,6 @@ class Markdown:
     #: A line of a group.
     line = "{}".format
 
-    def heading(self, row: Row) -> str:
-        """First line of a group that is drawn at length."""
-        return self._row(row)
-
     def facts(self, words: str, link: str = "") -> str:
         """Last line of a group."""
         said = joined(" · ", words, link)
@@ -97,9 +93,10 @@ class Markdown:
 
     def rows(self, rows: Sequence[Row], header: str) -> list[str]:
         """Groups in one line each, under the names of their columns where these have any."""
-        return [self._row(row) for row in rows]
+        return [self.heading(row) for row in rows]
 
-    def _row(self, row: Row) -> str:
+    def heading(self, row: Row) -> str:
+        """First line of a group that is drawn at length."""
         place = row.place and self.code(row.place)
         count = row.times and self.strong(row.times)
         words = joined(

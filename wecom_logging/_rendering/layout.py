@@ -17,7 +17,6 @@ from wecom_logging._runtime.values import NamedTuple
 #: need so much.
 _FOR_OTHERS = 0.4
 
-
 #: Bytes of a text that are not worth another look.
 _PRECISION = 24
 
@@ -46,7 +45,9 @@ class Body(NamedTuple):
                 cut = block.frames_left_out or block.shortened
             else:
                 cut = len(section.trace) > 1 or bool(section.names)
-            if cut or section.has_locals:  # which only the file has detail for
+            # What the user asked for, and only the file shows.
+            frames = (frame for failure in section.sample.chain for frame in failure.frames)
+            if cut or any(frame.locals for frame in frames):
                 yield from (report.identity.id for report in section.reports)
 
 

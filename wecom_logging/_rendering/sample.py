@@ -1,4 +1,4 @@
-"""What a captured event says: read once, with suspicion, into values that can be relied on.
+"""What a captured event says: read with suspicion, into values that can be relied on.
 
 An event comes out of a store and is as little trusted as a log line: any key may be
 missing, of a wrong type, or nested without end. What cannot be read is left out; reading
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import filterfalse
-from types import MappingProxyType
 
 from wecom_logging._rendering.words import (
     bounded,
@@ -21,7 +21,7 @@ from wecom_logging._rendering.words import (
     without_frame,
 )
 from wecom_logging._runtime.lazy import cached
-from wecom_logging._runtime.values import NamedTuple, dataclass
+from wecom_logging._runtime.values import NamedTuple
 
 #: Keys of an event that are not context (design: "The event dict").
 OWN_KEYS = frozenset(
@@ -56,34 +56,35 @@ class Frame(NamedTuple):
         return f"{where} {self.name}" if where and self.name else where or self.name
 
 
-@dataclass(eq=False, repr=False)
 class ExceptionView:
     """One exception of a chain."""
 
-    type: str
-    value: str
-    #: Whether it is the declared cause (`raise … from`) of the exception before it.
-    is_cause: bool = False
-    notes: tuple[str, ...] = ()
-    #: What was stored of each call, the outermost first, as in a traceback.
-    calls: object = None
-    #: Where the parser stopped, for a `SyntaxError`.
-    syntax: Frame | None = None
-    #: The chains of the parts of an exception group.
-    parts: tuple[tuple[ExceptionView, ...], ...] = ()
-    #: What the failed program has written, for a `CalledProcessError`.
-    stderr: str = ""
-    #: Whether it came from one that was not captured any more.
-    goes_on: bool = False
-    #: Whether it was read out of a text, which may say anything.
-    from_text: bool = False
-    #: The value without what the library says every time.
-    words: str = ""
+    def __init__(self, raw: Mapping[str, object], depth: int) -> None:
+        notes, parts = raw.get("exc_notes"), raw.get("exceptions") if depth else None
+        chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
+        self._calls = raw.get("frames")
+        self.type, self.value = as_text(raw.get("exc_type")), as_text(raw.get("exc_value"))
+        own_name = f"{self.type.rpartition('.')[2]}: "
+        #: The value without what the library says every time.
+        self.words = bounded(without_boilerplate(self.value).removeprefix(own_name))
+        #: Whether it is the declared cause (`raise … from`) of the exception before it.
+        self.is_cause = raw.get("is_cause") is True
+        self.notes = list(map(as_text, notes)) if isinstance(notes, (list, tuple)) else []
+        #: Where the parser stopped, for a `SyntaxError`.
+        self.syntax = next(map(_frame, _dicts([raw.get("syntax_error")])), None)
+        #: The chains of the parts of an exception group.
+        self.parts = list(filter(None, chains))
+        #: What the failed program has written, for a `CalledProcessError`.
+        self.stderr = as_text(raw.get("stderr")).strip()
+        #: Whether it came from one that was not captured any more.
+        self.goes_on = raw.get("goes_on") is True
+        #: Whether it was read out of a text, which may say anything.
+        self.from_text = raw.get("from_text") is True
 
     @cached
-    def frames(self) -> tuple[Frame, ...]:
-        """The calls. Of most errors in a large digest nobody looks at them."""
-        return tuple(map(_frame, _dicts(self.calls)))
+    def frames(self) -> list[Frame]:
+        """The calls, outermost first, as in a traceback. Of most errors nobody looks at them."""
+        return list(map(_frame, _dicts(self._calls)))
 
     @cached
     def places(self) -> list[tuple[Frame, int]]:
@@ -121,29 +122,37 @@ class Crumb(NamedTuple):
     message: str
 
 
-class Sample(NamedTuple):
-    """One captured event."""
+class Sample:
+    """One captured event. What few ask for is read when somebody does."""
 
-    message: str = ""
-    logger: str = ""
-    timestamp: str = ""
-    process: str = ""
-    thread: str = ""
-    #: Where it was logged.
-    site: Frame = Frame()
-    #: The exception, then what it came from.
-    chain: tuple[ExceptionView, ...] = ()
-    stack: str = ""
-    context: Mapping[str, str] = MappingProxyType({})
-    crumbs: tuple[Crumb, ...] = ()
-    #: The last lines that a command has written.
-    output: tuple[str, ...] = ()
-    #: What there was no time or room to capture.
-    left_out: str = ""
-    #: What happened: the message without a formatter's or a framework's share.
-    words: str = ""
-    #: The calls that led to a record with `stack_info`, outermost first.
-    calls: tuple[Frame, ...] = ()
+    def __init__(self, event: Mapping[object, object]) -> None:
+        get = event.get
+        self._event = event
+        self.message, self.logger = as_text(get("event")), as_text(get("logger"))
+        self.timestamp = as_text(get("timestamp"))
+        self.process, self.thread = as_text(get("process")), as_text(get("thread_name"))
+        place = as_text(get("pathname")), _as_number(get("lineno")), as_text(get("func_name"))
+        #: Where it was logged.
+        self.site = Frame(*place)
+        #: The exception, then what it came from.
+        self.chain = _chain(get("exception"), _MAX_DEPTH)
+        self.stack = as_text(get("stack"))
+        #: The last lines that a command has written.
+        self.output = _lines(as_text(get("output")))
+        #: What there was no time or room to capture.
+        self.left_out = as_text(get("left_out"))
+        words, self.context = self._words_and_context()
+        #: What happened: the message without a formatter's or a framework's share.
+        self.words = bounded(words)
+
+    @cached
+    def crumbs(self) -> list[Crumb]:
+        return list(map(_crumb, _dicts(self._event.get("breadcrumbs"))))
+
+    @cached
+    def calls(self) -> list[Frame]:
+        """Those that led to a record with `stack_info`, outermost first."""
+        return list(map(_frame, _dicts(self._event.get("stack_frames"))))
 
     @property
     def route(self) -> str:
@@ -157,22 +166,38 @@ class Sample(NamedTuple):
         return bool(self.chain) and self.message == f"{self.logger} failed"
 
     @property
-    def texts(self) -> Iterator[str]:
-        """What it says, the most telling first."""
-        yield self.words
+    def text(self) -> str:
+        """The most telling of what it says; "" if it says nothing."""
+        texts = [self.words]
         for failure in self.chain:
-            yield from (f"{leaf.type}: {leaf.words}" for leaf in failure.leaves())
-            yield failure.words
+            texts += [f"{leaf.type}: {leaf.words}" for leaf in failure.leaves()]
+            texts.append(failure.words)
+        return next(filter(None, texts), "")
 
-
-def telling(sample: Sample) -> str:
-    """The most telling of what an event says; "" if it says nothing."""
-    return next(filter(None, sample.texts), "")
+    def _words_and_context(self) -> tuple[str, dict[str, str]]:
+        """What happened, as far as nobody else has said it, and what else is known."""
+        site, context = self.site, _context(self._event)
+        place = (site.path, site.path.rpartition("/")[2], site.name.strip("<>"), str(site.line))
+        known = (self.logger, self.process, self.thread, as_text(self._event.get("module")), *place)
+        words = without_frame(self.message.strip(), known)
+        if words.startswith("{'"):  # a dict was logged: its sections are context already
+            told = {key: value for key, value in context.items() if f"'{key}': " in words}
+            words = ", ".join(f"{key}={value}" for key, value in told.items()) or words
+            context = {key: value for key, value in context.items() if key not in told}
+        if warning := as_text(self._event.get("warning")):
+            words = f"{warning}: {words}"
+        if not self.chain:
+            return words, context
+        # The sentence of a job that has failed is among the facts.
+        facts = {} if self.is_job_failure else framework_facts(words)
+        if facts is None:  # "job failed: ", and then a traceback
+            return words.rstrip(": "), context
+        return "", {**facts, **context}
 
 
 def first_words(event: object) -> str:
     """What a group is known by that began with this event."""
-    return telling(read(event))[:_FIRST_WORDS]
+    return read(event).text[:_FIRST_WORDS]
 
 
 def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:
@@ -187,48 +212,13 @@ def places(frames: Sequence[Frame]) -> list[tuple[Frame, int]]:
 
 def read(event: object) -> Sample:
     """The event as a `Sample`; an empty one if it is none."""
-    if not isinstance(event, Mapping):
-        return Sample()
-    get = event.get
-    sample = Sample(
-        message=as_text(get("event")),
-        logger=as_text(get("logger")),
-        timestamp=as_text(get("timestamp")),
-        process=as_text(get("process")),
-        thread=as_text(get("thread_name")),
-        site=Frame(as_text(get("pathname")), _as_number(get("lineno")), as_text(get("func_name"))),
-        chain=_chain(get("exception"), _MAX_DEPTH),
-        stack=as_text(get("stack")),
-        crumbs=tuple(map(_crumb, _dicts(get("breadcrumbs")))),
-        output=_lines(as_text(get("output"))),
-        left_out=as_text(get("left_out")),
-        calls=tuple(map(_frame, _dicts(get("stack_frames")))),
-    )
-    words, context = _words_and_context(sample, event)
-    return sample._replace(words=bounded(words), context=context)
+    return Sample(event) if isinstance(event, Mapping) else _nothing()
 
 
-def _words_and_context(
-    sample: Sample, event: Mapping[object, object]
-) -> tuple[str, dict[str, str]]:
-    """What happened, as far as nobody else has said it, and what else is known."""
-    site, context = sample.site, _context(event)
-    place = (site.path, site.path.rpartition("/")[2], site.name.strip("<>"), str(site.line))
-    known = (sample.logger, sample.process, sample.thread, as_text(event.get("module")), *place)
-    words = without_frame(sample.message.strip(), known)
-    if words.startswith("{'"):  # a dict was logged: its sections are context already
-        told = {key: value for key, value in context.items() if f"'{key}': " in words}
-        words = ", ".join(f"{key}={value}" for key, value in told.items()) or words
-        context = {key: value for key, value in context.items() if key not in told}
-    if warning := as_text(event.get("warning")):
-        words = f"{warning}: {words}"
-    if not sample.chain:
-        return words, context
-    # The sentence of a job that has failed is among the facts.
-    facts = {} if sample.is_job_failure else framework_facts(words)
-    if facts is None:  # "job failed: ", and then a traceback
-        return words.rstrip(": "), context
-    return "", {**facts, **context}
+@cache
+def _nothing() -> Sample:
+    """The events of most groups are gone by the time that they are over."""
+    return Sample({})
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -283,31 +273,10 @@ def _crumb(raw: Mapping[str, object]) -> Crumb:
     )
 
 
-def _chain(raw: object, depth: int) -> tuple[ExceptionView, ...]:
+def _chain(raw: object, depth: int) -> list[ExceptionView]:
     if isinstance(raw, Mapping):  # the parts of a group, in structlog's intermediate form
         raw = raw.get("stacks")
-    return tuple([_failure(section, depth) for section in _dicts(raw)])
-
-
-def _failure(raw: Mapping[str, object], depth: int) -> ExceptionView:
-    notes = raw.get("exc_notes")
-    parts = raw.get("exceptions") if depth else None
-    chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
-    name, value = as_text(raw.get("exc_type")), as_text(raw.get("exc_value"))
-    words = without_boilerplate(value).removeprefix(f"{name.rpartition('.')[2]}: ")
-    return ExceptionView(
-        type=name,
-        value=value,
-        is_cause=raw.get("is_cause") is True,
-        notes=tuple(map(as_text, notes)) if isinstance(notes, (list, tuple)) else (),
-        calls=raw.get("frames"),
-        syntax=next(map(_frame, _dicts([raw.get("syntax_error")])), None),
-        parts=tuple(chain for chain in chains if chain),
-        goes_on=raw.get("goes_on") is True,
-        from_text=raw.get("from_text") is True,
-        stderr=as_text(raw.get("stderr")).strip(),
-        words=bounded(words),
-    )
+    return [ExceptionView(section, depth) for section in _dicts(raw)]
 
 
 def _frame(raw: Mapping[str, object]) -> Frame:

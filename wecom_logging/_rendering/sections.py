@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from wecom_logging._model.digest import VARYING, Report, State
-from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read, telling
+from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places, read
 from wecom_logging._rendering.words import (
     contains,
     first_line,
@@ -23,6 +24,8 @@ STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
 
 #: Groups of a block that are looked at for what differs.
 _BLOCK = 100
+
+_whole = attrgetter("words")
 
 
 class Section:
@@ -161,7 +164,7 @@ class Section:
         """Other texts of the group, where they differ in more than numbers."""
         if len(self.samples) < 2:
             return []
-        firsts = map(telling, self.samples)
+        firsts = [sample.text for sample in self.samples]
         values = (s.chain[0].words if s.chain else "" for s in self.samples)
         return list(others(firsts)) or list(others(values))
 
@@ -175,11 +178,6 @@ class Section:
     def trace(self) -> list[tuple[Frame, int]]:
         """Where it broke and how it got there, innermost place first, each once."""
         return trace(self.lead, self.sample)
-
-    @cached
-    def has_locals(self) -> bool:
-        """Whether local variables were captured, because the user asked for them."""
-        return any(frame.locals for failure in self.sample.chain for frame in failure.frames)
 
     @cached
     def varying(self) -> bool:
@@ -222,7 +220,9 @@ def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
     The identity names a place without a line. Its own spelling (qualified name, path below
     the import root) is kept, and the line is the sample's.
     """
-    path, name = split_place(report.identity.place)
+    path, _, name = report.identity.place.rpartition(" ")
+    if not path:
+        path, name = name, ""
     if not path:
         return next(filter(None, _traces(sample)))
     for found in _traces(sample):
@@ -237,12 +237,6 @@ def _traces(sample: Sample) -> Iterator[list[tuple[Frame, int]]]:
         yield failure.places
     yield places(sample.calls)
     yield [(sample.site, 1)]
-
-
-def split_place(place: str) -> tuple[str, str]:
-    """Path and function of `pay/gateway.py post`."""
-    path, _, name = place.rpartition(" ")
-    return (path, name) if path else (name, "")
 
 
 def _count(reports: Sequence[Report]) -> int:
@@ -285,10 +279,6 @@ def _root(chain: Sequence[ExceptionView], says: Callable[[ExceptionView], str]) 
     words = root.stderr.rpartition("\n")[2] or says(root)
     # A key or a number is none without its type.
     return words if " " in words or root.type == chain[0].type else joined(": ", root.type, words)
-
-
-def _whole(failure: ExceptionView) -> str:
-    return failure.words
 
 
 def _brief(failure: ExceptionView) -> str:

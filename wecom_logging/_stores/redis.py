@@ -105,7 +105,7 @@ _SAME = {
         "FLEET_FOR", "SOURCE_FOR", "FOLLOW_UP_ATTEMPTS", "FOLLOW_UP_FOR",
     ),
     schedule: ("JOB_FOR", "UNCLEAR_FOR", "SURGE_COUNT", "SURGE_FACTOR"),
-    claiming: ("LATE_AFTER",),
+    claiming: ("LATE_AFTER", "PRESENCE"),
     merging: ("CROWDED",),
     ledger: ("LOOK_THROUGH",),
     variety: ("MAX_HEARD",),
@@ -198,35 +198,25 @@ class RedisStore(MarkingStore):
         except (ValueError, TypeError, KeyError):
             raise StoreError("it holds a digest that cannot be read") from None
 
+    def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
+        self._take_over()
+        parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
+        for n, part in enumerate(parts):
+            told = json.dumps([self._batch(batch) for batch in part])
+            last = asker if part is parts[-1] else ""
+            try:
+                answer = self._run("visit", self._wall(), told, last, new_id(), new_id())
+            except StoreError as error:
+                error.unclear = error.unclear or n > 0  # the parts before this one are merged
+                raise
+        return answer
+
     def _take_over(self) -> None:
         """What an older version has left there, until there is nothing any more."""
         at = self._look_for_older_at
         if at is not None and time.monotonic() >= at:
             more = self._call("upgrade", [*self._keys, *self._older], ())
             self._look_for_older_at = time.monotonic() + OLDER_EVERY if more else None
-
-    def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
-        self._take_over()
-        parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
-        for n, part in enumerate(parts):
-            last = part is parts[-1]
-            try:
-                answer = self._visit_with(asker if last else "", part)
-            except StoreError as error:
-                error.unclear = error.unclear or n > 0  # the parts before this one are merged
-                raise
-        return answer
-
-    def _visit_with(self, asker: str, batches: tuple[Batch, ...]) -> Any:
-        told = [
-            {
-                "source": batch.source,
-                "sequence": batch.sequence,
-                "entries": [self._entry(entry) for entry in batch.entries],
-            }
-            for batch in batches
-        ]
-        return self._run("visit", self._wall(), json.dumps(told), asker, new_id(), new_id())
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return bool(self._run("freeze", claim_id, body, extra, new_id()))
@@ -317,6 +307,10 @@ class RedisStore(MarkingStore):
         self._run("slot", slot, "answered")
 
     # -- to Redis and back -------------------------------------------------------------
+
+    def _batch(self, batch: Batch) -> dict[str, Any]:
+        entries = [self._entry(entry) for entry in batch.entries]
+        return {"source": batch.source, "sequence": batch.sequence, "entries": entries}
 
     def _entry(self, entry: Entry) -> dict[str, Any]:
         return {

@@ -51,6 +51,8 @@ Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, A
 
 #: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
 MOST_PASSES = 6
+#: Of these nothing is looked at.
+_NO_TEXTS = frozenset((bool, float, type(None)))
 #: Longer than any number of a person or card.
 _LONG = 10**20
 #: Deeper than this nothing is looked at, and so nothing is shown.
@@ -153,8 +155,10 @@ class _Walk:
         return self._ruled(value, rule) if rule else self._unruled(value, key)
 
     def _ruled(self, value: Any, rule: Rule | None) -> Any:
+        if not rule:
+            return self._unruled(value)
         value = _without_class(value)
-        if rule and not _is_empty(value):
+        if not _is_empty(value):
             if rule.secret and self._is_secret(value, rule):
                 return self._hidden(value, rule)
             if rule.partly and isinstance(value, (str, int)):
@@ -167,11 +171,13 @@ class _Walk:
         if kind is str or (kind is int and abs(value) < _LONG):
             # A card or mobile number may have been logged as an int.
             text = str(value)
+            if text in self._redaction.clean:
+                return value
             if 11 <= len(text) < 18 and text.isdigit() and is_counted(_text(key)):
                 return value
             shown = self.text(text)
             return value if shown == text else shown
-        if value is None or kind in (bool, int, float):
+        if kind is int or kind in _NO_TEXTS:
             return value
         if isinstance(value, (str, int, float)):
             return self._unruled(_without_class(value))
@@ -213,7 +219,7 @@ class _Walk:
         clean, plain = self._redaction.clean, self._redaction.plain
         for key, item in value.items():
             if type(key) is str and key in plain:
-                is_clean = type(item) is str and item in clean
+                is_clean = item in clean if type(item) is str else type(item) in _NO_TEXTS
                 shown[key] = item if is_clean else self._unruled(item, key)
                 continue
             name = self.text(_text(key))

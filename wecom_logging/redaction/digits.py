@@ -54,12 +54,8 @@ _OF_A_PERSON = lazy.regex(
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
-_NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
-
-
-def may_occur(text: str) -> bool:
-    """Whether there is a number in it that is long enough for any of them."""
-    return _NUMBER.search(text) is not None
+#: What is in every text that has one of them.
+NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
 
 
 #: A pattern, what is shown of what it matches, and whether the name before a number can say

@@ -81,14 +81,15 @@ local function document(key, field, good)
 end
 
 -- A number that is none, read where nobody looked for it, takes its document along and no more.
+-- Answers what was written.
 local function put(key, field, value)
   local encoded, text = pcall(cjson.encode, value)
   if encoded then
     redis.call('HSET', key, field, text)
-  else
-    redis.call('HDEL', key, field)
-    unreadable = string.match(key, '[^:]*$')
+    return text
   end
+  redis.call('HDEL', key, field)
+  unreadable = string.match(key, '[^:]*$')
 end
 
 local function are_texts(list)

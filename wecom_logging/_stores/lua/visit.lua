@@ -309,6 +309,8 @@ local function be_present()
     redis.call('ZREM', seen, asker.source)
     return
   end
+  local at = tonumber(redis.call('ZSCORE', seen, asker.source) or nil)
+  if at and now - at <= rules.presence then return end
   redis.call('ZADD', fleet, 'NX', now, asker.source)
   redis.call('ZADD', seen, now, asker.source)
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen, '-inf', before(now - rules.fleet_for))) do
@@ -446,6 +448,8 @@ end
 
 -- When the quiet ended that a message says it comes after, if something had to wait for that.
 local quiet_end, waited = nil, false
+-- What a digest that is collected now has taken, by group.
+local collected = {}
 
 local function take_out(id, by_source, nobody_has_any)
   local group = get_group(id)
@@ -473,7 +477,7 @@ local function take_out(id, by_source, nobody_has_any)
   end
   local newest_first = {}
   for _, each in ipairs(group.pending_releases) do table.insert(newest_first, 1, each) end
-  put(parts, new_id .. '/' .. id, {
+  collected[id] = put(parts, new_id .. '/' .. id, {
     track = group.track, pending = counts, doubtful = group.doubtful, left = group.left,
     ends = finished, silence = group.silence, taken = group.taken, releases = newest_first,
     back_from = group.back_from,
@@ -524,20 +528,22 @@ end
 
 local function claimed(id, head, failures, at_fallback)
   head.lease_until, head.route = now + LEASE, asker.route
-  put(digests, id, head)
   local answer = {
-    'claim', int(failures), id, cjson.encode(head), redis.call('HGET', bodies, id) or '',
+    'claim', int(failures), id, put(digests, id, head), redis.call('HGET', bodies, id) or '',
     at_fallback and 1 or 0,
   }
-  for_parts(id, function(group_id, part)
+  if not next(collected) then
+    for_parts(id, function(group_id, part) collected[group_id] = cjson.encode(part) end)
+  end
+  for group_id, text in pairs(collected) do
     local group = find_group(group_id)
     for _, each in ipairs({
       group_id, redis.call('HGET', identities, group_id) or '', int(group and group.number or 0),
-      cjson.encode(part), redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
+      text, redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
     }) do
       table.insert(answer, each)
     end
-  end)
+  end
   return answer
 end
 
