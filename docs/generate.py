@@ -163,8 +163,8 @@ def _meanings() -> Iterator[tuple[int, errcodes.Meaning, bool]]:
     """Code, meaning, and whether it holds at gettoken only."""
     for code, meaning in errcodes.table().items():
         yield code, meaning, False
-    for code, meaning in errcodes._GETTOKEN.items():
-        yield code, meaning, True
+    for code, found in errcodes._GETTOKEN.items():
+        yield code, errcodes.Meaning(*found), True
 
 
 def _row(same: list[tuple[int, errcodes.Meaning, bool]], language: Language) -> str:

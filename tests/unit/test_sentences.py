@@ -115,7 +115,8 @@ def test_what_an_exit_says_is_in_chinese_whole(number: int, kept: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "advice", sorted({m.advice for m in (*table().values(), *_GETTOKEN.values())})
+    "advice",
+    sorted({m.advice for m in table().values()} | {advice for _, advice in _GETTOKEN.values()}),
 )
 def test_every_advice_is_known(advice: str) -> None:
     """Also with a value in its place."""

@@ -65,7 +65,9 @@ _CODES = lazy.regex(
 
 #: How reason phrases of HTTP begin: two words at most.
 _PHRASES = frozenset(
-    " ".join(re.split(r"[ -]", status.phrase.lower())[:2]) for status in HTTPStatus if status >= 400
+    " ".join(status.phrase.lower().replace("-", " ").split(" ")[:2])
+    for status in HTTPStatus
+    if status >= 400
 ) | {"client error", "server error"}
 
 _REASON = re.compile(r"[45]\d\d[\s:-]{1,3}[a-z]")

@@ -174,13 +174,14 @@ def table() -> dict[int, Meaning]:
 #: Of a robot and its group.
 _ROBOT = range(93000, 93020)
 
-_GETTOKEN: dict[int, Meaning] = {
-    40001: Meaning(
+#: What some mean at `gettoken`.
+_GETTOKEN: dict[int, tuple[type[ApiError], str]] = {
+    40001: (
         SetupError,
         f"corpsecret does not belong to corpid, or the app is stopped: copy Secret from {_APP},"
         " and see that it is 已启用.",
     ),
-    45009: Meaning(
+    45009: (
         RateLimitedError,
         "Too many access tokens asked for, perhaps with a wrong corpsecret:"
         " WeCom then refuses this address for up to an hour.",
@@ -226,7 +227,8 @@ def _meaning(errcode: int, call: Call) -> Meaning:
     found = (Meaning(error, advice) for error, advice, codes in _GROUPS if errcode in codes)
     meaning = next(found, None)
     if call == "gettoken":
-        meaning = _GETTOKEN.get(errcode, meaning)
+        if errcode in _GETTOKEN:
+            meaning = Meaning(*_GETTOKEN[errcode])
         if meaning is not None and meaning.error in (TokenError, ContentError):
             # There is neither a token nor a message yet.
             meaning = Meaning(SetupError, "Check corpid, corpsecret and api_base.")
