@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,6 +97,40 @@ def test_it_ends_at_once(sim: Simulator, number: signal.Signals, connected: bool
         line_with(program, "connected as" if connected else "no connection")
         program.send_signal(number)
         assert program.wait(20.0) == 0
+
+
+def test_it_ends_whatever_it_is_in_the_middle_of() -> None:
+    """A signal's handler that takes a lock waits for good for what it has interrupted."""
+    program = """
+        import signal, sys, threading
+        from wecom_logging._cli import bot
+        class Runner:
+            def __init__(self): self.stopped = threading.Event()
+            def run(self): self.stopped.wait(0.5)
+            def stop(self): self.stopped.set()
+        def trace(frame, event, arg):
+            global line
+            if frame.f_code.co_filename != threading.__file__:
+                return None
+            if event == "line" and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+                line += 1
+                if line == interrupted:
+                    signal.raise_signal(signal.SIGTERM)
+            return trace
+        line, interrupted = 0, 0
+        bot.made = lambda *_: Runner()
+        while line >= interrupted:  # each line of `threading` in turn, up to the wait
+            line, interrupted = 0, interrupted + 1
+            sys.settrace(trace)
+            bot.hold(None, None)
+            sys.settrace(None)
+        """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=30.0, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("stopped") > 10
 
 
 def test_check(

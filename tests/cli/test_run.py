@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,6 +171,25 @@ def test_ctrl_c_ends_the_command_and_tells_nobody(sim: Simulator, tmp_path: Path
     assert process.returncode == 130
     assert err == "wecom-logging: interrupted, nothing sent\n"
     assert not sim.messages
+
+
+def test_a_signal_that_interrupts_no_wait_goes_to_the_command() -> None:
+    """It came right before the wait, or to another thread: the wait has to end by itself."""
+    program = """
+        import signal, sys, threading
+        from wecom_logging.jobs import command
+        wait = command.subprocess.Popen.wait
+        def waited(process, timeout=None):
+            threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), 15)).start()
+            return wait(process, timeout)
+        command.subprocess.Popen.wait = waited
+        print(command.execute(["sleep", "30"]).killed_by)
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.stdout == "SIGTERM\n", done.stderr
 
 
 def test_sigterm_goes_to_the_command(sim: Simulator, tmp_path: Path) -> None:

@@ -218,11 +218,11 @@ def _body(text: str) -> str:
 def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
     fault: Literal["status", "hang"], sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
-    sim.faults.add(fault, delay=5)
+    sim.faults.add(fault, delay=9)
     body = CONFIGURE + 'log.error("again")\n'
     for _ in range(2):
         # Long enough to reach the store on any machine, and shorter than the answer takes.
-        said = run_program(body, sim, kind="app", close_timeout=3).err
+        said = run_program(body, sim, kind="app", close_timeout=5).err
         assert "not delivered at exit" in said
         assert "the store keeps" in said
     sim.faults.clear()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -199,28 +200,38 @@ def require_bot() -> None:
 def hold(found: Settings, store: BotStore) -> int:
     """Be the bot until Ctrl-C or SIGTERM."""
     runner = made(found, store)
-    ended = threading.Event()
+    # What a signal interrupts may hold any lock, and half of what it had to do is done: its
+    # handler takes none and raises nothing.
+    ended: SimpleQueue[bool] = SimpleQueue()
 
     def hold_on() -> None:
         try:
             runner.run()
         finally:
-            ended.set()
+            ended.put(True)
 
     thread = threading.Thread(target=hold_on, name="wecom-bot", daemon=True)
-    before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: ended.put(False)) for number in signals}
     try:
         thread.start()
-        ended.wait()
-    except KeyboardInterrupt:
-        pass
+        broken = _first(ended)
     finally:
-        signal.signal(signal.SIGTERM, before)
-        broken = not thread.is_alive()
-        runner.stop()
-        thread.join(1.0)  # a name that is being resolved cannot be interrupted
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    runner.stop()
+    thread.join(1.0)  # a name that is being resolved cannot be interrupted
     say("stopped")
     return 1 if broken else 0
+
+
+def _first(ended: SimpleQueue[bool]) -> bool:
+    while True:
+        try:
+            # No longer: a signal that comes right before a wait is handled after it.
+            return ended.get(timeout=1.0)
+        except Empty:
+            pass
 
 
 def made(found: Settings, store: BotStore) -> Runner:

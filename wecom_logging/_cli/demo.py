@@ -11,7 +11,6 @@ import argparse
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         if args.keep:
             terminal.say(f"\nThe inbox stays at {simulator.url} until Ctrl-C.")
             with _until_interrupted():
-                threading.Event().wait()
+                while True:
+                    time.sleep(1.0)  # no longer: a Ctrl-C right before it is noticed after it
     return 0 if balanced else 1
 
 

@@ -112,7 +112,7 @@ def execute(command: list[str]) -> Outcome:
         return Outcome(shlex.join(command), status, 0.0, tail.text())
     with _forwarded_signals(process) as received:
         pumps = [_pump(process.stdout, sys.stdout, tail), _pump(process.stderr, sys.stderr, tail)]
-        returned = process.wait()
+        returned = _returned(process)
         deadline = time.monotonic() + DRAIN
         for pump in pumps:
             pump.join(max(0.0, deadline - time.monotonic()))
@@ -125,6 +125,16 @@ def execute(command: list[str]) -> Outcome:
         killed_by=_signal_name(-returned) if returned < 0 else "",
         interrupted=signal.SIGINT in received and returned != 0,
     )
+
+
+def _returned(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a command. A signal that comes right before a wait without a limit would be
+    handled when that is over."""
+    while True:
+        try:
+            return process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            pass
 
 
 class Tail:

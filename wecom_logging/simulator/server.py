@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -331,7 +332,8 @@ def serve(
         out.flush()
         if ready is not None:
             ready(simulator)
-        threading.Event().wait()
+        while True:
+            time.sleep(1.0)  # no longer: a Ctrl-C right before it is noticed after it
     except KeyboardInterrupt:
         pass
     finally:
