@@ -297,6 +297,27 @@ def test_classes_of_the_users_own_do_not_outlive_the_redaction() -> None:
     assert "hunter2" not in f"{shown}{''.join(map(format, shown.values()))}"
 
 
+class Familiar(str):
+    """A text that passes for another one."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return hash("fine")
+
+
+class Described:
+    def __repr__(self) -> str:
+        return Familiar("password=hunter2")
+
+
+def test_a_repr_that_passes_for_a_clean_text_is_redacted() -> None:
+    assert redact_value("fine") == "fine"
+    shown = redact_value([Described(), {Described(): 1}])
+    assert "hunter2" not in f"{shown}"
+
+
 _PIECES = ["a", " ", "password", "=", "pass", "\x9b", "\x1b[", "\u200b", "\u3164", "\b", "\n",
            '"', "\\", "hunter2", "138", "00138000", "token: ", "密", "码：", "x" * 8, "sk-",
            "A1" * 12, "://u:", "@h", "Bearer ", "\ud800"]  # fmt: skip

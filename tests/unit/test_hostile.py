@@ -57,6 +57,11 @@ class Strange(str):
     __format__ = __add__ = encode = __getitem__  # type: ignore[assignment]  # nothing fits here
 
 
+class Short(str):
+    def __len__(self) -> int:
+        return 3
+
+
 def in_a_loop() -> Exception:
     one, other = ValueError("one"), KeyError("other")
     one.__context__, other.__context__ = other, one
@@ -116,6 +121,19 @@ def test_any_message_is_told(case: str, watch: Watch) -> None:
     w.log.error(message, *args)
     assert w.counts()[0] == 1
     assert (w.stats.reported, w.stats.seen) == (1, 1)
+
+
+def test_a_text_that_says_it_is_shorter_is_told_as_it_is(watch: Watch) -> None:
+    w = watch()
+    w.handler.setFormatter(_Shortens())
+    w.log.error("failed")
+    assert "payment failed" in w.told()
+    assert "characters" not in w.told()
+
+
+class _Shortens(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return Short("payment failed")
 
 
 EXTRAS: dict[str, Any] = {

@@ -65,9 +65,8 @@ class CaptureLimits:
     def take(self, text: str, most: int = MAX_VALUE) -> str:
         """As much of a text as there is room for; what is missing is said."""
         most = max(0, min(most, self.size))
-        # Without a class that has a mind of its own about being text. Never fewer bytes than
-        # characters.
-        taken = str.__str__(text)[:most]
+        text = str.__str__(text)  # without a class that has a mind of its own about being text
+        taken = text[:most]  # never fewer bytes than characters
         size = len(taken) if taken.isascii() else len(taken.encode("utf-8", "surrogatepass"))
         if size > most:
             taken = cut_bytes(taken, most, "")

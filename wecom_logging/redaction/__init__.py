@@ -318,7 +318,8 @@ def _text(value: object) -> str:
     if isinstance(value, (bytes, bytearray)):
         return value.decode("utf-8", "backslashreplace")
     try:
-        return repr(value)
+        # Of a class of its own it might pass for a text that is known to be clean.
+        return str.__str__(repr(value))
     except Exception:
         return f"<{type(value).__name__}>"
 
