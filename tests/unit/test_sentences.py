@@ -72,7 +72,7 @@ def said_by(module: ModuleType) -> Iterator[str]:
     tree = ast.parse(inspect.getsource(module))
     elsewhere: set[ast.AST] = set()
     for node in ast.walk(tree):
-        called = isinstance(node, ast.Call) and getattr(node.func, "id", "")
+        called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
         if called in ("ok", "failed", "warning", "skipped"):
             for arg in node.args:  # type: ignore[attr-defined]  # a call
                 yield from literal(arg)
