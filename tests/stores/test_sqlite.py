@@ -153,6 +153,17 @@ def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Clie
     assert told(client.claim(why="flush")) == {"A new": 3}
 
 
+def test_a_visit_that_failed_is_in_no_account(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3)
+    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages + 2}")
+    with pytest.raises(StoreError, match="full"):
+        client.ask(client.batch("B", 2, samples=(event("x" * 60_000),)), account=True)
+    connection.execute("PRAGMA max_page_count=100000")
+    assert client.store.account(client.source).merged == 3
+
+
 def test_a_file_that_may_only_be_read(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3)
     client.store.file.connection.execute("PRAGMA query_only=ON")  # type: ignore[attr-defined]  # SQLite's own

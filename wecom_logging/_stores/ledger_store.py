@@ -115,15 +115,17 @@ class LedgerStore(MarkingStore):
         self._step(step, self._concerned(batches))
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        def step(ledger: Ledger) -> Claim | FollowUp | float | None:
+        def step(ledger: Ledger) -> tuple[Claim | FollowUp | float | None, Account | None]:
             for batch in batches:
                 merging.merge(ledger, batch)
             answer = claiming.claim(ledger, asker)
             wanted = asker.account and not isinstance(answer, Claim)
-            self._known = (asker.source, _account(ledger, asker.source)) if wanted else None
-            return answer
+            return answer, _account(ledger, asker.source) if wanted else None
 
-        return self._step(step, self._concerned(batches, asker), asker)
+        self._known = None  # what a step saw that failed has never been
+        answer, account = self._step(step, self._concerned(batches, asker), asker)
+        self._known = (asker.source, account) if account else None
+        return answer
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return self._step(
