@@ -133,6 +133,25 @@ def test_it_ends_whatever_it_is_in_the_middle_of() -> None:
     assert done.stdout.count("stopped") > 10
 
 
+def test_ctrl_c_is_not_for_one_in_the_background() -> None:
+    """A script's shell has what it starts with `&` ignore it."""
+    program = """
+        import os, signal, time
+        from wecom_logging._cli import bot
+        class Runner:
+            def run(self): os.kill(os.getpid(), signal.SIGINT); time.sleep(0.5)
+            def stop(self): pass
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        bot.made = lambda *_: Runner()
+        print("ended by itself:", bot.hold(None, None))
+        """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=30.0, check=False
+    )
+    assert "ended by itself: 1" in done.stdout, done.stderr
+
+
 def test_check(
     sim: Simulator, store: FakeStore, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -211,7 +211,9 @@ def hold(found: Settings, store: BotStore) -> int:
             ended.put(True)
 
     thread = threading.Thread(target=hold_on, name="wecom-bot", daemon=True)
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a script
+        signals.append(signal.SIGINT)
     before = {number: signal.signal(number, lambda *_: ended.put(False)) for number in signals}
     try:
         thread.start()

@@ -106,12 +106,24 @@ _CHINESE = {
     "Give it a destination, or enabled=True to insist.": (
         "请为它配置发送目标，或设 enabled=True 强制要求。"
     ),
-    'no logger has a WeComHandler: add one to "handlers" of "root"': (
-        '没有任何 logger 配置了 WeComHandler：请在 "root" 的 "handlers" 中添加'
-    ),
     # -- check: the way to WeCom --------------------------------------------------------
+    "{} is a SOCKS proxy, and the package for it is not installed": (
+        "{} 是 SOCKS 代理，但没有安装它所需的包"
+    ),
+    "{} speaks {}, not {}": "{} 使用 {}，而不是 {}",
+    "{}: the connection was cut off in the middle": "{}：连接中途被切断",
+    "Ask who runs the firewall, proxy or gateway whether it lets this machine pass.": (
+        "请询问防火墙、代理或网关的管理员是否允许本机通过。"
+    ),
+    "the certificate of {} is for {}": "{} 的证书是颁发给 {} 的",
+    "another name": "另一个名称",
+    "Write a name that it has into WECOM_API_BASE, or have one made for this name.": (
+        "请在 WECOM_API_BASE 中写证书里的名称，或为该名称签发证书。"
+    ),
+    "Have it renewed, unless this machine's clock is wrong: it says {}.": (
+        "请更新证书；除非本机时钟有误，它显示 {}。"
+    ),
     "{}: no answer within {} s": "{}：{} 秒内无响应",
-    "{} answers; it resolves the API's name": "{} 可达，由它解析接口域名",
     "{} is {}; no proxy": "{} 解析为 {}；未使用代理",
     "plain http": "明文 http",
     "{}, certificate until {}": "{}，证书有效期至 {}",
@@ -149,7 +161,6 @@ _CHINESE = {
     "{} tags": "{} 个标签",
     "nobody": "无人",
     "everybody who sees it: {}": "所有可见成员：{}",
-    "{} may see it by party or tag": "{} 可能通过部门或标签可见",
     "{} cannot see the application": "{} 不在应用的可见范围内",
     "Correct touser (账号 of a member under 通讯录), or add them to 应用管理 → 应用 → the app"
     " → 可见范围.": (
@@ -172,8 +183,33 @@ _CHINESE = {
     ),
     # -- check: the way of an error through logging --------------------------------------
     "a test error did not reach the handler": "测试错误没有到达 handler",
-    "Look at its filters.": "请检查它的 filter。",
-    "See root above.": "参见上方的 root。",
+    "nothing is in the way of an error": "错误一路畅通",
+    "Look at the filters on its way.": "请检查途中的 filter。",
+    'See "root" above.': '参见上方的 "root"。',
+    'Call logger.add(WeComHandler(), level="ERROR", format="{message}").': (
+        '请调用 logger.add(WeComHandler(), level="ERROR", format="{message}")。'
+    ),
+    "to log through it raises {}": "经过它记录日志时抛出异常 {}",
+    "Mend the filter, logger or handler that does.": "请修正抛出异常的 filter、logger 或 handler。",
+    "the level of {} is {}": "{} 的级别是 {}",
+    'Set "level": "INFO" in "root".': '请在 "root" 中设置 "level": "INFO"。',
+    'Set {} in {} of "handlers".': '请在 "handlers" 的 {1} 中设置 {0}。',
+    'Add {} to "handlers" of "root".': '请把 {} 加到 "root" 的 "handlers" 中。',
+    'Add {} to "handlers" of {} in "loggers".': ('请把 {} 加到 "loggers" 中 {} 的 "handlers"。'),
+    "nobody takes records from the queue of {}": "没有谁从 {} 的队列中取走记录",
+    "Make a QueueListener. {}": "请创建一个 QueueListener。{}",
+    "the listener of the queue {} is not started": "队列 {} 的 listener 没有启动",
+    "Call {}.listener.start(). {}": "请调用 {}.listener.start()。{}",
+    "Or take the queue out: a WeComHandler needs none before it.": (
+        "或去掉该队列：WeComHandler 之前不需要队列。"
+    ),
+    "an error of {} comes to it twice and is counted once: by two handlers there": (
+        "{} 的错误会到达它两次，只计一次：那里有两个 handler"
+    ),
+    "an error of {} comes to it twice and is counted once: there and at {}": (
+        "{} 的错误会到达它两次，只计一次：在那里和在 {}"
+    ),
+    "no reason is known": "原因不明",
     "errors reach the handler": "错误能到达 handler",
     "logging.disable() is in force": "logging.disable() 正在生效",
     "Take the call of logging.disable out.": "请去掉对 logging.disable 的调用。",
@@ -187,10 +223,8 @@ _CHINESE = {
     "a filter of the logger drops errors": "logger 的 filter 丢弃了错误",
     'Correct "filters" of the logger.': '请更正该 logger 的 "filters"。',
     "no WeComHandler is on its way": "途经之处没有 WeComHandler",
-    'Add the handler to "handlers" of "root".': '请把 handler 加到 "root" 的 "handlers" 中。',
     "its records end at {} (propagate is false)": "它的记录止于 {}（propagate 为 false）",
     "the level of the handler {} is {}": "handler {} 的级别是 {}",
-    'Set it to "level": "ERROR".': '请设为 "level": "ERROR"。',
     "a filter of the handler {} drops errors": "handler {} 的 filter 丢弃了错误",
     'Correct its "filters".': '请更正它的 "filters"。',
     "its events never pass through logging": "它的事件不经过 logging",
