@@ -280,6 +280,25 @@ def test_asgi_an_exception_brings_its_request_along() -> None:
     assert (event["request_id"], event["path"]) == ("req-1", "/pay/1")
 
 
+def test_asgi_a_bound_value_that_is_an_array_costs_no_words() -> None:
+    class Array:
+        def __ne__(self, other: object) -> Any:
+            raise ValueError("the truth value of an array is ambiguous")
+
+        __eq__ = __ne__
+        __hash__ = None  # type: ignore[assignment]  # as theirs
+
+    async def app(*args: Any) -> None:
+        structlog.contextvars.bind_contextvars(array=Array())
+        raise ValueError("not handled")
+
+    with pytest.raises(ValueError, match="not handled") as caught:
+        serve(app)
+    event = capture(record(caught.value))
+    assert (event["event"], event["path"]) == ("it failed", "/pay/1")
+    assert "Array" in event["array"]
+
+
 def test_asgi_lifespan_and_others_pass_through() -> None:
     seen = []
 

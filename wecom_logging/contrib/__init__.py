@@ -61,7 +61,8 @@ def context(record: logging.LogRecord) -> list[tuple[str, object]]:
             found += find(record).items()
         except Exception:
             pass  # another version of the framework than we know
-    return [(key, value) for key, value in found if value not in (None, "")]
+    # Not compared: a value may be an array, which answers with an array.
+    return [(k, v) for k, v in found if v is not None and (type(v) is not str or v)]
 
 
 def route(record: logging.LogRecord) -> str:
