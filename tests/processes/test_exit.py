@@ -231,6 +231,31 @@ def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
     assert counted(sim.messages) == 3, done.err
 
 
+def test_what_is_on_its_way_when_an_exit_gives_up_is_in_the_store(
+    sim: Simulator, run_program: Callable[..., Finished]
+) -> None:
+    """Nobody has asked the store yet what has become of it: the attempt goes on."""
+    body = """
+        from wecom_logging import WeComHandler
+        from wecom_logging.testing import RecordingSender
+        begun = threading.Event()
+        class Sender(RecordingSender):
+            def send(self, message):
+                begun.set()
+                time.sleep(60)
+        store = "sqlite:///" + os.environ["XDG_STATE_HOME"] + "/store.db"
+        handler = WeComHandler(sender=Sender(), store=store, group_wait=0, close_timeout=1)
+        log.addHandler(handler)
+        log.error("disk full")
+        assert begun.wait(30)
+        """
+    said = run_program(body, sim).err
+    assert said == (
+        "wecom_logging: 1 error was not delivered at exit: not done within 1 s; the store keeps"
+        " them for the next error, flush or exit of this app\n"
+    )
+
+
 # -- where the interpreter goes down -------------------------------------------------------
 
 #: Logs while the interpreter goes down, after all hooks of the exit.

@@ -214,7 +214,7 @@ class DeliveryCycle:
             return self._answer(store, flushes, TO_WRITE_DOWN)
         asker = self._asker(flushes)
         found = store.claim(asker, *self._unmerged)
-        self._unmerged.clear()
+        self._taken_in(store)
         if not isinstance(found, (Claim, FollowUp)):
             wait = self._answer(store, flushes, found)
             if store.durable:
@@ -317,7 +317,13 @@ class DeliveryCycle:
     def _merge(self, store: Store) -> None:
         if self._unmerged:
             store.merge(*self._unmerged)
-            self._unmerged.clear()
+            self._taken_in(store)
+
+    def _taken_in(self, store: Store) -> None:
+        """The store has them, also if an exit does not wait for what becomes of them."""
+        if store.durable:
+            self.kept += sum(batch.errors for batch in self._unmerged)
+        self._unmerged.clear()
 
     def _asker(self, flushes: Flushes) -> Asker:
         quiet = self._quiet_hours.now() if self._quiet_hours else None
