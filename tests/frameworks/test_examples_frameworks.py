@@ -171,15 +171,21 @@ def test_workers_that_end_lose_nothing(
     """
     site = Site()
     environ["WECOM_REPEAT_INTERVALS"] = "0.01"
-    errors = 0
+    asked = 0
+
+    def fails() -> bool:
+        nonlocal asked
+        asked += 1
+        return site.pay_with_form() == 500
+
     with running(environ, *gunicorn(site, example, "--max-requests", "4")) as master:
         eventually(site.is_up, SERVER_PATIENCE)
         for i in range(12):
-            eventually(lambda: site.pay_with_form() == 500)  # no answer: a worker that ends
-            errors += 1
+            eventually(fails)
             if i == 6:
                 master.send_signal(signal.SIGHUP)
-    assert counted(sim.messages) == errors
+    # Who got no answer met a worker that was about to end, before its error or after it.
+    assert 12 <= counted(sim.messages) <= asked
 
 
 def test_fastapi_under_uvicorn(sim: Simulator, environ: dict[str, str]) -> None:

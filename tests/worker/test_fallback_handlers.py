@@ -251,7 +251,7 @@ class Away(RecordingSender):
         raise TransportError("no route to host")
 
 log.addHandler(wecom_logging.WeComHandler(
-    sender=Away(), app="shop", store="memory", fallback=Spare(), close_timeout=1.5))
+    sender=Away(), app="shop", store="memory", fallback=Spare(), close_timeout=9))
 log.error("payment failed")
 """
 
