@@ -21,6 +21,7 @@ from tests.helpers.redis_server import PROGRAM, RedisServer, running
 from tests.helpers.support import Finished, Watched, missing
 from wecom_logging import WeComHandler
 from wecom_logging._runtime import diagnostics, native, shutdown
+from wecom_logging._senders.access_token import TOKENS
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -46,7 +47,8 @@ if threading.gettrace() is not None:
 
 @pytest.fixture(autouse=True)
 def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No state of the developer's own, no settings of their shell, no memory of complaints."""
+    """No state of the developer's own, no settings of their shell, no memory of complaints, and
+    no token of a simulator that had the same port."""
     for name in list(os.environ):
         if name.startswith(("WECOM_", "OTEL_", "SENTRY_", "GIT_", "DJANGO_SETTINGS_MODULE")):
             monkeypatch.delenv(name)
@@ -54,6 +56,7 @@ def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for owner, name in ((sys, "excepthook"), (threading, "excepthook")):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(TOKENS, "_slots", {})
     diagnostics._said.clear()
     diagnostics.speak("en")
 
