@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -142,25 +144,27 @@ def test_a_directory_in_its_place_and_a_path_that_cannot_be(tmp_path: Path) -> N
         Client(place).log("A")
 
 
-def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Client) -> None:
-    client.log("A", 3)
+@contextmanager
+def full(client: Client) -> Iterator[None]:
+    """A disk that takes two more pages."""
     connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages + 2}")
-    with pytest.raises(StoreError, match="full"):
-        client.log("B", samples=(event("x" * 60_000),))
+    yield
     connection.execute("PRAGMA max_page_count=100000")
+
+
+def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Client) -> None:
+    client.log("A", 3)
+    with full(client), pytest.raises(StoreError, match="full"):
+        client.log("B", samples=(event("x" * 60_000),))
     assert told(client.claim(why="flush")) == {"A new": 3}
 
 
 def test_a_visit_that_failed_is_in_no_account(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3)
-    connection = client.store.file.connection  # type: ignore[attr-defined]  # SQLite's own
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    connection.execute(f"PRAGMA max_page_count={pages + 2}")
-    with pytest.raises(StoreError, match="full"):
+    with full(client), pytest.raises(StoreError, match="full"):
         client.ask(client.batch("B", 2, samples=(event("x" * 60_000),)), account=True)
-    connection.execute("PRAGMA max_page_count=100000")
     assert client.store.account(client.source).merged == 3
 
 

@@ -89,17 +89,19 @@ def test_a_delivery_imports_nothing(
     assert done.out.split() == []
 
 
+IMPORTED_BY_A_DELIVERY = """
+logging.config.dictConfig(LOGGING)
+handler = logging.getLogger().handlers[0]
+before = set(sys.modules)
+log.critical("disk full")
+assert handler.flush(20), handler.stats()
+print(*sorted(set(sys.modules) - before))
+"""
+
+
 def test_nor_does_one_with_every_part_that_an_option_brings(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
-    body = """
-        logging.config.dictConfig(LOGGING)
-        handler = logging.getLogger().handlers[0]
-        before = set(sys.modules)
-        log.critical("disk full")
-        assert handler.flush(20), handler.stats()
-        print(*sorted(set(sys.modules) - before))
-        """
     options: dict[str, Any] = {
         "mention": {"*": "@all"},
         "quiet_hours": "Sat,Sun",
@@ -108,7 +110,7 @@ def test_nor_does_one_with_every_part_that_an_option_brings(
         "breadcrumbs": 3,
         "uncaught": True,
     }
-    done = run_program(textwrap.dedent(body), sim, kind="robot", **options)
+    done = run_program(IMPORTED_BY_A_DELIVERY, sim, kind="robot", **options)
     assert done.returncode == 0, done.err
     assert done.out.split() == []
 
@@ -145,16 +147,8 @@ def test_nor_does_the_client_of_redis(
     sim: Simulator,
     run_program: Callable[..., Finished],
 ) -> None:
-    body = """
-        logging.config.dictConfig(LOGGING)
-        handler = logging.getLogger().handlers[0]
-        before = set(sys.modules)
-        log.critical("disk full")
-        assert handler.flush(20), handler.stats()
-        print(*sorted(set(sys.modules) - before))
-        """
     url = "redis://127.0.0.1:1/0" if away else redis_server.url
-    done = run_program(textwrap.dedent(body), sim, store=url)
+    done = run_program(IMPORTED_BY_A_DELIVERY, sim, store=url)
     assert done.returncode == 0, done.err
     assert done.out.split() == []
 
