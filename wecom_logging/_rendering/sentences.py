@@ -263,6 +263,9 @@ _CHINESE = {
     ),
     "not tried": "未尝试",
     "delivered": "已送达",
+    "{} of {} delivered, the others reach no handler": (
+        "{1} 条中有 {0} 条已送达，其余到不了 handler"
+    ),
     "the fallback took them, not the destination: {}": "收下的是备用通道，而不是发送目标：{}",
     "a processor drops them": "处理器丢弃了它们",
     'Look at its "processors".': '请检查它的 "processors"。',
