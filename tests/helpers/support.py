@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -43,6 +45,25 @@ def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> N
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.005)  # between two looks
+
+
+def stands_in(*functions: str) -> bool:
+    """Whether a thread waits in one of these functions: two looks find it in the same place."""
+    looks = []
+    for _ in range(2):
+        frames = sys._current_frames().items()
+        found = ((thread, frame.f_code.co_name, frame.f_lasti) for thread, frame in frames)
+        looks.append({each for each in found if each[1] in functions})
+        time.sleep(0.001)  # who only waits for the interpreter goes on
+    return bool(looks[0] & looks[1])
+
+
+#: Both for programs of the tests' own, which import nothing of them.
+WAITING = (
+    f"import sys, time\nfrom collections.abc import Callable\nPATIENCE = {PATIENCE}\n"
+    + inspect.getsource(eventually)
+    + inspect.getsource(stands_in)
+)
 
 
 def counted(messages: Iterable[Told]) -> int:
