@@ -50,6 +50,15 @@ def test_every_option_and_variable_of_the_pages_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_pages_say_what_the_simulators_chat_is_for(page: Path) -> None:
+    """The bot reads every other variable that the simulator prints for one."""
+    said = re.findall(r"`WECOM_BOT_CHATID` (?:is|是)([^.。]+)", page.read_text("utf-8"))
+    assert len(said) == 1
+    assert "chatid" in said[0]
+    assert "`wecom-logging bot`" in said[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_pages_line_for_pairing_holds_no_name(page: Path) -> None:
     """It is pasted behind a mention, which the client or the simulator's page has put there."""
     text = page.read_text("utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
-from wecom_logging import WeComHandler
+from wecom_logging import WeComHandler, contrib
 from wecom_logging._capture.capture import capture, complete
 from wecom_logging.contrib import celery as celery_context
 from wecom_logging.contrib.asgi import RequestContextMiddleware
@@ -41,6 +41,16 @@ def record(error: BaseException | None = None, **extra: Any) -> logging.LogRecor
 
 def holds_no_secret(event: dict[str, Any]) -> bool:
     return SECRET not in json.dumps(event, default=repr)
+
+
+class Text(str):
+    """As frameworks have some of their own."""
+
+
+def test_what_says_nothing_is_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"path": Text(""), "method": "", "task": None, "route": Text("/pay"), "retries": 0}
+    monkeypatch.setattr(contrib, "_FINDERS", (("logging", lambda _: said),))
+    assert contrib.context(record()) == [("route", "/pay"), ("retries", 0)]
 
 
 # -- Django ----------------------------------------------------------------------------

@@ -121,6 +121,23 @@ def test_a_worker_that_times_out(
     assert "CRITICAL shop" in content.split("\n", 1)[0]
 
 
+def test_the_request_that_hung(tmp_path: Path, sim: Simulator, environ: dict[str, str]) -> None:
+    """Its worker says which it was, and where, in the second that gunicorn leaves it: where the
+    machine is too busy for that, it is asked again."""
+    needs("gunicorn")
+    (tmp_path / "slow_app.py").write_text(SLOW)
+    site = Site()
+
+    def is_told() -> bool:
+        site.ask("/hang")
+        return any("/hang" in message.content for message in sim.messages)
+
+    with running(tmp_path, environ, *gunicorn(site, "--timeout", "1", "slow_app:app")):
+        eventually(site.is_up, SERVER_PATIENCE)
+        eventually(is_told, SERVER_PATIENCE)
+    assert "time.sleep(60)" in told(sim, "/hang").content
+
+
 @PRELOAD
 def test_an_application_that_does_not_boot(
     preload: tuple[str, ...], tmp_path: Path, sim: Simulator, environ: dict[str, str]

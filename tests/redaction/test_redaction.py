@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wecom_logging import redaction
 from wecom_logging._model.text import strip_hidden
-from wecom_logging.redaction import redact_text, redact_value, redactor, with_findings
+from wecom_logging.redaction import patterns, redact_text, redact_value, redactor, with_findings
 from wecom_logging.redaction.findings import Findings
 from wecom_logging.redaction.keys import EVERYTHING
 
@@ -367,6 +368,19 @@ def test_a_field_that_was_clean_is_looked_at_when_its_name_or_text_says_more() -
     assert shown["value"] == "[redacted: password]"
     shown = redact(None, "", {"secret": "open-sesame7"})
     assert shown == {"secret": "[redacted: secret]"}
+
+
+def test_what_one_handler_has_seen_is_not_forgotten_for_many_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactors = [redactor({"names": [f"name{n}"]}, (f"secret-{n}",)) for n in range(20)]
+    for redact in redactors:
+        redact(None, "", {"event": "order failed"})
+    for module in (redaction, patterns):
+        monkeypatch.setattr(module, "re", None)  # with which to compile anything anew
+    monkeypatch.setattr(patterns.Redaction, "_redacted", None)
+    for redact in redactors:
+        assert redact(None, "", {"event": "order failed"}) == {"event": "order failed"}
 
 
 def test_what_was_clean_is_looked_at_again_when_our_own_secrets_change() -> None:

@@ -820,6 +820,17 @@ def test_the_file_is_bounded() -> None:
     assert "a59.py f" in content
 
 
+def test_a_file_that_its_list_fills_ends_without_empty_lines() -> None:
+    many = tuple(
+        report(f"{n:04x}", "OSError", f"a{n}.py f", samples=(event("x"),)) for n in range(9)
+    )
+    for size in range(600, 1200):
+        content = report_text(Digest("5c1e" * 4, many, NOW), STYLE, max_bytes=size)
+        assert len(content.encode()) <= size
+        assert "\n\n\n" not in content
+        assert content.endswith("more in the list above only\n")
+
+
 def test_a_group_that_is_over_is_drawn_once_with_its_last_errors() -> None:
     last = replace(STILL, last=NOW - 660)
     content = "\n".join(lines(last, replace(last, state="over", count=0)))

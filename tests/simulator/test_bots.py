@@ -567,3 +567,4 @@ def test_its_lines_point_a_bot_at_it(sim: Simulator) -> None:
     assert f"export WECOM_BOT_URL=ws://127.0.0.1:{sim.bot_port}\n" in text
     for name in ("WECOM_BOT_ID", "WECOM_BOT_SECRET", "WECOM_BOT_CHATID"):
         assert f"export {name}={sim.env('bot')[name]}\n" in text
+    assert "(WECOM_BOT_CHATID is its group" in text  # the only one that no program of ours reads

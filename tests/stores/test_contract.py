@@ -14,6 +14,7 @@ from wecom_logging._model.digest import VARYING, Report
 from wecom_logging._model.schedule import UNCLEAR_FOR, Policy
 from wecom_logging._stores import register
 from wecom_logging._stores.protocol import (
+    FLEET_FOR,
     LEASE,
     LOOK,
     OUTLASTS,
@@ -278,6 +279,25 @@ def test_who_gets_no_digest_has_the_account_with_the_answer(place: Kit) -> None:
     one.ask(account=True)
     two.store.settle("nothing")
     assert one.store.account(one.source).reported == 5
+
+
+def test_the_account_in_an_answer_counts_nobody_whom_the_same_step_has_forgotten(
+    place: Kit,
+) -> None:
+    for number in range(3):
+        Client(place, f"web/{number}/a").ask()
+    place.advance(2 * FLEET_FOR)
+    last = Client(place, "web/3/a")
+    last.ask(account=True)
+    account = last.store.account(last.source)
+    assert (account.rank, account.sources) == (0, 1)
+
+
+def test_an_account_is_no_older_than_what_was_merged(place: Kit) -> None:
+    client = Client(place)
+    client.ask(client.batch("A", 2), account=True)
+    client.log("A", 5)
+    assert client.store.account(client.source).merged == 7
 
 
 def test_each_source_learns_what_was_told_for_it(place: Kit) -> None:

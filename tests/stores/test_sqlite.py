@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,6 +226,35 @@ def test_who_writes_is_waited_for_and_who_reads_waits_for_nobody(
     holder.close()
     client.log("A")
     assert client.store.account(client.source).merged == 2
+
+
+class Damaged:
+    """A connection to a file that cannot even be looked at."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if "data_version" in statement:
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return self._connection.execute(statement, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def test_what_is_locked_and_damaged_is_an_error_of_the_store(
+    place: SQLiteKit, client: Client
+) -> None:
+    client.log("A")
+    client.store._patience = 0.1  # type: ignore[attr-defined]  # SQLite's own
+    file = client.store.file  # type: ignore[attr-defined]  # SQLite's own
+    file.connection = Damaged(file.connection)
+    holder = sqlite3.connect(place.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked"):
+        client.log("A")
+    holder.close()
 
 
 def test_a_value_is_read_while_somebody_holds_the_lock(place: SQLiteKit, client: Client) -> None:

@@ -313,6 +313,32 @@ def test_undo_of_each(client: Client) -> None:
     assert undo().act.verb == "unsilence"
 
 
+@pytest.mark.parametrize("verb", ["undo", "unsilence"])
+def test_a_silence_that_is_taken_back_makes_no_news(client: Client, verb: str) -> None:
+    """What was known before it is not new after it, though a burst has come meanwhile."""
+    store: Any = client.store
+    told_once(client)
+    known_at = group(client).news_at
+    client.kit.advance(60.0)
+    do(client, "silence", "Timeout")
+    client.log(count=30)
+    if verb == "undo":
+        store.undo(act("undo"), 600.0)
+    else:
+        do(client, "unsilence", "Timeout")
+    client.deliver()
+    assert group(client).pending == 0
+    assert group(client).news_at == pytest.approx(known_at, abs=1.0)
+
+
+def test_what_nobody_was_told_of_is_news_after_a_silence(client: Client) -> None:
+    client.log()
+    do(client, "silence", "Timeout")
+    do(client, "unsilence", "Timeout")
+    client.deliver()
+    assert group(client).news_at is not None
+
+
 @pytest.mark.parametrize("verb", ["silence", "take", "quiet"])
 def test_undone_is_ones_own_and_not_what_another_has_done_since(client: Client, verb: str) -> None:
     store: Any = client.store

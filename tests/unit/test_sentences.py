@@ -41,6 +41,7 @@ PIECES = {
     'Call logging.getHandlerByName("{}").listener.start().',
     "an error of {} comes to it twice and is counted once", ": there and at {}",
     ": by two handlers there", '"{}" in "loggers"', " and {} more",
+    'Add {} to "handlers" of {}.',
     "this machine's is {} s {} the server's", "{} = {}  (from the {})",
     "应用管理 → 应用 → the app → 可见范围",
     "Set it as the server has it: DJANGO_SETTINGS_MODULE={} wecom-logging check --django",
@@ -144,6 +145,8 @@ def part_of_line(part: ast.expr) -> str:
          """请在 "handlers" 的 'wecom' 中设置 "level": "ERROR"。"""),
         ('Add "wecom" to "handlers" of "shop" in "loggers".',
          '请把 "wecom" 加到 "loggers" 中 "shop" 的 "handlers"。'),
+        ('Add a logging.StreamHandler to "handlers" of "root".',
+         '请把 一个 logging.StreamHandler 加到 "root" 的 "handlers" 中。'),
         ('Call logging.getHandlerByName("q").listener.start(). Or take the queue out: a'
          " WeComHandler needs none before it.",
          '请调用 logging.getHandlerByName("q").listener.start()。或去掉该队列：'

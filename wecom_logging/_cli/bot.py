@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _ID, _SECRET, _URL = "WECOM_BOT_ID", "WECOM_BOT_SECRET", "WECOM_BOT_URL"
 _CARDS_FOR = "WECOM_BOT_CARDS"
-#: Those that the bot reads, and the chat that the simulator prints beside them.
+#: Those that the bot reads, and the chat that the simulator prints beside them for other clients.
 VARIABLES = (_ID, _SECRET, f"{_SECRET}_FILE", _URL, _USERS, _CARDS_FOR, "WECOM_BOT_CHATID")
 _CARDS = ("news", "critical", "off")
 

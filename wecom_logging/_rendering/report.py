@@ -64,10 +64,8 @@ def report_text(
         size = len(part.encode())
         room -= size + 2
         if room < 0:
-            parts += [
-                cut_bytes(part, room + size),
-                context.labels.not_described(len(groups) - index),
-            ]
+            some = cut_bytes(part, room + size)
+            parts += filter(None, [some, context.labels.not_described(len(groups) - index)])
             break
         parts.append(part)
     # Put together once: each copy is as large as the file, and stays the program's for good.

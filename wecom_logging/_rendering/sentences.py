@@ -243,6 +243,12 @@ _CHINESE = {
         '请在 gunicorn.conf.py 中设置 logconfig_dict，或使用 "--preload"；'
         "见 docs/frameworks.zh-CN.md。"
     ),
+    "gunicorn's console": "gunicorn 的控制台",
+    "uvicorn's console": "uvicorn 的控制台",
+    "what {} logs is printed nowhere: only a WeComHandler gets it": (
+        "{} 的日志哪里也不输出：只有 WeComHandler 收到它"
+    ),
+    "a logging.StreamHandler": "一个 logging.StreamHandler",
     "libraries": "第三方库",
     "it pushes the message out of the notification, which reads {}": (
         "它把正文挤出了手机通知，通知显示为 {}"
@@ -263,6 +269,9 @@ _CHINESE = {
     ),
     "not tried": "未尝试",
     "delivered": "已送达",
+    "{} of {} delivered, the others reach no handler": (
+        "{1} 条中有 {0} 条已送达，其余到不了 handler"
+    ),
     "the fallback took them, not the destination: {}": "收下的是备用通道，而不是发送目标：{}",
     "a processor drops them": "处理器丢弃了它们",
     'Look at its "processors".': '请检查它的 "processors"。',

@@ -221,6 +221,7 @@ class DocumentState(State):
 
     slots: SQLiteSlots
     pending: Documents[Pending]
+    presence: Documents[float]
 
     def __init__(
         self,
@@ -276,6 +277,8 @@ class DocumentState(State):
         return ScopeState(DueIndex(over=0.0), out=sorted(out), following=list(self.following))
 
     def place(self, source: str) -> tuple[int, int]:
+        if self.presence.complete:  # and those that are gone may have been removed
+            return super().place(source)
         if self._place is None:
             ask(self._cursor, self.about(source))
         rank, others = cast("Question", self._place).pair()

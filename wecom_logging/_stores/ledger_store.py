@@ -35,7 +35,7 @@ class MarkingStore(ABC):
     Raises `StoreError` if the store cannot be reached.
     """
 
-    #: The account of a source as the last claim has found it.
+    #: The account of a source as the last step has found it, if that was a claim.
     _known: tuple[str, Account] | None = None
 
     @abstractmethod
@@ -112,6 +112,7 @@ class LedgerStore(MarkingStore):
             for batch in batches:
                 merging.merge(ledger, batch)
 
+        self._known = None
         self._step(step, self._concerned(batches))
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:

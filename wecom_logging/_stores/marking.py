@@ -276,12 +276,19 @@ def told(group: Group, part: DigestEntry, message: str, now: float) -> None:
     silence, taken = group.silence, group.taken
     if part.pending:
         group.messages = [*group.messages[1 - MAX_MESSAGES :], message]
-    if part.pending and part.track.news:
+    if part.pending and part.track.news and not _known_to_whoever_ended_it(part):
         group.news_at = now
     if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
         group.silence = None
     if taken and taken.until <= now:
         group.taken = None
+
+
+def _known_to_whoever_ended_it(part: DigestEntry) -> bool:
+    """A burst that came in a silence is nothing new for whoever takes the silence back; a kind
+    that no message has told of yet is."""
+    undone = part.silence is not None and part.silence.ended == "undone"
+    return undone and part.track.told_at is not None
 
 
 # -- for whoever asks --------------------------------------------------------------------------

@@ -171,7 +171,7 @@ class KnownGroup:
     silenced_why: str = ""
     taken_by: str = ""
     taken_at: float | None = None
-    #: When a message last told of it as news.
+    #: When a message last told of it as news; a silence that is taken back makes none.
     news_at: float | None = None
     #: Short ids of the latest messages that told of it, the newest last.
     messages: tuple[str, ...] = ()

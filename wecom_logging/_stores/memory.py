@@ -48,10 +48,6 @@ class MemoryState(State):
     def read_ahead(self, wanted: Iterable[Wanted]) -> None:
         pass  # all of it is at hand
 
-    def place(self, source: str) -> tuple[int, int]:
-        names = sorted({*self.presence, source})
-        return names.index(source), len(names)
-
 
 _places: dict[str, MemoryDestination] = {}
 _stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDictionary()

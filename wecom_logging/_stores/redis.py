@@ -199,6 +199,7 @@ class RedisStore(MarkingStore):
             raise StoreError("it holds a digest that cannot be read") from None
 
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
+        self._known = None
         self._take_over()
         parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
         for n, part in enumerate(parts):

@@ -204,8 +204,8 @@ class SQLiteFile:
         if (connection := self._mine()) is not None:
             try:
                 (written,) = connection.execute("PRAGMA data_version").fetchone()
-            except sqlite3.OperationalError:
-                pass  # locked even for those who read: nobody writes
+            except sqlite3.Error:
+                pass  # locked for those who read, too: nobody writes. Or damaged: see the next try
         if self._waits_at is None or self._waits_at[0] != written:
             self._waits_at = written, monotonic()
         return self._waits_at[1]

@@ -103,9 +103,10 @@ class State(ABC):
     def read_ahead(self, wanted: Iterable[Wanted]) -> None:
         """Read at once what will be asked for."""
 
-    @abstractmethod
     def place(self, source: str) -> tuple[int, int]:
         """The rank of a source among those who are there, and how many they are."""
+        names = sorted({*self.presence, source})
+        return names.index(source), len(names)
 
 
 class Records(MutableMapping[str, T], ABC, Generic[T]):

@@ -62,7 +62,7 @@ def context(record: logging.LogRecord) -> list[tuple[str, object]]:
         except Exception:
             pass  # another version of the framework than we know
     # Not compared: a value may be an array, which answers with an array.
-    return [(k, v) for k, v in found if v is not None and (type(v) is not str or v)]
+    return [(k, v) for k, v in found if v is not None and (not isinstance(v, str) or v)]
 
 
 def route(record: logging.LogRecord) -> str:

@@ -75,11 +75,12 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
         own_secrets: The strings that a sender needs and nobody may see, or a function that
             is asked for them at every event, because an access token changes.
     """
-    rules = rules_for(mode)
+    # Its own: what one handler has seen is not forgotten for another one's.
+    redaction = lru_cache(maxsize=1)(partial(_redaction, rules_for(mode)))
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
         secrets = own_secrets() if callable(own_secrets) else own_secrets
-        return _Walk(_redaction(rules, frozenset(secrets))).redacted(event_dict)
+        return _Walk(redaction(frozenset(secrets))).redacted(event_dict)
 
     return redact
 
@@ -101,12 +102,12 @@ def redact_value(value: Any, key: object = None, *, personal_data: bool = True) 
         personal_data: Whether personal data are shown in part only.
     """
     rules = keys.EVERYTHING if personal_data else keys.SECRETS
-    return _Walk(_redaction(rules)).redacted(value, key)
+    return _Walk(_without_own(rules)).redacted(value, key)
 
 
 def with_findings(text: str, rules: Rules | None) -> tuple[str, Findings]:
     """`text` as it is told, and what was found in it."""
-    walk = _Walk(_redaction(rules))
+    walk = _Walk(_without_own(rules))
     return walk.redacted(text), walk.found
 
 
@@ -336,7 +337,11 @@ _TELLING = 12
 
 
 @lru_cache(maxsize=8)
-def _redaction(rules: Rules | None, secrets: frozenset[str] = frozenset()) -> Redaction:
+def _without_own(rules: Rules | None) -> Redaction:
+    return _redaction(rules, frozenset())
+
+
+def _redaction(rules: Rules | None, secrets: frozenset[str]) -> Redaction:
     """Finds what `rules` say, and `secrets` in every form in which they can stand in a text."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     whole = [re.escape(form) for form in forms]

@@ -61,8 +61,12 @@ class Redaction:
             self.clean.add(text)
         return shown
 
+    @lazy.cached
+    def _hints(self) -> Hints:
+        return _hints_of(self.rules.hints if self.rules else ())
+
     def _redacted(self, text: str, rules: Rules, findings: Findings) -> str:
-        find, before = _hints_of(rules).find, text
+        find, before = self._hints.find, text
         found, hits = find(lowered(text))
         if found or urls.may_occur(text):
             text = _by_hints(text, found, rules, findings)
@@ -83,8 +87,8 @@ class Redaction:
 
 
 @lru_cache(maxsize=8)
-def _hints_of(rules: Rules) -> Hints:
-    return Hints(rules.hints, {*_SHAPES, *shell.HINTS, *rows.HINTS})
+def _hints_of(names: tuple[str, ...]) -> Hints:
+    return Hints(names, {*_SHAPES, *shell.HINTS, *rows.HINTS})
 
 
 def _by_hints(text: str, found: set[str], rules: Rules, findings: Findings) -> str:

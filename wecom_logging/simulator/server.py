@@ -362,5 +362,7 @@ def _greeting(simulator: Simulator) -> str:
         f"Point an application at it:\n\n{exports('app')}\n\n"
         f"or a group robot:\n\n{exports('robot')}\n\n"
         f"and, to answer from the phone, a bot:\n\n{exports('bot')}\n\n"
+        "(WECOM_BOT_CHATID is its group, for a program of your own that writes there unasked;\n"
+        "wecom-logging bot does not read it: it knows its chats by pairing.)\n\n"
         "Ctrl-C stops it.\n"
     )

@@ -69,6 +69,7 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     yield from _libraries([*told, *servers])
     yield from _twice([logging.getLogger(), *known_loggers()])
     yield from _gunicorn_master(program)
+    yield from _consoles(program.servers())
     if "structlog" in sys.modules:
         yield from _structlog(attempt)
     if "loguru" in sys.modules:
@@ -91,6 +92,7 @@ class _Attempt:
         self._handlers = handlers()
         #: A test error may have to come out of a queue.
         self._passage = _PASSAGE if alive(QueueListener) else 0.0
+        self.tried = 0
         self.arrived = 0
 
     def step(self, name: str) -> Step:
@@ -131,6 +133,7 @@ class _Attempt:
         return found if found[0] else ("a test error did not reach the handler", LOOK)
 
     def arrives(self, log: Callable[[], object]) -> bool:
+        self.tried += 1
         before = self._seen()
         log()
         deadline = time.monotonic() + self._passage
@@ -164,6 +167,9 @@ class _Attempt:
                 setup = Setup(each._options, each._components.sender, os.environ)
                 why = held(setup, TEST) or "the handler waits"
                 return warning("test errors", f"not told yet: {why}", _SEE_GROUPS)
+        if self.arrived < self.tried:
+            some = f"{self.arrived} of {self.tried} delivered, the others reach no handler"
+            return ok("test errors", some)
         return ok("test errors", "delivered")
 
 
@@ -229,6 +235,34 @@ def _gunicorn_master(program: Program) -> Iterator[Step]:
         )
 
 
+def _consoles(servers: Sequence[str]) -> Iterator[Step]:
+    """Servers print by handlers of their own loggers, which a configuration that names those
+    takes off. Celery's worker prints by one of root's that it makes itself."""
+    for server in (each for each in servers if each != "celery"):
+        logger = logging.getLogger(SERVERS[server])
+        # uvicorn's workers for gunicorn do not propagate.
+        ending = server == "uvicorn" and "gunicorn" in servers
+        met = [each for each in ([logger] if ending else way(logger)) if each.handlers]
+        if met and all(isinstance(end, WeComHandler) for each in met for end in each.handlers):
+            name = met[0].name
+            there = '"root"' if name == "root" else f'"{name}" in "loggers"'
+            yield warning(
+                f"{server}'s console",
+                f"what {logger.name!r} logs is printed nowhere: only a WeComHandler gets it",
+                f'Add {_console()} to "handlers" of {there}.',
+            )
+
+
+def _console() -> str:
+    """What the program's configuration calls its console, if it has one in use."""
+    for logger in (logging.getLogger(), *known_loggers()):
+        for handler in logger.handlers:
+            is_console = getattr(handler, "stream", None) in (sys.stdout, sys.stderr)
+            if is_console and (name := handler.get_name()):
+                return f'"{name}"'
+    return "a logging.StreamHandler"
+
+
 def _structlog(attempt: _Attempt) -> Iterator[Step]:
     structlog: Any = importlib.import_module("structlog")
     if not structlog.is_configured():
@@ -237,6 +271,7 @@ def _structlog(attempt: _Attempt) -> Iterator[Step]:
     through_logging = isinstance(config["logger_factory"], structlog.stdlib.LoggerFactory)
     alerting = any(hasattr(each, "handler") for each in config["processors"])
     if not through_logging and not alerting:
+        attempt.tried += 1  # by looking: it would not arrive
         yield failed(
             "structlog",
             "its events never pass through logging",

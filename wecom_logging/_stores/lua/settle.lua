@@ -6,13 +6,19 @@ begin()
 read_scope()
 local head = get_head(id)
 
+-- A burst that came in a silence is nothing new for whoever takes the silence back; a kind that
+-- no message has told of yet is.
+local function known_to_whoever_ended_it(part)
+  return part.silence and part.silence.ended == 'undone' and part.track.told_at
+end
+
 local function told(group_id, part, count)
   local group = find_group(group_id)
   if not group then return end
   if count > 0 then
     group.out = math.max(0, group.out - count)
     tell(group.track, count)
-    if part.track.news then group.news_at = now end
+    if part.track.news and not known_to_whoever_ended_it(part) then group.news_at = now end
     table.insert(group.messages, 'm-' .. string.sub(id, 1, 4))
     if #group.messages > rules.max_messages then table.remove(group.messages, 1) end
     if group.taken then group.track.pause = rules.repeat_intervals[#rules.repeat_intervals] end
