@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-import pytest
-
 from wecom_logging import Stats, WeComHandler
 from wecom_logging._worker.worker import Worker
 from wecom_logging.simulator.server import Simulator
@@ -29,6 +27,8 @@ class Told(Protocol):
 
 def missing(what: str, package: str = "") -> NoReturn:
     """Something that a test needs is not here: a failure in CI, elsewhere a skip."""
+    import pytest  # here, since benchmarks need the rest and do without it
+
     why = f"needs {what}" + (f" (Debian: apt-get install {package})" if package else "")
     if os.environ.get("CI") == "true":
         pytest.fail(why)
