@@ -182,7 +182,7 @@ def test_a_host_that_went_down_in_an_outage_tells_one_overview(
 ) -> None:
     body = """
         for _ in range(10): log.error(f"kind {NUMBER}")
-        while not handler.stats().failures: handler.flush(0.1)
+        eventually(lambda: handler.flush(0.1) or handler.stats().failures)
         merge(); say(failed=1); listen()
     """
     with sim.down():
