@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.redis_server import PROGRAM, RedisServer, running
-from tests.helpers.support import Finished, Watched, missing
+from tests.helpers.support import WAITING, Finished, Watched, missing
 from wecom_logging import WeComHandler
 from wecom_logging._runtime import diagnostics, native, shutdown
 from wecom_logging._senders.access_token import TOKENS
@@ -160,12 +160,14 @@ def watch() -> Iterator[Callable[..., Watched]]:
 def run_program(tmp_path: Path) -> Callable[..., Finished]:
     """Run a program that logs to a simulator, in its own interpreter.
 
-    The program finds `logging` configured as `config` says, and `log`, a logger.
+    The program finds `LOGGING`, a configuration with the options; `log`, a logger; and what waits
+    in `support`.
     """
 
     def run(body: str, sim: Simulator, *, kind: str = "robot", **options: object) -> Finished:
         lines = [
             "import atexit, logging, logging.config, os, signal, sys, threading, time",
+            WAITING,
             f"OPTIONS = {options!r}",
             "LOGGING = {'version': 1, 'disable_existing_loggers': False,",
             "    'handlers': {'wecom': {'class': 'wecom_logging.WeComHandler', **OPTIONS}},",

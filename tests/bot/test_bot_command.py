@@ -136,12 +136,17 @@ def test_it_ends_whatever_it_is_in_the_middle_of() -> None:
 def test_ctrl_c_is_not_for_one_in_the_background() -> None:
     """A script's shell has what it starts with `&` ignore it."""
     program = """
-        import os, signal, time
+        import os, signal, threading
         from wecom_logging._cli import bot
+        later = threading.Event()
         class Runner:
-            def run(self): os.kill(os.getpid(), signal.SIGINT); time.sleep(0.5)
+            def run(self):
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGUSR1)  # whose number is higher: it is heard later
+                assert later.wait(20)
             def stop(self): pass
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, lambda *_: later.set())
         bot.made = lambda *_: Runner()
         print("ended by itself:", bot.hold(None, None))
         """

@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
 
-from tests.helpers.support import Watched
+from tests.helpers.support import Watched, eventually
 from wecom_logging import DeliveryError
 from wecom_logging.contrib.opentelemetry import instrument
 from wecom_logging.contrib.prometheus import collector
@@ -70,6 +70,7 @@ def test_handlers_of_one_app_are_added_up_and_failures_are_seen(watch: Watch) ->
     two.sender.send = refuse  # type: ignore[method-assign] # it fails from now on
     two.log.critical("three")
     assert not two.flush(0.2)
+    eventually(lambda: two.stats.failures)
     labels = '{app="adding",environment="test"}'
     assert scraped()[f"wecom_logging_failures_total{labels}"] >= 1.0
     assert scraped()[f"wecom_logging_pending{labels}"] == 1.0

@@ -11,9 +11,12 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.support import WAITING
 from wecom_logging.simulator.server import Simulator
 
-_PRELUDE = """
+_PRELUDE = (
+    WAITING
+    + """
 import json, logging, os, signal, sys, threading, time
 from wecom_logging import WeComHandler
 OPTIONS = json.loads(os.environ["FLEET_OPTIONS"])
@@ -29,12 +32,13 @@ def account():
     say(seen=stats.seen, reported=stats.reported, pending=stats.pending, lost=stats.lost)
 
 def merge():  # until the store has all that was logged
-    while handler._worker.busy or handler.stats().pending > handler._worker.cycle.kept:
-        time.sleep(0.005)  # between two looks
+    worker = handler._worker
+    eventually(lambda: not worker.busy and handler.stats().pending <= worker.cycle.kept)
 
 def listen():  # until somebody writes a line
     return sys.stdin.readline().strip()
 """
+)
 
 
 class Worker:

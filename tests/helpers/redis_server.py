@@ -6,13 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.helpers.ports import free_port
+from tests.helpers.support import eventually
 
 PROGRAM = shutil.which("redis-server")
 
@@ -33,7 +33,7 @@ class RedisServer:
         raise AssertionError("redis-server does not start")
 
     def start(self) -> bool:
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             [
                 str(PROGRAM), "--port", str(self.port), "--bind", "127.0.0.1",
                 "--dir", str(self.directory), "--appendonly", "yes", "--appendfsync", "always",
@@ -42,13 +42,11 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until = time.monotonic() + 10.0
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.kill()
-                return False
-            time.sleep(0.02)  # between two looks
-        return True
+        try:
+            eventually(lambda: self._answers() or process.poll() is not None)
+        except AssertionError:  # it runs, and says nothing
+            self.kill()
+        return process.poll() is None
 
     def _answers(self) -> bool:
         try:

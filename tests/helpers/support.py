@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
-
-import pytest
 
 from wecom_logging import Stats, WeComHandler
 from wecom_logging._worker.worker import Worker
@@ -27,6 +27,8 @@ class Told(Protocol):
 
 def missing(what: str, package: str = "") -> NoReturn:
     """Something that a test needs is not here: a failure in CI, elsewhere a skip."""
+    import pytest  # here, since benchmarks need the rest and do without it
+
     why = f"needs {what}" + (f" (Debian: apt-get install {package})" if package else "")
     if os.environ.get("CI") == "true":
         pytest.fail(why)
@@ -43,6 +45,25 @@ def eventually(condition: Callable[[], object], patience: float = PATIENCE) -> N
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.005)  # between two looks
+
+
+def stands_in(*functions: str) -> bool:
+    """Whether a thread waits in one of these functions: two looks find it in the same place."""
+    looks = []
+    for _ in range(2):
+        frames = sys._current_frames().items()
+        found = ((thread, frame.f_code.co_name, frame.f_lasti) for thread, frame in frames)
+        looks.append({each for each in found if each[1] in functions})
+        time.sleep(0.001)  # who only waits for the interpreter goes on
+    return bool(looks[0] & looks[1])
+
+
+#: Both for programs of the tests' own, which import nothing of them.
+WAITING = (
+    f"import sys, time\nfrom collections.abc import Callable\nPATIENCE = {PATIENCE}\n"
+    + inspect.getsource(eventually)
+    + inspect.getsource(stands_in)
+)
 
 
 def counted(messages: Iterable[Told]) -> int:

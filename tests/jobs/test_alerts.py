@@ -194,8 +194,7 @@ def test_a_lost_task_is_one_clean_error(caplog: pytest.LogCaptureFixture) -> Non
     async def main() -> None:
         wecom_logging.watch_loop()
         task = asyncio.create_task(fail(), name="refresh")
-        while not task.done():
-            await asyncio.sleep(0)
+        await asyncio.wait({task})
         del task
 
     with caplog.at_level(logging.ERROR, "asyncio"):

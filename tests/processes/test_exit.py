@@ -30,7 +30,7 @@ ENDINGS = {
         signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))
         log.error("once")
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(30)  # the signal ends it
+        signal.pause()  # the signal ends it
         """,
     "a thread that outlives main": """
         def late():
@@ -97,15 +97,21 @@ def test_a_thread_that_outlives_main_leaves_the_exit_its_whole_time(
 ) -> None:
     """The destination was down when main returned, and is well when the process ends."""
     sim.faults.add(Fault("errcode", errcode=93000, times=1))
+    clock = """
+        clock, ahead = time.clock_gettime, 0.0
+        time.clock_gettime = lambda which: clock(which) + ahead
+        """
     body = """
         def late():
+            global ahead
             threading.main_thread().join()
-            time.sleep(6.5)  # longer than an exit may take
+            eventually(lambda: logging.root.handlers[0].stats().failures)
+            ahead = 60.0  # longer than an exit may take
             log.error("twice")
         threading.Thread(target=late).start()
         log.critical("once")
         """
-    done = run_program(CONFIGURE + _body(body), sim, close_timeout=6.0)
+    done = run_program(_body(clock) + CONFIGURE + _body(body), sim, close_timeout=PATIENCE)
     assert counted(sim.messages) == 2, done.err
     assert "not delivered" not in done.err
 
@@ -310,12 +316,18 @@ def test_ctrl_c_at_exit_ends_the_wait_and_what_is_lost_is_said(
 ) -> None:
     sim.faults.add(Fault("hang", delay=60))
     body = f"""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         from wecom_logging._runtime import shutdown
+        heard = 0
+        def interrupt(*given):
+            global heard
+            heard += 1
+            signal.default_int_handler(*given)
+        signal.signal(signal.SIGINT, interrupt)
         def impatient():
-            for _ in range({signals}):
-                while not shutdown.exiting.begun: time.sleep(0.01)
-                time.sleep(0.2)  # in the midst of the wait, and one signal after the other
+            for n in range({signals}):
+                eventually(lambda: heard == n and shutdown.exiting.begun)
+                # For an answer of WeCom's, and then for the end of our thread.
+                eventually(lambda: stands_in("end" if n else "wait"))
                 os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=impatient, daemon=True).start()
         log.error("once")
@@ -411,7 +423,7 @@ CHILDREN = f"""
     def is_killed(text):
         log.error(text)
         worker = logging.root.handlers[0]._worker
-        while worker.cycle.has_unstored() or not worker.cycle.kept: time.sleep(0.005)
+        eventually(lambda: worker.cycle.kept and not worker.cycle.has_unstored())
         os.kill(os.getpid(), signal.SIGKILL)
     def child(target, text):
         process = multiprocessing.get_context("fork").Process(target=target, args=(text,))
@@ -454,7 +466,7 @@ def test_the_parent_looks_at_its_next_step(
             {CONFIGURE.strip()}
             log.error("in a child")
             handler = logging.root.handlers[0]
-            while handler._worker.cycle.has_unstored(): time.sleep(0.005)
+            eventually(lambda: not handler._worker.cycle.has_unstored())
             os.kill(os.getpid(), signal.SIGKILL)
         if __name__ == "__main__":
             {CONFIGURE.strip()}

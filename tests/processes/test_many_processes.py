@@ -182,7 +182,7 @@ def test_a_host_that_went_down_in_an_outage_tells_one_overview(
 ) -> None:
     body = """
         for _ in range(10): log.error(f"kind {NUMBER}")
-        while not handler.stats().failures: handler.flush(0.1)
+        eventually(lambda: handler.flush(0.1) or handler.stats().failures)
         merge(); say(failed=1); listen()
     """
     with sim.down():
@@ -286,7 +286,8 @@ def test_what_the_last_has_left_is_told_by_who_comes_next(sim: Simulator, start:
         if word == "flush": handler.flush(20)
         if word == "look":
             handler._worker.wake()
-            while handler._worker._inbox.qsize() or handler._worker.busy: time.sleep(0.005)
+            worker = handler._worker
+            eventually(lambda: not worker._inbox.qsize() and not worker.busy)
         say(done=word)
     """
     last, first = start(body, kind="robot"), start(body, kind="robot")
@@ -338,7 +339,7 @@ def test_forked_children_leave_the_parents_connection_alone(sim: Simulator, star
             while not stop.is_set():
                 log.error("in the parent"); time.sleep(0.001)  # the storm
         thread = threading.Thread(target=fail, daemon=True); thread.start()
-        while not handler.stats().reported: handler.flush(0.1)
+        eventually(lambda: handler.flush(0.1) or handler.stats().reported)
         children = []
         for n in range(8):
             pid = os.fork()
@@ -346,7 +347,9 @@ def test_forked_children_leave_the_parents_connection_alone(sim: Simulator, star
                 stop.set()
                 log.error("in a child")
                 sys.exit(0 if handler.flush(20) else 1)  # with all finalisers
-            children.append(pid); time.sleep(0.05)  # one after the other, in the storm
+            children.append(pid)
+            before = handler.stats().seen
+            eventually(lambda: handler.stats().seen > before + 20)  # in the storm
         codes = [os.waitpid(pid, 0)[1] for pid in children]
         stop.set(); thread.join()
         assert handler.flush(20)

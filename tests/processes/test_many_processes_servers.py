@@ -187,10 +187,12 @@ class Scene:
 
     def logged(self) -> list[Logged]:
         try:
-            lines = (self.directory / "witness").read_text("utf-8").splitlines()
+            text = (self.directory / "witness").read_text("utf-8")
         except FileNotFoundError:
             return []
-        return [Logged(*json.loads(line)) for line in lines]
+        # Who reads while somebody writes may find the last line half written.
+        whole, _, _ = text.rpartition("\n")
+        return [Logged(*json.loads(line)) for line in whole.splitlines()]
 
     def by_process(self) -> Counter[int]:
         return Counter(each.pid for each in self.logged())

@@ -56,9 +56,10 @@ def test_greenlets_go_on_and_their_errors_are_told(
         def fail(i):
             sleep(0.001 * i); log.error("order is not paid")
         for i in range(20): spawn(fail, i)
-        while handler.stats().seen < 21: sleep(0.01)
+        eventually(lambda: handler.stats().seen == 21)
         assert handler.flush(20), handler.stats()
-        sleep(0.05)  # a tick between the two messages
+        before = len(ticks)
+        eventually(lambda: len(ticks) > before)  # between the two messages
         log.critical("disk full")
         assert handler.flush(20), handler.stats()
         ticks.append(time.monotonic())
@@ -83,8 +84,8 @@ def test_a_first_error_on_a_native_thread_of_a_pool(
         def blocking(): log.error("in the thread pool")
         gevent.get_hub().threadpool.apply(blocking)
         for i in range(5):
-            log.critical("from a greenlet %d", i); gevent.sleep(0.05)  # one after the other
-        assert handler.flush(20), handler.stats()
+            log.critical("from a greenlet %d", i)
+            assert handler.flush(20), handler.stats()
         """
     done = run_program(program(PATCH["gevent"], CONFIGURE, body), sim)
     assert done.returncode == 0, done.err
@@ -132,7 +133,7 @@ def test_what_a_delivery_logs_is_no_alert_and_what_greenlets_log_meanwhile_is(
     # Two threads that make their first hubs at once can wait for each other for good while
     # gevent imports its resolver, from Python 3.13 on (one in some thousand programs).
     body = """
-        sending = []
+        sending, logged = [], []
         class Sender:
             destination = "nowhere"
             from wecom_logging import Limits
@@ -141,7 +142,7 @@ def test_what_a_delivery_logs_is_no_alert_and_what_greenlets_log_meanwhile_is(
             def send(self, message):
                 log.error("from the delivery")
                 sending.append(message)
-                time.sleep(0.3)  # as long as a request takes
+                eventually(lambda: logged)
             def upload(self, name, data): return name
         from wecom_logging import WeComHandler
         handler = WeComHandler(sender=Sender(), store="memory", group_wait=0)
@@ -150,8 +151,8 @@ def test_what_a_delivery_logs_is_no_alert_and_what_greenlets_log_meanwhile_is(
     then = """
         sleep(0)  # this thread's hub, before the sender's `time.sleep` makes another one
         log.critical("first")
-        while not sending: sleep(0.005)
-        log.error("from a greenlet meanwhile")
+        eventually(lambda: sending)
+        log.error("from a greenlet meanwhile"); logged.append(True)
         assert handler.flush(20)
         print(handler.stats().seen)
         """

@@ -10,7 +10,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.support import Watched, balanced, counted, eventually, pointing_at
+from wecom_logging._model import serialize
 from wecom_logging._runtime.echo_guard import DELIVERING
 from wecom_logging.simulator.server import Simulator
 
@@ -339,16 +339,20 @@ def test_a_str_that_logs_itself_is_no_loop(watch: Watch) -> None:
 
 class Slow:
     asked = 0
+    clock = 0.0
 
     def __repr__(self) -> str:
         self.asked += 1
-        time.sleep(0.2)  # on purpose: it is slow
+        self.clock += 0.2
         return "slow"
 
 
-def test_one_slow_repr_is_waited_for_and_what_comes_after_it_is_left_out(watch: Watch) -> None:
+def test_one_slow_repr_is_waited_for_and_what_comes_after_it_is_left_out(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     w = watch()
     slow = Slow()
+    monkeypatch.setattr(serialize, "perf_counter", lambda: slow.clock)
     w.log.error("failed", extra={f"key{i}": slow for i in range(20)})
     assert slow.asked == 1
     assert w.counts() == [1]

@@ -214,7 +214,7 @@ def test_an_exit_announces_none_and_leaves_it_to_who_comes_next(
         sent, send = [], sender.send
         sender.send = lambda message: sent.append(message) or send(message)
         log.error("another")
-        while len(sent) < 2: time.sleep(0.01)
+        eventually(lambda: any(message.msgtype == "file" for message in sent))
         """,
         sim,
         app="shop",

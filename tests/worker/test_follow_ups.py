@@ -364,7 +364,7 @@ def test_processes_of_a_host_call_once_in_ten_minutes(sim: Simulator, run_progra
             sent, send = [], sender.send
             sender.send = lambda message: sent.append(message) or send(message)
             log.critical({trouble!r})
-            while len(sent) < {requests}: time.sleep(0.01)
+            eventually(lambda: len(sent) == {requests})
             """,
             sim,
             mention="@all",
@@ -388,7 +388,7 @@ def test_nothing_is_imported_for_them_later(sim: Simulator, run_program: Any) ->
         sender = logging.getLogger().handlers[0]._components.sender
         sent, send = [], sender.send
         sender.send = lambda message: sent.append(message) or send(message)
-        while len(sent) < 3: time.sleep(0.01)
+        eventually(lambda: len(sent) == 3)
         logging.getLogger().handlers[0].flush()
         print(sorted(set(sys.modules) - before))
         """,
