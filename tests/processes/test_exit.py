@@ -226,9 +226,17 @@ def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
 ) -> None:
     sim.faults.add(fault, delay=9)
     body = CONFIGURE + 'log.error("again")\n'
+    slow = _body("""
+        from wecom_logging._stores.sqlite import SQLiteStore as Store
+        write_down = Store.release
+        def release(*given):
+            time.sleep(0.5)  # as long as a machine with a dozen busy programs may take
+            write_down(*given)
+        Store.release = release
+        """)
     for _ in range(2):
         # Long enough to reach the store on any machine, and shorter than the answer takes.
-        said = run_program(body, sim, kind="app", close_timeout=5).err
+        said = run_program(slow + body, sim, kind="app", close_timeout=5).err
         assert "not delivered at exit" in said
         assert "the store keeps" in said
     sim.faults.clear()

@@ -32,7 +32,7 @@ from wecom_logging._stores.protocol import (
 from wecom_logging._worker.audit import audit_ends
 from wecom_logging._worker.collector import Collector
 from wecom_logging._worker.delivery import Delivery
-from wecom_logging._worker.flush import Flushes
+from wecom_logging._worker.flush import TO_WRITE_DOWN, Flushes
 from wecom_logging._worker.gathering import GATHER, GATHER_EACH, Gathering
 from wecom_logging.stats import Stats, StatsRecorder
 
@@ -46,9 +46,6 @@ QUIET = 60.0
 #: So long before something is due the connection and the token are made ready, seconds; not
 #: where it is due only after a pause, when somebody else may have told it.
 AHEAD, SOON = 0.5, 5.0
-
-#: What an exit needs to write down what became of the last attempt, seconds.
-TO_WRITE_DOWN = 0.15
 
 #: Quiet hours that end so close to each other are the same by two clocks, seconds.
 SAME_HOURS = 60.0
@@ -208,7 +205,7 @@ class DeliveryCycle:
             return None  # nobody waits for us any more: it would be left half sent
         # An attempt that outlived the process would leave its lease behind, and every other
         # process waiting for that.
-        last_moment = flushes.last_moment() - TO_WRITE_DOWN
+        last_moment = flushes.last_moment()
         if monotonic() >= last_moment:
             self._merge(store)
             return self._answer(store, flushes, TO_WRITE_DOWN)

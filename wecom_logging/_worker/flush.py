@@ -6,6 +6,11 @@ import math
 
 from wecom_logging._runtime.native import Latch, monotonic
 
+#: What an exit keeps of its time, a tenth of it, to write down what became of its last attempt,
+#: seconds. Beside a dozen busy programs that took longer than the least; and what is not written
+#: down nobody else may tell until its lease is over.
+TO_WRITE_DOWN, MOST_TO_WRITE_DOWN = 0.15, 0.5
+
 
 class FlushRequest:
     """Somebody waits until what was pending is told, or until the deadline."""
@@ -20,8 +25,11 @@ class FlushRequest:
         ends: bool = False,
     ) -> None:
         self.deadline = deadline
+        left = max(0.0, deadline - monotonic())
         #: When the last third begins, which is the fallback's, if there is one.
-        self.last_third = deadline - max(0.0, deadline - monotonic()) / 3
+        self.last_third = deadline - left / 3
+        #: Until when an exit sends: then it writes down what became of the last attempt.
+        self.last_moment = deadline - min(MOST_TO_WRITE_DOWN, max(TO_WRITE_DOWN, left / 10))
         #: Errors counted when it was asked: they are to be told. What a storm brings later is
         #: for the schedule, or a flush in a storm would spend the whole budget.
         self.seen = seen
@@ -70,10 +78,10 @@ class Flushes:
         return any(request.looking for request in self._requests)
 
     def last_moment(self) -> float:
-        """Until when an exit waits (monotonic); for ever if not only an exit does."""
+        """Until when an exit sends (monotonic); for ever if not only an exit waits."""
         if not self.leaving:
             return math.inf
-        return max(request.deadline for request in self._requests)
+        return max(request.last_moment for request in self._requests)
 
     def two_thirds(self) -> float:
         """Until when an exit waits for the destination, where there is a fallback."""
