@@ -49,6 +49,13 @@ QUEUE = {"class": "logging.handlers.QueueHandler", "queue": {"()": "queue.Queue"
 IN_MASTER = {"gunicorn.conf.py": "from shop_settings import LOGGING as logconfig_dict"}
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gunicorn_conf.py"
 IN_EXAMPLE = {"gunicorn.conf.py": EXAMPLE.read_text("utf-8")}
+#: The example's file, with the workers told in it or by `check`'s option.
+IN_MASTER_TOO = IN_EXAMPLE["gunicorn.conf.py"]
+UVICORNS_WORKERS = ("--server", "uvicorn")
+UVICORNS = 'worker_class = "uvicorn_worker.UvicornWorker"\n'
+PRELOADED = "preload_app = True\n"
+BOTH = {"handlers": ["console", "wecom"]}
+ALONE = {**BOTH, "propagate": False}
 QUEUE_IMPORTS = """
 import logging.config, logging.handlers, queue
 from wecom_logging import WeComHandler
@@ -125,6 +132,15 @@ SOUND = [
     Setup("uvicorn's workers through root under gunicorn", files=IN_EXAMPLE,
           config=config(loggers={"uvicorn": {"propagate": True},
                                  "uvicorn.error": {"propagate": True}})),
+    *(Setup(f"uvicorn's workers with {name}{' that are preloaded' * bool(conf)}",
+            arguments=UVICORNS_WORKERS, files={"gunicorn.conf.py": IN_MASTER_TOO + conf},
+            config=config(loggers=loggers))
+      for name, conf, loggers in [
+          ("the handler at gunicorn", "", {"gunicorn.error": ALONE}),
+          ("the handler at gunicorn", PRELOADED, {"gunicorn.error": ALONE}),
+          ("uvicorn named", "", {"uvicorn": {"level": "INFO"}}),
+          ("propagation", "", {"uvicorn.error": {"propagate": True}}),
+      ]),
     Setup("no console at all, and no server",
           config=config(root={"handlers": ["wecom"]})),
     Setup("a logger that is not meant to alert", arguments=("--except", "audit"),
@@ -244,6 +260,24 @@ def configure():
           config=config(loggers={"uvicorn.error": {"handlers": ["console", "wecom"],
                                                    "level": "INFO"}}),
           mended={"files": IN_EXAMPLE}),
+    *(Setup(f"uvicorn's workers with {name}{' that are preloaded' * bool(conf)}", "uvicorn.error",
+            said="under gunicorn it has the handlers of 'gunicorn.error'",
+            files={"gunicorn.conf.py": IN_MASTER_TOO + UVICORNS + conf},
+            config=config(loggers=loggers))
+      for name, conf, loggers in [
+          ("root alone", "", {}),
+          ("root alone", PRELOADED, {}),
+          ("gunicorn that propagates", "", {"gunicorn.error": {"propagate": True}}),
+          ("gunicorn that propagates", PRELOADED, {"gunicorn.error": {"propagate": True}}),
+          ("gunicorn configured last", "", {"uvicorn.error": BOTH,
+                                            "gunicorn.error": {"propagate": True}}),
+          ("uvicorn named", PRELOADED, {"uvicorn": {"level": "INFO"}}),
+          ("propagation", PRELOADED, {"uvicorn.error": {"propagate": True}}),
+          ("handlers of its own", PRELOADED, {"uvicorn.error": BOTH}),
+      ]),
+    Setup("uvicorn's workers on gunicorn's command line", "uvicorn.error",
+          said="under gunicorn it has the handlers of 'gunicorn.error'",
+          files={**IN_EXAMPLE, "running": "gunicorn -k uvicorn_worker.UvicornWorker shop:app"}),
     Setup("uvicorn", "uvicorn.error", said="end at 'uvicorn'", arguments=("--server", "uvicorn")),
     Setup("uvicorn whose console the handler replaces", "uvicorn's console", status="warning",
           said="what 'uvicorn.error' logs is printed nowhere",

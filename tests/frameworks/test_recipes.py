@@ -171,22 +171,25 @@ def test_uvicorn_keeps_its_own_console(
     assert "INFO:     Started server process" in server.out
 
 
+@PRELOAD
 @pytest.mark.parametrize("conf", [False, True], ids=["", "conf"])
 def test_uvicorns_workers_under_gunicorn(
-    conf: bool, tmp_path: Path, sim: Simulator, environ: dict[str, str]
+    conf: bool, preload: tuple[str, ...], tmp_path: Path, sim: Simulator, environ: dict[str, str]
 ) -> None:
     """What the page has for them: an alert, and gunicorn's log loses nothing."""
     needs("gunicorn")
     needs("uvicorn_worker")
-    bare = '"uvicorn.error": {"handlers": ["wecom"]'
-    below_gunicorn = '"uvicorn.error": {"handlers": ["console", "wecom"]'
+    bare = '"uvicorn.error": {"handlers": ["wecom"], "level": "INFO"'
+    below_gunicorn = (
+        '"gunicorn.error": {"handlers": ["console", "wecom"], "level": "INFO", "propagate": False'
+    )
     page = (EXAMPLES.parent / "docs" / "frameworks.md").read_text("utf-8")
     program = (EXAMPLES / "fastapi_app.py").read_text("utf-8")
     assert bare in program
     assert below_gunicorn in page
     (tmp_path / "shop_app.py").write_text(program.replace(bare, below_gunicorn))
     site = Site()
-    options = ("--worker-class", "uvicorn_worker.UvicornWorker", "shop_app:app")
+    options = (*preload, "--worker-class", "uvicorn_worker.UvicornWorker", "shop_app:app")
     bind = ("--bind", f"127.0.0.1:{site.port}")
     command = gunicorn(site, *options) if conf else (*module("gunicorn"), *bind, *options)
     with running(tmp_path, environ, *command) as server:

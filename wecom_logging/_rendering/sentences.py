@@ -224,6 +224,9 @@ _CHINESE = {
     'Correct "filters" of the logger.': '请更正该 logger 的 "filters"。',
     "no WeComHandler is on its way": "途经之处没有 WeComHandler",
     "its records end at {} (propagate is false)": "它的记录止于 {}（propagate 为 false）",
+    "under gunicorn it has the handlers of 'gunicorn.error', and no others": (
+        "在 gunicorn 下它只有 'gunicorn.error' 的 handler"
+    ),
     "the level of the handler {} is {}": "handler {} 的级别是 {}",
     "a filter of the handler {} drops errors": "handler {} 的 filter 丢弃了错误",
     'Correct its "filters".': '请更正它的 "filters"。',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from collections.abc import Iterator
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
@@ -15,6 +16,9 @@ _SERVER_FIXES = {
     "gunicorn.error": 'Add "gunicorn.error": {"propagate": True} to "loggers".',
     "uvicorn.error": 'Add "uvicorn.error": {"handlers": ["%s"]} to "loggers".',
 }
+
+#: What brings both, where uvicorn's worker for gunicorn has given them one list of handlers.
+_FIX_OF_BOTH = 'Add "gunicorn.error": {"handlers": [%s, "%s"], "propagate": False} to "loggers".'
 
 #: A cause, and the line to change; "" and "" if there is none.
 Obstacle = tuple[str, str]
@@ -143,11 +147,30 @@ def _dead_end(logger: logging.Logger, last: logging.Logger) -> Obstacle:
     if last.parent is None:
         return "no WeComHandler is on its way", f'Add "{name}" to "handlers" of "root".'
     cause = f"its records end at {last.name!r} (propagate is false)"
+    if logger.name in _SERVER_FIXES and _is_of_uvicorns_worker():
+        if logger.name == "uvicorn.error":
+            cause = "under gunicorn it has the handlers of 'gunicorn.error', and no others"
+        return cause, _FIX_OF_BOTH % (console(), name)
     if logger.name in _SERVER_FIXES:
         return cause, _SERVER_FIXES[logger.name].replace("%s", name)
     if last.handlers:  # it prints by itself: with `propagate` root would print it again
         return cause, f'Add "{name}" to "handlers" of "{last.name}" in "loggers".'
     return cause, f'Set "propagate": True in "{last.name}" of "loggers".'
+
+
+def _is_of_uvicorns_worker() -> bool:
+    uvicorn, gunicorn = logging.getLogger("uvicorn.error"), logging.getLogger("gunicorn.error")
+    return uvicorn.handlers is gunicorn.handlers and not uvicorn.propagate
+
+
+def console() -> str:
+    """What the program's configuration calls its console, if it has one in use."""
+    for logger in (logging.getLogger(), *known_loggers()):
+        for handler in logger.handlers:
+            is_console = getattr(handler, "stream", None) in (sys.stdout, sys.stderr)
+            if is_console and (name := handler.get_name()):
+                return f'"{name}"'
+    return "a logging.StreamHandler"
 
 
 def _obstacles_behind(handler: logging.Handler, record: logging.LogRecord) -> Iterator[Obstacle]:

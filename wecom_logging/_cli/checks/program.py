@@ -47,6 +47,7 @@ _GUNICORN_LOGGING: dict[str, Any] = {
     },
 }
 
+_UVICORNS_WORKER = re.compile(r"Uvicorn\w*Worker")
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 
 
@@ -62,6 +63,13 @@ class Program:
         #: What gunicorn's own configuration file sets.
         self.gunicorn = _gunicorn_conf()
         self._left: dict[str, object] = {}
+        conf = self.gunicorn or {}
+        written = os.environ.get("GUNICORN_CMD_ARGS", "").split()
+        written += [word for command in _commands() for word in command]
+        self._is_preloaded = bool(conf.get("preload_app")) or "--preload" in written
+        workers = [*written, str(conf.get("worker_class"))]
+        if "gunicorn" in self.servers() and any(map(_UVICORNS_WORKER.search, workers)):
+            self._commands.append("uvicorn")
 
     def load(self, spec: str) -> None:
         """Apply the configuration `module:NAME`, call `module:NAME()`, or just import `module`.
@@ -100,33 +108,43 @@ class Program:
 
     def is_in_master(self) -> bool:
         """Whether gunicorn's master has a configuration: its own, or by loading the program."""
-        conf = self.gunicorn or {}
-        if conf.get("logconfig_dict") or conf.get("preload_app"):
-            return True
-        written = [os.environ.get("GUNICORN_CMD_ARGS", "").split(), *_commands()]
-        return any("--preload" in each for each in written)
+        return self._is_preloaded or bool((self.gunicorn or {}).get("logconfig_dict"))
 
     def _run(self, what: str, step: Callable[[], object]) -> None:
         sys.path.insert(0, os.getcwd())
         self._leave_as_servers_do()
+        if not self._is_preloaded:
+            self._make_uvicorns_worker()
         try:
             step()
         except (Exception, SystemExit) as error:
             raise CommandError(f"{what}: {_explained(error)}", 1) from None
-        if {"gunicorn", "uvicorn"} <= set(self.servers()) and not self.is_in_master():
-            # uvicorn's worker for gunicorn gives both loggers one list of handlers. The master,
-            # if it has them at all, does not.
+        if self._is_preloaded:
+            self._make_uvicorns_worker()
+        elif {"gunicorn", "uvicorn"} <= set(self.servers()) and not self.is_in_master():
+            # Its worker was not known to be uvicorn's: what is configured holds for both loggers.
             for handler in logging.getLogger("uvicorn.error").handlers:
                 logging.getLogger("gunicorn.error").addHandler(handler)
 
+    def _make_uvicorns_worker(self) -> None:
+        """uvicorn's worker for gunicorn gives both loggers one list of handlers, as it is made:
+        before the worker loads the program, but after the master has preloaded it."""
+        if {"gunicorn", "uvicorn"} <= set(self.servers()):
+            errors, shared = (logging.getLogger(SERVERS[each]) for each in ("uvicorn", "gunicorn"))
+            errors.handlers = shared.handlers
+            errors.setLevel(shared.level)
+            errors.propagate = False
+
     def _leave_as_servers_do(self) -> None:
         """Servers configure their loggers before they load the program."""
-        for name in ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access"):
+        # By itself uvicorn configures its top logger. Its worker for gunicorn leaves that alone.
+        top = "uvicorn.error" if "gunicorn" in self.servers() else "uvicorn"
+        names = (top, "uvicorn.access", "gunicorn.error", "gunicorn.access")
+        for name in names:
             logger = logging.getLogger(name)
             logger.propagate = False
             logger.addHandler(logging.NullHandler())
-            self._left[name] = _state(name)
-        self._left["uvicorn.error"] = _state("uvicorn.error")
+        self._left = {name: _state(name) for name in (*names, "uvicorn", "uvicorn.error")}
         if config := (self.gunicorn or {}).get("logconfig_dict"):
             try:
                 logging.config.dictConfig({**_GUNICORN_LOGGING, **config})

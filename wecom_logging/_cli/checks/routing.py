@@ -15,6 +15,7 @@ from wecom_logging._cli.checks.obstacles import (
     LOOK,
     Obstacle,
     alive,
+    console,
     ends,
     handlers,
     known_loggers,
@@ -240,27 +241,15 @@ def _consoles(servers: Sequence[str]) -> Iterator[Step]:
     takes off. Celery's worker prints by one of root's that it makes itself."""
     for server in (each for each in servers if each != "celery"):
         logger = logging.getLogger(SERVERS[server])
-        # uvicorn's workers for gunicorn do not propagate.
-        ending = server == "uvicorn" and "gunicorn" in servers
-        met = [each for each in ([logger] if ending else way(logger)) if each.handlers]
+        met = [each for each in way(logger) if each.handlers]
         if met and all(isinstance(end, WeComHandler) for each in met for end in each.handlers):
             name = met[0].name
             there = '"root"' if name == "root" else f'"{name}" in "loggers"'
             yield warning(
                 f"{server}'s console",
                 f"what {logger.name!r} logs is printed nowhere: only a WeComHandler gets it",
-                f'Add {_console()} to "handlers" of {there}.',
+                f'Add {console()} to "handlers" of {there}.',
             )
-
-
-def _console() -> str:
-    """What the program's configuration calls its console, if it has one in use."""
-    for logger in (logging.getLogger(), *known_loggers()):
-        for handler in logger.handlers:
-            is_console = getattr(handler, "stream", None) in (sys.stdout, sys.stderr)
-            if is_console and (name := handler.get_name()):
-                return f'"{name}"'
-    return "a logging.StreamHandler"
 
 
 def _structlog(attempt: _Attempt) -> Iterator[Step]:
