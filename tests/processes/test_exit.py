@@ -256,7 +256,7 @@ def test_what_is_on_its_way_when_an_exit_gives_up_is_in_the_store(
         class Sender(RecordingSender):
             def send(self, message):
                 begun.set()
-                time.sleep(60)
+                time.sleep(60)  # it hangs
         store = "sqlite:///" + os.environ["XDG_STATE_HOME"] + "/store.db"
         handler = WeComHandler(sender=Sender(), store=store, group_wait=0, close_timeout=1)
         log.addHandler(handler)

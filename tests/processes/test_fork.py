@@ -23,7 +23,7 @@ def _program(body: str) -> str:
 def test_fork_while_threads_log_and_the_courier_sends(
     sim: Simulator, run_program: Callable[..., Finished]
 ) -> None:
-    sim.faults.add(Fault("slow", call="webhook/send", delay=0.2))
+    sim.faults.add(Fault("slow", call="webhook/send", delay=0.5))
     body = """
         stop = threading.Event()
         counts = []

@@ -27,7 +27,7 @@ def fill(writer: int) -> None:
             refused = 0
         except BlockingIOError:
             refused += 1
-            native.sleep(0.01)  # until the terminal has moved on
+            native.sleep(0.01)  # the kernel moves it on in its own time, and says nothing of it
     os.set_blocking(writer, True)
 
 

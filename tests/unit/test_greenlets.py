@@ -54,7 +54,7 @@ def test_greenlets_go_on_and_their_errors_are_told(
                 ticks.append(time.monotonic()); sleep(0.01)  # the hub's pace
         spawn(tick); sleep(0)
         def fail(i):
-            sleep(0.001 * i); log.error("order is not paid")
+            sleep(0.001 * i); log.error("order is not paid")  # in turn with the ticks
         for i in range(20): spawn(fail, i)
         eventually(lambda: handler.stats().seen == 21)
         assert handler.flush(20), handler.stats()
