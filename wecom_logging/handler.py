@@ -269,7 +269,7 @@ class WeComHandler(logging.Handler):
         # where the stack is used up.
         self._unknown = self._known[OTHER_KEYS[0]] = Tally(GroupSeed(_NOBODY, OTHER_KEYS[0]))
         self._capturing: set[int] = set()
-        self._rousing: dict[Tally, int] = {}
+        self._rousing = self._tallies.rousing
         self._samples = PerSecond(SAMPLES_PER_SECOND)
         self._looks = PerSecond(LOOKS_PER_SECOND)
         self._pid = os.getpid()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.helpers.support import Watched, balanced, counted, eventually, pointing_at
+from tests.helpers.support import PATIENCE, Watched, balanced, counted, eventually, pointing_at
 from wecom_logging._senders.protocol import Message
 from wecom_logging.errors import ContentError, TransportError
 from wecom_logging.simulator.server import Simulator
@@ -103,6 +103,44 @@ class Fickle(RecordingSender):
         if self.calls % 8 == 5:
             raise RuntimeError("not expected")
         super().send(message)
+
+
+class Halting(dict[Any, Any]):
+    """Who puts the first thing in stands still then, as a thread does that gets no processor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stands, self.goes_on = threading.Event(), threading.Event()
+
+    def setdefault(self, key: Any, value: Any = None) -> Any:
+        found = super().setdefault(key, value)
+        if found == value and not self.stands.is_set():
+            self.stands.set()
+            assert self.goes_on.wait(PATIENCE)
+        return found
+
+
+def test_what_is_counted_while_a_thread_captures_is_read_with_its_sample(watch: Watch) -> None:
+    def drops(logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        raise structlog.DropEvent
+
+    w = watch(processors=[drops], group_wait=0.0)
+    halting = w.handler._rousing = w.handler._tallies.rousing = Halting()
+
+    def fail() -> None:
+        w.log.error("failed")
+
+    first = threading.Thread(target=fail)
+    first.start()
+    assert halting.stands.wait(PATIENCE)
+    for _ in range(5):
+        fail()
+    assert not w.flush(0.1)
+    assert (w.stats.pending, w.stats.reported) == (6, 0)
+    halting.goes_on.set()
+    first.join()
+    assert w.flush(PATIENCE)
+    assert (w.stats.muted, w.stats.reported) == (6, 0)
 
 
 @pytest.mark.usefixtures("_many_switches")

@@ -56,6 +56,8 @@ class Tallies:
     def __init__(self, max_groups: int) -> None:
         self.max_groups = max_groups
         self.known: dict[Key, Tally] = {}
+        #: Whose next error a thread, by its number, is about to capture for the worker.
+        self.rousing: dict[Tally, int] = {}
         self._sites: dict[Site, Variety] = {}
         #: Call sites that have wanted more groups than they may make.
         self._crowded: set[Site] = set()

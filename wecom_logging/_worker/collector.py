@@ -114,9 +114,12 @@ class Collector:
 
     def note_all(self) -> None:
         """Take note of every tally that has counted and could not say so: no thread was to be
-        had, or the stack was used up. Not of one that is awake: a sample is on its way."""
+        had, or the stack was used up. Not of one that is awake, or about to be: a sample is on
+        its way."""
         for tally in list(self._tallies.known.values()):
-            if not tally.roused and (tally.value != tally.counted or tally in self.endings):
+            if tally.roused or tally in self._tallies.rousing:
+                continue
+            if tally.value != tally.counted or tally in self.endings:
                 self._woken.setdefault(tally, _Noted())
 
     def entries(self) -> tuple[Entry, ...]:
