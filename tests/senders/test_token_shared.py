@@ -136,6 +136,23 @@ def test_what_the_store_could_not_take_is_left_there_later(
     assert tokens.current(store, sender) == "token-2"
 
 
+def test_who_loses_the_store_when_it_asks_there_has_the_token_of_the_process(
+    store: SQLiteStore,
+) -> None:
+    sender = Application()
+    assert tokens.current(store, sender) == "token-1"
+
+    class Lost:
+        durable = True
+
+        def lease(self, key: str, left: Any = None) -> str | float | None:
+            self.durable = False
+            return MemoryStore().lease(key, left)
+
+    assert tokens.current(Lost(), sender) == "token-1"  # type: ignore[arg-type]  # as above
+    assert sender.fetched == 1
+
+
 def test_who_has_the_turn_and_who_is_without_a_store_ask_once(store: SQLiteStore) -> None:
     """Of two handlers one may be without the store, because the other is at work in it."""
     sender, asking, go = Application(), threading.Event(), threading.Event()

@@ -31,16 +31,17 @@ def current(store: Store, sender: TokenSender) -> str:
         DeliveryError: There is none, and it is no fault of the destination's.
     """
     key = sender.token_key
-    if not store.durable:
-        return TOKENS.get(key, sender.fetch_token)
     until = monotonic() + PATIENCE
-    while True:
+    while store.durable:
         found = store.lease(key)
         if isinstance(found, str):
             return found
+        if not store.durable:
+            break  # it went away at this moment, and a turn without it is nobody's
         if found is None:
             return _fetched(store, sender, key)
         _wait(found, until)
+    return TOKENS.get(key, sender.fetch_token)
 
 
 def drop(store: Store, key: str, token: str) -> None:
