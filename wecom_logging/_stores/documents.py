@@ -36,9 +36,10 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once. SQLite has a limit for the values that one
-#: statement takes, and what it keeps of a statement grows with them.
-_AT_ONCE = 64
+#: So many documents are read or written at once: each statement may cost 5 ms beside a busy
+#: thread. Older SQLites take 999 values in one, a row is five, and what is kept of a statement
+#: grows with them.
+_AT_ONCE = 192
 
 
 _HERE = "scope=? AND kind=?"
