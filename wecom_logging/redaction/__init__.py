@@ -336,17 +336,15 @@ def _is_empty(value: Any) -> bool:
 _TELLING = 12
 
 
-@lru_cache(maxsize=8)
-def _without_own(rules: Rules | None) -> Redaction:
-    return _redaction(rules, frozenset())
-
-
 def _redaction(rules: Rules | None, secrets: frozenset[str]) -> Redaction:
     """Finds what `rules` say, and `secrets` in every form in which they can stand in a text."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     whole = [re.escape(form) for form in forms]
     parts = [re.escape(form[:_TELLING]) + r"[\w%+/=.~-]*" for form in forms if len(form) > _TELLING]
     return Redaction(rules, re.compile("|".join(whole + parts)) if whole else None)
+
+
+_without_own = lru_cache(maxsize=8)(partial(_redaction, secrets=frozenset()))
 
 
 def _forms(secret: str) -> set[str]:

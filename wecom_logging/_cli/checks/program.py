@@ -121,15 +121,18 @@ class Program:
             raise CommandError(f"{what}: {_explained(error)}", 1) from None
         if self._is_preloaded:
             self._make_uvicorns_worker()
-        elif {"gunicorn", "uvicorn"} <= set(self.servers()) and not self.is_in_master():
+        elif self._is_of_both() and not self.is_in_master():
             # Its worker was not known to be uvicorn's: what is configured holds for both loggers.
             for handler in logging.getLogger("uvicorn.error").handlers:
                 logging.getLogger("gunicorn.error").addHandler(handler)
 
+    def _is_of_both(self) -> bool:
+        return {"gunicorn", "uvicorn"} <= set(self.servers())
+
     def _make_uvicorns_worker(self) -> None:
         """uvicorn's worker for gunicorn gives both loggers one list of handlers, as it is made:
         before the worker loads the program, but after the master has preloaded it."""
-        if {"gunicorn", "uvicorn"} <= set(self.servers()):
+        if self._is_of_both():
             errors, shared = (logging.getLogger(SERVERS[each]) for each in ("uvicorn", "gunicorn"))
             errors.handlers = shared.handlers
             errors.setLevel(shared.level)
