@@ -374,4 +374,6 @@ unexpected {} in the worker, trying again ({}); please report it
     | 后台线程出现意外的 {}，将会重试（{}）；请反馈给我们
 """
 
-_CHINESE = dict(re.findall(r"^(?!#)(.+?)(?: |\n    )\| (.+)$", _CATALOGUE, re.MULTILINE))
+_CHINESE: dict[str, str] = dict(
+    re.findall(r"^(?!#)(.+?)(?: |\n    )\| (.+)$", _CATALOGUE, re.MULTILINE)
+)
