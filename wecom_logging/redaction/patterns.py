@@ -237,8 +237,8 @@ _NOTATIONS = [
         r"webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=(?P<value>[\w-]+)", re.I),
     # Prose goes on with a word; a token has a digit, an inner capital or is long.
     *(_shape(label, scheme,
-        rf"\b(?i:{scheme})[ ]{{1,4}}(?P<value>"
-        r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})[\w.~+/-]{8,}=*)", re.A)
+        rf"\b(?i:{scheme})[ ]{{1,4}}(?P<value>(?=[A-Za-z._~+/-]{{0,512}}\d|"
+        r"[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})[\w.~+/-]{8,}=*)", re.A)
       for scheme, label in (("bearer", "bearer token"), ("basic", "basic credentials"),
                             ("token", "token"), ("negotiate", "token"))),
     # A pair of user and password, in requests.

@@ -29,8 +29,8 @@ _PROSE_WORDS = """
     optional or out page passed please policy present protected provided received redacted refreshed
     refused rejected removed renewed rejects require required requires reset revoked rotated
     rotation sent set should str string success that the this to too true type unable undefined
-    unexpected
-    unknown unset unsupported updated use used valid value verified was were will with wrong yes
+    unexpected unknown unset unsupported updated use used valid value verified was were will with
+    wrong yes
 """
 _NO_SECRET = rf"""(?:
         (?i:{"|".join(_PROSE_WORDS.split())})
