@@ -25,8 +25,7 @@ from wecom_logging._model.digest import VARYING, Digest, Outage, Report, State
 from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Style, blocks, layout, render, report_text
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import Block, DetailLevel
+from wecom_logging._rendering.context import Block, DetailLevel, RenderContext
 from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.sample import Sample, first_words, read
 from wecom_logging._rendering.sections import Section

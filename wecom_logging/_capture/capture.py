@@ -20,8 +20,14 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.codes import args_of, code_of
-from wecom_logging._capture.failure import arguments, chain, find_error, traceback_of
+from wecom_logging._capture.failure import (
+    args_of,
+    arguments,
+    chain,
+    code_of,
+    find_error,
+    traceback_of,
+)
 from wecom_logging._capture.keys import warned_by
 from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message, without_changes
 from wecom_logging._capture.sound import as_text, moment, name_of

@@ -21,8 +21,14 @@ from wecom_logging._capture.code_location import (
     qualname,
     source_line,
 )
-from wecom_logging._capture.codes import code_of, remote_traceback
-from wecom_logging._capture.failure import EXCEPTION_GROUPS, MAX_CHAIN, chain, ends
+from wecom_logging._capture.failure import (
+    EXCEPTION_GROUPS,
+    MAX_CHAIN,
+    chain,
+    code_of,
+    ends,
+    remote_traceback,
+)
 from wecom_logging._capture.sound import fields_of, name_of
 from wecom_logging._capture.text_traceback import text_traceback
 from wecom_logging._model.digest import type_name

@@ -12,14 +12,15 @@ import sys
 from collections.abc import Hashable
 from typing import Any
 
-from wecom_logging._capture.codes import code_of, remote_traceback
 from wecom_logging._capture.failure import (
     CODED,
     TELLING,
     arguments,
     chain,
+    code_of,
     find_error,
     place_of,
+    remote_traceback,
     types_of,
 )
 from wecom_logging._capture.keys import EXPLICIT, WARNINGS, Key

@@ -22,8 +22,7 @@ import json
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.card import card
-from wecom_logging._rendering.context import RenderContext, Rendered
-from wecom_logging._rendering.detail import DETAIL_LEVELS
+from wecom_logging._rendering.context import DETAIL_LEVELS, RenderContext, Rendered
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size

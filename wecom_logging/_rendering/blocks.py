@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._model import text
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
+from wecom_logging._rendering.context import EVERYTHING, Block, DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook

@@ -11,8 +11,7 @@ from typing import Any
 from wecom_logging._model import text
 from wecom_logging._model.links import Link, Target
 from wecom_logging._rendering.blocks import said
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import DetailLevel
+from wecom_logging._rendering.context import DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import hosts, marker, span, title, why_elsewhere
 from wecom_logging._rendering.labels import Said, Vocabulary

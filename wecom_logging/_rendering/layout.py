@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._rendering.blocks import draw
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
+from wecom_logging._rendering.context import EVERYTHING, Block, DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.rows import row
 from wecom_logging._rendering.sections import Section
