@@ -241,9 +241,7 @@ def _frame(frame: Frame) -> Iterator[str]:
 def visible(line: str) -> str:
     """One line without anything that hides or reorders what stands there."""
     line = strip_ansi(line)
-    if line.isprintable():
-        return line
-    return "".join(map(_visible, line))
+    return line if line.isprintable() else "".join(map(_visible, line))
 
 
 def _visible(char: str) -> str:
