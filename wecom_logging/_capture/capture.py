@@ -49,7 +49,6 @@ from wecom_logging.contrib import django, tracing
 GLIMPSE_BYTES = 8192
 SHORT_BYTES = 1000
 SAID_CAUSES = 3
-
 #: Fields of the context that are looked at, and characters of a name: somebody's `extra` may
 #: have a million.
 MAX_CONTEXT, MAX_KEY = 1000, 200
@@ -63,13 +62,10 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | 
 
 #: Keys of a structlog event dict that tell of the exception and the stack.
 _FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})
-
 #: Keys of a structlog event dict that are no context.
 _STRUCTLOG = _FAILURE | {"event", "fingerprint", "positional_args"}
-
 #: Ids that are zero or empty where there is nothing that they could name.
 _IDS = frozenset({"trace_id", "span_id", "request_id"})
-
 #: Keys that a structlog dict repeats.
 _REPEATED = frozenset({"level", "logger", "timestamp"})
 

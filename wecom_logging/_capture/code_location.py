@@ -22,13 +22,10 @@ _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
 _CONTRIB = os.path.join(os.path.dirname(os.path.dirname(__file__)), "contrib") + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-
 #: Names of code that was typed in; all others in angle brackets are generated.
 _TYPED = ("<stdin>", "<string>", "<console>", "<ipython", "<python-input", "<doctest")
-
 #: Source files that are larger are not looked into, bytes.
 _MAX_SOURCE = 1 << 20
-
 #: Filled by file names of loaded code, which are few, and bounded all the same: a program may
 #: make up file names.
 _MAX_CACHED = 10_000

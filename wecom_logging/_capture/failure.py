@@ -20,7 +20,6 @@ from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK
 
 #: Exceptions looked at along a chain. A chain can be a loop.
 MAX_CHAIN = 10
-
 #: Exception groups; there are none before Python 3.11.
 EXCEPTION_GROUPS: Any = getattr(builtins, "BaseExceptionGroup", ())
 

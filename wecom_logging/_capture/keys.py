@@ -19,7 +19,6 @@ Key = tuple[Any, ...]
 Site = tuple[Any, ...]
 
 EXPLICIT = "fingerprint"
-
 #: What is beyond `max_groups`.
 OTHER_KEYS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
 

@@ -10,10 +10,8 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from wecom_logging._runtime.values import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 #: How many days around are looked at for both ends: a week that is quiet throughout has none.
 _AROUND = 8
-
 #: Compiled by its first use.
 _HOURS = r"([01]?\d|2[0-4]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)"
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 #: its first message tells of one second, and the pause after it is a minute long.
 SURGE_COUNT = 10
 SURGE_FACTOR = 10
-
 #: First and longest pause after an attempt that failed for reasons that pass by themselves.
 BACKOFF_FIRST = 1.0
 BACKOFF_LAST = 60.0

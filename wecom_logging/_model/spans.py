@@ -13,7 +13,6 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
 #: Of a silence that names no time.
 DEFAULT = HOUR
 #: How long a silence may last: from the phone; from a terminal (with a reason), or until a

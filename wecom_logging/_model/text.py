@@ -43,7 +43,6 @@ _INVISIBLE = lazy.regex(
 
 #: More combining marks than this on one character only serve to draw over other lines.
 _MAX_MARKS = 4
-
 # Combining marks are no word characters: a cheap way to find where they could pile up.
 _MAYBE_MARKS = lazy.regex(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
 
@@ -98,19 +97,15 @@ def _one_visible_line(text: str, newline: str) -> str:
 # Anywhere in a text. Multiplication signs go because `×n` is how our messages count.
 _COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
 _LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"}) | _COUNTS
-
 # A tag, mention or autolink begins like this; at the end, our own text may follow.
 _ANGLE = lazy.regex(r"[-=]>|<(?=[A-Za-z/!?@]|$)|>")
-
 # An entity would be decoded, possibly to something that _INVISIBLE has just removed.
 _ENTITY = lazy.regex(r"&(?=#?\w{1,32};)")
 
 _STRIKE = lazy.regex(r"~{2,}")
-
 # Only an underscore that follows a word and precedes none ends emphasis. Without an end
 # there is no beginning either, so that `_id`, `foo_bar` and most URLs stay as they are.
 _EMPHASIS_END = lazy.regex(r"(?<=[^\s_])_+(?!\w)")
-
 # A backslash escapes the punctuation after it, which at the end would be our own.
 _ESCAPE = lazy.regex(r"\\(?=[!-/:-@\[-`{-~]|$)")
 
@@ -221,7 +216,6 @@ def _without_line_markup(text: str) -> str:
 
 _JOINER = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
-
 #: A character that is longer than this is no character but a nuisance, and may be cut.
 _LONGEST_CHARACTER = 32
 
@@ -277,7 +271,6 @@ def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
 
 # Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
 _NARROW = lazy.regex("[ -~·…]+")
-
 # The same of two columns: Han, their punctuation, and the signs that our messages begin with.
 _WIDE = lazy.regex("[\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e🔴🔶⚪✅]+")
 

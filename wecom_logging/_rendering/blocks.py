@@ -29,7 +29,6 @@ _OTHER_TEXT = 100
 _PLACES = 3
 #: Types of the parts of an exception group that have a line.
 _PARTS = 8
-
 #: Context that is looked for first when an error has to be found in a log.
 _IDS = ("request_id", "trace_id", "user_id")
 #: Context that is shown in a form of its own.

@@ -26,7 +26,6 @@ Json = dict[str, Any]
 
 #: How many facts and jumps a card has (WeCom API documents 90236 and 91770).
 _FACTS, _JUMPS = 6, 3
-
 #: What is said at all is cut to the card's characters afterwards.
 _DETAIL = DetailLevel(text=600)
 

@@ -15,16 +15,12 @@ from wecom_logging._runtime.values import NamedTuple
 #: The part of the detail that the first group leaves to the lines of the others, if they
 #: need so much.
 _FOR_OTHERS = 0.4
-
 #: Bytes of a text that are not worth another look.
 _PRECISION = 24
-
 #: Texts that are shown of what is not told apart, and bytes of one.
 _OTHER_TEXTS, _OTHER_TEXT = 3, 80
-
 #: Bytes that the line of what is only counted, and the head of a table, may take at most.
 _COUNTED = 500
-
 #: Groups that are over and have a line each. There may be hundreds, after a bad night.
 _LINES_FOR_OVER = 6
 

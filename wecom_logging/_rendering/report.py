@@ -19,16 +19,12 @@ from wecom_logging._rendering.words import first_line, joined, one_line
 
 #: Bytes of what follows a message, its name included: a phone still opens it.
 MAX_BYTES = 256 * 1024
-
 #: Bytes that are kept for the line that says what was left out.
 _LAST_LINE = 200
-
 #: A place is written out so many times in one traceback; the rest is counted.
 _REPEATS = 3
-
 #: Parts of an exception group that are written out.
 _PARTS = 20
-
 #: Places that stand before everything else where only the first lines are read.
 _PLACES = 3
 

@@ -32,7 +32,6 @@ _OWN_KEYS = frozenset((
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
-
 #: Characters that are remembered of the first words of a group.
 _FIRST_WORDS = 200
 

@@ -21,7 +21,6 @@ from wecom_logging._rendering.words import (
 from wecom_logging._runtime.lazy import cached
 
 STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
-
 #: Groups of a block that are looked at for what differs.
 _BLOCK = 100
 
