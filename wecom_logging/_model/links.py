@@ -56,10 +56,9 @@ def filled(links: Iterable[Link], values: Mapping[str, str]) -> list[Link]:
     for name, target in links:
         template = target if isinstance(target, str) else target.pagepath
         path = fill(template, values)
+        leads_to = path if isinstance(target, str) else target._replace(pagepath=path)
         if path or not template:
-            found.append(
-                Link(name, path if isinstance(target, str) else target._replace(pagepath=path))
-            )
+            found.append(Link(name, leads_to))
     return found
 
 

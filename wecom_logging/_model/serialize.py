@@ -34,13 +34,11 @@ LEFT_OUT = "…"
 _OPAQUE = (
     "Request", "Response", "HTTPConnection", "WebSocket", "Context", "LocalProxy", "QuerySet",
 )  # fmt: skip
-_FRAMEWORKS = frozenset(
-    {
-        "aiohttp", "bottle", "celery", "django", "falcon", "fastapi", "flask", "httpx", "ninja",
-        "pyramid", "quart", "requests", "rest_framework", "sanic", "starlette", "tornado",
-        "urllib3", "webob", "werkzeug",
-    }
-)  # fmt: skip
+_FRAMEWORKS = frozenset((
+    "aiohttp", "bottle", "celery", "django", "falcon", "fastapi", "flask", "httpx", "ninja",
+    "pyramid", "quart", "requests", "rest_framework", "sanic", "starlette", "tornado", "urllib3",
+    "webob", "werkzeug",
+))  # fmt: skip
 
 #: Types of the standard library whose `str` says all, and shorter than `repr`.
 _SPOKEN = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "ipaddress"})

@@ -142,10 +142,7 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
     (`×3`) comes out of it, and nothing that hides or reorders what stands there. A bare URL
     stays. Doing it twice changes nothing more. The text grows at most fourfold in UTF-8.
 
-    Args:
-        text: Anything that was logged.
-        newline: Stands for line breaks, however many in a row; our own, so not looked at.
-        table: Whether the text will be in a cell of a table, where `|` is markup.
+    `newline` stands for line breaks, however many in a row; in a `table`, `|` is markup as well.
     """
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = _without_line_markup(_ESCAPE.sub("∖", text))
@@ -216,6 +213,7 @@ def _without_line_markup(text: str) -> str:
 
 _JOINER = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
+_SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 #: A character that is longer than this is no character but a nuisance, and may be cut.
 _LONGEST_CHARACTER = 32
 
@@ -223,20 +221,13 @@ _LONGEST_CHARACTER = 32
 def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     """As much of the start of `text` as fits into `max_bytes` of UTF-8.
 
-    What is cut off is said by the `ellipsis`, which counts too; where not even that fits,
-    the result is empty. Lone surrogates become U+FFFD. Neutralised text stays inert.
+    The `ellipsis` counts too; where not even that fits, the result is empty. Lone surrogates
+    become U+FFFD. Neutralised text stays inert.
     """
     if len(text) <= max_bytes and text.isascii():
         return text[:max_bytes]
     # No more characters than bytes: a text of megabytes costs what its start does.
-    start = _encodable(text[: max(max_bytes, 0) + 1])
-    data = start.encode()
-    if len(data) <= max_bytes:
-        return start
-    room = max_bytes - len(ellipsis.encode())
-    if room < 0:
-        return ""
-    return _start(start, len(_readable(data[:room]))) + ellipsis
+    return shorten_middle(text[: max(max_bytes, 0) + 1], max_bytes, ellipsis, head=1.0)
 
 
 def shorten_middle(
@@ -244,8 +235,8 @@ def shorten_middle(
 ) -> str:
     """Start and end of `text` within `max_bytes` of UTF-8.
 
-    The end gets two thirds, unless `head` is another share of the start: that of places and
-    types says more than their start, as in `shop/pay…/gateway.py post`.
+    `head` is the share of the start. The end of places and types says more than their start, as
+    in `shop/pay…/gateway.py post`.
     """
     if len(text) <= max_bytes and text.isascii():
         return text
@@ -341,14 +332,10 @@ def _extends(char: str) -> bool:
     return (
         _is_mark(char)
         or char in "\u200c\u200d"
-        or _is_skin_tone(char)
+        or char in _SKIN_TONES
         or "\U000e0020" <= char <= "\U000e007f"
         or "\u1160" <= char <= "\u11ff"
     )
-
-
-def _is_skin_tone(char: str) -> bool:
-    return "\U0001f3fb" <= char <= "\U0001f3ff"
 
 
 def _is_flag_half(char: str) -> bool:
@@ -362,7 +349,7 @@ def _widths(text: str) -> Iterator[int]:
         if char == _EMOJI_STYLE:
             # The same sign as a picture: ⚠ is narrow, ⚠️ is not.
             width = 1 if width == 1 else 0
-        elif before == _JOINER or _is_skin_tone(char):
+        elif before == _JOINER or char in _SKIN_TONES:
             width = 0
         else:
             width = _width(char)
