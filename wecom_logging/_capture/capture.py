@@ -77,13 +77,10 @@ def capture(
     show_locals: bool = False,
     breadcrumbs: int = 0,
 ) -> Event:
-    """An event for a record. The record stays as it is.
+    """An event for a record that was logged on this thread a moment ago, and stays as it is.
 
-    Args:
-        record: What was logged, a moment ago on this thread.
-        formatter: The user's own, for the message line.
-        show_locals: Whether to capture local variables.
-        breadcrumbs: How many earlier records of this thread, task or request to add.
+    `formatter` is the user's own, for the message line; `breadcrumbs` says how many earlier
+    records of this thread, task or request to add.
     """
     limits = CaptureLimits()
     fields = _fields(record)
@@ -261,14 +258,11 @@ def _add_context(
 
 def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> Any:
     """A form that somebody has put into `extra`, without what the view calls sensitive."""
-    form = plain(value, limits)
-    names = django.sensitive_parameters(record)
-    if not isinstance(form, dict):
-        return form
-    return {
-        key: "[redacted: sensitive parameter]" if key in names or django.ALL in names else each
-        for key, each in form.items()
-    }
+    form, names = plain(value, limits), django.sensitive_parameters(record)
+    for key in form if isinstance(form, dict) else ():
+        if key in names or django.ALL in names:
+            form[key] = "[redacted: sensitive parameter]"
+    return form
 
 
 # -- exception -----------------------------------------------------------------------------

@@ -39,10 +39,8 @@ qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co
 def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> bool:
     """Whether a code object's file belongs to the interpreter or an installed package.
 
-    Args:
-        filename: That of the code object.
-        namespace: The globals of a frame that runs it. A compiled extension gives its frames
-            the path that its source had where it was built.
+    `namespace` holds the globals of a frame that runs it: a compiled extension gives its frames
+    the path that its source had where it was built.
     """
     known = LIBRARIES.get(filename)
     if known is None:

@@ -21,8 +21,6 @@ Site = tuple[Any, ...]
 EXPLICIT = "fingerprint"
 #: What is beyond `max_groups`.
 OTHER_KEYS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
-
-
 #: Stands in a key for all that a call site says beyond its allowance.
 OVERFLOW = object()
 

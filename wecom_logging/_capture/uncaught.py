@@ -24,7 +24,6 @@ _MARK = "__wecom_logging_counted__"
 _handlers: list[ref[WeComHandler]] = []
 _hooked = False
 
-
 Fingerprint = Callable[[logging.LogRecord], Any]
 
 
