@@ -253,11 +253,11 @@ def shorten_middle(
     return start + ellipsis + text[_boundary(text, end, 1) :]
 
 
-def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
-    """As much of the start of `text` as `most` characters hold, `ellipsis` included."""
+def cut_characters(text: str, most: int) -> str:
+    """As much of the start of `text` as `most` characters hold, the ellipsis included."""
     if len(text) <= most:
         return text
-    return _start(text, most - len(ellipsis)) + ellipsis if most >= len(ellipsis) else ""
+    return _start(text, most - 1) + ELLIPSIS if most >= 1 else ""
 
 
 # Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
@@ -275,20 +275,20 @@ def columns(text: str) -> int:
     return len(text) + len(others) - 2 * len(rest) + sum(_widths(rest))
 
 
-def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
-    """As much of the start of `text` as fits into `max_columns`, `ellipsis` included."""
+def cut_columns(text: str, max_columns: int) -> str:
+    """As much of the start of `text` as fits into `max_columns`, the ellipsis included."""
     if len(text) <= 2 * max_columns and columns(text) <= max_columns:
         return text
-    room = max_columns - columns(ellipsis)
+    room = max_columns - 1
     if _NARROW.fullmatch(text, 0, max_columns + 1):
-        return _start(text, room) + ellipsis if room >= 0 else ""
+        return _start(text, room) + ELLIPSIS if room >= 0 else ""
     end = used = 0
     for index, width in enumerate(_widths(text)):
         used += width
         if used <= room:
             end = index + 1
         if used > max_columns:
-            return _start(text, end) + ellipsis if room >= 0 else ""
+            return _start(text, end) + ELLIPSIS if room >= 0 else ""
     return text
 
 

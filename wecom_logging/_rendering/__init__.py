@@ -75,7 +75,6 @@ def render(
         Message(style.msgtype, head + layout.text(body)),
         kinds_left_out=sum(len(section.reports) for section in body.hidden),
         left_out=tuple(body.left_out(context)),
-        shortened=pen.shortened or any(block.shortened for block in body.blocks),
         context=context,
     )
 
@@ -94,7 +93,6 @@ def _card(
         kinds_left_out=sum(section.kinds for section in context.sections[1:]),
         # Always: a traceback has no place on it.
         left_out=tuple(r.identity.id for r in context.sections[0].reports if r.samples),
-        shortened=True,
         context=context,
     )
 

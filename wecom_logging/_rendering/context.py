@@ -121,15 +121,8 @@ class Rendered(NamedTuple):
     kinds_left_out: int = 0
     #: Ids of groups that are shown, but without all of their own frames or texts.
     left_out: tuple[str, ...] = ()
-    #: Whether any text of a group that is shown was shortened or left out.
-    shortened: bool = False
     #: What it was drawn from: to read a thousand events takes longer than to draw them.
     context: RenderContext | None = None
-
-    @property
-    def cut(self) -> bool:
-        """Whether the report says more than the message."""
-        return bool(self.kinds_left_out or self.left_out or self.shortened)
 
 
 def _with_sane_times(report: Report) -> Report:
