@@ -10,33 +10,24 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from wecom_logging.simulator.budgets import MINUTE, Gate, Quota, Window
-from wecom_logging.simulator.clock import Clock
-from wecom_logging.simulator.config import Bot, SimulatorConfig
+from wecom_logging.simulator.config import Bot
 from wecom_logging.simulator.content import (
     BOT_ANSWER_CHECKS,
     BOT_CHECKS,
     BOT_WELCOME_CHECKS,
     Check,
     Content,
-    Rules,
     check_content,
 )
 from wecom_logging.simulator.errcodes import Refusal, parameter
-from wecom_logging.simulator.inbox import Inbox, Message
-from wecom_logging.simulator.media import Media, Upload
+from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.uploads import ChunkedUploads
 
-
-class Surroundings(Protocol):
-    """What bots and chats need of the world that they live in."""
-
-    config: SimulatorConfig
-    clock: Clock
-    inbox: Inbox
-    media: Media
+if TYPE_CHECKING:
+    from wecom_logging.simulator.world import World
 
 
 Body = dict[str, Any]
@@ -97,7 +88,7 @@ class _Stream:
 class Bots:
     """All bots of a `World`, under its lock."""
 
-    def __init__(self, world: Surroundings) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._connections: dict[str, Connection] = {}
         self._subscriptions: dict[str, Gate] = {}
@@ -215,10 +206,9 @@ class Bots:
         else:
             if known.finished or call.now - known.began > STREAM:
                 raise Refusal(846608)
-            shown = {"stream": stream}
-            content = check_content("stream", shown, self._rules(call), BOT_ANSWER_CHECKS)
-            self._change(known.message_id, content=content.text, shown=content.shown,
-                         bytes=content.size)  # fmt: skip
+            self._change(
+                known.message_id, self._check(call, "stream", {"stream": stream}, BOT_ANSWER_CHECKS)
+            )
         known.finished = stream.get("finish") is True
         return {}
 
@@ -238,13 +228,10 @@ class Bots:
         required = self._world.config.switches.bot_update_card_action == "required"
         if required and not card.get("card_action"):
             raise Refusal(42045)
-        content = check_content(
-            "template_card", {"template_card": card}, self._rules(call), BOT_CHECKS
-        )
+        content = self._check(call, "template_card", {"template_card": card}, BOT_CHECKS)
         self._take_quota(call, callback.chat)
         if not call.drop:
-            self._change(callback.message_id, content=content.text, shown=content.shown,
-                         bytes=content.size)  # fmt: skip
+            self._change(callback.message_id, content)
         return {}
 
     def _send(self, call: _Call) -> Body:
@@ -302,19 +289,9 @@ class Bots:
             raise Refusal(846605)
         return callback
 
-    def _rules(self, call: _Call) -> Rules:
-        media = self._world.media
-
-        def refuse(upload: Upload) -> Any:
-            raise Refusal(40008)
-
-        return Rules(
-            self._world.config.switches,
-            robot=False,
-            media=lambda media_id, kind: media.use(media_id, kind, f"bot {call.bot_id}", call.now),
-            keep=refuse,
-            callback=True,
-        )
+    def _check(self, call: _Call, kind: object, body: Body, checks: Mapping[str, Check]) -> Content:
+        rules = self._world.rules(f"bot {call.bot_id}", checks, callback=True)
+        return check_content(kind, body, rules)
 
     def _take_quota(self, call: _Call, chat: str) -> None:
         quota = self.quotas.setdefault((call.bot_id, chat), Quota())
@@ -326,46 +303,40 @@ class Bots:
         self, call: _Call, chat: str, checks: Mapping[str, Check], msgtype: str | None = None
     ) -> Message:
         kind = msgtype or call.body.get("msgtype")
-        content = check_content(kind, call.body, self._rules(call), checks)
+        content = self._check(call, kind, call.body, checks)
         card = content.shown if kind == "template_card" else {}
         if card.get("task_id") and (call.bot_id, card["task_id"]) in self._tasks:
             raise Refusal(42014)
         self._take_quota(call, chat)
         if card.get("task_id"):
             _keep(self._tasks, (call.bot_id, str(card["task_id"])), None)
-        return self._show(call, chat, str(kind), content)
-
-    def _show(self, call: _Call, chat: str, kind: str, content: Content) -> Message:
         name = self.name(chat)
         return self._world.inbox.add(
-            lambda number: Message(
-                id=number,
+            Message(
                 time=call.now,
                 source="bot",
                 sender=self._bot(call.bot_id).name,
                 destination=chat,
-                msgtype=kind,
-                content=content.text,
-                shown=content.shown,
-                bytes=content.size,
-                limit=content.limit,
-                truncated=False,
+                msgtype=str(kind),
                 recipients={"chat": name},
                 delivered_to=() if call.drop else (name,),
                 dropped_for=(name,) if call.drop else (),
                 fate="dropped" if call.drop else "delivered",
-                mentions=(),
-                file=content.file,
                 request=call.body,
                 raw=json.dumps(call.body, ensure_ascii=False).encode("utf-8", "replace"),
                 answer={"errcode": 0, "errmsg": "ok"},
+                **vars(content),
             )
         )
 
-    def _change(self, message_id: int, **changes: Any) -> None:
+    def _change(self, message_id: int, content: Content) -> None:
+        """Another content for a message that is there already."""
         for each in self._world.inbox.messages():
             if each.id == message_id:
-                self._world.inbox.replace(dataclasses.replace(each, **changes))
+                changed = dataclasses.replace(
+                    each, content=content.content, shown=content.shown, bytes=content.bytes
+                )
+                self._world.inbox.replace(changed)
 
     def open(self, chat: str) -> None:
         """Somebody has written to the first bot there: from now on it may write, too."""

@@ -176,8 +176,7 @@ class LongConnection:
         self, name: str, errcode: int | None, errmsg: str, told: int | None, fault: Fault | None
     ) -> None:
         self._world.inbox.record(
-            lambda number: Call(
-                id=number,
+            Call(
                 time=self._world.clock.now(),
                 name=name,
                 method="frame",
