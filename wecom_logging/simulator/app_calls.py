@@ -10,7 +10,7 @@ from wecom_logging.simulator.config import App
 from wecom_logging.simulator.content import APP_CHECKS, Content, check_content
 from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.inbox import Fate
-from wecom_logging.simulator.media import MEDIA_LIFE, MIB, TYPES, MediaFile, Upload, check_upload
+from wecom_logging.simulator.media import MIB, TYPES, MediaFile, Upload, check_upload
 from wecom_logging.simulator.recipients import Recipients, resolve
 from wecom_logging.simulator.world import Body, Operation, Request, World
 
@@ -174,7 +174,7 @@ def message_recall(world: World, request: Request) -> Body:
 def media_upload(world: World, request: Request) -> Body:
     """`POST media/upload`: a file, for three days."""
     world.authorise(request)
-    upload = _upload(request)
+    upload = uploaded(request)
     kind = request.query.get("type", "")
     if kind not in TYPES:
         raise Refusal(40005)
@@ -182,7 +182,8 @@ def media_upload(world: World, request: Request) -> Body:
     return stored(world, upload, kind, "corp")
 
 
-def _upload(request: Request) -> Upload:
+def uploaded(request: Request) -> Upload:
+    """The file of a request; a `Refusal` if there is none."""
     if request.upload is None or not request.upload.data:
         raise Refusal(44001)
     return request.upload
@@ -203,15 +204,7 @@ def stored(world: World, upload: Upload, kind: str, owner: str) -> Body:
 def media_get(world: World, request: Request) -> MediaFile:
     """`GET media/get`: a file back."""
     world.authorise(request, "GET")
-    media_id = request.query.get("media_id")
-    if not media_id:
-        raise Refusal(41006)
-    file = world.media.find(media_id)
-    if file is None or file.owner != "corp":
-        raise Refusal(40007)
-    if world.clock.now() >= file.created + MEDIA_LIFE:
-        raise Refusal(40145)
-    return file
+    return world.media.use(request.query.get("media_id"), None, "corp", world.clock.now())
 
 
 def agent_get(world: World, request: Request) -> Body:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wecom_logging.simulator.cards import card_text, check_card
+from wecom_logging.simulator.cards import card_text, check_card, part
 from wecom_logging.simulator.config import Switches
 from wecom_logging.simulator.errcodes import Refusal, parameter, too_long
 from wecom_logging.simulator.media import MIB, Media, MediaFile, Upload, check_upload
@@ -62,8 +62,7 @@ def check_content(msgtype: object, body: Mapping[str, Any], rules: Rules) -> Con
     check = rules.checks.get(msgtype) if isinstance(msgtype, str) else None
     if check is None:
         raise Refusal(40008)
-    payload = body.get(str(msgtype))
-    return check(payload if isinstance(payload, dict) else {}, str(msgtype), rules)
+    return check(part(body, str(msgtype)), str(msgtype), rules)
 
 
 def byte_size(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wecom_logging.simulator.app_calls import WARNING, stored
+from wecom_logging.simulator.app_calls import WARNING, stored, uploaded
 from wecom_logging.simulator.content import ROBOT_CHECKS, check_content
 from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.media import MIB, check_upload
@@ -39,8 +39,7 @@ def webhook_send(world: World, request: Request) -> Body:
 
 def webhook_upload(world: World, request: Request) -> Body:
     """`POST webhook/upload_media`: a file for this robot, for three days."""
-    if request.upload is None or not request.upload.data:
-        raise Refusal(44001)  # looked at before the key
+    upload = uploaded(request)  # looked at before the key
     try:
         robot = world.robot(request.query.get("key"))
     except Refusal:
@@ -48,8 +47,8 @@ def webhook_upload(world: World, request: Request) -> Body:
     kind = request.query.get("type", "")
     if kind not in ("file", "voice"):
         raise Refusal(40005)
-    check_upload(request.upload, kind, 2 * MIB)
-    return stored(world, request.upload, kind, robot.key)
+    check_upload(upload, kind, 2 * MIB)
+    return stored(world, upload, kind, robot.key)
 
 
 ROBOT_CALLS: dict[str, Operation] = {
