@@ -60,13 +60,21 @@ def described() -> dict[str, str]:
 def _option(name: str, language: Language) -> str:
     # Braces outside of code would be attributes to the site's Markdown.
     coded = re.sub(r"(?:\w+=)?\{[^{}]*\}", r"`\g<0>`", described()[name])
-    text = CHINESE[name] if language == "zh" else coded
+    text = CHINESE[name] if language == "zh" else coded + _default(name, coded)
     lines = [f"### {name}\n", f"{text}\n", "```python", f'"{name}": {EXAMPLES[name]},', "```"]
     if name != "level" and OPTIONS[name].read is not None:
         value = eval(EXAMPLES[name])
         lines += ["", "```sh", f"export WECOM_{name.upper()}={_quoted(variable_text(value))}"]
         lines.append("```")
     return "\n".join([*lines, ""])
+
+
+def _default(name: str, said: str) -> str:
+    """A default that is a word, where the docstring leaves it to the signature or the table."""
+    default = OPTIONS[name].default if name in OPTIONS else "ERROR"
+    if default == "" or not isinstance(default, (bool, str)) or "default" in said.lower():
+        return ""
+    return f" Default: `{default if isinstance(default, bool) else json.dumps(default)}`."
 
 
 def _quoted(text: str) -> str:
