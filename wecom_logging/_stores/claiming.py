@@ -23,13 +23,7 @@ from wecom_logging._stores.protocol import (
     Claim,
     FollowUp,
 )
-from wecom_logging._stores.records import (
-    DigestEntry,
-    Following,
-    LeasedDigest,
-    Pending,
-    new_id,
-)
+from wecom_logging._stores.records import DigestEntry, Following, LeasedDigest, Pending, new_id
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
 LATE_AFTER = 30.0

@@ -191,10 +191,7 @@ class SQLiteSlots:
         return {n: self._latest[n] for n in ranks if n < self._fewer}
 
     def at(self, slot_id: str) -> float | None:
-        found = self._execute(
-            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",
-            slot_id,
-        ).fetchone()
+        found = self._execute(f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?", slot_id).fetchone()
         return found[0] if found else None
 
     def put(self, slot_id: str, at: float) -> None:

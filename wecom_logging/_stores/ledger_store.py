@@ -40,10 +40,7 @@ class MarkingStore(ABC):
 
     @abstractmethod
     def _step(
-        self,
-        step: Callable[[Ledger], T],
-        wanted: Iterable[Wanted] = (),
-        asker: Asker | None = None,
+        self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
         """Do a step on the ledger of this moment, as a whole or not at all.
 

@@ -8,14 +8,7 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import OTHERS, Identity, others
 from wecom_logging._stores import releases, variety
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.marks import (
-    MAX_JOBS,
-    RUNS_FOR,
-    beginning,
-    by_hour,
-    counted,
-    endure,
-)
+from wecom_logging._stores.marks import MAX_JOBS, RUNS_FOR, beginning, by_hour, counted, endure
 from wecom_logging._stores.protocol import Batch, Entry
 from wecom_logging._stores.records import Crowd, Group, JobHistory, Pending, Source, kept
 from wecom_logging._stores.register import number_of

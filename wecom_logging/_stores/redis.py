@@ -267,10 +267,7 @@ class RedisStore(MarkingStore):
         return self._anew(attempt, keys, ("hash",))
 
     def _step(
-        self,
-        step: Callable[[Ledger], T],
-        wanted: Iterable[Wanted] = (),
-        asker: Asker | None = None,
+        self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
         """One that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
