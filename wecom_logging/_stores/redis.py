@@ -188,7 +188,7 @@ class RedisStore(MarkingStore):
 
     def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
         answer, account = self._visit(json.dumps(asker._asdict()), batches)
-        self._known = (asker.source, _account(account)) if account else None
+        self._known = (asker.source, Account(*json.loads(account))) if account else None
         if answer[0] == "none":
             return None
         if answer[0] == "wait":
@@ -240,7 +240,7 @@ class RedisStore(MarkingStore):
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
     def _account(self, source: str) -> Account:
-        return _account(self._run("account", source))
+        return Account(*json.loads(self._run("account", source)))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -487,11 +487,6 @@ def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], 
     short_id = number if number != "0" else ""
     of = identity_of(group_id, identity)
     return place, part.reports(of, short_id, samples_of(samples), held.now, held.wall)
-
-
-def _account(answer: list[str]) -> Account:
-    *counts, by_fallback, hours = answer
-    return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
 
 def _translated(error: redis.RedisError) -> StoreError:

@@ -8,9 +8,14 @@ local wall = tonumber(ARGV[3])
 begin()
 read_scope()
 
--- {scope, group, when it was written down last that it is in use}
+-- Whether it says, third, when it was written down last that it is in use.
+local function is_entry(entry)
+  return has_numbers(entry, {3})
+end
+
+-- {scope, group, that time}
 local function get_number(number)
-  return document(numbers, number, function(entry) return is_number(entry[3]) end)
+  return document(numbers, number, is_entry)
 end
 
 local function new_number(id, first)
@@ -105,9 +110,8 @@ local function is_news(entry, id, group)
   group.crowd = group.crowd or {left = 0, ['until'] = 0, heard = {}}
   local crowd, news = group.crowd, entry.news
   local said = entry.ways[1].id
-  if #without(crowd.heard, said) == #crowd.heard then
-    table.insert(crowd.heard, said)
-    if #crowd.heard > rules.max_heard then table.remove(crowd.heard, 1) end
+  if not contains(crowd.heard, said) then
+    latest(extend(crowd.heard, {said}), rules.max_heard)
     news = true
   end
   if not news then return false end
@@ -161,9 +165,8 @@ end
 
 -- One that was over and comes with a release that it has not been seen in is news.
 local function note_group(group, wait)
-  local release, seen = rules.release, false
-  for _, each in ipairs(group.releases) do seen = seen or each == release end
-  if not seen then
+  local release = rules.release
+  if not contains(group.releases, release) then
     if #group.releases > 0 and group.track.again then
       hasten(group.track, wait)
       group.back_from = group.back_from or group.releases[#group.releases]
@@ -238,9 +241,7 @@ local function add(entry, source)
   put_pending(field, count + entry.count, left)
   group.count, group.doubtful = group.count + entry.count, group.doubtful + entry.doubtful
   if #entry.samples > 0 then
-    local found = get_samples(id)
-    for _, sample in ipairs(entry.samples) do table.insert(found, sample) end
-    put_samples(id, found)
+    put_samples(id, extend(get_samples(id), entry.samples))
     group.text = entry.text
   end
   save(id, group)
@@ -274,7 +275,7 @@ end
 for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
 if ARGV[5] == '' then
   write_scope()
-  return finish({{'none'}, {}})
+  return finish({{'none'}, ''})
 end
 
 -- claiming.py ---------------------------------------------------------------------------
@@ -341,7 +342,7 @@ local function remember(id, group)
 end
 
 local function forget_unused()
-  local app = document(apps, rules.own, function(e) return is_number(e[3]) end)
+  local app = document(apps, rules.own, is_entry)
   if not app or now - app[3] > rules.number_refresh then
     put(apps, rules.own, {rules.names[1], rules.names[2], now})
     for _, number in ipairs(redis.call('HKEYS', numbers)) do
@@ -405,13 +406,9 @@ local function keep_quiet_hours(ago, left)
 end
 
 local function bound()
-  local at = due.critical
-  if due.news then at = earlier(at, math.max(due.news, scope.news_gate)) end
-  if due.pause then at = earlier(at, scope.last_message + due.pause) end
-  if due.over then at = earlier(at, due.over) end
-  if due.ended then at = earlier(at, due.ended) end
-  if due.held then at = earlier(at, due.held) end
-  return at
+  return earliest(
+    due.critical, due.news and math.max(due.news, scope.news_gate),
+    due.pause and scope.last_message + due.pause, due.over, due.ended, due.held)
 end
 
 local function when_due()
@@ -537,12 +534,10 @@ local function claimed(id, head, failures, at_fallback)
   end
   for group_id, text in pairs(collected) do
     local group = find_group(group_id)
-    for _, each in ipairs({
+    extend(answer, {
       group_id, redis.call('HGET', identities, group_id) or '', int(group and group.number or 0),
       text, redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
-    }) do
-      table.insert(answer, each)
-    end
+    })
   end
   return answer
 end
@@ -562,7 +557,7 @@ local function elsewhere_at(when)
   local at
   for _, trouble in ipairs(troubles) do
     if trouble.since then
-      at = earlier(at, trouble.setup and trouble.since or trouble.since + asker.fallback[2])
+      at = earliest(at, trouble.setup and trouble.since or trouble.since + asker.fallback[2])
     end
   end
   return at and math.max(when, at, scope.fallback.resume_at)
@@ -599,7 +594,7 @@ local function next_digest()
   for _, id in ipairs(scope.out) do
     local head = get_head(id)
     if head.lease_until then
-      first_lease = earlier(first_lease, head.lease_until)
+      first_lease = earliest(first_lease, head.lease_until)
     elseif not waiting or id == first then
       waiting = id
     end
@@ -663,7 +658,7 @@ local function next_follow_up()
   for _, kind in ipairs({unpack(scope.following)}) do
     local answer = try_follow_up(kind)
     if answer and answer[1] == 'follow' then return answer end
-    if answer then soonest = earlier(soonest, answer[2]) end
+    if answer then soonest = earliest(soonest, answer[2]) end
   end
   return soonest and {'wait', soonest}
 end
@@ -737,4 +732,4 @@ end
 if answer[1] == 'wait' then
   answer[2] = string.format('%.6f', answer[2])
 end
-return finish({answer, asker.account and answer[1] ~= 'claim' and account_of(asker.source) or {}})
+return finish({answer, asker.account and answer[1] ~= 'claim' and account_of(asker.source) or ''})
