@@ -16,6 +16,7 @@ from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     LEASE,
     Account,
+    Answer,
     Asker,
     Batch,
     Claim,
@@ -104,7 +105,7 @@ class FailoverStore:
         else:
             self._memory.merge(*self._numbered(batches))
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+    def claim(self, asker: Asker, *batches: Batch) -> Answer:
         if self._memory is not None and (asker.why == "insist" or self._clock() >= self._retry_at):
             self._return(asker.source)
         if self._memory is None:
@@ -155,9 +156,7 @@ class FailoverStore:
             Batch(batch.source, n, batch.entries) for n, batch in enumerate(batches, first)
         )
 
-    def _claim_alone(
-        self, asker: Asker, batches: tuple[Batch, ...]
-    ) -> Claim | FollowUp | float | None:
+    def _claim_alone(self, asker: Asker, batches: tuple[Batch, ...]) -> Answer:
         turn = until_time_slice(self._rules.rate_limit, self._known_fleet, self._wall())
         self._alone.hold_back(turn)
         answer = self._alone.claim(asker, *batches)

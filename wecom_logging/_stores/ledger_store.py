@@ -13,6 +13,7 @@ from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.protocol import (
     Account,
+    Answer,
     Asker,
     Batch,
     Claim,
@@ -105,17 +106,12 @@ class LedgerStore(MarkingStore):
         return self._step(step, wanted)
 
     def merge(self, *batches: Batch) -> None:
-        def step(ledger: Ledger) -> None:
-            for batch in batches:
-                merging.merge(ledger, batch)
-
         self._known = None
-        self._step(step, self._concerned(batches))
+        self._step(lambda ledger: merging.merge(ledger, batches), self._concerned(batches))
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        def step(ledger: Ledger) -> tuple[Claim | FollowUp | float | None, Account | None]:
-            for batch in batches:
-                merging.merge(ledger, batch)
+    def claim(self, asker: Asker, *batches: Batch) -> Answer:
+        def step(ledger: Ledger) -> tuple[Answer, Account | None]:
+            merging.merge(ledger, batches)
             answer = claiming.claim(ledger, asker)
             wanted = asker.account and not isinstance(answer, Claim)
             return answer, _account(ledger, asker.source) if wanted else None
@@ -140,10 +136,10 @@ class LedgerStore(MarkingStore):
         lost: bool = False,
         groups: Collection[str] | None = None,
     ) -> None:
-        def step(ledger: Ledger) -> None:
-            settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups)
-
-        self._step(step, [("digests", claim_id)])
+        self._step(
+            lambda ledger: settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups),
+            [("digests", claim_id)],
+        )
 
     def release(self, claim_id: str, failure: Failure) -> None:
         self._step(

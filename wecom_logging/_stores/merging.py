@@ -18,8 +18,13 @@ from wecom_logging._stores.register import number_of
 CROWDED = 1.0
 
 
-def merge(ledger: Ledger, batch: Batch) -> None:
-    """Add a batch, once."""
+def merge(ledger: Ledger, batches: Iterable[Batch]) -> None:
+    """Add each batch, once."""
+    for batch in batches:
+        _merge(ledger, batch)
+
+
+def _merge(ledger: Ledger, batch: Batch) -> None:
     source = ledger.state.sources.get(batch.source) or Source()
     if batch.sequence <= source.sequence:
         return

@@ -204,6 +204,10 @@ class FollowUp(NamedTuple):
     attempt: int = 0
 
 
+#: What `Store.claim` returns.
+Answer = Claim | FollowUp | float | None
+
+
 class Failure(NamedTuple):
     """Why something comes back, and what follows from it."""
 
@@ -252,7 +256,7 @@ class Store(Protocol):
     def merge(self, *batches: Batch) -> None:
         """Add what a source has counted, and fix when it is due."""
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+    def claim(self, asker: Asker, *batches: Batch) -> Answer:
         """Merge, and take everything that is pending, if something is due and a slot is free.
 
         Returns a `Claim`; a `FollowUp` if no digest is due (for who asks because something

@@ -36,6 +36,7 @@ from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.protocol import (
     Account,
+    Answer,
     Asker,
     Batch,
     Claim,
@@ -186,7 +187,7 @@ class RedisStore(MarkingStore):
     def merge(self, *batches: Batch) -> None:
         self._visit("", batches)
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+    def claim(self, asker: Asker, *batches: Batch) -> Answer:
         answer, account = self._visit(json.dumps(asker._asdict()), batches)
         self._known = (asker.source, Account(*json.loads(account))) if account else None
         if answer[0] == "none":

@@ -684,8 +684,10 @@ end
 
 -- A digest that nobody has since then: kept as it is if a retry is harmless, else taken apart.
 local function put_away(id, head, is_unclear, since)
+  answered(head.slot, since)
+  give_back(head.extra)
   local at_fallback = head.fallback
-  head.lease_until, head.fallback, head.handed = nil, nil, false
+  head.extra, head.lease_until, head.fallback, head.handed = {}, nil, nil, false
   -- What a fallback may have told is none to be repeated at the destination.
   if at_fallback and not head.unclear_since then
     take_apart(id, is_unclear)

@@ -292,13 +292,9 @@ local function recover()
     elseif not head.lease_until then
       if not may_repeat(head) then take_apart(id, true) end
     elseif head.lease_until <= now then
-      local left_at = head.lease_until
-      answered(head.slot, left_at)
-      give_back(head.extra)
-      head.extra = {}
       local sent = redis.call('HEXISTS', bodies, id) == 1
       if head.fallback then sent = head.handed end
-      put_away(id, head, sent, left_at)
+      put_away(id, head, sent, head.lease_until)
     end
   end
   redis.call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
