@@ -92,7 +92,7 @@ class Documents(Records[T]):
 
     def written(self, now: float, gone: list[Place]) -> Iterator[Row]:
         """Rows of what was assigned; into `gone` go those that are there no more."""
-        for key in self._changed:
+        for key in self.changed:
             record = self._records[key]
             if record is not None:
                 yield (*self.place, key, encode(record), self._of_use_until(record, now))

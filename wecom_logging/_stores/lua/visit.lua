@@ -24,7 +24,7 @@ local function new_number(id, first)
   for step = 0, 9 * base do
     local number = base + (first + step) % (9 * base)
     local entry = get_number(int(number))
-    if not entry or entry[1] == rules.own and entry[2] == id or now - entry[3] > rules.number_for then
+    if not entry or entry[1] == rules.own and entry[2] == id or now - entry[3] > rules.unused_for then
       put(numbers, int(number), {rules.own, id, now})
       return number
     end
@@ -151,7 +151,7 @@ end
 -- Errors of a release have come.
 local function note_app()
   local known, seen = scope.releases, scope.releases[rules.release]
-  if seen and now - seen[2] <= rules.about then return end
+  if seen and now - seen[2] <= rules.seen_about then return end
   known[rules.release] = {seen and seen[1] or now, now}
   local count, oldest = 0, nil
   for release, each in pairs(known) do
@@ -331,7 +331,7 @@ end
 local function remember(id, group)
   if group.number == 0 then return end
   local entry = get_number(int(group.number))
-  if entry and now - entry[3] > rules.number_refresh then
+  if entry and now - entry[3] > rules.refresh then
     entry[3] = now
     put(numbers, int(group.number), entry)
   end
@@ -339,11 +339,11 @@ end
 
 local function forget_unused()
   local app = document(apps, rules.own, is_entry)
-  if not app or now - app[3] > rules.number_refresh then
+  if not app or now - app[3] > rules.refresh then
     put(apps, rules.own, {rules.names[1], rules.names[2], now})
     for _, number in ipairs(redis.call('HKEYS', numbers)) do
       local entry = get_number(number)
-      if not entry or now - entry[3] > rules.number_for then redis.call('HDEL', numbers, number) end
+      if not entry or now - entry[3] > rules.unused_for then redis.call('HDEL', numbers, number) end
     end
   end
   for _, name in ipairs(redis.call('HKEYS', sources)) do
