@@ -40,7 +40,7 @@ def worker(url: str, number: int, seconds: float) -> None:
     entries = tuple(Entry(identity(f"kind {n}"), 7) for n in range(5))
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        claim = store.claim(Asker(source), Batch(source, 0, entries))
+        claim, _ = store.claim(Asker(source), Batch(source, 0, entries))
         if isinstance(claim, Claim):
             store.freeze(claim.id, "body")
             store.settle(claim.id)

@@ -36,7 +36,7 @@ def worker(path: str, number: int, seconds: float) -> list[float]:
     took, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
         began = time.monotonic()
-        claim = store.claim(Asker(source), Batch(source, 0, entries))
+        claim, _ = store.claim(Asker(source), Batch(source, 0, entries))
         if isinstance(claim, Claim):
             store.freeze(claim.id, "body")
             store.settle(claim.id)

@@ -30,14 +30,10 @@ T = TypeVar("T")
 
 
 class MarkingStore(ABC):
-    """A store as command line and bot use it, for one app and environment, on top of a `Ledger`;
-    and the accounts of sources.
+    """A store as command line and bot use it, for one app and environment, on top of a `Ledger`.
 
     Raises `StoreError` if the store cannot be reached.
     """
-
-    #: The account of a source as the last step has found it, if that was a claim.
-    _known: tuple[str, Account] | None = None
 
     @abstractmethod
     def _step(
@@ -49,14 +45,6 @@ class MarkingStore(ABC):
             wanted: What it will ask its state for.
             asker: Who may claim something by it.
         """
-
-    @abstractmethod
-    def _account(self, source: str) -> Account:
-        """Find out what has become of the errors of a source."""
-
-    def account(self, source: str) -> Account:
-        known, self._known = self._known, None
-        return known[1] if known and known[0] == source else self._account(source)
 
     def apps(self) -> tuple[tuple[str, str], ...]:
         """All apps and environments at this destination."""
@@ -106,20 +94,15 @@ class LedgerStore(MarkingStore):
         return self._step(step, wanted)
 
     def merge(self, *batches: Batch) -> None:
-        self._known = None
         self._step(lambda ledger: merging.merge(ledger, batches), self._concerned(batches))
 
-    def claim(self, asker: Asker, *batches: Batch) -> Answer:
+    def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
         def step(ledger: Ledger) -> tuple[Answer, Account | None]:
             merging.merge(ledger, batches)
             answer = claiming.claim(ledger, asker)
-            wanted = asker.account and not isinstance(answer, Claim)
-            return answer, _account(ledger, asker.source) if wanted else None
+            return answer, None if isinstance(answer, Claim) else _account(ledger, asker.source)
 
-        self._known = None  # what a step saw that failed has never been
-        answer, account = self._step(step, self._concerned(batches, asker), asker)
-        self._known = (asker.source, account) if account else None
-        return answer
+        return self._step(step, self._concerned(batches, asker), asker)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return self._step(
@@ -171,7 +154,7 @@ class LedgerStore(MarkingStore):
     def answered(self, slot: str) -> None:
         self._step(lambda ledger: ledger.slots.answered(slot))
 
-    def _account(self, source: str) -> Account:
+    def account(self, source: str) -> Account:
         return self._look(lambda ledger: _account(ledger, source), [("sources", source)])
 
     def _concerned(

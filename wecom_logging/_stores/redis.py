@@ -178,20 +178,11 @@ class RedisStore(MarkingStore):
     def merge(self, *batches: Batch) -> None:
         self._visit("", batches)
 
-    def claim(self, asker: Asker, *batches: Batch) -> Answer:
-        (kind, *answer), account = self._visit(json.dumps(asker._asdict()), batches)
-        self._known = (asker.source, Account(*json.loads(account))) if account else None
-        if kind == "none":
-            return None
-        if kind == "wait":
-            return float(answer[0])
-        try:
-            return _follow_up(answer) if kind == "follow" else _claim(answer)
-        except (ValueError, TypeError, KeyError):
-            raise StoreError("it holds a digest that cannot be read") from None
+    def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
+        answer, account = self._visit(json.dumps(asker._asdict()), batches)
+        return _answer(*answer), Account(*json.loads(account)) if account else None
 
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
-        self._known = None
         self._take_over()
         parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
         for n, part in enumerate(parts):
@@ -233,7 +224,7 @@ class RedisStore(MarkingStore):
     def release(self, claim_id: str, failure: Failure) -> None:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
-    def _account(self, source: str) -> Account:
+    def account(self, source: str) -> Account:
         return Account(*json.loads(self._run("account", source)))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
@@ -436,13 +427,20 @@ def _escaped(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _follow_up(answer: list[str]) -> FollowUp:
-    kind, slots, follow_id, attempt, body = answer
-    return FollowUp(kind, body, int(slots), follow_id, int(attempt))
+def _answer(kind: str, *values: Any) -> Answer:
+    if kind == "none":
+        return None
+    if kind == "wait":
+        return float(values[0])
+    try:
+        return FollowUp(*values) if kind == "follow" else _claim(*values)
+    except (ValueError, TypeError, KeyError):
+        raise StoreError("it holds a digest that cannot be read") from None
 
 
-def _claim(answer: list[str]) -> Claim:
-    failures, digest_id, head, body, fallback, *parts = answer
+def _claim(
+    failures: str, digest_id: str, head: str, body: str, fallback: str, *parts: str
+) -> Claim:
     held = decode(LeasedDigest, head)
     told = [_reports(parts[i : i + 5], held) for i in range(0, len(parts), 5)]
     reports = [report for _, found in sorted(told, key=lambda each: each[0]) for report in found]
@@ -450,7 +448,7 @@ def _claim(answer: list[str]) -> Claim:
     return Claim(digest, body or None, int(failures), bool(int(fallback)))
 
 
-def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], list[Report]]:
+def _reports(fields: Sequence[str], held: LeasedDigest) -> tuple[tuple[float, str], list[Report]]:
     """What a message says about one group, and its place among the others."""
     group_id, identity, number, text, samples = fields
     part = decode(DigestEntry, text)

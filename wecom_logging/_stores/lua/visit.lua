@@ -1,9 +1,8 @@
 -- Add what a source has counted, and take what is due, if that is asked for.
 -- ARGV: wall, batches, asker ('' or JSON), digest id, slot.
--- Answers {'none'}, {'wait', seconds}, {'follow', kind, slots, id, attempt, body}, or
+-- Answers {'none'}, {'wait', seconds}, {'follow', kind, body, slots, id, attempt}, or
 -- {'claim', failures, id, head, body, 1 if it is for the fallback, then of each part: group,
--- identity, short id, part, samples}; and the account of the asker, if it wants that and has
--- nothing to deliver.
+-- identity, short id, part, samples}; and the account of the asker, but not with a claim.
 local wall = tonumber(ARGV[3])
 begin()
 read_scope()
@@ -645,7 +644,7 @@ local function try_follow_up(kind)
   end
   waiting.attempts, waiting.lease_until = waiting.attempts + 1, now + LEASE
   put(following, kind, waiting)
-  return {'follow', kind, int(waiting.slots), waiting.id, int(waiting.attempts), body}
+  return {'follow', kind, body, waiting.slots, waiting.id, waiting.attempts}
 end
 
 local function next_follow_up()
@@ -728,4 +727,4 @@ end
 if answer[1] == 'wait' then
   answer[2] = string.format('%.6f', answer[2])
 end
-return finish({answer, asker.account and answer[1] ~= 'claim' and account_of(asker.source) or ''})
+return finish({answer, answer[1] ~= 'claim' and account_of(asker.source) or ''})
