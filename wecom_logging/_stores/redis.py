@@ -186,9 +186,7 @@ class RedisStore(MarkingStore):
         self._take_over()
         parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
         for n, part in enumerate(parts):
-            told = [
-                {**batch._asdict(), "entries": [*map(self._entry, batch.entries)]} for batch in part
-            ]
+            told = [(one.source, one.sequence, [*map(self._entry, one.entries)]) for one in part]
             arguments = json.dumps(told), asker if part is parts[-1] else "", new_id(), new_id()
             try:
                 answer = self._run("visit", self._wall(), *arguments)

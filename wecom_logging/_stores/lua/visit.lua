@@ -246,21 +246,21 @@ local function add(entry, source)
   save(id, group)
 end
 
-local function merge(batch)
-  local source = get_source(batch.source)
-  if batch.sequence <= source.sequence then return end
-  if source.first == 0 then source.first = batch.sequence end
-  source.sequence, source.seen = batch.sequence, now
+local function merge(name, sequence, entries)
+  local source = get_source(name)
+  if sequence <= source.sequence then return end
+  if source.first == 0 then source.first = sequence end
+  source.sequence, source.seen = sequence, now
   local errors = 0
-  for _, entry in ipairs(batch.entries) do errors = errors + entry.count end
+  for _, entry in ipairs(entries) do errors = errors + entry.count end
   if errors > 0 then
     scope.hours = by_hour(scope.hours, errors)
     if rules.release ~= '' then note_app() end
   end
-  for _, entry in ipairs(batch.entries) do
+  for _, entry in ipairs(entries) do
     source.merged = source.merged + entry.count
     if entry.job and (entry.count > 0 or entry.over) then note_run(entry) end
-    if entry.count > 0 then add(entry, batch.source) end
+    if entry.count > 0 then add(entry, name) end
     local id = entry.ways[1].id
     local group = entry.over and find_group(id)
     if group then
@@ -268,10 +268,10 @@ local function merge(batch)
       save(id, group)
     end
   end
-  put(sources, batch.source, source)
+  put(sources, name, source)
 end
 
-for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
+for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(unpack(batch)) end
 if ARGV[5] == '' then
   write_scope()
   return finish({{'none'}, ''})
