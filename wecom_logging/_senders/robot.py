@@ -10,13 +10,7 @@ from wecom_logging._config import validators
 from wecom_logging._config.destination import ROBOT, arguments, made
 from wecom_logging._config.option import variable
 from wecom_logging._model.secret import Secret
-from wecom_logging._senders.base import (
-    WeComSender,
-    content_of,
-    json_bytes,
-    media,
-    media_id,
-)
+from wecom_logging._senders.base import WeComSender, content_of, json_bytes, media, media_id
 from wecom_logging._senders.http import Params
 from wecom_logging._senders.protocol import CARD_BYTES, ROBOT_CARD, Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, SetupError
