@@ -8,8 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from wecom_logging._config import validators
-from wecom_logging._config.destination import APPLICATION, arguments, made
-from wecom_logging._config.option import variable
+from wecom_logging._config.destination import APPLICATION, from_environment
 from wecom_logging._model.secret import Secret
 from wecom_logging._senders.access_token import TOKENS, lifetime_of
 from wecom_logging._senders.base import WeComSender, content_of, json_bytes, media, media_id
@@ -112,11 +111,7 @@ class AppSender(WeComSender):
         Raises:
             ConfigurationError: One is missing or has a value that cannot work.
         """
-        found = arguments(environ, APPLICATION)
-        for name in ("corpid", "corpsecret", "agentid"):
-            if name not in found:
-                raise ConfigurationError(variable(name), "is not set")
-        return made(cls, found)
+        return from_environment(cls, APPLICATION, environ)
 
     @property
     def token_key(self) -> str:
