@@ -18,7 +18,7 @@ from threading import get_ident
 from typing import Any
 from weakref import ref
 
-from wecom_logging._capture.sound import as_text, moment
+from wecom_logging._capture.sanitize import as_text, moment
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, safe_text
 from wecom_logging._runtime.values import NamedTuple
 

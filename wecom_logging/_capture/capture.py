@@ -30,7 +30,7 @@ from wecom_logging._capture.failure import (
 )
 from wecom_logging._capture.keys import warned_by
 from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message, without_changes
-from wecom_logging._capture.sound import as_text, moment, name_of
+from wecom_logging._capture.sanitize import as_text, moment, name_of
 from wecom_logging._capture.text_traceback import TRACEBACK
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import (

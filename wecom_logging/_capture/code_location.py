@@ -16,7 +16,7 @@ from operator import attrgetter
 from types import CodeType
 from typing import Any
 
-from wecom_logging._capture.sound import remember
+from wecom_logging._capture.sanitize import remember
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.

@@ -29,7 +29,7 @@ from wecom_logging._capture.failure import (
     ends,
     remote_traceback,
 )
-from wecom_logging._capture.sound import fields_of, name_of
+from wecom_logging._capture.sanitize import fields_of, name_of
 from wecom_logging._capture.text_traceback import text_traceback
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text

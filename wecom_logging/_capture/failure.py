@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
-from wecom_logging._capture.sound import as_text, fields_of
+from wecom_logging._capture.sanitize import as_text, fields_of
 from wecom_logging._capture.template import is_random
 from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK, text_traceback
 

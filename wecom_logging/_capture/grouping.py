@@ -25,7 +25,7 @@ from wecom_logging._capture.failure import (
 )
 from wecom_logging._capture.keys import EXPLICIT, WARNINGS, Key
 from wecom_logging._capture.rendered import CONSTANTS, LIVE, template_of, template_of_unseen
-from wecom_logging._capture.sound import remember
+from wecom_logging._capture.sanitize import remember
 from wecom_logging._capture.template import WHOLE
 from wecom_logging._capture.text_traceback import (
     FRAME,

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from wecom_logging._capture.failure import live_error
-from wecom_logging._capture.sound import remember
+from wecom_logging._capture.sanitize import remember
 from wecom_logging._capture.template import WHOLE, code_spans, mask
 from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK, traced
 

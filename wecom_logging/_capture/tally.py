@@ -15,7 +15,7 @@ from wecom_logging._capture.failure import (
     types_of,
 )
 from wecom_logging._capture.keys import OVERFLOW, Key, Site, text_of, warned_by
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sanitize import as_text
 from wecom_logging._capture.template import WHOLE
 from wecom_logging._model.digest import Identity
 
