@@ -34,6 +34,7 @@ MODULES = {"NODE_PATH": str(NODE_MODULES)}
 SUITE = (
     "tests", "examples", "benchmarks", "docs", "pyproject.toml", "Makefile", "README.md",
     "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "mkdocs.yml",
+    ".github",
 )  # fmt: skip
 
 #: What looks at bytecodes, at what is imported or at microseconds sees coverage itself.

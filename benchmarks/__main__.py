@@ -14,10 +14,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from benchmarks import background, machine, report, workload
-from benchmarks.peers import NULL, load, missing, names
+from benchmarks.peers import NULL, load, missing, names, tells_counts
 from benchmarks.running import (
     ENVIRONMENT,
     FULL,
@@ -26,8 +27,8 @@ from benchmarks.running import (
     Scale,
     Worker,
     delays,
-    in_turns,
     merged,
+    repeated,
     run,
 )
 from benchmarks.sink import Sink
@@ -40,24 +41,18 @@ OURS = "wecom"
 
 
 def calls(peers: list[str], scale: Scale) -> Result:
-    found: Result = {case: {peer: [] for peer in peers} for case in workload.CASES}
-    for peer in in_turns(peers, scale.rounds):
-        for case, rows in found.items():
-            with Sink() as sink:
-                rows[peer] += run("calls", peer, sink.url, case=case, seconds=scale.seconds)
-    return {case: {p: merged(r) for p, r in rows.items()} for case, rows in found.items()}
+    cases = {c: partial(run, "calls", case=c, seconds=scale.seconds) for c in workload.CASES}
+    found = repeated(peers, scale.rounds, cases)
+    return {case: {peer: rows[case] for peer, rows in found.items()} for case in cases}
 
 
 def breadcrumbs(peers: list[str], scale: Scale) -> Result:
     """Only ours can keep them."""
-    found: Result = {peer: {} for peer in peers if peer.startswith(OURS)}
-    for peer in in_turns(list(found), scale.rounds):
-        for case in report.BREADCRUMBS:
-            with Sink() as sink:
-                found[peer].setdefault(case, []).extend(
-                    run("breadcrumbs", peer, sink.url, case=case, seconds=scale.seconds)
-                )
-    return {peer: {c: merged(r) for c, r in rows.items()} for peer, rows in found.items()}
+    cases = {
+        case: partial(run, "breadcrumbs", case=case, seconds=scale.seconds)
+        for case in report.BREADCRUMBS
+    }
+    return repeated([peer for peer in peers if peer.startswith(OURS)], scale.rounds, cases)
 
 
 def first(peers: list[str], scale: Scale) -> Result:
@@ -73,18 +68,11 @@ def storm(peers: list[str], scale: Scale) -> Result:
     found: Result = {}
     for peer in peers:
         with Sink() as sink:
-            results = run(
-                "storm",
-                peer,
-                sink.url,
-                threads=4,
-                errors=scale.storm,
-                batches=scale.storm_batches,
-            )
+            counts = {"threads": 4, "errors": scale.storm, "batches": scale.storm_batches}
+            results = run("storm", peer, sink.url, **counts)
             row = {key: value for result in results for key, value in result.items()}
             seen = sink.seen()
-            counts = getattr(load(peer), "TELLS_COUNTS", False)
-            row["arrived"] = seen["told" if counts else "orders"]
+            row["arrived"] = seen["told" if tells_counts(peer) else "orders"]
             found[peer] = {**row, "requests": seen["requests"], "bytes": seen["size"]}
     return found
 
@@ -130,9 +118,9 @@ def killed(peers: list[str], scale: Scale) -> Result:
             if "logged" in row:
                 run("restarted", peer, sink.url)
                 seen = sink.seen()
-                counts = getattr(load(peer), "TELLS_COUNTS", False)
                 # One of ours is the error that the second process has logged.
-                row["arrived"] = max(0, seen["told"] - 1) if counts else seen["orders"]
+                told = max(0, seen["told"] - 1)
+                row["arrived"] = told if tells_counts(peer) else seen["orders"]
             found[peer] = row
             del ENVIRONMENT["BENCH_STATE"]
     return found
@@ -143,13 +131,8 @@ def latency(peers: list[str], scale: Scale) -> Result:
     for peer in [peer for peer in peers if peer != NULL]:
         slow = peer in ("logstash_async", "opentelemetry")
         with Sink() as sink:
-            (row,) = run(
-                "latency",
-                peer,
-                sink.url,
-                errors=min(scale.latencies, 8) if slow else scale.latencies,
-                pause=1.5 if slow else 0.08,
-            )
+            errors = min(scale.latencies, 8) if slow else scale.latencies
+            (row,) = run("latency", peer, sink.url, errors=errors, pause=1.5 if slow else 0.08)
             began = sink.seen()["began"]
         if "logged" in row:
             row = {"us": row["us"], "ms": delays(row["logged"], began)}
@@ -158,26 +141,20 @@ def latency(peers: list[str], scale: Scale) -> Result:
 
 
 def imports(peers: list[str], scale: Scale) -> Result:
-    found: Result = {peer: {} for peer in peers}
-    for measure in ("imports", "construct"):
-        for peer in in_turns(peers, scale.rounds + 2):
-            with Sink() as sink:
-                found[peer].setdefault(measure, []).append(run(measure, peer, sink.url)[0])
-    return {p: {m: merged(r) for m, r in rows.items()} for p, rows in found.items()}
+    cases = {measure: partial(run, measure) for measure in ("imports", "construct")}
+    return repeated(peers, scale.rounds + 2, cases)
 
 
 def growth(peers: list[str], scale: Scale) -> Result:
     found: Result = {"groups": {}, "threads": {}, "processes": {}}
     with Sink() as sink:
+        ours = partial(run, peer=OURS, url=sink.url)
         for number in scale.groups:
-            found["groups"][number] = run(
-                "groups", OURS, sink.url, number=number, seconds=2 * scale.seconds
-            )[0]
+            (row,) = ours("groups", number=number, seconds=2 * scale.seconds)
+            found["groups"][number] = row
         for number in scale.growth:
             errors = max(scale.storm // 2, 1000 * number)
-            found["threads"][number] = run("threads", OURS, sink.url, number=number, errors=errors)[
-                0
-            ]
+            found["threads"][number] = ours("threads", number=number, errors=errors)[0]
             found["processes"][number] = _processes(number, sink.url, scale)
     return found
 

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import logging
 import os
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from benchmarks import worker
 from benchmarks.peers import NULL
-from benchmarks.running import Result, Scale, delays, in_turns, merged, run
+from benchmarks.running import Result, Scale, delays, in_turns, repeated, run
 from benchmarks.sink import Sink
-from benchmarks.worker import handler_of, logger_with, memory, quantile, report
+from benchmarks.worker import handler_of, logger_with, memory, quantile, report, shop_of
 from benchmarks.workload import Shop
 
 OURS, BY_HAND = "wecom", "requests_post"
+
+_run = partial(run, module="background")
 
 #: A request of the program beside it: so many steps of a loop, which take some 0.3 ms.
 WORK = 6000
@@ -38,14 +39,10 @@ TICK = 0.005
 
 def beside(peers: list[str], scale: Scale) -> Result:
     """A program that serves 300 requests a second, each of which meets a new kind of error."""
-    found: Result = {peer: {} for peer in peers}
-    for measure in ("requests", "loop"):
-        for peer in in_turns(peers, scale.rounds):
-            with Sink() as sink:
-                found[peer].setdefault(measure, []).extend(
-                    _run(measure, peer, sink.url, kinds=900, rate=300)
-                )
-    return {p: {m: merged(r) for m, r in rows.items()} for p, rows in found.items()}
+    cases = {
+        measure: partial(_run, measure, kinds=900, rate=300) for measure in ("requests", "loop")
+    }
+    return repeated(peers, scale.rounds, cases)
 
 
 def written(peers: list[str], scale: Scale) -> Result:
@@ -63,22 +60,15 @@ def written(peers: list[str], scale: Scale) -> Result:
 
 def thousand(peers: list[str], scale: Scale) -> Result:
     """A thousand kinds at once, then a flush."""
-    found: Result = {peer: {} for peer in peers if peer != NULL}
-    for busy in (0, 1):
-        for peer in in_turns(list(found), scale.rounds):
-            with Sink() as sink:
-                rows = _run("at_once", peer, sink.url, kinds=1000, busy=busy)
-            found[peer].setdefault(str(busy), []).extend(rows)
-    return {p: {b: merged(r) for b, r in rows.items()} for p, rows in found.items()}
+    cases = {str(busy): partial(_run, "at_once", kinds=1000, busy=busy) for busy in (0, 1)}
+    return repeated([peer for peer in peers if peer != NULL], scale.rounds, cases)
 
 
 def crowded(peers: list[str], scale: Scale) -> Result:
     """Ours, a call beyond `max_groups`."""
-    found: Result = {peer: [] for peer in peers if peer.startswith(OURS)}
-    for peer in in_turns(list(found), scale.rounds):
-        with Sink() as sink:
-            found[peer] += _run("beyond", peer, sink.url, seconds=2 * scale.seconds)
-    return {peer: merged(rows) for peer, rows in found.items()}
+    cases = {"": partial(_run, "beyond", seconds=2 * scale.seconds)}
+    found = repeated([peer for peer in peers if peer.startswith(OURS)], scale.rounds, cases)
+    return {peer: rows[""] for peer, rows in found.items()}
 
 
 def first_byte(peers: list[str], scale: Scale) -> Result:
@@ -100,17 +90,12 @@ def first_byte(peers: list[str], scale: Scale) -> Result:
 CASES = (beside, written, thousand, crowded, first_byte)
 
 
-def _run(measure: str, peer: str, url: str, **arguments: object) -> list[Result]:
-    return run(measure, peer, url, module="background", **arguments)
-
-
 # -- in a process of its own ---------------------------------------------------------------
 
 
 def requests(peer: str, url: str, kinds: int, rate: float) -> None:
     """Processor time, and what each request took, in microseconds."""
-    handler = handler_of(peer, url)
-    shop = Shop(logger_with(handler, "peer"))
+    shop, _ = shop_of(peer, url)
     sites = [shop.site(number) for number in range(kinds)]
     shop.calls("constant")(1)
     time.sleep(0.3)
@@ -131,13 +116,11 @@ def requests(peer: str, url: str, kinds: int, rate: float) -> None:
         p99=quantile(took, 0.99),
         most=max(took) / 1000,
     )
-    os._exit(0)
 
 
 def loop(peer: str, url: str, kinds: int, rate: float) -> None:
     """How late a step of an asyncio program is, in microseconds, beside 12 frames each."""
-    handler = handler_of(peer, url)
-    shop = Shop(logger_with(handler, "peer"))
+    shop, _ = shop_of(peer, url)
     sites = [shop.site(number, deep=True) for number in range(kinds)]
     shop.calls("constant")(1)
     time.sleep(0.3)
@@ -159,15 +142,13 @@ def loop(peer: str, url: str, kinds: int, rate: float) -> None:
 
     asyncio.run(program())
     report(p50=quantile(late, 0.5), p99=quantile(late, 0.99), most=max(late) / 1000)
-    os._exit(0)
 
 
 def steady(peer: str, url: str, kinds: int, rate: float, seconds: float) -> None:
     """What the process writes in an hour of a storm whose first message has gone."""
     directory = os.environ["BENCH_STATE"] = tempfile.mkdtemp()
-    handler = handler_of(peer, url, max_groups=2 * kinds)
-    shop = Shop(logger_with(handler, "peer"))
-    log = shop._in_turn([shop.site(number) for number in range(kinds)])
+    shop, handler = shop_of(peer, url, max_groups=2 * kinds)
+    log = shop.in_turn(kinds)
     for _ in range(3):
         log(kinds)
         handler.flush()
@@ -181,13 +162,11 @@ def steady(peer: str, url: str, kinds: int, rate: float, seconds: float) -> None
         rate=logged / took,
         file=sum(each.stat().st_size for each in os.scandir(directory)),
     )
-    os._exit(0)
 
 
 def at_once(peer: str, url: str, kinds: int, busy: int) -> None:
     """Processor time until a thousand kinds are told, and the memory that is left of them."""
-    handler = handler_of(peer, url)
-    shop = Shop(logger_with(handler, "peer"))
+    shop, handler = shop_of(peer, url)
     sites = [shop.site(number) for number in range(kinds)]
     shop.calls("constant")(1)
     handler.flush()
@@ -209,7 +188,6 @@ def at_once(peer: str, url: str, kinds: int, busy: int) -> None:
         result["cpu"] = time.process_time() - cpu - own
         result["grown"] = memory() - before
     report(**result)
-    os._exit(0)
 
 
 def isolated(peer: str, url: str, errors: int, busy: int) -> None:
@@ -233,23 +211,15 @@ def isolated(peer: str, url: str, errors: int, busy: int) -> None:
             time.sleep(pause)
             spent[name].append(time.process_time_ns() - before)
     report(spent=quantile(spent["ours"], 0.5) / quantile(spent["by_hand"], 0.5), **logged)
-    os._exit(0)
 
 
 def beyond(peer: str, url: str, seconds: float) -> None:
     """A call of a kind that has no place any more, in turns with a NullHandler's."""
-    from benchmarks.worker import in_turns as timed_in_turns
-
-    null = Shop(logger_with(logging.NullHandler(), "null"))
-    handler = handler_of(peer, url, max_groups=10)
-    shop = Shop(logger_with(handler, "peer"))
-    pair = [(each, each._in_turn([each.site(n) for n in range(200)])) for each in (null, shop)]
-    for each, log in pair:
-        log(400)
-        each.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]  # replaced for this loop
+    null, (ours, handler) = worker.null_shop(), shop_of(peer, url, max_groups=10)
+    for shop in (null, ours):
+        shop.in_turn(200)(400)
     handler.flush()
-    report(**timed_in_turns(null, shop, "beyond", seconds))
-    os._exit(0)
+    report(**worker.in_turns(null, ours, "in turn", seconds))
 
 
 # -- what they share -----------------------------------------------------------------------
@@ -289,5 +259,4 @@ def _written() -> int:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
-    globals()[given.pop("measure")](**given)
+    worker.main(globals())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import load
+from benchmarks.peers import title_of
 
 OURS, OTHERS = "#07c160", "#b8bec6"
 
@@ -47,8 +47,8 @@ def _calls(cases: Row, out: Path) -> Picture:
     figure, panels = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True, layout="constrained")
     for panel, (case, title) in zip(panels, shown.items(), strict=True):
         rows = {p: r["ratio"] for p, r in reversed(cases[case].items()) if "ratio" in r}
-        bars = panel.barh([_label(p) for p in rows], rows.values(), color=_colours(rows))
-        panel.bar_label(bars, [f"{r:,.2f}" if r < 10 else f"{r:,.0f}" for r in rows.values()],
+        bars = panel.barh([title_of(p) for p in rows], rows.values(), color=_colours(rows))
+        panel.bartitle_of(bars, [f"{r:,.2f}" if r < 10 else f"{r:,.0f}" for r in rows.values()],
                         padding=2, fontsize=7)  # fmt: skip
         panel.set(xscale="log", xlim=(0.9, 4000), title=title, xlabel="× NullHandler")
     return _save(figure, "Cost of one call", out, "calls")
@@ -64,7 +64,7 @@ def _latency(rows: Row, out: Path) -> Picture:
         panel.plot(ms, [height] * len(ms), "|", color=colour, markersize=9, alpha=0.6)
         panel.plot(ms[len(ms) // 2], height, "o", color=colour, markersize=5)
     panel.set(xscale="log", xlabel="ms from logger.error to the first byte (dot: median)")
-    panel.set_yticks(range(len(times)), [_label(peer) for peer in times])
+    panel.set_yticks(range(len(times)), [title_of(peer) for peer in times])
     return _save(figure, "Time to the first byte", out, "latency")
 
 
@@ -87,10 +87,6 @@ def _save(figure: Any, title: str, out: Path, name: str) -> Picture:
     path = out.with_name(f"{out.name}-{name}.svg")
     figure.savefig(path, metadata={"Date": None})
     return title, path
-
-
-def _label(peer: str) -> str:
-    return str(load(peer).NAME)
 
 
 def _colours(peers: Any) -> list[str]:

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from benchmarks.sink import Sink
 
 Result = dict[str, Any]
 
@@ -89,6 +91,18 @@ class Worker:
 
 def run(measure: str, peer: str, url: str, **arguments: object) -> list[Result]:
     return Worker(measure, peer, url, **arguments).results()
+
+
+def repeated(
+    peers: list[str], rounds: int, cases: Mapping[str, Callable[[str, str], list[Result]]]
+) -> Result:
+    """The medians of several rounds, by peer and case. A case gets the peer and a sink's URL."""
+    found: Result = {peer: {case: [] for case in cases} for peer in peers}
+    for peer in in_turns(peers, rounds):
+        for case, measure in cases.items():
+            with Sink() as sink:
+                found[peer][case] += measure(peer, sink.url)
+    return {p: {case: merged(r) for case, r in rows.items()} for p, rows in found.items()}
 
 
 def in_turns(peers: list[str], rounds: int) -> Iterator[str]:

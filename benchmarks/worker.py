@@ -40,9 +40,13 @@ def handler_of(peer: str, url: str, **options: object) -> logging.Handler:
     return load(peer).handler(url, **options)  # type: ignore[no-any-return]  # each peer is a module
 
 
-def finish(handler: logging.Handler) -> None:
-    handler.flush()
-    handler.close()
+def shop_of(peer: str, url: str, **options: object) -> tuple[Shop, logging.Handler]:
+    handler = handler_of(peer, url, **options)
+    return Shop(logger_with(handler, "peer")), handler
+
+
+def null_shop() -> Shop:
+    return Shop(logger_with(logging.NullHandler(), "null"))
 
 
 def report(**result: object) -> None:
@@ -94,18 +98,15 @@ def in_turns(
 
 
 def calls(peer: str, url: str, case: str, seconds: float) -> None:
-    null = Shop(logger_with(logging.NullHandler(), "null"))
-    handler = handler_of(peer, url)
-    ours = Shop(logger_with(handler, "peer"))
+    null, (ours, _) = null_shop(), shop_of(peer, url)
     gc.collect()
     report(**in_turns(null, ours, case, seconds))
-    os._exit(0)  # what is still queued is another case
 
 
 def breadcrumbs(peer: str, url: str, case: str, seconds: float) -> None:
     """Ours, keeping the last 20 records from INFO on, beside a NullHandler of the same level."""
     null = Shop(logger_with(logging.NullHandler(logging.INFO), "null"))
-    ours = Shop(logger_with(handler_of(peer, url, breadcrumbs=20), "peer"))
+    ours, _ = shop_of(peer, url, breadcrumbs=20)
     gc.collect()
 
     async def in_a_task() -> Result:
@@ -115,14 +116,11 @@ def breadcrumbs(peer: str, url: str, case: str, seconds: float) -> None:
         report(**asyncio.run(in_a_task()))
     else:
         report(**in_turns(null, ours, "storm" if case == "error" else "breadcrumb", seconds))
-    os._exit(0)
 
 
 def first(peer: str, url: str, kinds: int) -> None:
     """The first error of each of so many kinds, in a row and each after a pause."""
-    handler = handler_of(peer, url)
-    null = Shop(logger_with(logging.NullHandler(), "null"))
-    shop = Shop(logger_with(handler, "peer"))
+    (shop, _), null = shop_of(peer, url), null_shop()
     shop.calls("constant")(1)  # starts what is started with the first error of a process
     for deep in (False, True):
         new = iter(range(10**6))
@@ -138,7 +136,6 @@ def first(peer: str, url: str, kinds: int) -> None:
                         one.times[-1]
                     )
         report(deep=deep, **{name: statistics.median(t) / 1000 for name, t in found.items()})
-    os._exit(0)
 
 
 # -- many calls ----------------------------------------------------------------------------
@@ -188,7 +185,9 @@ def storm(peer: str, url: str, threads: int, errors: int, batches: int) -> None:
         if time.monotonic() > until:
             break
     grown, began = memory() - before, time.monotonic()
-    threading.Thread(target=_give_up, daemon=True, args=(10.0,)).start()
+    give_up = threading.Timer(10.0, os._exit, (1,))
+    give_up.daemon = True
+    give_up.start()
     report(
         ratio=statistics.median(b / a for a, b in zip(floor, cost, strict=True)),
         us=statistics.median(cost) / 1000,
@@ -196,21 +195,14 @@ def storm(peer: str, url: str, threads: int, errors: int, batches: int) -> None:
         sent=sent,
         grown=grown,
     )
-    finish(handler)
+    handler.flush()
+    handler.close()
     report(flush=time.monotonic() - began)
-    os._exit(0)
-
-
-def _give_up(seconds: float) -> None:
-    time.sleep(seconds)
-    os._exit(1)
 
 
 def down(peer: str, url: str, seconds: float, errors: int) -> None:
     """A destination that refuses or hangs; then a plain exit, which others time."""
-    null = Shop(logger_with(logging.NullHandler(), "null"))
-    handler = handler_of(peer, url)
-    shop = Shop(logger_with(handler, "peer"))
+    null, (shop, _) = null_shop(), shop_of(peer, url)
     shop.calls("storm")(1)
     quantile(range(10**6, 10**6 + errors), 0.5)  # what measuring needs is there before
     before = memory()
@@ -221,7 +213,7 @@ def down(peer: str, url: str, seconds: float, errors: int) -> None:
 
 def killed(peer: str, url: str, errors: int) -> None:
     """Many errors, then a pause in which somebody kills this process."""
-    shop = Shop(logger_with(handler_of(peer, url), "peer"))
+    shop, _ = shop_of(peer, url)
     shop.calls("storm")(errors)
     report(logged=errors)
     time.sleep(60)
@@ -231,8 +223,8 @@ def restarted(peer: str, url: str) -> None:
     """One error of another kind, after the process of `killed`."""
     handler = handler_of(peer, url)
     logger_with(handler, "peer").error("started again")
-    finish(handler)
-    os._exit(0)
+    handler.flush()
+    handler.close()
 
 
 # -- time ----------------------------------------------------------------------------------
@@ -243,8 +235,7 @@ def latency(peer: str, url: str, errors: int, pause: float) -> None:
     options: Result = {}
     if peer.startswith("wecom"):
         options = {"group_wait": 0, "group_interval": 0, "rate_limit": [[10_000, 60]]}
-    handler = handler_of(peer, url, **options)
-    shop = Shop(logger_with(handler, "peer"))
+    shop, _ = shop_of(peer, url, **options)
     logged = []
     for number in range(errors + 1):
         site = shop.site(number)
@@ -253,7 +244,6 @@ def latency(peer: str, url: str, errors: int, pause: float) -> None:
         site(number)
     time.sleep(pause * 2)
     report(logged=logged, us=statistics.median(shop.times) / 1000)
-    os._exit(0)
 
 
 def imports(peer: str, url: str) -> None:
@@ -280,7 +270,6 @@ def construct(peer: str, url: str) -> None:
     before, began = memory(), time.perf_counter()
     module.handler(url)
     report(took=time.perf_counter() - began, grown=memory() - before)
-    os._exit(0)
 
 
 # -- growth --------------------------------------------------------------------------------
@@ -289,19 +278,11 @@ def construct(peer: str, url: str) -> None:
 def groups(peer: str, url: str, number: int, seconds: float) -> None:
     """So many kinds of errors in turn."""
     options: Result = {"max_groups": 2 * number} if peer.startswith("wecom") else {}
-    handler = handler_of(peer, url, **options)
-    pair = [
-        Shop(logger_with(logging.NullHandler(), "null")),
-        Shop(logger_with(handler, "peer")),
-    ]
-    made = [shop._in_turn([shop.site(i) for i in range(number)]) for shop in pair]
-    for log in made:
-        log(number)
+    null, (ours, handler) = null_shop(), shop_of(peer, url, **options)
+    for shop in (null, ours):
+        shop.in_turn(number)(number)
     handler.flush()  # from here on all of them are known, in the background as well
-    for shop, log in zip(pair, made, strict=True):
-        shop.calls = lambda _, log=log: log  # type: ignore[method-assign,assignment]  # replaced for this loop
-    report(**in_turns(*pair, "groups", seconds))
-    os._exit(0)
+    report(**in_turns(null, ours, "in turn", seconds))
 
 
 def threads(peer: str, url: str, number: int, errors: int) -> None:
@@ -310,13 +291,19 @@ def threads(peer: str, url: str, number: int, errors: int) -> None:
 
 def process(peer: str, url: str, seconds: float) -> None:
     """One of several processes that log at once; starts when it is told to."""
-    null = Shop(logger_with(logging.NullHandler(), "null"))
-    shop = Shop(logger_with(handler_of(peer, url), "peer"))
+    null, (shop, _) = null_shop(), shop_of(peer, url)
     sys.stdin.readline()
     report(**in_turns(null, shop, "storm", seconds))
-    os._exit(0)
+
+
+def main(measures: dict[str, Any]) -> None:
+    """Measure what the command line says, with one of these functions."""
+    given = json.loads(sys.argv[1])
+    measure = given.pop("measure")
+    measures[measure](**given)
+    if measure != "down":  # there the exit is measured; here, what is still queued is another case
+        os._exit(0)
 
 
 if __name__ == "__main__":
-    arguments = json.loads(sys.argv[1])
-    globals()[arguments.pop("measure")](**arguments)
+    main(globals())

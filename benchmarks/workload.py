@@ -121,7 +121,7 @@ class Shop:
 
     def calls(self, case: str) -> Calls:
         if case == "sites":
-            return self._in_turn([self.site(number) for number in range(SITES)])
+            return self.in_turn(SITES)
         if case == "structlog":
             return self._structured()
         return self._shop[case]
@@ -131,12 +131,16 @@ class Shop:
         source = (_SITE_DEEP if deep else _SITE).format(number=number, depth=DEPTH - 2)
         return self._compiled(source, f"/srv/shop/job_{number}.py", number % 300)["site"]
 
-    def _in_turn(self, sites: list[Calls]) -> Calls:
+    def in_turn(self, number: int) -> Calls:
+        """So many call sites in turn, which is also the case "in turn" from now on."""
+        sites = [self.site(each) for each in range(number)]
+
         def calls(n: int) -> None:
             start, self._next_site = self._next_site, (self._next_site + n) % len(sites)
             for i in range(start, start + n):
                 sites[i % len(sites)](i)
 
+        self._shop["in turn"] = calls
         return calls
 
     def _structured(self) -> Calls:

@@ -228,7 +228,7 @@ class WeComHandler(logging.Handler):
         #: The lowest level that is told.
         self.alert_level: int = number
         if components is None:
-            self.handle = _ignore  # type: ignore[method-assign]  # no destination
+            self.handle = lambda record: False  # type: ignore[method-assign]  # no destination
             return
         self._components: Components = components
         #: Where a record is one error, by however many ways it comes there.
@@ -348,13 +348,8 @@ class WeComHandler(logging.Handler):
     def _look_for_other_ways(self, record: logging.LogRecord) -> None:
         """Whether this record will come here again, or to a handler of the same place. Looked
         for when a group has slept, so that it costs nothing where each record comes once."""
-        ways = [
-            handler
-            for handler in on_the_way(record.name)
-            if isinstance(handler, WeComHandler)
-            and handler.enabled
-            and handler._place == self._place
-        ]
+        ours = (each for each in on_the_way(record.name) if isinstance(each, WeComHandler))
+        ways = [each for each in ours if each.enabled and each._place == self._place]
         if len(ways) > 1:
             taken_at(self._place).add(record)
             for handler in ways:
@@ -455,17 +450,14 @@ class WeComHandler(logging.Handler):
         tally.sampled(now)
         self._capturing.add(thread)
         try:
-            return self._captured(capture, record)
+            try:
+                return capture(record, self.formatter)
+            except Exception:
+                return capture(sound(record), self.formatter)
         except Exception:
             return None  # told without texts
         finally:
             self._capturing.discard(thread)
-
-    def _captured(self, capture: Callable[..., Event], record: logging.LogRecord) -> Event:
-        try:
-            return capture(record, self.formatter)
-        except Exception:
-            return capture(sound(record), self.formatter)
 
     # -- for everybody -----------------------------------------------------------------
 
@@ -540,9 +532,7 @@ class WeComHandler(logging.Handler):
 
     def stats(self) -> Stats:
         """This handler's account, in one consistent reading, without I/O."""
-        if not self.enabled:
-            return Stats()
-        return self._worker.cycle.stats()
+        return self._worker.cycle.stats() if self.enabled else Stats()
 
     def after_fork(self) -> None:
         """In a forked child: the parent's errors, thread, locks and connection are its own."""
@@ -606,10 +596,6 @@ def _chosen(choose: Callable[[logging.LogRecord], Hashable]) -> Callable[[loggin
             return grouping.fingerprint(record)
 
     return fingerprint
-
-
-def _ignore(record: logging.LogRecord) -> bool:
-    return False
 
 
 # Not by the factory of records: an application's own may not like it.

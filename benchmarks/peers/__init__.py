@@ -22,6 +22,14 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"benchmarks.peers.{name}")
 
 
+def title_of(name: str) -> str:
+    return str(load(name).NAME)
+
+
+def tells_counts(name: str) -> bool:
+    return getattr(load(name), "TELLS_COUNTS", False)
+
+
 def names() -> list[str]:
     found = [module.name for module in pkgutil.iter_modules(__path__)]
     return sorted(found, key=lambda name: (name != NULL, name.startswith("wecom"), name))

@@ -124,7 +124,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     assert {language for _, language in kinds} <= {"python", "sh", "yaml", ""}
     # What has no language is what something shows.
     showing = {name for name, language in kinds if not language}
-    assert showing <= {"bot.md", "messages.md", "oncall.md"}
+    assert showing <= {"architecture.md", "bot.md", "messages.md", "oncall.md"}
 
 
 @pytest.mark.parametrize("source", [each for _, each in PROGRAMS if not each.startswith('"')])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -177,3 +178,20 @@ def test_the_changelog_tells_of_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert re.search(rf"^## \[{re.escape(wecom_logging.__version__)}\]", text, re.MULTILINE)
     assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_what_is_published_says_where_its_source_is(tmp_path: Path) -> None:
+    tomllib = pytest.importorskip("tomllib")  # 3.11
+    yaml = pytest.importorskip("yaml")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    workflow = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text("utf-8"))
+    steps = workflow["jobs"]["build"]["steps"]
+    added = next(n for n, step in enumerate(steps) if "REPOSITORY" in step.get("env", {}))
+    assert added < next(n for n, step in enumerate(steps) if "-m build" in step.get("run", ""))
+    env = os.environ | {"REPOSITORY": "https://forge.test/a/b", "GITHUB_REF_NAME": "v1.2.3"}
+    subprocess.run(["bash", "-ec", steps[added]["run"]], cwd=tmp_path, env=env, check=True)
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text("utf-8"))["project"]["urls"] == {
+        "Source": "https://forge.test/a/b",
+        "Issues": "https://forge.test/a/b/issues",
+        "Changelog": "https://forge.test/a/b/blob/v1.2.3/CHANGELOG.md",
+    }

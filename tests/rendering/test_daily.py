@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wecom_logging._rendering.daily import daily, daily_report, sparkline
+from wecom_logging._rendering.daily import Daily, daily_report, sparkline
 from wecom_logging._stores.marks import KnownApp, KnownGroup, KnownJob, KnownSource
 
 #: Shanghai.
@@ -99,7 +99,7 @@ def test_a_night_without_errors() -> None:
 
 
 def test_fewer_hours() -> None:
-    found = daily(APP, NOW, 1, ZONE)
+    found = Daily(APP, NOW, 1, ZONE)
     assert (found.errors, found.since) == (320, END - 2 * HOUR)
     assert [each.id for each in found.new] == ["40871"]
 

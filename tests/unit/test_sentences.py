@@ -23,7 +23,7 @@ from wecom_logging._cli.checks import (
     routing,
     wecom,
 )
-from wecom_logging._rendering.sentences import _CHINESE, in_language
+from wecom_logging._rendering.sentences import _CATALOGUE, _CHINESE, in_language
 from wecom_logging._runtime import diagnostics
 from wecom_logging._senders.errcodes import _GETTOKEN, table
 from wecom_logging.testing import RecordingSender
@@ -191,6 +191,11 @@ def test_values_are_kept_and_translated_where_they_are_sentences() -> None:
     assert in_language("'shop', seen by 2 members, 1 tag", "zh").startswith("'shop'，可见范围：")
     assert in_language("of somebody else", "zh") == "of somebody else"
     assert in_language("nobody", "en") == "nobody"
+
+
+def test_each_sentence_is_in_the_catalogue_once() -> None:
+    """And each line of the catalogue is read."""
+    assert len(_CHINESE) == _CATALOGUE.count(" | ")
 
 
 def test_placeholders_agree() -> None:

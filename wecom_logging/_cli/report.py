@@ -12,7 +12,7 @@ from wecom_logging._cli import CommandError
 from wecom_logging._cli.destination import Setup, add_program
 from wecom_logging._cli.oncall import as_json, footer, iso, store_trouble
 from wecom_logging._model import habits, spans
-from wecom_logging._rendering.daily import Daily, daily, daily_report, fitted
+from wecom_logging._rendering.daily import Daily, daily_report, fitted
 from wecom_logging._senders.protocol import Message
 from wecom_logging._stores.marks import HOURS, RUNS_FOR, KnownApp
 from wecom_logging._stores.oncall import OnCall
@@ -92,7 +92,7 @@ def _report(args: argparse.Namespace, setup: Setup, store: OnCall, every: float)
         # Not before: a report that did not come is none.
         store.note("write", _SENT, json.dumps(habit), RUNS_FOR)
     if args.json:
-        found = [_as_json(daily(app, now, args.hours, zone), next_at) for app in apps]
+        found = [_as_json(Daily(app, now, args.hours, zone), next_at) for app in apps]
         print(json.dumps(found, indent=2))
     elif not args.send:
         print("\n".join(filter(None, (report, footer(store, apps)))))

@@ -88,12 +88,10 @@ def _card(
     if again is None or again.style != style:
         again = RenderContext.of(digest, style)
     context = again._replace(file_follows=file_follows)
-    drawn = card(context)
-    if drawn is None:
+    if (drawn := card(context)) is None:
         return None
-    content = json.dumps(drawn, ensure_ascii=False, separators=(",", ":"))
     return Rendered(
-        Message("card", content),
+        Message("card", json.dumps(drawn, ensure_ascii=False, separators=(",", ":"))),
         kinds_left_out=sum(section.kinds for section in context.sections[1:]),
         # Always: a traceback has no place on it.
         left_out=tuple(r.identity.id for r in context.sections[0].reports if r.samples),

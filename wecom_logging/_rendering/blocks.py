@@ -156,9 +156,8 @@ class _BlockRenderer:
         types = failure.part_types()
         texts: dict[str, ExceptionView] = {}
         for leaf in failure.leaves():
-            if not texts.get(leaf.type, leaf).words:
+            if leaf.type not in texts or not texts[leaf.type].words:
                 texts[leaf.type] = leaf
-            texts.setdefault(leaf.type, leaf)
         for name, count in types[:_PARTS]:
             words = self._named(texts[name], self._short(texts[name].words))
             yield f"{count:,} {words}" if count > 1 else words
@@ -169,31 +168,29 @@ class _BlockRenderer:
 
     def _causes(self, causes: Sequence[ExceptionView]) -> Iterator[str]:
         """The chain: types, texts where they are new, and always the first of all, the root."""
-        shown = list(causes)
-        if len(causes) > self.detail.causes:
+        shown, is_cut = causes, len(causes) > self.detail.causes
+        if is_cut:
             self.pen.shortened = True
             shown = [*causes[: self.detail.causes - 1], causes[-1]]
-        line = str(self.labels.because)
+        lead, names = str(self.labels.because), list[str]()
         above = self.section.sample.chain[0].type
         for index, cause in enumerate(shown):
             # What a later one says as well stands with that one, which is nearer to the root.
             elsewhere = [*self._said, *(one.words for one in shown[index + 1 :])]
             known = any(contains(each, cause.words) for each in elsewhere)
             words = "" if known else self._short(cause.words)
-            if cause is causes[-1] and len(shown) < len(causes):
-                line += "… ← "
+            if is_cut and cause is causes[-1]:
+                names.append("…")
             named = self._named(cause, words, place=cause is causes[-1])
             if cause.type == above and named == self.pen.name(above, TYPE):
                 continue  # a driver's error in the words of its wrapper
             above = cause.type
-            line += named
+            names.append(named)
             if words:
-                yield line
-                line = "← "
-            else:
-                line += " ← "
-        if line.removesuffix(" ← ") not in (self.labels.because, "← "):
-            yield line.removesuffix(" ← ")
+                yield lead + " ← ".join(names)
+                lead, names = "← ", []
+        if names not in ([], [""]):
+            yield lead + " ← ".join(names)
 
     def _named(self, failure: ExceptionView, words: str, *, place: bool = True) -> str:
         """`KeyError: 'sku'`, and where, if that is somewhere else in the application."""

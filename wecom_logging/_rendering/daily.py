@@ -1,20 +1,20 @@
 """The daily report: what has been in an app since yesterday, for terminal, message and bot.
 
-A plain function from what a store knows to lines of text, in which whatever was logged or
-written by people is inert. Groups are forgotten after `marks.HOURS`, so it reaches no further.
+From what a store knows to lines of text, in which whatever was logged or written by people is
+inert. Groups are forgotten after `marks.HOURS`, so it reaches no further.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from itertools import accumulate
 
 from wecom_logging._model import habits, text
 from wecom_logging._rendering.labels import LABELS, Said, SaidOf, Vocabulary
 from wecom_logging._rendering.style import Language
 from wecom_logging._rendering.times import TimeFormatter
 from wecom_logging._rendering.words import joined
-from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.marks import HOURS, KnownApp, KnownGroup, KnownJob
 
 #: Groups of one list that are named.
@@ -26,8 +26,6 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 class _Words(Vocabulary):
-    """What the report says."""
-
     errors = Said("{:,} error{s}", "{:,} 次")
     kinds = Said("{} kind{s}", "{} 类")
     told = Said("all told", "均已通知")
@@ -67,75 +65,43 @@ class _Words(Vocabulary):
 _WORDS: dict[str, _Words] = {"en": _Words("en"), "zh": _Words("zh")}
 
 
-class Overdue(NamedTuple):
-    """A job that should have run."""
+class Daily:
+    """What the report says of one app, as of `now`: the current hour and as many whole ones before
+    it, `HOURS` at most. Times for display."""
 
-    job: KnownJob
-    expected: float
+    def __init__(
+        self, app: KnownApp, now: float, hours: int = HOURS, zone: tzinfo | None = None
+    ) -> None:
+        self.app, self.now = app, now
+        self._kept = min(hours, HOURS) + 1
+        self.since = app.hours_end - 3600.0 * self._kept
+        #: Errors by hour, and in all, of how many kinds.
+        self.hours = app.hours[-self._kept :]
+        self.errors = sum(self.hours)
+        self.kinds = sum(self.count(group) > 0 for group in app.groups)
+        groups = sorted(app.groups, key=lambda group: (not group.critical, -self.count(group)))
+        rest = [group for group in groups if not group.silenced_until]
+        known = [group for group in rest if group.first_seen < self.since]
+        #: Each open or lately open group is in one of these.
+        self.new = [group for group in rest if group.first_seen >= self.since]
+        self.open = [group for group in known if group.state != "over"]
+        self.calmed = [g for g in known if g.over_since is not None and g.over_since >= self.since]
+        self.silenced = [group for group in groups if group.silenced_until]
+        #: Errors that no message has told, and how many of them are silenced.
+        self.pending = sum(group.pending for group in groups)
+        self.held = sum(group.pending for group in self.silenced)
+        heard = (s for s in app.sources if s.errors and now - s.seen <= 24 * 3600.0)
+        sources = {source.name.rpartition("/")[0] for source in heard}
+        #: Processes that have reported errors in a day, and their hosts. Others write nothing.
+        self.processes = len(sources)
+        self.hosts = len({each.partition("/")[0] for each in sources})
+        late = ((job, habits.overdue(job.runs, now, job.every, zone)) for job in app.jobs)
+        #: Jobs that should have run, and when.
+        self.overdue = [(job, at) for job, at in late if at is not None]
 
-
-class Daily(NamedTuple):
-    """What the report says of one app. Times for display."""
-
-    app: KnownApp
-    since: float
-    now: float
-    #: Errors by hour, and in all, of how many kinds.
-    hours: tuple[int, ...]
-    errors: int
-    kinds: int
-    #: Errors that no message has told, and how many of them are silenced.
-    pending: int
-    held: int
-    #: Each open or lately open group is in one of these.
-    new: tuple[KnownGroup, ...]
-    open: tuple[KnownGroup, ...]
-    calmed: tuple[KnownGroup, ...]
-    silenced: tuple[KnownGroup, ...]
-    #: Processes that have reported errors in a day, and their hosts. Others write nothing.
-    processes: int
-    hosts: int
-    overdue: tuple[Overdue, ...]
-
-
-def daily(app: KnownApp, now: float, hours: int = HOURS, zone: tzinfo | None = None) -> Daily:
-    """What has been in the current hour and the whole ones before it, `HOURS` at most."""
-    kept = min(hours, HOURS) + 1
-    since = app.hours_end - 3600.0 * kept
-    told = app.groups
-    silenced = [group for group in told if group.silenced_until]
-    rest = [group for group in told if not group.silenced_until]
-    new = [group for group in rest if group.first_seen >= since]
-    known = [group for group in rest if group.first_seen < since]
-    told_of = (s for s in app.sources if s.errors and now - s.seen <= 24 * 3600.0)
-    sources = {source.name.rpartition("/")[0] for source in told_of}
-    late = ((job, habits.overdue(job.runs, now, job.every, zone)) for job in app.jobs)
-    lately = app.hours[-kept:]
-
-    def sort(groups: list[KnownGroup]) -> tuple[KnownGroup, ...]:
-        return tuple(sorted(groups, key=lambda each: (not each.critical, -_count(each, kept))))
-
-    return Daily(
-        app,
-        since,
-        now,
-        lately,
-        sum(lately),
-        sum(_count(group, kept) > 0 for group in told),
-        sum(group.pending for group in told),
-        sum(group.pending for group in silenced),
-        sort(new),
-        sort([group for group in known if group.state != "over"]),
-        sort([g for g in known if g.over_since is not None and g.over_since >= since]),
-        sort(silenced),
-        len(sources),
-        len({each.partition("/")[0] for each in sources}),
-        tuple(Overdue(job, at) for job, at in late if at is not None),
-    )
-
-
-def _count(group: KnownGroup, kept: int) -> int:
-    return sum(group.hours[-kept:])
+    def count(self, group: KnownGroup) -> int:
+        """Errors of a group in these hours."""
+        return sum(group.hours[-self._kept :])
 
 
 def daily_report(
@@ -159,7 +125,7 @@ def daily_report(
     """
     times = TimeFormatter(now, zone, LABELS[language])
     words = _WORDS[language]
-    parts = [_Lines(daily(app, now, hours, zone), times, words) for app in apps]
+    parts = [_Lines(Daily(app, now, hours, zone), times, words) for app in apps]
     found = "\n\n".join("\n".join(part.lines()) for part in parts)
     if next_at is not None:
         found = f"{found}\n{words.next_at(times.minute(next_at))}".lstrip()
@@ -170,15 +136,10 @@ def fitted(report: str, max_bytes: int, language: str = "en") -> str:
     """As many whole lines of a report as fit into a message."""
     if len(report.encode()) <= max_bytes:
         return report
-    lines, shown = report.splitlines(), list[str]()
-    more = _WORDS[language].more_lines
+    lines, more = report.splitlines(), _WORDS[language].more_lines
     room = max_bytes - len(more(len(lines)).encode())
-    for line in lines:
-        room -= len(line.encode()) + 1
-        if room < 0:
-            break
-        shown.append(line)
-    return "\n".join([*shown, more(len(lines) - len(shown))])
+    shown = sum(end <= room for end in accumulate(len(line.encode()) + 1 for line in lines))
+    return "\n".join([*lines[:shown], more(len(lines) - shown)])
 
 
 class _Lines:
@@ -186,7 +147,6 @@ class _Lines:
 
     def __init__(self, found: Daily, times: TimeFormatter, words: _Words) -> None:
         self._found, self._times, self._words = found, times, words
-        self._kept = len(found.hours)
 
     def lines(self) -> Iterator[str]:
         found, app = self._found, self._found.app
@@ -200,12 +160,12 @@ class _Lines:
             yield words.quiet(self._times.minute(app.quiet_until))
         for kind in ("new", "open", "calmed", "silenced"):
             yield from self._groups(kind, getattr(found, kind))
-        named = sum(_count(group, self._kept) for group in app.groups)
-        if found.errors > named:
-            yield words.others(found.errors - named)
+        if others := max(0, found.errors - sum(map(found.count, app.groups))):
+            yield words.others(others)
         if found.processes:
             yield words.came_from(words.processes(found.processes), words.hosts(found.hosts))
-        yield from map(self._overdue, found.overdue)
+        for job, expected in found.overdue:
+            yield self._overdue(job, expected)
 
     def _told(self) -> str:
         found, words = self._found, self._words
@@ -225,13 +185,12 @@ class _Lines:
             facts = (self._name(group), _inert(group.place, _PLACE), *self._facts(kind, group))
             yield "  " + joined(" · ", *facts)
         if rest := groups[_NAMED:]:
-            count = sum(_count(group, self._kept) for group in rest)
-            yield "  " + self._words.more(len(rest), count)
+            yield "  " + self._words.more(len(rest), sum(map(self._found.count, rest)))
 
     def _name(self, group: KnownGroup) -> str:
         critical = "CRITICAL " if group.critical else ""
         name = _inert(group.type or group.text, _KIND)
-        return f"#{group.id} {critical}{name} ×{_count(group, self._kept):,}"
+        return f"#{group.id} {critical}{name} ×{self._found.count(group):,}"
 
     def _facts(self, kind: str, group: KnownGroup) -> Iterator[str]:
         minute, words = self._times.minute, self._words
@@ -249,10 +208,9 @@ class _Lines:
             why = _inert(group.silenced_why, _WHY)
             yield how(until=until, by=by) + (words.why(why) if why else "")
 
-    def _overdue(self, late: Overdue) -> str:
-        job, minute = late.job, self._times.minute
-        name = _inert(job.name, _NAME)
-        said = self._words.overdue(name, minute(late.expected), minute(job.runs[-1]))
+    def _overdue(self, job: KnownJob, expected: float) -> str:
+        name, minute = _inert(job.name, _NAME), self._times.minute
+        said = self._words.overdue(name, minute(expected), minute(job.runs[-1]))
         has_failed = (job.failed_at or 0.0) > (job.worked_at or 0.0)
         return said + (self._words.failed if has_failed else "")
 

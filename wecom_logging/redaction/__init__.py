@@ -159,7 +159,8 @@ class _Walk:
         if not rule:
             return self._unruled(value)
         value = _without_class(value)
-        if not _is_empty(value):
+        # That a password is missing is worth knowing.
+        if value is not None and not isinstance(value, bool) and value not in ("", b""):
             if rule.secret and self._is_secret(value, rule):
                 return self._hidden(value, rule)
             if rule.partly and isinstance(value, (str, int)):
@@ -231,6 +232,8 @@ class _Walk:
 
     def _with_pairs(self, value: Mapping[Any, Any], shown: dict[str, Any]) -> dict[str, Any]:
         """`shown` without what some values say of others."""
+        if not self._rules:
+            return shown
         named = {key.lower(): key for key in value if isinstance(key, str)}
         # {"name": "Cookie", "value": "…"}, as in lists of headers, or {"ParameterKey": …}
         for each, key in named.items():
@@ -242,14 +245,10 @@ class _Walk:
             for other in _PARAMETERS & named.keys():
                 statement, parameters = value[named[each]], value[named[other]]
                 if isinstance(statement, str) and isinstance(parameters, (list, tuple)):
-                    shown[named[other]] = self._parameters(parameters, statement)
+                    rules = rules_of_parameters(statement, len(parameters), self._rules)
+                    pairs = zip(parameters, rules, strict=True)
+                    shown[named[other]] = [self._ruled(item, rule) for item, rule in pairs]
         return shown
-
-    def _parameters(self, value: Sequence[Any], statement: str) -> Any:
-        if not self._rules:
-            return self.value(value)
-        rules = rules_of_parameters(statement, len(value), self._rules)
-        return [self._ruled(item, rule) for item, rule in zip(value, rules, strict=True)]
 
     def _items(self, value: Iterable[Any], rule: Rule | None) -> list[Any]:
         """The items of a sequence: fields of a named tuple, words of a command line, else one
@@ -258,7 +257,10 @@ class _Walk:
         fields = getattr(type(value), "_fields", ())
         if len(fields) == len(items) > 0:
             return [self.value(item, name) for item, name in zip(items, fields, strict=True)]
-        items = self._without_arguments(items)
+        if self._rules and all(isinstance(item, str) for item in items):
+            for i, start in list(secrets_in(items)):
+                hidden = self._findings.hide(items[i][start:], PASSWORD, "an argument")
+                items[i] = items[i][:start] + hidden
         shown: list[Any] = []
         name = None
         for item in items:
@@ -266,15 +268,6 @@ class _Walk:
             header = len(items) == 2 and not shown[1:] and isinstance(item, (str, bytes))
             option = isinstance(item, str) and item.startswith("--") and "=" not in item
             name = item if header or option else None
-        return shown
-
-    def _without_arguments(self, items: list[Any]) -> list[Any]:
-        if not self._rules or not all(isinstance(item, str) for item in items):
-            return items
-        shown = list(items)
-        for i, start in secrets_in(items):
-            word = items[i]
-            shown[i] = word[:start] + self._findings.hide(word[start:], PASSWORD, "an argument")
         return shown
 
 
@@ -307,9 +300,7 @@ def _without_class(value: Any) -> Any:
         return str.__str__(value)
     if isinstance(value, float):
         return float.__pos__(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int.__pos__(value)
-    return value
+    return int.__pos__(value) if isinstance(value, int) and type(value) is not bool else value
 
 
 def _text(value: object) -> str:
@@ -323,11 +314,6 @@ def _text(value: object) -> str:
         return str.__str__(repr(value))
     except Exception:
         return f"<{type(value).__name__}>"
-
-
-def _is_empty(value: Any) -> bool:
-    """None, a flag or nothing at all: that a password is missing is worth knowing."""
-    return value is None or isinstance(value, bool) or value in ("", b"")
 
 
 # --- our own secrets -----------------------------------------------------------------

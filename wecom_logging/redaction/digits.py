@@ -40,6 +40,7 @@ _MOBILE = lazy.regex(
     _BEFORE + r"(?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}" + _AFTER + _QUANTITY,
     re.ASCII,
 )
+_MOBILE_ENDS = lazy.regex(r"[ -]?\d{4}[ -]?\d{4}\Z")
 # The name that a number stands under, with or without a sign between them.
 _NAME_BEFORE = lazy.regex(
     r"([A-Za-z_][\w.-]{0,40}|[\u4e00-\u9fff]{1,12}|[\u4e00-\u9fff]{0,6}(?:ID|id))"
@@ -51,12 +52,8 @@ _OF_A_PERSON = lazy.regex(
     re.I,
 )
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-
-
 #: What is in every text that has one of them.
 NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
-
 
 #: A pattern, what is shown of what it matches, and whether the name before a number can say
 #: that it is something else. An identity card proves itself, and stands under all sorts of
@@ -74,18 +71,13 @@ def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
 
 def _is_counted(match: re.Match[str]) -> bool:
     """Whether the number stands under a name that says what it counts or identifies."""
-    start = max(0, match.start() - 64)
-    name = _NAME_BEFORE.search(match.string, start, match.start())
-    if not name or _OF_A_PERSON.search(match.string, start, match.start()):
-        return False
-    return is_counted(name[1])
+    before = match.string, max(0, match.start() - 64), match.start()
+    name = _NAME_BEFORE.search(*before)
+    return name is not None and not _OF_A_PERSON.search(*before) and is_counted(name[1])
 
 
 def _mobile(number: str) -> str:
     return f"{_MOBILE_ENDS.sub('', number)}****{number[-4:]}"
-
-
-_MOBILE_ENDS = lazy.regex(r"[ -]?\d{4}[ -]?\d{4}\Z")
 
 
 def _identity_card(number: str) -> str:
@@ -101,8 +93,8 @@ def _is_date(digits: str) -> bool:
 
 
 def _checks(number: str) -> bool:
-    """The check character of GB 11643."""
-    total = sum(int(digit) * weight for digit, weight in zip(number, _WEIGHTS, strict=False))
+    """The check character of GB 11643: the n-th digit from the end weighs 2 to the n, modulo 11."""
+    total = sum(int(digit) * 2**n for n, digit in enumerate(number[-2::-1], 1))
     return "10X98765432"[total % 11] == number[-1].upper()
 
 

@@ -34,6 +34,9 @@ Secret = tuple[int, int, Rule, str]
 #: data do not count: a list of them is long, and what stands around it is worth knowing.
 _MOST_SECRETS, _PORTION = 256, 16384
 
+#: More values than this of one event are not looked for, nor longer ones.
+_MOST, _LONGEST = 64, 512
+
 
 def most_in(text: str, of_a_portion: int) -> int:
     return of_a_portion * -(-len(text) // _PORTION)
@@ -100,9 +103,6 @@ def _bounded(value: str) -> str:
     return before + re.escape(value) + after
 
 
-#: More values than this of one event are not looked for, nor longer ones.
-_MOST, _LONGEST = 64, 512
-
 _PLAIN = lazy.regex(r"[A-Za-z]{1,11}|[a-z]{1,24}|[\d.,:/ -]{1,5}|\W+")
 _PART = lazy.regex(r"[\w.+/=@!#$%^&*-]{8,}")
 
@@ -124,9 +124,9 @@ def _parts(value: str, instead: str) -> list[str]:
 
 
 def texts_in(value: Any) -> list[str]:
-    """The texts and numbers in nested data that are masked as a whole."""
+    """The texts in nested data that are masked as a whole."""
     if isinstance(value, dict):
-        return [text for item in value.values() for text in texts_in(item)]
+        value = list(value.values())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [text for item in value for text in texts_in(item)]
     return [value] if isinstance(value, str) else []

@@ -8,7 +8,7 @@ A name is read as words, however it is spelled: `dbPassword`, `DB_PASSWORD`, `db
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from wecom_logging._runtime import lazy
@@ -127,78 +127,68 @@ _CHINESE = _table(
 )
 
 # A name that ends like this is about a secret, or about the lack of one.
-_ABOUT = _set_of(
-    "age alg algorithm arn at attempt attempts backend banner bits bytes change changed changes"
-    " check checked class column consent cost count date days denied digits directory domain"
-    " enabled encoding endpoint env error errors exception exceptions exists expired expires expiry"
-    " failed failure field fields file files form format found grant hasher hashers header help"
-    " hint history httponly id in index interval invalid issuer kid label left length level limit"
-    " link lock locked lockout long manager max mechanism method min minutes mismatch missing"
-    " mode name"
-    " names ok page path path policy present prompt provider quality rate reason ref reference"
-    " remaining required requirements reset retries retry reuse rotation rounds rule rules samesite"
-    " score screen seconds secure sent server service set short size source stage state status"
-    " stdin store strategy strength table time timeout total ttl type types update updated updates"
-    " uri url usage used user valid validation validator validators vault version weak"
-)
+_ABOUT = _set_of("""
+    age alg algorithm arn at attempt attempts backend banner bits bytes change changed changes
+    check checked class column consent cost count date days denied digits directory domain enabled
+    encoding endpoint env error errors exception exceptions exists expired expires expiry failed
+    failure field fields file files form format found grant hasher hashers header help hint history
+    httponly id in index interval invalid issuer kid label left length level limit link lock locked
+    lockout long manager max mechanism method min minutes mismatch missing mode name names ok page
+    path policy present prompt provider quality rate reason ref reference remaining required
+    requirements reset retries retry reuse rotation rounds rule rules samesite score screen seconds
+    secure sent server service set short size source stage state status stdin store strategy
+    strength table time timeout total ttl type types update updated updates uri url usage used user
+    valid validation validator validators vault version weak
+""")  # fmt: skip
 
 # A name that ends like this says no more than what stands before.
-_QUALIFIERS = _set_of(
-    "b64 base64 confirm confirmation current dev encrypted hash hashed hex live md5 new old plain"
-    " plaintext prod production raw sha1 sha256 staging str string test value"
-)
+_QUALIFIERS = _set_of("""
+    b64 base64 confirm confirmation current dev encrypted hash hashed hex live md5 new old plain
+    plaintext prod production raw sha1 sha256 staging str string test value
+""")  # fmt: skip
 
 # Tokens of a language model, a parser or a page are no secrets.
-_NO_TOKEN = _set_of(
-    "bos cached char completion cls continuation cursor end eos first input last lexer mask max min"
-    " n next num number output pad page parse per prev previous prompt reasoning sep start stop"
-    " sync syntax total unexpected unk used"
-)
+_NO_TOKEN = _set_of("""
+    bos cached char completion cls continuation cursor end eos first input last lexer mask max min
+    n next num number output pad page parse per prev previous prompt reasoning sep start stop sync
+    syntax total unexpected unk used
+""")  # fmt: skip
 
 _PERSONAL = {
     name: rule
-    for rule, names in {
-        Rule("name", personal.name): (
-            "realname fullname truename customername receivername recipientname consignee"
-            " contactname buyername patientname firstname lastname cardholder cardholdername"
-            " payeename payername accountholder 姓名 收货人 收件人 联系人 持卡人"
-        ),
-        Rule("address", personal.address): (
-            "address homeaddress shippingaddress deliveryaddress addr 地址 住址"
-        ),
-        Rule("e-mail", personal.email): "email mail emailaddress emails mailto 邮箱 电子邮件",
-        Rule("phone", personal.phone): (
-            "phone mobile telephone tel cellphone phonenumber mobilenumber phoneno mobileno"
-            " phonenum mobilephone msisdn 手机 手机号 手机号码 电话 电话号码 联系电话"
-        ),
-        Rule("identity card", personal.identity_number): (
-            "idcard idnumber idno identitycard idcardno idcardnumber identityno certno ssn"
-            " passportno passportnumber 身份证 身份证号 身份证号码 护照号"
-        ),
-        Rule("bank card", personal.card_number): (
-            "bankcard cardnumber cardno bankaccount bankcardno pan iban 银行卡 银行卡号 卡号"
-            " 银行账号"
-        ),
-    }.items()
+    for rule, names in (
+        (Rule("name", personal.name),
+         "realname fullname truename customername receivername recipientname consignee contactname"
+         " buyername patientname firstname lastname cardholder cardholdername payeename payername"
+         " accountholder 姓名 收货人 收件人 联系人 持卡人"),
+        (Rule("address", personal.address),
+         "address homeaddress shippingaddress deliveryaddress addr 地址 住址"),
+        (Rule("e-mail", personal.email), "email mail emailaddress emails mailto 邮箱 电子邮件"),
+        (Rule("phone", personal.phone),
+         "phone mobile telephone tel cellphone phonenumber mobilenumber phoneno mobileno phonenum"
+         " mobilephone msisdn 手机 手机号 手机号码 电话 电话号码 联系电话"),
+        (Rule("identity card", personal.identity_number),
+         "idcard idnumber idno identitycard idcardno idcardnumber identityno certno ssn passportno"
+         " passportnumber 身份证 身份证号 身份证号码 护照号"),
+        (Rule("bank card", personal.card_number),
+         "bankcard cardnumber cardno bankaccount bankcardno pan iban 银行卡 银行卡号 卡号"
+         " 银行账号"),
+    )
     for name in names.split()
-}
+}  # fmt: skip
 _PERSONAL_CHINESE = tuple(name for name in _PERSONAL if not name.isascii())
 
 # A number under such a name is no telephone's (`rule_for` comes first: `phone_no` is one).
-_COUNTED = _set_of(
-    "amount balance batch bid build bytes cid code count crc duration epoch fee gid hash id index"
-    " checksum inode job key length line lsn millis no ns num number offset oid order"
-    " orderid"
-    " orderno page pid port pos position price ref row rss seq sequence serial size"
-    " sn span task ticket tid time"
-    " timestamp total trace ts txid txn uid version vms waybill"
-)
-_COUNTED_CHINESE = (
-    "编码", "编号", "订单", "订单号", "单号", "会员号", "用户号",
-    "工号", "批号", "商户号", "凭证号", "合同号", "发票号", "交易号", "批次号", "流水号", "运单",
-    "工单", "流水", "序号", "批次", "任务", "金额", "余额", "总数",
-    "数量", "合计", "大小", "主键", "标识", "单据", "交易", "ID", "id",
-)  # fmt: skip
+_COUNTED = _set_of("""
+    amount balance batch bid build bytes checksum cid code count crc duration epoch fee gid hash id
+    index inode job key length line lsn millis no ns num number offset oid order orderid orderno
+    page pid port pos position price ref row rss seq sequence serial size sn span task ticket tid
+    time timestamp total trace ts txid txn uid version vms waybill
+""")  # fmt: skip
+_COUNTED_CHINESE = tuple(_set_of("""
+    编码 编号 订单 单号 会员号 用户号 工号 批号 商户号 凭证号 合同号 发票号 交易号 批次号 流水号
+    运单 工单 流水 序号 批次 任务 金额 余额 总数 数量 合计 大小 主键 标识 单据 交易 ID id
+"""))  # fmt: skip
 
 #: What a name that matters contains, in lower case: a quick look before the words. Names of
 #: two letters are in too many words; those are looked for with what follows them.
@@ -239,10 +229,8 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def is_counted(name: str) -> bool:
     """Whether a name says of a number that it counts or identifies something."""
-    words = words_of(name)
-    if not words:
-        return False
-    return words[-1] in _COUNTED or words[-1].endswith(_COUNTED_CHINESE)
+    last = words_of(name)[-1:]
+    return bool(last) and (last[0] in _COUNTED or last[0].endswith(_COUNTED_CHINESE))
 
 
 class Rules:
@@ -266,12 +254,8 @@ class Rules:
         self.patterns = patterns
         self._named = {words_of(name): name for name in names}
         self._kept = frozenset(map(words_of, keep))
-        own_hints = [max(words, key=len) for words in self._named if words]
-        self.hints: tuple[str, ...] = (
-            *HINTS,
-            *(PERSONAL_HINTS if personal_data else ()),
-            *own_hints,
-        )
+        own_hints = tuple(max(words, key=len) for words in self._named if words)
+        self.hints = HINTS + (PERSONAL_HINTS if personal_data else ()) + own_hints
         #: The rule for the value of a name, or None if it says nothing special.
         self.rule_for: Callable[[str], Rule | None] = lru_cache(maxsize=4096)(self._rule_for)
 
@@ -296,8 +280,7 @@ SECRETS = Rules(personal_data=False)
 def _rule(words: Sequence[str], *, personal_data: bool) -> Rule | None:
     while words and (words[-1].isdigit() or words[-1] in _QUALIFIERS) and len(words) > 1:
         words = words[:-1]
-    found = _secret(words)
-    return found or (_personal(words) if personal_data else None)
+    return _secret(words) or (_personal(words) if personal_data else None)
 
 
 def _secret(words: Sequence[str]) -> Rule | None:
@@ -307,38 +290,24 @@ def _secret(words: Sequence[str]) -> Rule | None:
             return rule
     found = _ending(words, _ENDS)
     if found and found.needs != QUERY:
-        is_token = found.label == "token" and not _NO_TOKEN.isdisjoint(words)
-        return None if is_token else found
+        return None if found.label == "token" and not _NO_TOKEN.isdisjoint(words) else found
     if last in _ABOUT and not found:
         return None
     for word in ("".join(words), *words):
-        noun = _NOUN.search(word)
-        if noun:
+        if noun := _NOUN.search(word):
             return _NOUNS[noun[1]]
-    if last.endswith("token") and _NO_TOKEN.isdisjoint(words):
-        return _ENDS["token"]
-    return found
+    return _ENDS["token"] if last.endswith("token") and _NO_TOKEN.isdisjoint(words) else found
 
 
 def _ending(words: Sequence[str], table: Mapping[str, Rule]) -> Rule | None:
     """What the longest end of a name that is in the table says; also in the plural."""
-    for name in _ends(words):
-        rule = table.get(name) or table.get(name.removesuffix("s"))
-        if rule:
+    for start in range(max(0, len(words) - 5), len(words)):
+        name = "".join(words[start:])
+        if rule := table.get(name) or table.get(name.removesuffix("s")):
             return rule
     return None
 
 
-def _ends(words: Sequence[str]) -> Iterable[str]:
-    for count in range(min(len(words), 5), 0, -1):
-        yield "".join(words[-count:])
-
-
 def _personal(words: Sequence[str]) -> Rule | None:
-    rule = _ending(words, _PERSONAL)
-    if rule:
-        return rule
-    for name in _PERSONAL_CHINESE:
-        if words[-1].endswith(name):
-            return _PERSONAL[name]
-    return None
+    chinese = (_PERSONAL[name] for name in _PERSONAL_CHINESE if words[-1].endswith(name))
+    return _ending(words, _PERSONAL) or next(chinese, None)

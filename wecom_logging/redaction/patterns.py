@@ -186,11 +186,7 @@ _KEYS_OF_PROVIDERS = [
     _key("linear key", "lin_api_|lin_oauth_", r"\w", 20),
     _key("notion token", "ntn_|secret_", "[A-Za-z0-9]", 40),
     _key("figma token", "figd_", r"[\w-]", 20),
-    _shape(
-        "airtable token",
-        "pat",
-        r"(?<![0-9A-Za-z])pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}", re.A,
-    ),
+    _shape("airtable token", "pat", r"(?<![0-9A-Za-z])pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}", re.A),
     _key("terraform token", r"atlasv1\.", r"[\w-]", 40),
     _key("heroku key", "HRKU-", r"[\w-]", 30),
     _key("mapbox token", r"sk\.eyJ", r"[\w.-]", 20),
@@ -221,79 +217,44 @@ _KEYS_OF_PROVIDERS = [
     # A token that was cut off before its first dot is still a token.
     _shape("jwt", "eyj", r"(?<![0-9A-Za-z])eyJ[\w-]{8,}\Z", re.A),
     # What a password becomes: crypt, Django, Werkzeug, argon2, LDAP.
-    _shape(
-        "password hash",
-        "$",
+    _shape("password hash", "$",
         r"(?<![\w$])(?:\$(?:2[abxy]?|1|5|6|y|7|gy|apr1|P|H|argon2(?:id|i|d)|scrypt"
         r"|pbkdf2(?:-sha\d{1,3})?|sha1|md5)\$|(?:pbkdf2_sha(?:1|256)|bcrypt(?:_sha256)?|argon2|scrypt|md5|sha1)"
-        r"\$|(?:pbkdf2:sha\d{1,3}|scrypt):\d[\d:]{0,24}\$)[\w$./+=,:-]{12,}",
-        re.A,
-    ),
+        r"\$|(?:pbkdf2:sha\d{1,3}|scrypt):\d[\d:]{0,24}\$)[\w$./+=,:-]{12,}", re.A),
     _shape("password hash", "{s|{m", r"\{(?:SSHA|SHA|SMD5|MD5)\d{0,3}\}[\w+/=]{16,256}"),
     # A line of ~/.pgpass.
-    _shape(
-        "password",
-        ":5432:|:5433:|:6432:|:*:",
+    _shape("password", ":5432:|:5433:|:6432:|:*:",
         r"(?<![\w.*-])(?=[\w-]{0,64}[A-Za-z.*])[\w.*-]{1,128}:(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*-]{1,64}"
-        r":(?P<value>(?!\[redacted)[^\s:'\"]{4,128})",
-    ),
+        r":(?P<value>(?!\[redacted)[^\s:'\"]{4,128})"),
 ]  # fmt: skip
 
 _NOTATIONS = [
-    _shape(
-        "private key",
-        "private key|private\\u0020key",
+    _shape("private key", "private key|private\\u0020key",
         r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
         r"(?s:.*?)"
-        r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)",
-    ),
-    _shape(
-        "robot key",
-        "webhook/send",
-        r"webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=(?P<value>[\w-]+)",
-        re.I,
-    ),
+        r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"),
+    _shape("robot key", "webhook/send",
+        r"webhook/send\\{0,4}\?(?:[\w-]{1,20}=[\w-]{0,40}&){0,5}key=(?P<value>[\w-]+)", re.I),
     # Prose goes on with a word; a token has a digit, an inner capital or is long.
-    *(
-        _shape(
-            label,
-            scheme,
-            rf"\b(?i:{scheme})[ ]{{1,4}}(?P<value>"
-            r"(?=[A-Za-z._~+/-]{0,512}\d|[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})"
-            r"[\w.~+/-]{8,}=*)",
-            re.ASCII,
-        )
-        for scheme, label in (
-            ("bearer", "bearer token"),
-            ("basic", "basic credentials"),
-            ("token", "token"),
-            ("negotiate", "token"),
-        )
-    ),
+    *(_shape(label, scheme,
+        rf"\b(?i:{scheme})[ ]{{1,4}}(?P<value>(?=[A-Za-z._~+/-]{{0,512}}\d|"
+        r"[\w.~+/-]{0,64}[a-z][A-Z]|[\w.~+/-]{32})[\w.~+/-]{8,}=*)", re.A)
+      for scheme, label in (("bearer", "bearer token"), ("basic", "basic credentials"),
+                            ("token", "token"), ("negotiate", "token"))),
     # A pair of user and password, in requests.
-    _shape(
-        "credential",
-        "auth",
+    _shape("credential", "auth",
         r"\b(?:auth\\{0,4}[\"']?\s?[=:]\s?[(\[](?=\s{0,4}\\{0,4}[\"'])|HTTP[A-Z][a-z]{1,9}Auth\(|BasicAuth\()"
-        r"(?P<value>(?!\[redacted)[^()\[\]\n]{1,256})",
-    ),
-    _shape(
-        "password",
-        "identified by|password '|password \"",
+        r"(?P<value>(?!\[redacted)[^()\[\]\n]{1,256})"),
+    _shape("password", "identified by|password '|password \"",
         r"\b(?:identified (?:with [\w'\"]{1,40} )?by"
         r"|(?:role|user|with|encrypted|login) [\w \"]{0,80}?password)[ ]{1,4}(?P<quote>['\"])"
-        r"(?P<value>(?!\[redacted)(?:[^'\"\\]|\\.|''|(?!(?P=quote))['\"])*)",
-        re.I,
-    ),
+        r"(?P<value>(?!\[redacted)(?:[^'\"\\]|\\.|''|(?!(?P=quote))['\"])*)", re.I),
     # Protocols that have a word for it: FTP, IMAP, SMTP, Redis.
-    _shape(
-        "password",
-        "pass |login |auth ",
+    _shape("password", "pass |login |auth ",
         r"(?:(?<![\w-])PASS |\bLOGIN [\w.@\"-]{1,64} |\bAUTH (?:PLAIN |LOGIN "
         r"|XOAUTH2 |[\w.-]{1,32} )?)\"?"
-        r"(?P<value>(?=[^\s\"']{0,64}[0-9=])(?=[^\s\"']{0,64}[A-Za-z])[^\s\"'=,:()]{6,512}={0,2})(?![\w=(:])",
-    ),
-]
+        r"(?P<value>(?=[^\s\"']{0,64}[0-9=])(?=[^\s\"']{0,64}[A-Za-z])[^\s\"'=,:()]{6,512}={0,2})(?![\w=(:])"),
+]  # fmt: skip
 
 # Keys without a prefix: of Zhipu, of Discord's robots.
 _DOTTED = _shape(

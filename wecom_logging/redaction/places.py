@@ -23,19 +23,20 @@ from .findings import Secret, most_in
 from .hints import Hit
 from .keys import ANYTHING, LONGEST_NAME, QUERY, Rule, Rules
 from .values import (
+    BARE,
     LINES,
     MASK,
     MASKED,
     NO_SECRET,
+    PROSE,
     Span,
     bare_end,
     believable,
-    is_prose,
+    end_of,
     is_random,
     looks,
     quoted,
     value_at,
-    word_end,
 )
 
 # --- names ----------------------------------------------------------------------------
@@ -90,8 +91,7 @@ def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
             continue
         start, end = _whole_name(text, at, hint, done)
         done = max(end, at + 1)
-        found = _named(text, start, end, rules)
-        if found:
+        if found := _named(text, start, end, rules):
             yield found
 
 
@@ -109,13 +109,8 @@ def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:
     """A name in Chinese ends with the hint: `密码` in `密码错误` is followed by no value."""
     before = text[max(done, at - LONGEST_NAME) : at][::-1]
     if _CHINESE.match(hint):
-        left = _LEFT_CHINESE.match(before)
-        end = at + len(hint)
-    else:
-        left = _LEFT.match(before)
-        right = _RIGHT.match(text, at)
-        end = right.end() if right else at + 1
-    return at - (left.end() if left else 0), end
+        return at - end_of(_LEFT_CHINESE, before), at + len(hint)
+    return at - end_of(_LEFT, before), end_of(_RIGHT, text, at)
 
 
 def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
@@ -136,25 +131,21 @@ def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
         return None
     called = name
     if not rule or rule.needs == QUERY:
-        longer, rule_of_both = _with_words_before(text, start, name, rules)
-        if rule_of_both:
-            called, rule = longer, rule_of_both
+        called, rule = _with_words_before(text, start, name, rules) or (name, rule)
     if not rule and (after := _WORD_AFTER.match(text, end)):
         called, end = f"{name} {after[1]}", after.end()
         rule = rules.rule_for(called)
     return Name(text, start, end, rule, called) if rule else None
 
 
-def _with_words_before(text: str, start: int, name: str, rules: Rules) -> tuple[str, Rule | None]:
+def _with_words_before(text: str, start: int, name: str, rules: Rules) -> tuple[str, Rule] | None:
     words = _WORD_BEFORE.match(text[max(0, start - 50) : start][::-1])
-    called = name
-    for word in words.groups() if words else ():
-        if word:
-            called = f"{word[::-1]} {called}"
-            rule = rules.rule_for(called)
-            if rule and rule.secret and rule.needs != QUERY:
-                return called, rule
-    return name, None
+    for word in filter(None, words.groups()) if words else ():
+        name = f"{word[::-1]} {name}"
+        rule = rules.rule_for(name)
+        if rule and rule.secret and rule.needs != QUERY:
+            return name, rule
+    return None
 
 
 # --- values ---------------------------------------------------------------------------
@@ -188,7 +179,7 @@ def _behind_sign(name: Name, after: re.Match[str]) -> Span | None:
     span = _written(name, after)
     if not span or span[2] or not name.rule.secret:
         return span
-    goes_on = sign in (":", "：") and is_prose(name.text, after.end())
+    goes_on = sign in (":", "：") and PROSE.match(name.text, after.end())
     if goes_on and name.rule.label != "seed phrase":
         return None
     return None if _is_code(name, name.text[span[0] : span[1]]) else span
@@ -205,7 +196,6 @@ def _is_code(name: Name, value: str) -> bool:
 
 
 _VARIABLE = lazy.regex(r"[a-z]+(?:_[a-z]+)+")
-
 # `InvalidToken: padding` and `unexpected token: EOF` name a failure and then describe it;
 # `/oauth/token: 401` is the end of a path.
 _FAULT = lazy.regex(
@@ -235,24 +225,21 @@ def _behind_option(name: Name, after: re.Match[str]) -> Span | None:
 
 def _told(name: Name, after: re.Match[str]) -> Span | None:
     """A word of a sentence that can be nothing but the value."""
-    text, start = name.text, after.end()
+    text, start, needs = name.text, after.end(), name.rule.needs
     sign = text[start : start + 1]
     if sign in "\"'“「『`":
         return _told_in_quotes(name, start)
     if not name.rule.secret or sign in "(<":
         return None
-    if sign in "【（":
-        start += 1
-    value = _ascii(text, start, word_end(text, start))
-    if "://" in value or not believable(value, name.rule.needs) or _CALL.match(text, start):
+    start += sign in "【（"
+    value = _ascii(text[start : end_of(BARE, text, start)])
+    if "://" in value or not believable(value, needs) or _CALL.match(text, start):
         return None
-    value = _ascii(text, start, bare_end(text, start, name.rule.needs))
-    return start, start + len(value), False
+    return start, start + len(_ascii(text[start : bare_end(text, start, needs)])), False
 
 
-def _ascii(text: str, start: int, end: int) -> str:
-    match = _ASCII.match(text, start, end)
-    return match[0].rstrip(".,:;!?)]}>") if match else ""
+def _ascii(text: str) -> str:
+    return text[: end_of(_ASCII, text)].rstrip(".,:;!?)]}>")
 
 
 _CALL = lazy.regex(r"[A-Za-z_][\w.]{0,80}[(=]")
@@ -276,41 +263,37 @@ def _told_in_quotes(name: Name, start: int) -> Span | None:
 # --- places ---------------------------------------------------------------------------
 
 
-class Place(NamedTuple):
+class _Place:
     """How a value follows its name.
 
-    `after` is matched where the name ends and ends where the value begins, or has it as its
-    group; `before` where the name begins, to the left (None: whatever stands there). `value`
-    finds the value. `first` are the characters that `after` can begin with: most places are
-    ruled out by the next one.
+    Args:
+        what: Called so in findings.
+        value: Finds the value.
+        first: The characters that `after` can begin with, "" for all: most places are ruled out
+            by the one that follows the name.
+        after: Matched where the name ends; ends where the value begins, or has it as its group.
+        before: Searched for in what stands before the name.
     """
 
-    what: str
-    before: re.Pattern[str] | None
-    after: re.Pattern[str]
-    value: Callable[[Name, re.Match[str]], Span | None]
-    first: str
-
-    @property
-    def is_believed(self) -> bool:
-        return self.value in (_written, _marked, _behind_sign, _behind_option)
+    def __init__(
+        self,
+        what: str,
+        value: Callable[[Name, re.Match[str]], Span | None],
+        first: str,
+        after: str,
+        before: str = "",
+    ) -> None:
+        self.what, self.first = what, first
+        self._value, self._after = value, lazy.regex(after)
+        self._before = lazy.regex(before) if before else None
+        self.is_believed = value in (_written, _marked, _behind_sign, _behind_option)
 
     def find(self, name: Name) -> Span | None:
-        if self.before and not self.before.search(name.left):
+        if self._before and not self._before.search(name.left):
             return None
-        after = self.after.match(name.text, name.end)
-        span = self.value(name, after) if after else None
+        after = self._after.match(name.text, name.end)
+        span = self._value(name, after) if after else None
         return span if span and span[0] < span[1] else None
-
-
-def _place(
-    what: str,
-    value: Callable[[Name, re.Match[str]], Span | None],
-    first: str,
-    after: str,
-    before: str = "",
-) -> Place:
-    return Place(what, lazy.regex(before) if before else None, lazy.regex(after), value, first)
 
 
 # What closes a name: a quote, also escaped or of a URL, a bracket, or both.
@@ -340,119 +323,62 @@ _INSIDE = (
 )
 
 PLACES = (
-    _place(
-        "in a pair",  # which its end tells from a longer list
-        _marked,
-        "\\\"'",
+    _Place("in a pair", _marked, "\\\"'",  # which its end tells from a longer list
         r"""(?x)\\{0,4}["'],\s{0,4}b?(?P<quote>\\{0,4}["'])
             (?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))*)
             (?:(?P=quote)\s{0,4}[)\]]|(?P=quote)?\Z)""",
-        before=r"[(\[]\s{0,4}b?\\{0,4}[\"']\Z",
-    ),
-    _place(
-        "in an element",
-        _marked,
-        "\"'>& \t\r\n",
+        before=r"[(\[]\s{0,4}b?\\{0,4}[\"']\Z"),
+    _Place("in an element", _marked, "\"'>& \t\r\n",
         rf"[\"']?(?:\s[^<>]{{0,256}})?(?:>|&gt;)(?:<!\[CDATA\[)?{_INSIDE}",
-        before=r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z",
-    ),
-    _place(
-        "in the next element",
-        _marked,
-        "<\"'",
+        before=r"(?:<|&lt;)(?:[\w.-]{1,20}:)?(?:[\w.-]{1,64}\s[^<>]{0,40}=[\"'])?\Z"),
+    _Place("in the next element", _marked, "<\"'",
         r"(?i)(?:</(?:key|name)>|[\"'][^<>]{0,200}>)\s{0,16}(?:<(?!/)[\w:]{1,20}>\s{0,16}){1,3}"
         + _INSIDE,
-        before=r"(?i)(?:<(?:key|name)>|name=[\"'])\Z",
-    ),
-    _place(
-        "in a part of a body",
-        _sure,
-        '\\";\r\n',
+        before=r"(?i)(?:<(?:key|name)>|name=[\"'])\Z"),
+    _Place("in a part of a body", _sure, "\\\";\r\n",
         r"\\?\"?(?:;[^\r\n\\]{0,200})?(?P<line>\r?\n|(?:\\r)?\\n)"
         r"(?:[\w-]{1,40}: ?[^\r\n\\]{0,200}(?P=line)){0,4}(?P=line)"
         r"(?P<value>(?:(?!(?P=line)--)[\s\S])*)",
-        before=r"name=\\?\"?\Z",
-    ),
-    _place(
-        "beside its name",
-        _written,
-        "\\\"',)];/: \t\r\n",
+        before=r"name=\\?\"?\Z"),
+    _Place("beside its name", _written, "\\\"',)];/: \t\r\n",
         rf"""(?x)(?:\\{{0,4}}["'])?[,)\]]{{0,3}}(?=[\s,;/:])
             (?:[^{{}}<>\n]|\n(?!\s{{0,40}}-\ )){{0,200}}?
             (?<!\w)(?=[\\"'a-zA-Z])\\{{0,4}}["']?{_VALUES}\\{{0,4}}["']?
             (?P<sign>\s?(?:=>|[:=])\s?|\s(?=\[))""",
-        before=_NAMED_SO,
-    ),
-    _place(
-        "in a block",
-        _sure,
-        "\"':",
+        before=_NAMED_SO),
+    _Place("in a block", _sure, "\"':",
         r"""["']?:[ ]{0,4}[|>][+-]?\d?[ ]{0,4}\r?\n"""
-        r"(?P<value>[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*)",
-    ),
-    _place(
-        "on the next line",
-        _on_next_line,
-        "\"':：",
+        r"(?P<value>[ \t]+[^\n]*(?:\n[ \t]+[^\n]*)*)"),
+    _Place("on the next line", _on_next_line, "\"':：",
         r"""["']?(?P<sign>[:：])[ \t]{0,8}\r?\n[ \t]{1,40}(?:-[ ]{1,4})?"""
-        r"""(?![\w."'-]{1,64}[:=])""",
-    ),
-    _place(
-        "of a field",
-        _sure,
-        "\n",
-        r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)",
-    ),
-    _place("behind a sign", _behind_sign, ".\\\"'`”’%]) \t:=：＝-为是", "(?x)" + _CLOSE + _SIGN),
-    _place(
-        "in a condition",
-        _told,
-        "\"'`] \t\n",
-        r"""(?i)["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')""",
-    ),
-    _place(
-        "of an option",
-        _behind_option,
-        "\"' ",
+        r"""(?![\w."'-]{1,64}[:=])"""),
+    _Place("of a field", _sure, "\n",
+        r"\n {2}[^\n]{0,256}?input_value=(?P<value>[^\n]{0,1024}?)(?=, input_type=|\n|\Z)"),
+    _Place("behind a sign", _behind_sign, ".\\\"'`”’%]) \t:=：＝-为是", "(?x)" + _CLOSE + _SIGN),
+    _Place("in a condition", _told, "\"'`] \t\n",
+        r"""(?i)["'`\]]?\s{1,4}(?:not\s)?(?:in|i?like)\s{0,4}\(?\s{0,4}(?=')"""),
+    _Place("of an option", _behind_option, "\"' ",
         r"""(?:["'],[ ]?|[ ]{1,4})(?=[^\s-])""",
-        before=r"(?<![\w-])--?\Z",
-    ),
-    _place("of a call", _told, "(", r"""\((?:[bru]?(?=["'])|(?=[^\s()"']{1,128}\)))"""),
-    _place(
-        "in a sentence",
-        _told,
-        "\"'” \t",
+        before=r"(?<![\w-])--?\Z"),
+    _Place("of a call", _told, "(", r"""\((?:[bru]?(?=["'])|(?=[^\s()"']{1,128}\)))"""),
+    _Place("in a sentence", _told, "\"'” \t",
         r"""(?x)["'”]?[ \t](?:(?i:for|of)\ (?:(?:the|user|account|login|role|admin)\ ){0,2}
             (?:["'][^"'\n]{1,128}["']|[\w.@-]{1,64})(?:@["'][\w.%-]{1,64}["'])?
             (?:\ (?:is|was|=):?|:)[ ]
             |(?i:is|was|as|(?:set\ )?to|value|provided|supplied|given|entered|received|used)?:?
-            \ {0,2}(?:is\ )?)(?=\S)""",
-    ),
-)
+            \ {0,2}(?:is\ )?)(?=\S)"""),
+)  # fmt: skip
 
-#: What follows a Chinese name can be anything.
-_ANY = ""
-
-_TOLD = r"(?P<value>(?!\[redacted)[!-~]{3,128}?)"
 CHINESE_PLACES = (
-    _place(
-        "in a sentence",
-        _sure,
-        _ANY,
-        rf"[ “「『【（'\"]{{0,2}}{_TOLD}[ ”」』】）'\"]{{0,2}}"
-        r"(?=错误|不正确|无效|有误|不对|不匹配|不符)",
-    ),
-    _place(
-        "behind a sign",
-        _behind_sign,
-        _ANY,
+    _Place("in a sentence", _sure, "",
+        r"[ “「『【（'\"]{0,2}(?P<value>(?!\[redacted)[!-~]{3,128}?)[ ”」』】）'\"]{0,2}"
+        r"(?=错误|不正确|无效|有误|不对|不匹配|不符)"),
+    _Place("behind a sign", _behind_sign, "",
         r"(?:错误|不正确|无效|有误|不对|[（(][^）)\n]{1,12}[）)])?(?:\\{0,8}[\"'”]|%22)?"
         r"[ ]{0,2}(?P<sign>[:：=＝]|%3[aAdD]|=>|->|是[：:]?"
-        r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}",
-    ),
-    _place("in a sentence", _told, _ANY, r" {0,2}(?=[!-~“「『【（])"),
-)
-
+        r"|(?:已|被|已被)?(?:重置|重设|修改|更改|设置|更新|变更)?为[：:]?)[ ]{0,2}"),
+    _Place("in a sentence", _told, "", r" {0,2}(?=[!-~“「『【（])"),
+)  # fmt: skip
 
 # Most names whose value was masked, by its shape or before: there is no other.
 _IS_MASKED = lazy.regex(
@@ -460,7 +386,6 @@ _IS_MASKED = lazy.regex(
     (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
     re.VERBOSE,
 )
-
 
 #: So many names that have no value are looked at in a portion of a text.
 _MOST_IN_VAIN = 384

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from wecom_logging._runtime import lazy
 
@@ -19,15 +20,8 @@ from .values import NO_SECRET
 
 #: Words of which one is in every text that matters, in lower case.
 HINTS = (
-    "values",
-    "parameters",
-    "params",
-    "args",
-    "key (",
-    "row contains",
-    "generated in",
-    "cached ",
-)
+    "values", "parameters", "params", "args", "key (", "row contains", "generated in", "cached ",
+)  # fmt: skip
 
 _COLUMNS = lazy.regex(
     r"\b(?:into|replace|upsert|key|copy)\s{1,4}(?:[\w.\"`\[\]$]{1,128}\s{0,8})?\((?=[\w\s\"`\[\],.$]{1,2000}\))",
@@ -80,17 +74,16 @@ class _Row(list[tuple[int, int]]):
             self.append((start, end))
 
 
-def secrets_in_rows(text: str, rules: Rules) -> Iterator[Secret]:
+def secrets_in_rows(text: str, rules: Rules) -> list[Secret]:
     """The secrets that a list of names tells of."""
     columns, found = _columns(text, rules)
-    found += _beside_statements(text, columns, rules)
-    return iter(sorted(found, key=lambda secret: secret[0]))
+    return sorted([*found, *_beside_statements(text, columns, rules)], key=itemgetter(0))
 
 
 def rules_of_parameters(statement: str, count: int, rules: Rules) -> list[Rule | None]:
     """What a statement says about each of its parameters."""
     columns, _ = _columns(statement, rules)
-    names = list(_names_of_placeholders(statement, 0, columns))
+    names = list(_names_of(statement, 0, columns))
     return _rule_for_each(names, count, _Marks(statement, rules).secret(0, len(statement)), rules)
 
 
@@ -114,9 +107,7 @@ def _columns(text: str, rules: Rules) -> tuple[dict[int, str], list[Secret]]:
     return columns, found
 
 
-def _hidden(
-    text: str, row: Sequence[tuple[int, int]], each: Sequence[Rule | None]
-) -> Iterator[Secret]:
+def _hidden(text: str, row: _Row, each: Sequence[Rule | None]) -> Iterator[Secret]:
     for (start, end), rule in zip(row, each, strict=False):
         if not rule or rule.needs == QUERY or _PLACEHOLDER.fullmatch(text, start, end):
             continue
@@ -143,23 +134,21 @@ def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iter
         marks = marks or _Marks(text, rules)
         begin = max(at, match.start() - _LONGEST_STATEMENT)
         statement = text[begin : match.start()]
-        names = list(_names_of_placeholders(statement, begin, columns))
+        names = list(_names_of(statement, begin, columns))
         whole = _Row(text, match.end())
         at = whole.end
         rows = [whole]
-        if (
-            whole and text[whole[0][0]] in "([" and not text.startswith("[redacted", whole[0][0])
-        ):  # of `executemany`
-            rows = [_Row(text, start) for start, _ in whole if text[start] in "(["]
+        nested = [start for start, _ in whole if text[start] in "(["]
+        if nested and nested[0] == whole[0][0] and not text.startswith("[redacted", nested[0]):
+            rows = [_Row(text, start) for start in nested]  # of `executemany`
         # What a database says of a row comes before the statement, in SQLAlchemy's errors.
         secret = marks.secret(begin, match.start()) or marks.secret(at, at + 4096)
         for row in rows:
             yield from _hidden(text, row, _rule_for_each(names, len(row), secret, rules))
 
 
-def _names_of_placeholders(
-    statement: str, begin: int, columns: dict[int, str]
-) -> Iterator[str | None]:
+def _names_of(statement: str, begin: int, columns: dict[int, str]) -> Iterator[str | None]:
+    """What each placeholder of a statement is called."""
     for place in _PLACEHOLDER.finditer(statement):
         name = columns.get(begin + place.start())
         if name is None:
@@ -187,5 +176,5 @@ class _Marks:
         """The rule of a secret that a statement names; none for what is no statement."""
         if bisect_left(self._sql, begin) == bisect_left(self._sql, end):
             return None
-        i = bisect_left(self._names, begin, key=lambda name: name[0])
+        i = bisect_left(self._names, begin, key=itemgetter(0))
         return self._names[i][1] if i < len(self._names) and self._names[i][0] < end else None

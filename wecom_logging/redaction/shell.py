@@ -33,53 +33,34 @@ _GLUED, _APART, _BOTH = _Option(glued=True), _Option(apart=True), _Option(glued=
 _USER = _Option(glued=True, apart=True, after=":")
 
 
-def _programs(options: dict[str, _Option], names: str) -> dict[str, dict[str, _Option]]:
-    return dict.fromkeys(names.split(), options)
-
-
 # Names of programs. `login` is that of docker, podman, helm, az and others.
 _PROGRAMS = {
-    **_programs(
-        {"-p": _GLUED},
-        "mysql mysqldump mysqladmin mysqlimport mysqlsh mysqlcheck mysqlbinlog mysqlslap mysqlpump"
-        " mydumper mariadb mariadb-dump mariadb-admin xtrabackup 7z 7za 7zr",
-    ),
-    **_programs(
-        {"-p": _BOTH},
-        "sshpass mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh rdesktop login"
-        " zabbix_sender",
-    ),
-    **_programs(
-        {"-w": _BOTH, "-s": _APART, "-a": _APART},
-        "ldapsearch ldapmodify ldapadd ldapdelete ldappasswd ldapwhoami",
-    ),
-    **_programs({"-N": _APART, "-P": _APART}, "ssh-keygen"),
-    **_programs({"-a": _BOTH}, "redis-cli redis-benchmark valkey-cli keydb-cli"),
-    **_programs(
-        {"-P": _BOTH},
-        "unzip zip sqlcmd bcp tsql isql ipmitool mosquitto_pub mosquitto_sub vncviewer",
-    ),
-    **_programs(
-        {
-            "-u": _USER, "--user": _USER, "-U": _USER, "--proxy-user": _USER, "-a": _USER,
-            "--auth": _USER, "--basic": _USER,
-        },
-        "curl http https httpie xh wget etcdctl ab siege hey",
-    ),
-    **_programs({"-u": _Option(glued=True, apart=True, after=",")}, "lftp"),
-    **_programs(
-        {"-U": _Option(glued=True, apart=True, after="%")}, "smbclient rpcclient net winexe smbget"
-    ),
-    **_programs(
-        dict.fromkeys(("--creds", "--src-creds", "--dest-creds"), _USER), "skopeo buildah"
-    ),
-    **_programs(
-        {name: _Option(apart=True, after=":") for name in ("-passin", "-passout", "-pass")}
-        | {"-k": _APART, "-K": _APART},
-        "openssl",
-    ),
-    **_programs({"-A": _APART, "-X": _APART}, "snmpwalk snmpget snmpset snmpbulkwalk"),
-    **_programs({"/p:": _GLUED, "-p": _BOTH}, "xfreerdp wfreerdp"),
+    name: options
+    for options, names in (
+        ({"-p": _GLUED},
+         "mysql mysqldump mysqladmin mysqlimport mysqlsh mysqlcheck mysqlbinlog mysqlslap mysqlpump"
+         " mydumper mariadb mariadb-dump mariadb-admin xtrabackup 7z 7za 7zr"),
+        ({"-p": _BOTH},
+         "sshpass mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh rdesktop login"
+         " zabbix_sender"),
+        ({"-w": _BOTH, "-s": _APART, "-a": _APART},
+         "ldapsearch ldapmodify ldapadd ldapdelete ldappasswd ldapwhoami"),
+        ({"-N": _APART, "-P": _APART}, "ssh-keygen"),
+        ({"-a": _BOTH}, "redis-cli redis-benchmark valkey-cli keydb-cli"),
+        ({"-P": _BOTH},
+         "unzip zip sqlcmd bcp tsql isql ipmitool mosquitto_pub mosquitto_sub vncviewer"),
+        (dict.fromkeys(("-u", "--user", "-U", "--proxy-user", "-a", "--auth", "--basic"), _USER),
+         "curl http https httpie xh wget etcdctl ab siege hey"),
+        ({"-u": _Option(glued=True, apart=True, after=",")}, "lftp"),
+        ({"-U": _Option(glued=True, apart=True, after="%")},
+         "smbclient rpcclient net winexe smbget"),
+        (dict.fromkeys(("--creds", "--src-creds", "--dest-creds"), _USER), "skopeo buildah"),
+        (dict.fromkeys(("-passin", "-passout", "-pass"), _Option(apart=True, after=":"))
+         | {"-k": _APART, "-K": _APART}, "openssl"),
+        ({"-A": _APART, "-X": _APART}, "snmpwalk snmpget snmpset snmpbulkwalk"),
+        ({"/p:": _GLUED, "-p": _BOTH}, "xfreerdp wfreerdp"),
+    )
+    for name in names.split()
 }  # fmt: skip
 #: What is in every command line that matters, in lower case: a short name is in other words too.
 HINTS = tuple(

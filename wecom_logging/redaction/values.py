@@ -29,8 +29,8 @@ _PROSE_WORDS = """
     optional or out page passed please policy present protected provided received redacted refreshed
     refused rejected removed renewed rejects require required requires reset revoked rotated
     rotation sent set should str string success that the this to too true type unable undefined
-    unexpected
-    unknown unset unsupported updated use used valid value verified was were will with wrong yes
+    unexpected unknown unset unsupported updated use used valid value verified was were will with
+    wrong yes
 """
 _NO_SECRET = rf"""(?:
         (?i:{"|".join(_PROSE_WORDS.split())})
@@ -42,7 +42,7 @@ _NO_SECRET = rf"""(?:
           | [,;&](?:[\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z) )"""
 NO_SECRET = lazy.regex(_NO_SECRET, re.VERBOSE)
 # A text that goes on: `password: entered value is too short`.
-_PROSE = lazy.regex(
+PROSE = lazy.regex(
     r"[A-Z]?[a-z']{1,20},? (?![a-z_]{1,40}[=:])[\"'(]?[a-z']{1,20}(?:[ .,;:!\"')-]|\Z)"
 )
 # Other names of the same thing, in a line of source code.
@@ -116,11 +116,6 @@ def believable(value: str, needs: str) -> bool:
     return is_random(value)
 
 
-def is_prose(text: str, start: int) -> bool:
-    """Whether a sentence begins at `start`."""
-    return bool(_PROSE.match(text, start))
-
-
 # --- where a value ends ---------------------------------------------------------------
 
 #: Where a value begins and ends, and whether it is in quotes, and so one whatever it says.
@@ -136,7 +131,7 @@ _QUOTED = lazy.regex(
 )
 _PLAIN = r"""[^\s&;,'"\\<\[，。；、！？”’）】」》]{0,512}"""
 # Without quotes: up to a space, or a delimiter that is one and not part of a password.
-_BARE = lazy.regex(
+BARE = lazy.regex(
     rf"""{_PLAIN}(?: (?: {MASK} | \[ | <(?!/)
         | \\(?!\\{{0,8}}["'])(?!r?\\?n)
         | ["'](?=\w)
@@ -187,10 +182,10 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
         return (*phrase.span(), False)
     is_line = rule.label in LINES
     if not is_line:
-        start = _end_of(_SCHEME, text, start)
+        start = end_of(_SCHEME, text, start)
     if _NO_VALUE.match(text, start):
         return None
-    end = _end_of(_LINE, text, start) if is_line else bare_end(text, start, rule.needs)
+    end = end_of(_LINE, text, start) if is_line else bare_end(text, start, rule.needs)
     if end == start:
         return None
     if rule.secret and rule.needs in _TAKEN_WHOLE and (call := _CALL.match(text, start)):
@@ -204,23 +199,19 @@ def value_at(text: str, start: int, rule: Rule) -> Span | None:
     return None
 
 
-def word_end(text: str, start: int) -> int:
-    """Where a word that may be a value ends, or where it is too long for one."""
-    return _end_of(_BARE, text, start)
-
-
 def bare_end(text: str, start: int, needs: str) -> int:
     """Where a value without quotes ends. What may turn out to be none is looked at for a
     bounded way only, because the next name may begin within it."""
-    end = word_end(text, start)
+    end = end_of(BARE, text, start)
     value = text[start:end]
     if len(value) >= 256 and looks(value, needs) and not _CHINESE.fullmatch(value):
-        while (further := word_end(text, end)) > end:
+        while (further := end_of(BARE, text, end)) > end:
             end = further
     return end
 
 
-def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
+def end_of(pattern: re.Pattern[str], text: str, start: int = 0) -> int:
+    """Where a match that begins at `start` ends; `start` if there is none."""
     match = pattern.match(text, start)
     return match.end() if match else start
 

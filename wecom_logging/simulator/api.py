@@ -138,8 +138,7 @@ def _record(
     elif fault is not None and fault.kind not in ("slow", "drip", "dead_token", "drop"):
         told = None
     world.inbox.record(
-        lambda number: Call(
-            id=number,
+        Call(
             time=world.clock.now(),
             name=call.call,
             method=call.method,

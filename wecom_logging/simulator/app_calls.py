@@ -7,10 +7,10 @@ import secrets
 
 from wecom_logging.simulator.budgets import HOUR, Daily, Window
 from wecom_logging.simulator.config import App
-from wecom_logging.simulator.content import Content, Rules, check_content
+from wecom_logging.simulator.content import APP_CHECKS, Content, check_content
 from wecom_logging.simulator.errcodes import Refusal, parameter
-from wecom_logging.simulator.inbox import Fate, Message
-from wecom_logging.simulator.media import MEDIA_LIFE, MIB, TYPES, MediaFile, Upload, check_upload
+from wecom_logging.simulator.inbox import Fate
+from wecom_logging.simulator.media import MIB, TYPES, MediaFile, Upload, check_upload
 from wecom_logging.simulator.recipients import Recipients, resolve
 from wecom_logging.simulator.world import Body, Operation, Request, World
 
@@ -68,7 +68,11 @@ def message_send(world: World, request: Request) -> Body:
     """`POST message/send`: a message to members of the corporation."""
     app = _own_app(world, request)
     recipients = resolve(request.json, app, world.config)
-    content = check_content(request.json.get("msgtype"), request.json, _rules(world, request, app))
+    safe = request.json.get("safe")
+    rules = world.rules(
+        "corp", APP_CHECKS, callback=app.callback, safe=safe if isinstance(safe, int) else 0
+    )
+    content = check_content(request.json.get("msgtype"), request.json, rules)
     now = world.clock.now()
     key = world.duplicates.key(app.agentid, request.body, request.json)
     msgid = world.duplicates.find(key, request.json, now)
@@ -104,19 +108,6 @@ def _same_app(world: World, app: App, agentid: object) -> App:
     return app
 
 
-def _rules(world: World, request: Request, app: App) -> Rules:
-    now = world.clock.now()
-    safe = request.json.get("safe")
-    return Rules(
-        world.config.switches,
-        robot=False,
-        media=lambda media_id, kind: world.media.use(media_id, kind, "corp", now),
-        keep=lambda upload: world.media.store(upload, "image", "corp", now),
-        callback=app.callback,
-        safe=safe if isinstance(safe, int) else 0,
-    )
-
-
 def _accept(
     world: World,
     request: Request,
@@ -132,31 +123,18 @@ def _accept(
     odd = isinstance(request.json["agentid"], str) and world.config.switches.agentid_warning
     errmsg = WARNING if odd or not request.parsed[1] else "ok"
     body: Body = {"errcode": 0, "errmsg": errmsg, **recipients.invalid, "msgid": msgid}
-    world.inbox.add(
-        lambda number: Message(
-            id=number,
-            time=world.clock.now(),
-            source="app",
-            sender=app.name,
-            destination=str(app.agentid),
-            msgtype=str(request.json["msgtype"]),
-            content=content.text,
-            shown=content.shown,
-            bytes=content.size,
-            limit=content.limit,
-            truncated=content.truncated,
-            recipients=recipients.asked,
-            delivered_to=reached,
-            dropped_for=dropped,
-            fate=fate,
-            mentions=(),
-            file=content.file,
-            request=request.json,
-            raw=request.body,
-            answer=body,
-        )
+    return world.keep(
+        request,
+        content,
+        body,
+        source="app",
+        sender=app.name,
+        destination=str(app.agentid),
+        recipients=recipients.asked,
+        delivered_to=reached,
+        dropped_for=dropped,
+        fate=fate,
     )
-    return body
 
 
 def _reach(
@@ -196,7 +174,7 @@ def message_recall(world: World, request: Request) -> Body:
 def media_upload(world: World, request: Request) -> Body:
     """`POST media/upload`: a file, for three days."""
     world.authorise(request)
-    upload = _upload(request)
+    upload = uploaded(request)
     kind = request.query.get("type", "")
     if kind not in TYPES:
         raise Refusal(40005)
@@ -204,7 +182,8 @@ def media_upload(world: World, request: Request) -> Body:
     return stored(world, upload, kind, "corp")
 
 
-def _upload(request: Request) -> Upload:
+def uploaded(request: Request) -> Upload:
+    """The file of a request; a `Refusal` if there is none."""
     if request.upload is None or not request.upload.data:
         raise Refusal(44001)
     return request.upload
@@ -225,15 +204,7 @@ def stored(world: World, upload: Upload, kind: str, owner: str) -> Body:
 def media_get(world: World, request: Request) -> MediaFile:
     """`GET media/get`: a file back."""
     world.authorise(request, "GET")
-    media_id = request.query.get("media_id")
-    if not media_id:
-        raise Refusal(41006)
-    file = world.media.find(media_id)
-    if file is None or file.owner != "corp":
-        raise Refusal(40007)
-    if world.clock.now() >= file.created + MEDIA_LIFE:
-        raise Refusal(40145)
-    return file
+    return world.media.use(request.query.get("media_id"), None, "corp", world.clock.now())
 
 
 def agent_get(world: World, request: Request) -> Body:

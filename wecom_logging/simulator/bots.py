@@ -10,33 +10,25 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from wecom_logging.simulator.budgets import MINUTE, Gate, Quota, Window
-from wecom_logging.simulator.clock import Clock
-from wecom_logging.simulator.config import Bot, SimulatorConfig
+from wecom_logging.simulator.cards import part
+from wecom_logging.simulator.config import Bot
 from wecom_logging.simulator.content import (
     BOT_ANSWER_CHECKS,
     BOT_CHECKS,
     BOT_WELCOME_CHECKS,
     Check,
     Content,
-    Rules,
     check_content,
 )
 from wecom_logging.simulator.errcodes import Refusal, parameter
-from wecom_logging.simulator.inbox import Inbox, Message
-from wecom_logging.simulator.media import Media, Upload
+from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.uploads import ChunkedUploads
 
-
-class Surroundings(Protocol):
-    """What bots and chats need of the world that they live in."""
-
-    config: SimulatorConfig
-    clock: Clock
-    inbox: Inbox
-    media: Media
+if TYPE_CHECKING:
+    from wecom_logging.simulator.world import World
 
 
 Body = dict[str, Any]
@@ -54,25 +46,19 @@ _MOST = 2000
 Told = list[tuple["Connection", str, str]]
 
 
+@dataclass(eq=False)
 class Connection:
     """One connection of a client; `send`, `close` and `cut` (no farewell) are the socket's."""
 
-    def __init__(
-        self,
-        send: Callable[[str], None],
-        close: Callable[[], None],
-        cut: Callable[[], None],
-        now: float,
-    ) -> None:
-        self.send = send
-        self.close = close
-        self.cut = cut
-        #: The id of the bot that it has subscribed as.
-        self.bot_id: str | None = None
-        #: Whether groups are told to it; and whether anything is.
-        self.hears_groups = True
-        self.half_open = False
-        self.last_frame = now
+    send: Callable[[str], None]
+    close: Callable[[], None]
+    cut: Callable[[], None]
+    last_frame: float
+    #: The id of the bot that it has subscribed as.
+    bot_id: str | None = None
+    #: Whether groups are told to it; and whether anything is.
+    hears_groups: bool = True
+    half_open: bool = False
 
 
 @dataclass
@@ -97,7 +83,7 @@ class _Stream:
 class Bots:
     """All bots of a `World`, under its lock."""
 
-    def __init__(self, world: Surroundings) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._connections: dict[str, Connection] = {}
         self._subscriptions: dict[str, Gate] = {}
@@ -128,14 +114,13 @@ class Bots:
 
     def kick(self, connection: Connection) -> None:
         """Tell a connection that another client has taken over, and end it."""
-        self.gone(connection)
-        connection.bot_id = None
-        event = {"eventtype": "disconnected_event"}
+        self.unsubscribe(connection)
         body = {
             "msgid": secrets.token_hex(16), "create_time": int(self._world.clock.now()),
-            "msgtype": "event", "event": event,
+            "msgtype": "event", "event": {"eventtype": "disconnected_event"},
         }  # fmt: skip
-        self._tell(connection, _frame("aibot_event_callback", secrets.token_hex(12), body))
+        if not connection.half_open:
+            connection.send(_frame("aibot_event_callback", secrets.token_hex(12), body))
         connection.close()
 
     def unsubscribe(self, connection: Connection) -> None:
@@ -148,23 +133,21 @@ class Bots:
     def answer(self, connection: Connection, frame: object, drop: bool = False) -> Body:
         """What WeCom answers; `drop`: errcode 0, and nobody sees it."""
         data = frame if isinstance(frame, dict) else {}
-        headers = data.get("headers")
-        req_id = headers.get("req_id") if isinstance(headers, dict) else None
+        req_id = part(data, "headers").get("req_id")
         answer: Body = {"headers": {"req_id": req_id if isinstance(req_id, str) else ""}}
         now = self._world.clock.now()
         connection.last_frame = now
         try:
             if not isinstance(req_id, str) or not 0 < len(req_id.encode()) <= 256:
                 raise Refusal(846605)
-            body = data.get("body")
-            call = _Call(connection, req_id, body if isinstance(body, dict) else {}, now, drop)
+            call = _Call(connection, req_id, part(data, "body"), now, drop)
             result = self._operate(data.get("cmd"), call)
             answer |= {"errcode": 0, "errmsg": "ok"} | ({"body": result} if result else {})
         except Refusal as refusal:
             answer |= {"errcode": refusal.errcode, "errmsg": refusal.text}
         return answer
 
-    def _operate(self, cmd: object, call: _Call) -> Body:
+    def _operate(self, cmd: object, call: _Call) -> Body | None:
         operation = _OPERATIONS.get(cmd) if isinstance(cmd, str) else None
         if operation is None:
             raise parameter("cmd is invalid")
@@ -172,7 +155,7 @@ class Bots:
             raise Refusal(846609)
         return operation(self, call)
 
-    def _subscribe(self, call: _Call) -> Body:
+    def _subscribe(self, call: _Call) -> None:
         bot = self._bot(call.body.get("bot_id"))
         if call.body.get("secret") != bot.secret:
             raise Refusal(853000)
@@ -186,24 +169,22 @@ class Bots:
         self._connections[bot.id] = call.connection
         call.connection.bot_id = bot.id
         call.connection.hears_groups = True
-        return {}
 
-    def _ping(self, call: _Call) -> Body:
-        return {}
+    def _ping(self, call: _Call) -> None:
+        pass
 
-    def _respond(self, call: _Call) -> Body:
+    def _respond(self, call: _Call) -> None:
         callback = self._answered(call, MESSAGE, "message", "enter_chat", "template_card_event")
         if call.body.get("msgtype") == "stream":
-            return self._stream(call, callback)
+            self._stream(call, callback)
+            return
         if call.body.get("msgtype") == "stream_with_template_card":
             self._stream(call, callback)
             call.body["msgtype"] = "template_card"
         self._deliver(call, callback.chat, BOT_ANSWER_CHECKS)
-        return {}
 
-    def _stream(self, call: _Call, callback: Callback) -> Body:
-        stream = call.body.get("stream")
-        stream = stream if isinstance(stream, dict) else {}
+    def _stream(self, call: _Call, callback: Callback) -> None:
+        stream = part(call.body, "stream")
         stream_id = stream.get("id")
         if not isinstance(stream_id, str) or not stream_id:
             raise parameter("stream.id is empty")
@@ -215,22 +196,18 @@ class Bots:
         else:
             if known.finished or call.now - known.began > STREAM:
                 raise Refusal(846608)
-            shown = {"stream": stream}
-            content = check_content("stream", shown, self._rules(call), BOT_ANSWER_CHECKS)
-            self._change(known.message_id, content=content.text, shown=content.shown,
-                         bytes=content.size)  # fmt: skip
+            self._change(
+                known.message_id, self._check(call, "stream", {"stream": stream}, BOT_ANSWER_CHECKS)
+            )
         known.finished = stream.get("finish") is True
-        return {}
 
-    def _welcome(self, call: _Call) -> Body:
+    def _welcome(self, call: _Call) -> None:
         callback = self._answered(call, EVENT, "enter_chat")
         self._deliver(call, callback.chat, BOT_WELCOME_CHECKS)
-        return {}
 
-    def _update(self, call: _Call) -> Body:
+    def _update(self, call: _Call) -> None:
         callback = self._answered(call, EVENT, "template_card_event")
-        card = call.body.get("template_card")
-        card = card if isinstance(card, dict) else {}
+        card = part(call.body, "template_card")
         if call.body.get("response_type") != "update_template_card":
             raise parameter("response_type is invalid")
         if card.get("task_id") != callback.task_id:
@@ -238,40 +215,31 @@ class Bots:
         required = self._world.config.switches.bot_update_card_action == "required"
         if required and not card.get("card_action"):
             raise Refusal(42045)
-        content = check_content(
-            "template_card", {"template_card": card}, self._rules(call), BOT_CHECKS
-        )
+        content = self._check(call, "template_card", {"template_card": card}, BOT_CHECKS)
         self._take_quota(call, callback.chat)
         if not call.drop:
-            self._change(callback.message_id, content=content.text, shown=content.shown,
-                         bytes=content.size)  # fmt: skip
-        return {}
+            self._change(callback.message_id, content)
 
-    def _send(self, call: _Call) -> Body:
+    def _send(self, call: _Call) -> None:
         chat, kind = call.body.get("chatid"), call.body.get("chat_type", 0)
         if kind not in (0, 1, 2):
             raise parameter("chat_type is invalid")
         groups = {each.id for each in self._world.config.chats}
-        known = isinstance(chat, str) and (chat in groups if kind == 2 else True)
-        if kind == 1 and chat in groups:
-            known = False
         if (
             not isinstance(chat, str)
-            or not known
+            or (kind and (kind == 2) != (chat in groups))
             or (call.bot_id, self._chat(chat)) not in self._open
         ):
             raise Refusal(93006)
         self._deliver(call, self._chat(chat), BOT_CHECKS)
-        return {}
 
     # Files.
 
     def _init(self, call: _Call) -> Body:
         return {"upload_id": self._uploads.begin(call.bot_id, call.body, call.now)}
 
-    def _chunk(self, call: _Call) -> Body:
+    def _chunk(self, call: _Call) -> None:
         self._uploads.add(call.body, call.now)
-        return {}
 
     def _finish(self, call: _Call) -> Body:
         kind, upload = self._uploads.end(call.body, call.now)
@@ -302,19 +270,9 @@ class Bots:
             raise Refusal(846605)
         return callback
 
-    def _rules(self, call: _Call) -> Rules:
-        media = self._world.media
-
-        def refuse(upload: Upload) -> Any:
-            raise Refusal(40008)
-
-        return Rules(
-            self._world.config.switches,
-            robot=False,
-            media=lambda media_id, kind: media.use(media_id, kind, f"bot {call.bot_id}", call.now),
-            keep=refuse,
-            callback=True,
-        )
+    def _check(self, call: _Call, kind: object, body: Body, checks: Mapping[str, Check]) -> Content:
+        rules = self._world.rules(f"bot {call.bot_id}", checks, callback=True)
+        return check_content(kind, body, rules)
 
     def _take_quota(self, call: _Call, chat: str) -> None:
         quota = self.quotas.setdefault((call.bot_id, chat), Quota())
@@ -326,46 +284,40 @@ class Bots:
         self, call: _Call, chat: str, checks: Mapping[str, Check], msgtype: str | None = None
     ) -> Message:
         kind = msgtype or call.body.get("msgtype")
-        content = check_content(kind, call.body, self._rules(call), checks)
+        content = self._check(call, kind, call.body, checks)
         card = content.shown if kind == "template_card" else {}
         if card.get("task_id") and (call.bot_id, card["task_id"]) in self._tasks:
             raise Refusal(42014)
         self._take_quota(call, chat)
         if card.get("task_id"):
             _keep(self._tasks, (call.bot_id, str(card["task_id"])), None)
-        return self._show(call, chat, str(kind), content)
-
-    def _show(self, call: _Call, chat: str, kind: str, content: Content) -> Message:
         name = self.name(chat)
         return self._world.inbox.add(
-            lambda number: Message(
-                id=number,
+            Message(
                 time=call.now,
                 source="bot",
                 sender=self._bot(call.bot_id).name,
                 destination=chat,
-                msgtype=kind,
-                content=content.text,
-                shown=content.shown,
-                bytes=content.size,
-                limit=content.limit,
-                truncated=False,
+                msgtype=str(kind),
                 recipients={"chat": name},
                 delivered_to=() if call.drop else (name,),
                 dropped_for=(name,) if call.drop else (),
                 fate="dropped" if call.drop else "delivered",
-                mentions=(),
-                file=content.file,
                 request=call.body,
                 raw=json.dumps(call.body, ensure_ascii=False).encode("utf-8", "replace"),
                 answer={"errcode": 0, "errmsg": "ok"},
+                **vars(content),
             )
         )
 
-    def _change(self, message_id: int, **changes: Any) -> None:
+    def _change(self, message_id: int, content: Content) -> None:
+        """Another content for a message that is there already."""
         for each in self._world.inbox.messages():
             if each.id == message_id:
-                self._world.inbox.replace(dataclasses.replace(each, **changes))
+                changed = dataclasses.replace(
+                    each, content=content.content, shown=content.shown, bytes=content.bytes
+                )
+                self._world.inbox.replace(changed)
 
     def open(self, chat: str) -> None:
         """Somebody has written to the first bot there: from now on it may write, too."""
@@ -401,10 +353,6 @@ class Bots:
         _keep(self._callbacks, req_id, callback)
         return [(connection, cmd, _frame(cmd, req_id, whole))]
 
-    def _tell(self, connection: Connection, frame: str) -> None:
-        if not connection.half_open:
-            connection.send(frame)
-
 
 @dataclass
 class _Call:
@@ -421,7 +369,7 @@ class _Call:
         return self.connection.bot_id or ""
 
 
-_OPERATIONS: dict[str, Callable[[Bots, _Call], Body]] = {
+_OPERATIONS: dict[str, Callable[[Bots, _Call], Body | None]] = {
     "aibot_subscribe": Bots._subscribe,
     "ping": Bots._ping,
     "aibot_respond_msg": Bots._respond,

@@ -35,7 +35,7 @@ def check_card(card: Mapping[str, Any], *, robot: bool, callback: bool) -> None:
 
 
 def _check_titles(card: Mapping[str, Any], kind: str) -> None:
-    title = _part(card, "main_title").get("title")
+    title = part(card, "main_title").get("title")
     if kind == "text_notice" and not (title or card.get("sub_title_text")):
         raise parameter("main_title.title and sub_title_text are empty")
     if kind != "text_notice" and not title:
@@ -64,7 +64,7 @@ def _check_lists(card: Mapping[str, Any]) -> None:
             raise parameter("button_list.text is empty")
         if len(str(button.get("key") or "").encode("utf-8", "replace")) > 1024:
             raise too_long("button_list.key", 1024)
-    selection = _part(card, "button_selection")
+    selection = part(card, "button_selection")
     options = _items(selection, "option_list", 10, 40058)
     if selection and not (selection.get("question_key") and options):
         raise parameter("button_selection.question_key or option_list is empty")
@@ -79,9 +79,10 @@ def _check_action(action: object) -> None:
         raise Refusal(42045)
 
 
-def _part(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    part = card.get(key)
-    return part if isinstance(part, dict) else {}
+def part(card: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object of that name in another one; an empty one if there is none."""
+    found = card.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _items(card: Mapping[str, Any], key: str, limit: int, errcode: int) -> list[dict[str, Any]]:
@@ -98,24 +99,24 @@ def _items(card: Mapping[str, Any], key: str, limit: int, errcode: int) -> list[
 def card_text(card: Mapping[str, Any]) -> str:
     """Everything that can be read on the card, one line each."""
     title, big, quote = (
-        _part(card, key) for key in ("main_title", "emphasis_content", "quote_area")
+        part(card, key) for key in ("main_title", "emphasis_content", "quote_area")
     )
     lines = [
-        _part(card, "source").get("desc"), title.get("title"), title.get("desc"),
+        part(card, "source").get("desc"), title.get("title"), title.get("desc"),
         " ".join(str(big[key]) for key in ("title", "desc") if big.get(key)),
         quote.get("title"), quote.get("quote_text"), card.get("sub_title_text"),
     ]  # fmt: skip
     pairs = _items(card, "horizontal_content_list", 6, 42035)
     lines += [f"{pair.get('keyname')}: {pair.get('value', '')}" for pair in pairs]
-    for part in _items(card, "vertical_content_list", 4, 40058):
-        lines += [part.get("title"), part.get("desc")]
+    for each in _items(card, "vertical_content_list", 4, 40058):
+        lines += [each.get("title"), each.get("desc")]
     lines += [jump.get("title") for jump in _items(card, "jump_list", 3, 42042)]
     return "\n".join(str(line) for line in lines if line)
 
 
 def buttons(card: Mapping[str, Any]) -> set[str]:
     """The keys of what can be pressed on the card."""
-    menu, submit = _part(card, "action_menu"), _part(card, "submit_button")
+    menu, submit = part(card, "action_menu"), part(card, "submit_button")
     pressed = [
         *_items(card, "button_list", 6, 40058), *_items(menu, "action_list", 3, 40058), submit,
     ]  # fmt: skip
@@ -125,7 +126,7 @@ def buttons(card: Mapping[str, Any]) -> set[str]:
 def questions(card: Mapping[str, Any]) -> dict[str, set[str]]:
     """The lists and boxes on the card by their key, with the ids of their options."""
     asked = [
-        _part(card, "button_selection"), _part(card, "checkbox"),
+        part(card, "button_selection"), part(card, "checkbox"),
         *_items(card, "select_list", 3, 40058),
     ]  # fmt: skip
     return {

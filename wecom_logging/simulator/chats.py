@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from wecom_logging.simulator import cards
-from wecom_logging.simulator.bots import Body, Bots, Callback, Surroundings, Told
+from wecom_logging.simulator.bots import Body, Bots, Callback, Told
 from wecom_logging.simulator.inbox import Message
+
+if TYPE_CHECKING:
+    from wecom_logging.simulator.world import World
 
 
 class Chats:
     """All of them, under the lock of their `World`. Each method returns what the bot is told."""
 
-    def __init__(self, world: Surroundings, bots: Bots) -> None:
+    def __init__(self, world: World, bots: Bots) -> None:
         self._world = world
         self._bots = bots
 
@@ -32,8 +36,7 @@ class Chats:
         if quote:
             body["quote"] = {"msgtype": "text", "text": {"content": quote}}
         self._world.inbox.add(
-            lambda number: Message(
-                id=number,
+            Message(
                 time=now,
                 source="person",
                 sender=user,
@@ -42,17 +45,9 @@ class Chats:
                 content=text,
                 shown={"content": text},
                 bytes=len(text.encode("utf-8", "replace")),
-                limit=None,
-                truncated=False,
                 recipients={"chat": self._bots.name(chat) if chat else bot.name},
-                delivered_to=(),
-                dropped_for=(),
                 fate="said",
-                mentions=(),
-                file=None,
                 request=body,
-                raw=b"",
-                answer={},
             )
         )
         callback = Callback("message", chat or user, now)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wecom_logging.simulator.cards import card_text, check_card
+from wecom_logging.simulator.cards import card_text, check_card, part
 from wecom_logging.simulator.config import Switches
 from wecom_logging.simulator.errcodes import Refusal, parameter, too_long
-from wecom_logging.simulator.media import MIB, MediaFile, Upload, check_upload
+from wecom_logging.simulator.media import MIB, Media, MediaFile, Upload, check_upload
 
 #: Bytes of an application's text and markdown, and of a robot's markdown.
 APP_BYTES = 2048
@@ -25,17 +25,13 @@ BOT_BYTES = 20_480
 class Content:
     """A message's content as the receiver gets it."""
 
-    #: What can be read in it: the text, a card's lines, a file's name.
-    text: str
-    #: The part of the request that was checked, after cutting: what a page shows.
+    # The fields are those of a `Message`.
+    content: str
     shown: Mapping[str, Any]
-    #: Bytes that were sent, and how many are allowed (None: no single limit).
-    size: int
+    bytes: int
     limit: int | None = None
-    #: Whether WeCom has cut it.
     truncated: bool = False
     file: MediaFile | None = None
-    #: Who is called by name.
     mentions: tuple[str, ...] = ()
 
 
@@ -44,32 +40,29 @@ class Rules:
     """What the checks need to know about where a message comes from."""
 
     switches: Switches
-    robot: bool
-    #: Finds an uploaded file: (media id, type) -> file, or a `Refusal`.
-    media: Callable[[object, str], MediaFile]
-    #: Keeps a picture that came inside the request.
-    keep: Callable[[Upload], MediaFile]
+    #: By type of message.
+    checks: Mapping[str, Check]
+    files: Media
+    #: Whose files may be sent, see `MediaFile.owner`.
+    owner: str
+    now: float
     callback: bool = False
     safe: int = 0
 
+    @property
+    def robot(self) -> bool:
+        return self.checks is ROBOT_CHECKS
 
-def check_content(
-    msgtype: object,
-    body: Mapping[str, Any],
-    rules: Rules,
-    checks: Mapping[str, Check] | None = None,
-) -> Content:
-    """The content of `body`; a `Refusal` if WeCom would not take it.
+    def media(self, media_id: object, kind: str) -> MediaFile:
+        return self.files.use(media_id, kind, self.owner, self.now)
 
-    `checks`: by type; None: those of an application or a robot.
-    """
-    if checks is None:
-        checks = ROBOT_CHECKS if rules.robot else APP_CHECKS
-    check = checks.get(msgtype) if isinstance(msgtype, str) else None
+
+def check_content(msgtype: object, body: Mapping[str, Any], rules: Rules) -> Content:
+    """The content of `body`; a `Refusal` if WeCom would not take it."""
+    check = rules.checks.get(msgtype) if isinstance(msgtype, str) else None
     if check is None:
         raise Refusal(40008)
-    payload = body.get(str(msgtype))
-    return check(payload if isinstance(payload, dict) else {}, str(msgtype), rules)
+    return check(part(body, str(msgtype)), str(msgtype), rules)
 
 
 def byte_size(text: str) -> int:
@@ -161,7 +154,13 @@ def _robot_image(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Cont
         raise Refusal(301019)
     upload = Upload("image", data)
     check_upload(upload, "image", 2 * MIB)
-    return Content("", {"md5": payload["md5"]}, len(data), 2 * MIB, file=rules.keep(upload))
+    return Content(
+        "",
+        {"md5": payload["md5"]},
+        len(data),
+        2 * MIB,
+        file=rules.files.store(upload, "image", rules.owner, rules.now),
+    )
 
 
 def _textcard(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Content:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,12 +16,12 @@ Raw = bytes
 Fate = Literal["delivered", "dropped", "duplicate", "recalled", "said"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """One message that WeCom accepted with errcode 0, or that somebody wrote to a bot."""
 
-    #: Counts up from 1; never used twice.
-    id: int
+    #: Counts up from 1; never used twice. The inbox gives it.
+    id: int = 0
     #: Seconds since the epoch, by the simulator's clock.
     time: float
     #: "app" (`message/send`), "robot" (`webhook/send`), "bot" (the long connection), "person".
@@ -36,37 +37,38 @@ class Message:
     shown: Mapping[str, Any]
     #: Bytes of UTF-8 that were sent; `limit` of them are allowed (None: no single limit).
     bytes: int
-    limit: int | None
+    limit: int | None = None
     #: WeCom has cut it to the limit.
-    truncated: bool
+    truncated: bool = False
     #: As they were asked for: touser, toparty, totag.
     recipients: Mapping[str, str]
     #: Members (for a robot: its group) that got it.
-    delivered_to: tuple[str, ...]
+    delivered_to: tuple[str, ...] = ()
     #: Members whose limit was exceeded: WeCom drops it for them and says errcode 0.
-    dropped_for: tuple[str, ...]
+    dropped_for: tuple[str, ...] = ()
     #: "delivered" to somebody; "dropped" in silence; a "duplicate" that was held back;
     #: "recalled" afterwards. In all of these the client was told errcode 0. "said" is what
     #: people write.
     fate: Fate
-    mentions: tuple[str, ...]
-    file: MediaFile | None
+    mentions: tuple[str, ...] = ()
+    file: MediaFile | None = None
     #: The request's JSON, and its bytes.
     request: Mapping[str, Any]
-    raw: Raw = field(repr=False)
+    raw: Raw = field(default=b"", repr=False)
     #: What WeCom answered (the client may have seen something else: a fault).
-    answer: Mapping[str, Any]
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def file_id(self) -> str | None:
         return self.file.id if self.file else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
-    """One HTTP call and how it ended."""
+    """One HTTP call or frame of a bot, and how it ended."""
 
-    id: int
+    #: As that of a `Message`.
+    id: int = 0
     time: float
     #: Path below `/cgi-bin/`.
     name: str
@@ -113,11 +115,11 @@ class Inbox:
             self.version += 1
             self._changed.notify_all()
 
-    def add(self, make: Callable[[int], Message]) -> Message:
-        """Keep the message that `make` builds for the next id."""
+    def add(self, message: Message) -> Message:
+        """Keep a message; returns it with its id."""
         with self._changed:
             self.last_message += 1
-            message = make(self.last_message)
+            message = dataclasses.replace(message, id=self.last_message)
             self._messages.append(message)
             self._bytes += len(message.raw)
             self.delivered += message.fate == "delivered"
@@ -128,12 +130,11 @@ class Inbox:
             self.touch()
             return message
 
-    def record(self, make: Callable[[int], Call]) -> None:
-        """Keep the call that `make` builds for the next id."""
+    def record(self, call: Call) -> None:
+        """Keep a call, with an id of its own."""
         with self._changed:
             self.last_call += 1
-            call = make(self.last_call)
-            self._calls.append(call)
+            self._calls.append(dataclasses.replace(call, id=self.last_call))
             self.by_call[call.name] += 1
             self.by_errcode[call.name, call.told] += 1
             self.touch()

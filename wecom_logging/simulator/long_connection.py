@@ -116,28 +116,25 @@ class LongConnection:
 
     def _answer(self, connection: Connection, raw: str | bytes) -> None:
         frame = _parsed(raw)
-        cmd = frame.get("cmd") if isinstance(frame, dict) else None
-        name = cmd if isinstance(cmd, str) else "aibot_unreadable"
+        data = frame if isinstance(frame, dict) else {}
+        name = data["cmd"] if isinstance(data.get("cmd"), str) else "aibot_unreadable"
         fault = self._faults.take(name)
+        kind = fault.kind if fault else ""
         if fault is not None and self._struck(connection, fault):
-            self._record(name, None, "", None, fault)
+            self._record(name, kind)
             return
         with self._world.changed:
             if fault is None or fault.processes:
-                answer = self._world.bots.answer(
-                    connection, frame, drop=fault is not None and fault.kind == "drop"
-                )
+                answer = self._world.bots.answer(connection, frame, drop=kind == "drop")
             else:
-                headers = frame.get("headers") if isinstance(frame, dict) else None
-                answer = {"headers": headers, "errcode": 0, "errmsg": "ok"}
-            if fault is not None and fault.kind == "deaf":
+                answer = {"headers": data.get("headers"), "errcode": 0, "errmsg": "ok"}
+            if kind == "deaf":
                 connection.hears_groups = False
         errcode = answer["errcode"]
-        if fault is not None and fault.kind == "errcode":
+        if fault is not None and kind == "errcode":
             answer |= {"errcode": fault.errcode, "errmsg": fault.errmsg or "as ordered"}
-        readable = fault is None or fault.kind not in ("garbage", "flood")
-        told = answer["errcode"] if readable else None
-        self._record(name, errcode, answer["errmsg"], told, fault)
+        told = None if kind in ("garbage", "flood") else answer["errcode"]
+        self._record(name, kind, errcode, answer["errmsg"], told)
         self._send_struck(connection, json.dumps(answer, ensure_ascii=False), fault)
 
     def _struck(self, connection: Connection, fault: Fault) -> bool:
@@ -160,34 +157,34 @@ class LongConnection:
 
     def _send_struck(self, connection: Connection, frame: str, fault: Fault | None) -> None:
         """Send a frame the way a fault wants it."""
-        kind = fault.kind if fault else ""
-        if fault is not None and kind == "slow":
+        if fault is None:
+            connection.send(frame)
+            return
+        if fault.kind == "slow":
             self._faults.released.wait(fault.delay)
-        if kind == "unknown":
+        if fault.kind == "unknown":
             connection.send('{"cmd":"aibot_something_new","headers":{"req_id":"1"},"body":{}}')
-        if fault is not None and kind == "flood":
-            connection.send(" " * fault.size)
-        else:
-            connection.send(frame[: len(frame) // 2] if kind == "garbage" else frame)
-        if kind == "twice":
+        if fault.kind == "flood":
+            frame = " " * fault.size
+        if fault.kind == "garbage":
+            frame = frame[: len(frame) // 2]
+        connection.send(frame)
+        if fault.kind == "twice":
             connection.send(frame)
 
     def _record(
-        self, name: str, errcode: int | None, errmsg: str, told: int | None, fault: Fault | None
+        self,
+        name: str,
+        fault: str,
+        errcode: int | None = None,
+        errmsg: str = "",
+        told: int | None = None,
     ) -> None:
+        now = self._world.clock.now()
         self._world.inbox.record(
-            lambda number: Call(
-                id=number,
-                time=self._world.clock.now(),
-                name=name,
-                method="frame",
-                ip="127.0.0.1",
-                errcode=errcode,
-                errmsg=errmsg,
-                told=told,
-                fault=fault.kind if fault else "",
-            )
-        )
+            Call(time=now, name=name, method="frame", ip="127.0.0.1", errcode=errcode,
+                 errmsg=errmsg, told=told, fault=fault)
+        )  # fmt: skip
 
     # What people do.
 

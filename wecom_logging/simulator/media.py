@@ -64,20 +64,16 @@ class Media:
         """The file, expired or not; None if it is unknown or no longer kept."""
         return self._files.get(media_id)
 
-    def use(self, media_id: object, kind: str, owner: str, now: float) -> MediaFile:
-        """The file for a message of its `kind`; a `Refusal` if it cannot be sent."""
+    def use(self, media_id: object, kind: str | None, owner: str, now: float) -> MediaFile:
+        """The owner's file of that kind (None: any); a `Refusal` if there is none, or none now."""
         if not media_id:
             raise Refusal(41006)
         file = self._files.get(media_id) if isinstance(media_id, str) else None
-        if file is None or file.owner != owner or file.type != kind:
+        if file is None or file.owner != owner or kind not in (None, file.type):
             raise Refusal(40007)
         if now >= file.created + MEDIA_LIFE:
             raise Refusal(40145)
         return file
-
-    def clear(self) -> None:
-        self._files.clear()
-        self._bytes = 0
 
 
 def check_upload(upload: Upload, kind: str, image_limit: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from wecom_logging.simulator.app_calls import WARNING, stored
-from wecom_logging.simulator.config import Robot
-from wecom_logging.simulator.content import Rules, check_content
+from wecom_logging.simulator.app_calls import WARNING, stored, uploaded
+from wecom_logging.simulator.content import ROBOT_CHECKS, check_content
 from wecom_logging.simulator.errcodes import Refusal, parameter
-from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.media import MIB, check_upload
 from wecom_logging.simulator.world import Body, Operation, Request, World
 
@@ -21,50 +19,27 @@ def webhook_send(world: World, request: Request) -> Body:
     now, gate = world.clock.now(), world.gate(robot)
     if gate.closed(now):
         raise Refusal(45009)
-    content = check_content(request.json.get("msgtype"), request.json, _rules(world, robot))
+    rules = world.rules(robot.key, ROBOT_CHECKS)
+    content = check_content(request.json.get("msgtype"), request.json, rules)
     gate.window.add(now)
     body: Body = {"errcode": 0, "errmsg": "ok" if request.parsed[1] else WARNING}
-    world.inbox.add(
-        lambda number: Message(
-            id=number,
-            time=now,
-            source="robot",
-            sender=robot.name,
-            destination=robot.key[-4:],
-            msgtype=str(request.json["msgtype"]),
-            content=content.text,
-            shown=content.shown,
-            bytes=content.size,
-            limit=content.limit,
-            truncated=content.truncated,
-            recipients={},
-            delivered_to=() if request.drop else (robot.name,),
-            dropped_for=(robot.name,) if request.drop else (),
-            fate="dropped" if request.drop else "delivered",
-            mentions=content.mentions,
-            file=content.file,
-            request=request.json,
-            raw=request.body,
-            answer=body,
-        )
-    )
-    return body
-
-
-def _rules(world: World, robot: Robot) -> Rules:
-    now = world.clock.now()
-    return Rules(
-        world.config.switches,
-        robot=True,
-        media=lambda media_id, kind: world.media.use(media_id, kind, robot.key, now),
-        keep=lambda upload: world.media.store(upload, "image", robot.key, now),
+    return world.keep(
+        request,
+        content,
+        body,
+        source="robot",
+        sender=robot.name,
+        destination=robot.key[-4:],
+        recipients={},
+        delivered_to=() if request.drop else (robot.name,),
+        dropped_for=(robot.name,) if request.drop else (),
+        fate="dropped" if request.drop else "delivered",
     )
 
 
 def webhook_upload(world: World, request: Request) -> Body:
     """`POST webhook/upload_media`: a file for this robot, for three days."""
-    if request.upload is None or not request.upload.data:
-        raise Refusal(44001)  # looked at before the key
+    upload = uploaded(request)  # looked at before the key
     try:
         robot = world.robot(request.query.get("key"))
     except Refusal:
@@ -72,8 +47,8 @@ def webhook_upload(world: World, request: Request) -> Body:
     kind = request.query.get("type", "")
     if kind not in ("file", "voice"):
         raise Refusal(40005)
-    check_upload(request.upload, kind, 2 * MIB)
-    return stored(world, request.upload, kind, robot.key)
+    check_upload(upload, kind, 2 * MIB)
+    return stored(world, upload, kind, robot.key)
 
 
 ROBOT_CALLS: dict[str, Operation] = {

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from wecom_logging.simulator import markup
-from wecom_logging.simulator.budgets import Window
+from wecom_logging.simulator.budgets import Quota, Window
 from wecom_logging.simulator.config import Switches
 from wecom_logging.simulator.faults import KINDS, Active, Faults
-from wecom_logging.simulator.inbox import Call, Message
+from wecom_logging.simulator.inbox import Message
 from wecom_logging.simulator.world import World
 
 Json = dict[str, Any]
@@ -19,11 +19,7 @@ Json = dict[str, Any]
 
 def message(each: Message, world: World) -> Json:
     """One message, without the bytes of its file; `tree` is its text for a page."""
-    data = {
-        field.name: getattr(each, field.name)
-        for field in dataclasses.fields(each)
-        if field.name not in ("file", "raw")
-    }
+    data = {name: value for name, value in vars(each).items() if name not in ("file", "raw")}
     # What a bot says is markdown_v2, whatever the type is called.
     said = each.source == "bot" and each.msgtype in ("markdown", "stream")
     data["tree"] = markup.render(
@@ -84,10 +80,6 @@ def levels(content: str) -> set[str]:
     return found
 
 
-def call(each: Call) -> Json:
-    return dataclasses.asdict(each)
-
-
 def calls(world: World) -> Json:
     """Numbers by path and by errcode, and the newest hundred calls."""
     by_errcode: dict[str, dict[str, int]] = {}
@@ -99,7 +91,7 @@ def calls(world: World) -> Json:
             "total": sum(world.inbox.by_call.values()),
             "by_call": dict(world.inbox.by_call),
             "by_errcode": by_errcode,
-            "recent": [call(each) for each in world.inbox.calls()[-100:]],
+            "recent": [vars(each) for each in world.inbox.calls()[-100:]],
         }
 
 
@@ -125,42 +117,40 @@ def budgets(world: World) -> list[Json]:
         now = world.clock.now()
         rows: list[Json] = []
         for (agentid, user), quota in world.quotas.items():
-            rows.append({
-                "source": "app", "destination": str(agentid), "member": user,
-                "minute": _window(quota.minute, now), "hour": _window(quota.hour, now),
-            })  # fmt: skip
+            rows.append(_row("app", str(agentid), user, **_spans(quota, now)))
         for robot in world.config.robots:
             gate = world.gate(robot)
-            rows.append({
-                "source": "robot", "destination": robot.key[-4:], "member": robot.name,
-                "minute": _window(gate.window, now),
-                "closed_for": max(0.0, gate.closed_until - now),
-            })  # fmt: skip
+            closed_for = max(0.0, gate.closed_until - now)
+            used = {"minute": _window(gate.window, now), "closed_for": closed_for}
+            rows.append(_row("robot", robot.key[-4:], robot.name, **used))
         for (_, chat), quota in world.bots.quotas.items():
-            rows.append({
-                "source": "bot", "destination": chat[-4:], "member": "",
-                "minute": _window(quota.minute, now), "hour": _window(quota.hour, now),
-            })  # fmt: skip
+            rows.append(_row("bot", chat[-4:], "", **_spans(quota, now)))
         for agentid, daily in world.daily.items():
-            rows.append({
-                "source": "app", "destination": str(agentid), "member": "",
-                "day": {"used": daily.used(now), "limit": world.config.accounts * 200},
-            })  # fmt: skip
+            day = {"used": daily.used(now), "limit": world.config.accounts * 200}
+            rows.append(_row("app", str(agentid), "", day=day))
         return rows
+
+
+def _row(source: str, destination: str, member: str, **used: object) -> Json:
+    return {"source": source, "destination": destination, "member": member, **used}
+
+
+def _spans(quota: Quota, now: float) -> Json:
+    return {"minute": _window(quota.minute, now), "hour": _window(quota.hour, now)}
 
 
 def _window(window: Window, now: float) -> Json:
     return {"used": window.used(now), "limit": window.limit}
 
 
-def fault(active: Active) -> Json:
-    """A fault that is switched on."""
-    data = {"id": active.id, "since": active.since, "struck": active.struck}
-    return {**dataclasses.asdict(active.fault), **data, "processed": active.fault.processes}
-
-
 def faults(each: Faults) -> Json:
-    return {"active": [fault(active) for active in each.active()], "kinds": KINDS}
+    """What is switched on, and what could be."""
+    return {"active": [_fault(active) for active in each.active()], "kinds": KINDS}
+
+
+def _fault(active: Active) -> Json:
+    data = {"id": active.id, "since": active.since, "struck": active.struck}
+    return {**vars(active.fault), **data, "processed": active.fault.processes}
 
 
 def switches(world: World) -> Json:

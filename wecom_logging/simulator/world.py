@@ -19,9 +19,10 @@ from wecom_logging.simulator.budgets import HOUR, MINUTE, Counter, Daily, Gate, 
 from wecom_logging.simulator.chats import Chats
 from wecom_logging.simulator.clock import Clock
 from wecom_logging.simulator.config import App, Robot, SimulatorConfig
+from wecom_logging.simulator.content import Check, Content, Rules
 from wecom_logging.simulator.duplicates import Duplicates
 from wecom_logging.simulator.errcodes import Refusal, parameter
-from wecom_logging.simulator.inbox import Inbox
+from wecom_logging.simulator.inbox import Inbox, Message
 from wecom_logging.simulator.media import Media, MediaFile, Upload
 from wecom_logging.simulator.tokens import Token, Tokens
 
@@ -109,21 +110,21 @@ class World:
 
     def change_app(self, agentid: int | None = None, **changes: Any) -> None:
         """Change one application (None: the first), as in `disabled=True`."""
-        chosen = self.config.app.agentid if agentid is None else agentid
-        apps = tuple(
-            dataclasses.replace(each, **changes) if each.agentid == chosen else each
-            for each in self.config.apps
-        )
-        self.configure(apps=apps)
+        self._change("apps", "agentid", agentid, changes)
 
     def change_robot(self, key: str | None = None, **changes: Any) -> None:
         """Change one robot (None: the first), as in `errcode=93004`."""
-        chosen = self.config.robot.key if key is None else key
-        robots = tuple(
-            dataclasses.replace(each, **changes) if each.key == chosen else each
-            for each in self.config.robots
-        )
-        self.configure(robots=robots)
+        self._change("robots", "key", key, changes)
+
+    def _change(self, kind: str, name: str, value: object, changes: Mapping[str, Any]) -> None:
+        known = getattr(self.config, kind)
+        chosen = getattr(known[0], name) if value is None else value
+        self.configure(**{
+            kind: tuple(
+                dataclasses.replace(each, **changes) if getattr(each, name) == chosen else each
+                for each in known
+            )
+        })  # fmt: skip
 
     def switch(self, **changes: Any) -> None:
         """Put switches into another position; a `ValueError` names a wrong one."""
@@ -171,6 +172,28 @@ class World:
         if app.trusted_ips is not None and request.ip not in app.trusted_ips:
             raise Refusal(60020)
 
+    def rules(
+        self, owner: str, checks: Mapping[str, Check], *, callback: bool = False, safe: int = 0
+    ) -> Rules:
+        """Those for what the owner of some files sends."""
+        now = self.clock.now()
+        return Rules(self.config.switches, checks, self.media, owner, now, callback, safe)
+
+    def keep(self, request: Request, content: Content, answer: Body, **fields: Any) -> Body:
+        """Put a message of an application or a robot into the inbox; the answer."""
+        self.inbox.add(
+            Message(
+                time=self.clock.now(),
+                msgtype=str(request.json["msgtype"]),
+                request=request.json,
+                raw=request.body,
+                answer=answer,
+                **vars(content),
+                **fields,
+            )
+        )
+        return answer
+
     def _check_frequency(self, request: Request, now: float) -> None:
         if request.query.get("debug") == "1" and self._debug.closed(now):
             raise Refusal(45009)
@@ -178,10 +201,7 @@ class World:
             self._debug.window.add(now)
         if request.call in ("message/send", "webhook/send"):
             return  # messages have limits of their own
-        for scope, minute, hour in (
-            ("corp", 10_000, 150_000),
-            (request.ip, 20_000, 600_000),
-        ):
+        for scope, minute, hour in (("corp", 10_000, 150_000), (request.ip, 20_000, 600_000)):
             counters = self._frequency.setdefault(
                 (scope, request.call), (Counter(minute, MINUTE), Counter(hour, HOUR))
             )
