@@ -28,10 +28,8 @@ _BLOCK = 100
 class Section:
     """Reports that are drawn together, the one that stands for them first.
 
-    Args:
-        reports: At least one.
-        names: What the groups of one place are called that differ in nothing else.
-        ended: What is told here were the last errors: the groups are over.
+    `names`: what groups of one place are called that differ in nothing else. `ended`: these were
+    their last errors, the groups are over.
     """
 
     def __init__(
