@@ -10,7 +10,7 @@ from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import joined, one_line
+from wecom_logging._rendering.words import flattened, joined
 
 #: Columns of line 1: what a phone shows of a notification.
 _WIDTH = 64
@@ -168,7 +168,7 @@ def _fitted(said: Sequence[str], width: int) -> str:
     """Type, message and reason in so many columns. What has to go: the module, which stands in
     the heading; all lines but the first; what is between message and reason; the end of the
     message, where the reason is short (`KeyError: import of supplier… 'sku'`); the reason."""
-    whole = [_inert(one_line(words)) for words in said]
+    whole = [_inert(flattened(words)) for words in said]
     if columns(": ".join(whole)) <= width:
         return ": ".join(whole)
     begun = [_inert(_first_line(words)) for words in said]

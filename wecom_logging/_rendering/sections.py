@@ -10,9 +10,9 @@ from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places
 from wecom_logging._rendering.words import (
     contains,
     first_line,
+    flattened,
     joined,
     of_template,
-    one_line,
     others,
     outline,
     without_errno,
@@ -138,8 +138,8 @@ class Section:
         if not any(texts):  # the type has said all
             texts = [self.own.route]
         for text in filter(None, map(str.strip, texts)):
-            known = outline(": ".join(map(one_line, said)))
-            if not (said and contains(known, outline(one_line(text)))):
+            known = outline(": ".join(map(flattened, said)))
+            if not (said and contains(known, outline(flattened(text)))):
                 said.append(text)
         return said
 

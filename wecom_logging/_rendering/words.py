@@ -258,7 +258,7 @@ def bounded(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG // 2]} … {text[-_LONG // 2 :]}"
 
 
-def one_line(text: str) -> str:
+def flattened(text: str) -> str:
     """A text without line breaks and the signs of a list."""
     lines = [line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines()]
     return " ".join(filter(None, lines))
