@@ -97,9 +97,6 @@ def _gist(group: Section) -> Iterator[str]:
         yield " · ".join(f"{key} = {value}" for key, value in context.items())
 
 
-# -- the list of everything ------------------------------------------------------------
-
-
 def _overview(groups: Iterable[Section], context: RenderContext) -> Iterator[str]:
     labels, style, digest = context.labels, context.style, context.digest
     sender, now = joined(" ", style.app, style.environment), context.times.full(digest.now)
@@ -119,9 +116,6 @@ def _line(group: Section, context: RenderContext, between: str = "  ") -> str:
     said = cut_characters(": ".join(map(flattened, summary(group, context))), 100)
     state, place = context.labels.states[group.lead.state], group.places(1)[0][1]
     return visible(joined(between, group.lead.shown_id, state, group.level, count, said, place))
-
-
-# -- one group -------------------------------------------------------------------------
 
 
 def _group(group: Section, context: RenderContext) -> Iterator[str]:
@@ -178,9 +172,6 @@ def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:
     for crumb in sample.crumbs:
         time = context.times.second(crumb.time)
         yield joined(" ", time, crumb.level.upper(), crumb.logger, crumb.message)
-
-
-# -- the traceback ---------------------------------------------------------------------
 
 
 def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[str]:

@@ -256,12 +256,8 @@ def _context(event: Mapping[object, object]) -> dict[str, str]:
 
 
 def _crumb(raw: Mapping[str, object]) -> Crumb:
-    return Crumb(
-        as_str(raw.get("time") or raw.get("timestamp")),
-        as_str(raw.get("level")),
-        as_str(raw.get("logger")),
-        as_str(raw.get("event")),
-    )
+    time = raw.get("time") or raw.get("timestamp")
+    return Crumb(*map(as_str, (time, raw.get("level"), raw.get("logger"), raw.get("event"))))
 
 
 def _chain(raw: object, depth: int) -> list[ExceptionView]:
