@@ -108,9 +108,8 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     from wecom_logging._worker.components import make_components
 
     environ = environment(args.env_file)
-    file = read_env_file(args.env_file) if args.env_file else {}
     found, sender = options(environ), make_sender(environ)
-    yield from configuration_steps(environ, file, found.kind)
+    yield from configuration_steps(environ, read_env_file(args.env_file), found.kind)
     fallback = make_components(found, started=0.0).fallback
     yield from option_steps(found, fallback, send=not args.no_send)
     setup = Setup(found, sender, environ)
@@ -137,12 +136,9 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     from wecom_logging._cli.checks.store import store_step
     from wecom_logging._senders.base import WeComSender
 
-    os.environ.update(read_env_file(args.env_file) if args.env_file else {})
+    os.environ.update(read_env_file(args.env_file))
     program = Program(args.server)
-    if args.django:
-        program.load_django()
-    else:
-        program.load(args.app)
+    program.load(args.app)
     handlers = obstacles.handlers()
     if not handlers:
         for queue in obstacles.unread_queues():
