@@ -31,11 +31,7 @@ class Core:
     """
 
     def __init__(
-        self,
-        session: Session,
-        bot: Bot,
-        monotonic: Callable[[], float],
-        wall: Callable[[], float],
+        self, session: Session, bot: Bot, monotonic: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         self.session = session
         self._bot = bot
@@ -112,7 +108,7 @@ class Core:
             if out.cmd == "aibot_send_msg" and left > 0 and not self.session.subscribed:
                 self._later.append((began + out.within, out))
                 continue
-            waiting += self._bot.answered(Answered("", out.cmd, out, None))
+            waiting += self._bot.answered(Answered(out, None))
             began = now
 
     def _catch_up(self) -> None:

@@ -30,6 +30,8 @@ _MISSED = 2
 _MOST_WAITING, _MOST_SEEN = 200, 16384
 
 _NOT_SUBSCRIBED = 846609
+#: Frames whose answers are nobody else's business.
+_OWN = ("aibot_subscribe", "ping")
 
 Cmd = Literal[
     "aibot_subscribe",
@@ -71,8 +73,6 @@ class Dead:
 class Answered:
     """What became of a frame: WeCom's answer, or None, when nobody knows."""
 
-    req_id: str
-    cmd: Cmd
     #: What `send` was given, to know the frame by.
     about: object
     errcode: int | None
@@ -94,6 +94,9 @@ class _Sent:
     given_up: float
     again: bool = False
 
+    def answered(self, errcode: int | None, errmsg: str = "", body: Json | None = None) -> Answered:
+        return Answered(self.about, errcode, errmsg, body)
+
 
 class Session:
     """One bot across all its connections. For one thread.
@@ -106,10 +109,7 @@ class Session:
     """
 
     def __init__(
-        self,
-        bot_id: str,
-        secret: Secret,
-        unique: Callable[[], str] = lambda: secrets.token_hex(12),
+        self, bot_id: str, secret: Secret, unique: Callable[[], str] = lambda: secrets.token_hex(12)
     ) -> None:
         self._bot_id = bot_id
         self._secret = secret
@@ -152,7 +152,7 @@ class Session:
         waiting = [*self._sent.values(), *self._held]
         self._sent.clear()
         self._held.clear()
-        return [_unanswered(each) for each in waiting if each.cmd not in _OWN]
+        return [each.answered(None) for each in waiting if each.cmd not in _OWN]
 
     def receive(self, raw: str | bytes, now: float) -> list[Event]:
         """A frame has come."""
@@ -176,10 +176,10 @@ class Session:
             if sent.cmd == "aibot_subscribe":
                 events.append(Dead())
             elif sent.cmd not in _OWN:
-                events.append(_unanswered(sent))
+                events.append(sent.answered(None))
         for sent in [each for each in self._held if each.expires <= now]:
             self._held.remove(sent)
-            events.append(Answered(sent.req_id, sent.cmd, sent.about, _NOT_SUBSCRIBED))
+            events.append(sent.answered(_NOT_SUBSCRIBED))
         if not self._open:
             return events
         self._subscribe(now)
@@ -265,9 +265,7 @@ class Session:
             return self._forgotten(sent, now)
         if sent.cmd == "ping":
             return []
-        return [
-            Answered(sent.req_id, sent.cmd, sent.about, reply.errcode, reply.errmsg, reply.body)
-        ]
+        return [sent.answered(reply.errcode, reply.errmsg, reply.body)]
 
     def _subscription(self, reply: Reply, now: float) -> list[Event]:
         if reply.errcode != 0:
@@ -277,14 +275,15 @@ class Session:
         if self._reopened and self._subscribe_due is None:
             self._subscribe_due = now + FRESH
             self._reopened = False
+        events: list[Event] = [Subscribed()] if first else []
         held, self._held = self._held, []
         for sent in held:
             if sent.expires > now:
                 sent.given_up = now + ANSWER
                 self._write(sent)
-        late = [each for each in held if each.expires <= now]
-        events = [Answered(each.req_id, each.cmd, each.about, _NOT_SUBSCRIBED) for each in late]
-        return [*([Subscribed()] if first else []), *events]
+            else:
+                events.append(sent.answered(_NOT_SUBSCRIBED))
+        return events
 
     def _forgotten(self, sent: _Sent, now: float) -> list[Event]:
         """WeCom has lost our subscription on an open connection: subscribe, and say it again."""
@@ -295,7 +294,7 @@ class Session:
         if sent.cmd == "ping":
             return []
         if sent.again:
-            return [Answered(sent.req_id, sent.cmd, sent.about, _NOT_SUBSCRIBED)]
+            return [sent.answered(_NOT_SUBSCRIBED)]
         sent.again = True
         if sent.cmd == "aibot_send_msg":  # a push may come a little late
             sent.expires = max(sent.expires, now + 2 * SUBSCRIBE)
@@ -313,10 +312,3 @@ class Session:
         if len(self._seen) > _MOST_SEEN:
             self._seen.popitem(last=False)
         return True
-
-
-_OWN = ("aibot_subscribe", "ping")
-
-
-def _unanswered(sent: _Sent) -> Answered:
-    return Answered(sent.req_id, sent.cmd, sent.about, None)

@@ -18,11 +18,7 @@ from typing import Any
 from wecom_logging._cli import CommandError
 
 #: A server, and the logger that is told of the failures of what it runs.
-SERVERS = {
-    "gunicorn": "gunicorn.error",
-    "uvicorn": "uvicorn.error",
-    "celery": "celery.app.trace",
-}
+SERVERS = {"gunicorn": "gunicorn.error", "uvicorn": "uvicorn.error", "celery": "celery.app.trace"}
 
 #: What gunicorn reads beside its command line, in the directory where it is started.
 _GUNICORN_CONF = "gunicorn.conf.py"

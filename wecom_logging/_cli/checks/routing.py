@@ -175,11 +175,7 @@ class _Attempt:
 
 
 def _log_error(logger: logging.Logger) -> None:
-    logger.error(
-        TEST + "%s",
-        logger.name,
-        extra={"fingerprint": "wecom-logging check"},
-    )
+    logger.error(TEST + "%s", logger.name, extra={"fingerprint": "wecom-logging check"})
 
 
 def _libraries(looked_at: Sequence[str]) -> Iterator[Step]:
