@@ -75,14 +75,8 @@ class _Pending:
 
 
 class CommandHandler:
-    """Does what commands want.
-
-    Args:
-        store: The store.
-        zone: Of times that are read; None: the machine's.
-        announce: For what was done in private.
-        say: Gets a line about each act.
-    """
+    """Does what commands want. What was done in private is announced; `say` gets a line about
+    each act."""
 
     def __init__(
         self, store: BotStore, zone: tzinfo | None, announce: Announce, say: Callable[[str], None]

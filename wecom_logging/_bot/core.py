@@ -23,11 +23,7 @@ ConnectionEvent = Subscribed | Refused | Kicked | Dead
 class Core:
     """A bot on whatever connection there is. For one thread; nothing here raises.
 
-    Args:
-        session: Speaks the protocol.
-        bot: Answers.
-        monotonic: Seconds, for whatever takes time.
-        wall: Seconds since the epoch, for whatever has a date.
+    What takes time is measured in `monotonic` seconds, what has a date in those of `wall`.
     """
 
     def __init__(

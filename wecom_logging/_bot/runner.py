@@ -57,17 +57,8 @@ _OUSTED = _Ended("another process has become the bot", Backoff.FIRST)
 
 
 class Runner:
-    """Holds the one connection of a bot, until it is stopped.
-
-    Args:
-        url: Of WeCom, or the simulator.
-        bot_id: As WeCom shows it.
-        secret: Goes into the subscription and nowhere else; read again when it is refused.
-        bot: Answers.
-        store: Where it is decided which of several processes is the bot.
-        say: Gets a line about each thing that happens.
-        monotonic: Seconds.
-    """
+    """Holds the one connection of a bot, until it is stopped. `say` gets a line about each thing
+    that happens; `store` decides which of several processes is the bot."""
 
     def __init__(
         self,

@@ -101,11 +101,8 @@ class _Sent:
 class Session:
     """One bot across all its connections. For one thread.
 
-    Args:
-        bot_id: As WeCom shows it.
-        secret: It is in the subscription and nowhere else: not in a `repr`, not in an event.
-            Looked at for each subscription, since a file that holds it may have changed.
-        unique: Makes ids of frames.
+    The secret is in the subscription and nowhere else: not in a `repr`, not in an event. It is
+    looked at for each subscription, since a file that holds it may have changed.
     """
 
     def __init__(
@@ -223,15 +220,9 @@ class Session:
         about: object = None,
         within: float = ANSWER,
     ) -> str | None:
-        """Write a frame; its `req_id`, or None while there is no way to write it.
-
-        Its `Answered` comes later, exactly once.
-
-        Args:
-            req_id: That of the callback which it answers; None: one of its own.
-            about: Comes back with the answer.
-            within: Seconds after which it is of no use and not written any more.
-        """
+        """Write a frame, with the `req_id` of the callback that it answers or one of its own;
+        returns that, or None while there is no way to write it. After `within` seconds it is of no
+        use. Its `Answered`, with `about`, comes later, exactly once."""
         sent = _Sent(cmd, req_id or self._unique(), body, about, now + within, now + ANSWER)
         full = len(self._sent) + len(self._held) >= _MOST_WAITING
         # Answers are told apart by their ids alone: two to one callback go one after another.

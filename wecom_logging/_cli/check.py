@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
                 _show(step, terminal, _language(args))
     well = all(step.status != "failed" for step in found)
     if args.json:
-        data = {"ok": well, "steps": [step.data() for step in found]}
+        data = {"ok": well, "steps": [asdict(step) for step in found]}
         terminal.say(json.dumps(data, ensure_ascii=False, indent=2))
     return 0 if well else 1
 

@@ -83,12 +83,8 @@ def options(environ: Mapping[str, str]) -> Options:
 
 
 def sender(environ: Mapping[str, str], to: str | None = None) -> AppSender | WebhookSender:
-    """What sends to the destination that the environment names.
-
-    Args:
-        environ: See `environment`.
-        to: User ids as "a|b", instead of those in the environment.
-    """
+    """What sends to the destination that the environment names; `to`: to these user ids ("a|b")
+    instead of those in the environment."""
     if options(environ).kind == "robot":
         if to:
             raise ConfigurationError("--to", "a group robot writes to its group, not to members")

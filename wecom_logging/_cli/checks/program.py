@@ -48,11 +48,8 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 
 
 class Program:
-    """A program that is loaded here to see where its errors go.
-
-    Args:
-        server: The server that runs it, where it is told; else it is found out.
-    """
+    """A program that is loaded here to see where its errors go, as `server` would ("": as whatever
+    is found to run it)."""
 
     def __init__(self, server: str = "") -> None:
         self._commands = [server] if server else list(_running())
