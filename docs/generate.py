@@ -60,13 +60,21 @@ def described() -> dict[str, str]:
 def _option(name: str, language: Language) -> str:
     # Braces outside of code would be attributes to the site's Markdown.
     coded = re.sub(r"(?:\w+=)?\{[^{}]*\}", r"`\g<0>`", described()[name])
-    text = CHINESE[name] if language == "zh" else coded
+    text = CHINESE[name] if language == "zh" else coded + _default(name, coded)
     lines = [f"### {name}\n", f"{text}\n", "```python", f'"{name}": {EXAMPLES[name]},', "```"]
     if name != "level" and OPTIONS[name].read is not None:
         value = eval(EXAMPLES[name])
         lines += ["", "```sh", f"export WECOM_{name.upper()}={_quoted(variable_text(value))}"]
         lines.append("```")
     return "\n".join([*lines, ""])
+
+
+def _default(name: str, said: str) -> str:
+    """A default that is a word, where the docstring leaves it to the signature or the table."""
+    default = OPTIONS[name].default if name in OPTIONS else "ERROR"
+    if default == "" or not isinstance(default, (bool, str)) or "default" in said.lower():
+        return ""
+    return f" Default: `{default if isinstance(default, bool) else json.dumps(default)}`."
 
 
 def _quoted(text: str) -> str:
@@ -79,15 +87,19 @@ _OPTIONS_EN = """# Options
 
 <!-- Written by docs/generate.py from the docstring of WeComHandler: change that one. -->
 
-Arguments of `WeComHandler`, keys of its entry in a `LOGGING` dictionary, or variables of the
-environment. An argument wins; an empty value is no value. Durations are in seconds. The examples are
-values that can be set, not the defaults; those stand in the text. A value that cannot work raises
-`ConfigurationError`, which names the option, the value and the rule; an unknown option is a `TypeError`
-that names the one that is meant.
+Every option of `WeComHandler`: an argument, a key of its entry in a `LOGGING` dictionary, or a variable
+`WECOM_<OPTION>` in the environment. (`level`, `sender`, `fingerprint` and `processors` cannot come from the
+environment.) An argument wins; an empty value is no value.
 
-`webhook_key`, `corpsecret` and `store` can stand in a file that `WECOM_WEBHOOK_KEY_FILE`,
-`WECOM_CORPSECRET_FILE` or `WECOM_STORE_FILE` names. The first two are read again when WeCom refuses
-what they held. `level`, `sender`, `fingerprint` and `processors` cannot come from the environment.
+Durations are in seconds. In the environment lists are separated by commas; `rate_limit` and mappings are
+JSON. The examples show a value that you can set, not the default, which is in the text.
+
+A value that cannot work raises `ConfigurationError`, which names the option, the value and the rule. An
+unknown option is a `TypeError` that names the one you probably meant. Without any destination the handler is
+off, and says so once.
+
+**Secrets in files**: `WECOM_WEBHOOK_KEY_FILE`, `WECOM_CORPSECRET_FILE` and `WECOM_STORE_FILE` name files that
+hold `webhook_key`, `corpsecret` and `store`. The first two are read again when WeCom refuses what they held.
 """
 
 _OPTIONS_ZH = """# 选项
@@ -96,13 +108,16 @@ _OPTIONS_ZH = """# 选项
 
 <!-- 由 docs/generate.py 从选项表生成，请改那里。 -->
 
-可以作为 `WeComHandler` 的参数、`LOGGING` 字典里的键，或环境变量。参数优先；空值等于没有设置。时间单位是秒。
-示例是可以设置的值，不是默认值；默认值写在说明里。值不合理会抛出 `ConfigurationError`，说明是哪个选项、什么值、
-违反了什么规则；选项名写错会抛出 `TypeError`，并指出可能想写的名称。
+`WeComHandler` 的全部选项：可以写成参数、`LOGGING` 字典里的键，或环境变量 `WECOM_<选项名大写>`。（`level`、`sender`、
+`fingerprint`、`processors` 不能来自环境变量。）参数优先；空值等于没有设置。
 
-`webhook_key`、`corpsecret` 和 `store` 可以放在文件里，由 `WECOM_WEBHOOK_KEY_FILE`、`WECOM_CORPSECRET_FILE`、
-`WECOM_STORE_FILE` 指出；前两个被企业微信拒绝时会重新读取。`level`、`sender`、`fingerprint`、`processors`
-不能来自环境变量。
+时间单位是秒。环境变量里，列表用逗号分隔，`rate_limit` 和映射用 JSON。示例是可以设置的值，不是默认值；默认值写在说明里。
+
+值不合理会抛出 `ConfigurationError`，说明是哪个选项、什么值、违反了什么规则。选项名写错会抛出 `TypeError`，并指出可能
+想写的名称。没有配置发送目标时 handler 关闭，并提示一次。
+
+**密钥放在文件里**：`WECOM_WEBHOOK_KEY_FILE`、`WECOM_CORPSECRET_FILE`、`WECOM_STORE_FILE` 指出存放 `webhook_key`、
+`corpsecret`、`store` 的文件；前两个被企业微信拒绝时会重新读取。
 """
 
 
@@ -110,25 +125,25 @@ _OPTIONS_ZH = """# 选项
 
 _KINDS: dict[str, tuple[str, str]] = {
     "TokenError": (
-        "A new access token is fetched and the message sent once more.",
+        "The handler fetches a new access token and sends the message once more.",
         "重新获取 access token，再发一次。",
     ),
     "BusyError": (
-        "Tried again after growing pauses. Everything stays pending.",
+        "The handler tries again after growing pauses. Everything stays pending.",
         "间隔逐渐拉长地重试，错误都留着。",
     ),
     "RateLimitedError": (
-        "The window is waited out. Everything stays pending, and becomes one overview.",
+        "The handler waits until the window has passed. Everything stays pending, and becomes one overview.",
         "等窗口过去。错误都留着，之后合并成一条总览。",
     ),
     "ContentError": (
-        "The message is made plainer and shorter, then each group is sent by itself; the one that is"
-        " refused loses its words, not its count.",
+        "The message is made plainer and shorter; if it is still refused, each group is sent by itself."
+        " A group that is refused then is reported without its words, but with its count.",
         "消息改得更短、更朴素再发；仍被拒绝就分开发，被拒绝的那一类只留次数，不留文字。",
     ),
     "SetupError": (
-        "Said once on stderr, with what to do. Everything stays pending. Tried again after 1, 5, then"
-        " every 15 minutes, or at once by `flush()`: no restart is needed.",
+        "The handler says once on stderr what to do. Everything stays pending. It tries again after 1,"
+        " 5, then every 15 minutes, or at once on `flush()`: no restart is needed.",
         "在 stderr 上说一次该怎么做。错误都留着，1 分钟、5 分钟、之后每 15 分钟再试，"
         "`flush()` 立即重试；不需要重启。",
     ),

@@ -45,49 +45,23 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
-    "ApiError",
-    "AppSender",
-    "BusyError",
-    "ConfigurationError",
-    "ContentError",
-    "DeliveryError",
-    "Limits",
-    "Message",
-    "RateLimitedError",
-    "Receipt",
-    "RoutedSender",
-    "Sender",
-    "SetupError",
-    "Stats",
-    "TokenError",
-    "TokenSender",
-    "TransportError",
-    "WeComError",
-    "WeComHandler",
-    "WebhookSender",
-    "__version__",
-    "alerts",
-    "install",
-    "structlog_processor",
-    "watch_loop",
-]
+    "ApiError", "AppSender", "BusyError", "ConfigurationError", "ContentError", "DeliveryError",
+    "Limits", "Message", "RateLimitedError", "Receipt", "RoutedSender", "Sender", "SetupError",
+    "Stats", "TokenError", "TokenSender", "TransportError", "WeComError", "WeComHandler",
+    "WebhookSender", "__version__", "alerts", "install", "structlog_processor", "watch_loop",
+]  # fmt: skip
 
+#: Where what is no error comes from.
 _HOMES = {
-    "wecom_logging.install": ("install", "structlog_processor"),
-    "wecom_logging.stats": ("Stats",),
-    "wecom_logging.handler": ("WeComHandler",),
-    "wecom_logging.jobs.alert": ("alerts", "watch_loop"),
-    "wecom_logging._senders.application": ("AppSender",),
-    "wecom_logging._senders.protocol": (
-        "Limits",
-        "Message",
-        "Receipt",
-        "RoutedSender",
-        "Sender",
-        "TokenSender",
-    ),
-    "wecom_logging._senders.robot": ("WebhookSender",),
-}
+    "install": ("install", "structlog_processor"),
+    "stats": ("Stats",),
+    "handler": ("WeComHandler",),
+    "jobs.alert": ("alerts", "watch_loop"),
+    "_senders.application": ("AppSender",),
+    "_senders.protocol":
+        ("Limits", "Message", "Receipt", "RoutedSender", "Sender", "TokenSender"),
+    "_senders.robot": ("WebhookSender",),
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -96,9 +70,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    homes = [home for home, names in _HOMES.items() if name in names]
+    home = next((home for home, names in _HOMES.items() if name in names), "errors")
     try:
-        value = getattr(import_module(homes[0] if homes else "wecom_logging.errors"), name)
+        value = getattr(import_module(f"{__name__}.{home}"), name)
     except AttributeError as error:
         # As it is, whoever asked for the name would take it for one that is not there.
         raise ImportError(f"{name} cannot be had on this platform: {error}") from error

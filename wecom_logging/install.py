@@ -11,16 +11,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from wecom_logging._capture.keys import caller
 from wecom_logging.handler import WeComHandler
 
+#: By the names of structlog's methods; others are INFO.
 _LEVELS = {
-    "critical": logging.CRITICAL,
-    "fatal": logging.CRITICAL,
-    "exception": logging.ERROR,
-    "error": logging.ERROR,
-    "err": logging.ERROR,
-    "warning": logging.WARNING,
-    "warn": logging.WARNING,
-    "info": logging.INFO,
-    "msg": logging.INFO,
+    **dict.fromkeys(("critical", "fatal"), logging.CRITICAL),
+    **dict.fromkeys(("exception", "error", "err"), logging.ERROR),
+    **dict.fromkeys(("warning", "warn"), logging.WARNING),
     "debug": logging.DEBUG,
 }
 

@@ -26,21 +26,14 @@ def wecom_simulator(
     indirectly with "robot", as a group robot. State is kept in memory, not in files.
     """
     kind = getattr(request, "param", "app")
-    with _simulator() as simulator:
+    try:
+        from wecom_logging.simulator import Simulator
+    except ModuleNotFoundError as error:
+        needed = f"the fixture wecom_simulator needs {error.name}"
+        pytest.fail(f'{needed}: pip install "wecom-logging[simulator]"', pytrace=False)
+    with Simulator() as simulator:
         for name in [name for name in os.environ if name.startswith("WECOM_")]:
             monkeypatch.delenv(name)
         for name, value in {**simulator.env(kind), "WECOM_STORE": "memory"}.items():
             monkeypatch.setenv(name, value)
         yield simulator
-
-
-def _simulator() -> Simulator:
-    try:
-        from wecom_logging.simulator import Simulator
-    except ModuleNotFoundError as error:
-        pytest.fail(
-            f"the fixture wecom_simulator needs {error.name}: "
-            'pip install "wecom-logging[simulator]"',
-            pytrace=False,
-        )
-    return Simulator()

@@ -182,6 +182,8 @@ class Runner:
         began = self._monotonic()
 
         def seen(event: ConnectionEvent) -> _Ended | None:
+            if isinstance(event, (Subscribed, Refused)):
+                self._keep_turn()
             if not isinstance(event, Subscribed):
                 return self._ended(event, self._monotonic() - began)
             self._say(f"connected as {shown(self._bot_id)}")
@@ -212,6 +214,13 @@ class Runner:
             return self._store.hold(self._turns, self._turn, SUBSCRIBE)
         except BotStoreError:
             return True  # a store that is away is no reason to be deaf
+
+    def _keep_turn(self) -> None:
+        """Half a minute from now: to connect may have taken a part of the first one."""
+        try:
+            self._store.hold(self._turns, self._turn, SUBSCRIBE)
+        except BotStoreError:
+            pass  # it has most of it all the same
 
     def _give_turn_back(self) -> None:
         try:

@@ -47,29 +47,28 @@ def arguments(
         ConfigurationError: A secret and its file are both named, or the file is no good.
     """
     options = {name: DESTINATION[name] for name in names} | CONNECTION
-    found = {
-        name: option.of_environment(name, environ)
-        for name, option in options.items()
-        if name not in besides
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    read = ((n, o.of_environment(n, environ)) for n, o in options.items() if n not in besides)
+    return {name: value for name, value in read if value is not None}
 
 
-def made(sender: Callable[..., Made], given: Mapping[str, Any]) -> Made:
-    """`sender(**given)`, with errors that name the variable and not the argument."""
+def from_environment(
+    sender: Callable[..., Made], kind: Sequence[str], environ: Mapping[str, str]
+) -> Made:
+    """A sender by itself, with errors that name the variable and not the argument."""
+    found = arguments(environ, kind)
+    for name in (*ROBOT, *_NEEDED):
+        if name in kind and name not in found:
+            raise ConfigurationError(variable(name), "is not set")
+    key = [found.pop(name) for name in ROBOT if name in found]
     try:
-        return sender(**given)
+        return sender(*key, **found)
     except ConfigurationError as error:
         option, rule = error.option, error.rule
     raise ConfigurationError(variable(option), rule)
 
 
-def check_connection(given: Mapping[str, Any]) -> None:
-    """What is wrong is wrong, also where there is no destination that would use it."""
-    _check_each({name: given[name] for name in CONNECTION if name in given})
-
-
-def _check_each(given: Mapping[str, Any]) -> None:
+def check(given: Mapping[str, Any]) -> None:
+    """Refuse what cannot work among these options of a destination and its connection."""
     options = DESTINATION | CONNECTION
     for name, value in given.items():
         options[name].check(value, name)
@@ -84,9 +83,8 @@ def choose(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, An
     chosen = [named for kind in kinds if (named := [name for name in kind if name in given])]
     if len(chosen) > 1:
         first, second = chosen[0][0], chosen[1][0]
-        raise ConfigurationError(
-            second, f"names a second destination beside {first}: use a handler for each"
-        )
+        rule = f"names a second destination beside {first}: use a handler for each"
+        raise ConfigurationError(second, rule)
     if "sender" in given:
         return {"sender": given["sender"]}
     if chosen:
@@ -114,7 +112,7 @@ def elsewhere(value: object, option: str) -> Any:
             raise ConfigurationError(option, rule)
     try:
         found = choose({n: value[n] for n in value if n != "msgtype"}, {})
-        _check_each(found)
+        check(found)
         if "msgtype" in value:
             validators.choice("markdown", "text", "markdown_v2")(value["msgtype"], "msgtype")
             found["msgtype"] = value["msgtype"]
@@ -129,15 +127,14 @@ def _kind_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     robot = _variables(ROBOT, environ)
     application = _variables(_NEEDED, environ)
     if robot and application:
-        raise ConfigurationError(
-            robot[0], f"is set and {application[0]} as well: keep one kind of destination"
-        )
+        rule = f"is set and {application[0]} as well: keep one kind of destination"
+        raise ConfigurationError(robot[0], rule)
     return ROBOT if robot else APPLICATION if application else ()
 
 
 def _variables(names: Sequence[str], environ: Mapping[str, str]) -> list[str]:
-    candidates = [f"{variable(name)}{suffix}" for name in names for suffix in ("", "_FILE")]
-    return [name for name in candidates if environ.get(name)]
+    candidates = (f"{variable(name)}{suffix}" for name in names for suffix in ("", "_FILE"))
+    return list(filter(environ.get, candidates))
 
 
 def _complete(

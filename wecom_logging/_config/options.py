@@ -15,22 +15,11 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from wecom_logging._config import destination
+from wecom_logging._config import option as env
 from wecom_logging._config import validators as check
 from wecom_logging._config.defaults import default_app, default_host, default_release
 from wecom_logging._config.destination import elsewhere
-from wecom_logging._config.option import (
-    Option,
-    as_boolean,
-    as_integer,
-    as_json,
-    as_level,
-    as_names,
-    as_number,
-    as_numbers,
-    as_text,
-    or_json,
-    variable,
-)
+from wecom_logging._config.option import Option, variable
 from wecom_logging._model.links import Link
 from wecom_logging._model.ratelimit import DEFAULT_RATE_LIMIT, RateLimit
 from wecom_logging._model.schedule import Policy
@@ -46,7 +35,7 @@ _POLICY = Policy()
 def _option(
     check: Callable[[Any, str], Any],
     default: Any = None,
-    read: Callable[[str], object] | None = as_text,
+    read: Callable[[str], object] | None = env.as_text,
     *,
     find: Callable[[Mapping[str, str]], Any] | None = None,
     secret: bool = False,
@@ -70,41 +59,41 @@ class Options:
     language: str = _option(check.choice("en", "zh"), "en")
     store: str = _option(check.store, "auto", secret=True)  # its URL may hold a password
     sender: Any = _option(lambda value, option: value, read=None)
-    enabled: bool | None = _option(check.boolean, read=as_boolean)
+    enabled: bool | None = _option(check.boolean, read=env.as_boolean)
     host: str = _option(check.text, find=default_host)
     timezone: tzinfo | None = _option(check.zone)
-    group_wait: float = _option(check.duration, _POLICY.group_wait, as_number)
-    group_interval: float = _option(check.duration, _POLICY.group_interval, as_number)
+    group_wait: float = _option(check.duration, _POLICY.group_wait, env.as_number)
+    group_interval: float = _option(check.duration, _POLICY.group_interval, env.as_number)
     repeat_intervals: tuple[float, ...] = _option(
-        check.durations, _POLICY.repeat_intervals, as_numbers
+        check.durations, _POLICY.repeat_intervals, env.as_numbers
     )
-    quiet_after: float = _option(check.positive, _POLICY.quiet_after, as_number)
-    forget_after: float = _option(check.positive, _POLICY.forget_after, as_number)
+    quiet_after: float = _option(check.positive, _POLICY.quiet_after, env.as_number)
+    forget_after: float = _option(check.positive, _POLICY.forget_after, env.as_number)
     quiet_hours: tuple[Window, ...] = _option(check.quiet_hours, ())
     recovery: str = _option(check.choice("auto", "always", "fold", "off"), _POLICY.recovery)
-    rate_limit: RateLimit = _option(check.rate_limit, DEFAULT_RATE_LIMIT, as_json)
-    max_groups: int = _option(check.positive_integer, 1000, as_integer)
+    rate_limit: RateLimit = _option(check.rate_limit, DEFAULT_RATE_LIMIT, env.as_json)
+    max_groups: int = _option(check.positive_integer, 1000, env.as_integer)
     fingerprint: Callable[..., Any] | None = _option(check.function, read=None)
     processors: tuple[Callable[..., Any], ...] = _option(check.functions, (), read=None)
     redact: bool | str | Mapping[str, tuple[str, ...]] = _option(
-        check.redaction, True, or_json(as_boolean)
+        check.redaction, True, env.or_json(env.as_boolean)
     )
-    uncaught: bool = _option(check.boolean, False, as_boolean)
-    show_source: bool = _option(check.boolean, True, as_boolean)
-    show_locals: bool = _option(check.boolean, False, as_boolean)
+    uncaught: bool = _option(check.boolean, False, env.as_boolean)
+    show_source: bool = _option(check.boolean, True, env.as_boolean)
+    show_locals: bool = _option(check.boolean, False, env.as_boolean)
     msgtype: str = _option(check.choice("markdown", "text", "markdown_v2", "card"), "markdown")
-    links: tuple[Link, ...] = _option(check.links, (), or_json(as_text))
+    links: tuple[Link, ...] = _option(check.links, (), env.or_json(env.as_text))
     link: str | None = _option(check.url_template)
-    attach: bool = _option(check.boolean, True, as_boolean)
+    attach: bool = _option(check.boolean, True, env.as_boolean)
     mention: tuple[str, ...] | Mapping[str, tuple[str, ...]] = _option(
-        check.owners, (), or_json(as_names)
+        check.owners, (), env.or_json(env.as_names)
     )
-    mention_level: int | None = _option(check.level_number, read=as_level)
-    fallback: Any = _option(elsewhere, read=as_json)
-    fallback_after: float = _option(check.duration, 300.0, as_number)
-    breadcrumbs: int = _option(check.crumbs, 0, as_integer)
-    breadcrumb_level: int = _option(check.level_number, logging.INFO, as_level)
-    close_timeout: float = _option(check.duration, 5.0, as_number)
+    mention_level: int | None = _option(check.level_number, read=env.as_level)
+    fallback: Any = _option(elsewhere, read=env.as_json)
+    fallback_after: float = _option(check.duration, 300.0, env.as_number)
+    breadcrumbs: int = _option(check.crumbs, 0, env.as_integer)
+    breadcrumb_level: int = _option(check.level_number, logging.INFO, env.as_level)
+    close_timeout: float = _option(check.duration, 5.0, env.as_number)
 
     @property
     def kind(self) -> str:
@@ -141,7 +130,8 @@ def read_options(arguments: Mapping[str, Any], environ: Mapping[str, str] = os.e
     if found["link"] is not None:
         warnings.warn("link is called links now, and goes with 0.3", DeprecationWarning, 3)
         found["links"] = found["links"] or (Link("", found["link"]),)
-    destination.check_connection(given)
+    # What is wrong is wrong, also where there is no destination that would use it.
+    destination.check({name: given[name] for name in destination.CONNECTION if name in given})
     # Off is off: where it is meant to be, the secret often is not at hand.
     off = found["enabled"] is False
     return Options(destination={} if off else destination.choose(given, environ), **found)

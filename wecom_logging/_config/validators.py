@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -44,19 +44,25 @@ _APP_ID = lazy.regex(r"wx[0-9A-Za-z_-]{1,62}")
 _WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
+_LOCAL_STORE = lazy.regex(r"auto|memory|sqlite:///[^\0]+")
+#: Of mainland China, or with a `+`.
+_MOBILE = lazy.regex(r"(\+?86)?1[3-9][0-9]{9}|\+[0-9]{6,15}")
 
 
-Check = Callable[[Any, str], T]
+#: Of a value and the option's name: returns the value to use, or raises a `ConfigurationError`.
+Check = Callable[..., T]
 
 
 def _refused(value: object, option: str, rule: str) -> ConfigurationError:
     return ConfigurationError(option, f"{display(value)} {rule}")
 
 
-def _check(rule: str, good: Callable[[Any], object], made: Callable[[Any], T]) -> Check[T]:
+def _check(
+    rule: str, good: Callable[[Any], object], made: Callable[[Any], T], named: str = ""
+) -> Check[T]:
     """The check of an option whose rule is one: a value that is good comes back as it is made."""
 
-    def check(value: Any, option: str) -> T:
+    def check(value: Any, option: str = named) -> T:
         if not good(value):
             raise _refused(value, option, rule)
         return made(value)
@@ -66,10 +72,7 @@ def _check(rule: str, good: Callable[[Any], object], made: Callable[[Any], T]) -
 
 def _is_number(value: object) -> bool:
     # Compared, not asked `isfinite`: that cannot take an int that is too large for a float.
-    return (_is_whole(value) or isinstance(value, float)) and -_LARGEST <= value <= _LARGEST
-
-
-_LARGEST = sys.float_info.max
+    return (_is_whole(value) or isinstance(value, float)) and abs(value) <= sys.float_info.max
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
@@ -125,36 +128,52 @@ rate_limit: Check[RateLimit] = _check(
     lambda v: v and _is_list(v, _is_window),
     lambda v: tuple((attempts, float(window)) for attempts, window in v),
 )
+agentid: Check[int] = _check(
+    "is neither a whole number nor digits",
+    lambda v: _NUMBER.fullmatch(v) if _is_text(v) else _is_whole(v) and 0 <= v < 10**10,
+    lambda v: int(v) if isinstance(v, str) else v,
+    "agentid",
+)
+#: Seconds to connect and to read, from a pair or from one number for both.
+timeout: Check[tuple[float, float]] = _check(
+    "is neither a positive number of seconds nor a pair of them",
+    # A socket takes no more.
+    lambda v: len(_pair(v)) in (1, 2) and all(_is_number(n) and 0 < n <= 1e6 for n in _pair(v)),
+    lambda v: (float(_pair(v)[0]), float(_pair(v)[-1])),
+    "timeout",
+)
+
+
+def _pair(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else (value,)
 
 
 def _is_window(value: Any) -> bool:
-    if not _is_list(value, _is_number) or len(value) != 2:
-        return False
-    attempts, seconds = value
-    return _is_whole(attempts) and attempts >= 1 and seconds > 0
+    is_pair = _is_list(value, _is_number) and len(value) == 2
+    return is_pair and _is_whole(value[0]) and value[0] >= 1 and value[1] > 0
 
 
 def store(value: object, option: str) -> str:
     """A store's name or URL; not shown where it may hold a password."""
     value = text(value, option)
-    if value in ("auto", "memory"):
+    if _LOCAL_STORE.fullmatch(value) or _is_redis(value):
         return value
-    if value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value:
-        return value
+    raise ConfigurationError(
+        option,
+        f"{'it' if '@' in value else display(value)} is not one of 'auto', 'memory',"
+        " 'sqlite:///relative', 'sqlite:////absolute', 'redis://host:6379/0',"
+        " 'rediss://user:password@host:6379/0'",
+    )
+
+
+def _is_redis(url: str) -> bool:
     try:
-        parts = urlsplit(value)
-        good = bool(parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0)
-        good = good and (parts.path.strip("/") or "0").isdecimal()
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.port == 0:
+            return False
     except ValueError:  # the port is no number
-        good = False
-    if not good:
-        raise ConfigurationError(
-            option,
-            f"{'it' if '@' in value else display(value)} is not one of 'auto', 'memory',"
-            " 'sqlite:///relative', 'sqlite:////absolute', 'redis://host:6379/0',"
-            " 'rediss://user:password@host:6379/0'",
-        )
-    return value
+        return False
+    return (parts.path.strip("/") or "0").isdecimal()
 
 
 #: What a mapping for `redact` may hold.
@@ -169,10 +188,9 @@ def redaction(value: object, option: str) -> bool | str | dict[str, tuple[str, .
         return _plain(value)
     if not isinstance(value, Mapping):
         raise _refused(value, option, "is not one of True, 'secrets', False, or a mapping")
-    unknown = [key for key in value if key not in _REDACTION]
-    if unknown:
-        among = ", ".join(_REDACTION)
-        raise ConfigurationError(option, f"{display(unknown[0])} is not one of {among}")
+    for key in value:
+        if key not in _REDACTION:
+            raise _refused(key, option, f"is not one of {', '.join(_REDACTION)}")
     lists = {key: value[key] for key in _REDACTION if key in value}
     for key, each in lists.items():
         if not _is_list(each, lambda e: _is_text(e) and e):
@@ -249,10 +267,9 @@ def _target(value: object, option: str) -> Target:
 
 
 def _with_known_fields(template: str, option: str) -> str:
-    if unknown := unknown_fields(template):
-        known = " ".join(f"{{{field}}}" for field in sorted(FIELDS))
-        rule = f"{{{unknown[0]}}} is not one of its fields: {known}"
-        raise ConfigurationError(option, rule)
+    for field in unknown_fields(template):
+        known = " ".join(f"{{{each}}}" for each in sorted(FIELDS))
+        raise ConfigurationError(option, f"{{{field}}} is not one of its fields: {known}")
     return template
 
 
@@ -262,9 +279,8 @@ def zone(value: object, option: str) -> tzinfo:
     try:
         return ZoneInfo(text(value, option))
     except (OSError, ValueError, LookupError, RecursionError):  # it looks for a package
-        raise _refused(
-            value, option, "is no zone name like 'Asia/Shanghai' that is known here"
-        ) from None
+        rule = "is no zone name like 'Asia/Shanghai' that is known here"
+        raise _refused(value, option, rule) from None
 
 
 # -- a destination ------------------------------------------------------------------------
@@ -292,28 +308,21 @@ def webhook(value: object, option: str = "webhook_key") -> tuple[str, str | None
     if "/" not in text and "?" not in text:
         return secret(text, option), None
     parts = _split(text, option)
-    path = parts.path.removesuffix("/")
+    prefix, call, rest = parts.path.removesuffix("/").rpartition("/cgi-bin/webhook/send")
     query = parse_qsl(parts.query, keep_blank_values=True)
-    if (
-        not path.endswith("/cgi-bin/webhook/send")
-        or [name for name, _ in query] != ["key"]
-        or parts.fragment
-    ):
-        raise ConfigurationError(
-            option, "a whole URL has the form https://host/cgi-bin/webhook/send?key=KEY"
-        )
-    base = f"{parts.scheme}://{parts.netloc}{path.removesuffix('/cgi-bin/webhook/send')}"
-    return secret(query[0][1], option), api_base(base, option)
+    if not call or rest or [name for name, _ in query] != ["key"] or parts.fragment:
+        rule = "a whole URL has the form https://host/cgi-bin/webhook/send?key=KEY"
+        raise ConfigurationError(option, rule)
+    return secret(query[0][1], option), api_base(f"{parts.scheme}://{parts.netloc}{prefix}", option)
 
 
 def secret(value: object, option: str) -> str:
     """A corp secret or robot key: one word."""
     text = _text(value, option, show=False)
     if not _WORD.fullmatch(text):
+        given = "(the value given has other characters, or more than 128)"
         raise ConfigurationError(
-            option,
-            "is one word of letters, digits, '-', '_' and '.'"
-            " (the value given has other characters, or more than 128)",
+            option, f"is one word of letters, digits, '-', '_' and '.' {given}"
         )
     return text
 
@@ -323,14 +332,6 @@ def corpid(value: object, option: str = "corpid") -> str:
     if not _WORD.fullmatch(text):
         raise _refused(text, option, "is no corp id like 'ww0123456789abcdef'")
     return text
-
-
-def agentid(value: object, option: str = "agentid") -> int:
-    if _is_whole(value) and 0 <= value < 10**10:
-        return value
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return int(value)
-    raise _refused(value, option, "is neither a whole number nor digits")
 
 
 def recipients(value: object, option: str) -> str:
@@ -345,10 +346,10 @@ def recipients(value: object, option: str) -> str:
         if option != "touser" or len(names) > 1:
             raise ConfigurationError(option, "'@all' stands alone, and in touser only")
         return "@all"
-    shape = _USER_ID if option == "touser" else _NUMBER
+    users = option == "touser"
+    shape, kind = (_USER_ID, "a user id") if users else (_NUMBER, "the number of a party or tag")
     for name in names:
         if not shape.fullmatch(name):
-            kind = "a user id" if option == "touser" else "the number of a party or tag"
             raise _refused(name, option, f"is not {kind}; several are written 'a|b' or as a list")
     most = RECIPIENTS[option]
     if len(names) > most:
@@ -381,16 +382,7 @@ def owners(value: object, option: str) -> tuple[str, ...] | dict[str, tuple[str,
 
 def is_mobile(name: str) -> bool:
     """Whether a name to mention is a mobile number: of mainland China, or with a `+`."""
-    return re.fullmatch(r"(\+?86)?1[3-9][0-9]{9}|\+[0-9]{6,15}", name) is not None
-
-
-def timeout(value: object, option: str = "timeout") -> tuple[float, float]:
-    """Seconds to connect and to read, from a pair or from one number for both."""
-    pair: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]
-    # A socket takes no more.
-    if len(pair) in (1, 2) and all(_is_number(each) and 0 < each <= 1e6 for each in pair):
-        return float(pair[0]), float(pair[-1])
-    raise _refused(value, option, "is neither a positive number of seconds nor a pair of them")
+    return _MOBILE.fullmatch(name) is not None
 
 
 def proxies(value: object, option: str = "proxies") -> dict[str, str] | None:
@@ -433,11 +425,10 @@ def _names(value: object, option: str) -> list[str]:
     if value is None or value == "":
         return []
     if isinstance(value, str):
-        items: list[object] = [*value.split("|")]
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else [*value]
-    else:
-        items = [value]
+        value = value.split("|")
+    elif isinstance(value, (set, frozenset)):
+        value = sorted(value, key=str)
+    items = value if isinstance(value, (list, tuple)) else [value]
     return list(dict.fromkeys(_name(item, option) for item in items))
 
 

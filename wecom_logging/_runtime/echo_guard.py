@@ -24,16 +24,11 @@ DELIVERING: set[int] = set()
 _hushed: list[Logger] = []
 
 
-class _NotWhileDelivering:
+def _is_not_delivering(record: LogRecord) -> bool:
     """A logger's filter; a handler's would leave the other handlers with the record."""
-
-    def filter(self, record: LogRecord) -> bool:
-        # Not `record.thread`: a record factory of the application's may have changed it,
-        # and a logger's filters always run on the thread that logs.
-        return threading.get_ident() not in DELIVERING
-
-
-_FILTER = _NotWhileDelivering()
+    # Not `record.thread`: a record factory of the application's may have changed it,
+    # and a logger's filters always run on the thread that logs.
+    return threading.get_ident() not in DELIVERING
 
 
 def suppress(*names: str) -> None:
@@ -55,8 +50,8 @@ class delivering:  # noqa: N801 - a step of `with`, named like those of contextl
         # At each delivery, since an application that configures logging anew may have taken
         # the filter off.
         for logger in _hushed:
-            if _FILTER not in logger.filters:
-                logger.addFilter(_FILTER)
+            if _is_not_delivering not in logger.filters:
+                logger.addFilter(_is_not_delivering)
         DELIVERING.add(thread)
 
     def __exit__(self, *_: object) -> None:

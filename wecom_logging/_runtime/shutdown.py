@@ -23,6 +23,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -76,7 +77,6 @@ exiting = _Exit()
 #: Workers that have started, by id. Strong: a handler may be gone before its errors are.
 _workers: dict[int, Worker] = {}
 _handlers: dict[int, ref[WeComHandler]] = {}
-_hooked = False
 _billiard_pid = 0
 
 
@@ -109,11 +109,8 @@ def unregister_worker(worker: Worker) -> None:
     _workers.pop(id(worker), None)
 
 
+@cache
 def _set_hooks() -> None:
-    global _hooked
-    if _hooked:
-        return
-    _hooked = True
     atexit.register(_at_exit)
     try:
         threading._register_atexit(_at_thread_exit)  # type: ignore[attr-defined]  # private, see above

@@ -21,15 +21,11 @@ else:
     from functools import partial
     from itertools import repeat
 
-    class _Made:
-        """Stands in a class for what is made anew for each value."""
-
-        def __init__(self, make: Callable[[], Any]) -> None:
-            self.make = make
-
-    def field(*, default_factory: Callable[[], Any]) -> Any:
+    class field:  # noqa: N801 - the library's name
         """A field whose default is made anew for each value."""
-        return _Made(default_factory)
+
+        def __init__(self, *, default_factory: Callable[[], Any]) -> None:
+            self.make = default_factory
 
     def dataclass(
         *,
@@ -83,7 +79,7 @@ else:
     def _with_init(cls: type) -> type:
         cls._fields = tuple(cls.__annotations__)
         cls._field_defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
-        made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, _Made)}
+        made = {n: d for n, d in cls._field_defaults.items() if isinstance(d, field)}
         for name in made:
             delattr(cls, name)
 

@@ -8,17 +8,10 @@ from hashlib import sha256
 from typing import Any
 
 from wecom_logging._config import validators
-from wecom_logging._config.destination import APPLICATION, arguments, made
-from wecom_logging._config.option import variable
+from wecom_logging._config.destination import APPLICATION, from_environment
 from wecom_logging._model.secret import Secret
 from wecom_logging._senders.access_token import TOKENS, lifetime_of
-from wecom_logging._senders.base import (
-    WeComSender,
-    content_of,
-    json_bytes,
-    media,
-    media_id,
-)
+from wecom_logging._senders.base import WeComSender, content_of, json_bytes, media, media_id
 from wecom_logging._senders.errcodes import BAD_SECRET, Call
 from wecom_logging._senders.http import Files, Params
 from wecom_logging._senders.protocol import APP_CARD, CARD_BYTES, Limits, Message, Receipt
@@ -118,11 +111,7 @@ class AppSender(WeComSender):
         Raises:
             ConfigurationError: One is missing or has a value that cannot work.
         """
-        found = arguments(environ, APPLICATION)
-        for name in ("corpid", "corpsecret", "agentid"):
-            if name not in found:
-                raise ConfigurationError(variable(name), "is not set")
-        return made(cls, found)
+        return from_environment(cls, APPLICATION, environ)
 
     @property
     def token_key(self) -> str:
@@ -149,9 +138,7 @@ class AppSender(WeComSender):
     def upload(self, name: str, data: bytes, token: str | None = None) -> str:
         brought, token = _wrapped(token), None
         files, params = media(name, data), {"type": "file"}
-        answer = self._authorised(
-            "media/upload", brought, params=params, files=files, call="upload"
-        )
+        answer = self._authorised("media/upload", brought, params, files=files, call="upload")
         return media_id(answer)
 
     def agent(self) -> dict[str, Any]:
@@ -161,7 +148,7 @@ class AppSender(WeComSender):
         enough to check credentials, trusted address and visible range (document 90227).
         """
         params = {"agentid": str(self._agentid)}
-        return self._authorised("agent/get", None, params=params, call="query")
+        return self._authorised("agent/get", None, params, call="query")
 
     def token(self) -> str:
         """This process's own access token, fetched if need be: for who brings none."""
@@ -199,22 +186,15 @@ class AppSender(WeComSender):
         return f"AppSender({self._corpid!r}, '***', {self._agentid}, {to}{base})"
 
     def _body(self, message: Message) -> bytes:
-        return json_bytes(
-            {
-                **self._to,
-                "agentid": self._agentid,
-                **content_of(message),
-                "enable_duplicate_check": 1,
-                "duplicate_check_interval": DUPLICATE_CHECK_INTERVAL,
-            }
-        )
+        check = {"enable_duplicate_check": 1, "duplicate_check_interval": DUPLICATE_CHECK_INTERVAL}
+        return json_bytes({**self._to, "agentid": self._agentid, **content_of(message), **check})
 
     def _authorised(
         self,
         path: str,
         token: Secret | None,
-        *,
         params: Mapping[str, str] | None = None,
+        *,
         body: bytes | None = None,
         files: Files | None = None,
         call: Call = "send",
@@ -247,6 +227,6 @@ def _missed(answer: Mapping[str, object]) -> Mapping[str, frozenset[str]]:
     for field in _MISSED:
         value = answer.get(field)
         names = value.split("|") if isinstance(value, str) else value
-        if isinstance(names, list):
+        if isinstance(names, list) and any(names):
             found[field] = frozenset(str(name) for name in names if name)
-    return {field: names for field, names in found.items() if names}
+    return found

@@ -162,8 +162,6 @@ def _hashed(*way: object) -> str:
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_OCTETS = "application/octet-stream"
-
 #: Whatever has a connection that a forked child has to leave to its parent.
 _connections: WeakSet[Http] = WeakSet()
 
@@ -177,11 +175,12 @@ fork.in_child(_leave_connections)
 
 
 def media(name: str, data: bytes) -> Files:
-    """A file as WeCom wants it."""
+    """A file as WeCom wants it: with the last part of its path, as one printable line."""
     if not MIN_FILE <= len(data) <= MAX_FILE:
         rule = f"WeCom takes files of {MIN_FILE} bytes to {MAX_FILE // 1024**2} MB"
         raise unsent(40006, f"{len(data)} bytes: {rule}")
-    return {"media": (_file_name(name), bytes(data), _OCTETS)}
+    printable = filter(str.isprintable, encoded(os.path.basename(name)).decode())
+    return {"media": ("".join(printable) or "file", bytes(data), "application/octet-stream")}
 
 
 def content_of(message: Message) -> dict[str, object]:
@@ -231,12 +230,6 @@ def _errcode(answer: Mapping[str, object]) -> int:
     if isinstance(errcode, int) and not isinstance(errcode, bool) and abs(errcode) < 10**9:
         return errcode
     raise TransportError("the answer has no errcode that is a number", unclear=True)
-
-
-def _file_name(name: str) -> str:
-    """The last part of a path, printable, as one line."""
-    name = encoded(os.path.basename(name)).decode()
-    return "".join(char for char in name if char.isprintable()) or "file"
 
 
 def _passwords(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -50,9 +50,9 @@ progress: ContextVar[Progress] = ContextVar("wecom_logging_progress", default=_N
 class Adapter(HTTPAdapter):
     """Has urllib3 use our connections, to the API as to a proxy."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self) -> None:
         self._latest: tuple[str, Any] = ("", None)
-        super().__init__(*args, **kwargs)
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(
         self, request: PreparedRequest, *args: Any, **kwargs: Any

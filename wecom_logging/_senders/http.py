@@ -38,16 +38,13 @@ Files = Mapping[str, "tuple[str, bytes, str]"]
 Trouble = tuple[str, bool]
 
 suppress(
-    "requests",
-    "charset_normalizer",
-    *("urllib3" + name for name in ("", ".connection", ".connectionpool", ".poolmanager")),
-    *("urllib3" + name for name in (".response", ".util.retry", ".http2.connection")),
+    "requests", "charset_normalizer", "urllib3", "urllib3.connection", "urllib3.connectionpool",
+    "urllib3.poolmanager", "urllib3.response", "urllib3.util.retry", "urllib3.http2.connection",
     "urllib3.contrib.pyopenssl",
-)
+)  # fmt: skip
 
 # What `getaddrinfo` would otherwise look up, and so import, at the first call and on our thread.
 codecs.lookup("idna")
-
 
 # Adapters of the parent, kept from being collected in a forked child: the locks inside may
 # have been held at the fork, and the connections are the parent's.
@@ -81,7 +78,7 @@ class Http:
         self._timeout = timeout
         self._proxies = dict(proxies) if proxies is not None else None
         self._scrub = scrub
-        self._adapter = _adapter()
+        self._adapter = Adapter()
         self._surroundings: dict[str, Any] | None = None
 
     def call(
@@ -137,18 +134,16 @@ class Http:
     def after_fork(self) -> None:
         """In a forked child: leave the parent's connection alone, and have a new one."""
         _inherited.append(self._adapter)
-        self._adapter = _adapter()
+        self._adapter = Adapter()
 
     def _exchange(
         self, url: str, params: Params, body: bytes | None, files: Files | None
     ) -> tuple[int, bytes]:
         connect, read = self._timeout
         progress.set(Progress(read))
-        response = self._adapter.send(
-            _request(url, params, body, files),
-            timeout=(remaining(connect), read),
-            **self._settings(url),
-        )
+        request = _request(url, params, body, files)
+        timeout = (remaining(connect), read)
+        response = self._adapter.send(request, timeout=timeout, **self._settings(url))
         with closing(response):
             content = bytearray()
             for chunk in response.iter_content(1 << 16):
@@ -201,10 +196,6 @@ def _checked(url: str) -> str:
     request = requests.PreparedRequest()
     request.prepare_url(url, None)
     return request.url or url
-
-
-def _adapter() -> Adapter:
-    return Adapter(pool_connections=1, pool_maxsize=1, max_retries=0)
 
 
 def _unanswered(error: Exception) -> Trouble:

@@ -7,16 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wecom_logging._config import validators
-from wecom_logging._config.destination import ROBOT, arguments, made
-from wecom_logging._config.option import variable
+from wecom_logging._config.destination import ROBOT, from_environment
 from wecom_logging._model.secret import Secret
-from wecom_logging._senders.base import (
-    WeComSender,
-    content_of,
-    json_bytes,
-    media,
-    media_id,
-)
+from wecom_logging._senders.base import WeComSender, content_of, json_bytes, media, media_id
 from wecom_logging._senders.http import Params
 from wecom_logging._senders.protocol import CARD_BYTES, ROBOT_CARD, Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, SetupError
@@ -88,10 +81,7 @@ class WebhookSender(WeComSender):
         Raises:
             ConfigurationError: The key is missing, or a value cannot work.
         """
-        found = arguments(environ, ROBOT)
-        if "webhook_key" not in found:
-            raise ConfigurationError(variable("webhook_key"), "is not set")
-        return made(cls, {"key": found.pop("webhook_key"), **found})
+        return from_environment(cls, ROBOT, environ)
 
     @property
     def _credentials(self) -> str:

@@ -31,17 +31,11 @@ Finder = Callable[[logging.LogRecord], Mapping[str, object]]
 _watched: set[str] = set()
 
 
-def _of_asgi(record: logging.LogRecord) -> Mapping[str, object]:
-    """What the middleware knows."""
-    found: Mapping[str, object] = sys.modules[_ASGI].context(record)
-    return found
-
-
 #: By the module that is there where they may find something.
 _ASGI = f"{__name__}.asgi"
 _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("celery._state", celery.context),
-    (_ASGI, _of_asgi),
+    (_ASGI, lambda record: sys.modules[_ASGI].context(record)),
     ("django.http", django.context),
     ("flask", flask.context),
     ("logging", tracing.context),  # on any record

@@ -18,16 +18,10 @@ Fingerprint = Callable[[logging.LogRecord], Any]
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:
     """Name, id and retries of the task that is running, or that the record is about."""
-    state = sys.modules.get("celery._state")
-    if state is None:
-        return {}
-    task = state.get_current_task()
+    task = sys.modules["celery._state"].get_current_task()
     if task is not None and task.request.id:
-        return {
-            "task": task.name,
-            "task_id": task.request.id,
-            "retries": task.request.retries or None,
-        }
+        retries = task.request.retries or None
+        return {"task": task.name, "task_id": task.request.id, "retries": retries}
     about = record.args
     if record.name == TRACE and isinstance(about, Mapping):
         return {"task": about.get("name"), "task_id": about.get("id")}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sanitize import as_text
 
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:
@@ -16,8 +16,8 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     The user only if Flask-Login has loaded them already, and only their `id`, without a
     look into the session: that would be noted in the response.
     """
-    flask = sys.modules.get("flask")
-    if flask is None or not flask.has_request_context():
+    flask = sys.modules["flask"]
+    if not flask.has_request_context():
         return {}
     request = flask.request._get_current_object()
     rule = request.url_rule
