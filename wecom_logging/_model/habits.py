@@ -12,12 +12,10 @@ from itertools import pairwise
 from statistics import median
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 7 * 86_400.0
-
 #: A job has no habit before it has run so often, and for so long.
 _RUNS, _SPAN = 4, 2.9 * DAY
 #: From so much on it is known what it did on this day of the last week.
 _WEEKLY = 8 * DAY
-
 #: How late a run may be: part of the pause between two runs, and at least and at most so much.
 _PART, _LEAST, _MOST = 0.25, 0.5 * HOUR, 3 * HOUR
 

@@ -37,16 +37,10 @@ class Secret:
 
     @classmethod
     def from_file(cls, path: str, *, option: str, check: Check) -> Secret:
-        """Read a secret from a file (of a container's secret store, say).
-
-        Args:
-            path: UTF-8 text; white space around the secret is dropped.
-            option: What an error calls it.
-            check: Called with each value read; raises a `ConfigurationError` for what
-                cannot be one.
+        """Read a secret from a file of UTF-8 text; white space around it is dropped.
 
         Raises:
-            ConfigurationError: The file cannot be read, or does not hold such a secret.
+            ConfigurationError: The file cannot be read, or `check` refuses what it holds.
         """
         try:
             value = _read(path)

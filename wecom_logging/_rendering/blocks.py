@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._model import text
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
+from wecom_logging._rendering.context import EVERYTHING, Block, DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
@@ -30,7 +29,6 @@ _OTHER_TEXT = 100
 _PLACES = 3
 #: Types of the parts of an exception group that have a line.
 _PARTS = 8
-
 #: Context that is looked for first when an error has to be found in a log.
 _IDS = ("request_id", "trace_id", "user_id")
 #: Context that is shown in a form of its own.

@@ -12,7 +12,6 @@ from wecom_logging._rendering.words import outline
 
 #: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
 _NAMES = 3
-
 #: The same for whole texts, and characters of one that is as short as a name.
 _TEXTS, _TEXT = 5, 40
 

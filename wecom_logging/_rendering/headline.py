@@ -21,10 +21,8 @@ _APP, _ENVIRONMENT = 8, 16
 _TEXT = 12
 #: Characters and bytes that one may need.
 _LONG = 400
-
 #: Of what it leaves out nobody asks.
 _PEN = Pen()
-
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
 

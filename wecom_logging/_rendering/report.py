@@ -19,16 +19,12 @@ from wecom_logging._rendering.words import first_line, joined, one_line
 
 #: Bytes of what follows a message, its name included: a phone still opens it.
 MAX_BYTES = 256 * 1024
-
 #: Bytes that are kept for the line that says what was left out.
 _LAST_LINE = 200
-
 #: A place is written out so many times in one traceback; the rest is counted.
 _REPEATS = 3
-
 #: Parts of an exception group that are written out.
 _PARTS = 20
-
 #: Places that stand before everything else where only the first lines are read.
 _PLACES = 3
 
@@ -241,9 +237,7 @@ def _frame(frame: Frame) -> Iterator[str]:
 def visible(line: str) -> str:
     """One line without anything that hides or reorders what stands there."""
     line = strip_ansi(line)
-    if line.isprintable():
-        return line
-    return "".join(map(_visible, line))
+    return line if line.isprintable() else "".join(map(_visible, line))
 
 
 def _visible(char: str) -> str:

@@ -23,18 +23,15 @@ from wecom_logging._rendering.words import (
 from wecom_logging._runtime.lazy import cached
 from wecom_logging._runtime.values import NamedTuple
 
-#: Keys of an event that are not context (design: "The event dict").
-OWN_KEYS = frozenset(
-    {
-        "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno",
-        "process", "thread_name", "exception", "stack", "stack_frames", "breadcrumbs", "output",
-        "left_out", "warning",
-    }
-)  # fmt: skip
+#: Keys of an event that are not context.
+_OWN_KEYS = frozenset((
+    "event", "level", "logger", "timestamp", "pathname", "module", "func_name", "lineno",
+    "process", "thread_name", "exception", "stack", "stack_frames", "breadcrumbs", "output",
+    "left_out", "warning",
+))  # fmt: skip
 
 #: Exception groups nested deeper than this are not looked into.
 _MAX_DEPTH = 8
-
 #: Characters that are remembered of the first words of a group.
 _FIRST_WORDS = 200
 
@@ -180,7 +177,7 @@ class Sample:
         place = (site.path, site.path.rpartition("/")[2], site.name.strip("<>"), str(site.line))
         known = (self.logger, self.process, self.thread, as_text(self._event.get("module")), *place)
         words = without_frame(self.message.strip(), known)
-        if words.startswith("{'"):  # a dict was logged: its sections are context already
+        if words.startswith("{'"):  # a dict was logged: its items are context already
             told = {key: value for key, value in context.items() if f"'{key}': " in words}
             words = ", ".join(f"{key}={value}" for key, value in told.items()) or words
             context = {key: value for key, value in context.items() if key not in told}
@@ -243,25 +240,19 @@ def as_text(value: object) -> str:
 
 
 def _as_number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return 0
-    # More lines than this has no file; more digits than `str` converts may stand here.
-    return value if 0 < value < 10**9 else 0
+    # No file has more lines than this; more digits than `str` converts may stand here.
+    return value if isinstance(value, int) and value is not True and 0 < value < 10**9 else 0
 
 
 def _dicts(value: object) -> list[Mapping[str, object]]:
     if not isinstance(value, (list, tuple)):
         return []
-    return [section for section in value if isinstance(section, Mapping)]
+    return [each for each in value if isinstance(each, Mapping)]
 
 
 def _context(event: Mapping[object, object]) -> dict[str, str]:
-    others = filterfalse(OWN_KEYS.__contains__, event)
-    return {
-        key: as_text(event[key])
-        for key in others
-        if isinstance(key, str) and not key.startswith("_")
-    }
+    others = filterfalse(_OWN_KEYS.__contains__, event)
+    return {key: as_text(event[key]) for key in others if isinstance(key, str) and key[:1] != "_"}
 
 
 def _crumb(raw: Mapping[str, object]) -> Crumb:
@@ -274,9 +265,9 @@ def _crumb(raw: Mapping[str, object]) -> Crumb:
 
 
 def _chain(raw: object, depth: int) -> list[ExceptionView]:
-    if isinstance(raw, Mapping):  # the parts of a group, in structlog's intermediate form
+    if isinstance(raw, Mapping):  # a part of a group, in structlog's intermediate form
         raw = raw.get("stacks")
-    return [ExceptionView(section, depth) for section in _dicts(raw)]
+    return [ExceptionView(each, depth) for each in _dicts(raw)]
 
 
 def _frame(raw: Mapping[str, object]) -> Frame:
