@@ -69,10 +69,8 @@ def errors(
     show_locals: bool = False,
     nesting: int = 0,
 ) -> list[dict[str, Any]]:
-    """An exception, then what it came from. A chain may be a loop, and so may a group.
-
-    `tb` is its traceback, as `traceback_of` finds it.
-    """
+    """An exception, then what it came from; `tb` is its traceback, as `traceback_of` finds it. A
+    chain may be a loop, and so may a group."""
     found: list[dict[str, Any]] = []
     links = chain(error)
     for i, one in enumerate([*links, *_further(links)]):
@@ -206,8 +204,8 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
 
 
 def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
-    """Of the innermost frames that are the application's own; the innermost one first,
-    because time and room may run out. Not beyond the place where frames were skipped."""
+    """Locals of the innermost frames of the application's own; the innermost one first, because
+    time and room may run out. Not beyond the place where frames were skipped."""
     frames = deque((frame for frame, _ in walk_tb(tb)), maxlen=len(places))
     own = 0
     for i, frame in enumerate(reversed(frames), 1):

@@ -219,12 +219,12 @@ def ends(tb: TracebackType | None) -> tuple[TracebackType, ...]:
 
 
 def traceback_of(record: logging.LogRecord, error: BaseException) -> TracebackType | None:
-    """That which was given with the exception: its own may have been taken off."""
+    """The traceback that was given with the exception: its own may have been taken off."""
     return (record.exc_info[2] if record.exc_info else None) or error.__traceback__
 
 
 def args_of(error: BaseException) -> tuple[Any, ...]:
-    """What an exception was made with."""
+    """What an exception was made with, read without running code of the application."""
     found = _ARGS(error)
     return found if type(found) is tuple else ()
 

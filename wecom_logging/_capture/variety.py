@@ -48,10 +48,8 @@ MAX_BEYOND = 1000
 
 
 class Tallies:
-    """The tallies of one handler, bounded, and no call site takes what others need.
-
-    `known` is read in every call, by the handler itself.
-    """
+    """The tallies of one handler, bounded, and no call site takes what others need. `known` is
+    read in every call, by the handler itself."""
 
     def __init__(self, max_groups: int) -> None:
         self.max_groups = max_groups

@@ -109,7 +109,7 @@ def title(section: Section, context: RenderContext) -> str:
 
 
 def summary(section: Section, context: RenderContext) -> list[str]:
-    """The same, and what it says."""
+    """What a group is called, and what it says."""
     return section.said or [title(section, context)]
 
 
@@ -131,7 +131,7 @@ def _is_news(report: Report) -> bool:
 
 
 def _goes_on(report: Report) -> bool:
-    """Not so a group that is over, nor one whose silence has ended without any error."""
+    """False for a group that is over, or whose silence has ended without an error."""
     return report.state != "over" and report.count > 0
 
 
