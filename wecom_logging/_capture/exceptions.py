@@ -73,7 +73,9 @@ def errors(
     chain may be a loop, and so may a group."""
     found: list[dict[str, Any]] = []
     links = chain(error)
-    for i, one in enumerate([*links, *_further(links)]):
+    further = chain(links[-1])[1:2] if len(links) == MAX_CHAIN else []
+    unknown = [one for one in further if not any(one is known for known in links)]
+    for i, one in enumerate([*links, *unknown]):
         if i == MAX_CHAIN or (i and limits.spent()):
             limits.left_out.append(f"cause {type(one).__name__}")
             found[-1]["goes_on"] = True  # what it says is not why it came to this
@@ -92,12 +94,6 @@ def errors(
             _add_locals(described["frames"], given, limits)
         found.append(described)
     return found
-
-
-def _further(links: list[BaseException]) -> list[BaseException]:
-    """What the last link of a chain that was cut came from."""
-    further = chain(links[-1])[1:2] if len(links) == MAX_CHAIN else []
-    return [one for one in further if not any(one is known for known in links)]
 
 
 def glimpse(
