@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from wecom_logging._bot.commands import WORDS, Name
-from wecom_logging._bot.store import Verb
 from wecom_logging._model import spans, text
-from wecom_logging._stores.marks import KnownGroup
+from wecom_logging._stores.marks import KnownGroup, Verb
 
 #: Lines of an answer in a group: what is longer hides the conversation.
 GROUP_LINES = 15
