@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.checks.program import SERVERS
 from wecom_logging._cli.checks.step import MARKS, Step, failed, ok
 from wecom_logging._cli.destination import Setup, add_env_file, environment, options, read_env_file
@@ -20,7 +20,6 @@ from wecom_logging._cli.terminal import Terminal
 from wecom_logging.errors import WeComError
 
 if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
     from wecom_logging._config.options import Options
     from wecom_logging._rendering.style import Language
     from wecom_logging._senders.base import WeComSender

@@ -14,9 +14,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.destination import Setup, add_program, environment
 from wecom_logging._config.defaults import default_app
 from wecom_logging._model import spans, text
@@ -24,9 +23,6 @@ from wecom_logging._rendering.daily import sparkline
 from wecom_logging._stores.marks import Act, KnownApp, KnownGroup, Verb
 from wecom_logging._stores.oncall import App, OnCall
 from wecom_logging._stores.protocol import StoreError
-
-if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
 
 #: How long one's own last act can be undone, seconds.
 UNDO = 600.0

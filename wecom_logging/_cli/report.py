@@ -6,9 +6,9 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.destination import Setup, add_program
 from wecom_logging._cli.oncall import as_json, footer, iso, store_trouble
 from wecom_logging._model import habits, spans
@@ -18,9 +18,6 @@ from wecom_logging._stores.marks import HOURS, RUNS_FOR, KnownApp
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._worker import tokens
 from wecom_logging.errors import TokenError
-
-if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
 
 #: How long to wait for a slot, seconds: alerts come first.
 PATIENCE = 120.0
