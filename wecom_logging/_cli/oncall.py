@@ -303,25 +303,15 @@ def _releases(group: KnownGroup) -> str:
 def as_json(group: KnownGroup) -> dict[str, object]:
     """A group for programs. Times are ISO 8601, with the offset of here."""
     return {
-        "id": group.id,
-        "app": group.app,
-        "environment": group.environment,
-        "state": group.state,
-        "count": group.count,
-        "pending": group.pending,
-        "first": iso(group.first),
-        "last": iso(group.last),
-        "place": group.place,
-        "type": group.type,
-        "text": group.text,
-        "silenced_until": iso(group.silenced_until),
-        "until_release": group.until_release,
+        "id": group.id, "app": group.app, "environment": group.environment, "state": group.state,
+        "count": group.count, "pending": group.pending,
+        "first": iso(group.first), "last": iso(group.last),
+        "place": group.place, "type": group.type, "text": group.text,
+        "silenced_until": iso(group.silenced_until), "until_release": group.until_release,
         "silenced_by": group.silenced_by or None,
-        "taken_by": group.taken_by or None,
-        "taken_at": iso(group.taken_at),
-        "first_release": group.first_release or None,
-        "last_release": group.last_release or None,
-    }
+        "taken_by": group.taken_by or None, "taken_at": iso(group.taken_at),
+        "first_release": group.first_release or None, "last_release": group.last_release or None,
+    }  # fmt: skip
 
 
 def iso(at: float | None) -> str | None:

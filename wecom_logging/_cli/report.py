@@ -164,26 +164,18 @@ def _as_json(found: Daily, next_at: float | None) -> dict[str, object]:
     def groups(kind: Sequence[Any]) -> list[dict[str, object]]:
         return [as_json(group) for group in kind]
 
+    overdue = [
+        {"job": job.name, "expected": iso(at), "last": iso(job.runs[-1])}
+        for job, at in found.overdue
+    ]
     return {
-        "app": app.app,
-        "environment": app.environment,
-        "since": iso(found.since),
-        "until": iso(found.now),
-        "errors": found.errors,
-        "kinds": found.kinds,
-        "pending": found.pending,
-        "silenced_pending": found.held,
-        "quiet_until": iso(app.quiet_until),
-        "hours": list(found.hours),
-        "new": groups(found.new),
-        "open": groups(found.open),
-        "over": groups(found.calmed),
+        "app": app.app, "environment": app.environment,
+        "since": iso(found.since), "until": iso(found.now),
+        "errors": found.errors, "kinds": found.kinds,
+        "pending": found.pending, "silenced_pending": found.held,
+        "quiet_until": iso(app.quiet_until), "hours": list(found.hours),
+        "new": groups(found.new), "open": groups(found.open), "over": groups(found.calmed),
         "silenced": groups(found.silenced),
-        "processes": found.processes,
-        "hosts": found.hosts,
-        "overdue": [
-            {"job": job.name, "expected": iso(at), "last": iso(job.runs[-1])}
-            for job, at in found.overdue
-        ],
-        "next": iso(next_at),
-    }
+        "processes": found.processes, "hosts": found.hosts,
+        "overdue": overdue, "next": iso(next_at),
+    }  # fmt: skip
