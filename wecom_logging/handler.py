@@ -59,23 +59,22 @@ class WeComHandler(logging.Handler):
         corpid: An application, with `corpsecret`, `agentid` and recipients.
         corpsecret: Its Secret.
         agentid: Its AgentId, an int or digits.
-        touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At
-            most 1000 (WeCom API document 90236).
+        touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At most 1000
+            (WeCom API document 90236).
         toparty: Ids of parties as "2|3" or a list, at most 100.
         totag: Ids of tags as "2|3" or a list, at most 100.
-        app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
-            package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
+        app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the package
+            of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.
         release: Version of the program, shown in each message. Default: `SENTRY_RELEASE`,
             `GIT_SHA`, `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.
         language: Of the labels: "en", "zh".
-        store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file
-            of this host and user, or memory where no private directory can be had;
-            "memory"; "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…"
-            for many hosts.
+        store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file of this
+            host and user, or memory where no private directory can be had; "memory";
+            "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…" for many hosts.
         sender: Any object with the `Sender` protocol instead of a destination.
-        enabled: True: no destination is an error. False: off and silent. Default: off
-            without a destination, and said once.
+        enabled: True: no destination is an error. False: off and silent. Default: off without a
+            destination, and said once.
         api_base: Scheme, host, port and prefix of a private deployment, gateway or simulator.
         timeout: Seconds to connect and to read, (3, 8).
         proxies: As requests takes them; default: those of the environment.
@@ -86,52 +85,47 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
         quiet_after: Without errors for so long a group is over, 600.
         forget_after: Without errors for so long a group is forgotten, 90000.
-        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind
-            with 100 errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00",
-            "Sat,Sun", or a list of such, in `timezone` (in the environment with ";"
-            between); one overview at their end.
+        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind with 100
+            errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00", "Sat,Sun", or a list of
+            such, in `timezone` (in the environment with ";" between); one overview at their end.
         recovery: Telling that groups are over: "auto", "always", "fold", "off".
-        rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
-            minute from a robot (document 91770), 30 a minute and 1000 an hour from an
-            application to a member (document 90312), and drops the rest in silence.
-        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others". A
-            line of code makes at most ten groups of values that change and a hundred of
-            constant texts; a tenth of all is kept for lines that have none.
+        rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a minute
+            from a robot (document 91770), 30 a minute and 1000 an hour from an application to a
+            member (document 90312), and drops the rest in silence.
+        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others". A line
+            of code makes at most ten groups of values that change and a hundred of constant texts;
+            a tenth of all is kept for lines that have none.
         fingerprint: Called with each record; returns what tells groups apart.
         processors: structlog processors, run on each captured event before the redaction.
-        redact: True: secrets and personal data; "secrets"; False; or True with more
-            {"names": [...], "patterns": [...]} and without the names to {"keep": [...]}.
+        redact: True: secrets and personal data; "secrets"; False; or True with more {"names":
+            [...], "patterns": [...]} and without the names to {"keep": [...]}.
         uncaught: Also report uncaught exceptions of the program and its threads.
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
-        msgtype: "markdown", or "text" for people who read inside WeChat; robots also
-            "markdown_v2". "card": a template card with the count as a figure; it needs
-            `links`, a tap opens the first of them, up to three more stand below; the whole
-            report follows as a file.
-        links: What a group leads to, by name, or one URL: templates with the fields {id},
-            {logger}, {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch
-            milliseconds. A link whose field has no value is left out. A mini-program,
-            {"appid": …, "pagepath": …}, is shown where cards are.
-            extra={"runbook": "https://…"} adds one.
+        msgtype: "markdown", or "text" for people who read inside WeChat; robots also "markdown_v2".
+            "card": a template card with the count as a figure; it needs `links`, a tap opens the
+            first of them, up to three more stand below; the whole report follows as a file.
+        links: What a group leads to, by name, or one URL: templates with the fields {id}, {logger},
+            {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds. A
+            link whose field has no value is left out. A mini-program, {"appid": …, "pagepath": …},
+            is shown where cards are. extra={"runbook": "https://…"} adds one.
         link: Deprecated, goes with 0.3: one URL for `links`.
-        attach: Send the whole report as a file with a new or CRITICAL group whose own
-            frames did not fit, or when kinds were left out; six an hour at most.
-        mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
-            and once more for one that has gone on for 15 minutes and nobody has taken. A
-            mapping calls its owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*":
-            "@all"}, by the place as the message shows it, or the logger; the longest
-            match. Once more means everybody of it.
-        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of
-            owners ERROR.
-        fallback: Where to tell what the destination refuses until its set-up is mended, or
-            has not taken for `fallback_after` seconds: another destination as a mapping of
-            its options, or a logging.Handler, as an object or in dictConfig by its name,
+        attach: Send the whole report as a file with a new or CRITICAL group whose own frames did
+            not fit, or when kinds were left out; six an hour at most.
+        mention: Robots only: user ids, mobile numbers or "@all" to call for a new group, and once
+            more for one that has gone on for 15 minutes and nobody has taken. A mapping calls its
+            owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the
+            message shows it, or the logger; the longest match. Once more means everybody of it.
+        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of owners
+            ERROR.
+        fallback: Where to tell what the destination refuses until its set-up is mended, or has not
+            taken for `fallback_after` seconds: another destination as a mapping of its options, or
+            a logging.Handler, as an object or in dictConfig by its name,
             `cfg://handlers.mail_admins`.
         fallback_after: For how long the destination has to have taken nothing, 300.
-        breadcrumbs: How many earlier records of the same request, task or thread to show
-            with an error, 0. The loggers must let them through. `level` and `setLevel`
-            stay the level of alerts (`alert_level`); the level that logging sees becomes
-            the lower one of both.
+        breadcrumbs: How many earlier records of the same request, task or thread to show with an
+            error, 0. The loggers must let them through. `level` and `setLevel` stay the level of
+            alerts (`alert_level`); the level that logging sees becomes the lower one of both.
         breadcrumb_level: The lowest level of these, INFO.
         close_timeout: How long flush, close and exit may take to deliver, 5.0.
 
