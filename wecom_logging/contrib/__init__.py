@@ -3,13 +3,6 @@
 No framework is imported: each part looks into `sys.modules`, and finds nothing while its
 framework is not there. All of it runs on the thread that logs, and only for events that are
 captured. Never taken: bodies, cookies, headers, query values.
-
-    django.py   the record's request, or that of the view that is running
-    flask.py    the request context
-    asgi.py     `RequestContextMiddleware`, for Starlette, FastAPI and every other ASGI app
-    airflow.py  `on_failure`, a callback: Airflow ignores handlers
-    celery.py   the task that is running; the handler's way back after Celery's own set-up
-    tracing.py  ids of the current trace
 """
 
 from __future__ import annotations

@@ -48,8 +48,7 @@ _NAME_BEFORE = lazy.regex(
 )
 
 _OF_A_PERSON = lazy.regex(
-    r"(?:phone|mobile|\btel|cell|sms|contact|card|手机|电话|短信|银行卡|卡号|联系)[^,;，；]{0,12}\Z",
-    re.I,
+    r"(?i)(?:phone|mobile|\btel|cell|sms|contact|card|手机|电话|短信|银行卡|卡号|联系)[^,;，；]{0,12}\Z"
 )
 
 #: What is in every text that has one of them.

@@ -199,9 +199,8 @@ _VARIABLE = lazy.regex(r"[a-z]+(?:_[a-z]+)+")
 # `InvalidToken: padding` and `unexpected token: EOF` name a failure and then describe it;
 # `/oauth/token: 401` is the end of a path.
 _FAULT = lazy.regex(
-    r"(?:invalid|expired|missing|wrong|incorrect|bad|unexpected|unknown|illegal)[ _-]?"
-    r"[A-Za-z]+: [A-Za-z]+(?![\w-])",
-    re.IGNORECASE,
+    r"(?i)(?:invalid|expired|missing|wrong|incorrect|bad|unexpected|unknown|illegal)[ _-]?"
+    r"[A-Za-z]+: [A-Za-z]+(?![\w-])"
 )
 _LONGEST_FAULT = len("unexpected ")
 
@@ -460,9 +459,8 @@ _IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3f|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
 # {"Value": "x", "Key": "Password"}: the value comes first.
 _KEY_LAST = lazy.regex(rf"""["'][a-z]{{0,12}}?{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")
 _VALUE_FIRST = lazy.regex(
-    rf"""["']{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
-    rf"""\\{{0,4}}["'][a-z]{{0,12}}?{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z""",
-    re.I,
+    rf"""(?i)["']{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
+    rf"""\\{{0,4}}["'][a-z]{{0,12}}?{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z"""
 )
 
 

@@ -5,7 +5,6 @@ Also without a scheme where something else says what it is: `root:x@tcp(db)`, `s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from wecom_logging._runtime import lazy
@@ -31,8 +30,8 @@ _WITHOUT_SCHEME = lazy.regex(
     r")"
 )
 _ORACLE = lazy.regex(
-    r"(?:oracle:(?:thin|oci):|sqlplus(?: -\w{1,9}){0,3} |connect |conn |userid=|dsn[=:] ?[\"']?)\Z",
-    re.I,
+    r"(?i)(?:oracle:(?:thin|oci):|sqlplus(?: -\w{1,9}){0,3} |connect |conn |userid="
+    r"|dsn[=:] ?[\"']?)\Z"
 )
 
 
