@@ -98,11 +98,8 @@ class Options:
     @property
     def kind(self) -> str:
         """ "sender", "robot", "application", or "" without a destination."""
-        if "sender" in self.destination:
-            return "sender"
-        if "webhook_key" in self.destination:
-            return "robot"
-        return "application" if "corpid" in self.destination else ""
+        kinds = {"sender": "sender", "webhook_key": "robot", "corpid": "application"}
+        return next((kind for name, kind in kinds.items() if name in self.destination), "")
 
     @property
     def policy(self) -> Policy:

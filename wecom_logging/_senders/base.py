@@ -34,7 +34,8 @@ class WeComSender(ABC):
 
     #: What a message to this kind of destination can carry.
     limits: Limits
-    _destination: str
+    #: A stable name of where messages go, without a secret in it.
+    destination: str
 
     def __init__(self, api_base: object, timeout: object, proxies: object) -> None:
         self._base = validators.api_base(api_base)
@@ -70,11 +71,6 @@ class WeComSender(ABC):
         return self.send(Message("file", self.upload(name, data)))
 
     # --- the Sender protocol ----------------------------------------------------------------
-
-    @property
-    def destination(self) -> str:
-        """A stable name of where messages go, without a secret in it."""
-        return self._destination
 
     @property
     def route(self) -> str:

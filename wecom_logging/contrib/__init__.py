@@ -20,7 +20,7 @@ from wecom_logging.contrib import celery, django, flask, tracing
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]
 
-#: Parts whose beginnings are watched.
+#: Modules whose signal is watched.
 _watched: set[str] = set()
 
 
@@ -79,13 +79,21 @@ def recognises(record: logging.LogRecord, key: str, value: object) -> bool:
     return celery.recognises(record, key) or tracing.recognises(key)
 
 
+#: Signals that a request or task begins, by their modules.
+_BEGINNINGS = {
+    "celery.signals": "task_prerun",
+    "django.core.signals": "request_started",
+    "flask.signals": "request_started",
+}
+
+
 def watch_beginnings(begin: Callable[..., None]) -> None:
     """Call `begin` whenever a request or task begins on a thread that may have had others.
 
     May be called again at any time, for a framework that has come since.
     """
-    for part in (celery, django, flask):
-        signal = part.beginning()
-        if signal is not None and part.__name__ not in _watched:
-            _watched.add(part.__name__)  # first: a `__del__` may log while `connect` has a lock
+    for module, name in _BEGINNINGS.items():
+        signal = getattr(sys.modules.get(module), name, None)
+        if signal is not None and module not in _watched:
+            _watched.add(module)  # first: a `__del__` may log while `connect` has a lock
             signal.connect(begin, weak=False)

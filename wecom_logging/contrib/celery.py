@@ -34,11 +34,6 @@ def recognises(record: logging.LogRecord, key: str) -> bool:
     return key in ("task_id", "task_name") and "celery._state" in sys.modules
 
 
-def beginning() -> Any:
-    """The signal that a task begins; None while Celery is not there."""
-    return getattr(sys.modules.get("celery.signals"), "task_prerun", None)
-
-
 def per_task(fingerprint: Fingerprint) -> Fingerprint:
     """A fingerprint that tells failed tasks apart by their names.
 
@@ -94,15 +89,13 @@ def _look(**_: object) -> None:
 
 def _put_back(logger: logging.Logger, **_: object) -> None:
     for handler in _lost() if _displaced is None else _displaced:
-        if handler not in logger.handlers:
-            logger.addHandler(handler)
+        logger.addHandler(handler)
 
 
 def _put_on_tasks(logger: logging.Logger, **_: object) -> None:
     """Loggers of tasks do not reach the root logger, unless they propagate."""
     for handler in () if logger.propagate else _on_root():
-        if handler not in logger.handlers:
-            logger.addHandler(handler)
+        logger.addHandler(handler)
 
 
 def _on_root() -> list[Any]:
