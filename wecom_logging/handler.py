@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
     from wecom_logging._worker.worker import Worker
 
-#: Samples of all groups in a second, and errors of all groups that are looked at for something
-#: new in them, 5 to 10 µs each.
+#: Per second, over all groups: samples, and errors searched for something new (5 to 10 µs each).
 SAMPLES_PER_SECOND, LOOKS_PER_SECOND = 50, 1000
 
 
@@ -136,7 +135,7 @@ class WeComHandler(logging.Handler):
 
     level: int
 
-    #: True for a handler that is attached to no logger: whoever made it calls `handle`.
+    #: True for a handler that is attached to no logger: its owner calls `handle`.
     standalone = False
 
     def __init__(
@@ -274,9 +273,9 @@ class WeComHandler(logging.Handler):
     # -- the line that logs ------------------------------------------------------------
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Count a record. Without the handler's lock: under many threads it is a convoy.
+        """Count a record, without the handler's lock: many threads would queue up at it.
 
-        The level is looked at here as well, because a QueueListener by default does not.
+        The level is checked here as well, because by default a QueueListener does not.
         """
         try:
             if record.levelno < self.level:
@@ -330,7 +329,7 @@ class WeComHandler(logging.Handler):
             return self._unknown
 
     def handle_once(self, record: logging.LogRecord) -> bool:
-        """`handle` where a record may come by several ways: who takes it first counts it."""
+        """`handle` where a record may arrive by several ways: the first to take it counts it."""
         taken = taken_at(self._place)
         if record in taken:
             return False
@@ -359,14 +358,14 @@ class WeComHandler(logging.Handler):
             pass  # the stack is used up; what matters has been counted
 
     def _is_echo(self, record: logging.LogRecord) -> bool:
-        """Whether a thread logs that delivers. Not one of another process, by a queue or
-        socket: numbers of threads may be the same."""
+        """Whether a delivering thread of this process logs. A record that came from another
+        process, by a queue or socket, may bear the same thread id."""
         thread = record.thread or threading.get_ident()
         return thread in DELIVERING and (record.process is None or record.process == self._pid)
 
     def _notify_worker(self, tally: Tally, record: logging.LogRecord) -> None:
-        """The first error of a group since the worker has looked: capture it, wake him. Or
-        one of the next ones, which may say something new."""
+        """The first error of a group since the worker has looked: capture it and wake the worker.
+        Or one of the next, which may say something new."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
                 fork.notice()
@@ -375,8 +374,8 @@ class WeComHandler(logging.Handler):
             if tally.roused:
                 self._look(tally, record)
                 return
-            # Two threads that find that it needs one: one captures, and the worker does not hear of
-            # it before there is a sample. By one step that no other thread can split.
+            # Of several threads that come here at once one captures and then wakes the worker:
+            # `setdefault` is atomic.
             me = threading.get_ident()
             if self._rousing.setdefault(tally, me) != me:
                 return
@@ -386,7 +385,7 @@ class WeComHandler(logging.Handler):
                     self._look_for_other_ways(record)
                 sample = self._sample(tally, record, in_turn=True)
             finally:
-                # Before the wake-up: who finds the entry can rely on one that is yet to come.
+                # Before the wake-up: whoever finds the entry relies on one that is yet to come.
                 self._rousing.pop(tally, None)
             if not self._worker.notify(tally, sample):
                 tally.roused = False  # no thread is to be had: the next error tries again
@@ -400,9 +399,9 @@ class WeComHandler(logging.Handler):
         """An error that the worker will read anyway: told out of turn if it says something new."""
         self._tallies.come_again(tally, record)
         if tally.looks <= 0 or not self._looks.take(monotonic()):
-            # The first one after he has read it is looked at again.
+            # The first one after the worker has read it is looked at again.
             tally.needs_wakeup = False
-            if not tally.roused:  # he has read it meanwhile, and who comes next wakes him again
+            if not tally.roused:  # it has read it meanwhile: the next error wakes it again
                 tally.needs_wakeup = True
             return
         tally.looks -= 1
@@ -508,8 +507,8 @@ class WeComHandler(logging.Handler):
         self._close()
 
     def close_after_job(self) -> None:
-        """As `close`; what is not due yet is left to the next one who comes to a store that
-        keeps it. For `jobs` alone."""
+        """As `close`, but what is not due yet is left to the next process, if the store keeps
+        it. For `jobs` alone."""
         self._close(leaving=True)
 
     def _close(self, *, leaving: bool = False) -> None:
@@ -546,8 +545,8 @@ class WeComHandler(logging.Handler):
 def owns_logging_lock() -> bool:
     """Whether this thread is inside `dictConfig`, `basicConfig(force=True)` and the like.
 
-    They flush and close handlers while they hold logging's module lock, which the worker
-    needs whenever its HTTP library logs: who waited there would wait for good.
+    They flush and close handlers while they hold logging's module lock, which the worker needs
+    whenever its HTTP library logs: waiting for it there would be a deadlock.
     """
     lock = getattr(logging, "_lock", None)
     is_owned = getattr(lock, "_is_owned", None)
@@ -592,5 +591,5 @@ def _chosen(choose: Callable[[logging.LogRecord], Hashable]) -> Callable[[loggin
     return fingerprint
 
 
-# Not by the factory of records: an application's own may not like it.
+# Not by the application's record factory, which may not expect it.
 _NOBODY = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)

@@ -1,8 +1,8 @@
 """SIGTERM in a child of `multiprocessing`, whose `Pool` ends its children by it as a rule.
 
-Its default action stops the process where it is, also between an error and the store. So it
-is postponed until what was logged is in the store, or for `POSTPONED`: then it does what it
-does by default. Where the program has a handler of its own this is none of our business.
+Its default action stops the process at once, perhaps between an error and the store. So it is
+postponed until what was logged is in the store, for `POSTPONED` seconds at most. Where the program
+has a handler of its own nothing is done.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class CardLimits(NamedTuple):
     jump: int
 
 
-#: Bytes that our fullest card does not reach. WeCom names characters, for each part.
+#: More bytes than our fullest card has. WeCom's own limits are characters of each part.
 CARD_BYTES = 8192
 #: WeCom API documents 90236 and 91770.
 APP_CARD = CardLimits(source=20, title=36, desc=44, figure=14, text=160, value=30, jump=18)

@@ -49,7 +49,7 @@ class Name(NamedTuple):
     start: int
     end: int
     rule: Rule
-    #: With the words before it if they belong to it.
+    #: The name, with the words before it that belong to it.
     called: str
 
     @property
@@ -59,7 +59,7 @@ class Name(NamedTuple):
 
 
 _RIGHT = lazy.regex(r"(?:[^\W\u2e80-\u9fff]|-|\\{1,8}u[0-9a-fA-F]{4})*")
-# The same of a text that is written backwards, so that it can be matched to the left.
+# The same for reversed text, so that it can be matched to the left.
 _LEFT = lazy.regex(r"(?:[0-9a-fA-F]{4}u\\{1,8}|[^\W\u2e80-\u9fff]|-)*")
 _LEFT_CHINESE = lazy.regex(r"[\u4e00-\u9fff]{0,16}")
 _CHINESE = lazy.regex(r"[\u4e00-\u9fff]")
@@ -379,14 +379,14 @@ CHINESE_PLACES = (
     _Place("in a sentence", _told, "", r" {0,2}(?=[!-~“「『【（])"),
 )  # fmt: skip
 
-# Most names whose value was masked, by its shape or before: there is no other.
+# A name whose value is masked already, by its shape or in an earlier pass.
 _IS_MASKED = lazy.regex(
     rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?) [ \t]{{0,8}}
     (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
     re.VERBOSE,
 )
 
-#: So many names that have no value are looked at in a portion of a text.
+#: How many names without a value are looked at in a portion of a text.
 _MOST_IN_VAIN = 384
 
 
@@ -414,7 +414,7 @@ def secrets_under(text: str, hits: Sequence[Hit], rules: Rules) -> Iterator[Secr
             in_vain += 1
 
 
-# An option, or a sign or an opening mark behind a name; and a word that is none of a sentence.
+# An option, or a sign or an opening mark behind a name; and what is no word of a sentence.
 _MARK_BEHIND = lazy.regex(
     r"(?<=-)[\w-]{1,48}\s{1,4}(?=[^\s\[])"
     r"|[\w-]{1,48}?[\"'\])]{0,3}\s{0,4}(?=(?!\[redacted: )[^\w\s.,;!?)\]-]|->|[是为])"

@@ -117,7 +117,7 @@ def believable(value: str, needs: str) -> bool:
 
 # --- where a value ends ---------------------------------------------------------------
 
-#: Where a value begins and ends, and whether it is in quotes, and so one whatever it says.
+#: Where a value begins and ends, and whether it is quoted, and so a value whatever it says.
 Span = tuple[int, int, bool]
 
 # The end of a quoted one is also the end of its line or of the text.
