@@ -32,15 +32,8 @@ if TYPE_CHECKING:
 _POLICY = Policy()
 
 
-def _option(
-    check: Callable[[Any, str], Any],
-    default: Any = None,
-    read: Callable[[str], object] | None = env.as_text,
-    *,
-    find: Callable[[Mapping[str, str]], Any] | None = None,
-    secret: bool = False,
-) -> Any:
-    return Option(check, default, read, find, secret)  # what an option is, not what it is set to
+#: What an option is, where the type of its attribute says what it is set to.
+_option: Any = Option
 
 
 @dataclass(frozen=True, repr=False)

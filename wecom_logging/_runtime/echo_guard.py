@@ -1,10 +1,9 @@
 """No echo: what a delivery itself logs reaches no handler.
 
-urllib3 writes each URL it calls into its DEBUG lines, and with it the corp secret, the
-access token or the robot's key; and a warning about a lost connection would come back as
-an alert about an alert. So while a thread delivers, the records of that thread on the
-loggers of the HTTP library are dropped before any handler sees them. The same loggers
-stay as they are for everybody else.
+urllib3 writes each URL it calls into its DEBUG lines, and with it the corp secret, the access token
+or the robot's key; and a warning about a lost connection would come back as an alert about an
+alert. So while a thread delivers, the records of that thread on the loggers of the HTTP library are
+dropped before any handler sees them. The same loggers stay as they are for everybody else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a forked child has to forget: its parent's threads, locks and connections.
 
-One list for all modules, because a fork may be noticed late: servers written in C (uWSGI) fork
-past Python's hooks, and the first error in the child runs the steps; the same where `os` has no
-hooks.
+One list for all modules, because a fork may be noticed late: servers written in C (uWSGI) fork past
+Python's hooks, and the first error in the child runs the steps; the same where `os` has no hooks.
 """
 
 from __future__ import annotations

@@ -57,12 +57,10 @@ def _is_guarded() -> bool:
     if before == -1:
         try:
             native.start_new_thread(_guard, (ear,))
-        except Exception:
-            signal.set_wakeup_fd(-1)
-        else:
             return True
-    else:
-        signal.set_wakeup_fd(before)
+        except Exception:
+            pass  # no thread is to be had
+    signal.set_wakeup_fd(before)
     os.close(ear)
     os.close(mouth)
     return False

@@ -112,7 +112,11 @@ class TokenCache:
         return grant if grant is not None and self._clock() < grant.refresh_at else None
 
     def _refresh(self, slot: _Slot, fetch: Fetch) -> _Grant:
-        self._space_out(slot.asked_at + SPACING - self._clock())
+        wait = slot.asked_at + SPACING - self._clock()
+        if time_left(wait) < wait:
+            raise TransportError(f"the next access token may be fetched in {wait:.1f} s only")
+        if wait > 0:
+            self._sleep(wait)
         before, slot.asked_at = slot.asked_at, self._clock()
         try:
             token, lifetime = fetch()
@@ -122,15 +126,8 @@ class TokenCache:
             raise
         # Counted from the request: the answer may have taken long.
         slot.own = True
-        slot.grant = _Grant(token, slot.asked_at + lifetime - margin_of(lifetime))
+        slot.grant = _Grant(token, slot.asked_at + lifetime - min(300.0, lifetime / 10))
         return slot.grant
-
-    def _space_out(self, wait: float) -> None:
-        if wait <= 0:
-            return
-        if time_left(wait) < wait:
-            raise TransportError(f"the next access token may be fetched in {wait:.1f} s only")
-        self._sleep(wait)
 
     def _slot(self, key: str) -> _Slot:
         if os.getpid() != self._pid:
@@ -169,11 +166,6 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 TOKENS = TokenCache()
 
 fork.in_child(TOKENS.after_fork)
-
-
-def margin_of(lifetime: float) -> float:
-    """How many seconds before its end a token is replaced."""
-    return min(300.0, lifetime / 10)
 
 
 def lifetime_of(expires_in: object) -> float:

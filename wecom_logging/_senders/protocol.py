@@ -127,9 +127,8 @@ class ConnectingSender(Sender, Protocol):
 class TokenSender(Sender, Protocol):
     """A sender whose `limits.token` is true: each call needs an access token.
 
-    The worker brings it, because one is enough for all processes that share a store. A
-    token that is refused is a `TokenError`. Without one, as in a script, the sender takes
-    that of its process.
+    The worker brings it, because one is enough for all processes that share a store. A token that
+    is refused is a `TokenError`. Without one, as in a script, the sender takes that of its process.
     """
 
     @property

@@ -72,8 +72,7 @@ class WebhookSender(WeComSender):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> WebhookSender:
-        """Make one from `WECOM_WEBHOOK_KEY`, `WECOM_API_BASE`, `WECOM_TIMEOUT` and
-        `WECOM_PROXIES`.
+        """Make one from `WECOM_WEBHOOK_KEY`, `WECOM_API_BASE`, `WECOM_TIMEOUT` and `WECOM_PROXIES`.
 
         The key may stand in a file named by `WECOM_WEBHOOK_KEY_FILE`, which is read again
         when WeCom refuses what it held. An empty value is no value.

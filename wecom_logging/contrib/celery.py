@@ -105,12 +105,7 @@ def _on_root() -> list[Any]:
 def _lost() -> Iterable[Any]:
     """Beat does not say that it starts. Who hangs nowhere was on the root logger, unless it
     was never meant to hang anywhere."""
-    attached = {id(handler) for logger in _loggers() for handler in logger.handlers}
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    # What only stands for loggers below it has no handlers.
+    attached = {id(handler) for each in loggers for handler in getattr(each, "handlers", ())}
     return [h for h in _ours if id(h) not in attached and not h.standalone]
-
-
-def _loggers() -> Iterable[logging.Logger]:
-    yield logging.getLogger()
-    for logger in list(logging.Logger.manager.loggerDict.values()):
-        if isinstance(logger, logging.Logger):
-            yield logger

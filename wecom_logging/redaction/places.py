@@ -89,7 +89,11 @@ def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
         if has_masks and (end := end_of_mask(text, at)):
             done = end
             continue
-        start, end = _whole_name(text, at, hint, done)
+        before = text[max(done, at - LONGEST_NAME) : at][::-1]
+        if _CHINESE.match(hint):  # `密码` in `密码错误` is followed by no value
+            start, end = at - end_of(_LEFT_CHINESE, before), at + len(hint)
+        else:
+            start, end = at - end_of(_LEFT, before), end_of(_RIGHT, text, at)
         done = max(end, at + 1)
         if found := _named(text, start, end, rules):
             yield found
@@ -103,14 +107,6 @@ def end_of_mask(text: str, at: int) -> int:
     start = text.rfind(_MASK, max(0, at - 48), at + len(_MASK))
     mask = MASKED.match(text, start) if start >= 0 else None
     return mask.end() if mask and mask.end() > at else 0
-
-
-def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:
-    """A name in Chinese ends with the hint: `密码` in `密码错误` is followed by no value."""
-    before = text[max(done, at - LONGEST_NAME) : at][::-1]
-    if _CHINESE.match(hint):
-        return at - end_of(_LEFT_CHINESE, before), at + len(hint)
-    return at - end_of(_LEFT, before), end_of(_RIGHT, text, at)
 
 
 def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
