@@ -68,7 +68,7 @@ def worker(open_store: Callable[[Rules], Any], source: str, seconds: float) -> l
     took, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
         began = time.monotonic()
-        claim = store.claim(Asker(source), Batch(source, 0, entries))
+        claim, _ = store.claim(Asker(source), Batch(source, 0, entries))
         if isinstance(claim, Claim):
             store.freeze(claim.id, "body")
             store.settle(claim.id)

@@ -368,7 +368,7 @@ def told(program: Program, *kinds: tuple[str, str]) -> str:
     """Errors that one message has told of; its id."""
     for kind, level in kinds:
         program.log(kind, level=level)
-    claim = program.store.claim(Asker("web-1/1/a", why="flush"))
+    claim, _ = program.store.claim(Asker("web-1/1/a", why="flush"))
     assert isinstance(claim, Claim)
     program.store.settle(claim.id)
     return message_id(claim.digest.id)

@@ -44,7 +44,7 @@ def shop(
 def begun(store: SQLiteStore) -> SQLiteStore:
     """Three errors are told, and three more pending."""
     entry = Entry(identity("Timeout"), 3, (event("x"),))
-    claim = store.claim(Asker("web-1/1/a", "flush"), Batch("web-1/1/a", 1, (entry,)))
+    claim, _ = store.claim(Asker("web-1/1/a", "flush"), Batch("web-1/1/a", 1, (entry,)))
     assert isinstance(claim, Claim)
     store.settle(claim.id)
     store.merge(Batch("web-1/1/a", 2, (entry,)))

@@ -75,7 +75,7 @@ def play(
     outcome = Outcome()
     sequence = 0
     while True:
-        claim = store.claim(Asker("host/1/a"))
+        claim, _ = store.claim(Asker("host/1/a"))
         if isinstance(claim, Claim):
             now += latency
             outcome.messages.append(Told(now, claim.digest))

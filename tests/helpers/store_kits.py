@@ -165,7 +165,8 @@ class Client:
 
     def ask(self, *batches: Batch, **how: Any) -> Claim | FollowUp | float | None:
         """Merge, and ask for what is due."""
-        return self.store.claim(Asker(self.source, route=self.route, **how), *batches)
+        answer, _ = self.store.claim(Asker(self.source, route=self.route, **how), *batches)
+        return answer
 
     def end(self, kind: str) -> None:
         """Say that a kind of error is over: a job works again."""

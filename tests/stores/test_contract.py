@@ -19,6 +19,7 @@ from wecom_logging._stores.protocol import (
     LOOK,
     OUTLASTS,
     TURN,
+    Asker,
     Batch,
     Claim,
     Dropped,
@@ -266,18 +267,18 @@ def test_who_gets_no_digest_has_the_account_with_the_answer(place: Kit) -> None:
     one.log("A", 3)
     claim = one.claim(why="flush")
     one.store.settle(claim.id)
-    wait = one.ask(one.batch("A", 2), account=True)
+    wait, account = one.store.claim(Asker(one.source), one.batch("A", 2))
     assert not isinstance(wait, Claim)
-    then = two.claim(why="flush")
+    assert account is not None
+    assert (account.merged, account.reported) == (5, 3)
+    assert account == one.store.account(one.source)
+    then, account = two.store.claim(Asker(two.source, "flush"))
+    assert isinstance(then, Claim)
+    assert account is None, "what becomes of a digest is still to come"
     two.store.settle(then.id)
-    account = one.store.account(one.source)
-    if place.shared:  # else both have the same store, and the last one who asked is the other one
-        assert (account.merged, account.reported) == (5, 3), "as it was when it was asked for"
-    assert one.store.account(one.source).reported == 5
-    one.ask(account=True)
-    assert one.store.account(two.source).merged == 0, "of nobody else"
-    one.ask(account=True)
-    two.store.settle("nothing")
+    _, account = two.store.claim(Asker(two.source))
+    assert account is not None
+    assert account.merged == 0, "of nobody else"
     assert one.store.account(one.source).reported == 5
 
 
@@ -287,15 +288,14 @@ def test_the_account_in_an_answer_counts_nobody_whom_the_same_step_has_forgotten
     for number in range(3):
         Client(place, f"web/{number}/a").ask()
     place.advance(2 * FLEET_FOR)
-    last = Client(place, "web/3/a")
-    last.ask(account=True)
-    account = last.store.account(last.source)
+    _, account = Client(place, "web/3/a").store.claim(Asker("web/3/a"))
+    assert account is not None
     assert (account.rank, account.sources) == (0, 1)
 
 
 def test_an_account_is_no_older_than_what_was_merged(place: Kit) -> None:
     client = Client(place)
-    client.ask(client.batch("A", 2), account=True)
+    client.ask(client.batch("A", 2))
     client.log("A", 5)
     assert client.store.account(client.source).merged == 7
 

@@ -491,7 +491,7 @@ def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     for tick in range(int(600 / step)):
         clocks.now = 1000.0 + tick * step
         for number, store in enumerate(stores):
-            claim = store.claim(Asker("s"))
+            claim, _ = store.claim(Asker("s"))
             if isinstance(claim, Claim):
                 sent.append(clocks.now)
                 store.settle(claim.digest.id)

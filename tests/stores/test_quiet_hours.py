@@ -238,7 +238,8 @@ def night(errors: list[tuple[str, str, int, str]], hours: str = "22:00-08:00") -
     told_then: list[str] = []
 
     def ask(*batches: Batch) -> Claim | FollowUp | float | None:
-        return store.claim(Asker("web-1/1/a", quiet=quiet.now()), *batches)
+        answer, _ = store.claim(Asker("web-1/1/a", quiet=quiet.now()), *batches)
+        return answer
 
     def run(until: float) -> None:
         while True:

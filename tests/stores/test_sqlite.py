@@ -27,7 +27,7 @@ from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import FORGET, TABLE, TOKENS
 from wecom_logging._stores.leases import FOR_GOOD
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.protocol import Batch, Claim, Entry, Failure, Left, StoreError
+from wecom_logging._stores.protocol import Asker, Batch, Claim, Entry, Failure, Left, StoreError
 from wecom_logging._stores.records import LeasedDigest, Token, Trouble
 from wecom_logging._stores.sqlite import ABANDONED_AFTER
 
@@ -165,7 +165,7 @@ def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Clie
 def test_a_visit_that_failed_is_in_no_account(place: SQLiteKit, client: Client) -> None:
     client.log("A", 3)
     with full(client), pytest.raises(StoreError, match="full"):
-        client.ask(client.batch("B", 2, samples=(event("x" * 60_000),)), account=True)
+        client.ask(client.batch("B", 2, samples=(event("x" * 60_000),)))
     assert client.store.account(client.source).merged == 3
 
 
@@ -521,8 +521,8 @@ def test_a_visit_with_nothing_due_is_one_transaction(client: Client) -> None:
     client.log("A")
     client.deliver(why="flush")
     steps = Steps(client)
-    client.ask(client.batch("A"), account=True)
-    client.store.account(client.source)
+    _, account = client.store.claim(Asker(client.source), client.batch("A"))
+    assert account is not None
     assert steps.taken() <= 6, "begin, read one row, documents, perhaps the time, commit"
 
 

@@ -64,7 +64,7 @@ class Scene:
 
     def _deliver(self, until: float) -> None:
         while True:
-            answer = self.store.claim(Asker("web-1/1/a"))
+            answer, _ = self.store.claim(Asker("web-1/1/a"))
             if isinstance(answer, Claim):
                 style = Style("shop", "", self.store._rules.release, timezone=ZONE)
                 content = render(answer.digest, style).message.content

@@ -280,7 +280,7 @@ def test_whatever_else_happens_nobody_loses_anything_for_another(
     )
     store.merge(Batch("web-1/1/a", 1, entries))
     for _ in range(60):
-        found = store.claim(Asker("web-1/1/a", "insist"))
+        found, _ = store.claim(Asker("web-1/1/a", "insist"))
         if isinstance(found, Claim):
             delivery.deliver(store, found)
         now += 100.0
@@ -353,7 +353,7 @@ class Destination:
         self.claim(Batch("web-1/1/a", 1, (entry,)))
 
     def claim(self, *batches: Batch) -> Claim:
-        found = self.store.claim(Asker("web-1/1/a", "flush"), *batches)
+        found, _ = self.store.claim(Asker("web-1/1/a", "flush"), *batches)
         assert isinstance(found, Claim)
         self.claimed = found
         return found

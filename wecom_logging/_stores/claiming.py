@@ -19,17 +19,12 @@ from wecom_logging._stores.protocol import (
     LEASE,
     LOOK,
     POLL,
+    Answer,
     Asker,
     Claim,
     FollowUp,
 )
-from wecom_logging._stores.records import (
-    DigestEntry,
-    Following,
-    LeasedDigest,
-    Pending,
-    new_id,
-)
+from wecom_logging._stores.records import DigestEntry, Following, LeasedDigest, Pending, new_id
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
 LATE_AFTER = 30.0
@@ -41,7 +36,7 @@ PRESENCE = 60.0
 ABOUT = 1.0
 
 
-def claim(ledger: Ledger, asker: Asker) -> Claim | FollowUp | float | None:
+def claim(ledger: Ledger, asker: Asker) -> Answer:
     """The step of one moment; `Store.claim` says what it does."""
     return _Claiming(ledger, asker).claim()
 
@@ -59,7 +54,7 @@ class _Claiming:
         #: What a digest that is collected now has taken, by group.
         self._collected: dict[str, DigestEntry] = {}
 
-    def claim(self) -> Claim | FollowUp | float | None:
+    def claim(self) -> Answer:
         if self._asker.quiet is not None:
             keep_quiet_hours(self._ledger, *self._asker.quiet)
         self._recover()
@@ -70,14 +65,14 @@ class _Claiming:
         self._look_again(answer)
         return answer
 
-    def _next(self) -> Claim | FollowUp | float | None:
+    def _next(self) -> Answer:
         answer = self._next_digest()
         if isinstance(answer, Claim):
             return answer
         after = self._next_follow_up()
         if answer is None or isinstance(after, FollowUp):
             return after
-        return answer if after is None else min(answer, after)
+        return earlier(after, answer)
 
     def _recover(self) -> None:
         """Leases that have run out, and unclear messages that are too old to repeat."""
@@ -92,12 +87,8 @@ class _Claiming:
             elif held.lease_until <= now:
                 # When it ran out, which nobody may have seen for hours: WeCom's memory of what
                 # it has shown begins there, and not with this look.
-                left_at = held.lease_until
-                ledger.slots.answered(held.slot, left_at)
-                ledger.slots.give_back(held.extra)
-                held.extra = []
                 sent = digest_id in state.bodies if held.fallback is None else held.handed
-                ledger.put_away(digest_id, held, unclear=sent, since=left_at)
+                ledger.put_away(digest_id, held, unclear=sent, since=held.lease_until)
         unclear = state.destination.unclear
         for digest_id, since in list(unclear.items()):
             if now - since > schedule.UNCLEAR_FOR + LEASE:
@@ -368,30 +359,22 @@ class _Claiming:
 
     def _leaves(self) -> bool:
         """Whether a process that ends leaves to others what is pending."""
-        scope_state, due_index, digests = (
-            self._scope_state,
-            self._scope_state.due_index,
-            self._state.digests,
-        )
         if not (self._asker.leaving and self._ledger.shared):
             return False
+        scope_state, digests = self._scope_state, self._state.digests
         waits = any(digests[digest_id].lease_until is None for digest_id in scope_state.out)
-        if due_index.pending or self._has_ended():
+        if scope_state.due_index.pending or self._has_ended():
             self._ledger.make_exact()
-            due_index = scope_state.due_index
-        waits = waits or self._has_ended()
+        due_index, waits = scope_state.due_index, waits or self._has_ended()
         if not due_index.pending and not waits:
             return True
         if due_index.has_news:
             return False
         if self._somebody_else_looks():
             return True
-        if (
-            waits
-            or due_index.pause is None
-            or scope_state.last_message + due_index.pause <= self._now
-            or self._has_seen_begin()
-        ):
+        if waits or due_index.pause is None:
+            return False
+        if scope_state.last_message + due_index.pause <= self._now or self._has_seen_begin():
             return False
         self._leave()
         return True
@@ -430,7 +413,7 @@ class _Claiming:
             for name, at in self._state.looks.items()
         )
 
-    def _look_again(self, answer: Claim | FollowUp | float | None) -> None:
+    def _look_again(self, answer: Answer) -> None:
         """Write down when this worker looks next, if it can do something about what it sees."""
         if not self._ledger.shared:
             return

@@ -92,7 +92,7 @@ class Documents(Records[T]):
 
     def written(self, now: float, gone: list[Place]) -> Iterator[Row]:
         """Rows of what was assigned; into `gone` go those that are there no more."""
-        for key in self._changed:
+        for key in self.changed:
             record = self._records[key]
             if record is not None:
                 yield (*self.place, key, encode(record), self._of_use_until(record, now))
@@ -191,10 +191,7 @@ class SQLiteSlots:
         return {n: self._latest[n] for n in ranks if n < self._fewer}
 
     def at(self, slot_id: str) -> float | None:
-        found = self._execute(
-            f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?",
-            slot_id,
-        ).fetchone()
+        found = self._execute(f"SELECT at FROM {SLOTS} WHERE scope=? AND id=?", slot_id).fetchone()
         return found[0] if found else None
 
     def put(self, slot_id: str, at: float) -> None:

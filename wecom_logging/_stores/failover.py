@@ -16,6 +16,7 @@ from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     LEASE,
     Account,
+    Answer,
     Asker,
     Batch,
     Claim,
@@ -104,13 +105,15 @@ class FailoverStore:
         else:
             self._memory.merge(*self._numbered(batches))
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+    def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
         if self._memory is not None and (asker.why == "insist" or self._clock() >= self._retry_at):
             self._return(asker.source)
         if self._memory is None:
             asked = self._clock()
             try:
-                answer = self._hand_in(batches, lambda *all_: self._primary.claim(asker, *all_))
+                answer, there = self._hand_in(
+                    batches, lambda *all_: self._primary.claim(asker, *all_)
+                )
             except StoreError as error:
                 if error.busy:
                     raise
@@ -119,8 +122,11 @@ class FailoverStore:
             else:
                 self._claimed = answer.id if isinstance(answer, (Claim, FollowUp)) else ""
                 self._leased_until = asked + LEASE
-                return answer
-        return self._claim_alone(asker, self._numbered(batches))
+                if there is None:
+                    return answer, None
+                self._read(there)
+                return answer, self._whole(asker.source)
+        return self._claim_alone(asker, self._numbered(batches)), None
 
     def _hand_in(
         self, batches: tuple[Batch, ...], step: Callable[..., T], *, patient: bool = False
@@ -155,12 +161,10 @@ class FailoverStore:
             Batch(batch.source, n, batch.entries) for n, batch in enumerate(batches, first)
         )
 
-    def _claim_alone(
-        self, asker: Asker, batches: tuple[Batch, ...]
-    ) -> Claim | FollowUp | float | None:
+    def _claim_alone(self, asker: Asker, batches: tuple[Batch, ...]) -> Answer:
         turn = until_time_slice(self._rules.rate_limit, self._known_fleet, self._wall())
         self._alone.hold_back(turn)
-        answer = self._alone.claim(asker, *batches)
+        answer, _ = self._alone.claim(asker, *batches)
         if isinstance(answer, (Claim, FollowUp)):
             self._claimed = ""
             return answer
@@ -326,6 +330,11 @@ class FailoverStore:
                 self._read(self._primary.account(source))
             except StoreError as error:
                 self._lose(error)
+        return self._whole(source)
+
+    def _whole(self, source: str) -> Account:
+        """What the store has said last, with what was told, or lost, before it began anew and
+        while it was away."""
         alone = Account() if self._memory is None else self._memory.account(source)
         reported = self._reported + self._last.reported + alone.reported
         lost = self._lost + self._last.lost + alone.lost

@@ -181,22 +181,18 @@ class Ledger:
                 return
         destination.trouble.failed(failure, self.now)
 
-    def put_away(
-        self, digest_id: str, held: LeasedDigest, *, unclear: bool, since: float | None = None
-    ) -> None:
-        """A digest nobody has: kept as it is if a retry is harmless, else taken apart. What a
-        fallback may have told is none to be repeated at the destination.
-
-        Args:
-            since: When it was left, if that is not now.
-        """
+    def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool, since: float) -> None:
+        """A digest that nobody has since then: kept as it is if a retry is harmless, else taken
+        apart. What a fallback may have told is none to be repeated at the destination."""
+        self.slots.answered(held.slot, since)
+        self.slots.give_back(held.extra)
         at_fallback = held.fallback is not None
-        held.lease_until, held.fallback, held.handed = None, None, False
+        held.extra, held.lease_until, held.fallback, held.handed = [], None, None, False
         if at_fallback and held.unclear_since is None:
             self.take_apart(digest_id, doubtful=unclear)
             return
         if unclear and held.unclear_since is None:
-            held.unclear_since = self.now if since is None else since
+            held.unclear_since = since
         self.state.digests[digest_id] = held
         if held.unclear_since is not None and self.may_repeat(held):
             self.state.destination.unclear[digest_id] = held.unclear_since

@@ -13,6 +13,7 @@ from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, Done, KeptAct, KnownApp
 from wecom_logging._stores.protocol import (
     Account,
+    Answer,
     Asker,
     Batch,
     Claim,
@@ -29,21 +30,14 @@ T = TypeVar("T")
 
 
 class MarkingStore(ABC):
-    """A store as command line and bot use it, for one app and environment, on top of a `Ledger`;
-    and the accounts of sources.
+    """A store as command line and bot use it, for one app and environment, on top of a `Ledger`.
 
     Raises `StoreError` if the store cannot be reached.
     """
 
-    #: The account of a source as the last step has found it, if that was a claim.
-    _known: tuple[str, Account] | None = None
-
     @abstractmethod
     def _step(
-        self,
-        step: Callable[[Ledger], T],
-        wanted: Iterable[Wanted] = (),
-        asker: Asker | None = None,
+        self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
         """Do a step on the ledger of this moment, as a whole or not at all.
 
@@ -51,14 +45,6 @@ class MarkingStore(ABC):
             wanted: What it will ask its state for.
             asker: Who may claim something by it.
         """
-
-    @abstractmethod
-    def _account(self, source: str) -> Account:
-        """Find out what has become of the errors of a source."""
-
-    def account(self, source: str) -> Account:
-        known, self._known = self._known, None
-        return known[1] if known and known[0] == source else self._account(source)
 
     def apps(self) -> tuple[tuple[str, str], ...]:
         """All apps and environments at this destination."""
@@ -108,25 +94,15 @@ class LedgerStore(MarkingStore):
         return self._step(step, wanted)
 
     def merge(self, *batches: Batch) -> None:
-        def step(ledger: Ledger) -> None:
-            for batch in batches:
-                merging.merge(ledger, batch)
+        self._step(lambda ledger: merging.merge(ledger, batches), self._concerned(batches))
 
-        self._known = None
-        self._step(step, self._concerned(batches))
-
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
-        def step(ledger: Ledger) -> tuple[Claim | FollowUp | float | None, Account | None]:
-            for batch in batches:
-                merging.merge(ledger, batch)
+    def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
+        def step(ledger: Ledger) -> tuple[Answer, Account | None]:
+            merging.merge(ledger, batches)
             answer = claiming.claim(ledger, asker)
-            wanted = asker.account and not isinstance(answer, Claim)
-            return answer, _account(ledger, asker.source) if wanted else None
+            return answer, None if isinstance(answer, Claim) else _account(ledger, asker.source)
 
-        self._known = None  # what a step saw that failed has never been
-        answer, account = self._step(step, self._concerned(batches, asker), asker)
-        self._known = (asker.source, account) if account else None
-        return answer
+        return self._step(step, self._concerned(batches, asker), asker)
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         return self._step(
@@ -143,10 +119,10 @@ class LedgerStore(MarkingStore):
         lost: bool = False,
         groups: Collection[str] | None = None,
     ) -> None:
-        def step(ledger: Ledger) -> None:
-            settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups)
-
-        self._step(step, [("digests", claim_id)])
+        self._step(
+            lambda ledger: settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups),
+            [("digests", claim_id)],
+        )
 
     def release(self, claim_id: str, failure: Failure) -> None:
         self._step(
@@ -178,7 +154,7 @@ class LedgerStore(MarkingStore):
     def answered(self, slot: str) -> None:
         self._step(lambda ledger: ledger.slots.answered(slot))
 
-    def _account(self, source: str) -> Account:
+    def account(self, source: str) -> Account:
         return self._look(lambda ledger: _account(ledger, source), [("sources", source)])
 
     def _concerned(

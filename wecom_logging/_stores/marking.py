@@ -7,41 +7,18 @@ from collections.abc import Iterable
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import replace
+from wecom_logging._stores import marks
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.marks import (
-    ACTS_FOR,
-    CRITICAL_LIMIT,
-    GRACE,
-    MAX_ACTS,
-    MAX_MESSAGES,
-    MAX_TEXT,
-    QUIET_HOURS,
-    SILENCE_LIMIT,
-    TAKEN_FOR,
-    Act,
-    Done,
-    KeptAct,
-    KnownApp,
-    KnownGroup,
-    KnownJob,
-    KnownSource,
-    Marks,
-    Quiet,
-    Refusal,
-    Silence,
-    Taken,
-    busiest,
-    ring,
-)
+from wecom_logging._stores.marks import Act, KeptAct, Quiet
 from wecom_logging._stores.records import DigestEntry, Group, told_sample
 
 
-def mark(ledger: Ledger, act: Act) -> Done:
+def mark(ledger: Ledger, act: Act) -> marks.Done:
     """`MarkingStore.mark`."""
     state = ledger.state
     if (kept := state.acts.get(act.key)) is not None:
         return _done(kept)
-    act = act._replace(who=act.who[:MAX_TEXT], why=act.why[:MAX_TEXT])
+    act = act._replace(who=act.who[: marks.MAX_TEXT], why=act.why[: marks.MAX_TEXT])
     kept = KeptAct(act, ledger.now, ledger.wall)
     if act.verb in ("quiet", "unquiet"):
         kept.quiet = state.scope_state.quiet
@@ -53,9 +30,9 @@ def mark(ledger: Ledger, act: Act) -> Done:
     return _done(kept)
 
 
-def _done(kept: KeptAct) -> Done:
+def _done(kept: KeptAct) -> marks.Done:
     """What became of it, also the second time."""
-    return Done(tuple(kept.ids), dict(kept.refused))
+    return marks.Done(tuple(kept.ids), dict(kept.refused))
 
 
 def _by_number(ledger: Ledger, short_id: str) -> Group | None:
@@ -74,7 +51,7 @@ def _mark_groups(ledger: Ledger, act: Act, kept: KeptAct) -> None:
             kept.refused[short_id] = refusal or "unknown"
             continue
         # Copies: what stands on the group goes on changing.
-        kept.before[group.identity.id] = Marks(
+        kept.before[group.identity.id] = marks.Marks(
             group.silence and replace(group.silence), group.taken and replace(group.taken)
         )
         _mark_group(ledger, group, act)
@@ -82,14 +59,14 @@ def _mark_groups(ledger: Ledger, act: Act, kept: KeptAct) -> None:
         ledger.state.groups[group.identity.id] = group
 
 
-def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
+def refused(ledger: Ledger, group: Group, act: Act) -> marks.Refusal | None:
     """Why an act cannot be done to a group, if it cannot."""
     silenced = group.silence is not None and group.silence.until > ledger.now
     over = schedule.is_over(group.track, group.untold, ledger.now) and not silenced
     if over and act.verb in ("silence", "take"):
         return "over"
-    limit = CRITICAL_LIMIT if group.identity.critical else SILENCE_LIMIT
-    if act.verb == "silence" and not 0 < act.seconds <= limit + GRACE:
+    limit = marks.CRITICAL_LIMIT if group.identity.critical else marks.SILENCE_LIMIT
+    if act.verb == "silence" and not 0 < act.seconds <= limit + marks.GRACE:
         return "too long"
     if act.verb == "silence" and act.until_release and not ledger.state.scope_state.releases:
         return "no release"
@@ -100,15 +77,15 @@ def refused(ledger: Ledger, group: Group, act: Act) -> Refusal | None:
 def _mark_group(ledger: Ledger, group: Group, act: Act) -> None:
     now, pauses = ledger.now, ledger.rules.policy.repeat_intervals
     if act.verb == "silence":
-        base = busiest(group.recent)
+        base = marks.busiest(group.recent)
         until = now + act.seconds
-        group.silence = Silence(
+        group.silence = marks.Silence(
             act.who, act.where, act.why, now, until, base, until_release=act.until_release
         )
     elif act.verb == "unsilence" and group.silence is not None:
         group.silence.until, group.silence.ended = now, "undone"
     elif act.verb == "take":
-        group.taken = Taken(act.who, act.where, now, now + TAKEN_FOR)
+        group.taken = marks.Taken(act.who, act.where, now, now + marks.TAKEN_FOR)
         group.track.pause = pauses[-1]
     elif act.verb == "untake":
         group.taken = None
@@ -132,7 +109,7 @@ def _hours(ledger: Ledger) -> Quiet | None:
     quiet, until = scope_state.quiet, scope_state.hours_until
     if quiet is None or not ledger.now < until <= quiet.until:
         return None
-    return Quiet(QUIET_HOURS, QUIET_HOURS, "", quiet.since, until)
+    return Quiet(marks.QUIET_HOURS, marks.QUIET_HOURS, "", quiet.since, until)
 
 
 def keep_quiet_hours(ledger: Ledger, ago: float, left: float) -> None:
@@ -149,7 +126,7 @@ def keep_quiet_hours(ledger: Ledger, ago: float, left: float) -> None:
     if quiet is not None and quiet.until > now:
         scope_state.quiet = replace(quiet, until=max(quiet.until, until))
     else:
-        scope_state.quiet = Quiet(QUIET_HOURS, QUIET_HOURS, "", since, until)
+        scope_state.quiet = Quiet(marks.QUIET_HOURS, marks.QUIET_HOURS, "", since, until)
     ledger.look_through()
 
 
@@ -158,7 +135,7 @@ def _remember(ledger: Ledger, kept: KeptAct) -> None:
     acts[kept.act.key] = kept
     oldest = sorted(acts.items(), key=lambda item: item[1].at)
     for key, each in oldest:
-        if ledger.now - each.at <= ACTS_FOR and len(acts) <= MAX_ACTS:
+        if ledger.now - each.at <= marks.ACTS_FOR and len(acts) <= marks.MAX_ACTS:
             break
         del acts[key]
 
@@ -218,7 +195,7 @@ def _be_quiet_as_before(ledger: Ledger, last: KeptAct) -> None:
         _be_quiet(ledger, last.act._replace(verb="unquiet"))
 
 
-def _take_back(ledger: Ledger, group: Group, act: Act, before: Marks) -> None:
+def _take_back(ledger: Ledger, group: Group, act: Act, before: marks.Marks) -> None:
     if act.verb in ("take", "untake"):
         _mark_group(ledger, group, act._replace(verb="untake"))
         if before.taken is not None and before.taken.until > ledger.now:
@@ -275,7 +252,7 @@ def told(group: Group, part: DigestEntry, message: str, now: float) -> None:
     """A message has told of it, and what ended; a silence that is newer stays."""
     silence, taken = group.silence, group.taken
     if part.pending:
-        group.messages = [*group.messages[1 - MAX_MESSAGES :], message]
+        group.messages = [*group.messages[1 - marks.MAX_MESSAGES :], message]
     if part.pending and part.track.news and not _known_to_whoever_ended_it(part):
         group.news_at = now
     if part.silence and silence and silence.since == part.silence.since and silence.until <= now:
@@ -304,7 +281,7 @@ def acts(ledger: Ledger) -> tuple[KeptAct, ...]:
     return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
 
 
-def known(ledger: Ledger) -> KnownApp:
+def known(ledger: Ledger) -> marks.KnownApp:
     """`MarkingStore.groups`."""
     state, now, offset = ledger.state, ledger.now, ledger.wall - ledger.now
     groups = [_describe(group, state.names, now, offset) for group in state.groups.values()]
@@ -312,17 +289,19 @@ def known(ledger: Ledger) -> KnownApp:
     quiet, sources = state.scope_state.quiet, sorted(state.sources.items())
     if quiet is not None and quiet.until <= now:
         quiet = None
-    return KnownApp(
+    return marks.KnownApp(
         *state.names,
         tuple(groups),
         quiet.until + offset if quiet else None,
         quiet.by if quiet else "",
         max(source.seen for _, source in sources) + offset if sources else None,
-        ring(state.scope_state.hours, now),
+        marks.ring(state.scope_state.hours, now),
         (now // 3600 + 1) * 3600 + offset,
-        tuple(KnownSource(name, source.seen + offset, source.merged) for name, source in sources),
         tuple(
-            KnownJob(
+            marks.KnownSource(name, source.seen + offset, source.merged) for name, source in sources
+        ),
+        tuple(
+            marks.KnownJob(
                 job.name,
                 job.every,
                 tuple(at + offset for at in job.runs),
@@ -346,13 +325,13 @@ def whole(ledger: Ledger, short_id: str) -> Digest | None:
     return Digest("", tuple(replace(report, hosts=()) for report in reports), ledger.wall)
 
 
-def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -> KnownGroup:
+def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -> marks.KnownGroup:
     """A group as answers show it."""
     track, identity = group.track, group.identity
     silence = group.silence if group.silence and group.silence.until > now else None
     taken = group.taken if group.taken and group.taken.until > now else None
     over = schedule.is_over(track, group.untold, now)
-    return KnownGroup(
+    return marks.KnownGroup(
         id=str(group.number or ""),
         app=names[0],
         environment=names[1],
@@ -376,6 +355,6 @@ def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -
         last_release=group.releases[-1] if group.releases else "",
         first_seen=track.first_seen + offset,
         over_since=schedule.over_at(track) + offset if over else None,
-        hours=ring(group.hours, now),
+        hours=marks.ring(group.hours, now),
         messages=tuple(group.messages),
     )

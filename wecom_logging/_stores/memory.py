@@ -111,10 +111,7 @@ class MemoryStore(LedgerStore):
         self._state = MemoryState(self._place, self._names)
 
     def _step(
-        self,
-        step: Callable[[Ledger], T],
-        wanted: Iterable[Wanted] = (),
-        asker: Asker | None = None,
+        self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
         with self._place.lock:
             return step(self._ledger())

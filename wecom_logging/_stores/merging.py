@@ -8,14 +8,7 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import OTHERS, Identity, others
 from wecom_logging._stores import releases, variety
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.marks import (
-    MAX_JOBS,
-    RUNS_FOR,
-    beginning,
-    by_hour,
-    counted,
-    endure,
-)
+from wecom_logging._stores.marks import MAX_JOBS, RUNS_FOR, beginning, by_hour, counted, endure
 from wecom_logging._stores.protocol import Batch, Entry
 from wecom_logging._stores.records import Crowd, Group, JobHistory, Pending, Source, kept
 from wecom_logging._stores.register import number_of
@@ -25,8 +18,13 @@ from wecom_logging._stores.register import number_of
 CROWDED = 1.0
 
 
-def merge(ledger: Ledger, batch: Batch) -> None:
-    """Add a batch, once."""
+def merge(ledger: Ledger, batches: Iterable[Batch]) -> None:
+    """Add each batch, once."""
+    for batch in batches:
+        _merge(ledger, batch)
+
+
+def _merge(ledger: Ledger, batch: Batch) -> None:
     source = ledger.state.sources.get(batch.source) or Source()
     if batch.sequence <= source.sequence:
         return

@@ -141,8 +141,6 @@ class Asker(NamedTuple):
     #: For how long one that leaves and had children was there, seconds: what has begun since
     #: then it leaves to nobody, because they may have been killed before they could tell it.
     lived: float = 0.0
-    #: It will ask for its account if it gets no digest.
-    account: bool = False
 
 
 class Account(NamedTuple):
@@ -204,6 +202,10 @@ class FollowUp(NamedTuple):
     attempt: int = 0
 
 
+#: What there is to do, see `Store.claim`.
+Answer = Claim | FollowUp | float | None
+
+
 class Failure(NamedTuple):
     """Why something comes back, and what follows from it."""
 
@@ -252,12 +254,13 @@ class Store(Protocol):
     def merge(self, *batches: Batch) -> None:
         """Add what a source has counted, and fix when it is due."""
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+    def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
         """Merge, and take everything that is pending, if something is due and a slot is free.
 
         Returns a `Claim`; a `FollowUp` if no digest is due (for who asks because something
         may be due, and stays); the seconds after which to ask again (which the store writes
-        down); or None if nothing will become due without a new error.
+        down); or None if nothing will become due without a new error. With it comes the
+        account of the asker as it is then, but not with a `Claim`.
 
         An unclear message comes before all else. A CRITICAL that is news is claimed beside a
         digest that is out, everything else waits for that one.
@@ -316,5 +319,4 @@ class Store(Protocol):
         """
 
     def account(self, source: str) -> Account:
-        """What has become of the errors of a source, by now; once as `claim` has found it, where
-        the asker has said that it will ask."""
+        """What has become of the errors of a source by now."""

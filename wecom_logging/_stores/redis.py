@@ -28,7 +28,6 @@ from wecom_logging._stores import (
     releases,
     variety,
 )
-from wecom_logging._stores.claiming import as_digest
 from wecom_logging._stores.codec import decode, encode
 from wecom_logging._stores.documents import scope
 from wecom_logging._stores.leases import FOR_GOOD, Step, note
@@ -36,6 +35,7 @@ from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.ledger_store import MarkingStore
 from wecom_logging._stores.protocol import (
     Account,
+    Answer,
     Asker,
     Batch,
     Claim,
@@ -98,23 +98,8 @@ TRIES = 50
 #: How often to look whether an older version has left something, seconds.
 OLDER_EVERY = 60.0
 
-#: Constants that scripts know by the same names.
-_SAME = {
-    protocol: (
-        "MAX_SAMPLES", "LEASE", "TURN", "OUTLASTS", "SPACING", "LOOK", "POLL", "DEAD_AFTER",
-        "FLEET_FOR", "SOURCE_FOR", "FOLLOW_UP_ATTEMPTS", "FOLLOW_UP_FOR",
-    ),
-    schedule: ("JOB_FOR", "UNCLEAR_FOR", "SURGE_COUNT", "SURGE_FACTOR"),
-    claiming: ("LATE_AFTER", "PRESENCE"),
-    merging: ("CROWDED",),
-    ledger: ("LOOK_THROUGH",),
-    variety: ("MAX_HEARD",),
-    register: ("FIVE_DIGITS",),
-    marks: (
-        "STORM_COUNT", "STORM_FACTOR", "STORM_SPAN", "HOURS", "KNOWN_RELEASES", "GROUP_RELEASES",
-        "PENDING_RELEASES", "MAX_JOBS", "RUNS_FOR", "MAX_MESSAGES",
-    ),
-}  # fmt: skip
+#: Scripts know the numbers of these by the same names, in lower case.
+_SAME = (claiming, ledger, marks, merging, protocol, register, releases, schedule, variety)
 
 _STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
 _ALONE = ("lease", "mend", "time", "write")
@@ -156,28 +141,35 @@ class RedisStore(MarkingStore):
     ) -> None:
         self._url, self._wall, self._skew = url, wall, skew
         self._names = app, environment
-        own_scope = self._own_scope = scope(app, environment)
-        self._rules = rules
-        numbers = _numbers(rules)
-        self._ttl = numbers["ttl"]
-        self._numbers = json.dumps({**numbers, **self._register(own_scope)})
+        self._rules, self._own_scope = rules, scope(app, environment)
+        self._ttl = int(rules.policy.forget_after) + KEPT
+        self._script_options = json.dumps(self._options_of_scripts())
         # What stands in braces decides about the slot of a cluster.
         place = f"{{{scope(destination)}}}"
+        own = f"{place}:{self._own_scope}"
         self._keys = [f"{SHARED_PREFIX}:{place}:{name}" for name in _BUDGET]
         self._keys += [f"{PREFIX}:{place}:{name}" for name in _SHARED]
-        self._keys += [f"{PREFIX}:{place}:{own_scope}:{name}" for name in _OWN]
+        self._keys += [f"{PREFIX}:{own}:{name}" for name in _OWN]
         self._by_name = dict(zip((*_SHARED, *_OWN), self._keys[len(_BUDGET) :], strict=True))
-        self._by_name["acts"] = f"{PREFIX}:{place}:{own_scope}:acts"
-        self._older = [f"{SHARED_PREFIX}:{place}:{own_scope}:{name}" for name in _OLDER]
+        self._by_name["acts"] = f"{PREFIX}:{own}:acts"
+        self._older = [f"{SHARED_PREFIX}:{own}:{name}" for name in _OLDER]
         self._look_for_older_at: float | None = 0.0
         self._scripts = _scripts()
         self._client: Any = None
         self._pid = 0
 
-    def _register(self, own_scope: str) -> dict[str, Any]:
+    def _options_of_scripts(self) -> dict[str, Any]:
+        """The options that scripts go by, and whose groups they are."""
+        rules = self._rules
         return {
-            "own": own_scope,
-            "names": [name.encode("utf-8", "backslashreplace").decode() for name in self._names],
+            **rules.policy._asdict(),
+            "rate_limit": rules.rate_limit,
+            "max_groups": rules.max_groups,
+            "duplicate_check": rules.duplicate_check,
+            "release": _sound(rules.release),
+            "ttl": self._ttl,
+            "own": self._own_scope,
+            "names": [_escaped(name) for name in self._names],
             "others": [self._named(others(critical=critical)) for critical in (False, True)],
         }
 
@@ -186,27 +178,18 @@ class RedisStore(MarkingStore):
     def merge(self, *batches: Batch) -> None:
         self._visit("", batches)
 
-    def claim(self, asker: Asker, *batches: Batch) -> Claim | FollowUp | float | None:
+    def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
         answer, account = self._visit(json.dumps(asker._asdict()), batches)
-        self._known = (asker.source, _account(account)) if account else None
-        if answer[0] == "none":
-            return None
-        if answer[0] == "wait":
-            return float(answer[1])
-        try:
-            return _follow_up(answer) if answer[0] == "follow" else _claim(answer)
-        except (ValueError, TypeError, KeyError):
-            raise StoreError("it holds a digest that cannot be read") from None
+        return _answer(*answer), Account(*json.loads(account)) if account else None
 
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
-        self._known = None
         self._take_over()
         parts = [batches[i : i + AT_ONCE] for i in range(0, len(batches), AT_ONCE)] or [()]
         for n, part in enumerate(parts):
-            told = json.dumps([self._batch(batch) for batch in part])
-            last = asker if part is parts[-1] else ""
+            told = [(one.source, one.sequence, [*map(self._entry, one.entries)]) for one in part]
+            arguments = json.dumps(told), asker if part is parts[-1] else "", new_id(), new_id()
             try:
-                answer = self._run("visit", self._wall(), told, last, new_id(), new_id())
+                answer = self._run("visit", self._wall(), *arguments)
             except StoreError as error:
                 error.unclear = error.unclear or n > 0  # the parts before this one are merged
                 raise
@@ -239,8 +222,8 @@ class RedisStore(MarkingStore):
     def release(self, claim_id: str, failure: Failure) -> None:
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
-    def _account(self, source: str) -> Account:
-        return _account(self._run("account", source))
+    def account(self, source: str) -> Account:
+        return Account(*json.loads(self._run("account", source)))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -267,10 +250,7 @@ class RedisStore(MarkingStore):
         return self._anew(attempt, keys, ("hash",))
 
     def _step(
-        self,
-        step: Callable[[Ledger], T],
-        wanted: Iterable[Wanted] = (),
-        asker: Asker | None = None,
+        self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
         """One that is done here and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
@@ -309,10 +289,6 @@ class RedisStore(MarkingStore):
 
     # -- to Redis and back -------------------------------------------------------------
 
-    def _batch(self, batch: Batch) -> dict[str, Any]:
-        entries = [self._entry(entry) for entry in batch.entries]
-        return {"source": batch.source, "sequence": batch.sequence, "entries": entries}
-
     def _entry(self, entry: Entry) -> dict[str, Any]:
         return {
             **self._named(entry.identity),
@@ -347,15 +323,14 @@ class RedisStore(MarkingStore):
         way = {"id": identity.id, "first": register.first_choice(self._names, identity.id)}
         if identity.allowance is not None:
             key, way["limit"] = identity.allowance
-            # Lua takes no lone surrogates.
-            way["key"] = key.encode("utf-8", "backslashreplace").decode()
+            way["key"] = _escaped(key)
         return way
 
     def _run(self, step: str, *arguments: object) -> Any:
         return self._call(step, self._keys[: _FIRST.get(step)], arguments)
 
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
-        everything = (self._skew(), self._numbers, *arguments)
+        everything = (self._skew(), self._script_options, *arguments)
         types = ("hash",) if len(keys) == 1 else _TYPES
         unreadable, answer = self._reach(lambda: self._send(step, keys, everything), keys, types)
         if unreadable:
@@ -409,9 +384,8 @@ def _options(url: str) -> dict[str, Any]:
     # look at the name in a certificate that is not looked at.
     parts = urlsplit(url)
     checked = parts.scheme == "rediss" and parse_qs(parts.query).get("ssl_cert_reqs") != ["none"]
-    checks = {"ssl_check_hostname": True} if checked else {}
     return {
-        **checks,
+        **({"ssl_check_hostname": True} if checked else {}),
         "socket_connect_timeout": connect,
         "socket_timeout": answer,
         "decode_responses": True,
@@ -426,8 +400,13 @@ def _scripts() -> dict[str, tuple[str, str]]:
         name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
         for name in ("common", *_STEPS, *_ALONE)
     }
-    fixed = ", ".join(f"{name} = {value!r}" for name, value in _constants().items())
-    before = f"local constants = {{{fixed}}}\n"
+    constants = (
+        f"{name.lower()} = {value!r}"
+        for module in _SAME
+        for name, value in vars(module).items()
+        if name.isupper() and type(value) in (int, float)
+    )
+    before = f"local constants = {{{', '.join(constants)}}}\n"
     common = before + texts.pop("common")
     whole = {name: (before if name in _ALONE else common) + text for name, text in texts.items()}
     return {
@@ -436,51 +415,38 @@ def _scripts() -> dict[str, tuple[str, str]]:
     }
 
 
-def _numbers(rules: Rules) -> dict[str, Any]:
-    """The options that scripts go by."""
-    return {
-        **rules.policy._asdict(),
-        "rate_limit": rules.rate_limit,
-        "max_groups": rules.max_groups,
-        "duplicate_check": rules.duplicate_check,
-        "release": _sound(rules.release),
-        "ttl": int(rules.policy.forget_after) + KEPT,
-    }
-
-
-def _constants() -> dict[str, float]:
-    """What is the same whatever the options are, by the names that scripts have for it."""
-    same = {name.lower(): getattr(of, name) for of, names in _SAME.items() for name in names}
-    return {
-        **same,
-        "crowd_news": variety.NEWS,
-        "crowd_news_for": variety.NEWS_FOR,
-        "number_refresh": register.REFRESH,
-        "number_for": register.UNUSED_FOR,
-        "about": releases.ABOUT,
-    }
-
-
 def _sound(text: str) -> str:
     """Lua takes no lone surrogates."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _follow_up(answer: list[str]) -> FollowUp:
-    _, kind, slots, follow_id, attempt, body = answer
-    return FollowUp(kind, body, int(slots), follow_id, int(attempt))
+def _escaped(text: str) -> str:
+    """The same, where two of them are not to become one."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _claim(answer: list[str]) -> Claim:
-    _, failures, digest_id, head, body, fallback, *parts = answer
+def _answer(kind: str, *values: Any) -> Answer:
+    if kind == "none":
+        return None
+    if kind == "wait":
+        return float(values[0])
+    try:
+        return FollowUp(*values) if kind == "follow" else _claim(*values)
+    except (ValueError, TypeError, KeyError):
+        raise StoreError("it holds a digest that cannot be read") from None
+
+
+def _claim(
+    failures: str, digest_id: str, head: str, body: str, fallback: str, *parts: str
+) -> Claim:
     held = decode(LeasedDigest, head)
     told = [_reports(parts[i : i + 5], held) for i in range(0, len(parts), 5)]
     reports = [report for _, found in sorted(told, key=lambda each: each[0]) for report in found]
-    digest = as_digest(digest_id, held, reports)
+    digest = claiming.as_digest(digest_id, held, reports)
     return Claim(digest, body or None, int(failures), bool(int(fallback)))
 
 
-def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], list[Report]]:
+def _reports(fields: Sequence[str], held: LeasedDigest) -> tuple[tuple[float, str], list[Report]]:
     """What a message says about one group, and its place among the others."""
     group_id, identity, number, text, samples = fields
     part = decode(DigestEntry, text)
@@ -490,11 +456,6 @@ def _reports(fields: list[str], held: LeasedDigest) -> tuple[tuple[float, str], 
     short_id = number if number != "0" else ""
     of = identity_of(group_id, identity)
     return place, part.reports(of, short_id, samples_of(samples), held.now, held.wall)
-
-
-def _account(answer: list[str]) -> Account:
-    *counts, by_fallback, hours = answer
-    return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
 
 def _translated(error: redis.RedisError) -> StoreError:

@@ -15,8 +15,8 @@ from wecom_logging._model.digest import Event, Identity
 from wecom_logging._stores.codec import decode, reader
 from wecom_logging._stores.due_index import DueIndex
 from wecom_logging._stores.marks import ACTS_FOR, KeptAct
-from wecom_logging._stores.records import App, Group, JobHistory, Numbered, ScopeState, Source
-from wecom_logging._stores.state import Records
+from wecom_logging._stores.records import Group, ScopeState
+from wecom_logging._stores.state import OWN, SHARED, Records
 
 T = TypeVar("T")
 
@@ -52,17 +52,13 @@ class RedisDocuments(Records[T]):
     def _plain(self, key: str, record: T) -> object:
         return _plain(record)
 
-    @property
-    def has_changes(self) -> bool:
-        return bool(self._changed)
-
     def _relied_on(self, old: Any) -> Iterable[tuple[object, ...]]:
         """What a change holds for only as long as it is what it was."""
         return ()
 
     def changes(self) -> Iterator[tuple[str, str, str, str]]:
         """Field, what was there, what is to be, and how these differ, as `write.lua` has it."""
-        for key in self._changed:
+        for key in self.changed:
             text, record = self._before.get(key, ""), self._records[key]
             if record is None:
                 yield key, text, "", ""
@@ -130,22 +126,18 @@ class RedisState:
         keys: Of the destination, the app and environment, by their names in `redis.py`.
     """
 
+    acts: RedisDocuments[KeptAct]
+
     def __init__(
         self, client: Any, keys: Mapping[str, str], own_scope: str, names: tuple[str, str]
     ) -> None:
         self._client, self._keys = client, keys
         self.scope, self.names = own_scope, names
-
-        def documents(name: str, type_: Any) -> Any:
-            return RedisDocuments(client, keys[name], type_)
-
+        for name in ("sources", "acts", "jobs", "numbers", "apps"):
+            _, type_ = OWN.get(name) or SHARED[name]
+            setattr(self, name, RedisDocuments(client, keys[name], type_))
         self.groups = _Groups(client, keys["groups"], keys["identities"])
         self.samples = _Samples(client, keys["samples"], list)
-        self.sources: RedisDocuments[Source] = documents("sources", Source)
-        self.acts: RedisDocuments[KeptAct] = documents("acts", KeptAct)
-        self.jobs: RedisDocuments[JobHistory] = documents("jobs", JobHistory)
-        self.numbers: RedisDocuments[Numbered] = documents("numbers", Numbered)
-        self.apps: RedisDocuments[App] = documents("apps", App)
         self._scopes = _Scopes(client, keys["scope"], ScopeState)
         self._scope_state: ScopeState | None = None
         self._scope_before: object = None
@@ -168,7 +160,7 @@ class RedisState:
     def save(self, send: Send, ttl: int) -> bool:
         """Write what has changed, see `written`."""
         state = self._scope_state
-        if state and (self.groups.has_changes or _plain(state) != self._scope_before):
+        if state and (self.groups.changed or _plain(state) != self._scope_before):
             self._scopes["state"] = state
         return written((self.groups, self.acts, self._scopes), (ttl, int(ACTS_FOR), ttl), send)
 

@@ -16,13 +16,13 @@ from wecom_logging._stores.records import DigestEntry, Group, ReleaseSeen
 Known = dict[str, ReleaseSeen]
 
 #: How exactly it is written down when a release was seen last, seconds.
-ABOUT = 3600.0
+SEEN_ABOUT = 3600.0
 
 
 def note_app(known: Known, release: str, now: float) -> None:
     """Errors of a release have come."""
     seen = known.get(release)
-    if seen is None or now - seen.last > ABOUT:
+    if seen is None or now - seen.last > SEEN_ABOUT:
         known[release] = ReleaseSeen(now if seen is None else seen.first, now)
     if len(known) > KNOWN_RELEASES:
         del known[min(known, key=lambda each: (known[each].last, each))]

@@ -46,25 +46,20 @@ def renew(ledger: Ledger, claim_id: str) -> bool:
     state, slots = ledger.state, ledger.slots
     held = state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
-        if held.fallback is not None:
-            held.lease_until = ledger.now + LEASE
-            state.digests[claim_id] = held
-            return True
-        slots.answered(held.slot)
-        if slots.free_at("flush") > ledger.now:
-            return False
-        held.slot, held.lease_until = slots.take(), ledger.now + LEASE
+        if held.fallback is None:
+            slots.answered(held.slot)
+            if slots.free_at("flush") > ledger.now:
+                return False
+            held.slot = slots.take()
+        held.lease_until = ledger.now + LEASE
         state.digests[claim_id] = held
         return True
-    if (found := _follow_up(ledger, claim_id)) is not None:
-        kind, waiting = found
-        if slots.free_at("extra") > ledger.now:
-            return False
-        waiting.taken = [*waiting.taken, slots.take()]
-        waiting.lease_until = ledger.now + LEASE
-        state.following[kind] = waiting
-        return True
-    return False
+    if (found := _follow_up(ledger, claim_id)) is None or slots.free_at("extra") > ledger.now:
+        return False
+    kind, waiting = found
+    waiting.taken, waiting.lease_until = [*waiting.taken, slots.take()], ledger.now + LEASE
+    state.following[kind] = waiting
+    return True
 
 
 def settle(
@@ -199,14 +194,11 @@ def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
     """`Store.release`."""
     held = ledger.state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
-        ledger.slots.answered(held.slot)
-        ledger.slots.give_back(held.extra)
-        held.extra = []
         if held.fallback is None:
             ledger.failed(held.route, failure)
         else:
             ledger.state.scope_state.fallback.failed(failure, ledger.now)
-        ledger.put_away(claim_id, held, unclear=failure.unclear)
+        ledger.put_away(claim_id, held, unclear=failure.unclear, since=ledger.now)
     elif (found := _follow_up(ledger, claim_id)) is not None:
         kind, waiting = found
         for slot in waiting.taken:

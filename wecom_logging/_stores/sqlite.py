@@ -128,10 +128,7 @@ class SQLiteStore(LedgerStore):
         return super().freeze(claim_id, body, extra=extra)
 
     def _step(
-        self,
-        step: Callable[[Ledger], T],
-        wanted: Iterable[Wanted] = (),
-        asker: Asker | None = None,
+        self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
         def work(connection: sqlite3.Connection) -> T:
             state, ledger = self._begin(connection, wanted, asker)

@@ -121,7 +121,7 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         #: Records as they are now, None where it is known that there is none; which of them
         #: are to be written.
         self._records: dict[str, T | None] = {}
-        self._changed: set[str] = set()
+        self.changed: set[str] = set()
         #: Texts that are there, "" once they have been read; None where it is known that there
         #: is none.
         self._texts: dict[str, str | None] = {}
@@ -178,12 +178,12 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record
-        self._changed.add(key)
+        self.changed.add(key)
 
     def __delitem__(self, key: str) -> None:
         self[key]  # an error if there is none
         self._records[key] = None
-        self._changed.add(key)
+        self.changed.add(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known())

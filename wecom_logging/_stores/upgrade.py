@@ -80,10 +80,7 @@ def take_over(ledger: Ledger, cursor: sqlite3.Cursor) -> None:
         for part in scope_state.held.parts if scope_state.held else ():
             doubtful = sum(part.pending.values()) if scope_state.held.body is not None else 0
             _add(ledger, part.identity, part.pending, doubtful, part.samples)
-    cursor.execute(
-        f"DELETE FROM {TOKENS} WHERE scope=?",
-        (ledger.state.scope,),
-    )
+    cursor.execute(f"DELETE FROM {TOKENS} WHERE scope=?", (ledger.state.scope,))
 
 
 def _looks(source: _Source, now: float) -> bool:
@@ -91,11 +88,7 @@ def _looks(source: _Source, now: float) -> bool:
 
 
 def _add(
-    ledger: Ledger,
-    identity: Identity,
-    pending: dict[str, int],
-    doubtful: int,
-    samples: list[Event],
+    ledger: Ledger, identity: Identity, pending: dict[str, int], doubtful: int, samples: list[Event]
 ) -> None:
     """Errors that the older version has taken in and not told."""
     state = ledger.state
@@ -114,8 +107,7 @@ def _add(
 def is_beside(cursor: sqlite3.Cursor, scope: str, since: float) -> bool:
     """Whether the older version has written to a destination lately."""
     found = cursor.execute(
-        f"SELECT 1 FROM {TOKENS} WHERE scope=? AND kind='destination' AND written>?",
-        (scope, since),
+        f"SELECT 1 FROM {TOKENS} WHERE scope=? AND kind='destination' AND written>?", (scope, since)
     )
     return found.fetchone() is not None
 

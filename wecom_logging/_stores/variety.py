@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 #: A crowd is news because of a new text so often in so many seconds; and how many of those
 #: who belong to it are remembered.
-NEWS, NEWS_FOR = 10, 3600.0
+CROWD_NEWS, CROWD_NEWS_FOR = 10, 3600.0
 MAX_HEARD = 64
 
 
@@ -71,7 +71,7 @@ def is_news(crowd: Crowd, group_id: str, news: bool, now: float) -> bool:
         crowd.heard = [*crowd.heard, group_id][-MAX_HEARD:]
         news = True
     if news and now >= crowd.until:
-        crowd.left, crowd.until = NEWS, now + NEWS_FOR
+        crowd.left, crowd.until = CROWD_NEWS, now + CROWD_NEWS_FOR
     if news:
         crowd.left -= 1
     return news and crowd.left >= 0

@@ -117,12 +117,7 @@ def make_components(options: Options, started: float) -> Components:
         durable=options.store != "memory" and not sender.limits.local,
         style=style,
         sender=sender,
-        follow_ups=FollowUps(
-            sender,
-            style,
-            attach=options.attach,
-            mentions=_mentions(options),
-        ),
+        follow_ups=FollowUps(sender, style, attach=options.attach, mentions=_mentions(options)),
         fallback=fallback,
         host=options.host,
         quiet_after=options.policy.quiet_after,

@@ -210,10 +210,10 @@ class DeliveryCycle:
             self._merge(store)
             return self._answer(store, flushes, TO_WRITE_DOWN)
         asker = self._asker(flushes)
-        found = store.claim(asker, *self._unmerged)
+        found, account = store.claim(asker, *self._unmerged)
         self._taken_in(store)
         if not isinstance(found, (Claim, FollowUp)):
-            wait = self._answer(store, flushes, found)
+            wait = self._answer(store, flushes, found, account)
             if store.durable:
                 self._compare_hours(asker.quiet[1] if asker.quiet else 0.0)
             return wait
@@ -226,7 +226,7 @@ class DeliveryCycle:
                 self._collector.want_samples(told)
                 audit_ends(found.digest, told, self._app)
             else:
-                self._balance(store)
+                self._balance(store, account)
                 self._delivery.follow(store, found)
         if flushes:
             # Before the next claim, which may be a follow-up: nobody waits for one.
@@ -253,9 +253,11 @@ class DeliveryCycle:
         hurries = flushes.leaving and self._is_last_third(flushes)
         return Elsewhere(fallback.name, 0.0 if hurries else fallback.after)
 
-    def _answer(self, store: Store, flushes: Flushes, wait: float | None) -> float | None:
+    def _answer(
+        self, store: Store, flushes: Flushes, wait: float | None, account: Account | None = None
+    ) -> float | None:
         """Nothing is due now: let those go who wait for no more than that."""
-        self._balance(store)
+        self._balance(store, account)
         self._collector.make_room()
         if not flushes:
             if wait is None or not self._is_ours_soon(wait):
@@ -328,19 +330,19 @@ class DeliveryCycle:
         if not flushes:
             # Between the steps of an exit nobody waits, but there is nobody to come back either.
             leaving = shutdown.exiting.begun
-            return Asker(self._source, "due", leaving, route, quiet, elsewhere, 0.0, True)
+            return Asker(self._source, "due", leaving, route, quiet, elsewhere)
         settled = self._recorder.settled + self.account.held
         why: Why = "due"
         if flushes.has_waiters(settled):
             why = "insist" if flushes.take_override(settled) else "flush"
         lived = monotonic() - self._began if flushes.looking else 0.0
-        return Asker(self._source, why, flushes.leaving, route, quiet, elsewhere, lived, True)
+        return Asker(self._source, why, flushes.leaving, route, quiet, elsewhere, lived)
 
-    def _balance(self, store: Store) -> None:
+    def _balance(self, store: Store, account: Account | None = None) -> None:
         """Take over what has become of our errors, whoever has told them."""
         if self._given_up:
             return
-        self.account = account = store.account(self._source)
+        self.account = account = account or store.account(self._source)
         self._recorder.write(
             reported=account.reported, lost=account.lost, by_fallback=account.by_fallback
         )

@@ -185,11 +185,7 @@ class Delivery:
                 rendered = render(digest, work.style, shape=part.shape)
             if file_follows:
                 rendered = render(
-                    digest,
-                    work.style,
-                    shape=part.shape,
-                    file_follows=True,
-                    again=rendered.context,
+                    digest, work.style, shape=part.shape, file_follows=True, again=rendered.context
                 )
         except Exception as error:
             warn_rarely(

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sanitize import as_text
 
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:

@@ -39,8 +39,14 @@ local function finish(answer)
   return {unreadable, answer}
 end
 
-local function earlier(one, other)
-  return (not one or other < one) and other or one
+-- The earliest of some times, of which each may be none.
+local function earliest(...)
+  local first
+  for i = 1, select('#', ...) do
+    local at = select(i, ...)
+    if at and (not first or at < first) then first = at end
+  end
+  return first
 end
 
 local function int(number)
@@ -55,17 +61,14 @@ local function is_number(value)
   return type(value) == 'number' and value == value and math.abs(value) < 1e15
 end
 
-local function all_numbers(values, names)
+-- Whether a value holds these numbers; `optional` are such as may be missing.
+local function has_numbers(value, names, optional)
+  if type(value) ~= 'table' then return false end
   for _, name in ipairs(names) do
-    if not is_number(values[name]) then return false end
+    if not is_number(value[name]) then return false end
   end
-  return true
-end
-
--- The same of what may be missing.
-local function numbers_or_nil(values, names)
-  for _, name in ipairs(names) do
-    if values[name] ~= nil and not is_number(values[name]) then return false end
+  for _, name in ipairs(optional or {}) do
+    if value[name] ~= nil and not is_number(value[name]) then return false end
   end
   return true
 end
@@ -75,9 +78,8 @@ local function document(key, field, good)
   local text = redis.call('HGET', key, field)
   if not text then return nil end
   local decoded, value = pcall(cjson.decode, text)
-  if decoded and type(value) == 'table' and good(value) then return value end
+  if decoded and type(value) == 'table' and (not good or good(value)) then return value end
   unreadable = string.match(key, '[^:]*$')
-  return nil
 end
 
 -- A number that is none, read where nobody looked for it, takes its document along and no more.
@@ -108,6 +110,24 @@ local function without(list, gone)
   return left
 end
 
+local function contains(list, wanted)
+  for _, each in ipairs(list) do
+    if each == wanted then return true end
+  end
+  return false
+end
+
+-- Keeps so many of a list at most, the latest ones.
+local function latest(list, most)
+  while #list > most do table.remove(list, 1) end
+  return list
+end
+
+local function extend(list, more)
+  for _, each in ipairs(more) do table.insert(list, each) end
+  return list
+end
+
 -- schedule.py ---------------------------------------------------------------------------
 
 local TRACK = {
@@ -116,8 +136,8 @@ local TRACK = {
   'pending_since',
 }
 
-local function is_track(t)
-  return type(t) == 'table' and all_numbers(t, TRACK) and numbers_or_nil(t, {'told_at', 'ended_at'})
+local function is_track(track)
+  return has_numbers(track, TRACK, {'told_at', 'ended_at'})
 end
 
 local function begin_track(wait, critical, job)
@@ -199,12 +219,11 @@ end
 -- The scope ------------------------------------------------------------------------------
 
 local function is_mark(mark)
-  return type(mark) == 'table' and all_numbers(mark, {'since', 'until'})
+  return has_numbers(mark, {'since', 'until'})
 end
 
 local function is_trouble(trouble)
-  return type(trouble) == 'table' and all_numbers(trouble, {'failures', 'resume_at'})
-    and numbers_or_nil(trouble, {'since'})
+  return has_numbers(trouble, {'failures', 'resume_at'}, {'since'})
 end
 
 local function no_trouble()
@@ -215,16 +234,17 @@ end
 local function are_releases(known)
   if type(known) ~= 'table' then return false end
   for _, seen in pairs(known) do
-    if type(seen) ~= 'table' or not (is_number(seen[1]) and is_number(seen[2])) then return false end
+    if not has_numbers(seen, {1, 2}) then return false end
   end
   return true
 end
 
+local DUE = {'critical', 'news', 'pause', 'over', 'ended', 'held'}
+
 local function is_scope(found)
-  local index, detour = found.due_index, found.detour
-  return type(index) == 'table' and is_number(index.look_at)
-    and numbers_or_nil(index, {'critical', 'news', 'pause', 'over', 'ended', 'held'})
-    and all_numbers(found, {'news_gate', 'last_message', 'lost', 'full_until', 'hours_until'})
+  local detour = found.detour
+  return has_numbers(found.due_index, {'look_at'}, DUE)
+    and has_numbers(found, {'news_gate', 'last_message', 'lost', 'full_until', 'hours_until'})
     and are_texts(found.out) and are_texts(found.following)
     and type(found.hours) == 'table' and are_releases(found.releases)
     and (not found.quiet or is_mark(found.quiet))
@@ -274,9 +294,8 @@ local function is_group(group)
   if not is_mark(group.taken) then group.taken = nil end
   if not are_texts(group.site) or not group.site[1] then group.site = nil end
   local crowd = group.crowd
-  if type(crowd) ~= 'table' or not are_texts(crowd.heard)
-    or not all_numbers(crowd, {'left', 'until'}) then group.crowd = nil end
-  return all_numbers(group, {'number', 'count', 'doubtful', 'left', 'out'}) and is_track(group.track)
+  if not has_numbers(crowd, {'left', 'until'}) or not are_texts(crowd.heard) then group.crowd = nil end
+  return has_numbers(group, {'number', 'count', 'doubtful', 'left', 'out'}) and is_track(group.track)
 end
 
 -- Errors of the last five minutes.
@@ -317,7 +336,7 @@ end
 local function note(group)
   local track, held = group.track, held_until(group)
   if held then
-    due.held = earlier(due.held, held)
+    due.held = earliest(due.held, held)
     due.look_at = math.min(due.look_at, held)
     return
   end
@@ -325,15 +344,15 @@ local function note(group)
     or group.count == group.left and track.told_at and not track.over_told then
     local at, bound = over_at(track), track.ended_at and 'ended' or 'over'
     due.look_at = math.min(due.look_at, at)
-    if track.loud then due[bound] = earlier(due[bound], at) end
+    if track.loud then due[bound] = earliest(due[bound], at) end
   end
   if group.count == 0 then return end
   if not track.news then
-    due.pause = earlier(due.pause, track.pause)
+    due.pause = earliest(due.pause, track.pause)
   elseif track.critical and group.out == 0 then
-    due.critical = earlier(due.critical, track.due)
+    due.critical = earliest(due.critical, track.due)
   else
-    due.news = earlier(due.news, track.due)
+    due.news = earliest(due.news, track.due)
   end
 end
 
@@ -412,7 +431,7 @@ end
 
 local function get_allowance(key)
   return document(allowances, key, function(value)
-    return are_texts(value.groups) and is_number(value.full_until)
+    return has_numbers(value, {'full_until'}) and are_texts(value.groups)
   end) or {groups = {}, full_until = 0}
 end
 
@@ -446,7 +465,7 @@ local function drop_group(id, group)
 end
 
 local function get_samples(field)
-  return document(samples, field, function() return true end) or {}
+  return document(samples, field) or {}
 end
 
 local function put_samples(field, found)
@@ -459,7 +478,7 @@ end
 local SOURCE = {'first', 'sequence', 'merged', 'reported', 'lost', 'seen', 'by_fallback'}
 
 local function get_source(name)
-  return document(sources, name, function(source) return all_numbers(source, SOURCE) end) or {
+  return document(sources, name, function(source) return has_numbers(source, SOURCE) end) or {
     first = 0, sequence = 0, merged = 0, reported = 0, lost = 0, seen = now, by_fallback = 0,
   }
 end
@@ -556,13 +575,11 @@ end
 -- The head of a digest.
 local function get_head(id)
   return document(digests, id, function(head)
-    return all_numbers(head, {'now', 'wall', 'lost'}) and are_texts(head.extra)
-      and numbers_or_nil(head, {'lease_until', 'unclear_since'})
+    return has_numbers(head, {'now', 'wall', 'lost'}, {'lease_until', 'unclear_since'})
+      and are_texts(head.extra) and type(head.slot or '') == 'string'
       and (not head.quiet or is_mark(head.quiet))
       and (not head.detour or is_mark(head.detour))
-      and (not head.outage or (type(head.outage) == 'table' and is_number(head.outage[1])))
-      and type(head.slot or '') == 'string'
-      and (not head.fallback or head.fallback)
+      and (not head.outage or has_numbers(head.outage, {1}))
   end)
 end
 
@@ -570,13 +587,10 @@ end
 
 -- Without doubles; the newer one is that which was seen later for the first time.
 local function oldest_first(list, extra)
-  local found, there = {}, {}
+  local found = {}
   for _, from in ipairs({list, extra}) do
     for _, each in ipairs(from) do
-      if type(each) == 'string' and not there[each] then
-        there[each] = true
-        table.insert(found, each)
-      end
+      if type(each) == 'string' and not contains(found, each) then table.insert(found, each) end
     end
   end
   local function first(release) return scope.releases[release] and scope.releases[release][1] or 0 end
@@ -587,13 +601,8 @@ local function oldest_first(list, extra)
   return found
 end
 
-local function latest(list, most)
-  while #list > most do table.remove(list, 1) end
-  return list
-end
-
 local function is_part(part)
-  if type(part.pending) ~= 'table' or not all_numbers(part, {'doubtful', 'left'}) then return false end
+  if type(part.pending) ~= 'table' or not has_numbers(part, {'doubtful', 'left'}) then return false end
   for _, count in pairs(part.pending) do
     if not is_number(count) then return false end
   end
@@ -607,15 +616,20 @@ local function count_of(part)
   return count
 end
 
--- Calls `each(group id, part)` for what a digest has taken.
-local function for_parts(id, each)
+-- Calls `each(field, group id)` for what a digest has taken.
+local function for_fields(id, each)
   local prefix = id .. '/'
   for _, field in ipairs(redis.call('HKEYS', parts)) do
-    if string.sub(field, 1, #prefix) == prefix then
-      local part = document(parts, field, is_part)
-      if part then each(string.sub(field, #prefix + 1), part) end
-    end
+    if string.sub(field, 1, #prefix) == prefix then each(field, string.sub(field, #prefix + 1)) end
   end
+end
+
+-- The same with `each(group id, part)`.
+local function for_parts(id, each)
+  for_fields(id, function(field, group_id)
+    local part = document(parts, field, is_part)
+    if part then each(group_id, part) end
+  end)
 end
 
 local function forget_part(field)
@@ -626,10 +640,7 @@ end
 local function forget(id)
   redis.call('ZREM', unclear, id)
   scope.out = without(scope.out, id)
-  local prefix = id .. '/'
-  for _, field in ipairs(redis.call('HKEYS', parts)) do
-    if string.sub(field, 1, #prefix) == prefix then forget_part(field) end
-  end
+  for_fields(id, forget_part)
   redis.call('HDEL', digests, id)
   redis.call('HDEL', bodies, id)
 end
@@ -656,9 +667,7 @@ local function put_back(digest, id, part, doubtful)
     group.pending_releases = latest(oldest_first(group.pending_releases, part.releases), rules.pending_releases)
     group.back_from = part.back_from or group.back_from
   end
-  local found = get_samples(digest .. '/' .. id)
-  for _, sample in ipairs(get_samples(id)) do table.insert(found, sample) end
-  put_samples(id, found)
+  put_samples(id, extend(get_samples(digest .. '/' .. id), get_samples(id)))
   save(id, group)
 end
 
@@ -675,8 +684,10 @@ end
 
 -- A digest that nobody has since then: kept as it is if a retry is harmless, else taken apart.
 local function put_away(id, head, is_unclear, since)
+  answered(head.slot, since)
+  give_back(head.extra)
   local at_fallback = head.fallback
-  head.lease_until, head.fallback, head.handed = nil, nil, false
+  head.extra, head.lease_until, head.fallback, head.handed = {}, nil, nil, false
   -- What a fallback may have told is none to be repeated at the destination.
   if at_fallback and not head.unclear_since then
     take_apart(id, is_unclear)
@@ -695,8 +706,7 @@ end
 
 local function get_follow_up(kind)
   return document(following, kind, function(waiting)
-    return all_numbers(waiting, {'slots', 'since', 'attempts', 'not_before'})
-      and numbers_or_nil(waiting, {'lease_until'})
+    return has_numbers(waiting, {'slots', 'since', 'attempts', 'not_before'}, {'lease_until'})
       and type(waiting.id) == 'string' and are_texts(waiting.taken)
   end)
 end
@@ -716,26 +726,18 @@ local function leased_follow_up(id)
   end
 end
 
--- What has become of the errors of a source: reported, lost, merged, first; its place among all, by
--- when they came, and how many they are; errors of which nothing may be told now, and those of
--- `reported` that fallbacks took; how much longer quiet hours last.
+-- The `Account` of a source. Its place among all is by when they came.
 local function account_of(name)
-  local source, answer = get_source(name), {}
-  for _, number in ipairs({source.reported, source.lost, source.merged, source.first}) do
-    table.insert(answer, int(number))
-  end
-  local rank, size = redis.call('ZRANK', fleet, name), redis.call('ZCARD', fleet)
-  table.insert(answer, rank or size)
-  table.insert(answer, rank and size or size + 1)
-  local held = 0
+  local source, held = get_source(name), 0
   if due.held then
     for id, by_source in pairs(pending_by_group()) do
       local until_ = by_source[name] and held_until(get_group(id))
       if until_ and until_ > now then held = held + by_source[name][1] end
     end
   end
-  table.insert(answer, int(held))
-  table.insert(answer, int(source.by_fallback))
-  table.insert(answer, string.format('%.3f', math.max(0, scope.hours_until - now)))
-  return answer
+  local rank, size = redis.call('ZRANK', fleet, name), redis.call('ZCARD', fleet)
+  return cjson.encode({
+    source.reported, source.lost, source.merged, source.first, rank or size,
+    rank and size or size + 1, held, math.max(0, scope.hours_until - now), source.by_fallback,
+  })
 end

@@ -5,7 +5,7 @@ if not head then return finish(1) end
 if ARGV[5] ~= '0' then
   local taken = take_all(tonumber(ARGV[5]), ARGV[6])
   if not taken then return finish(0) end
-  for _, each in ipairs(taken) do table.insert(head.extra, each) end
+  extend(head.extra, taken)
   put(digests, ARGV[3], head)
 end
 if head.fallback then

@@ -4,9 +4,6 @@ begin()
 read_scope()
 local head = get_head(id)
 if head and head.lease_until then
-  answered(head.slot, now)
-  give_back(head.extra)
-  head.extra = {}
   if head.fallback then
     failed_again(scope.fallback, failure)
   else

@@ -3,15 +3,13 @@ begin()
 read_scope()
 local head = get_head(ARGV[3])
 if head and head.lease_until then
-  if head.fallback then
-    head.lease_until = now + LEASE
-    put(digests, ARGV[3], head)
-    return finish(1)
+  if not head.fallback then
+    answered(head.slot, now)
+    if free_at('flush') > now then return finish(0) end
+    take(ARGV[4])
+    head.slot = ARGV[4]
   end
-  answered(head.slot, now)
-  if free_at('flush') > now then return finish(0) end
-  take(ARGV[4])
-  head.slot, head.lease_until = ARGV[4], now + LEASE
+  head.lease_until = now + LEASE
   put(digests, ARGV[3], head)
   return finish(1)
 end

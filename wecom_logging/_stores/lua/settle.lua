@@ -19,8 +19,7 @@ local function told(group_id, part, count)
     group.out = math.max(0, group.out - count)
     tell(group.track, count)
     if part.track.news and not known_to_whoever_ended_it(part) then group.news_at = now end
-    table.insert(group.messages, 'm-' .. string.sub(id, 1, 4))
-    if #group.messages > rules.max_messages then table.remove(group.messages, 1) end
+    latest(extend(group.messages, {'m-' .. string.sub(id, 1, 4)}), rules.max_messages)
     if group.taken then group.track.pause = rules.repeat_intervals[#rules.repeat_intervals] end
   end
   -- What ended was told; a silence that is newer stays.
@@ -39,9 +38,7 @@ local function book(part)
   for source_name, n in pairs(part.pending) do
     local source = get_source(source_name)
     if is_lost then source.lost = source.lost + n else source.reported = source.reported + n end
-    if head.fallback and not is_lost then
-      source.by_fallback = source.by_fallback + n
-    end
+    if head.fallback and not is_lost then source.by_fallback = source.by_fallback + n end
     put(sources, source_name, source)
   end
 end

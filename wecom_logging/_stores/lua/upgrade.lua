@@ -18,8 +18,7 @@ local function add(id, source, count, doubtful)
 end
 
 local function add_samples(id, found)
-  for _, sample in ipairs(get_samples(id)) do table.insert(found, sample) end
-  put_samples(id, found)
+  put_samples(id, extend(found, get_samples(id)))
 end
 
 for _, id in ipairs(redis.call('HKEYS', their_groups)) do
@@ -35,7 +34,7 @@ for _, id in ipairs(redis.call('HKEYS', their_groups)) do
     ours.doubtful = group.d or 0
     save(id, ours)
   end
-  add_samples(id, document(their_samples, id, function() return true end) or {})
+  add_samples(id, document(their_samples, id) or {})
 end
 local flat = redis.call('HGETALL', their_pending)
 for i = 1, #flat, 2 do

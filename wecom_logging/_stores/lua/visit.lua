@@ -1,16 +1,20 @@
 -- Add what a source has counted, and take what is due, if that is asked for.
 -- ARGV: wall, batches, asker ('' or JSON), digest id, slot.
--- Answers {'none'}, {'wait', seconds}, {'follow', kind, slots, id, attempt, body}, or
+-- Answers {'none'}, {'wait', seconds}, {'follow', kind, body, slots, id, attempt}, or
 -- {'claim', failures, id, head, body, 1 if it is for the fallback, then of each part: group,
--- identity, short id, part, samples}; and the account of the asker, if it wants that and has
--- nothing to deliver.
+-- identity, short id, part, samples}; and the account of the asker, but not with a claim.
 local wall = tonumber(ARGV[3])
 begin()
 read_scope()
 
--- {scope, group, when it was written down last that it is in use}
+-- Whether it says, third, when it was written down last that it is in use.
+local function is_entry(entry)
+  return has_numbers(entry, {3})
+end
+
+-- {scope, group, that time}
 local function get_number(number)
-  return document(numbers, number, function(entry) return is_number(entry[3]) end)
+  return document(numbers, number, is_entry)
 end
 
 local function new_number(id, first)
@@ -19,7 +23,7 @@ local function new_number(id, first)
   for step = 0, 9 * base do
     local number = base + (first + step) % (9 * base)
     local entry = get_number(int(number))
-    if not entry or entry[1] == rules.own and entry[2] == id or now - entry[3] > rules.number_for then
+    if not entry or entry[1] == rules.own and entry[2] == id or now - entry[3] > rules.unused_for then
       put(numbers, int(number), {rules.own, id, now})
       return number
     end
@@ -105,9 +109,8 @@ local function is_news(entry, id, group)
   group.crowd = group.crowd or {left = 0, ['until'] = 0, heard = {}}
   local crowd, news = group.crowd, entry.news
   local said = entry.ways[1].id
-  if #without(crowd.heard, said) == #crowd.heard then
-    table.insert(crowd.heard, said)
-    if #crowd.heard > rules.max_heard then table.remove(crowd.heard, 1) end
+  if not contains(crowd.heard, said) then
+    latest(extend(crowd.heard, {said}), rules.max_heard)
     news = true
   end
   if not news then return false end
@@ -147,7 +150,7 @@ end
 -- Errors of a release have come.
 local function note_app()
   local known, seen = scope.releases, scope.releases[rules.release]
-  if seen and now - seen[2] <= rules.about then return end
+  if seen and now - seen[2] <= rules.seen_about then return end
   known[rules.release] = {seen and seen[1] or now, now}
   local count, oldest = 0, nil
   for release, each in pairs(known) do
@@ -161,9 +164,8 @@ end
 
 -- One that was over and comes with a release that it has not been seen in is news.
 local function note_group(group, wait)
-  local release, seen = rules.release, false
-  for _, each in ipairs(group.releases) do seen = seen or each == release end
-  if not seen then
+  local release = rules.release
+  if not contains(group.releases, release) then
     if #group.releases > 0 and group.track.again then
       hasten(group.track, wait)
       group.back_from = group.back_from or group.releases[#group.releases]
@@ -238,29 +240,27 @@ local function add(entry, source)
   put_pending(field, count + entry.count, left)
   group.count, group.doubtful = group.count + entry.count, group.doubtful + entry.doubtful
   if #entry.samples > 0 then
-    local found = get_samples(id)
-    for _, sample in ipairs(entry.samples) do table.insert(found, sample) end
-    put_samples(id, found)
+    put_samples(id, extend(get_samples(id), entry.samples))
     group.text = entry.text
   end
   save(id, group)
 end
 
-local function merge(batch)
-  local source = get_source(batch.source)
-  if batch.sequence <= source.sequence then return end
-  if source.first == 0 then source.first = batch.sequence end
-  source.sequence, source.seen = batch.sequence, now
+local function merge(name, sequence, entries)
+  local source = get_source(name)
+  if sequence <= source.sequence then return end
+  if source.first == 0 then source.first = sequence end
+  source.sequence, source.seen = sequence, now
   local errors = 0
-  for _, entry in ipairs(batch.entries) do errors = errors + entry.count end
+  for _, entry in ipairs(entries) do errors = errors + entry.count end
   if errors > 0 then
     scope.hours = by_hour(scope.hours, errors)
     if rules.release ~= '' then note_app() end
   end
-  for _, entry in ipairs(batch.entries) do
+  for _, entry in ipairs(entries) do
     source.merged = source.merged + entry.count
     if entry.job and (entry.count > 0 or entry.over) then note_run(entry) end
-    if entry.count > 0 then add(entry, batch.source) end
+    if entry.count > 0 then add(entry, name) end
     local id = entry.ways[1].id
     local group = entry.over and find_group(id)
     if group then
@@ -268,13 +268,13 @@ local function merge(batch)
       save(id, group)
     end
   end
-  put(sources, batch.source, source)
+  put(sources, name, source)
 end
 
-for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(batch) end
+for _, batch in ipairs(cjson.decode(ARGV[4])) do merge(unpack(batch)) end
 if ARGV[5] == '' then
   write_scope()
-  return finish({{'none'}, {}})
+  return finish({{'none'}, ''})
 end
 
 -- claiming.py ---------------------------------------------------------------------------
@@ -291,13 +291,9 @@ local function recover()
     elseif not head.lease_until then
       if not may_repeat(head) then take_apart(id, true) end
     elseif head.lease_until <= now then
-      local left_at = head.lease_until
-      answered(head.slot, left_at)
-      give_back(head.extra)
-      head.extra = {}
       local sent = redis.call('HEXISTS', bodies, id) == 1
       if head.fallback then sent = head.handed end
-      put_away(id, head, sent, left_at)
+      put_away(id, head, sent, head.lease_until)
     end
   end
   redis.call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
@@ -334,19 +330,19 @@ end
 local function remember(id, group)
   if group.number == 0 then return end
   local entry = get_number(int(group.number))
-  if entry and now - entry[3] > rules.number_refresh then
+  if entry and now - entry[3] > rules.refresh then
     entry[3] = now
     put(numbers, int(group.number), entry)
   end
 end
 
 local function forget_unused()
-  local app = document(apps, rules.own, function(e) return is_number(e[3]) end)
-  if not app or now - app[3] > rules.number_refresh then
+  local app = document(apps, rules.own, is_entry)
+  if not app or now - app[3] > rules.refresh then
     put(apps, rules.own, {rules.names[1], rules.names[2], now})
     for _, number in ipairs(redis.call('HKEYS', numbers)) do
       local entry = get_number(number)
-      if not entry or now - entry[3] > rules.number_for then redis.call('HDEL', numbers, number) end
+      if not entry or now - entry[3] > rules.unused_for then redis.call('HDEL', numbers, number) end
     end
   end
   for _, name in ipairs(redis.call('HKEYS', sources)) do
@@ -405,13 +401,9 @@ local function keep_quiet_hours(ago, left)
 end
 
 local function bound()
-  local at = due.critical
-  if due.news then at = earlier(at, math.max(due.news, scope.news_gate)) end
-  if due.pause then at = earlier(at, scope.last_message + due.pause) end
-  if due.over then at = earlier(at, due.over) end
-  if due.ended then at = earlier(at, due.ended) end
-  if due.held then at = earlier(at, due.held) end
-  return at
+  return earliest(
+    due.critical, due.news and math.max(due.news, scope.news_gate),
+    due.pause and scope.last_message + due.pause, due.over, due.ended, due.held)
 end
 
 local function when_due()
@@ -537,12 +529,10 @@ local function claimed(id, head, failures, at_fallback)
   end
   for group_id, text in pairs(collected) do
     local group = find_group(group_id)
-    for _, each in ipairs({
+    extend(answer, {
       group_id, redis.call('HGET', identities, group_id) or '', int(group and group.number or 0),
       text, redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
-    }) do
-      table.insert(answer, each)
-    end
+    })
   end
   return answer
 end
@@ -562,7 +552,7 @@ local function elsewhere_at(when)
   local at
   for _, trouble in ipairs(troubles) do
     if trouble.since then
-      at = earlier(at, trouble.setup and trouble.since or trouble.since + asker.fallback[2])
+      at = earliest(at, trouble.setup and trouble.since or trouble.since + asker.fallback[2])
     end
   end
   return at and math.max(when, at, scope.fallback.resume_at)
@@ -599,7 +589,7 @@ local function next_digest()
   for _, id in ipairs(scope.out) do
     local head = get_head(id)
     if head.lease_until then
-      first_lease = earlier(first_lease, head.lease_until)
+      first_lease = earliest(first_lease, head.lease_until)
     elseif not waiting or id == first then
       waiting = id
     end
@@ -654,7 +644,7 @@ local function try_follow_up(kind)
   end
   waiting.attempts, waiting.lease_until = waiting.attempts + 1, now + LEASE
   put(following, kind, waiting)
-  return {'follow', kind, int(waiting.slots), waiting.id, int(waiting.attempts), body}
+  return {'follow', kind, body, waiting.slots, waiting.id, waiting.attempts}
 end
 
 local function next_follow_up()
@@ -663,7 +653,7 @@ local function next_follow_up()
   for _, kind in ipairs({unpack(scope.following)}) do
     local answer = try_follow_up(kind)
     if answer and answer[1] == 'follow' then return answer end
-    if answer then soonest = earlier(soonest, answer[2]) end
+    if answer then soonest = earliest(soonest, answer[2]) end
   end
   return soonest and {'wait', soonest}
 end
@@ -737,4 +727,4 @@ end
 if answer[1] == 'wait' then
   answer[2] = string.format('%.6f', answer[2])
 end
-return finish({answer, asker.account and answer[1] ~= 'claim' and account_of(asker.source) or {}})
+return finish({answer, answer[1] ~= 'claim' and account_of(asker.source) or ''})
