@@ -315,10 +315,7 @@ class FailoverStore:
             return
         memory, self._memory, self.durable = self._alone, None, True
         entries = memory.withdraw(source)
-        account = memory.account(source)
-        self._reported += account.reported
-        self._lost += account.lost
-        self._by_fallback += account.by_fallback
+        self._book(memory.account(source))
         if entries:
             self.merge(Batch(source, 0, entries))
 
@@ -338,12 +335,12 @@ class FailoverStore:
         alone = Account() if self._memory is None else self._memory.account(source)
         reported = self._reported + self._last.reported + alone.reported
         lost = self._lost + self._last.lost + alone.lost
-        kept = max(0, self._outstanding)
-        by_fallback = self._by_fallback + self._last.by_fallback + alone.by_fallback
-        merged = reported + lost + kept
-        stuck = self._memory is not None and alone.merged == alone.reported + alone.lost
         return self._last._replace(
-            reported=reported, lost=lost, merged=merged, by_fallback=by_fallback, stuck=stuck
+            reported=reported,
+            lost=lost,
+            merged=reported + lost + max(0, self._outstanding),
+            by_fallback=self._by_fallback + self._last.by_fallback + alone.by_fallback,
+            stuck=self._memory is not None and alone.merged == alone.reported + alone.lost,
         )
 
     @property
@@ -356,9 +353,7 @@ class FailoverStore:
         fell back on an older copy of itself, has forgotten errors."""
         if there.first != self._last.first and self._last.first:
             self._forget(self._outstanding - there.merged)
-            self._reported += self._last.reported
-            self._lost += self._last.lost
-            self._by_fallback += self._last.by_fallback
+            self._book(self._last)
             warn_rarely(
                 f"marks {self._name}",
                 f"{self._name} was emptied: silences, and who has taken what, are gone with it",
@@ -367,13 +362,17 @@ class FailoverStore:
             # An older copy: what has been told since it was made stays told.
             told = min(gone, max(0, self._last.reported - there.reported))
             declared = min(gone - told, max(0, self._last.lost - there.lost))
-            self._reported += told
-            by_fallback = self._last.by_fallback - there.by_fallback
-            self._by_fallback += min(told, max(0, by_fallback))
-            self._lost += declared
+            by_fallback = min(told, max(0, self._last.by_fallback - there.by_fallback))
+            self._book(Account(told, declared, by_fallback=by_fallback))
             self._forget(gone - told - declared)
         self._last, self._merged = there, there.merged
         self._fleet = Fleet(there.rank, there.sources)
+
+    def _book(self, account: Account) -> None:
+        """Keep what the store, or the memory, is about to forget."""
+        self._reported += account.reported
+        self._lost += account.lost
+        self._by_fallback += account.by_fallback
 
     def _forget(self, gone: int) -> None:
         if gone > 0:

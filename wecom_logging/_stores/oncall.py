@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import NamedTuple
@@ -158,13 +158,10 @@ def on_call(
             raise StoreError(
                 "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"
             ) from None
-        opened: dict[App, Any] = {}
 
+        @cache  # of the connections
         def redis(app: str, environment: str) -> MarkingStore:
-            if (app, environment) not in opened:
-                opened[app, environment] = RedisStore(store, destination, app, environment, rules)
-            found: MarkingStore = opened[app, environment]
-            return found
+            return RedisStore(store, destination, app, environment, rules)
 
         return OnCall(shown(store), redis, own, destination)
     path = _path(store, sender, environ, make)

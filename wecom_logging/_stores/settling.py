@@ -171,11 +171,9 @@ def _tell(ledger: Ledger, group_id: str, part: DigestEntry, message: str) -> Non
 
 def _further(detour: Detour | None, held: LeasedDigest, count: int, now: float) -> Detour:
     """What fallbacks have told by now. It begins when the destination did not take any more."""
-    name, outage = held.fallback or "", held.outage
-    since = held.now - (held.wall - outage.since) if outage else held.now
-    if detour is None:
-        return Detour(since, now, count, name)
-    return Detour(min(since, detour.since), now, detour.count + count, name)
+    since = held.now - (held.wall - held.outage.since) if held.outage else held.now
+    before = detour or Detour(since, now, 0, "")
+    return Detour(min(since, before.since), now, before.count + count, held.fallback or "")
 
 
 def _book(ledger: Ledger, held: LeasedDigest, part: DigestEntry, *, lost: bool) -> None:

@@ -235,10 +235,8 @@ local function add(entry, source)
   if group.track.since ~= since then group.taken = nil end -- it was over, or forgotten
   if group.silence then endure(group.silence, group.recent, entry.count) end
   if rules.release ~= '' then note_group(group, wait) end
-  local field = id .. '|' .. source
-  local count, left = get_pending(field)
-  put_pending(field, count + entry.count, left)
-  group.count, group.doubtful = group.count + entry.count, group.doubtful + entry.doubtful
+  add_pending(id, group, source, entry.count)
+  group.doubtful = group.doubtful + entry.doubtful
   if #entry.samples > 0 then
     put_samples(id, extend(get_samples(id), entry.samples))
     group.text = entry.text
