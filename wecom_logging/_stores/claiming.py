@@ -8,22 +8,11 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
 from wecom_logging._runtime.values import replace
+from wecom_logging._stores import protocol
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marking import end_all, ended_quiet, keep_quiet_hours
-from wecom_logging._stores.protocol import (
-    DEAD_AFTER,
-    FLEET_FOR,
-    FOLLOW_UP_ATTEMPTS,
-    FOLLOW_UP_FOR,
-    LEASE,
-    LOOK,
-    POLL,
-    Answer,
-    Asker,
-    Claim,
-    FollowUp,
-)
+from wecom_logging._stores.protocol import LEASE, LOOK, POLL, Answer, Asker, Claim, FollowUp
 from wecom_logging._stores.records import DigestEntry, Following, LeasedDigest, Pending, new_id
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
@@ -217,12 +206,10 @@ class _Claiming:
         if not any(taken):
             return None
         declared = sum(self._state.digests[each].lost for each in scope_state.out)
+        lost = max(0, scope_state.lost - declared)
+        quiet = ended_quiet(ledger, self._collected.values())
         self._state.digests[digest_id] = LeasedDigest(
-            self._now,
-            ledger.wall,
-            outage=self._outage(),
-            lost=max(0, scope_state.lost - declared),
-            quiet=ended_quiet(ledger, self._collected.values()),
+            self._now, ledger.wall, outage=self._outage(), lost=lost, quiet=quiet
         )
         scope_state.out = [*scope_state.out, digest_id]
         return digest_id
@@ -336,8 +323,8 @@ class _Claiming:
     def _is_given_up(self, waiting: Following) -> bool:
         if waiting.lease_until is not None and waiting.lease_until > self._now:
             return False
-        too_old = self._now - waiting.since > FOLLOW_UP_FOR
-        return too_old or waiting.attempts >= FOLLOW_UP_ATTEMPTS
+        too_old = self._now - waiting.since > protocol.FOLLOW_UP_FOR
+        return too_old or waiting.attempts >= protocol.FOLLOW_UP_ATTEMPTS
 
     # -- who is there ------------------------------------------------------------------
 
@@ -354,7 +341,7 @@ class _Claiming:
             known.seen = now
             sources[source] = known
         for name, seen in list(presence.items()):
-            if now - seen > FLEET_FOR:
+            if now - seen > protocol.FLEET_FOR:
                 del presence[name]
 
     def _leaves(self) -> bool:
@@ -407,7 +394,7 @@ class _Claiming:
     def _somebody_else_looks(self) -> bool:
         process = self._asker.source.rpartition("/")[0] + "/"
         return any(
-            -DEAD_AFTER <= at - self._now <= LOOK
+            -protocol.DEAD_AFTER <= at - self._now <= LOOK
             and not name.startswith(process)
             and self._ledger.is_alive(name)
             for name, at in self._state.looks.items()
@@ -429,14 +416,9 @@ class _Claiming:
 def as_digest(digest_id: str, held: LeasedDigest, reports: list[Report]) -> Digest:
     """What a message tells."""
     offset, quiet, detour = held.wall - held.now, held.quiet, held.detour
-    digest = Digest(
-        digest_id,
-        tuple(reports),
-        held.wall,
-        outage=held.outage,
-        lost=held.lost,
-        quiet=None if quiet is None else (quiet.since + offset, quiet.until + offset),
-    )
+    ended = None if quiet is None else (quiet.since + offset, quiet.until + offset)
+    told = tuple(reports)
+    digest = Digest(digest_id, told, held.wall, outage=held.outage, lost=held.lost, quiet=ended)
     if detour is None:
         return digest
     since, until = detour.since + offset, detour.until + offset

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from wecom_logging._model.ratelimit import ASSUMED, Fleet, split_limit, until_time_slice
 from wecom_logging._runtime.deadline import time_left
@@ -193,15 +193,9 @@ class FailoverStore:
             self._leased_until = asked + LEASE
         return renewed
 
-    def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
-    ) -> None:
+    def settle(self, claim_id: str, *follow_ups: FollowUp, **how: Any) -> None:
         def settle(store: Store) -> None:
-            store.settle(claim_id, *follow_ups, lost=lost, groups=groups)
+            store.settle(claim_id, *follow_ups, **how)
 
         try:
             self._step(claim_id, settle)
@@ -275,11 +269,9 @@ class FailoverStore:
         if self._memory is None:
             self.durable = False
             share = split_limit(self._rules.rate_limit, self._known_fleet.size)
+            rules = self._rules._replace(rate_limit=share)
             self._memory = MemoryStore(
-                rules=self._rules._replace(rate_limit=share),
-                provisional=True,
-                clock=self._clock,
-                wall=self._wall,
+                rules=rules, provisional=True, clock=self._clock, wall=self._wall
             )
         return self._memory
 

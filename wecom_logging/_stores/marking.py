@@ -10,7 +10,7 @@ from wecom_logging._runtime.values import replace
 from wecom_logging._stores import marks
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, KeptAct, Quiet
-from wecom_logging._stores.records import DigestEntry, Group, told_sample
+from wecom_logging._stores.records import DigestEntry, Group, JobHistory, told_sample
 
 
 def mark(ledger: Ledger, act: Act) -> marks.Done:
@@ -289,28 +289,24 @@ def known(ledger: Ledger) -> marks.KnownApp:
     quiet, sources = state.scope_state.quiet, sorted(state.sources.items())
     if quiet is not None and quiet.until <= now:
         quiet = None
+    found = [marks.KnownSource(name, each.seen + offset, each.merged) for name, each in sources]
     return marks.KnownApp(
         *state.names,
         tuple(groups),
         quiet.until + offset if quiet else None,
         quiet.by if quiet else "",
-        max(source.seen for _, source in sources) + offset if sources else None,
+        max((each.seen for each in found), default=None),
         marks.ring(state.scope_state.hours, now),
         (now // 3600 + 1) * 3600 + offset,
-        tuple(
-            marks.KnownSource(name, source.seen + offset, source.merged) for name, source in sources
-        ),
-        tuple(
-            marks.KnownJob(
-                job.name,
-                job.every,
-                tuple(at + offset for at in job.runs),
-                None if job.worked_at is None else job.worked_at + offset,
-                None if job.failed_at is None else job.failed_at + offset,
-            )
-            for job in sorted(state.jobs.values(), key=lambda job: job.name)
-        ),
+        tuple(found),
+        tuple(_job(each, offset) for each in sorted(state.jobs.values(), key=lambda job: job.name)),
     )
+
+
+def _job(job: JobHistory, offset: float) -> marks.KnownJob:
+    runs = tuple(at + offset for at in job.runs)
+    ends = (None if at is None else at + offset for at in (job.worked_at, job.failed_at))
+    return marks.KnownJob(job.name, job.every, runs, *ends)
 
 
 def whole(ledger: Ledger, short_id: str) -> Digest | None:

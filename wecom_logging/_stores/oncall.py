@@ -184,7 +184,7 @@ def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) ->
         if environ.get("KUBERNETES_SERVICE_HOST"):
             raise StoreError("in Kubernetes a store is in memory without store='redis://…'")
         directories = list(location.candidates(environ))
-        name = file_name(sender)
+        name = file_name(sender.destination)
     paths = [os.path.join(directory, name) for directory in directories]
     found = next(filter(os.path.exists, paths), None)
     if found is None and make:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -43,6 +43,7 @@ from wecom_logging._stores.protocol import (
     Entry,
     Failure,
     FollowUp,
+    Groups,
     Left,
     Rules,
     StoreError,
@@ -209,11 +210,7 @@ class RedisStore(MarkingStore):
         return bool(self._run("renew", claim_id, new_id()))
 
     def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
+        self, claim_id: str, *follow_ups: FollowUp, lost: bool = False, groups: Groups = None
     ) -> None:
         only = "" if groups is None else json.dumps(dict.fromkeys(groups, 1))
         flat = (value for each in follow_ups for value in (each.kind, each.slots, each.body))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import message_id
 from wecom_logging._stores import marking
 from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
+from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp, Groups
 from wecom_logging._stores.records import (
     Detour,
     DigestEntry,
@@ -63,12 +63,7 @@ def renew(ledger: Ledger, claim_id: str) -> bool:
 
 
 def settle(
-    ledger: Ledger,
-    claim_id: str,
-    follow_ups: tuple[FollowUp, ...],
-    *,
-    lost: bool,
-    groups: Collection[str] | None,
+    ledger: Ledger, claim_id: str, follow_ups: tuple[FollowUp, ...], *, lost: bool, groups: Groups
 ) -> None:
     """`Store.settle`."""
     held = ledger.state.digests.get(claim_id)
@@ -87,12 +82,7 @@ def settle(
 
 
 def _settle_digest(
-    ledger: Ledger,
-    digest_id: str,
-    held: LeasedDigest,
-    *,
-    lost: bool,
-    groups: Collection[str] | None,
+    ledger: Ledger, digest_id: str, held: LeasedDigest, *, lost: bool, groups: Groups
 ) -> None:
     state, now, scope_state = ledger.state, ledger.now, ledger.state.scope_state
     parts = dict(ledger.parts(digest_id))

@@ -94,7 +94,7 @@ def make_components(options: Options, started: float) -> Components:
         duplicate_check=sender.limits.duplicate_check,
         release=options.release[:MAX_RELEASE],
     )
-    place = StoreScope(sender, options.app, options.environment, rules)
+    place = StoreScope(sender.destination, options.app, options.environment, rules)
     mode: Any = options.redact
     hidden = password(options.store)
     fallback = _fallback(options, sender, style)
@@ -113,7 +113,7 @@ def make_components(options: Options, started: float) -> Components:
         said=said,
         processors=(*options.processors, redact),
         redact=redact,
-        open_store=opener(options.store, place),
+        open_store=opener(options.store, place, local=sender.limits.local),
         durable=options.store != "memory" and not sender.limits.local,
         style=style,
         sender=sender,
