@@ -312,7 +312,7 @@ class _Claiming:
         if at > now or self._urgent:
             return max(POLL, at - now)
         if not (waiting.taken and slots.extend(waiting.taken)):
-            taken = slots.take_all(waiting.slots, "extra")
+            taken = slots.take_extra(waiting.slots)
             if taken is None:
                 return max(1.0, slots.free_at("extra") - now)
             waiting.taken = taken

@@ -28,7 +28,7 @@ def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
     if held is None:
         return True
     if extra:
-        taken = ledger.slots.take_all(extra, "extra")
+        taken = ledger.slots.take_extra(extra)
         if taken is None:
             return False
         held.extra = [*held.extra, *taken]

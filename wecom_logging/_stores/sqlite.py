@@ -149,8 +149,8 @@ class SQLiteStore(LedgerStore):
         self, connection: sqlite3.Connection, wanted: Iterable[Wanted], asker: Asker | None = None
     ) -> tuple[DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
-        state = DocumentState(connection, *self._scopes, self._names, self._kept)
-        asked: list[tuple[Asked, object]] = [state.asked(each) for each in dict.fromkeys(wanted)]
+        state = DocumentState(connection.cursor(), self._scopes, self._names, self._kept)
+        asked: list[Asked] = [state.asked(each) for each in dict.fromkeys(wanted)]
         if asker is not None:
             # Mostly there are not so many slots, and that is all there is to know.
             rank = min(ranks(self._rules.rate_limit, "message"))

@@ -524,7 +524,7 @@ local function give_back(taken)
 end
 
 -- So many for a follow-up, named after `name`, or nil.
-local function take_all(count, name)
+local function take_extra(count, name)
   local taken = {}
   for i = 1, count do
     if free_at('extra') > now then

@@ -636,7 +636,7 @@ local function try_follow_up(kind)
   local at = math.max(waiting.not_before, waiting.lease_until or 0, resume_at())
   if at > now or urgent then return {'wait', math.max(rules.poll, at - now)} end
   if not keep_slots(waiting.taken) then
-    local taken = take_all(waiting.slots, slot)
+    local taken = take_extra(waiting.slots, slot)
     if not taken then return {'wait', math.max(1, free_at('extra') - now)} end
     waiting.taken = taken
   end
