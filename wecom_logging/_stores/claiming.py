@@ -98,7 +98,7 @@ class _Claiming:
             return self._beside(min(leases))
         if first is not None and waiting != first:
             due = now if waiting else self._due() if self._asker.fallback else None
-            if due is not None and (self._elsewhere_at(due) or math.inf) <= now:
+            if due is not None and self._elsewhere_at(due) <= now:
                 return self._take_elsewhere(waiting)
             return self._wait(destination.trouble.resume_at)
         due = now if waiting else self._due()
@@ -106,29 +106,27 @@ class _Claiming:
             return None
         at = self._allowed_at(due)
         if at > now:
-            if (elsewhere := self._elsewhere_at(due)) is not None:
-                if elsewhere <= now:
-                    return self._take_elsewhere(waiting)
-                at = min(at, elsewhere)
+            if (elsewhere := self._elsewhere_at(due)) <= now:
+                return self._take_elsewhere(waiting)
+            at = min(at, elsewhere)
             busy = self._ledger.shared and (scope_state.due_index.pending or waiting)
             return min(at - now, LOOK) if busy else at - now
         taken = waiting or self._collect()
         return None if taken is None else self._take(taken)
 
-    def _elsewhere_at(self, due: float) -> float | None:
-        """When the fallback may have what is due; None if the destination is not failing, or
+    def _elsewhere_at(self, due: float) -> float:
+        """When the fallback may have what is due; never, if the destination is not failing, or
         is to be tried once more before."""
         fallback = self._asker.fallback
         if fallback is None or self._resume_at() <= self._now:
-            return None
+            return math.inf
         since = [
             t.since if t.setup else t.since + fallback.after
             for t in self._troubles
             if t.since is not None
         ]
-        if not since:
-            return None
-        return max(due, min(since), self._scope_state.fallback.resume_at)
+        soonest = min(since, default=math.inf)
+        return max(due, soonest, self._scope_state.fallback.resume_at)
 
     def _take_elsewhere(self, waiting: str | None) -> Claim | None:
         digest_id = waiting or self._collect()
@@ -250,11 +248,11 @@ class _Claiming:
         return True
 
     def _outage(self, after: float = LATE_AFTER) -> Outage | None:
-        failing = [t for t in self._troubles if t.since is not None]
-        first = min(failing, key=lambda t: t.since or 0.0, default=None)
-        if first is None or first.since is None or self._now - first.since < after:
+        failing = [(t.since, t.reason) for t in self._troubles if t.since is not None]
+        since, reason = min(failing, default=(math.inf, ""))
+        if self._now - since < after:
             return None
-        return Outage(self._ledger.wall - (self._now - first.since), first.reason)
+        return Outage(self._ledger.wall - (self._now - since), reason)
 
     def _take(self, digest_id: str) -> Claim:
         held = self._state.digests[digest_id]

@@ -1,4 +1,5 @@
-"""What people do to groups, in a ledger, see `MarkingStore`; and what of it a message ends."""
+"""What people do to groups, in a ledger, see `MarkingStore` for the functions of its methods'
+names; and what of it a message ends."""
 
 from __future__ import annotations
 
@@ -14,7 +15,6 @@ from wecom_logging._stores.records import DigestEntry, Group, JobHistory, told_s
 
 
 def mark(ledger: Ledger, act: Act) -> marks.Done:
-    """`MarkingStore.mark`."""
     state = ledger.state
     if (kept := state.acts.get(act.key)) is not None:
         return _done(kept)
@@ -141,7 +141,6 @@ def _remember(ledger: Ledger, kept: KeptAct) -> None:
 
 
 def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
-    """`MarkingStore.undo`."""
     acts, now = ledger.state.acts, ledger.now
     mine = [
         each
@@ -272,17 +271,14 @@ def _known_to_whoever_ended_it(part: DigestEntry) -> bool:
 
 
 def apps(ledger: Ledger) -> tuple[tuple[str, str], ...]:
-    """`MarkingStore.apps`."""
     return tuple(sorted((each.app, each.environment) for each in ledger.state.apps.values()))
 
 
 def acts(ledger: Ledger) -> tuple[KeptAct, ...]:
-    """`MarkingStore.acts`."""
     return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
 
 
 def known(ledger: Ledger) -> marks.KnownApp:
-    """`MarkingStore.groups`."""
     state, now, offset = ledger.state, ledger.now, ledger.wall - ledger.now
     groups = [_describe(group, state.names, now, offset) for group in state.groups.values()]
     groups.sort(key=lambda each: (-each.last, each.id))
@@ -310,7 +306,7 @@ def _job(job: JobHistory, offset: float) -> marks.KnownJob:
 
 
 def whole(ledger: Ledger, short_id: str) -> Digest | None:
-    """`MarkingStore.whole`: a digest with all errors since it began, also those that were told."""
+    """A digest with all errors since it began, also those that were told."""
     group = _by_number(ledger, short_id)
     if group is None:
         return None
@@ -322,7 +318,6 @@ def whole(ledger: Ledger, short_id: str) -> Digest | None:
 
 
 def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -> marks.KnownGroup:
-    """A group as answers show it."""
     track, identity = group.track, group.identity
     silence = group.silence if group.silence and group.silence.until > now else None
     taken = group.taken if group.taken and group.taken.until > now else None

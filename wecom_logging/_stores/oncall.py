@@ -53,7 +53,6 @@ class OnCall:
         return self.open(*self.own).apps()
 
     def known(self) -> list[KnownApp]:
-        """What is known of each app."""
         return [self.open(*app).groups() for app in self.apps()]
 
     def whole(self, short_id: str) -> tuple[App, Digest] | None:

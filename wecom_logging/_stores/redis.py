@@ -73,19 +73,16 @@ KEPT = 7 * 86400
 
 #: The keys that every step is given, as `common.lua` names them, with their types: of the
 #: destination, in the old layout and in this one, then of the app and environment.
-_BUDGET = {"slots": "zset", "dest": "hash"}
-_SHARED = {
-    "dest": "hash", "routes": "hash", "unclear": "zset", "fleet": "zset", "seen": "zset",
-    "numbers": "hash", "apps": "hash",
-}  # fmt: skip
-_OWN = {
-    "digests": "hash", "bodies": "hash", "scope": "hash", "following": "hash", "groups": "hash",
-    "identities": "hash", "pending": "hash", "samples": "hash", "sources": "hash", "looks": "zset",
-    "parts": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
-}  # fmt: skip
+_BUDGET = ("slots", "dest")
+_SHARED = ("dest", "routes", "unclear", "fleet", "seen", "numbers", "apps")
+_OWN = (
+    "digests", "bodies", "scope", "following", "groups", "identities", "pending", "samples",
+    "sources", "looks", "parts", "jobs", "sites", "allowances",
+)  # fmt: skip
+_SORTED = {"slots", "unclear", "fleet", "seen", "looks"}
+_TYPES = ["zset" if name in _SORTED else "hash" for name in (*_BUDGET, *_SHARED, *_OWN)]
 #: What stands before a message is content with the first ones: a client packs each by itself.
 _FIRST = {"freeze": 11}
-_TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
 #: What the older version kept of an app and environment.
 _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk", "sources")
@@ -244,7 +241,7 @@ class RedisStore(MarkingStore):
             ttl = int(min(seconds + 60.0, FOR_GOOD / 10))
             return answer, written((found,), (ttl,), self._send)
 
-        return self._anew(attempt, keys, ("hash",))
+        return self._anew(attempt, keys, ["hash"])
 
     def _step(
         self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
@@ -259,11 +256,9 @@ class RedisStore(MarkingStore):
             moment = Ledger(cast("State", state), self._rules, now, self._wall(), shared=True)
             return step(moment), state.save(self._send, self._ttl)
 
-        return self._anew(attempt, keys, (*_TYPES, "hash"))
+        return self._anew(attempt, keys, [*_TYPES, "hash"])
 
-    def _anew(
-        self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: tuple[str, ...]
-    ) -> T:
+    def _anew(self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: list[str]) -> T:
         """Until nobody has written meanwhile what it writes."""
         for _ in range(TRIES):
             answer, is_written = self._reach(attempt, keys, types)
@@ -328,7 +323,7 @@ class RedisStore(MarkingStore):
 
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
         everything = (self._skew(), self._script_options, *arguments)
-        types = ("hash",) if len(keys) == 1 else _TYPES
+        types = ["hash"] if len(keys) == 1 else _TYPES
         unreadable, answer = self._reach(lambda: self._send(step, keys, everything), keys, types)
         if unreadable:
             warn_rarely(
@@ -337,7 +332,7 @@ class RedisStore(MarkingStore):
             )
         return answer
 
-    def _reach(self, step: Callable[[], T], keys: list[str], types: tuple[str, ...]) -> T:
+    def _reach(self, step: Callable[[], T], keys: list[str], types: list[str]) -> T:
         """Take a step, once more where another node has the keys, or one was of a wrong type."""
         try:
             try:

@@ -1,4 +1,4 @@
-"""What becomes of what was claimed."""
+"""What becomes of what was claimed: the methods of `Store` with these names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from wecom_logging._stores.records import (
 
 
 def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
-    """`Store.freeze`."""
     held = ledger.state.digests.get(digest_id)
     if held is None:
         return True
@@ -42,7 +41,6 @@ def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
 
 
 def renew(ledger: Ledger, claim_id: str) -> bool:
-    """`Store.renew`."""
     state, slots = ledger.state, ledger.slots
     held = state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
@@ -65,7 +63,6 @@ def renew(ledger: Ledger, claim_id: str) -> bool:
 def settle(
     ledger: Ledger, claim_id: str, follow_ups: tuple[FollowUp, ...], *, lost: bool, groups: Groups
 ) -> None:
-    """`Store.settle`."""
     held = ledger.state.digests.get(claim_id)
     if held is not None:
         _settle_digest(ledger, claim_id, held, lost=lost, groups=groups)
@@ -179,7 +176,6 @@ def _book(ledger: Ledger, held: LeasedDigest, part: DigestEntry, *, lost: bool) 
 
 
 def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
-    """`Store.release`."""
     held = ledger.state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
         if held.fallback is None:

@@ -113,7 +113,6 @@ class DeliveryCycle:
         return self._recorder.read(self._collector.seen)
 
     def seen(self) -> int:
-        """All errors ever counted."""
         return self._collector.seen()
 
     def has_work(self) -> bool:
@@ -165,7 +164,6 @@ class DeliveryCycle:
     # -- for who holds the turn --------------------------------------------------------
 
     def note(self, tally: Tally, sample: Event | None, gathering: Gathering) -> None:
-        """Take note of a tally that has counted."""
         now = monotonic()
         read_at = self._collector.note(tally, sample)
         if read_at is None or tally.news:

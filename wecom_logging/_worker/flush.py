@@ -58,7 +58,6 @@ class Flushes:
         return bool(self._requests)
 
     def add(self, request: FlushRequest) -> None:
-        """Somebody waits."""
         self._requests.append(request)
 
     @property
