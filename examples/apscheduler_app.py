@@ -1,4 +1,4 @@
-"""APScheduler with alerts: it logs the jobs that failed, with their exceptions.
+"""APScheduler with alerts: it logs jobs that failed, with their exceptions.
 
 pip install wecom-logging apscheduler
 export WECOM_WEBHOOK_KEY=…

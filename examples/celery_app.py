@@ -5,8 +5,8 @@
     celery --app celery_app --workdir examples worker --concurrency 2
     python examples/celery_app.py
 
-A worker empties the root logger when it starts, and the handler puts itself back: nothing
-else is needed. `get_task_logger` and Celery's own reports of failed tasks reach it.
+A worker empties the root logger when it starts, and the handler puts itself back, so nothing
+else is needed. It receives what `get_task_logger` logs, and Celery's own reports of failed tasks.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     gunicorn --preload --workers 2 --chdir examples django_app:application
     curl --data 'password=…' http://127.0.0.1:8000/pay/8841
 
-In a project of your own only LOGGING and the middleware are of interest.
+For a project of your own only LOGGING and the middleware matter.
 """
 
 from __future__ import annotations

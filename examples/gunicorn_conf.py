@@ -4,9 +4,9 @@
     export WECOM_WEBHOOK_KEY=…
     gunicorn --config examples/gunicorn_conf.py --chdir examples flask_app:app
 
-The master logs both, and without `--preload` it never loads the application, whose own
-configuration therefore holds for the workers only. gunicorn reads a file that is named
-gunicorn.conf.py and lies where it is started without being told.
+The master logs both, but without `--preload` it never loads the application, so that the
+application's own configuration holds for the workers only. gunicorn reads a file named
+gunicorn.conf.py in the directory where it is started without being told.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ logconfig_dict = {
             "class": "wecom_logging.WeComHandler",
             "level": "ERROR",
             "app": "shop",
-            # With `--preload` an application that does not boot ends the master.
+            # With `--preload`, an application that does not boot ends the master.
             "uncaught": True,
         },
     },

@@ -4,8 +4,8 @@
     export WECOM_WEBHOOK_KEY=…
     python examples/loguru_app.py
 
-`format` keeps loguru's own prefix out of the message line. What `bind` and `contextualize`
-add is shown with the alert.
+`format` keeps loguru's own prefix out of the message line. The alert shows what `bind` and
+`contextualize` add.
 """
 
 from __future__ import annotations

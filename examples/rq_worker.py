@@ -4,8 +4,8 @@
     export WECOM_WEBHOOK_KEY=… REDIS_URL=redis://127.0.0.1:6379/0
     python examples/rq_worker.py
 
-RQ logs a failed job in the process that it has forked for it, and ends that process by
-`os._exit`: what is not delivered then never is.
+RQ logs a failed job in the process that it has forked for it, and then ends that process
+with `os._exit`: what has not been delivered by then never is.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A program that runs until it is told to stop, as systemd, Docker and Kubernetes do it.
+"""A program that runs until systemd, Docker or Kubernetes tells it to stop.
 
     pip install wecom-logging
     export WECOM_WEBHOOK_KEY=…
     python examples/worker.py
 
-SIGTERM ends a Python program at once, without exit hooks. As SIGINT, or as an exception that
-leaves `main`, it is an orderly end, and what is pending is delivered.
+SIGTERM ends a Python program at once, without running exit hooks. Turned into an exception that
+leaves `main`, as SIGINT is, it is an orderly end, and what is pending is delivered.
 """
 
 from __future__ import annotations

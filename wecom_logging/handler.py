@@ -11,8 +11,8 @@ from weakref import finalize
 
 from wecom_logging._capture import grouping
 from wecom_logging._capture.keys import OTHER_KEYS, Key
-from wecom_logging._capture.once import on_the_way, taken_at
-from wecom_logging._capture.sound import sound
+from wecom_logging._capture.once import on_the_way, seen_at
+from wecom_logging._capture.sanitize import sanitized
 from wecom_logging._capture.tally import GroupSeed, PerSecond, Tally
 from wecom_logging._capture.variety import Tallies
 from wecom_logging._config.advice import refuse_unknown, warn_of_limits
@@ -288,7 +288,7 @@ class WeComHandler(logging.Handler):
             if record.levelno < self.level:
                 return False
         except Exception:  # made by hand: a word, or nothing
-            record = sound(record)
+            record = sanitized(record)
             if record.levelno < self.level:
                 return False
         if self.filters:
@@ -312,7 +312,7 @@ class WeComHandler(logging.Handler):
         except RecursionError:
             tally = self._unknown
         except Exception:  # a fingerprint's own `__eq__`, a record with odd attributes …
-            tally = self._made_sound(record)
+            tally = self._tally_of_sanitized(record)
         next(tally)
         if tally.needs_wakeup:
             try:
@@ -326,10 +326,10 @@ class WeComHandler(logging.Handler):
             key = self._fingerprint(record)
         return self._tallies.add(key, record)
 
-    def _made_sound(self, record: logging.LogRecord) -> Tally:
+    def _tally_of_sanitized(self, record: logging.LogRecord) -> Tally:
         """The tally of a record that cannot be told apart as it is."""
         try:
-            record = sound(record)
+            record = sanitized(record)
             key = self._fingerprint(record)
             return self._known.get(key) or self._first_seen(key, record)
         except Exception:
@@ -337,12 +337,12 @@ class WeComHandler(logging.Handler):
 
     def handle_once(self, record: logging.LogRecord) -> bool:
         """`handle` where a record may come by several ways: who takes it first counts it."""
-        taken = taken_at(self._place)
-        if record in taken:
+        seen = seen_at(self._place)
+        if record in seen:
             return False
         passed = type(self).handle(self, record)
         if passed:
-            taken.add(record)
+            seen.add(record)
         return passed
 
     def _look_for_other_ways(self, record: logging.LogRecord) -> None:
@@ -351,7 +351,7 @@ class WeComHandler(logging.Handler):
         ours = (each for each in on_the_way(record.name) if isinstance(each, WeComHandler))
         ways = [each for each in ours if each.enabled and each._place == self._place]
         if len(ways) > 1:
-            taken_at(self._place).add(record)
+            seen_at(self._place).add(record)
             for handler in ways:
                 handler.handle = handler.handle_once  # type: ignore[method-assign]  # for good
 
@@ -453,7 +453,7 @@ class WeComHandler(logging.Handler):
             try:
                 return capture(record, self.formatter)
             except Exception:
-                return capture(sound(record), self.formatter)
+                return capture(sanitized(record), self.formatter)
         except Exception:
             return None  # told without texts
         finally:

@@ -9,11 +9,7 @@ IMPORT = "import sentry_sdk"
 
 def handler(url: str) -> logging.Handler:
     import sentry_sdk
-    from sentry_sdk.integrations.logging import (
-        BreadcrumbHandler,
-        EventHandler,
-        LoggingIntegration,
-    )
+    from sentry_sdk.integrations.logging import BreadcrumbHandler, EventHandler, LoggingIntegration
 
     # Its hook into all loggers is off: it would meet the NullHandler's records as well.
     off = LoggingIntegration(level=None, event_level=None)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
+from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from tests.helpers.bot_store import FakeStore
@@ -298,6 +299,27 @@ def test_a_process_that_follows_another_one_at_once(start: Start, sim: Simulator
     assert sim.world.inbox.by_call["aibot_subscribe"] == 1
     again.ahead += 31.0
     again.said("connected as")
+
+
+def test_connecting_does_not_shorten_the_time_between_two_subscriptions(
+    start: Start, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[Running] = []
+
+    def slow(*args: Any, **options: Any) -> Any:
+        eventually(lambda: running)
+        running[0].ahead += 29.0
+        return connect(*args, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(runner, "connect", slow)
+        running.append(start())
+        running[0].said("connected as")
+    running[0].stop()
+    running[0].ahead += 2.0
+    again = start()
+    again.said("has subscribed in the last 30 s")
+    assert sim.world.inbox.by_call["aibot_subscribe"] == 1
 
 
 def test_stop_is_at_once(start: Start) -> None:

@@ -182,7 +182,6 @@ def test_the_file_has_what_is_on_no_card() -> None:
     rendered = render(crowded(), CARD)
     assert rendered.left_out
     assert rendered.kinds_left_out == 299
-    assert rendered.cut
 
 
 def test_what_concerns_the_message_as_a_whole_stands_before_circumstances() -> None:

@@ -25,8 +25,7 @@ from wecom_logging._model.digest import VARYING, Digest, Outage, Report, State
 from wecom_logging._model.links import Link, MiniProgram, fill, page, unknown_fields
 from wecom_logging._model.text import columns
 from wecom_logging._rendering import Style, blocks, layout, render, report_text
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import Block, DetailLevel
+from wecom_logging._rendering.context import Block, DetailLevel, RenderContext
 from wecom_logging._rendering.labels import LABELS
 from wecom_logging._rendering.sample import Sample, first_words, read
 from wecom_logging._rendering.sections import Section
@@ -288,11 +287,11 @@ def test_a_message_with_room_cuts_nothing() -> None:
     told = digest(report("1111", "ValueError", "a.py f", samples=(sample,)))
     whole = render(told, STYLE)
     assert words in whole.message.content
-    assert not whole.cut
+    assert not whole.left_out
     short = render(told, STYLE._replace(max_bytes=1024))
     assert re.search(r"> word0 word1 .*….*word199\n", short.message.content)
     assert 1024 - 64 < len(short.message.content.encode()) <= 1024
-    assert short.cut
+    assert short.left_out
     assert words in report_text(told, STYLE)
 
 
@@ -532,7 +531,6 @@ def test_own_frames_first() -> None:
     trace = [line for line in rendered.message.content.split("\n") if "`" in line]
     assert trace == ["`a5.py:5 f` ← `a4.py:4 f` ← `a3.py:3 f` ← `a2.py:2 f`", "`step(5)`"]
     assert rendered.left_out == ("1111" * 4,)
-    assert rendered.cut
 
 
 def test_the_place_of_the_identity_gets_the_line_of_the_sample() -> None:

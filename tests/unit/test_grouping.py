@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tests.helpers.support import Watched, balanced, eventually
 from wecom_logging import contrib
 from wecom_logging._capture import code_location, grouping
-from wecom_logging._capture.codes import code_of
+from wecom_logging._capture.failure import code_of
 from wecom_logging._capture.grouping import fingerprint
 from wecom_logging._capture.identity import identify
 from wecom_logging._capture.keys import Key, site_of

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.support import PATIENCE
 from wecom_logging import WeComHandler
-from wecom_logging._capture.once import taken_at
+from wecom_logging._capture.once import seen_at
 from wecom_logging.testing import RecordingSender
 
 
@@ -130,8 +130,8 @@ def test_no_record_is_kept(loggers: Callable[[str], logging.Logger]) -> None:
     record = logging.LogRecord("test_once.pay", logging.ERROR, "a.py", 1, "failed", (), None)
     loggers("pay").handle(record)
     assert total(sender, handler) == 1
-    taken = taken_at(handler._place)
-    assert record in taken
+    seen = seen_at(handler._place)
+    assert record in seen
     del record
     gc.collect()
-    assert not taken._records
+    assert not seen._records

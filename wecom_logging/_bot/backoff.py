@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """How long to wait before the next connection: growing, and never the same twice.
-
-    Args:
-        jitter: Gives numbers between 0 and 1.
-    """
+    """How long to wait before the next connection: growing, and never the same twice, by a
+    `jitter` between 0 and 1."""
 
     #: Seconds: the first pause and the longest, after a failure; after a kick; after a refusal
     #: that no waiting mends, as a wrong secret; and how long a connection has to hold for

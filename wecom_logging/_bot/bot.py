@@ -32,13 +32,8 @@ _MOST_ASKED = 100
 class Bot:
     """Answers whoever may ask. For one thread.
 
-    Args:
-        store: The store.
-        users: Who may read and act.
-        chinese: The language where nobody has chosen one by writing in it.
-        zone: Of all times that are read and shown; None: the machine's.
-        card_policy: For which news there are cards.
-        say: Gets a line about each thing that was done, or went wrong.
+    It speaks Chinese, or not, where nobody has chosen a language by writing in it. `say` gets a
+    line about each thing that was done, or went wrong.
     """
 
     def __init__(
@@ -68,12 +63,7 @@ class Bot:
         self._card_handler = CardHandler(store, zone, card_policy, self._texts[None], say)
 
     def handle(self, event: Message | Press | Entered, now: float) -> list[Outgoing]:
-        """What to send after something has happened in a chat.
-
-        Args:
-            event: It.
-            now: Seconds since the epoch.
-        """
+        """What to send after something has happened in a chat."""
         alone = event.single and self._users.allowed(event.user, single=True)
         stranger = event.chat not in self._known and not alone
         if not self._rate_limits.take(event.chat, now, stranger=stranger):

@@ -25,15 +25,7 @@ CardPolicy = Literal["news", "critical", "off"]
 
 
 class CardHandler:
-    """The cards of all chats.
-
-    Args:
-        store: The store.
-        zone: Of the times on cards; None: the machine's.
-        card_policy: For which news there are any.
-        texts: The words on them.
-        say: Gets a line about each act.
-    """
+    """The cards of all chats. `say` gets a line about each act."""
 
     def __init__(
         self,

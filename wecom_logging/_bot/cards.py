@@ -29,11 +29,7 @@ _TITLE, _DESC, _KEY, _VALUE, _SOURCE, _JUMP, _BUTTON = 26, 30, 5, 26, 13, 13, 10
 _SUBTITLE = 112
 
 #: What the list offers: the id of a choice, and what it means.
-CHOICES: dict[str, Span] = {
-    "1h": Span(HOUR),
-    "9": Span(hour=MORNING),
-    "24h": Span(PHONE_LIMIT),
-}
+CHOICES: dict[str, Span] = {"1h": Span(HOUR), "9": Span(hour=MORNING), "24h": Span(PHONE_LIMIT)}
 CRITICAL_CHOICES: dict[str, Span] = {"1h": Span(CRITICAL_LIMIT)}
 
 _QUESTION = "silence_for"

@@ -75,14 +75,8 @@ class _Pending:
 
 
 class CommandHandler:
-    """Does what commands want.
-
-    Args:
-        store: The store.
-        zone: Of times that are read; None: the machine's.
-        announce: For what was done in private.
-        say: Gets a line about each act.
-    """
+    """Does what commands want. What was done in private is announced; `say` gets a line about
+    each act."""
 
     def __init__(
         self, store: BotStore, zone: tzinfo | None, announce: Announce, say: Callable[[str], None]
@@ -207,8 +201,8 @@ class CommandHandler:
         )
         if choice.to_be_asked:
             return self._ask(request, act, groups)
-        notes = [texts.say("critical left", ids=texts.ids(_ids(left)))] if left else []
-        return self._do(request, act, groups, notes)
+        note = texts.say("critical left", ids=texts.ids(_ids(left))) if left else ""
+        return self._do(request, act, groups, note)
 
     def _until(self, request: Request, limit: float, example: str) -> float:
         """When it shall end."""
@@ -241,36 +235,35 @@ class CommandHandler:
         # Exactly what was shown: not what would match by now, nor what is no longer ours.
         ours = _ids(self._groups(request))
         groups = [group for group in asked.groups if group.id in ours]
-        act = dataclasses.replace(
-            asked.act, ids=_ids(groups), at=request.now, key=request.message.msgid
-        )  # fmt: skip
-        return self._do(request, act, groups, [])
+        key = request.message.msgid
+        act = dataclasses.replace(asked.act, ids=_ids(groups), at=request.now, key=key)
+        return self._do(request, act, groups)
 
     def _mark(self, request: Request) -> list[Outgoing]:
         """unsilence, take, untake."""
         choice = select(request.command, self._groups(request), request.texts)
         act = request.act(verb=request.command.name, ids=_ids(choice.groups), why=choice.why)
-        return self._do(request, act, choice.groups, [])
+        return self._do(request, act, choice.groups)
 
     def _quiet(self, request: Request) -> list[Outgoing]:
         """quiet, unquiet."""
         apps = list(filter(request.covers, self._store.apps()))
-        named, reason = longest_name(
-            request.command.rest,
-            lambda target: [
+
+        def called(target: str) -> list[App]:
+            return [
                 app
                 for app in apps
                 if target.casefold() in (app.app.casefold(), str(app).casefold())
-            ],
-        )
+            ]
+
+        named, reason = longest_name(request.command.rest, called)
         apps = named or apps
         if not apps:
             raise request.refuse("none open")
-        until = None
-        if request.command.name == "quiet":
-            until = self._until(request, spans.PHONE_LIMIT, "")
-        act = request.act(verb=request.command.name, apps=tuple(apps), until=until, why=reason)
-        return self._do(request, act, [], [])
+        verb = request.command.name
+        until = self._until(request, spans.PHONE_LIMIT, "") if verb == "quiet" else None
+        act = request.act(verb=verb, apps=tuple(apps), until=until, why=reason)
+        return self._do(request, act)
 
     def _undo(self, request: Request) -> list[Outgoing]:
         # The verb of what is undone is the store's to know.
@@ -286,7 +279,7 @@ class CommandHandler:
         return [answer(request.message, line), *self._announce(request, line, touched)]
 
     def _do(
-        self, request: Request, act: Action, groups: Sequence[KnownGroup], notes: list[str]
+        self, request: Request, act: Action, groups: Sequence[KnownGroup] = (), note: str = ""
     ) -> list[Outgoing]:
         """Act, and say so."""
         texts = request.texts
@@ -297,7 +290,7 @@ class CommandHandler:
             return [answer(request.message, "\n".join(refused) or texts.say("nothing done"))]
         self._say(account(act, done, self._zone))
         line = _action_line(texts, act, changed, request.now)
-        lines = [line, *refused, *notes]
+        lines = [line, *refused, *filter(None, [note])]
         if act.until is not None:
             timed = request.command.span or act.until_release
             lines += [] if timed else [texts.say("default time")]

@@ -108,13 +108,8 @@ class Command:
 
 
 def parse(text: str, quote: str = "", *, name: str = "") -> Command:
-    """What a message means.
-
-    Args:
-        text: As it came, in groups with the bot's name in front.
-        quote: The message that it quotes.
-        name: What the bot is called in this chat, which may have blanks in it.
-    """
+    """What a message and the one that it quotes mean. In groups the text begins with the bot's
+    name there, which may have blanks in it."""
     called, known = normal(text), normal(name)
     words = _unquoted(_addressed(called, known))
     chinese = _is_chinese(words)

@@ -23,19 +23,11 @@ ConnectionEvent = Subscribed | Refused | Kicked | Dead
 class Core:
     """A bot on whatever connection there is. For one thread; nothing here raises.
 
-    Args:
-        session: Speaks the protocol.
-        bot: Answers.
-        monotonic: Seconds, for whatever takes time.
-        wall: Seconds since the epoch, for whatever has a date.
+    What takes time is measured in `monotonic` seconds, what has a date in those of `wall`.
     """
 
     def __init__(
-        self,
-        session: Session,
-        bot: Bot,
-        monotonic: Callable[[], float],
-        wall: Callable[[], float],
+        self, session: Session, bot: Bot, monotonic: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         self.session = session
         self._bot = bot
@@ -112,7 +104,7 @@ class Core:
             if out.cmd == "aibot_send_msg" and left > 0 and not self.session.subscribed:
                 self._later.append((began + out.within, out))
                 continue
-            waiting += self._bot.answered(Answered("", out.cmd, out, None))
+            waiting += self._bot.answered(Answered(out, None))
             began = now
 
     def _catch_up(self) -> None:

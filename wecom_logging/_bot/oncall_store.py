@@ -24,11 +24,7 @@ from wecom_logging._stores.protocol import StoreError
 class OnCallStore:
     """A `BotStore` on the store of a destination. From one thread at a time.
 
-    Args:
-        store: It.
-        zone: Of the times in reports; None: the machine's.
-        links: Where groups lead to, as the option has it.
-        clock: Seconds since the epoch.
+    Times in reports are those of `zone` (None: the machine's).
     """
 
     def __init__(

@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from wecom_logging._bot.store import App, Notes
 
@@ -58,7 +59,7 @@ class Pairings:
 
     def chats(self) -> list[Chat]:
         """All that are paired. What cannot be read is none."""
-        return [chat for chat in map(_chat, _list(self._notes.read(_CHATS))) if chat]
+        return [chat for chat in map(_chat, _read(self._notes.read(_CHATS), list)) if chat]
 
     def find(self, chat_id: str) -> Chat | None:
         return next((chat for chat in self.chats() if chat.id == chat_id), None)
@@ -84,7 +85,7 @@ class Pairings:
 
     def redeem(self, code: str, now: float) -> Scope | None:
         """What the code pairs with, once; None: it is not the one. A few wrong ones end it."""
-        note = _object(self._notes.read(_CODE))
+        note = _read(self._notes.read(_CODE), dict)
         written, tries, until = note.get("code"), note.get("tries"), note.get("until")
         if not (isinstance(written, str) and isinstance(tries, int) and isinstance(until, float)):
             return None
@@ -127,18 +128,13 @@ def _scope(data: object) -> Scope:
     return Scope(tuple(map(str, apps)), tuple(map(str, environments)))
 
 
-def _object(written: str | None) -> dict[str, object]:
-    data = _json(written)
-    return data if isinstance(data, dict) else {}
+T = TypeVar("T", dict[str, Any], list[Any])
 
 
-def _list(written: str | None) -> list[object]:
-    data = _json(written)
-    return data if isinstance(data, list) else []
-
-
-def _json(written: str | None) -> object:
+def _read(written: str | None, kind: type[T]) -> T:
+    """The JSON of a note; what cannot be read is an empty one."""
     try:
-        return json.loads(written or "null")
+        data = json.loads(written or "null")
     except ValueError:
-        return None
+        data = None
+    return data if isinstance(data, kind) else kind()

@@ -57,17 +57,8 @@ _OUSTED = _Ended("another process has become the bot", Backoff.FIRST)
 
 
 class Runner:
-    """Holds the one connection of a bot, until it is stopped.
-
-    Args:
-        url: Of WeCom, or the simulator.
-        bot_id: As WeCom shows it.
-        secret: Goes into the subscription and nowhere else; read again when it is refused.
-        bot: Answers.
-        store: Where it is decided which of several processes is the bot.
-        say: Gets a line about each thing that happens.
-        monotonic: Seconds.
-    """
+    """Holds the one connection of a bot, until it is stopped. `say` gets a line about each thing
+    that happens; `store` decides which of several processes is the bot."""
 
     def __init__(
         self,
@@ -92,6 +83,8 @@ class Runner:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stop = threading.Event()
         self._connection: ClientConnection | None = None
+        # Who is the bot, and who may subscribe next: WeCom counts what all processes do.
+        self._lease, self._turns = f"bot lease {bot_id}", f"bot subscription {bot_id}"
         self._turn = ""
         self._renew_due = 0.0
         self._waiting_said = False
@@ -171,10 +164,6 @@ class Runner:
         except BotStoreError:
             pass  # the lease passes by itself
 
-    @property
-    def _lease(self) -> str:
-        return f"bot lease {self._bot_id}"
-
     def _tell(self, state: str) -> None:
         try:
             keep(self._store, Status(state, socket.gethostname(), os.getpid(), time.time()))
@@ -193,6 +182,8 @@ class Runner:
         began = self._monotonic()
 
         def seen(event: ConnectionEvent) -> _Ended | None:
+            if isinstance(event, (Subscribed, Refused)):
+                self._keep_turn()
             if not isinstance(event, Subscribed):
                 return self._ended(event, self._monotonic() - began)
             self._say(f"connected as {shown(self._bot_id)}")
@@ -206,7 +197,7 @@ class Runner:
 
     def _wait_for_others(self) -> bool:
         """Wait until no other process, or none before us, has subscribed lately; whether it was
-        stopped. WeCom counts what all of them do."""
+        stopped."""
         said = False
         while not self._may_subscribe():
             if not said:
@@ -224,15 +215,18 @@ class Runner:
         except BotStoreError:
             return True  # a store that is away is no reason to be deaf
 
+    def _keep_turn(self) -> None:
+        """Half a minute from now: to connect may have taken a part of the first one."""
+        try:
+            self._store.hold(self._turns, self._turn, SUBSCRIBE)
+        except BotStoreError:
+            pass  # it has most of it all the same
+
     def _give_turn_back(self) -> None:
         try:
             self._store.leave(self._turns, self._turn)
         except BotStoreError:
             pass  # it passes by itself
-
-    @property
-    def _turns(self) -> str:
-        return f"bot subscription {self._bot_id}"
 
     def _speak_on_a_connection(self, seen: Callable[[ConnectionEvent], _Ended | None]) -> _Ended:
         began = self._monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from wecom_logging._bot.commands import Command
@@ -22,18 +23,15 @@ class NoSelection(Exception):
     """Nothing to act on; its text is the answer."""
 
 
+@dataclass(frozen=True)
 class Selection:
-    """What was chosen, and whether somebody has to say yes first.
+    """What was chosen, and whether somebody has to say yes first."""
 
-    Attributes:
-        named: Its ids were written out, so that a CRITICAL may be among them.
-        why: The words that are left: the reason.
-    """
-
-    def __init__(self, groups: Sequence[KnownGroup], *, named: bool, why: str) -> None:
-        self.groups = list(groups)
-        self.named = named
-        self.why = why
+    groups: list[KnownGroup]
+    #: Its ids were written out, so that a CRITICAL may be among them.
+    named: bool
+    #: The words that are left: the reason.
+    why: str
 
     @property
     def to_be_asked(self) -> bool:

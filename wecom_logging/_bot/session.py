@@ -30,6 +30,8 @@ _MISSED = 2
 _MOST_WAITING, _MOST_SEEN = 200, 16384
 
 _NOT_SUBSCRIBED = 846609
+#: Frames whose answers are nobody else's business.
+_OWN = ("aibot_subscribe", "ping")
 
 Cmd = Literal[
     "aibot_subscribe",
@@ -71,8 +73,6 @@ class Dead:
 class Answered:
     """What became of a frame: WeCom's answer, or None, when nobody knows."""
 
-    req_id: str
-    cmd: Cmd
     #: What `send` was given, to know the frame by.
     about: object
     errcode: int | None
@@ -94,22 +94,19 @@ class _Sent:
     given_up: float
     again: bool = False
 
+    def answered(self, errcode: int | None, errmsg: str = "", body: Json | None = None) -> Answered:
+        return Answered(self.about, errcode, errmsg, body)
+
 
 class Session:
     """One bot across all its connections. For one thread.
 
-    Args:
-        bot_id: As WeCom shows it.
-        secret: It is in the subscription and nowhere else: not in a `repr`, not in an event.
-            Looked at for each subscription, since a file that holds it may have changed.
-        unique: Makes ids of frames.
+    The secret is in the subscription and nowhere else: not in a `repr`, not in an event. It is
+    looked at for each subscription, since a file that holds it may have changed.
     """
 
     def __init__(
-        self,
-        bot_id: str,
-        secret: Secret,
-        unique: Callable[[], str] = lambda: secrets.token_hex(12),
+        self, bot_id: str, secret: Secret, unique: Callable[[], str] = lambda: secrets.token_hex(12)
     ) -> None:
         self._bot_id = bot_id
         self._secret = secret
@@ -152,7 +149,7 @@ class Session:
         waiting = [*self._sent.values(), *self._held]
         self._sent.clear()
         self._held.clear()
-        return [_unanswered(each) for each in waiting if each.cmd not in _OWN]
+        return [each.answered(None) for each in waiting if each.cmd not in _OWN]
 
     def receive(self, raw: str | bytes, now: float) -> list[Event]:
         """A frame has come."""
@@ -176,10 +173,10 @@ class Session:
             if sent.cmd == "aibot_subscribe":
                 events.append(Dead())
             elif sent.cmd not in _OWN:
-                events.append(_unanswered(sent))
+                events.append(sent.answered(None))
         for sent in [each for each in self._held if each.expires <= now]:
             self._held.remove(sent)
-            events.append(Answered(sent.req_id, sent.cmd, sent.about, _NOT_SUBSCRIBED))
+            events.append(sent.answered(_NOT_SUBSCRIBED))
         if not self._open:
             return events
         self._subscribe(now)
@@ -223,15 +220,9 @@ class Session:
         about: object = None,
         within: float = ANSWER,
     ) -> str | None:
-        """Write a frame; its `req_id`, or None while there is no way to write it.
-
-        Its `Answered` comes later, exactly once.
-
-        Args:
-            req_id: That of the callback which it answers; None: one of its own.
-            about: Comes back with the answer.
-            within: Seconds after which it is of no use and not written any more.
-        """
+        """Write a frame, with the `req_id` of the callback that it answers or one of its own;
+        returns that, or None while there is no way to write it. After `within` seconds it is of no
+        use. Its `Answered`, with `about`, comes later, exactly once."""
         sent = _Sent(cmd, req_id or self._unique(), body, about, now + within, now + ANSWER)
         full = len(self._sent) + len(self._held) >= _MOST_WAITING
         # Answers are told apart by their ids alone: two to one callback go one after another.
@@ -265,9 +256,7 @@ class Session:
             return self._forgotten(sent, now)
         if sent.cmd == "ping":
             return []
-        return [
-            Answered(sent.req_id, sent.cmd, sent.about, reply.errcode, reply.errmsg, reply.body)
-        ]
+        return [sent.answered(reply.errcode, reply.errmsg, reply.body)]
 
     def _subscription(self, reply: Reply, now: float) -> list[Event]:
         if reply.errcode != 0:
@@ -277,14 +266,15 @@ class Session:
         if self._reopened and self._subscribe_due is None:
             self._subscribe_due = now + FRESH
             self._reopened = False
+        events: list[Event] = [Subscribed()] if first else []
         held, self._held = self._held, []
         for sent in held:
             if sent.expires > now:
                 sent.given_up = now + ANSWER
                 self._write(sent)
-        late = [each for each in held if each.expires <= now]
-        events = [Answered(each.req_id, each.cmd, each.about, _NOT_SUBSCRIBED) for each in late]
-        return [*([Subscribed()] if first else []), *events]
+            else:
+                events.append(sent.answered(_NOT_SUBSCRIBED))
+        return events
 
     def _forgotten(self, sent: _Sent, now: float) -> list[Event]:
         """WeCom has lost our subscription on an open connection: subscribe, and say it again."""
@@ -295,7 +285,7 @@ class Session:
         if sent.cmd == "ping":
             return []
         if sent.again:
-            return [Answered(sent.req_id, sent.cmd, sent.about, _NOT_SUBSCRIBED)]
+            return [sent.answered(_NOT_SUBSCRIBED)]
         sent.again = True
         if sent.cmd == "aibot_send_msg":  # a push may come a little late
             sent.expires = max(sent.expires, now + 2 * SUBSCRIBE)
@@ -313,10 +303,3 @@ class Session:
         if len(self._seen) > _MOST_SEEN:
             self._seen.popitem(last=False)
         return True
-
-
-_OWN = ("aibot_subscribe", "ping")
-
-
-def _unanswered(sent: _Sent) -> Answered:
-    return Answered(sent.req_id, sent.cmd, sent.about, None)

@@ -223,10 +223,11 @@ class Texts:
 
     def __init__(self, chinese: bool, zone: tzinfo | None = None) -> None:
         self.chinese = chinese
+        self._side = 0 if chinese else 1
         self._zone = zone
 
     def say(self, phrase: str, **fields: object) -> str:
-        return _PHRASES[phrase][0 if self.chinese else 1].format(**fields)
+        return _PHRASES[phrase][self._side].format(**fields)
 
     # Times.
 
@@ -306,11 +307,10 @@ class Texts:
     # Whole answers.
 
     def usage(self, command: Name) -> str:
-        return USAGE[command][0 if self.chinese else 1]
+        return USAGE[command][self._side]
 
     def help(self) -> str:
-        side = 0 if self.chinese else 1
-        lines = [f"- `{USAGE[name][side]}` {about[side]}" for name, about in _HELP.items()]
+        lines = [f"- `{self.usage(name)}` {about[self._side]}" for name, about in _HELP.items()]
         other = " · ".join(WORDS[name][0] for name in _HELP if name != "show")
         return "\n".join([*lines, "" if self.chinese else other]).rstrip()
 

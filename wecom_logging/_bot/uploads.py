@@ -18,13 +18,7 @@ _SMALLEST, LARGEST = 5, 20 * 1024 * 1024
 
 
 class Upload:
-    """One file. A step without an answer is said again: doing it twice is doing it once.
-
-    Args:
-        name: As it is shown.
-        data: What is in it.
-        user: Who gets it.
-    """
+    """A file for `user`. A step without an answer is tried again: twice is the same as once."""
 
     def __init__(self, name: str, data: bytes, user: str) -> None:
         self.name = text.cut_bytes(text.strip_hidden(name), _NAME) or "file.txt"

@@ -18,7 +18,7 @@ from threading import get_ident
 from typing import Any
 from weakref import ref
 
-from wecom_logging._capture.sound import as_text, moment
+from wecom_logging._capture.sanitize import as_text, moment
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, safe_text
 from wecom_logging._runtime.values import NamedTuple
 
@@ -42,7 +42,7 @@ _ring: ContextVar[Ring | None] = ContextVar("wecom_logging_breadcrumbs", default
 def leave(record: logging.LogRecord, size: int) -> None:
     """Remember a record. Never raises, waits for nobody."""
     ring = _ring.get()
-    if ring is None or not _is_mine(ring.owner):
+    if ring is None or ring.owner != _running():
         ring = _begin_anew(ring, size)
     crumbs = ring.crumbs
     created = record.created
@@ -58,7 +58,7 @@ def leave(record: logging.LogRecord, size: int) -> None:
 def recent(number: int, limits: CaptureLimits) -> list[dict[str, str]]:
     """The last crumbs of the calling thread or task, oldest first, as text."""
     ring = _ring.get()
-    if ring is None or not _is_mine(ring.owner):
+    if ring is None or ring.owner != _running():
         return []
     found: list[dict[str, str]] = []
     for crumb in reversed(list(ring.crumbs)[-number:]):  # the latest ones, if time runs out
@@ -75,13 +75,13 @@ def begin(*_: object, **__: object) -> None:
         _ring.set(None)
 
 
-def _is_mine(owner: object) -> bool:
-    """Whether a ring belongs to the running task or thread: a context is inherited."""
+def _running() -> object:
+    """The running task or thread, by which a ring of its own is known from an inherited one."""
     loop = _get_running_loop()
     if loop is None:
-        return owner == get_ident()
+        return get_ident()
     task = current_task(loop)
-    return owner == get_ident() if task is None else isinstance(owner, ref) and owner() is task
+    return get_ident() if task is None else ref(task)
 
 
 def _begin_anew(inherited: Ring | None, size: int) -> Ring:
@@ -91,10 +91,8 @@ def _begin_anew(inherited: Ring | None, size: int) -> Ring:
     on where the task was; a task begins with nothing, since most are begun by a server's
     main task, which has nothing to do with them.
     """
-    loop = _get_running_loop()
-    task = None if loop is None else current_task(loop)
-    ring = Ring(get_ident() if task is None else ref(task), deque(maxlen=size))
-    if loop is None and inherited is not None and isinstance(inherited.owner, ref):
+    ring = Ring(_running(), deque(maxlen=size))
+    if inherited and isinstance(inherited.owner, ref) and _get_running_loop() is None:
         ring.crumbs.extend(inherited.crumbs)
     _ring.set(ring)
     return ring

@@ -20,11 +20,17 @@ from wecom_logging import contrib
 from wecom_logging._capture import exceptions
 from wecom_logging._capture.breadcrumbs import begin, recent
 from wecom_logging._capture.code_location import below_root
-from wecom_logging._capture.codes import args_of, code_of
-from wecom_logging._capture.failure import arguments, chain, find_error, traceback_of
+from wecom_logging._capture.failure import (
+    args_of,
+    arguments,
+    chain,
+    code_of,
+    find_error,
+    traceback_of,
+)
 from wecom_logging._capture.keys import warned_by
 from wecom_logging._capture.rendered import JSON_TRACEBACKS, json_message, without_changes
-from wecom_logging._capture.sound import as_text, moment, name_of
+from wecom_logging._capture.sanitize import as_text, moment, name_of
 from wecom_logging._capture.text_traceback import TRACEBACK
 from wecom_logging._model.digest import Event
 from wecom_logging._model.serialize import (
@@ -43,7 +49,6 @@ from wecom_logging.contrib import django, tracing
 GLIMPSE_BYTES = 8192
 SHORT_BYTES = 1000
 SAID_CAUSES = 3
-
 #: Fields of the context that are looked at, and characters of a name: somebody's `extra` may
 #: have a million.
 MAX_CONTEXT, MAX_KEY = 1000, 200
@@ -57,13 +62,10 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | 
 
 #: Keys of a structlog event dict that tell of the exception and the stack.
 _FAILURE = frozenset({"exc_info", "stack_info", "exception", "stack"})
-
 #: Keys of a structlog event dict that are no context.
 _STRUCTLOG = _FAILURE | {"event", "fingerprint", "positional_args"}
-
 #: Ids that are zero or empty where there is nothing that they could name.
 _IDS = frozenset({"trace_id", "span_id", "request_id"})
-
 #: Keys that a structlog dict repeats.
 _REPEATED = frozenset({"level", "logger", "timestamp"})
 
@@ -75,13 +77,10 @@ def capture(
     show_locals: bool = False,
     breadcrumbs: int = 0,
 ) -> Event:
-    """An event for a record. The record stays as it is.
+    """An event for a record that was logged on this thread a moment ago, and stays as it is.
 
-    Args:
-        record: What was logged, a moment ago on this thread.
-        formatter: The user's own, for the message line.
-        show_locals: Whether to capture local variables.
-        breadcrumbs: How many earlier records of this thread, task or request to add.
+    `formatter` is the user's own, for the message line; `breadcrumbs` says how many earlier
+    records of this thread, task or request to add.
     """
     limits = CaptureLimits()
     fields = _fields(record)
@@ -211,9 +210,6 @@ def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
     return record
 
 
-# -- context -------------------------------------------------------------------------------
-
-
 def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Later ones win: what was given with the record itself says most about it."""
     yield from get_contextvars().items()
@@ -259,17 +255,11 @@ def _add_context(
 
 def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> Any:
     """A form that somebody has put into `extra`, without what the view calls sensitive."""
-    form = plain(value, limits)
-    names = django.sensitive_parameters(record)
-    if not isinstance(form, dict):
-        return form
-    return {
-        key: "[redacted: sensitive parameter]" if key in names or django.ALL in names else each
-        for key, each in form.items()
-    }
-
-
-# -- exception -----------------------------------------------------------------------------
+    form, names = plain(value, limits), django.sensitive_parameters(record)
+    for key in form if isinstance(form, dict) else ():
+        if key in names or django.ALL in names:
+            form[key] = "[redacted: sensitive parameter]"
+    return form
 
 
 def _add_exception(

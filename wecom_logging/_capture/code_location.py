@@ -16,19 +16,16 @@ from operator import attrgetter
 from types import CodeType
 from typing import Any
 
-from wecom_logging._capture.sound import remember
+from wecom_logging._capture.sanitize import remember
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 #: Our own middleware stands between a server and the application.
 _CONTRIB = os.path.join(os.path.dirname(os.path.dirname(__file__)), "contrib") + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-
 #: Names of code that was typed in; all others in angle brackets are generated.
 _TYPED = ("<stdin>", "<string>", "<console>", "<ipython", "<python-input", "<doctest")
-
 #: Source files that are larger are not looked into, bytes.
 _MAX_SOURCE = 1 << 20
-
 #: Filled by file names of loaded code, which are few, and bounded all the same: a program may
 #: make up file names.
 _MAX_CACHED = 10_000
@@ -42,10 +39,8 @@ qualname = attrgetter("co_qualname" if hasattr(CodeType, "co_qualname") else "co
 def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> bool:
     """Whether a code object's file belongs to the interpreter or an installed package.
 
-    Args:
-        filename: That of the code object.
-        namespace: The globals of a frame that runs it. A compiled extension gives its frames
-            the path that its source had where it was built.
+    `namespace` holds the globals of a frame that runs it: a compiled extension gives its frames
+    the path that its source had where it was built.
     """
     known = LIBRARIES.get(filename)
     if known is None:

@@ -21,9 +21,15 @@ from wecom_logging._capture.code_location import (
     qualname,
     source_line,
 )
-from wecom_logging._capture.codes import code_of, remote_traceback
-from wecom_logging._capture.failure import EXCEPTION_GROUPS, MAX_CHAIN, chain, ends
-from wecom_logging._capture.sound import fields_of, name_of
+from wecom_logging._capture.failure import (
+    EXCEPTION_GROUPS,
+    MAX_CHAIN,
+    chain,
+    code_of,
+    ends,
+    remote_traceback,
+)
+from wecom_logging._capture.sanitize import fields_of, name_of
 from wecom_logging._capture.text_traceback import text_traceback
 from wecom_logging._model.digest import type_name
 from wecom_logging._model.serialize import FAILURES, CaptureLimits, plain, safe_text
@@ -32,28 +38,22 @@ from wecom_logging.contrib import django
 #: Frames kept of a long traceback, at its start and at its end; and of a cause's.
 FRAMES = (10, 40)
 CAUSE_FRAMES = (2, 20)
-
 #: What a frame takes of the 64 KiB: path, name and source line, on average.
 _FRAME_BYTES = 100
-
 #: Parts of an exception group that are captured whole, and at all; groups inside groups.
 WHOLE_PARTS, ALL_PARTS = 5, 1000
 MAX_NESTING = 5
 
 MAX_NOTES = 5
-
 #: What is kept of the output of a program that failed: its end.
 STDERR_BYTES = 3000
-
 #: Seconds of computing that looking for source lines may take for one event.
 _MAX_SECONDS = 0.02
-
 #: Local variables: of so many innermost frames of the application's own, so many of each,
 #: so many bytes of one text in them.
 LOCAL_FRAMES, MAX_LOCALS, LOCAL_BYTES = 5, 20, 400
 
 _MASK = "[redacted: sensitive variable]"
-
 #: Definitions and imports say nothing about what went wrong.
 _DEFINITIONS = (ModuleType, FunctionType, type)
 
@@ -203,9 +203,6 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
     if skipped:
         head.append(("", -1, f"Skipped frames: {skipped}"))
     return [*head, *tail]
-
-
-# -- local variables -----------------------------------------------------------------------
 
 
 def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import builtins
 import logging
+import re
 import sys
 from collections.abc import Hashable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
 from wecom_logging._capture.code_location import LIBRARIES, is_library, is_library_by_name
-from wecom_logging._capture.codes import as_code, code_of, errno_of, remote_traceback
-from wecom_logging._capture.text_traceback import FRAME, MAX_TRACEBACK, text_traceback
+from wecom_logging._capture.sanitize import as_text, fields_of
+from wecom_logging._capture.template import is_random
+from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK, text_traceback
 
 #: Exceptions looked at along a chain. A chain can be a loop.
-MAX_CHAIN = 10
-
-#: Exception groups; there are none before Python 3.11.
+MAX_CHAIN = 10  #: Exception groups; there are none before Python 3.11.
 EXCEPTION_GROUPS: Any = getattr(builtins, "BaseExceptionGroup", ())
 
 #: A type of exception, with its code or with the place where it failed in another process
@@ -31,6 +31,15 @@ Coded = tuple[type, str]
 #: and whether they are `OSError`s.
 TELLING: dict[str, bool] = {}
 CODED: dict[type, bool] = {OSError: True}
+
+_ARGS = BaseException.__dict__["args"].__get__
+#: The errno of an `OSError`, or None. A call into C.
+errno_of = OSError.__dict__["errno"].__get__
+_CODE_NAMES = (
+    "errno", "status_code", "code", "status", "pgcode", "sqlstate", "returncode", "exit_code",
+)  # fmt: skip
+_CODE = re.compile(r"[\w.-]{1,32}", re.ASCII)
+_NUMBERED = ("pymysql", "MySQLdb")
 
 
 def find_error(record: logging.LogRecord) -> BaseException | None:
@@ -212,3 +221,45 @@ def ends(tb: TracebackType | None) -> tuple[TracebackType, ...]:
 def traceback_of(record: logging.LogRecord, error: BaseException) -> TracebackType | None:
     """That which was given with the exception: its own may have been taken off."""
     return (record.exc_info[2] if record.exc_info else None) or error.__traceback__
+
+
+def args_of(error: BaseException) -> tuple[Any, ...]:
+    """What an exception was made with."""
+    found = _ARGS(error)
+    return found if type(found) is tuple else ()
+
+
+def code_of(error: BaseException) -> str:
+    """The code of an exception: errno, status of HTTP, SQLSTATE, that of a service; "" if none."""
+    if issubclass(type(error), OSError) and type(number := errno_of(error)) is int:
+        return str(number)
+    fields = fields_of(error)
+    values = [fields[name] for name in _CODE_NAMES if name in fields]
+    response = fields.get("response")
+    if type(response) is dict:  # botocore's
+        said = response.get("Error")
+        values.append(said.get("Code") if type(said) is dict else None)
+    elif response is not None:
+        values.append(fields_of(response).get("status_code"))
+    if type(error).__module__.partition(".")[0] in _NUMBERED:
+        values.extend(args_of(error)[:1])
+    return next(filter(None, map(as_code, values)), "")
+
+
+def as_code(value: Any) -> str:
+    """What can be a code, as a text: a small number or a short word; "" for all else."""
+    kind = type(value)
+    if issubclass(kind, int) and kind is not bool:
+        number = int.__add__(value, 0)
+        return str(number) if number.bit_length() <= 64 else ""
+    code = as_text(value)
+    # One of random letters is no kind of failure, and perhaps a secret.
+    return code if _CODE.fullmatch(code) and not is_random(code) else ""
+
+
+def remote_traceback(error: BaseException) -> str:
+    """The traceback that a pool's exception has brought from another process, as its cause."""
+    if not type(error).__name__.endswith("RemoteTraceback"):
+        return ""
+    text = fields_of(error).get("tb")
+    return text[-MAX_TEXT:] if type(text) is str else ""

@@ -12,19 +12,20 @@ import sys
 from collections.abc import Hashable
 from typing import Any
 
-from wecom_logging._capture.codes import code_of, remote_traceback
 from wecom_logging._capture.failure import (
     CODED,
     TELLING,
     arguments,
     chain,
+    code_of,
     find_error,
     place_of,
+    remote_traceback,
     types_of,
 )
 from wecom_logging._capture.keys import EXPLICIT, WARNINGS, Key
 from wecom_logging._capture.rendered import CONSTANTS, LIVE, template_of, template_of_unseen
-from wecom_logging._capture.sound import remember
+from wecom_logging._capture.sanitize import remember
 from wecom_logging._capture.template import WHOLE
 from wecom_logging._capture.text_traceback import (
     FRAME,

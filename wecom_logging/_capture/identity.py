@@ -17,7 +17,7 @@ from wecom_logging._capture.code_location import (
     qualname,
 )
 from wecom_logging._capture.keys import EXPLICIT, OTHER_KEYS, OVERFLOW, Job
-from wecom_logging._capture.sound import name_of
+from wecom_logging._capture.sanitize import name_of
 from wecom_logging._capture.tally import GroupSeed
 from wecom_logging._capture.template import ANSI, HEAD
 from wecom_logging._capture.text_traceback import Traced

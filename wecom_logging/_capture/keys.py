@@ -19,11 +19,8 @@ Key = tuple[Any, ...]
 Site = tuple[Any, ...]
 
 EXPLICIT = "fingerprint"
-
 #: What is beyond `max_groups`.
 OTHER_KEYS: tuple[Key, Key] = ((OTHERS[0],), (OTHERS[1],))
-
-
 #: Stands in a key for all that a call site says beyond its allowance.
 OVERFLOW = object()
 

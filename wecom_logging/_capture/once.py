@@ -14,7 +14,7 @@ from weakref import ref
 Place = tuple[str, str, str]
 
 
-class Taken:
+class Seen:
     """The records that have been counted at one place.
 
     By `id`, for as long as they live: nothing is written into a record, and none is kept.
@@ -33,12 +33,12 @@ class Taken:
         records[key] = ref(record, lambda _: records.pop(key, None))
 
 
-_places: dict[Place, Taken] = {}
+_places: dict[Place, Seen] = {}
 
 
-def taken_at(place: Place) -> Taken:
+def seen_at(place: Place) -> Seen:
     """What has been counted at a place, by any handler of this process."""
-    return _places.setdefault(place, Taken())
+    return _places.setdefault(place, Seen())
 
 
 def on_the_way(name: str) -> Iterator[logging.Handler]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from wecom_logging._capture.failure import live_error
-from wecom_logging._capture.sound import remember
+from wecom_logging._capture.sanitize import remember
 from wecom_logging._capture.template import WHOLE, code_spans, mask
 from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK, traced
 
@@ -19,12 +19,10 @@ from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK
 CONSTANTS: dict[str, str] = {}
 _shapes: dict[bytes, str | CodedShape] = {}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
-
 #: Codes of one shape.
 _MAX_CODES = 20
 
 JSON_TRACEBACKS = ("exception", "exc_info", "traceback", "stack_trace", "error.stack_trace")
-
 #: Stands for a text whose traceback is that of the exception being handled.
 LIVE = "the exception being handled"
 

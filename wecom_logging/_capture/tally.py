@@ -15,20 +15,18 @@ from wecom_logging._capture.failure import (
     types_of,
 )
 from wecom_logging._capture.keys import OVERFLOW, Key, Site, text_of, warned_by
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sanitize import as_text
 from wecom_logging._capture.template import WHOLE
 from wecom_logging._model.digest import Identity
 
 #: Between two messages: seconds until the next sample of a group, which double with each up to
 #: the longest, since a store writes each of them.
 SAMPLE_EVERY, SAMPLE_EVERY_MOST = 1.0, 15.0
-
 #: Between two messages: errors of a group that are looked at, and of those the ones that say
 #: something new and are captured at once.
 LOOKS, TURNS = 100, 3
 
 MAX_SEEN = 64
-
 #: What is not told apart is news because of a new text so often in so many seconds.
 NEWS, NEWS_SECONDS = 10, 3600.0
 

@@ -18,7 +18,6 @@ from wecom_logging._runtime import lazy
 #: How much of a message is looked at. A log line of 10 MB costs no more than that.
 HEAD, TAIL = 400, 200
 WHOLE = HEAD + TAIL
-
 # Those that few texts need are compiled by the first one that does, see `mask`.
 ANSI = lazy.regex(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
@@ -71,7 +70,6 @@ _PHRASES = frozenset(
 ) | {"client error", "server error"}
 
 _REASON = re.compile(r"[45]\d\d[\s:-]{1,3}[a-z]")
-
 # Digits that are kept stand in Unicode's private area while the others are masked.
 _KEEP = {ord("0") + digit: 0xE000 + digit for digit in range(10)}
 _FOURS = {ord("0") + digit: "4" for digit in range(10)}
@@ -117,7 +115,6 @@ _NO_NAMES = _words(
 
 _NO_NAME_ENDINGS = ("ed", "ing", "ion", "ment", "ly", "able")
 _PREPOSITIONS = _words("for of by from to as with")
-
 #: Ids of random letters: nanoid, base64.
 _TOKEN = re.compile(r"(?<![\w+/=-])[A-Za-z0-9_+/-]{10,}={0,2}")
 
@@ -135,7 +132,6 @@ _NUMBERS = lazy.regex(
 )
 
 _DIGIT = re.compile(r"\d")
-
 #: One row, five rows.
 _PLURAL = lazy.regex(r"(?<=\* )(?!(?:as|does|has|is|its|less|plus|this|us|was)\b)([a-z]+)s\b")
 _MANY = lazy.regex(r"(?:(?<=ss)|(?<=x)|(?<=ch)|(?<=sh))e$")

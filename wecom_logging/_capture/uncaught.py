@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from wecom_logging._capture.failure import find_error
-from wecom_logging._capture.sound import mark
+from wecom_logging._capture.sanitize import mark
 
 if TYPE_CHECKING:
     from wecom_logging.handler import WeComHandler
@@ -23,7 +23,6 @@ _MARK = "__wecom_logging_counted__"
 
 _handlers: list[ref[WeComHandler]] = []
 _hooked = False
-
 
 Fingerprint = Callable[[logging.LogRecord], Any]
 

@@ -7,6 +7,7 @@ go to its `run`, which returns the exit status.
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,3 +22,13 @@ class CommandError(Exception):
         self.text = text
         self.status = status
         self.fix = fix
+
+
+def require(module: str, extra: str) -> None:
+    """Say how to get an extra whose modules are not there."""
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f'{error.name} is missing; install it with: pip install "wecom-logging[{extra}]"'
+        ) from None

@@ -14,9 +14,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
+from wecom_logging._bot.pairing import Pairings, Scope
+from wecom_logging._bot.status import find
 from wecom_logging._bot.store import BotStoreError
 from wecom_logging._bot.users import VARIABLE as _USERS
-from wecom_logging._cli import CommandError
+from wecom_logging._bot.users import Users
+from wecom_logging._cli import CommandError, require
 from wecom_logging._cli.destination import add_env_file, environment, on_call_store, options
 from wecom_logging._config import validators
 from wecom_logging._model.secret import Secret
@@ -102,7 +105,7 @@ def _run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return chats(open_store(environ))
     if args.remove:
         return remove(open_store(environ), args.remove)
-    require_bot()
+    require("websockets", "bot")
     found = settings(environ)
     if args.check:
         return check(found, open_store(environ))
@@ -184,16 +187,6 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
         raise BotStoreError(str(error)) from None
 
 
-def require_bot() -> None:
-    """Say how to get the extra, if it is not there."""
-    try:
-        import websockets  # noqa: F401  # only whether it is there
-    except ModuleNotFoundError:
-        raise CommandError(
-            'websockets is missing; install it with: pip install "wecom-logging[bot]"'
-        ) from None
-
-
 # What it does.
 
 
@@ -239,7 +232,6 @@ def _first(ended: SimpleQueue[bool]) -> bool:
 def made(found: Settings, store: BotStore) -> Runner:
     from wecom_logging._bot.bot import Bot
     from wecom_logging._bot.runner import Runner
-    from wecom_logging._bot.users import Users
 
     bot = Bot(
         store,
@@ -253,8 +245,6 @@ def made(found: Settings, store: BotStore) -> Runner:
 
 
 def pair(store: BotStore, apps: list[str] | tuple[str, ...], environments: Any) -> None:
-    from wecom_logging._bot.pairing import Pairings, Scope
-
     code = Pairings(store).new_code(Scope(tuple(apps), tuple(environments)), time.time())
     print(f"pairing code: {code}", flush=True)
     print("Within ten minutes, in the chat, after the bot's @name, as the client's list writes it:")
@@ -262,7 +252,6 @@ def pair(store: BotStore, apps: list[str] | tuple[str, ...], environments: Any) 
 
 
 def chats(store: BotStore) -> int:
-    from wecom_logging._bot.pairing import Pairings
     from wecom_logging._bot.texts import shown
 
     found = Pairings(store).chats()
@@ -276,8 +265,6 @@ def chats(store: BotStore) -> int:
 
 
 def remove(store: BotStore, chat: str) -> int:
-    from wecom_logging._bot.pairing import Pairings
-
     if not Pairings(store).remove(chat):
         raise CommandError(f"{chat!r} is not paired; --chats lists those that are", 1)
     print(f"{chat} is not paired any more.")
@@ -285,8 +272,6 @@ def remove(store: BotStore, chat: str) -> int:
 
 
 def status(store: BotStore) -> int:
-    from wecom_logging._bot.status import find
-
     found = find(store, socket.gethostname())
     if found is None:
         print(f"no bot on {socket.gethostname()} has been heard of lately")
@@ -318,9 +303,6 @@ def _connection(found: Settings, store: BotStore) -> Iterator[str]:
 
 
 def _pairings(found: Settings, store: BotStore) -> Iterator[str]:
-    from wecom_logging._bot.pairing import Pairings
-    from wecom_logging._bot.users import Users
-
     users = Users.parse(found.users)
     chats = Pairings(store).chats()
     if not chats:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from wecom_logging._cli import CommandError
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
                 _show(step, terminal, _language(args))
     well = all(step.status != "failed" for step in found)
     if args.json:
-        data = {"ok": well, "steps": [step.data() for step in found]}
+        data = {"ok": well, "steps": [asdict(step) for step in found]}
         terminal.say(json.dumps(data, ensure_ascii=False, indent=2))
     return 0 if well else 1
 
@@ -108,9 +109,8 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     from wecom_logging._worker.components import make_components
 
     environ = environment(args.env_file)
-    file = read_env_file(args.env_file) if args.env_file else {}
     found, sender = options(environ), make_sender(environ)
-    yield from configuration_steps(environ, file, found.kind)
+    yield from configuration_steps(environ, read_env_file(args.env_file), found.kind)
     fallback = make_components(found, started=0.0).fallback
     yield from option_steps(found, fallback, send=not args.no_send)
     setup = Setup(found, sender, environ)
@@ -137,12 +137,9 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     from wecom_logging._cli.checks.store import store_step
     from wecom_logging._senders.base import WeComSender
 
-    os.environ.update(read_env_file(args.env_file) if args.env_file else {})
+    os.environ.update(read_env_file(args.env_file))
     program = Program(args.server)
-    if args.django:
-        program.load_django()
-    else:
-        program.load(args.app)
+    program.load(args.app)
     handlers = obstacles.handlers()
     if not handlers:
         for queue in obstacles.unread_queues():

@@ -12,13 +12,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, require
 from wecom_logging._cli.demo_programs import LOGGING, Shop, open_bot, open_shop
-from wecom_logging._cli.simulator import open_inbox, require_simulator
+from wecom_logging._cli.simulator import open_inbox
 from wecom_logging._cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ The last four settings make a short film of it. By default 15 s pass between two
 with news; 60 s, then 5, 15 and 60 min before more about the same; 10 min until it is over;
 and no more than 18 messages go out in a minute, 900 in an hour.
 """
+
+T = TypeVar("T")
 
 #: Seconds until a message has to be there, and until the shop has to have done its part.
 PATIENCE = 30.0
@@ -59,7 +60,7 @@ def register(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    require_simulator()
+    require("wecom_logging.simulator", "simulator")
     from wecom_logging.simulator import Simulator
 
     terminal = Terminal()
@@ -72,9 +73,11 @@ def run(args: argparse.Namespace) -> int:
         balanced = account(film, terminal)
         if args.keep:
             terminal.say(f"\nThe inbox stays at {simulator.url} until Ctrl-C.")
-            with _until_interrupted():
+            try:
                 while True:
                     time.sleep(1.0)  # no longer: a Ctrl-C right before it is noticed after it
+            except KeyboardInterrupt:
+                pass
     return 0 if balanced else 1
 
 
@@ -92,15 +95,26 @@ class Film:
         self._terminal.say(_INTRODUCTION)
         self._terminal.say(self._terminal.paint("code", LOGGING))
         self._terminal.say(_HURRY)
-        for scene in (
-            self._payment, self._storm, self._silence, self._drizzle, self._calm, self._outage,
-            self._critical, self._bad_release, self._worker, self._phone, self._end,
-        ):  # fmt: skip
-            scene()
+        self._told("A payment fails", "an exception with a cause", "payment")
+        self._storm()
+        self._silence()
+        self._told(
+            "It goes on", "500 more of a kind that is known: no hurry to tell them", "drizzle"
+        )
+        self._calm()
+        self._outage()
+        self._critical()
+        self._bad_release()
+        self._told(
+            "A forked worker", "logs one error and is gone; its own thread delivers it", "worker"
+        )
+        self._phone()
+        self._end()
 
-    def _payment(self) -> None:
-        self._title("A payment fails", "an exception with a cause")
-        self._perform("payment")
+    def _told(self, title: str, about: str, scene: str) -> None:
+        """A scene whose errors are told, and nothing else."""
+        self._title(title, about)
+        self._perform(scene)
         self._await_count()
 
     def _storm(self) -> None:
@@ -108,11 +122,6 @@ class Film:
         answer = self._perform("storm")
         micros = answer["seconds"] / answer["errors"] * 1e6
         self._note(f"All logged, in {answer['seconds']:.1f} s: {micros:.0f} µs each.")
-        self._await_count()
-
-    def _drizzle(self) -> None:
-        self._title("It goes on", "500 more of a kind that is known: no hurry to tell them")
-        self._perform("drizzle")
         self._await_count()
 
     def _silence(self) -> None:
@@ -152,11 +161,6 @@ class Film:
         self._perform("many_kinds")
         self._await_count()
         self._watch(lambda: any(m.file for m in self.simulator.messages), PATIENCE, "the file")
-
-    def _worker(self) -> None:
-        self._title("A forked worker", "logs one error and is gone; its own thread delivers it")
-        self._perform("worker")
-        self._await_count()
 
     def _phone(self) -> None:
         self._title("An answer", "a bot in the chat hears what is written to it and pressed there")
@@ -246,32 +250,23 @@ class Film:
     def _perform(self, scene: str) -> dict[str, Any]:
         """Have the shop play a scene; what arrives meanwhile is shown."""
         self.shop.begin(scene)
-        answers: list[dict[str, Any]] = []
-
-        def ended() -> bool:
-            answer = self.shop.ended()
-            answers.extend([answer] if answer else [])
-            return bool(answer)
-
-        self._watch(ended, PATIENCE, "the shop")
-        return answers[0]
+        return self._watch(self.shop.ended, PATIENCE, "the shop") or {}
 
     def _await_count(self) -> None:
         """Until every error logged so far is told."""
         self._watch(lambda: self.counted >= self.shop.errors, PATIENCE, "the messages")
 
-    def _watch(self, done: Callable[[], bool], seconds: float, what: str = "") -> None:
+    def _watch(self, done: Callable[[], T], seconds: float, what: str = "") -> T:
         """Show messages until something has happened; only what has no name may not happen."""
         deadline = time.monotonic() + seconds
         while True:
             self._show_messages()
-            if done():
-                return
-            if time.monotonic() > deadline:
-                break
+            found, late = done(), time.monotonic() > deadline
+            if late and what and not found:
+                raise CommandError(f"waited {seconds:g} s for {what}, in vain", 1)
+            if found or late:
+                return found
             time.sleep(0.02)
-        if what:
-            raise CommandError(f"waited {seconds:g} s for {what}, in vain", 1)
 
     def _show_messages(self) -> None:
         for message in self.simulator.messages[self._shown :]:
@@ -324,11 +319,3 @@ def account(film: Film, terminal: Terminal) -> bool:
     for label, value in rows:
         terminal.say(f"  {label:<28} {value}")
     return balanced
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass

@@ -38,14 +38,17 @@ def add_env_file(parser: argparse.ArgumentParser) -> None:
 
 def environment(env_file: str | None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment, with what the file says on top of it."""
-    return {**environ, **(read_env_file(env_file) if env_file else {})}
+    return {**environ, **read_env_file(env_file)}
 
 
-def read_env_file(path: str) -> dict[str, str]:
-    """`NAME=value` a line, as a shell would read it if nothing in it were to be expanded.
+def read_env_file(path: str | None) -> dict[str, str]:
+    """`NAME=value` a line, as a shell would read it if nothing in it were to be expanded; of no
+    file nothing.
 
     No error shows what stands in the file: that may be a secret.
     """
+    if not path:
+        return {}
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = file.read().splitlines()
@@ -80,12 +83,8 @@ def options(environ: Mapping[str, str]) -> Options:
 
 
 def sender(environ: Mapping[str, str], to: str | None = None) -> AppSender | WebhookSender:
-    """What sends to the destination that the environment names.
-
-    Args:
-        environ: See `environment`.
-        to: User ids as "a|b", instead of those in the environment.
-    """
+    """What sends to the destination that the environment names; `to`: to these user ids ("a|b")
+    instead of those in the environment."""
     if options(environ).kind == "robot":
         if to:
             raise ConfigurationError("--to", "a group robot writes to its group, not to members")
@@ -119,14 +118,10 @@ class Setup(NamedTuple):
         from wecom_logging._cli.checks.obstacles import handlers
         from wecom_logging._cli.checks.program import Program
 
-        os.environ.update(read_env_file(args.env_file) if args.env_file else {})
+        os.environ.update(read_env_file(args.env_file))
         # What a program prints while it is loaded must not stand in the answer.
         with redirect_stdout(sys.stderr):
-            program = Program()
-            if args.django:
-                program.load_django()
-            else:
-                program.load(args.app)
+            Program().load(args.app)
         for handler in handlers():
             if handler.enabled:
                 return cls(handler._options, handler._components.sender, os.environ)

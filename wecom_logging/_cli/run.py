@@ -87,10 +87,7 @@ def _handler(args: argparse.Namespace, app: str) -> WeComHandler | None:
     try:
         environ = environment(args.env_file)
         options(environ)
-        given = {
-            "app": environ.get("WECOM_APP") or app,
-            "sender": sender(environ, args.to),
-        }
+        given = {"app": environ.get("WECOM_APP") or app, "sender": sender(environ, args.to)}
         return WeComHandler.of(read_options(given, environ))
     except (CommandError, WeComError) as error:
         print(f"wecom-logging: {error}; the command runs without alerts", file=sys.stderr)

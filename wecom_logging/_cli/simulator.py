@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from typing import TYPE_CHECKING
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import require
 
 if TYPE_CHECKING:
     from wecom_logging._cli import Commands
@@ -32,20 +32,10 @@ def register(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    require_simulator()
+    require("wecom_logging.simulator", "simulator")
     from wecom_logging.simulator import serve
 
     return serve(args.port, ready=open_inbox if args.open else None)
-
-
-def require_simulator() -> None:
-    """Say how to get the extra, if it is not there."""
-    try:
-        import wecom_logging.simulator  # noqa: F401  # only whether it is there
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f'{error.name} is missing; install it with: pip install "wecom-logging[simulator]"'
-        ) from None
 
 
 def open_inbox(simulator: Simulator) -> None:

@@ -16,7 +16,6 @@ State = Literal["new", "again", "still", "over", "silenced"]
 
 #: The template of all that a call site says beyond its allowance.
 VARYING = "varying messages"
-
 #: Groups that one call site may make: of values that change, of texts that are constant (the
 #: same object as before), of types of exceptions in one place.
 MAX_VARIANTS = 10

@@ -12,12 +12,10 @@ from itertools import pairwise
 from statistics import median
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 7 * 86_400.0
-
 #: A job has no habit before it has run so often, and for so long.
 _RUNS, _SPAN = 4, 2.9 * DAY
 #: From so much on it is known what it did on this day of the last week.
 _WEEKLY = 8 * DAY
-
 #: How late a run may be: part of the pause between two runs, and at least and at most so much.
 _PART, _LEAST, _MOST = 0.25, 0.5 * HOUR, 3 * HOUR
 
@@ -25,10 +23,8 @@ _PART, _LEAST, _MOST = 0.25, 0.5 * HOUR, 3 * HOUR
 def expected(runs: Sequence[float], every: float = 0.0, zone: tzinfo | None = None) -> float | None:
     """When the run after the last one should come; None where nobody can know.
 
-    Args:
-        runs: When it has run, the oldest first; of each hour at most one.
-        every: Seconds between two runs, as somebody has said; 0: nobody has.
-        zone: For its weekends; None: the local one.
+    `runs`: the oldest first, of each hour at most one. `every`: seconds between two, as somebody
+    has said; 0: nobody has. `zone`: for its weekends; None: the local one.
     """
     if not runs:
         return None

@@ -33,16 +33,12 @@ class Link(NamedTuple):
 
 #: What a template may refer to: `{from}` and `{to}` are milliseconds since the epoch.
 FIELDS = frozenset({"id", "logger", "type", "request_id", "trace_id", "from", "to"})
-
 #: Seconds before the first and after the last error that a link shows.
 MARGIN = 60.0
-
 #: A longer link would take the place of what it explains.
 MAX_BYTES = 600
-
 # Only names in braces are fields: a URL may have braces of its own (`{"datasource":…}`).
 _FIELD = lazy.regex(r"\{(\w+)\}")
-
 # What would end the link early, in markdown's brackets or as bare text.
 _UNSAFE = lazy.regex(r"[^!#$%&'+,./0-9:;=?@A-Z\[\]_a-z~-]")
 
@@ -60,10 +56,9 @@ def filled(links: Iterable[Link], values: Mapping[str, str]) -> list[Link]:
     for name, target in links:
         template = target if isinstance(target, str) else target.pagepath
         path = fill(template, values)
+        leads_to = path if isinstance(target, str) else target._replace(pagepath=path)
         if path or not template:
-            found.append(
-                Link(name, path if isinstance(target, str) else target._replace(pagepath=path))
-            )
+            found.append(Link(name, leads_to))
     return found
 
 

@@ -10,12 +10,8 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from wecom_logging._runtime.values import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 #: How many days around are looked at for both ends: a week that is quiet throughout has none.
 _AROUND = 8
-
-#: Compiled by its first use.
-_HOURS = r"([01]?\d|2[0-4]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)"
 
 
 class Window(NamedTuple):
@@ -38,13 +34,9 @@ class Window(NamedTuple):
 
 
 def parse(text: str) -> Window:
-    """A window from "22:00-08:00", "Mon-Fri 22:00-08:00" or "Sat,Sun".
-
-    Raises:
-        ValueError: It is not written like that.
-    """
+    """A window from "22:00-08:00", "Mon-Fri 22:00-08:00" or "Sat,Sun"; else a `ValueError`."""
     *days, hours = text.split() or [""]
-    match = re.fullmatch(_HOURS, hours)
+    match = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)", hours)
     if match is None:
         days.append(hours)
     if len(days) > 1:
@@ -101,12 +93,8 @@ def quiet_span(
 ) -> tuple[float, float] | None:
     """From when to when the quiet lasts that holds at `now`; None if it does not hold.
 
-    Windows that touch are one. Wall-clock times of the zone: a night in which the clock is
-    changed is an hour longer or shorter.
-
-    Args:
-        now: Seconds since the epoch.
-        zone: None: the local one.
+    Windows that touch are one. Wall-clock times of the zone (None: the local one): a night in
+    which the clock is changed is an hour longer or shorter.
     """
     today = datetime.fromtimestamp(now, zone).date()
     days = [today + timedelta(days=n) for n in range(-_AROUND, _AROUND)]

@@ -10,13 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wecom_logging._runtime.values import NamedTuple, dataclass
-from wecom_logging.errors import (
-    BusyError,
-    DeliveryError,
-    RateLimitedError,
-    SetupError,
-    TokenError,
-)
+from wecom_logging.errors import BusyError, DeliveryError, RateLimitedError, SetupError, TokenError
 
 if TYPE_CHECKING:
     from wecom_logging._model.digest import State
@@ -26,7 +20,6 @@ if TYPE_CHECKING:
 #: its first message tells of one second, and the pause after it is a minute long.
 SURGE_COUNT = 10
 SURGE_FACTOR = 10
-
 #: First and longest pause after an attempt that failed for reasons that pass by themselves.
 BACKOFF_FIRST = 1.0
 BACKOFF_LAST = 60.0
@@ -198,11 +191,8 @@ def tell(track: Track, count: int, now: float, policy: Policy) -> None:
     track.surge = max(SURGE_COUNT, SURGE_FACTOR * count + 1)
     track.surge_speed = SURGE_FACTOR * count / max(1.0, track.told_span)
     track.news = track.again = False
-    track.loud = (
-        track.ended_at is not None
-        or policy.recovery == "always"
-        or (policy.recovery == "auto" and (track.critical or track.told > 1))
-    )
+    wanted = policy.recovery == "auto" and (track.critical or track.told > 1)
+    track.loud = wanted or policy.recovery == "always" or track.ended_at is not None
 
 
 def tell_over(track: Track) -> None:

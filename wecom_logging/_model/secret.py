@@ -37,17 +37,8 @@ class Secret:
 
     @classmethod
     def from_file(cls, path: str, *, option: str, check: Check) -> Secret:
-        """Read a secret from a file (of a container's secret store, say).
-
-        Args:
-            path: UTF-8 text; white space around the secret is dropped.
-            option: What an error calls it.
-            check: Called with each value read; raises a `ConfigurationError` for what
-                cannot be one.
-
-        Raises:
-            ConfigurationError: The file cannot be read, or does not hold such a secret.
-        """
+        """Read a secret from a file of UTF-8 text; white space around it is dropped. A
+        `ConfigurationError` if that cannot be done, or `check` refuses what the file holds."""
         try:
             value = _read(path)
             check(value)

@@ -17,19 +17,15 @@ from wecom_logging._model.text import cut_bytes
 #: Bounds of one event: bytes of UTF-8, and seconds. The time is looked at between values.
 MAX_TEXT = 65536
 MAX_SECONDS = 0.05
-
 #: One text takes at most so much of it: a message of megabytes must leave room for the
 #: exception.
 MAX_VALUE = 16384
-
 #: Bounds of what is nested in one value.
 MAX_DEPTH = 5
 MAX_ITEMS = 50
-
 #: What code of the application may raise while it is asked for a text. Not what comes from
 #: elsewhere through whatever runs just then: Ctrl-C, an exit in a signal handler.
 FAILURES = (Exception, CancelledError)
-
 #: What stands for something that there was no time or room for.
 LEFT_OUT = "…"
 
@@ -38,13 +34,11 @@ LEFT_OUT = "…"
 _OPAQUE = (
     "Request", "Response", "HTTPConnection", "WebSocket", "Context", "LocalProxy", "QuerySet",
 )  # fmt: skip
-_FRAMEWORKS = frozenset(
-    {
-        "aiohttp", "bottle", "celery", "django", "falcon", "fastapi", "flask", "httpx", "ninja",
-        "pyramid", "quart", "requests", "rest_framework", "sanic", "starlette", "tornado",
-        "urllib3", "webob", "werkzeug",
-    }
-)  # fmt: skip
+_FRAMEWORKS = frozenset((
+    "aiohttp", "bottle", "celery", "django", "falcon", "fastapi", "flask", "httpx", "ninja",
+    "pyramid", "quart", "requests", "rest_framework", "sanic", "starlette", "tornado", "urllib3",
+    "webob", "werkzeug",
+))  # fmt: skip
 
 #: Types of the standard library whose `str` says all, and shorter than `repr`.
 _SPOKEN = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "ipaddress"})

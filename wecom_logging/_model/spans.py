@@ -7,13 +7,11 @@ else: what cannot be a time is a `SpanError` that says why.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
 #: Of a silence that names no time.
 DEFAULT = HOUR
 #: How long a silence may last: from the phone; from a terminal (with a reason), or until a
@@ -105,33 +103,24 @@ _UNTIL = re.compile(
 
 
 def find(text: str) -> Found | None:
-    """The first time in a text (half-width, single blanks), or None.
-
-    Raises:
-        SpanError: It reads like a time and cannot be one, as `until 25:00`.
-    """
+    """The first time in a text (half-width, single blanks), or None; a `SpanError` for what reads
+    like a time and cannot be one, as `until 25:00`."""
     for found in _UNTIL.finditer(text):
         if found["hour"] or found["morning"]:
             return Found(_clock_time(found), _without(text, found))
     found_length = _DURATION.search(text)
     if found_length is None:
         return None
-    return Found(
-        Span(_seconds(found_length[0].lower().removeprefix("for "))), _without(text, found_length)
-    )
+    seconds = _seconds(found_length[0].lower().removeprefix("for "))
+    return Found(Span(seconds), _without(text, found_length))
 
 
 def parse(text: str) -> Span:
-    """A text that is a time and nothing else, for the command line.
-
-    Raises:
-        SpanError: It is none.
-    """
+    """A text that is a time and nothing else, for the command line; else a `SpanError`."""
     found = find(" ".join(text.split()))
     if found is None or found.rest:
-        raise SpanError(
-            "no such time", f"{text!r} is no time: 90s, 30m, 2h, 1d or until 9:00 would be"
-        )
+        rule = f"{text!r} is no time: 90s, 30m, 2h, 1d or until 9:00 would be"
+        raise SpanError("no such time", rule)
     return found.span
 
 
@@ -146,26 +135,16 @@ def within(end: float, now: float, limit: float) -> None:
 
 def said(seconds: float, chinese: bool = False) -> str:
     """`90 s`, `30 min`, `2 h`, `1 h 30 min`, `7 days`; in Chinese `2 小时`, `1 小时 30 分钟`."""
-    whole = max(0, round(seconds))
-    if whole >= 60:
-        whole = round(whole / 60) * 60
-    return " ".join(_said_parts(whole, chinese)) or ("0 秒" if chinese else "0 s")
-
-
-def _said_parts(seconds: int, chinese: bool) -> Iterator[str]:
-    days, rest = divmod(seconds, 86400)
-    if days >= 2:
-        yield f"{days} {'天' if chinese else 'days'}"
-    else:
-        rest = seconds
-    hours, rest = divmod(rest, 3600)
-    minutes, left = divmod(rest, 60)
-    if hours:
-        yield f"{hours} {'小时' if chinese else 'h'}"
-    if minutes:
-        yield f"{minutes} {'分钟' if chinese else 'min'}"
-    if left:
-        yield f"{left} {'秒' if chinese else 's'}"
+    left = max(0, round(seconds))
+    if left >= 60:
+        left = round(left / 60) * 60
+    units = ("天", "小时", "分钟", "秒") if chinese else ("days", "h", "min", "s")
+    parts = []
+    for unit, size, least in zip(units, (86400, 3600, 60, 1), (2, 1, 1, 1), strict=True):
+        if left >= least * size:
+            count, left = divmod(left, size)
+            parts.append(f"{count} {unit}")
+    return " ".join(parts) or f"0 {units[-1]}"
 
 
 def _without(text: str, found: re.Match[str]) -> str:
@@ -195,9 +174,8 @@ def _number(text: str) -> float:
 
 def _clock_time(found: re.Match[str]) -> Span:
     part, half_of_day = found["part"] or "", (found["apm"] or "").lower()
-    days = (
-        1 if (found["day"] or "").lower() in ("tomorrow", "明天") or part in ("明早", "明晚") else 0
-    )
+    day = (found["day"] or "").lower()
+    days = int(day in ("tomorrow", "明天") or part in ("明早", "明晚"))
     if found["morning"]:
         return Span(hour=MORNING, days=1 if found["morning"] == "明早" else days)
     hour = int(_number(found["hour"]))
@@ -205,9 +183,7 @@ def _clock_time(found: re.Match[str]) -> Span:
     late = half_of_day == "pm" or part in ("下午", "晚上", "傍晚", "今晚", "明晚")
     if (late or (part == "中午" and hour < 10)) and hour < 12:
         hour += 12
-    if half_of_day == "am" and hour == 12:
-        hour = 0
-    if hour == 24 and minute == 0:
+    if (half_of_day == "am" and hour == 12) or (hour, minute) == (24, 0):
         hour = 0
     if hour > 23 or minute > 59:
         raise SpanError("no such time", f"there is no {found['hour']}:{minute:02} on a clock")

@@ -43,7 +43,6 @@ _INVISIBLE = lazy.regex(
 
 #: More combining marks than this on one character only serve to draw over other lines.
 _MAX_MARKS = 4
-
 # Combining marks are no word characters: a cheap way to find where they could pile up.
 _MAYBE_MARKS = lazy.regex(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
 
@@ -98,19 +97,15 @@ def _one_visible_line(text: str, newline: str) -> str:
 # Anywhere in a text. Multiplication signs go because `×n` is how our messages count.
 _COUNTS = str.maketrans(dict.fromkeys("×✕✖⨉⨯", "x"))
 _LOOK_ALIKE = str.maketrans({"*": "∗", "`": "'"}) | _COUNTS
-
 # A tag, mention or autolink begins like this; at the end, our own text may follow.
 _ANGLE = lazy.regex(r"[-=]>|<(?=[A-Za-z/!?@]|$)|>")
-
 # An entity would be decoded, possibly to something that _INVISIBLE has just removed.
 _ENTITY = lazy.regex(r"&(?=#?\w{1,32};)")
 
 _STRIKE = lazy.regex(r"~{2,}")
-
 # Only an underscore that follows a word and precedes none ends emphasis. Without an end
 # there is no beginning either, so that `_id`, `foo_bar` and most URLs stay as they are.
 _EMPHASIS_END = lazy.regex(r"(?<=[^\s_])_+(?!\w)")
-
 # A backslash escapes the punctuation after it, which at the end would be our own.
 _ESCAPE = lazy.regex(r"\\(?=[!-/:-@\[-`{-~]|$)")
 
@@ -147,10 +142,7 @@ def neutralise(text: str, *, newline: str = " ⏎ ", table: bool = False) -> str
     (`×3`) comes out of it, and nothing that hides or reorders what stands there. A bare URL
     stays. Doing it twice changes nothing more. The text grows at most fourfold in UTF-8.
 
-    Args:
-        text: Anything that was logged.
-        newline: Stands for line breaks, however many in a row; our own, so not looked at.
-        table: Whether the text will be in a cell of a table, where `|` is markup.
+    `newline` stands for line breaks, however many in a row; in a `table`, `|` is markup as well.
     """
     text = _without_inline_markup(_one_visible_line(text, newline))
     text = _without_line_markup(_ESCAPE.sub("∖", text))
@@ -221,7 +213,7 @@ def _without_line_markup(text: str) -> str:
 
 _JOINER = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
-
+_SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 #: A character that is longer than this is no character but a nuisance, and may be cut.
 _LONGEST_CHARACTER = 32
 
@@ -229,20 +221,13 @@ _LONGEST_CHARACTER = 32
 def cut_bytes(text: str, max_bytes: int, ellipsis: str = ELLIPSIS) -> str:
     """As much of the start of `text` as fits into `max_bytes` of UTF-8.
 
-    What is cut off is said by the `ellipsis`, which counts too; where not even that fits,
-    the result is empty. Lone surrogates become U+FFFD. Neutralised text stays inert.
+    The `ellipsis` counts too; where not even that fits, the result is empty. Lone surrogates
+    become U+FFFD. Neutralised text stays inert.
     """
     if len(text) <= max_bytes and text.isascii():
         return text[:max_bytes]
     # No more characters than bytes: a text of megabytes costs what its start does.
-    start = _encodable(text[: max(max_bytes, 0) + 1])
-    data = start.encode()
-    if len(data) <= max_bytes:
-        return start
-    room = max_bytes - len(ellipsis.encode())
-    if room < 0:
-        return ""
-    return _start(start, len(_readable(data[:room]))) + ellipsis
+    return shorten_middle(text[: max(max_bytes, 0) + 1], max_bytes, ellipsis, head=1.0)
 
 
 def shorten_middle(
@@ -250,8 +235,8 @@ def shorten_middle(
 ) -> str:
     """Start and end of `text` within `max_bytes` of UTF-8.
 
-    The end gets two thirds, unless `head` is another share of the start: that of places and
-    types says more than their start, as in `shop/pay…/gateway.py post`.
+    `head` is the share of the start. The end of places and types says more than their start, as
+    in `shop/pay…/gateway.py post`.
     """
     if len(text) <= max_bytes and text.isascii():
         return text
@@ -268,16 +253,15 @@ def shorten_middle(
     return start + ellipsis + text[_boundary(text, end, 1) :]
 
 
-def cut_characters(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
-    """As much of the start of `text` as `most` characters hold, `ellipsis` included."""
+def cut_characters(text: str, most: int) -> str:
+    """As much of the start of `text` as `most` characters hold, the ellipsis included."""
     if len(text) <= most:
         return text
-    return _start(text, most - len(ellipsis)) + ellipsis if most >= len(ellipsis) else ""
+    return _start(text, most - 1) + ELLIPSIS if most >= 1 else ""
 
 
 # Each a column wide, wherever it stands, unless a sign that changes its neighbours does too.
 _NARROW = lazy.regex("[ -~·…]+")
-
 # The same of two columns: Han, their punctuation, and the signs that our messages begin with.
 _WIDE = lazy.regex("[\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e🔴🔶⚪✅]+")
 
@@ -291,20 +275,20 @@ def columns(text: str) -> int:
     return len(text) + len(others) - 2 * len(rest) + sum(_widths(rest))
 
 
-def cut_columns(text: str, max_columns: int, ellipsis: str = ELLIPSIS) -> str:
-    """As much of the start of `text` as fits into `max_columns`, `ellipsis` included."""
+def cut_columns(text: str, max_columns: int) -> str:
+    """As much of the start of `text` as fits into `max_columns`, the ellipsis included."""
     if len(text) <= 2 * max_columns and columns(text) <= max_columns:
         return text
-    room = max_columns - columns(ellipsis)
+    room = max_columns - 1
     if _NARROW.fullmatch(text, 0, max_columns + 1):
-        return _start(text, room) + ellipsis if room >= 0 else ""
+        return _start(text, room) + ELLIPSIS if room >= 0 else ""
     end = used = 0
     for index, width in enumerate(_widths(text)):
         used += width
         if used <= room:
             end = index + 1
         if used > max_columns:
-            return _start(text, end) + ellipsis if room >= 0 else ""
+            return _start(text, end) + ELLIPSIS if room >= 0 else ""
     return text
 
 
@@ -348,14 +332,10 @@ def _extends(char: str) -> bool:
     return (
         _is_mark(char)
         or char in "\u200c\u200d"
-        or _is_skin_tone(char)
+        or char in _SKIN_TONES
         or "\U000e0020" <= char <= "\U000e007f"
         or "\u1160" <= char <= "\u11ff"
     )
-
-
-def _is_skin_tone(char: str) -> bool:
-    return "\U0001f3fb" <= char <= "\U0001f3ff"
 
 
 def _is_flag_half(char: str) -> bool:
@@ -369,7 +349,7 @@ def _widths(text: str) -> Iterator[int]:
         if char == _EMOJI_STYLE:
             # The same sign as a picture: ⚠ is narrow, ⚠️ is not.
             width = 1 if width == 1 else 0
-        elif before == _JOINER or _is_skin_tone(char):
+        elif before == _JOINER or char in _SKIN_TONES:
             width = 0
         else:
             width = _width(char)

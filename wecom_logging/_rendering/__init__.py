@@ -22,8 +22,7 @@ import json
 
 from wecom_logging._model.digest import Digest, Report
 from wecom_logging._rendering.card import card
-from wecom_logging._rendering.context import RenderContext, Rendered
-from wecom_logging._rendering.detail import DETAIL_LEVELS
+from wecom_logging._rendering.context import DETAIL_LEVELS, RenderContext, Rendered
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.headline import facts, headline
 from wecom_logging._rendering.layout import Layout, size
@@ -49,12 +48,8 @@ def render(
 ) -> Rendered:
     """The message that tells a digest.
 
-    Args:
-        digest: What to tell.
-        style: How the sending process wants it told.
-        shape: How plain; the next one each time that the destination refuses the content.
-        file_follows: Whether a file with the whole report comes after it.
-        again: What the same was drawn from before.
+    `shape` says how plain: the next one each time that the destination refuses the content.
+    `again` is the context that the same digest was drawn from before.
     """
     if style.msgtype == "card":
         drawn = _card(digest, style, file_follows, again) if shape == "full" else None
@@ -76,7 +71,6 @@ def render(
         Message(style.msgtype, head + layout.text(body)),
         kinds_left_out=sum(len(section.reports) for section in body.hidden),
         left_out=tuple(body.left_out(context)),
-        shortened=pen.shortened or any(block.shortened for block in body.blocks),
         context=context,
     )
 
@@ -95,7 +89,6 @@ def _card(
         kinds_left_out=sum(section.kinds for section in context.sections[1:]),
         # Always: a traceback has no place on it.
         left_out=tuple(r.identity.id for r in context.sections[0].reports if r.samples),
-        shortened=True,
         context=context,
     )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._model import text
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
+from wecom_logging._rendering.context import EVERYTHING, Block, DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import title
 from wecom_logging._rendering.links import links_of, runbook
@@ -30,7 +29,6 @@ _OTHER_TEXT = 100
 _PLACES = 3
 #: Types of the parts of an exception group that have a line.
 _PARTS = 8
-
 #: Context that is looked for first when an error has to be found in a log.
 _IDS = ("request_id", "trace_id", "user_id")
 #: Context that is shown in a form of its own.
@@ -77,8 +75,6 @@ class _BlockRenderer:
         lines += map(quote, self._crumbs())
         lines += map(quote, self._output())
         return lines
-
-    # -- what, and how often ---------------------------------------------------------
 
     def _why(self) -> str:
         """Both texts of the cause, if the line has room for them, or that of the root; where it
@@ -131,8 +127,6 @@ class _BlockRenderer:
             f"{section.type} {section.value}", section.message
         ):
             yield from self._text(section.line)
-
-    # -- why -------------------------------------------------------------------------
 
     def _reasons(self) -> Iterator[str]:
         chain = self.section.sample.chain
@@ -222,8 +216,6 @@ class _BlockRenderer:
         """The same in one line."""
         return " · ".join(self._text(words))
 
-    # -- where -----------------------------------------------------------------------
-
     def _where(self) -> str:
         """The innermost place of the application's own and its callers, or the worst places."""
         section, code = self.section, self.dialect.code
@@ -262,8 +254,6 @@ class _BlockRenderer:
         if not source or len(source) > _SOURCE or "raise" in source.split():
             return ""
         return self.dialect.code(self.pen.place(source, _SOURCE * 3))
-
-    # -- what differs, for whom, and what led up to it ---------------------------------
 
     def _also(self) -> str:
         """Other texts and routes of the group."""

@@ -11,8 +11,7 @@ from typing import Any
 from wecom_logging._model import text
 from wecom_logging._model.links import Link, Target
 from wecom_logging._rendering.blocks import said
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import DetailLevel
+from wecom_logging._rendering.context import DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, whole_words
 from wecom_logging._rendering.headline import hosts, marker, span, title, why_elsewhere
 from wecom_logging._rendering.labels import Said, Vocabulary
@@ -27,7 +26,6 @@ Json = dict[str, Any]
 
 #: How many facts and jumps a card has (WeCom API documents 90236 and 91770).
 _FACTS, _JUMPS = 6, 3
-
 #: What is said at all is cut to the card's characters afterwards.
 _DETAIL = DetailLevel(text=600)
 

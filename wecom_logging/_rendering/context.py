@@ -1,4 +1,4 @@
-"""What all parts of one message share."""
+"""What all parts of one message share: what is drawn, with which means, in how much detail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from operator import attrgetter
 from typing import Any
 
 from wecom_logging._model.digest import Digest, Report
-from wecom_logging._rendering.detail import Block, DetailLevel
 from wecom_logging._rendering.dialects import DIALECTS, Markdown
 from wecom_logging._rendering.folding import sections_of
 from wecom_logging._rendering.labels import LABELS, Labels
@@ -17,8 +16,48 @@ from wecom_logging._rendering.times import TimeFormatter, sane
 from wecom_logging._runtime.values import NamedTuple, replace
 from wecom_logging._senders.protocol import Message
 
+#: More than any message holds.
+EVERYTHING = 4096
 #: A message that comes this much later than its errors is late, if its process is new.
 _LATE = 120.0
+
+
+class DetailLevel(NamedTuple):
+    """How much of a group is drawn. Texts in bytes, all else in pieces."""
+
+    text: int
+    callers: int = 0
+    causes: int = 1
+    context: int = 0
+    crumbs: int = 0
+    others: int = 0
+    source: bool = False
+    links: int = 3
+    output: int = 1
+
+
+#: From everything down to the least that is more than one line. Texts grow beyond what is
+#: written here as far as there are bytes for them.
+DETAIL_LEVELS = (
+    # text, callers, causes, context, crumbs, others, source, links, output
+    DetailLevel(EVERYTHING, 3, 20, 50, 20, 4, source=True, links=20, output=20),
+    DetailLevel(400, 3, 20, 12, 5, 4, source=True, output=20),
+    DetailLevel(300, 2, 4, 6, 2, 3, source=True, output=12),
+    DetailLevel(160, 1, 2, 3, 0, 2, output=6),
+    DetailLevel(80, context=1, output=3),
+    DetailLevel(80, links=0),
+)
+
+
+class Block(NamedTuple):
+    """A group that was drawn."""
+
+    text: str
+    #: What its last line says, and the link in it.
+    facts: tuple[str, str] = ("", "")
+    shortened: bool = False
+    #: Whether frames of the application's own were left out.
+    frames_left_out: bool = False
 
 
 class RenderContext(NamedTuple):
@@ -82,15 +121,8 @@ class Rendered(NamedTuple):
     kinds_left_out: int = 0
     #: Ids of groups that are shown, but without all of their own frames or texts.
     left_out: tuple[str, ...] = ()
-    #: Whether any text of a group that is shown was shortened or left out.
-    shortened: bool = False
     #: What it was drawn from: to read a thousand events takes longer than to draw them.
     context: RenderContext | None = None
-
-    @property
-    def cut(self) -> bool:
-        """Whether the report says more than the message."""
-        return bool(self.kinds_left_out or self.left_out or self.shortened)
 
 
 def _with_sane_times(report: Report) -> Report:

@@ -37,17 +37,13 @@ class Row(NamedTuple):
 
 #: Bytes of what is cut by columns.
 _WIDE = 400
-
 #: Characters of a name; in what is longer, only both ends are looked at.
 _LONG_NAME = 500
-
 #: Lines that one text has, and what may stand before those that have to share one.
 _LINES = 3
 _BULLETS = "-‐+∗•· "
-
 #: What cannot be the last thing before an ellipsis.
 _LOOSE = " :,;·(←-"
-
 #: Characters of a word that is rather cut than left out.
 _LONG_WORD = 16
 

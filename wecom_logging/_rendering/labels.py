@@ -29,21 +29,23 @@ class Said:
     """A phrase in both languages: read from a vocabulary, it is in that one's."""
 
     def __init__(self, english: str, chinese: str) -> None:
-        self._english, self._chinese = Phrase(english), Phrase(chinese)
+        self._in: dict[Language, Phrase] = {"en": Phrase(english), "zh": Phrase(chinese)}
 
     def __get__(self, words: Vocabulary, owner: object = None) -> Phrase:
-        return self._chinese if words.language == "zh" else self._english
+        return self._in[words.language]
 
 
 class SaidOf:
     """The same for phrases that go by a name."""
 
     def __init__(self, **phrases: tuple[str, str]) -> None:
-        self._english = {name: Phrase(english) for name, (english, _) in phrases.items()}
-        self._chinese = {name: Phrase(chinese) for name, (_, chinese) in phrases.items()}
+        self._in: dict[Language, dict[str, Phrase]] = {
+            "en": {name: Phrase(english) for name, (english, _) in phrases.items()},
+            "zh": {name: Phrase(chinese) for name, (_, chinese) in phrases.items()},
+        }
 
     def __get__(self, words: Vocabulary, owner: object = None) -> Mapping[str, Phrase]:
-        return self._chinese if words.language == "zh" else self._english
+        return self._in[words.language]
 
 
 class Vocabulary:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wecom_logging._rendering.blocks import draw
-from wecom_logging._rendering.context import RenderContext
-from wecom_logging._rendering.detail import EVERYTHING, Block, DetailLevel
+from wecom_logging._rendering.context import EVERYTHING, Block, DetailLevel, RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.rows import row
 from wecom_logging._rendering.sections import Section
@@ -16,16 +15,12 @@ from wecom_logging._runtime.values import NamedTuple
 #: The part of the detail that the first group leaves to the lines of the others, if they
 #: need so much.
 _FOR_OTHERS = 0.4
-
 #: Bytes of a text that are not worth another look.
 _PRECISION = 24
-
 #: Texts that are shown of what is not told apart, and bytes of one.
 _OTHER_TEXTS, _OTHER_TEXT = 3, 80
-
 #: Bytes that the line of what is only counted, and the head of a table, may take at most.
 _COUNTED = 500
-
 #: Groups that are over and have a line each. There may be hundreds, after a bad night.
 _LINES_FOR_OVER = 6
 

@@ -10,9 +10,9 @@ from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places
 from wecom_logging._rendering.words import (
     contains,
     first_line,
+    flattened,
     joined,
     of_template,
-    one_line,
     others,
     outline,
     without_errno,
@@ -21,20 +21,15 @@ from wecom_logging._rendering.words import (
 from wecom_logging._runtime.lazy import cached
 
 STATES: tuple[State, ...] = ("new", "silenced", "again", "still", "over")
-
 #: Groups of a block that are looked at for what differs.
 _BLOCK = 100
-
-_whole = attrgetter("words")
 
 
 class Section:
     """Reports that are drawn together, the one that stands for them first.
 
-    Args:
-        reports: At least one.
-        names: What the groups of one place are called that differ in nothing else.
-        ended: What is told here were the last errors: the groups are over.
+    `names`: what groups of one place are called that differ in nothing else. `ended`: these were
+    their last errors, the groups are over.
     """
 
     def __init__(
@@ -143,8 +138,8 @@ class Section:
         if not any(texts):  # the type has said all
             texts = [self.own.route]
         for text in filter(None, map(str.strip, texts)):
-            known = outline(": ".join(map(one_line, said)))
-            if not (said and contains(known, outline(one_line(text)))):
+            known = outline(": ".join(map(flattened, said)))
+            if not (said and contains(known, outline(flattened(text)))):
                 said.append(text)
         return said
 
@@ -221,13 +216,13 @@ def trace(report: Report, sample: Sample) -> list[tuple[Frame, int]]:
     the import root) is kept, and the line is the sample's.
     """
     path, _, name = report.identity.place.rpartition(" ")
-    if not path:
-        path, name = name, ""
+    path, name = (path, name) if path else (name, "")
     if not path:
         return next(filter(None, _traces(sample)))
     for found in _traces(sample):
         for index, (frame, times) in enumerate(found):
-            if _same_file(frame.path, path) and _same_function(frame.name, name):
+            is_file = frame.path == path or frame.path.replace("\\", "/").endswith(f"/{path}")
+            if is_file and (not name or name.rpartition(".")[2] == frame.name.rpartition(".")[2]):
                 return [(frame._replace(path=path, name=name), times), *found[index + 1 :]]
     return [(Frame(path, name=name), 1)]
 
@@ -253,17 +248,9 @@ def _site(report: Report, sample: Sample) -> str:
     return logger if sample.context.get("task") == logger else sample.site.place or logger
 
 
-def _same_file(whole: str, below_root: str) -> bool:
-    return whole == below_root or whole.replace("\\", "/").endswith(f"/{below_root}")
-
-
-def _same_function(name: str, qualified: str) -> bool:
-    return not qualified or qualified.rpartition(".")[2] == name.rpartition(".")[2]
-
-
 def _causes(chain: Sequence[ExceptionView]) -> list[str]:
     """The first lines of what an exception and the root of it say, none that the other has."""
-    own, root = first_line(_whole(chain[0])), first_line(_root(chain, _whole))
+    own, root = first_line(chain[0].words), first_line(_root(chain, attrgetter("words")))
     if contains(own, without_errno(root)):
         return [own] if own else []
     return [root] if contains(root, own) else [own, root]

@@ -16,7 +16,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from wecom_logging._capture import breadcrumbs
-from wecom_logging._capture.sound import mark
+from wecom_logging._capture.sanitize import mark
 from wecom_logging._runtime import lazy, shutdown
 
 Scope = MutableMapping[str, Any]

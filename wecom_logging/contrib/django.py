@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import Any
 
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sanitize import as_text
 
 #: What `sensitive_variables()` without names means.
 ALL = "__ALL__"

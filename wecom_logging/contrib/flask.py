@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from wecom_logging._capture.sound import as_text
+from wecom_logging._capture.sanitize import as_text
 
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:

@@ -23,8 +23,6 @@ _PAGE = """<html>
 </body>
 </html>
 """
-#: Faults of the connection: the answer is made as usual and then sent by `wire` its own way.
-_CONNECTION = ("reset", "outage", "hang", "slow", "drip", "cut")
 
 
 def create_api(world: World, faults: Faults) -> Blueprint:
@@ -117,8 +115,7 @@ def _faulty(
         refusal = Refusal(fault.errcode, fault.errmsg)
         ip = world.config.client_ip or call.ip
         return _plain(refusal.body(world.clock.now(), ip))
-    if fault.kind in _CONNECTION:
-        request.environ[wire.FAULT] = fault
+    request.environ[wire.FAULT] = fault  # the rest is for `wire`, which sends the answer
     return _plain(decided)
 
 

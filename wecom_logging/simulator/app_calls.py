@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import secrets
 
 from wecom_logging.simulator.budgets import HOUR, Daily, Window
@@ -12,9 +13,11 @@ from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.inbox import Fate
 from wecom_logging.simulator.media import MIB, TYPES, MediaFile, Upload, check_upload
 from wecom_logging.simulator.recipients import Recipients, resolve
-from wecom_logging.simulator.world import Body, Operation, Request, World
+from wecom_logging.simulator.world import Body, Operation, Request, Sent, World
 
 WARNING = "ok. Warning: wrong json format. "
+#: Seconds: the longest interval of the duplicate check.
+_LONGEST = 4 * HOUR
 
 
 def gettoken(world: World, request: Request) -> Body:
@@ -68,23 +71,29 @@ def message_send(world: World, request: Request) -> Body:
     """`POST message/send`: a message to members of the corporation."""
     app = _own_app(world, request)
     recipients = resolve(request.json, app, world.config)
-    safe = request.json.get("safe")
-    rules = world.rules(
-        "corp", APP_CHECKS, callback=app.callback, safe=safe if isinstance(safe, int) else 0
-    )
+    rules = world.rules("corp", APP_CHECKS, callback=app.callback, safe=request.json.get("safe"))
     content = check_content(request.json.get("msgtype"), request.json, rules)
-    now = world.clock.now()
-    key = world.duplicates.key(app.agentid, request.body, request.json)
-    msgid = world.duplicates.find(key, request.json, now)
-    if msgid is not None:
+    now, key = world.clock.now(), None
+    if request.json.get("enable_duplicate_check") == 1:
+        key = app.agentid, hashlib.sha256(request.body).digest()
+    if key in world.sent and now < (sent := world.sent[key]).time + _interval(request.json):
         if errcode := world.config.switches.duplicate_errcode:
             raise Refusal(errcode)
-        return _accept(world, request, app, recipients, content, msgid, fate="duplicate")
+        return _accept(world, request, app, recipients, content, sent.msgid, fate="duplicate")
     reached, dropped = _reach(world, request, app, recipients)
     msgid = secrets.token_urlsafe(48)
-    world.duplicates.remember(key, msgid, now)
+    if key is not None:
+        lately = now - _LONGEST
+        world.sent = {k: each for k, each in world.sent.items() if each.time >= lately}
+        world.sent[key] = Sent(now, msgid)
     fate: Fate = "delivered" if reached else "dropped"
     return _accept(world, request, app, recipients, content, msgid, fate, reached, dropped)
+
+
+def _interval(body: Body) -> float:
+    """Seconds in which the same request counts as a duplicate."""
+    asked = body.get("duplicate_check_interval")
+    return min(asked if isinstance(asked, int) and asked > 0 else 1800.0, _LONGEST)
 
 
 def _own_app(world: World, request: Request) -> App:

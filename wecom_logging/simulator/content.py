@@ -47,7 +47,8 @@ class Rules:
     owner: str
     now: float
     callback: bool = False
-    safe: int = 0
+    #: As the request has it.
+    safe: object = None
 
     @property
     def robot(self) -> bool:
@@ -198,7 +199,7 @@ def _articles(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _news(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Content:
-    if rules.safe:
+    if isinstance(rules.safe, int) and rules.safe:
         raise Refusal(40074)
     shown, size = [], 0
     for article in _articles(payload):

@@ -16,6 +16,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from wecom_logging.simulator.bots import SILENCE, Connection
 from wecom_logging.simulator.faults import Fault, Faults
 from wecom_logging.simulator.inbox import Call
+from wecom_logging.simulator.wire import cut
 from wecom_logging.simulator.world import World
 
 # The program under test may listen to the root logger.
@@ -69,13 +70,10 @@ class LongConnection:
         server, thread, self._server = self._server, self._thread, None
         if server is None or thread is None:
             return
-        try:
-            server.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # not everywhere allowed for a listening socket
+        cut(server.socket)
         server.shutdown()
         for connection in list(self._open):
-            _cut(connection)
+            cut(connection.socket)
         thread.join()
 
     # One connection.
@@ -85,13 +83,13 @@ class LongConnection:
         connection = Connection(
             lambda frame: _send(socket_, frame),
             lambda: threading.Thread(target=socket_.close, daemon=True).start(),
-            lambda: _cut(socket_),
+            lambda: cut(socket_.socket),
             self._world.clock.now(),
         )
         try:
             fault = self._faults.take("aibot_connect")
             if fault is not None and fault.kind in ("reset", "outage", "hang"):
-                return _cut(socket_)
+                return cut(socket_.socket)
             self._listen(socket_, connection)
         except (ConnectionClosed, OSError):
             pass  # clients go as they like
@@ -212,11 +210,3 @@ def _send(connection: ServerConnection, frame: str) -> None:
         connection.send(frame)
     except (ConnectionClosed, OSError):
         pass  # it has gone
-
-
-def _cut(connection: ServerConnection) -> None:
-    """End a connection without a farewell."""
-    try:
-        connection.socket.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it has ended by itself

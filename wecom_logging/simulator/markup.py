@@ -137,20 +137,15 @@ class Markdown:
         return [each for each in tree if each != ""]
 
     def _element(self, match: re.Match[str]) -> Node:
-        part = match.groupdict()
-        if part["code"] is not None:
-            return node("code", [part["code"]])
-        if part["bold"] is not None:
-            return node("b", self.inline(part["bold"]))
-        if part["label"] is not None:
-            return node("a", self.inline(part["label"]), href=part["url"])
-        if part["colour"] is not None:
-            return node("font", self.inline(part["inner"]), colour=part["colour"])
-        if part.get("mention") is not None:
-            return node("mention", [part["mention"]])
-        if part.get("italic") is not None:
-            return node("i", self.inline(part["italic"]))
-        return str(part["escaped"])
+        kind = str(match.lastgroup)
+        inner = match[kind]
+        if kind == "url":
+            return node("a", self.inline(match["label"]), href=inner)
+        if kind == "inner":
+            return node("font", self.inline(inner), colour=match["colour"])
+        if kind in ("bold", "italic"):
+            return node(kind[0], self.inline(inner))
+        return inner if kind == "escaped" else node(kind, [inner])  # code, mention
 
 
 _V2_TAGS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ _FIELDS = (
     ("toparty", 100, 82002, 40066),
     ("totag", 100, 82003, 40068),
 )
-_INVALID = ("invaliduser", "invalidparty", "invalidtag", "unlicenseduser")
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,14 @@ def resolve(body: Mapping[str, Any], app: App, config: SimulatorConfig) -> Recip
     if not any(asked.values()):
         raise Refusal(82001)
     users, bad = _find(asked, _visible(app, config), config)
-    unlicensed = [user for user in users if user in config.unlicensed]
-    users = [user for user in users if user not in config.unlicensed]
-    lists = (*bad, [user.lower() for user in unlicensed])
-    invalid = {name: "|".join(ids) for name, ids in zip(_INVALID, lists, strict=True)}
-    if not config.switches.empty_invalid_fields:
-        invalid = {name: ids for name, ids in invalid.items() if ids}
-    if not users and not unlicensed:
+    bad["unlicenseduser"] = [user.lower() for user in users if user in config.unlicensed]
+    told = config.switches.empty_invalid_fields
+    invalid = {name: "|".join(ids) for name, ids in bad.items() if ids or told}
+    if not users:
         raise Refusal(81013, **invalid)
+    licensed = tuple(user for user in users if user not in config.unlicensed)
     written = {name: "|".join(ids) for name, ids in asked.items() if ids}
-    return Recipients(tuple(users), invalid, written)
+    return Recipients(licensed, invalid, written)
 
 
 def _ids(
@@ -78,22 +75,21 @@ def _visible(app: App, config: SimulatorConfig) -> dict[str, str]:
 
 def _find(
     asked: Mapping[str, list[str]], visible: Mapping[str, str], config: SimulatorConfig
-) -> tuple[list[str], tuple[list[str], list[str], list[str]]]:
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Members who can see it, each once, and by field of the answer what stands for nobody."""
+    bad: dict[str, list[str]] = {"invaliduser": [], "invalidparty": [], "invalidtag": []}
     if "@all" in asked["touser"]:
-        return list(visible.values()), ([], [], [])
+        return list(visible.values()), bad
+    named: dict[str, list[tuple[str, Sequence[str]]]] = {
+        "invaliduser": [(user, (user,)) for user in asked["touser"]],
+        "invalidparty": [(each, config.parties.get(int(each), ())) for each in asked["toparty"]],
+        "invalidtag": [(each, config.tags.get(int(each), ())) for each in asked["totag"]],
+    }
     found: dict[str, None] = {}
-    bad_users: list[str] = []
-    for user in asked["touser"]:
-        if user.lower() in visible:
-            found[visible[user.lower()]] = None
-        else:
-            bad_users.append(user.lower())
-    bad: dict[str, list[str]] = {"toparty": [], "totag": []}
-    for name, groups in (("toparty", config.parties), ("totag", config.tags)):
-        for each in asked[name]:
-            members = [visible[user.lower()] for user in groups.get(int(each), ())
-                       if user.lower() in visible]  # fmt: skip
+    for field, groups in named.items():
+        for each, users in groups:
+            members = [visible[user.lower()] for user in users if user.lower() in visible]
             found.update(dict.fromkeys(members))
             if not members:
-                bad[name].append(each)
-    return list(found), (bad_users, bad["toparty"], bad["totag"])
+                bad[field].append(each.lower())
+    return list(found), bad

@@ -166,15 +166,17 @@ class Server(ThreadedWSGIServer):
 
     def stop(self) -> None:
         """End the loop, refuse new connections and end the open ones."""
-        try:
-            # A forked child of the program under test may hold this socket, too.
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # not everywhere allowed for a listening socket
+        cut(self.socket)
         self.shutdown()
         with self._lock:
             for connection in self._open:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # it went by itself
+                cut(connection)
+
+
+def cut(sock: socket.socket) -> None:
+    """End a connection, or what listens, without a farewell. To close is not enough: a forked
+    child of the program under test may hold the socket, too."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it has ended by itself; or a system does not allow it for one that listens

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from wecom_logging.simulator.bots import Bots
 from wecom_logging.simulator.budgets import HOUR, MINUTE, Counter, Daily, Gate, Quota, Window
@@ -20,7 +20,6 @@ from wecom_logging.simulator.chats import Chats
 from wecom_logging.simulator.clock import Clock
 from wecom_logging.simulator.config import App, Robot, SimulatorConfig
 from wecom_logging.simulator.content import Check, Content, Rules
-from wecom_logging.simulator.duplicates import Duplicates
 from wecom_logging.simulator.errcodes import Refusal, parameter
 from wecom_logging.simulator.inbox import Inbox, Message
 from wecom_logging.simulator.media import Media, MediaFile, Upload
@@ -58,6 +57,13 @@ class Request:
         return self.parsed[0]
 
 
+class Sent(NamedTuple):
+    """A message that the same request would repeat."""
+
+    time: float
+    msgid: str
+
+
 class World:
     """Corporation, tokens, budgets, files and inbox. All of it under one lock."""
 
@@ -79,7 +85,8 @@ class World:
             self.quotas: dict[tuple[int, str], Quota] = {}
             self.daily: dict[int, Daily] = {}
             self.gates: dict[str, Gate] = {}
-            self.duplicates: Duplicates = Duplicates()
+            #: By agentid and digest of the body: what asked for the duplicate check.
+            self.sent: dict[tuple[int, bytes] | None, Sent] = {}
             self.wrong_secrets: dict[str, Window] = {}
             self.banned: dict[str, float] = {}
             self._frequency: dict[tuple[str, str], tuple[Counter, Counter]] = {}
@@ -173,7 +180,7 @@ class World:
             raise Refusal(60020)
 
     def rules(
-        self, owner: str, checks: Mapping[str, Check], *, callback: bool = False, safe: int = 0
+        self, owner: str, checks: Mapping[str, Check], *, callback: bool = False, safe: Any = None
     ) -> Rules:
         """Those for what the owner of some files sends."""
         now = self.clock.now()

@@ -39,13 +39,7 @@ def known_variables() -> list[str]:
 def configuration_steps(
     environ: Mapping[str, str], file: Mapping[str, str], kind: str
 ) -> Iterator[Step]:
-    """What is set, and what is set in vain.
-
-    Args:
-        environ: The environment, with the `--env-file` on top.
-        file: What the `--env-file` holds.
-        kind: "robot" or "application".
-    """
+    """What is set in `environ`, which has the `--env-file` on top, and what is set in vain."""
     known = known_variables()
     found = [name for name in sorted(environ) if name.startswith("WECOM_") and environ[name]]
     details = (
@@ -61,13 +55,8 @@ def configuration_steps(
 
 
 def option_steps(options: Options, fallback: Fallback | None, *, send: bool) -> Iterator[Step]:
-    """What follows from options that change when, or where, something is told.
-
-    Args:
-        options: Those of a handler.
-        fallback: Its fallback.
-        send: Whether to try that one.
-    """
+    """What follows from options that change when, or where, something is told; with `send` the
+    fallback is tried."""
     if options.app.lower() in ANYBODYS and options.app == default_app(os.environ):
         text = f"messages call the program {options.app!r}, as many programs are"
         yield warning("name", text, "Set app, or WECOM_APP.")

@@ -36,12 +36,8 @@ _FIREWALL = "Open the way to it in the firewall, or set WECOM_PROXIES or HTTPS_P
 
 
 def network_steps(base: str, proxies: Mapping[str, str] | None) -> Iterator[Step]:
-    """Connect as a delivery would; the steps end where nothing further can work.
-
-    Args:
-        base: Scheme, host and port of the API.
-        proxies: Those of the option; None for the environment's.
-    """
+    """Connect as a delivery to `base` would; the steps end where nothing further can work.
+    `proxies` are those of the option, None for the environment's."""
     url = urlsplit(base)
     proxy, authorities = _surroundings(base, proxies)
     step = _reach_proxy(proxy) if proxy else _resolve(url)

@@ -30,15 +30,16 @@ LOOK = "Look at the filters on its way."
 def handlers() -> list[WeComHandler]:
     """All that are attached to a logger, in the order of the loggers' names, and those that a
     library outside of logging calls."""
-    attached = [
-        end
-        for logger in (logging.getLogger(), *known_loggers())
-        for handler in logger.handlers
-        for end in ends(handler)
-    ]
+    attached = [end for handler in _attached() for end in ends(handler)]
     # One whose options were refused is still there, and has never become a handler.
     whole = [each for each in alive(WeComHandler) if hasattr(each, "enabled")]
     return list(dict.fromkeys([*attached, *whole]))
+
+
+def _attached() -> Iterator[logging.Handler]:
+    """The handlers of all loggers."""
+    for logger in (logging.getLogger(), *known_loggers()):
+        yield from logger.handlers
 
 
 def known_loggers() -> list[logging.Logger]:
@@ -54,20 +55,16 @@ def alive(kind: type) -> list[Any]:
 
 def unread_queues() -> list[QueueHandler]:
     """Queues on a logger's way that nobody takes records from."""
-    return [
-        handler
-        for logger in (logging.getLogger(), *known_loggers())
-        for handler in logger.handlers
-        if isinstance(handler, QueueHandler) and not any(map(_is_started, _listeners(handler)))
-    ]
+    return [each for each in _attached() if isinstance(each, QueueHandler) and not _is_read(each)]
+
+
+def _is_read(handler: QueueHandler) -> bool:
+    """Whether a listener of its queue is started."""
+    return any(getattr(each, "_thread", None) is not None for each in _listeners(handler))
 
 
 def _listeners(handler: QueueHandler) -> list[QueueListener]:
     return [each for each in alive(QueueListener) if each.queue is handler.queue]
-
-
-def _is_started(listener: QueueListener) -> bool:
-    return getattr(listener, "_thread", None) is not None
 
 
 def ends(handler: logging.Handler) -> Iterator[WeComHandler]:
@@ -165,11 +162,10 @@ def _is_of_uvicorns_worker() -> bool:
 
 def console() -> str:
     """What the program's configuration calls its console, if it has one in use."""
-    for logger in (logging.getLogger(), *known_loggers()):
-        for handler in logger.handlers:
-            is_console = getattr(handler, "stream", None) in (sys.stdout, sys.stderr)
-            if is_console and (name := handler.get_name()):
-                return f'"{name}"'
+    for handler in _attached():
+        is_console = getattr(handler, "stream", None) in (sys.stdout, sys.stderr)
+        if is_console and (name := handler.get_name()):
+            return f'"{name}"'
     return "a logging.StreamHandler"
 
 
@@ -178,7 +174,7 @@ def _obstacles_behind(handler: logging.Handler, record: logging.LogRecord) -> It
     if isinstance(handler, WeComHandler):
         yield _obstacle_in(handler, record)
         return
-    if isinstance(handler, QueueHandler) and not any(map(_is_started, _listeners(handler))):
+    if isinstance(handler, QueueHandler) and not _is_read(handler):
         yield unread(handler)
         return
     behind = list(ends(handler))

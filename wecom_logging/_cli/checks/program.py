@@ -18,11 +18,7 @@ from typing import Any
 from wecom_logging._cli import CommandError
 
 #: A server, and the logger that is told of the failures of what it runs.
-SERVERS = {
-    "gunicorn": "gunicorn.error",
-    "uvicorn": "uvicorn.error",
-    "celery": "celery.app.trace",
-}
+SERVERS = {"gunicorn": "gunicorn.error", "uvicorn": "uvicorn.error", "celery": "celery.app.trace"}
 
 #: What gunicorn reads beside its command line, in the directory where it is started.
 _GUNICORN_CONF = "gunicorn.conf.py"
@@ -52,11 +48,8 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 
 
 class Program:
-    """A program that is loaded here to see where its errors go.
-
-    Args:
-        server: The server that runs it, where it is told; else it is found out.
-    """
+    """A program that is loaded here to see where its errors go, as `server` would ("": as whatever
+    is found to run it)."""
 
     def __init__(self, server: str = "") -> None:
         self._commands = [server] if server else list(_running())
@@ -71,28 +64,24 @@ class Program:
         if "gunicorn" in self.servers() and any(map(_UVICORNS_WORKER.search, workers)):
             self._commands.append("uvicorn")
 
-    def load(self, spec: str) -> None:
-        """Apply the configuration `module:NAME`, call `module:NAME()`, or just import `module`.
+    def load(self, spec: str | None) -> None:
+        """Apply the configuration `module:NAME`, call `module:NAME()`, or just import `module`;
+        None: set Django up with DJANGO_SETTINGS_MODULE, and load its views.
 
         Raises:
             CommandError: It cannot be loaded; the text says why.
         """
-        module_name, _, attribute = spec.partition(":")
-        self._run(f"--app {spec}", lambda: _configure(module_name, attribute))
-
-    def load_django(self) -> None:
-        """Set Django up with DJANGO_SETTINGS_MODULE, and load its views.
-
-        Raises:
-            CommandError: It cannot be set up; the text says why.
-        """
-        if not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        if spec is not None:
+            module_name, _, attribute = spec.partition(":")
+            self._run(f"--app {spec}", lambda: _configure(module_name, attribute))
+        elif os.environ.get("DJANGO_SETTINGS_MODULE"):
+            self._run("--django", _set_up_django)
+        else:
             raise CommandError(
                 "--django: DJANGO_SETTINGS_MODULE is not set",
                 fix="Set it as the server has it: DJANGO_SETTINGS_MODULE="
                 f"{_settings_of_project()} wecom-logging check --django",
             )
-        self._run("--django", _set_up_django)
 
     def servers(self) -> list[str]:
         """The servers that run it: by the command, or because its configuration knows them."""

@@ -42,14 +42,8 @@ _SEE_GROUPS = '"wecom-logging groups" shows them.'
 
 
 def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> Iterator[Step]:
-    """Each logger that the program and its configuration know: whether an error gets through,
-    or what stops it.
-
-    Args:
-        program: The program, loaded.
-        left_out: Loggers that are not meant to alert.
-        send: Whether to try them with test errors, or only to look.
-    """
+    """Each logger that the loaded program and its configuration know: whether an error gets
+    through, or what stops it. Those `left_out` are not meant to alert; `send` tries the others."""
     attempt = _Attempt(send=send)
     servers = [SERVERS[each] for each in program.servers()]
     told = ["django.request"] if "django" in sys.modules else []
@@ -175,11 +169,7 @@ class _Attempt:
 
 
 def _log_error(logger: logging.Logger) -> None:
-    logger.error(
-        TEST + "%s",
-        logger.name,
-        extra={"fingerprint": "wecom-logging check"},
-    )
+    logger.error(TEST + "%s", logger.name, extra={"fingerprint": "wecom-logging check"})
 
 
 def _libraries(looked_at: Sequence[str]) -> Iterator[Step]:

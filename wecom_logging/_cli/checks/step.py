@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -26,9 +26,6 @@ class Step:
     #: What to do about it, in one sentence.
     fix: str = ""
     details: tuple[str, ...] = ()
-
-    def data(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def ok(name: str, text: str, *details: str) -> Step:

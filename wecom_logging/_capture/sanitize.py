@@ -58,7 +58,7 @@ def remember(known: dict[Any, Any], key: object, value: object, most: int = 1000
     known[key] = value
 
 
-def sound(record: logging.LogRecord) -> logging.LogRecord:
+def sanitized(record: logging.LogRecord) -> logging.LogRecord:
     """A copy of a record with odd or missing attributes that can be told.
 
     Its level may be a word, or missing: then it is an ERROR, since somebody has sent it here.
