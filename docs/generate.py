@@ -27,6 +27,11 @@ from wecom_logging.simulator.errcodes import TEXTS
 DOCS = Path(__file__).parent
 
 
+def _beginning(page: str, language: Language) -> str:
+    """What stands above the tables."""
+    return (DOCS / f"{page}.{language}.txt").read_text("utf-8")
+
+
 # -- options -------------------------------------------------------------------------------
 
 
@@ -41,8 +46,7 @@ def variable_text(value: Any) -> str:
 
 def options_page(language: Language) -> str:
     chinese = language == "zh"
-    intro = _OPTIONS_ZH if chinese else _OPTIONS_EN
-    parts = [intro]
+    parts = [_beginning("options", language)]
     for names, titles in SECTIONS:
         parts.append(f"## {titles[chinese]}\n")
         parts += [_option(name, language) for name in names]
@@ -79,46 +83,6 @@ def _default(name: str, said: str) -> str:
 
 def _quoted(text: str) -> str:
     return text if all(c.isalnum() or c in "-_.,:/@=" for c in text) else f"'{text}'"
-
-
-_OPTIONS_EN = """# Options
-
-[中文](options.zh-CN.md)
-
-<!-- Written by docs/generate.py from the docstring of WeComHandler: change that one. -->
-
-Every option of `WeComHandler`: an argument, a key of its entry in a `LOGGING` dictionary, or a variable
-`WECOM_<OPTION>` in the environment. (`level`, `sender`, `fingerprint` and `processors` cannot come from the
-environment.) An argument wins; an empty value is no value.
-
-Durations are in seconds. In the environment lists are separated by commas; `rate_limit` and mappings are
-JSON. The examples show a value that you can set, not the default, which is in the text.
-
-A value that cannot work raises `ConfigurationError`, which names the option, the value and the rule. An
-unknown option is a `TypeError` that names the one you probably meant. Without any destination the handler is
-off, and says so once.
-
-**Secrets in files**: `WECOM_WEBHOOK_KEY_FILE`, `WECOM_CORPSECRET_FILE` and `WECOM_STORE_FILE` name files that
-hold `webhook_key`, `corpsecret` and `store`. The first two are read again when WeCom refuses what they held.
-"""
-
-_OPTIONS_ZH = """# 选项
-
-[English](options.md)
-
-<!-- 由 docs/generate.py 从选项表生成，请改那里。 -->
-
-`WeComHandler` 的全部选项：可以写成参数、`LOGGING` 字典里的键，或环境变量 `WECOM_<选项名大写>`。（`level`、`sender`、
-`fingerprint`、`processors` 不能来自环境变量。）参数优先；空值等于没有设置。
-
-时间单位是秒。环境变量里，列表用逗号分隔，`rate_limit` 和映射用 JSON。示例是可以设置的值，不是默认值；默认值写在说明里。
-
-值不合理会抛出 `ConfigurationError`，说明是哪个选项、什么值、违反了什么规则。选项名写错会抛出 `TypeError`，并指出可能
-想写的名称。没有配置发送目标时 handler 关闭，并提示一次。
-
-**密钥放在文件里**：`WECOM_WEBHOOK_KEY_FILE`、`WECOM_CORPSECRET_FILE`、`WECOM_STORE_FILE` 指出存放 `webhook_key`、
-`corpsecret`、`store` 的文件；前两个被企业微信拒绝时会重新读取。
-"""
 
 
 # -- errcodes ------------------------------------------------------------------------------
@@ -159,8 +123,7 @@ _WHERE = {
 
 def operations_page(language: Language) -> str:
     chinese = language == "zh"
-    source = DOCS / f"operations.{'zh' if chinese else 'en'}.txt"
-    parts = [source.read_text("utf-8")]
+    parts = [_beginning("operations", language)]
     titles = (("errcode", "WeCom says", "where", "what to do"),
               ("errcode", "企业微信的说法", "在哪里处理", "怎么做"))[chinese]  # fmt: skip
     table = list(_meanings())

@@ -210,9 +210,6 @@ def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
     return record
 
 
-# -- context -------------------------------------------------------------------------------
-
-
 def _context(record: logging.LogRecord, fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Later ones win: what was given with the record itself says most about it."""
     yield from get_contextvars().items()
@@ -263,9 +260,6 @@ def _posted(value: object, record: logging.LogRecord, limits: CaptureLimits) -> 
         if key in names or django.ALL in names:
             form[key] = "[redacted: sensitive parameter]"
     return form
-
-
-# -- exception -----------------------------------------------------------------------------
 
 
 def _add_exception(

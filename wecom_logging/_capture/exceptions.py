@@ -205,9 +205,6 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
     return [*head, *tail]
 
 
-# -- local variables -----------------------------------------------------------------------
-
-
 def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
     """Of the innermost frames that are the application's own; the innermost one first,
     because time and room may run out. Not beyond the place where frames were skipped."""

@@ -223,9 +223,6 @@ def traceback_of(record: logging.LogRecord, error: BaseException) -> TracebackTy
     return (record.exc_info[2] if record.exc_info else None) or error.__traceback__
 
 
-# -- codes -----------------------------------------------------------------------------------
-
-
 def args_of(error: BaseException) -> tuple[Any, ...]:
     """What an exception was made with."""
     found = _ARGS(error)

@@ -23,10 +23,8 @@ _PART, _LEAST, _MOST = 0.25, 0.5 * HOUR, 3 * HOUR
 def expected(runs: Sequence[float], every: float = 0.0, zone: tzinfo | None = None) -> float | None:
     """When the run after the last one should come; None where nobody can know.
 
-    Args:
-        runs: When it has run, the oldest first; of each hour at most one.
-        every: Seconds between two runs, as somebody has said; 0: nobody has.
-        zone: For its weekends; None: the local one.
+    `runs`: the oldest first, of each hour at most one. `every`: seconds between two, as somebody
+    has said; 0: nobody has. `zone`: for its weekends; None: the local one.
     """
     if not runs:
         return None

@@ -34,11 +34,7 @@ class Window(NamedTuple):
 
 
 def parse(text: str) -> Window:
-    """A window from "22:00-08:00", "Mon-Fri 22:00-08:00" or "Sat,Sun".
-
-    Raises:
-        ValueError: It is not written like that.
-    """
+    """A window from "22:00-08:00", "Mon-Fri 22:00-08:00" or "Sat,Sun"; else a `ValueError`."""
     *days, hours = text.split() or [""]
     match = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)", hours)
     if match is None:

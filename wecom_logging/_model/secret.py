@@ -37,11 +37,8 @@ class Secret:
 
     @classmethod
     def from_file(cls, path: str, *, option: str, check: Check) -> Secret:
-        """Read a secret from a file of UTF-8 text; white space around it is dropped.
-
-        Raises:
-            ConfigurationError: The file cannot be read, or `check` refuses what it holds.
-        """
+        """Read a secret from a file of UTF-8 text; white space around it is dropped. A
+        `ConfigurationError` if that cannot be done, or `check` refuses what the file holds."""
         try:
             value = _read(path)
             check(value)

@@ -103,11 +103,8 @@ _UNTIL = re.compile(
 
 
 def find(text: str) -> Found | None:
-    """The first time in a text (half-width, single blanks), or None.
-
-    Raises:
-        SpanError: It reads like a time and cannot be one, as `until 25:00`.
-    """
+    """The first time in a text (half-width, single blanks), or None; a `SpanError` for what reads
+    like a time and cannot be one, as `until 25:00`."""
     for found in _UNTIL.finditer(text):
         if found["hour"] or found["morning"]:
             return Found(_clock_time(found), _without(text, found))
@@ -119,11 +116,7 @@ def find(text: str) -> Found | None:
 
 
 def parse(text: str) -> Span:
-    """A text that is a time and nothing else, for the command line.
-
-    Raises:
-        SpanError: It is none.
-    """
+    """A text that is a time and nothing else, for the command line; else a `SpanError`."""
     found = find(" ".join(text.split()))
     if found is None or found.rest:
         rule = f"{text!r} is no time: 90s, 30m, 2h, 1d or until 9:00 would be"

@@ -48,12 +48,8 @@ def render(
 ) -> Rendered:
     """The message that tells a digest.
 
-    Args:
-        digest: What to tell.
-        style: How the sending process wants it told.
-        shape: How plain; the next one each time that the destination refuses the content.
-        file_follows: Whether a file with the whole report comes after it.
-        again: What the same was drawn from before.
+    `shape` says how plain: the next one each time that the destination refuses the content.
+    `again` is the context that the same digest was drawn from before.
     """
     if style.msgtype == "card":
         drawn = _card(digest, style, file_follows, again) if shape == "full" else None

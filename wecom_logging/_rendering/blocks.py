@@ -76,8 +76,6 @@ class _BlockRenderer:
         lines += map(quote, self._output())
         return lines
 
-    # -- what, and how often ---------------------------------------------------------
-
     def _why(self) -> str:
         """Both texts of the cause, if the line has room for them, or that of the root; where it
         is one text, with the beginning of its second line (`3 errors for Order · number: …`),
@@ -129,8 +127,6 @@ class _BlockRenderer:
             f"{section.type} {section.value}", section.message
         ):
             yield from self._text(section.line)
-
-    # -- why -------------------------------------------------------------------------
 
     def _reasons(self) -> Iterator[str]:
         chain = self.section.sample.chain
@@ -220,8 +216,6 @@ class _BlockRenderer:
         """The same in one line."""
         return " · ".join(self._text(words))
 
-    # -- where -----------------------------------------------------------------------
-
     def _where(self) -> str:
         """The innermost place of the application's own and its callers, or the worst places."""
         section, code = self.section, self.dialect.code
@@ -260,8 +254,6 @@ class _BlockRenderer:
         if not source or len(source) > _SOURCE or "raise" in source.split():
             return ""
         return self.dialect.code(self.pen.place(source, _SOURCE * 3))
-
-    # -- what differs, for whom, and what led up to it ---------------------------------
 
     def _also(self) -> str:
         """Other texts and routes of the group."""

@@ -11,7 +11,7 @@ from datetime import tzinfo
 from itertools import accumulate
 
 from wecom_logging._model import habits, text
-from wecom_logging._rendering.labels import LABELS, Said, SaidOf, Vocabulary
+from wecom_logging._rendering.labels import Labels, Said, SaidOf
 from wecom_logging._rendering.style import Language
 from wecom_logging._rendering.times import TimeFormatter
 from wecom_logging._rendering.words import joined
@@ -25,32 +25,27 @@ _APP, _KIND, _PLACE, _NAME, _WHY = 40, 60, 60, 40, 100
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-class _Words(Vocabulary):
+class _Words(Labels):
     errors = Said("{:,} error{s}", "{:,} 次")
     kinds = Said("{} kind{s}", "{} 类")
     told = Said("all told", "均已通知")
     pending = Said("{:,} not told yet", "{:,} 次尚未通知")
     held = Said("{:,} of them silenced", "其中 {:,} 次静默中")
     all_held = Said("all of them silenced", "均在静默中")
-    clause = Said(", ", "，")
-    quiet = Said("quiet until {}", "免打扰至 {}")
+    quiet_until = Said("quiet until {}", "免打扰至 {}")
     lists = SaidOf(
         new=("new: {}", "新出现 {} 类"),
         open=("open: {}", "未恢复 {} 类"),
         calmed=("over: {}", "已平息 {} 类"),
         silenced=("silenced: {}", "静默中 {} 类"),
     )
-    new_in = Said("in {}", "{} 新出现")
-    last_in = Said("last in {}", "上次见于 {}")
-    over = Said("over", "已平息")
-    taken = Said("taken by {} {}", "{} {} 接手")
+    is_over = Said("over", "已平息")
     until = Said("until {until} by {by}", "{by} 静默至 {until}")
     until_release = Said(
         "until the next release, {until} at most, by {by}", "{by} 静默至下一版本，最晚 {until}"
     )
     why = Said(": {}", "：{}")
     more = Said("+ {} more ×{:,}", "另有 {} 类 ×{:,}")
-    others = Said("others ×{:,}", "其他 ×{:,}")
     came_from = Said("errors came from {} on {}", "报告过错误的有 {1}的 {0}")
     processes = Said("{} process{es}", "{} 个进程")
     hosts = Said("{} host{s}", "{} 台主机")
@@ -115,16 +110,11 @@ def daily_report(
 ) -> str:
     """The report about these apps, as lines of plain text.
 
-    Args:
-        apps: As a store knows them (`MarkingStore.groups`, `OnCall.known`).
-        now: Seconds since the epoch.
-        language: "en" or "zh".
-        zone: Of the times shown; None: the local one.
-        hours: How far it reaches back, beside the current hour; `HOURS` at most.
-        next_at: When the next one comes, if that is known.
+    It reaches back `hours` whole hours before the current one, `HOURS` at most. `next_at` says
+    when the next one comes, if that is known.
     """
-    times = TimeFormatter(now, zone, LABELS[language])
     words = _WORDS[language]
+    times = TimeFormatter(now, zone, words)
     parts = [_Lines(Daily(app, now, hours, zone), times, words) for app in apps]
     found = "\n\n".join("\n".join(part.lines()) for part in parts)
     if next_at is not None:
@@ -157,11 +147,11 @@ class _Lines:
         yield " · ".join(("📋 " + name, words.clause.join(counts), span))
         yield f"{sparkline(found.hours)} {self._told()}"
         if app.quiet_until is not None:
-            yield words.quiet(self._times.minute(app.quiet_until))
+            yield words.quiet_until(self._times.minute(app.quiet_until))
         for kind in ("new", "open", "calmed", "silenced"):
             yield from self._groups(kind, getattr(found, kind))
         if others := max(0, found.errors - sum(map(found.count, app.groups))):
-            yield words.others(others)
+            yield f"{words.others} ×{others:,}"
         if found.processes:
             yield words.came_from(words.processes(found.processes), words.hosts(found.hosts))
         for job, expected in found.overdue:
@@ -199,7 +189,7 @@ class _Lines:
         elif group.last_release:
             yield words.last_in(_inert(group.last_release, _NAME))
         if kind == "new" and group.state == "over":
-            yield words.over
+            yield words.is_over
         if group.taken_by and group.taken_at is not None:
             yield words.taken(_inert(group.taken_by, _NAME), minute(group.taken_at))
         if group.silenced_until is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wecom_logging._model.digest import OTHERS, Digest, Report
-from wecom_logging._rendering.sample import as_text
+from wecom_logging._rendering.sample import as_str
 from wecom_logging._rendering.sections import STATES, Section
 from wecom_logging._rendering.words import outline
 
@@ -134,5 +134,5 @@ def _rank(section: Section) -> tuple[bool, bool, bool, bool, int, Moment]:
 def _first(report: Report) -> Moment:
     """When it came. What was merged at once has one time there, and its own in its events."""
     samples = (sample for sample in report.samples[:1] if isinstance(sample, Mapping))
-    times = (as_text(sample.get("timestamp")) for sample in samples)
+    times = (as_str(sample.get("timestamp")) for sample in samples)
     return report.first or report.since, next(times, "") or "~"

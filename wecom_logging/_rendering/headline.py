@@ -10,7 +10,7 @@ from wecom_logging._model.text import ELLIPSIS, columns, cut_columns
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen
 from wecom_logging._rendering.sections import Section
-from wecom_logging._rendering.words import joined, one_line
+from wecom_logging._rendering.words import flattened, joined
 
 #: Columns of line 1: what a phone shows of a notification.
 _WIDTH = 64
@@ -149,13 +149,12 @@ def _subject(context: RenderContext) -> tuple[str, list[str], str]:
     told = failing or [each for each in context.sections if not each.over] or context.sections
     if not told:
         return "", [labels.others] if context.others else [], ""
-    state = labels.states["over"] if told[0].over else ""
-    state = labels.recovered if told[0].works_again else state
+    state, words_of = labels.states["over"] if told[0].over else "", summary
+    if told[0].works_again:
+        state, words_of = labels.recovered, _recovery
     kinds = sum(section.kinds for section in told)
     more = labels.and_kinds(kinds - 1, kinds) if kinds > 1 else ""
-    words_of = _recovery if told[0].works_again else summary
-    said = [words[:_LONG] for words in words_of(told[0], context) if _inert(words)]
-    return state, said, more
+    return state, [words[:_LONG] for words in words_of(told[0], context) if _inert(words)], more
 
 
 def _recovery(section: Section, context: RenderContext) -> list[str]:
@@ -168,7 +167,7 @@ def _fitted(said: Sequence[str], width: int) -> str:
     """Type, message and reason in so many columns. What has to go: the module, which stands in
     the heading; all lines but the first; what is between message and reason; the end of the
     message, where the reason is short (`KeyError: import of supplier… 'sku'`); the reason."""
-    whole = [_inert(one_line(words)) for words in said]
+    whole = [_inert(flattened(words)) for words in said]
     if columns(": ".join(whole)) <= width:
         return ": ".join(whole)
     begun = [_inert(_first_line(words)) for words in said]
@@ -211,12 +210,12 @@ def hosts(context: RenderContext, pen: Pen, most: int = 60) -> str:
 
 
 def _release(context: RenderContext, pen: Pen) -> str:
-    age = context.digest.now - context.style.started
-    labels, is_fresh = context.labels, context.style.started and 0 <= age < _FRESH
-    if not context.style.release:
+    labels, style = context.labels, context.style
+    if not style.release:
         return ""
-    release = labels.release(pen.name(context.style.release, 60))
-    return f"{release}{labels.in_brackets(labels.up(labels.duration(age))) if is_fresh else ''}"
+    age, release = context.digest.now - style.started, labels.release(pen.name(style.release, 60))
+    is_fresh = style.started and 0 <= age < _FRESH
+    return release + labels.in_brackets(labels.up(labels.duration(age))) if is_fresh else release
 
 
 def span(context: RenderContext, most: int = _WIDTH) -> str:

@@ -15,7 +15,7 @@ from wecom_logging._rendering.rows import marks, releases
 from wecom_logging._rendering.sample import ExceptionView, Frame, Sample
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.style import Style
-from wecom_logging._rendering.words import first_line, joined, one_line
+from wecom_logging._rendering.words import first_line, flattened, joined
 
 #: Bytes of what follows a message, its name included: a phone still opens it.
 MAX_BYTES = 256 * 1024
@@ -97,9 +97,6 @@ def _gist(group: Section) -> Iterator[str]:
         yield " · ".join(f"{key} = {value}" for key, value in context.items())
 
 
-# -- the list of everything ------------------------------------------------------------
-
-
 def _overview(groups: Iterable[Section], context: RenderContext) -> Iterator[str]:
     labels, style, digest = context.labels, context.style, context.digest
     sender, now = joined(" ", style.app, style.environment), context.times.full(digest.now)
@@ -116,12 +113,9 @@ def _overview(groups: Iterable[Section], context: RenderContext) -> Iterator[str
 
 def _line(group: Section, context: RenderContext, between: str = "  ") -> str:
     count = f"×{group.count:,}" if group.count or not group.over else ""
-    said = cut_characters(": ".join(map(one_line, summary(group, context))), 100)
+    said = cut_characters(": ".join(map(flattened, summary(group, context))), 100)
     state, place = context.labels.states[group.lead.state], group.places(1)[0][1]
     return visible(joined(between, group.lead.shown_id, state, group.level, count, said, place))
-
-
-# -- one group -------------------------------------------------------------------------
 
 
 def _group(group: Section, context: RenderContext) -> Iterator[str]:
@@ -178,9 +172,6 @@ def _crumbs(sample: Sample, context: RenderContext) -> Iterator[str]:
     for crumb in sample.crumbs:
         time = context.times.second(crumb.time)
         yield joined(" ", time, crumb.level.upper(), crumb.logger, crumb.message)
-
-
-# -- the traceback ---------------------------------------------------------------------
 
 
 def _chain(chain: Sequence[ExceptionView], context: RenderContext) -> Iterator[str]:

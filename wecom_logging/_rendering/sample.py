@@ -60,19 +60,19 @@ class ExceptionView:
         notes, parts = raw.get("exc_notes"), raw.get("exceptions") if depth else None
         chains = [_chain(part, depth - 1) for part in parts] if isinstance(parts, list) else []
         self._calls = raw.get("frames")
-        self.type, self.value = as_text(raw.get("exc_type")), as_text(raw.get("exc_value"))
+        self.type, self.value = as_str(raw.get("exc_type")), as_str(raw.get("exc_value"))
         own_name = f"{self.type.rpartition('.')[2]}: "
         #: The value without what the library says every time.
         self.words = bounded(without_boilerplate(self.value).removeprefix(own_name))
         #: Whether it is the declared cause (`raise … from`) of the exception before it.
         self.is_cause = raw.get("is_cause") is True
-        self.notes = list(map(as_text, notes)) if isinstance(notes, (list, tuple)) else []
+        self.notes = list(map(as_str, notes)) if isinstance(notes, (list, tuple)) else []
         #: Where the parser stopped, for a `SyntaxError`.
         self.syntax = next(map(_frame, _dicts([raw.get("syntax_error")])), None)
         #: The chains of the parts of an exception group.
         self.parts = list(filter(None, chains))
         #: What the failed program has written, for a `CalledProcessError`.
-        self.stderr = as_text(raw.get("stderr")).strip()
+        self.stderr = as_str(raw.get("stderr")).strip()
         #: Whether it came from one that was not captured any more.
         self.goes_on = raw.get("goes_on") is True
         #: Whether it was read out of a text, which may say anything.
@@ -125,19 +125,19 @@ class Sample:
     def __init__(self, event: Mapping[object, object]) -> None:
         get = event.get
         self._event = event
-        self.message, self.logger = as_text(get("event")), as_text(get("logger"))
-        self.timestamp = as_text(get("timestamp"))
-        self.process, self.thread = as_text(get("process")), as_text(get("thread_name"))
-        place = as_text(get("pathname")), _as_number(get("lineno")), as_text(get("func_name"))
+        self.message, self.logger = as_str(get("event")), as_str(get("logger"))
+        self.timestamp = as_str(get("timestamp"))
+        self.process, self.thread = as_str(get("process")), as_str(get("thread_name"))
+        place = as_str(get("pathname")), _as_number(get("lineno")), as_str(get("func_name"))
         #: Where it was logged.
         self.site = Frame(*place)
         #: The exception, then what it came from.
         self.chain = _chain(get("exception"), _MAX_DEPTH)
-        self.stack = as_text(get("stack"))
+        self.stack = as_str(get("stack"))
         #: The last lines that a command has written.
-        self.output = _lines(as_text(get("output")))
+        self.output = _lines(as_str(get("output")))
         #: What there was no time or room to capture.
-        self.left_out = as_text(get("left_out"))
+        self.left_out = as_str(get("left_out"))
         words, self.context = self._words_and_context()
         #: What happened: the message without a formatter's or a framework's share.
         self.words = bounded(words)
@@ -175,13 +175,13 @@ class Sample:
         """What happened, as far as nobody else has said it, and what else is known."""
         site, context = self.site, _context(self._event)
         place = (site.path, site.path.rpartition("/")[2], site.name.strip("<>"), str(site.line))
-        known = (self.logger, self.process, self.thread, as_text(self._event.get("module")), *place)
+        known = (self.logger, self.process, self.thread, as_str(self._event.get("module")), *place)
         words = without_frame(self.message.strip(), known)
         if words.startswith("{'"):  # a dict was logged: its items are context already
             told = {key: value for key, value in context.items() if f"'{key}': " in words}
             words = ", ".join(f"{key}={value}" for key, value in told.items()) or words
             context = {key: value for key, value in context.items() if key not in told}
-        if warning := as_text(self._event.get("warning")):
+        if warning := as_str(self._event.get("warning")):
             words = f"{warning}: {words}"
         if not self.chain:
             return words, context
@@ -225,7 +225,7 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(filter(str.strip, lines))
 
 
-def as_text(value: object) -> str:
+def as_str(value: object) -> str:
     """Any stored value as one string, nested ones as JSON; "" for None."""
     if isinstance(value, str):
         return value
@@ -252,16 +252,12 @@ def _dicts(value: object) -> list[Mapping[str, object]]:
 
 def _context(event: Mapping[object, object]) -> dict[str, str]:
     others = filterfalse(_OWN_KEYS.__contains__, event)
-    return {key: as_text(event[key]) for key in others if isinstance(key, str) and key[:1] != "_"}
+    return {key: as_str(event[key]) for key in others if isinstance(key, str) and key[:1] != "_"}
 
 
 def _crumb(raw: Mapping[str, object]) -> Crumb:
-    return Crumb(
-        as_text(raw.get("time") or raw.get("timestamp")),
-        as_text(raw.get("level")),
-        as_text(raw.get("logger")),
-        as_text(raw.get("event")),
-    )
+    time = raw.get("time") or raw.get("timestamp")
+    return Crumb(*map(as_str, (time, raw.get("level"), raw.get("logger"), raw.get("event"))))
 
 
 def _chain(raw: object, depth: int) -> list[ExceptionView]:
@@ -273,12 +269,12 @@ def _chain(raw: object, depth: int) -> list[ExceptionView]:
 def _frame(raw: Mapping[str, object]) -> Frame:
     get, variables = raw.get, raw.get("locals")
     return Frame(
-        path=as_text(get("filename")),
+        path=as_str(get("filename")),
         line=_as_number(get("lineno")),
-        name=as_text(get("name")),
-        source=as_text(get("line")).strip(),
+        name=as_str(get("name")),
+        source=as_str(get("line")).strip(),
         library=get("library") is True,
-        locals=tuple((as_text(key), as_text(value)) for key, value in variables.items())
+        locals=tuple((as_str(key), as_str(value)) for key, value in variables.items())
         if variables and isinstance(variables, Mapping)
         else (),
     )

@@ -10,9 +10,9 @@ from wecom_logging._rendering.sample import ExceptionView, Frame, Sample, places
 from wecom_logging._rendering.words import (
     contains,
     first_line,
+    flattened,
     joined,
     of_template,
-    one_line,
     others,
     outline,
     without_errno,
@@ -28,10 +28,8 @@ _BLOCK = 100
 class Section:
     """Reports that are drawn together, the one that stands for them first.
 
-    Args:
-        reports: At least one.
-        names: What the groups of one place are called that differ in nothing else.
-        ended: What is told here were the last errors: the groups are over.
+    `names`: what groups of one place are called that differ in nothing else. `ended`: these were
+    their last errors, the groups are over.
     """
 
     def __init__(
@@ -140,8 +138,8 @@ class Section:
         if not any(texts):  # the type has said all
             texts = [self.own.route]
         for text in filter(None, map(str.strip, texts)):
-            known = outline(": ".join(map(one_line, said)))
-            if not (said and contains(known, outline(one_line(text)))):
+            known = outline(": ".join(map(flattened, said)))
+            if not (said and contains(known, outline(flattened(text)))):
                 said.append(text)
         return said
 

@@ -8,6 +8,7 @@ untrusted text, each in time proportional to it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from wecom_logging._model.text import strip_ansi
@@ -18,11 +19,9 @@ _LONG = 16384
 
 
 def without_frame(text: str, known: Collection[str]) -> str:
-    """What happened, out of a line that a formatter or renderer has made.
+    """What happened, out of a line that a formatter or renderer has made: JSON, logfmt or plain.
 
-    Args:
-        text: The line, which may be JSON or logfmt.
-        known: What the event itself says of logger, process, thread and call site.
+    `known` is what the event itself says of logger, process, thread and call site.
     """
     text = strip_ansi(text[:_LONG]) + text[_LONG:]
     return _from_json(text) or _from_logfmt(text) or _without_prefix(text, known)
@@ -37,7 +36,7 @@ _TOKEN = lazy.regex(
                 | \d\d:\d\d:\d\d(?:[.,]\d{1,9})? )
       | (?P<word> [^\s\[\](){}<>|:,;]{1,200}) )
     (?P<end> \s{0,20}[\])>}:|,;-]{0,5}(?=\s|[\[(<{|]|[^\W\d]|\d|$)) \s*""",
-    0x40,  # re.VERBOSE
+    re.VERBOSE,
 )
 _BRACKET = lazy.regex(r"\s*\[[^\]\s]{1,100}\]:?\s*")
 _LEVELS = frozenset({"debug", "info", "warn", "warning", "error", "critical", "fatal"})
@@ -75,15 +74,13 @@ _PAIR = lazy.regex(r"""\s*([\w.@-]{1,60})=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)"""
 _EVENT_KEYS = ("event", "message", "msg")
 
 #: Keys under which loggers say when, how bad and by whom.
-_FRAME_KEYS = frozenset(
-    {
-        "asctime", "caller", "created", "exc_info", "exception", "file", "filename", "func",
-        "func_name", "funcName", "function", "hostname", "level", "levelname", "levelno", "line",
-        "lineno", "logger", "loglevel", "lvl", "module", "name", "pathname", "pid", "process",
-        "processName", "severity", "stack_info", "taskName", "thread", "threadName",
-        "thread_name", "time", "timestamp", "ts", "@timestamp", "@version",
-    }
-)  # fmt: skip
+_FRAME_KEYS = frozenset((
+    "asctime", "caller", "created", "exc_info", "exception", "file", "filename", "func",
+    "func_name", "funcName", "function", "hostname", "level", "levelname", "levelno", "line",
+    "lineno", "logger", "loglevel", "lvl", "module", "name", "pathname", "pid", "process",
+    "processName", "severity", "stack_info", "taskName", "thread", "threadName", "thread_name",
+    "time", "timestamp", "ts", "@timestamp", "@version",
+))  # fmt: skip
 
 
 def _from_json(text: str) -> str:
@@ -121,7 +118,7 @@ def _of_pairs(pairs: Mapping[str, object]) -> str:
 #: What frameworks say about an exception that is shown anyway: how it begins, and the rest, whose
 #: groups are facts that perhaps nobody else knows.
 _SENTENCES = tuple(
-    (start, lazy.regex(rest, 0x10))  # re.DOTALL
+    (start, lazy.regex(rest, re.DOTALL))
     for start, rest in (
         ("Internal Server Error: ", r"(?P<path>/\S*)"),
         ("Exception on ", r"(?P<path>\S+) \[(?P<method>[A-Z]+)\]"),
@@ -172,7 +169,7 @@ def framework_facts(text: str) -> dict[str, str] | None:
 
 #: What stands in a text that has some, what it looks like, and what is left of it.
 _BOILERPLATE = tuple(
-    (hint, lazy.regex(pattern, 0x08), instead)  # re.MULTILINE
+    (hint, lazy.regex(pattern, re.MULTILINE), instead)
     for hint, pattern, instead in (
         ("For further information", r"\n? *For further information visit \S+", ""),
         ("For more information", r"\n? *For more information check: \S+", ""),
@@ -261,7 +258,7 @@ def bounded(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG // 2]} … {text[-_LONG // 2 :]}"
 
 
-def one_line(text: str) -> str:
+def flattened(text: str) -> str:
     """A text without line breaks and the signs of a list."""
     lines = [line.strip().removeprefix("- ").removeprefix("* ") for line in text.splitlines()]
     return " ".join(filter(None, lines))
