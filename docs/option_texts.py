@@ -102,7 +102,7 @@ CHINESE = {
     "timezone": "消息里时间的时区名，默认本地时区。",
     "msgtype": '`"markdown"`（默认）；在微信里看消息的人用 `"text"`；机器人还可以用 `"markdown_v2"`。'
     ' `"card"`：模板卡片，次数用大字显示；需要 `links`，点卡片打开第一个，下面最多再列三个；完整报告随后作为文件发送。',
-    "links": "每组错误通向哪里：名称到链接模板，或一个链接；字段有 `{id}` `{logger}` `{type}` `{request_id}`"
+    "links": "每类错误链接到哪里：名称到链接模板的映射，或一个链接；字段有 `{id}` `{logger}` `{type}` `{request_id}`"
     " `{trace_id}` `{from}` `{to}`，最后两个是毫秒时间戳。字段没有值的链接不显示。小程序写成"
     ' `{"appid": …, "pagepath": …}`，只在卡片里显示。`extra={"runbook": "https://…"}` 再加一个。',
     "link": "已弃用，0.3 起移除：请改用 `links`。",

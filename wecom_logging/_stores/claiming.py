@@ -8,22 +8,11 @@ from wecom_logging._model import schedule
 from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
 from wecom_logging._model.ratelimit import Purpose
 from wecom_logging._runtime.values import replace
+from wecom_logging._stores import protocol
 from wecom_logging._stores.due_index import earlier
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marking import end_all, ended_quiet, keep_quiet_hours
-from wecom_logging._stores.protocol import (
-    DEAD_AFTER,
-    FLEET_FOR,
-    FOLLOW_UP_ATTEMPTS,
-    FOLLOW_UP_FOR,
-    LEASE,
-    LOOK,
-    POLL,
-    Answer,
-    Asker,
-    Claim,
-    FollowUp,
-)
+from wecom_logging._stores.protocol import LEASE, LOOK, POLL, Answer, Asker, Claim, FollowUp
 from wecom_logging._stores.records import DigestEntry, Following, LeasedDigest, Pending, new_id
 
 #: An attempt that failed makes what follows "late" only after so many seconds.
@@ -109,7 +98,7 @@ class _Claiming:
             return self._beside(min(leases))
         if first is not None and waiting != first:
             due = now if waiting else self._due() if self._asker.fallback else None
-            if due is not None and (self._elsewhere_at(due) or math.inf) <= now:
+            if due is not None and self._elsewhere_at(due) <= now:
                 return self._take_elsewhere(waiting)
             return self._wait(destination.trouble.resume_at)
         due = now if waiting else self._due()
@@ -117,29 +106,27 @@ class _Claiming:
             return None
         at = self._allowed_at(due)
         if at > now:
-            if (elsewhere := self._elsewhere_at(due)) is not None:
-                if elsewhere <= now:
-                    return self._take_elsewhere(waiting)
-                at = min(at, elsewhere)
+            if (elsewhere := self._elsewhere_at(due)) <= now:
+                return self._take_elsewhere(waiting)
+            at = min(at, elsewhere)
             busy = self._ledger.shared and (scope_state.due_index.pending or waiting)
             return min(at - now, LOOK) if busy else at - now
         taken = waiting or self._collect()
         return None if taken is None else self._take(taken)
 
-    def _elsewhere_at(self, due: float) -> float | None:
-        """When the fallback may have what is due; None if the destination is not failing, or
+    def _elsewhere_at(self, due: float) -> float:
+        """When the fallback may have what is due; never, if the destination is not failing, or
         is to be tried once more before."""
         fallback = self._asker.fallback
         if fallback is None or self._resume_at() <= self._now:
-            return None
+            return math.inf
         since = [
             t.since if t.setup else t.since + fallback.after
             for t in self._troubles
             if t.since is not None
         ]
-        if not since:
-            return None
-        return max(due, min(since), self._scope_state.fallback.resume_at)
+        soonest = min(since, default=math.inf)
+        return max(due, soonest, self._scope_state.fallback.resume_at)
 
     def _take_elsewhere(self, waiting: str | None) -> Claim | None:
         digest_id = waiting or self._collect()
@@ -217,12 +204,10 @@ class _Claiming:
         if not any(taken):
             return None
         declared = sum(self._state.digests[each].lost for each in scope_state.out)
+        lost = max(0, scope_state.lost - declared)
+        quiet = ended_quiet(ledger, self._collected.values())
         self._state.digests[digest_id] = LeasedDigest(
-            self._now,
-            ledger.wall,
-            outage=self._outage(),
-            lost=max(0, scope_state.lost - declared),
-            quiet=ended_quiet(ledger, self._collected.values()),
+            self._now, ledger.wall, outage=self._outage(), lost=lost, quiet=quiet
         )
         scope_state.out = [*scope_state.out, digest_id]
         return digest_id
@@ -263,11 +248,11 @@ class _Claiming:
         return True
 
     def _outage(self, after: float = LATE_AFTER) -> Outage | None:
-        failing = [t for t in self._troubles if t.since is not None]
-        first = min(failing, key=lambda t: t.since or 0.0, default=None)
-        if first is None or first.since is None or self._now - first.since < after:
+        failing = [(t.since, t.reason) for t in self._troubles if t.since is not None]
+        since, reason = min(failing, default=(math.inf, ""))
+        if self._now - since < after:
             return None
-        return Outage(self._ledger.wall - (self._now - first.since), first.reason)
+        return Outage(self._ledger.wall - (self._now - since), reason)
 
     def _take(self, digest_id: str) -> Claim:
         held = self._state.digests[digest_id]
@@ -325,7 +310,7 @@ class _Claiming:
         if at > now or self._urgent:
             return max(POLL, at - now)
         if not (waiting.taken and slots.extend(waiting.taken)):
-            taken = slots.take_all(waiting.slots, "extra")
+            taken = slots.take_extra(waiting.slots)
             if taken is None:
                 return max(1.0, slots.free_at("extra") - now)
             waiting.taken = taken
@@ -336,8 +321,8 @@ class _Claiming:
     def _is_given_up(self, waiting: Following) -> bool:
         if waiting.lease_until is not None and waiting.lease_until > self._now:
             return False
-        too_old = self._now - waiting.since > FOLLOW_UP_FOR
-        return too_old or waiting.attempts >= FOLLOW_UP_ATTEMPTS
+        too_old = self._now - waiting.since > protocol.FOLLOW_UP_FOR
+        return too_old or waiting.attempts >= protocol.FOLLOW_UP_ATTEMPTS
 
     # -- who is there ------------------------------------------------------------------
 
@@ -354,7 +339,7 @@ class _Claiming:
             known.seen = now
             sources[source] = known
         for name, seen in list(presence.items()):
-            if now - seen > FLEET_FOR:
+            if now - seen > protocol.FLEET_FOR:
                 del presence[name]
 
     def _leaves(self) -> bool:
@@ -407,7 +392,7 @@ class _Claiming:
     def _somebody_else_looks(self) -> bool:
         process = self._asker.source.rpartition("/")[0] + "/"
         return any(
-            -DEAD_AFTER <= at - self._now <= LOOK
+            -protocol.DEAD_AFTER <= at - self._now <= LOOK
             and not name.startswith(process)
             and self._ledger.is_alive(name)
             for name, at in self._state.looks.items()
@@ -429,14 +414,9 @@ class _Claiming:
 def as_digest(digest_id: str, held: LeasedDigest, reports: list[Report]) -> Digest:
     """What a message tells."""
     offset, quiet, detour = held.wall - held.now, held.quiet, held.detour
-    digest = Digest(
-        digest_id,
-        tuple(reports),
-        held.wall,
-        outage=held.outage,
-        lost=held.lost,
-        quiet=None if quiet is None else (quiet.since + offset, quiet.until + offset),
-    )
+    ended = None if quiet is None else (quiet.since + offset, quiet.until + offset)
+    told = tuple(reports)
+    digest = Digest(digest_id, told, held.wall, outage=held.outage, lost=held.lost, quiet=ended)
     if detour is None:
         return digest
     since, until = detour.since + offset, detour.until + offset

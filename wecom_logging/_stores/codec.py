@@ -82,11 +82,13 @@ def reader(kind: Any) -> Reader:
     if hasattr(kind, "_fields") or is_dataclass(kind):
         return _record(kind)
     if origin in (Union, UnionType):
-        return _optional(reader(next(a for a in arguments if a is not type(None))))
+        read = reader(next(a for a in arguments if a is not type(None)))
+        return lambda value: None if value is None else read(value)
     if origin is Literal:
         return lambda value: _checked(value, value in arguments)
     if origin is dict and arguments[1] is not Any:
-        return _mapping(reader(arguments[1]))
+        of = reader(arguments[1])
+        return lambda value: {key: of(each) for key, each in _SCALARS[dict](value).items()}
     if origin in (list, tuple):
         return _sequence(origin, arguments)
     return _SCALARS[origin or kind]
@@ -94,44 +96,21 @@ def reader(kind: Any) -> Reader:
 
 def _checked(value: Any, good: bool) -> Any:
     if not good:
-        raise _unexpected(value)
+        raise ValueError(f"unexpected {type(value).__name__}")
     return value
 
 
-def _number(value: Any) -> float:
-    if type(value) in (int, float) and -MOST < value < MOST:
-        return float(value)
-    raise _unexpected(value)
-
-
-def _whole(value: Any) -> int:
-    if type(value) is int and -MOST < value < MOST:
-        return value
-    raise _unexpected(value)
-
-
-def _unexpected(value: Any) -> ValueError:
-    return ValueError(f"unexpected {type(value).__name__}")
+def _number(value: Any, *types: type) -> Any:
+    return _checked(value, type(value) in types and -MOST < value < MOST)
 
 
 _SCALARS: dict[Any, Reader] = {
     str: lambda value: _checked(value, isinstance(value, str)),
     bool: lambda value: _checked(value, isinstance(value, bool)),
-    int: _whole,
-    float: _number,
+    int: lambda value: _number(value, int),
+    float: lambda value: float(_number(value, int, float)),
     dict: lambda value: _checked(value, isinstance(value, dict)),
 }
-
-
-def _optional(read: Reader) -> Reader:
-    return lambda value: None if value is None else read(value)
-
-
-def _mapping(read: Reader) -> Reader:
-    def make(value: Any) -> Any:
-        return {key: read(each) for key, each in _SCALARS[dict](value).items()}
-
-    return make
 
 
 def _sequence(kind: Any, arguments: tuple[Any, ...]) -> Reader:

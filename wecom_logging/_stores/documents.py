@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import chain, islice
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from wecom_logging._stores.codec import encode
 from wecom_logging._stores.due_index import DueIndex
@@ -41,7 +41,6 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 #: grows with them.
 _AT_ONCE = 192
 
-
 _HERE = "scope=? AND kind=?"
 
 #: Scope, kind and id of a row; the same with its body, and when that was of use last.
@@ -51,18 +50,9 @@ Row = tuple[str, str, str, str, float]
 #: Records as they were last written, with their texts, by scope and kind.
 Kept = dict[tuple[str, str], tuple[str, Any]]
 
-
-class Asked(Protocol):
-    """Whoever may be asked for something that the database knows: by an expression of a `SELECT`
-    that is given a place and a key there."""
-
-    @property
-    def expression(self) -> str: ...
-
-    @property
-    def place(self) -> tuple[object, ...]: ...
-
-    def take_in(self, key: Any, found: Any) -> object: ...
+#: What to ask for: what has an `expression`, whose values are its `place` and a key, and that key.
+#: What was found for it `take_in` is given.
+Asked = tuple[Any, object]
 
 
 class Documents(Records[T]):
@@ -222,16 +212,12 @@ class DocumentState(State):
     presence: Documents[float]
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        destination: str,
-        scope: str,
-        names: tuple[str, str],
-        kept: Kept,
+        self, cursor: sqlite3.Cursor, scopes: tuple[str, str], names: tuple[str, str], kept: Kept
     ) -> None:
         # One for all: a connection keeps a weak reference to each, which outlives the step.
-        cursor = self._cursor = connection.cursor()
-        self._destination_scope, self.scope, self.names = destination, scope, names
+        self._cursor = cursor
+        destination, scope = self._destination_scope, self.scope = scopes
+        self.names = names
         self._scope_states: _Single[ScopeState]
         self._scope_states = _Single(cursor, scope, "scope_state", ScopeState, kept)
         self._destinations: _Single[Destination]
@@ -282,7 +268,7 @@ class DocumentState(State):
         rank, others = cast("Question", self._place).pair()
         return int(rank), int(others) + 1
 
-    def about(self, source: str) -> list[tuple[Asked, object]]:
+    def about(self, source: str) -> list[Asked]:
         """What to ask for whoever may claim something: its place among all, and whether anything
         is pending at all."""
         rank = f"(SELECT total(id<?)||' '||count(*) FROM {TABLE} WHERE {_HERE} AND id<>?)"
@@ -290,7 +276,7 @@ class DocumentState(State):
         self._place = Question(rank, source, *place)
         return [(self._place, source), (self._is_pending, "")]
 
-    def begin(self, asked: Iterable[tuple[Asked, object]]) -> None:
+    def begin(self, asked: Iterable[Asked]) -> None:
         """Read at once what every step asks for, and what this one does."""
         ask(self._cursor, [(self._scope_states, ""), (self._destinations, ""), *asked])
         if self._is_pending.value == 0:
@@ -332,7 +318,7 @@ class DocumentState(State):
         return wrote
 
 
-def ask(cursor: sqlite3.Cursor, asked: Iterable[tuple[Asked, Any]]) -> None:
+def ask(cursor: sqlite3.Cursor, asked: Iterable[Asked]) -> None:
     """Have all answered in one row: to get the interpreter back after each step of SQLite may
     take 5 ms beside a busy thread, and each row is a step."""
     for some in _in_parts(asked):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.values import NamedTuple
-from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.memory import shared_store
 from wecom_logging._stores.protocol import Rules, Store
 from wecom_logging.errors import ConfigurationError
@@ -19,20 +18,21 @@ from wecom_logging.errors import ConfigurationError
 class StoreScope(NamedTuple):
     """Whose store it is, and by which options it goes."""
 
-    sender: Sender
+    destination: str
     app: str
     environment: str
     rules: Rules
 
 
-def opener(
-    store: str, place: StoreScope, environ: Mapping[str, str] = os.environ
-) -> Callable[[], Store]:
+def opener(store: str, place: StoreScope, *, local: bool) -> Callable[[], Store]:
     """Import what the store needs, in the constructor; returns what opens it later.
 
     What is returned is called by each worker, on its own thread, with its first visit. It
     does not wait for a network, and fails never: a store that cannot be reached is a
     matter for `FailoverStore`.
+
+    Args:
+        local: No other process knows the destination, and "auto" shares nothing.
 
     Raises:
         ConfigurationError: A library is missing.
@@ -41,9 +41,9 @@ def opener(
         return _redis(store, place)
     if store.startswith("sqlite:"):
         return _file(os.path.abspath(store.removeprefix("sqlite:///")), place)
-    if store == "auto":
-        return _automatic(place, environ)
-    return lambda: _memory(place)
+    if store == "auto" and not local:
+        return _automatic(place)
+    return lambda: shared_store(*place)
 
 
 def password(store: str) -> tuple[str, ...]:
@@ -60,43 +60,40 @@ def shown(store: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
 
 
-def _memory(place: StoreScope) -> Store:
-    return shared_store(place.sender.destination, place.app, place.environment, place.rules)
+def _automatic(place: StoreScope) -> Callable[[], Store]:
+    def in_memory() -> Store:
+        return shared_store(*place)
 
-
-def _automatic(place: StoreScope, environ: Mapping[str, str]) -> Callable[[], Store]:
-    if place.sender.limits.local:
-        return lambda: _memory(place)
-    if environ.get("KUBERNETES_SERVICE_HOST"):
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
         warn_rarely(
             "kubernetes",
             "in Kubernetes without store='redis://…' every pod alerts for itself"
             " (store='memory' says that this is meant)",
             once=True,
         )
-        return lambda: _memory(place)
+        return in_memory
     try:
         from wecom_logging._stores import failover, location, sqlite  # noqa: F401  # loaded now, on the caller's thread
     except ImportError:  # a Python without SQLite
-        return lambda: _memory(place)
-    directories = list(location.candidates(environ))
-    name = file_name(place.sender)
+        return in_memory
+    directories = list(location.candidates(os.environ))
+    name = file_name(place.destination)
 
     def open_store() -> Store:
         directory = location.private_directory(directories)
         if directory is None:
-            return _memory(place)
+            return in_memory()
         location.sweep(directory, time.time())
         return _file(os.path.join(directory, name), place, owned=True)()
 
     return open_store
 
 
-def file_name(sender: Sender) -> str:
+def file_name(destination: str) -> str:
     """One file for each destination of each host: homes may be shared between hosts."""
     from wecom_logging._stores.documents import scope
 
-    return f"{scope(socket.gethostname(), sender.destination)}.db"
+    return f"{scope(socket.gethostname(), destination)}.db"
 
 
 def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], Store]:
@@ -105,15 +102,7 @@ def _file(path: str, place: StoreScope, *, owned: bool = False) -> Callable[[], 
     from wecom_logging._stores.sqlite_file import STOPPED_AFTER
 
     def open_store() -> Store:
-        store = SQLiteStore(
-            path,
-            place.sender.destination,
-            place.app,
-            place.environment,
-            place.rules,
-            owned=owned,
-            patience=STOPPED_AFTER,
-        )
+        store = SQLiteStore(path, *place, owned=owned, patience=STOPPED_AFTER)
         return FailoverStore(store, place.rules, f"the store {path}")
 
     return open_store
@@ -130,8 +119,6 @@ def _redis(url: str, place: StoreScope) -> Callable[[], Store]:
         ) from None
 
     def open_store() -> Store:
-        destination = place.sender.destination
-        store = RedisStore(url, destination, place.app, place.environment, place.rules)
-        return FailoverStore(store, place.rules, shown(url))
+        return FailoverStore(RedisStore(url, *place), place.rules, shown(url))
 
     return open_store

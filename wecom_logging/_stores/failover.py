@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from wecom_logging._model.ratelimit import ASSUMED, Fleet, split_limit, until_time_slice
 from wecom_logging._runtime.deadline import time_left
@@ -193,15 +193,9 @@ class FailoverStore:
             self._leased_until = asked + LEASE
         return renewed
 
-    def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
-    ) -> None:
+    def settle(self, claim_id: str, *follow_ups: FollowUp, **how: Any) -> None:
         def settle(store: Store) -> None:
-            store.settle(claim_id, *follow_ups, lost=lost, groups=groups)
+            store.settle(claim_id, *follow_ups, **how)
 
         try:
             self._step(claim_id, settle)
@@ -275,11 +269,9 @@ class FailoverStore:
         if self._memory is None:
             self.durable = False
             share = split_limit(self._rules.rate_limit, self._known_fleet.size)
+            rules = self._rules._replace(rate_limit=share)
             self._memory = MemoryStore(
-                rules=self._rules._replace(rate_limit=share),
-                provisional=True,
-                clock=self._clock,
-                wall=self._wall,
+                rules=rules, provisional=True, clock=self._clock, wall=self._wall
             )
         return self._memory
 
@@ -315,10 +307,7 @@ class FailoverStore:
             return
         memory, self._memory, self.durable = self._alone, None, True
         entries = memory.withdraw(source)
-        account = memory.account(source)
-        self._reported += account.reported
-        self._lost += account.lost
-        self._by_fallback += account.by_fallback
+        self._book(memory.account(source))
         if entries:
             self.merge(Batch(source, 0, entries))
 
@@ -338,12 +327,12 @@ class FailoverStore:
         alone = Account() if self._memory is None else self._memory.account(source)
         reported = self._reported + self._last.reported + alone.reported
         lost = self._lost + self._last.lost + alone.lost
-        kept = max(0, self._outstanding)
-        by_fallback = self._by_fallback + self._last.by_fallback + alone.by_fallback
-        merged = reported + lost + kept
-        stuck = self._memory is not None and alone.merged == alone.reported + alone.lost
         return self._last._replace(
-            reported=reported, lost=lost, merged=merged, by_fallback=by_fallback, stuck=stuck
+            reported=reported,
+            lost=lost,
+            merged=reported + lost + max(0, self._outstanding),
+            by_fallback=self._by_fallback + self._last.by_fallback + alone.by_fallback,
+            stuck=self._memory is not None and alone.merged == alone.reported + alone.lost,
         )
 
     @property
@@ -356,9 +345,7 @@ class FailoverStore:
         fell back on an older copy of itself, has forgotten errors."""
         if there.first != self._last.first and self._last.first:
             self._forget(self._outstanding - there.merged)
-            self._reported += self._last.reported
-            self._lost += self._last.lost
-            self._by_fallback += self._last.by_fallback
+            self._book(self._last)
             warn_rarely(
                 f"marks {self._name}",
                 f"{self._name} was emptied: silences, and who has taken what, are gone with it",
@@ -367,13 +354,17 @@ class FailoverStore:
             # An older copy: what has been told since it was made stays told.
             told = min(gone, max(0, self._last.reported - there.reported))
             declared = min(gone - told, max(0, self._last.lost - there.lost))
-            self._reported += told
-            by_fallback = self._last.by_fallback - there.by_fallback
-            self._by_fallback += min(told, max(0, by_fallback))
-            self._lost += declared
+            by_fallback = min(told, max(0, self._last.by_fallback - there.by_fallback))
+            self._book(Account(told, declared, by_fallback=by_fallback))
             self._forget(gone - told - declared)
         self._last, self._merged = there, there.merged
         self._fleet = Fleet(there.rank, there.sources)
+
+    def _book(self, account: Account) -> None:
+        """Keep what the store, or the memory, is about to forget."""
+        self._reported += account.reported
+        self._lost += account.lost
+        self._by_fallback += account.by_fallback
 
     def _forget(self, gone: int) -> None:
         if gone > 0:

@@ -105,6 +105,12 @@ class Ledger:
             return group.count > 0  # that it is over can wait
         return group.track.told_at is None and is_storm(group.recent, self.now)
 
+    def add_pending(self, group: Group, source: str, errors: int) -> None:
+        key = f"{group.identity.id}|{source}"
+        before = self.state.pending.get(key) or Pending(0)
+        self.state.pending[key] = Pending(before.errors + errors, before.left)
+        group.count += errors
+
     def pending_by_group(self) -> dict[str, dict[str, Pending]]:
         found: dict[str, dict[str, Pending]] = {}
         for key, pending in self.state.pending.items():
@@ -235,10 +241,7 @@ class Ledger:
         if group.count:
             group.track.pending_since = min(group.track.pending_since, part.track.pending_since)
         for source, count in part.pending.items():
-            key = f"{group_id}|{source}"
-            before = state.pending.get(key) or Pending(0)
-            state.pending[key] = Pending(before.errors + count, before.left)
-        group.count += part.count
+            self.add_pending(group, source, count)
         group.doubtful += part.count if doubtful else part.doubtful
         group.left += part.left
         releases.put_back(state.scope_state.releases, group, part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from wecom_logging._model.digest import Digest, Identity
@@ -20,6 +20,7 @@ from wecom_logging._stores.protocol import (
     Dropped,
     Failure,
     FollowUp,
+    Groups,
     Left,
 )
 from wecom_logging._stores.records import Source
@@ -113,11 +114,7 @@ class LedgerStore(MarkingStore):
         return self._step(lambda ledger: settling.renew(ledger, claim_id), [("digests", claim_id)])
 
     def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
+        self, claim_id: str, *follow_ups: FollowUp, lost: bool = False, groups: Groups = None
     ) -> None:
         self._step(
             lambda ledger: settling.settle(ledger, claim_id, follow_ups, lost=lost, groups=groups),
@@ -185,14 +182,7 @@ class LedgerStore(MarkingStore):
 
 def _account(ledger: Ledger, source: str) -> Account:
     known, state = ledger.state.sources.get(source) or Source(), ledger.state
-    return Account(
-        known.reported,
-        known.lost,
-        known.merged,
-        known.first,
-        *state.place(source),
-        marking.held(ledger, source),
-        max(0.0, state.scope_state.hours_until - ledger.now),
-        known.by_fallback,
-        False,
-    )
+    counts = known.reported, known.lost, known.merged, known.first
+    hours = max(0.0, state.scope_state.hours_until - ledger.now)
+    held = marking.held(ledger, source)
+    return Account(*counts, *state.place(source), held, hours, known.by_fallback)

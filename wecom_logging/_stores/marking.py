@@ -1,4 +1,5 @@
-"""What people do to groups, in a ledger, see `MarkingStore`; and what of it a message ends."""
+"""What people do to groups, in a ledger, see `MarkingStore` for the functions of its methods'
+names; and what of it a message ends."""
 
 from __future__ import annotations
 
@@ -10,11 +11,10 @@ from wecom_logging._runtime.values import replace
 from wecom_logging._stores import marks
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import Act, KeptAct, Quiet
-from wecom_logging._stores.records import DigestEntry, Group, told_sample
+from wecom_logging._stores.records import DigestEntry, Group, JobHistory, told_sample
 
 
 def mark(ledger: Ledger, act: Act) -> marks.Done:
-    """`MarkingStore.mark`."""
     state = ledger.state
     if (kept := state.acts.get(act.key)) is not None:
         return _done(kept)
@@ -141,7 +141,6 @@ def _remember(ledger: Ledger, kept: KeptAct) -> None:
 
 
 def undo(ledger: Ledger, act: Act, within: float) -> KeptAct | None:
-    """`MarkingStore.undo`."""
     acts, now = ledger.state.acts, ledger.now
     mine = [
         each
@@ -272,49 +271,42 @@ def _known_to_whoever_ended_it(part: DigestEntry) -> bool:
 
 
 def apps(ledger: Ledger) -> tuple[tuple[str, str], ...]:
-    """`MarkingStore.apps`."""
     return tuple(sorted((each.app, each.environment) for each in ledger.state.apps.values()))
 
 
 def acts(ledger: Ledger) -> tuple[KeptAct, ...]:
-    """`MarkingStore.acts`."""
     return tuple(sorted(ledger.state.acts.values(), key=lambda each: each.at))
 
 
 def known(ledger: Ledger) -> marks.KnownApp:
-    """`MarkingStore.groups`."""
     state, now, offset = ledger.state, ledger.now, ledger.wall - ledger.now
     groups = [_describe(group, state.names, now, offset) for group in state.groups.values()]
     groups.sort(key=lambda each: (-each.last, each.id))
     quiet, sources = state.scope_state.quiet, sorted(state.sources.items())
     if quiet is not None and quiet.until <= now:
         quiet = None
+    found = [marks.KnownSource(name, each.seen + offset, each.merged) for name, each in sources]
     return marks.KnownApp(
         *state.names,
         tuple(groups),
         quiet.until + offset if quiet else None,
         quiet.by if quiet else "",
-        max(source.seen for _, source in sources) + offset if sources else None,
+        max((each.seen for each in found), default=None),
         marks.ring(state.scope_state.hours, now),
         (now // 3600 + 1) * 3600 + offset,
-        tuple(
-            marks.KnownSource(name, source.seen + offset, source.merged) for name, source in sources
-        ),
-        tuple(
-            marks.KnownJob(
-                job.name,
-                job.every,
-                tuple(at + offset for at in job.runs),
-                None if job.worked_at is None else job.worked_at + offset,
-                None if job.failed_at is None else job.failed_at + offset,
-            )
-            for job in sorted(state.jobs.values(), key=lambda job: job.name)
-        ),
+        tuple(found),
+        tuple(_job(each, offset) for each in sorted(state.jobs.values(), key=lambda job: job.name)),
     )
 
 
+def _job(job: JobHistory, offset: float) -> marks.KnownJob:
+    runs = tuple(at + offset for at in job.runs)
+    ends = (None if at is None else at + offset for at in (job.worked_at, job.failed_at))
+    return marks.KnownJob(job.name, job.every, runs, *ends)
+
+
 def whole(ledger: Ledger, short_id: str) -> Digest | None:
-    """`MarkingStore.whole`: a digest with all errors since it began, also those that were told."""
+    """A digest with all errors since it began, also those that were told."""
     group = _by_number(ledger, short_id)
     if group is None:
         return None
@@ -326,7 +318,6 @@ def whole(ledger: Ledger, short_id: str) -> Digest | None:
 
 
 def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -> marks.KnownGroup:
-    """A group as answers show it."""
     track, identity = group.track, group.identity
     silence = group.silence if group.silence and group.silence.until > now else None
     taken = group.taken if group.taken and group.taken.until > now else None

@@ -117,14 +117,8 @@ class MemoryStore(LedgerStore):
             return step(self._ledger())
 
     def _ledger(self) -> Ledger:
-        return Ledger(
-            self._state,
-            self._rules,
-            self._clock(),
-            self._wall(),
-            shared=False,
-            provisional=self._provisional,
-        )
+        now, wall, provisional = self._clock(), self._wall(), self._provisional
+        return Ledger(self._state, self._rules, now, wall, shared=False, provisional=provisional)
 
     def hold_back(self, seconds: float) -> None:
         """Let no message go out for so long that nobody insists on."""

@@ -10,7 +10,7 @@ from wecom_logging._stores import releases, variety
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.marks import MAX_JOBS, RUNS_FOR, beginning, by_hour, counted, endure
 from wecom_logging._stores.protocol import Batch, Entry
-from wecom_logging._stores.records import Crowd, Group, JobHistory, Pending, Source, kept
+from wecom_logging._stores.records import Crowd, Group, JobHistory, Source, kept
 from wecom_logging._stores.register import number_of
 
 #: How often a full store, or the groups of a call site that has all it may have, are looked
@@ -74,10 +74,7 @@ def _add(ledger: Ledger, entry: Entry, source: str) -> None:
         endure(group.silence, group.recent, entry.errors, now)
     if release := ledger.rules.release:
         releases.note_group(state.scope_state.releases, group, release, now, wait)
-    key = f"{group.identity.id}|{source}"
-    before = state.pending.get(key) or Pending(0)
-    state.pending[key] = Pending(before.errors + entry.errors, before.left)
-    group.count += entry.errors
+    ledger.add_pending(group, source, entry.errors)
     group.doubtful += entry.doubtful
     if entry.samples:
         earlier = state.samples.get(group.identity.id, [])

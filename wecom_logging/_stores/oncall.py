@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._runtime.values import NamedTuple
@@ -53,7 +53,6 @@ class OnCall:
         return self.open(*self.own).apps()
 
     def known(self) -> list[KnownApp]:
-        """What is known of each app."""
         return [self.open(*app).groups() for app in self.apps()]
 
     def whole(self, short_id: str) -> tuple[App, Digest] | None:
@@ -158,13 +157,10 @@ def on_call(
             raise StoreError(
                 "a redis:// URL needs the client: pip install 'wecom-logging[redis]'"
             ) from None
-        opened: dict[App, Any] = {}
 
+        @cache  # of the connections
         def redis(app: str, environment: str) -> MarkingStore:
-            if (app, environment) not in opened:
-                opened[app, environment] = RedisStore(store, destination, app, environment, rules)
-            found: MarkingStore = opened[app, environment]
-            return found
+            return RedisStore(store, destination, app, environment, rules)
 
         return OnCall(shown(store), redis, own, destination)
     path = _path(store, sender, environ, make)
@@ -187,7 +183,7 @@ def _path(store: str, sender: Sender, environ: Mapping[str, str], make: bool) ->
         if environ.get("KUBERNETES_SERVICE_HOST"):
             raise StoreError("in Kubernetes a store is in memory without store='redis://…'")
         directories = list(location.candidates(environ))
-        name = file_name(sender)
+        name = file_name(sender.destination)
     paths = [os.path.join(directory, name) for directory in directories]
     found = next(filter(os.path.exists, paths), None)
     if found is None and make:

@@ -202,6 +202,9 @@ class FollowUp(NamedTuple):
     attempt: int = 0
 
 
+#: Groups of a digest by their ids; None: all of them.
+Groups = Collection[str] | None
+
 #: What there is to do, see `Store.claim`.
 Answer = Claim | FollowUp | float | None
 
@@ -285,11 +288,7 @@ class Store(Protocol):
         """Take a slot for another attempt and extend the lease; False: not now."""
 
     def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
+        self, claim_id: str, *follow_ups: FollowUp, lost: bool = False, groups: Groups = None
     ) -> None:
         """It was delivered (or refused for good: `lost`), and this shall follow. Twice is once.
 

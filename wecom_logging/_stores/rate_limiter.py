@@ -85,11 +85,11 @@ class RateLimiter:
         """Forget those that have come back in every window."""
         self._slots.forget(self._now - max(window for _, window in self._limit))
 
-    def take_all(self, count: int, purpose: Purpose) -> list[str] | None:
-        """Take so many, or none."""
+    def take_extra(self, count: int) -> list[str] | None:
+        """Take so many for a follow-up, or none."""
         taken: list[str] = []
         while len(taken) < count:
-            if self.free_at(purpose) > self._now:
+            if self.free_at("extra") > self._now:
                 self.give_back(taken)
                 return None
             taken.append(self.take())

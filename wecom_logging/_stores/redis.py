@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -43,6 +43,7 @@ from wecom_logging._stores.protocol import (
     Entry,
     Failure,
     FollowUp,
+    Groups,
     Left,
     Rules,
     StoreError,
@@ -72,19 +73,16 @@ KEPT = 7 * 86400
 
 #: The keys that every step is given, as `common.lua` names them, with their types: of the
 #: destination, in the old layout and in this one, then of the app and environment.
-_BUDGET = {"slots": "zset", "dest": "hash"}
-_SHARED = {
-    "dest": "hash", "routes": "hash", "unclear": "zset", "fleet": "zset", "seen": "zset",
-    "numbers": "hash", "apps": "hash",
-}  # fmt: skip
-_OWN = {
-    "digests": "hash", "bodies": "hash", "scope": "hash", "following": "hash", "groups": "hash",
-    "identities": "hash", "pending": "hash", "samples": "hash", "sources": "hash", "looks": "zset",
-    "parts": "hash", "jobs": "hash", "sites": "hash", "allowances": "hash",
-}  # fmt: skip
+_BUDGET = ("slots", "dest")
+_SHARED = ("dest", "routes", "unclear", "fleet", "seen", "numbers", "apps")
+_OWN = (
+    "digests", "bodies", "scope", "following", "groups", "identities", "pending", "samples",
+    "sources", "looks", "parts", "jobs", "sites", "allowances",
+)  # fmt: skip
+_SORTED = {"slots", "unclear", "fleet", "seen", "looks"}
+_TYPES = ["zset" if name in _SORTED else "hash" for name in (*_BUDGET, *_SHARED, *_OWN)]
 #: What stands before a message is content with the first ones: a client packs each by itself.
 _FIRST = {"freeze": 11}
-_TYPES = (*_BUDGET.values(), *_SHARED.values(), *_OWN.values())
 
 #: What the older version kept of an app and environment.
 _OLDER = ("groups", "identities", "pending", "samples", "looks", "held", "desk", "sources")
@@ -209,11 +207,7 @@ class RedisStore(MarkingStore):
         return bool(self._run("renew", claim_id, new_id()))
 
     def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
+        self, claim_id: str, *follow_ups: FollowUp, lost: bool = False, groups: Groups = None
     ) -> None:
         only = "" if groups is None else json.dumps(dict.fromkeys(groups, 1))
         flat = (value for each in follow_ups for value in (each.kind, each.slots, each.body))
@@ -247,7 +241,7 @@ class RedisStore(MarkingStore):
             ttl = int(min(seconds + 60.0, FOR_GOOD / 10))
             return answer, written((found,), (ttl,), self._send)
 
-        return self._anew(attempt, keys, ("hash",))
+        return self._anew(attempt, keys, ["hash"])
 
     def _step(
         self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
@@ -262,11 +256,9 @@ class RedisStore(MarkingStore):
             moment = Ledger(cast("State", state), self._rules, now, self._wall(), shared=True)
             return step(moment), state.save(self._send, self._ttl)
 
-        return self._anew(attempt, keys, (*_TYPES, "hash"))
+        return self._anew(attempt, keys, [*_TYPES, "hash"])
 
-    def _anew(
-        self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: tuple[str, ...]
-    ) -> T:
+    def _anew(self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: list[str]) -> T:
         """Until nobody has written meanwhile what it writes."""
         for _ in range(TRIES):
             answer, is_written = self._reach(attempt, keys, types)
@@ -331,7 +323,7 @@ class RedisStore(MarkingStore):
 
     def _call(self, step: str, keys: list[str], arguments: tuple[object, ...]) -> Any:
         everything = (self._skew(), self._script_options, *arguments)
-        types = ("hash",) if len(keys) == 1 else _TYPES
+        types = ["hash"] if len(keys) == 1 else _TYPES
         unreadable, answer = self._reach(lambda: self._send(step, keys, everything), keys, types)
         if unreadable:
             warn_rarely(
@@ -340,7 +332,7 @@ class RedisStore(MarkingStore):
             )
         return answer
 
-    def _reach(self, step: Callable[[], T], keys: list[str], types: tuple[str, ...]) -> T:
+    def _reach(self, step: Callable[[], T], keys: list[str], types: list[str]) -> T:
         """Take a step, once more where another node has the keys, or one was of a wrong type."""
         try:
             try:

@@ -1,15 +1,15 @@
-"""What becomes of what was claimed."""
+"""What becomes of what was claimed: the methods of `Store` with these names."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import message_id
 from wecom_logging._stores import marking
 from wecom_logging._stores.claiming import forget_follow_up
 from wecom_logging._stores.ledger import Ledger
-from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp
+from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, LEASE, Failure, FollowUp, Groups
 from wecom_logging._stores.records import (
     Detour,
     DigestEntry,
@@ -23,12 +23,11 @@ from wecom_logging._stores.records import (
 
 
 def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
-    """`Store.freeze`."""
     held = ledger.state.digests.get(digest_id)
     if held is None:
         return True
     if extra:
-        taken = ledger.slots.take_all(extra, "extra")
+        taken = ledger.slots.take_extra(extra)
         if taken is None:
             return False
         held.extra = [*held.extra, *taken]
@@ -42,7 +41,6 @@ def freeze(ledger: Ledger, digest_id: str, body: str, extra: int) -> bool:
 
 
 def renew(ledger: Ledger, claim_id: str) -> bool:
-    """`Store.renew`."""
     state, slots = ledger.state, ledger.slots
     held = state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
@@ -63,14 +61,8 @@ def renew(ledger: Ledger, claim_id: str) -> bool:
 
 
 def settle(
-    ledger: Ledger,
-    claim_id: str,
-    follow_ups: tuple[FollowUp, ...],
-    *,
-    lost: bool,
-    groups: Collection[str] | None,
+    ledger: Ledger, claim_id: str, follow_ups: tuple[FollowUp, ...], *, lost: bool, groups: Groups
 ) -> None:
-    """`Store.settle`."""
     held = ledger.state.digests.get(claim_id)
     if held is not None:
         _settle_digest(ledger, claim_id, held, lost=lost, groups=groups)
@@ -87,12 +79,7 @@ def settle(
 
 
 def _settle_digest(
-    ledger: Ledger,
-    digest_id: str,
-    held: LeasedDigest,
-    *,
-    lost: bool,
-    groups: Collection[str] | None,
+    ledger: Ledger, digest_id: str, held: LeasedDigest, *, lost: bool, groups: Groups
 ) -> None:
     state, now, scope_state = ledger.state, ledger.now, ledger.state.scope_state
     parts = dict(ledger.parts(digest_id))
@@ -171,11 +158,9 @@ def _tell(ledger: Ledger, group_id: str, part: DigestEntry, message: str) -> Non
 
 def _further(detour: Detour | None, held: LeasedDigest, count: int, now: float) -> Detour:
     """What fallbacks have told by now. It begins when the destination did not take any more."""
-    name, outage = held.fallback or "", held.outage
-    since = held.now - (held.wall - outage.since) if outage else held.now
-    if detour is None:
-        return Detour(since, now, count, name)
-    return Detour(min(since, detour.since), now, detour.count + count, name)
+    since = held.now - (held.wall - held.outage.since) if held.outage else held.now
+    before = detour or Detour(since, now, 0, "")
+    return Detour(min(since, before.since), now, before.count + count, held.fallback or "")
 
 
 def _book(ledger: Ledger, held: LeasedDigest, part: DigestEntry, *, lost: bool) -> None:
@@ -191,7 +176,6 @@ def _book(ledger: Ledger, held: LeasedDigest, part: DigestEntry, *, lost: bool) 
 
 
 def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
-    """`Store.release`."""
     held = ledger.state.digests.get(claim_id)
     if held is not None and held.lease_until is not None:
         if held.fallback is None:

@@ -6,8 +6,8 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from wecom_logging._model.ratelimit import ranks
 from wecom_logging._runtime.values import NamedTuple
@@ -110,14 +110,8 @@ class SQLiteStore(LedgerStore):
             self._shared_file = shared_file(self._path)
         return self._shared_file
 
-    def settle(
-        self,
-        claim_id: str,
-        *follow_ups: FollowUp,
-        lost: bool = False,
-        groups: Collection[str] | None = None,
-    ) -> None:
-        super().settle(claim_id, *follow_ups, lost=lost, groups=groups)
+    def settle(self, claim_id: str, *follow_ups: FollowUp, **how: Any) -> None:
+        super().settle(claim_id, *follow_ups, **how)
         self.file.write_back()
 
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
@@ -155,8 +149,8 @@ class SQLiteStore(LedgerStore):
         self, connection: sqlite3.Connection, wanted: Iterable[Wanted], asker: Asker | None = None
     ) -> tuple[DocumentState, Ledger]:
         wall = round(self._wall(), 3)  # a document holds it in ten places
-        state = DocumentState(connection, *self._scopes, self._names, self._kept)
-        asked: list[tuple[Asked, object]] = [state.asked(each) for each in dict.fromkeys(wanted)]
+        state = DocumentState(connection.cursor(), self._scopes, self._names, self._kept)
+        asked: list[Asked] = [state.asked(each) for each in dict.fromkeys(wanted)]
         if asker is not None:
             # Mostly there are not so many slots, and that is all there is to know.
             rank = min(ranks(self._rules.rate_limit, "message"))

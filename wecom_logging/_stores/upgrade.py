@@ -15,7 +15,7 @@ from wecom_logging._runtime.values import dataclass, field
 from wecom_logging._stores.documents import TOKENS, Documents, SQLiteSlots, Tokens
 from wecom_logging._stores.ledger import Ledger
 from wecom_logging._stores.protocol import DEAD_AFTER, LEASE
-from wecom_logging._stores.records import Group, Pending, kept
+from wecom_logging._stores.records import Group, kept
 
 T = TypeVar("T")
 
@@ -68,7 +68,8 @@ def take_over(ledger: Ledger, cursor: sqlite3.Cursor) -> None:
     def documents(kind: str, type_: Any) -> _Older[Any]:
         return _Older(cursor, ledger.state.scope, f"{kind}s", kind, type_)
 
-    if any(_looks(source, ledger.now) for source in documents("source", _Source).values()):
+    latest = ledger.now - DEAD_AFTER
+    if any((each.looks_at or 0.0) >= latest for each in documents("source", _Source).values()):
         return
     samples = documents("samples", list[Event])
     for group_id, old in documents("group", _Group).items():
@@ -83,10 +84,6 @@ def take_over(ledger: Ledger, cursor: sqlite3.Cursor) -> None:
     cursor.execute(f"DELETE FROM {TOKENS} WHERE scope=?", (ledger.state.scope,))
 
 
-def _looks(source: _Source, now: float) -> bool:
-    return source.looks_at is not None and source.looks_at >= now - DEAD_AFTER
-
-
 def _add(
     ledger: Ledger, identity: Identity, pending: dict[str, int], doubtful: int, samples: list[Event]
 ) -> None:
@@ -94,10 +91,7 @@ def _add(
     state = ledger.state
     group = ledger.group(identity.id)
     for source, errors in pending.items():
-        key = f"{identity.id}|{source}"
-        before = state.pending.get(key) or Pending(0)
-        state.pending[key] = before._replace(errors=before.errors + errors)
-        group.count += errors
+        ledger.add_pending(group, source, errors)
     group.doubtful += doubtful
     if samples:
         state.samples[identity.id] = kept([*samples, *state.samples.get(identity.id, [])])

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from structlog import DropEvent
 
@@ -25,6 +25,9 @@ from wecom_logging._runtime.native import monotonic
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
 from wecom_logging.stats import StatsRecorder
+
+if TYPE_CHECKING:
+    from wecom_logging._worker.components import Components
 
 #: What is left of an event when a redaction or processor has failed: nothing that the
 #: application wrote.
@@ -52,28 +55,13 @@ class Collector:
 
     Args:
         tallies: The table that the handler counts in.
-        processors: Those of the user, then the redaction.
-        redact: The last of them, for what is kept of a group besides its samples.
-        show_source: Whether samples get source lines.
-        quiet_after: Seconds without errors after which a tally may make room for others.
     """
 
-    def __init__(
-        self,
-        tallies: Tallies,
-        recorder: StatsRecorder,
-        *,
-        processors: tuple[Processor, ...],
-        redact: Processor,
-        show_source: bool,
-        quiet_after: float,
-    ) -> None:
-        self._tallies = tallies
-        self._recorder = recorder
-        self._processors = processors
-        self._redact = redact
-        self._show_source = show_source
-        self._quiet_after = quiet_after
+    def __init__(self, components: Components, tallies: Tallies, recorder: StatsRecorder) -> None:
+        self._tallies, self._recorder = tallies, recorder
+        self._processors, self._redact = components.processors, components.redact
+        self._show_source = components.style.show_source
+        self._quiet_after = components.quiet_after
         self._woken: dict[Tally, _Noted] = {}
         self._deadline = 0.0
         #: Samples of errors that have been merged without them; the next ones bring them.

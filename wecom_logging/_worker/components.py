@@ -48,7 +48,8 @@ class Components(NamedTuple):
     #: The same in short, where there is no time for more; and what a record says, as a number.
     glimpse: Callable[[logging.LogRecord, logging.Formatter | None], Event]
     said: Callable[[logging.LogRecord], int]
-    #: The user's processors, then the redaction.
+    #: The user's processors, then the redaction; and that alone, for what is kept of a group
+    #: besides its samples.
     processors: tuple[Processor, ...]
     redact: Processor
     open_store: Callable[[], Store]
@@ -58,6 +59,7 @@ class Components(NamedTuple):
     sender: Sender
     follow_ups: FollowUps
     host: str
+    #: Seconds without errors after which a tally may make room for others.
     quiet_after: float
     quiet_hours: QuietHours | None
     fallback: Fallback | None
@@ -94,7 +96,7 @@ def make_components(options: Options, started: float) -> Components:
         duplicate_check=sender.limits.duplicate_check,
         release=options.release[:MAX_RELEASE],
     )
-    place = StoreScope(sender, options.app, options.environment, rules)
+    place = StoreScope(sender.destination, options.app, options.environment, rules)
     mode: Any = options.redact
     hidden = password(options.store)
     fallback = _fallback(options, sender, style)
@@ -113,7 +115,7 @@ def make_components(options: Options, started: float) -> Components:
         said=said,
         processors=(*options.processors, redact),
         redact=redact,
-        open_store=opener(options.store, place),
+        open_store=opener(options.store, place, local=sender.limits.local),
         durable=options.store != "memory" and not sender.limits.local,
         style=style,
         sender=sender,

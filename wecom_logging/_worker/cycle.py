@@ -59,20 +59,12 @@ class DeliveryCycle:
     """
 
     def __init__(self, components: Components, tallies: Tallies) -> None:
-        self._open_store = components.open_store
-        self.durable = components.durable
+        self._open_store, self.durable = components.open_store, components.durable
         style = components.style
         self._app = " ".join(filter(None, (style.app, style.environment)))
         self._quiet_hours = components.quiet_hours
         self._recorder = StatsRecorder()
-        self._collector = Collector(
-            tallies,
-            self._recorder,
-            processors=components.processors,
-            redact=components.redact,
-            show_source=components.style.show_source,
-            quiet_after=components.quiet_after,
-        )
+        self._collector = Collector(components, tallies, self._recorder)
         self._delivery = Delivery(
             components.sender,
             components.style,
@@ -121,7 +113,6 @@ class DeliveryCycle:
         return self._recorder.read(self._collector.seen)
 
     def seen(self) -> int:
-        """All errors ever counted."""
         return self._collector.seen()
 
     def has_work(self) -> bool:
@@ -173,7 +164,6 @@ class DeliveryCycle:
     # -- for who holds the turn --------------------------------------------------------
 
     def note(self, tally: Tally, sample: Event | None, gathering: Gathering) -> None:
-        """Take note of a tally that has counted."""
         now = monotonic()
         read_at = self._collector.note(tally, sample)
         if read_at is None or tally.news:
@@ -327,16 +317,16 @@ class DeliveryCycle:
     def _asker(self, flushes: Flushes) -> Asker:
         quiet = self._quiet_hours.now() if self._quiet_hours else None
         route, elsewhere = self._delivery.route, self._elsewhere(flushes)
-        if not flushes:
-            # Between the steps of an exit nobody waits, but there is nobody to come back either.
-            leaving = shutdown.exiting.begun
-            return Asker(self._source, "due", leaving, route, quiet, elsewhere)
-        settled = self._recorder.settled + self.account.held
+        # Between the steps of an exit nobody waits, but there is nobody to come back either.
         why: Why = "due"
-        if flushes.has_waiters(settled):
-            why = "insist" if flushes.take_override(settled) else "flush"
-        lived = monotonic() - self._began if flushes.looking else 0.0
-        return Asker(self._source, why, flushes.leaving, route, quiet, elsewhere, lived)
+        leaving, lived = shutdown.exiting.begun, 0.0
+        if flushes:
+            settled = self._recorder.settled + self.account.held
+            if flushes.has_waiters(settled):
+                why = "insist" if flushes.take_override(settled) else "flush"
+            leaving = flushes.leaving
+            lived = monotonic() - self._began if flushes.looking else 0.0
+        return Asker(self._source, why, leaving, route, quiet, elsewhere, lived)
 
     def _balance(self, store: Store, account: Account | None = None) -> None:
         """Take over what has become of our errors, whoever has told them."""

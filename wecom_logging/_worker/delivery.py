@@ -172,18 +172,15 @@ class Delivery:
         return self._frozen(work)
 
     def _message(self, work: _Work) -> Message:
-        part = work.parts[0]
-        whole = work.is_whole
+        part, digest, whole = work.parts[0], work.digest, work.is_whole
         # All there is, in the groups' own words: nothing has to be taken out of it.
-        digest = work.digest
         if not whole or part.shape == "bare":
             digest = parts.told_by(part, digest, first=not work.told)
-        file_follows = work.plan.announced and whole
         try:
             rendered = work.rendered
             if rendered is None or part.shape != "full" or not whole:
                 rendered = render(digest, work.style, shape=part.shape)
-            if file_follows:
+            if work.plan.announced and whole:
                 rendered = render(
                     digest, work.style, shape=part.shape, file_follows=True, again=rendered.context
                 )
@@ -225,10 +222,10 @@ class Delivery:
     def _may_retry(self, began: float) -> bool:
         now = monotonic()
         few = len(self._retried) < MOST_RETRIES or now - self._retried[0] > 60.0
-        if few and now - began < RETRY_FOR:
-            self._retried.append(now)
-            return True
-        return False
+        if not few or now - began >= RETRY_FOR:
+            return False
+        self._retried.append(now)
+        return True
 
     def _go_plainer(self, work: _Work) -> None:
         part, *rest = work.parts
@@ -257,13 +254,12 @@ class Delivery:
             work.store.release(work.claim.id, Failure(error.text, pause=1.0))
             return
         self._note(error)
-        failures = work.claim.failures
-        work.store.release(work.claim.id, _failure(error, failures + 1, way=way))
-        if isinstance(error, (SetupError, TokenError)) or failures >= PATIENCE:
+        failures, failure = work.claim.failures, _failure(error, work.claim.failures + 1, way=way)
+        work.store.release(work.claim.id, failure)
+        if failure.setup or failures >= PATIENCE:
             what = error.errcode if isinstance(error, ApiError) else type(error).__name__
-            meanwhile = "the fallback tells it meanwhile"
-            if not (self._has_fallback and isinstance(error, (SetupError, TokenError))):
-                meanwhile = "everything stays pending"
+            told = failure.setup and self._has_fallback
+            meanwhile = "the fallback tells it meanwhile" if told else "everything stays pending"
             warn_rarely(f"{self._trouble} {what}", f"{error} — {meanwhile}, trying again")
 
     def _note(self, error: DeliveryError) -> None:

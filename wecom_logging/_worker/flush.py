@@ -16,13 +16,7 @@ class FlushRequest:
     """Somebody waits until what was pending is told, or until the deadline."""
 
     def __init__(
-        self,
-        deadline: float,
-        seen: int,
-        *,
-        leaving: bool = False,
-        looking: bool = False,
-        ends: bool = False,
+        self, deadline: float, seen: int, *, leaving: bool, looking: bool, ends: bool
     ) -> None:
         self.deadline = deadline
         left = max(0.0, deadline - monotonic())
@@ -64,7 +58,6 @@ class Flushes:
         return bool(self._requests)
 
     def add(self, request: FlushRequest) -> None:
-        """Somebody waits."""
         self._requests.append(request)
 
     @property

@@ -309,8 +309,8 @@ class Worker:
         self._gathering.at_once()
 
     def _run_cycle(self, survived: type[BaseException]) -> float | None:
-        """An cycle that survives errors, our own and those of the code that it calls: they
-        are said once and tried again.
+        """Run the cycle once. Errors, our own and those of the code that it calls, are said
+        once, and it is tried again.
 
         Args:
             survived: On a thread of ours whatever it is. On the thread of somebody else

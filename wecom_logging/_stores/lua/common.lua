@@ -364,12 +364,15 @@ local function read_pending(text)
 end
 
 -- By "<group>|<source>".
-local function get_pending(field)
-  return read_pending(redis.call('HGET', pending, field))
-end
-
 local function put_pending(field, count, left)
   redis.call('HSET', pending, field, '[' .. int(count) .. ',' .. int(left) .. ']')
+end
+
+local function add_pending(id, group, source, errors)
+  local field = id .. '|' .. source
+  local count, left = read_pending(redis.call('HGET', pending, field))
+  put_pending(field, count + errors, left)
+  group.count = group.count + errors
 end
 
 -- By group: {source = {count, left}}.
@@ -521,7 +524,7 @@ local function give_back(taken)
 end
 
 -- So many for a follow-up, named after `name`, or nil.
-local function take_all(count, name)
+local function take_extra(count, name)
   local taken = {}
   for i = 1, count do
     if free_at('extra') > now then
@@ -656,12 +659,8 @@ local function put_back(digest, id, part, doubtful)
   if group.count > 0 then
     group.track.pending_since = math.min(group.track.pending_since, part.track.pending_since)
   end
-  for source, n in pairs(part.pending) do
-    local field = id .. '|' .. source
-    local there, left = get_pending(field)
-    put_pending(field, there + n, left)
-  end
-  group.count, group.left = group.count + count, group.left + part.left
+  for source, n in pairs(part.pending) do add_pending(id, group, source, n) end
+  group.left = group.left + part.left
   group.doubtful = group.doubtful + (doubtful and count or part.doubtful)
   if type(part.releases) == 'table' then
     group.pending_releases = latest(oldest_first(group.pending_releases, part.releases), rules.pending_releases)

@@ -3,7 +3,7 @@ begin()
 local head = get_head(ARGV[3])
 if not head then return finish(1) end
 if ARGV[5] ~= '0' then
-  local taken = take_all(tonumber(ARGV[5]), ARGV[6])
+  local taken = take_extra(tonumber(ARGV[5]), ARGV[6])
   if not taken then return finish(0) end
   extend(head.extra, taken)
   put(digests, ARGV[3], head)

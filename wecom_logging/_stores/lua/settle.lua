@@ -56,11 +56,12 @@ end
 
 -- What fallbacks have told by now. It begins when the destination did not take any more.
 local function further(count)
-  local earlier_ones, since = scope.detour, head.outage and head.now - (head.wall - head.outage[1]) or head.now
-  scope.detour = {since = since, ['until'] = now, count = count, name = head.fallback}
-  if earlier_ones then
-    scope.detour.since, scope.detour.count = math.min(since, earlier_ones.since), earlier_ones.count + count
-  end
+  local since = head.outage and head.now - (head.wall - head.outage[1]) or head.now
+  local before = scope.detour or {since = since, count = 0}
+  scope.detour = {
+    since = math.min(since, before.since), ['until'] = now, count = before.count + count,
+    name = head.fallback,
+  }
 end
 
 local function settle_digest()

@@ -10,10 +10,9 @@ begin()
 read_scope()
 
 local function add(id, source, count, doubtful)
-  local group, field = get_group(id), id .. '|' .. source
-  local there, left = get_pending(field)
-  put_pending(field, there + count, left)
-  group.count, group.doubtful = group.count + count, group.doubtful + doubtful
+  local group = get_group(id)
+  add_pending(id, group, source, count)
+  group.doubtful = group.doubtful + doubtful
   save(id, group)
 end
 

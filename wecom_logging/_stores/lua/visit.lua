@@ -235,10 +235,8 @@ local function add(entry, source)
   if group.track.since ~= since then group.taken = nil end -- it was over, or forgotten
   if group.silence then endure(group.silence, group.recent, entry.count) end
   if rules.release ~= '' then note_group(group, wait) end
-  local field = id .. '|' .. source
-  local count, left = get_pending(field)
-  put_pending(field, count + entry.count, left)
-  group.count, group.doubtful = group.count + entry.count, group.doubtful + entry.doubtful
+  add_pending(id, group, source, entry.count)
+  group.doubtful = group.doubtful + entry.doubtful
   if #entry.samples > 0 then
     put_samples(id, extend(get_samples(id), entry.samples))
     group.text = entry.text
@@ -545,17 +543,17 @@ local function take_digest(id)
   return claimed(id, head, math.max(troubles[1].failures, troubles[2].failures), false)
 end
 
--- When the fallback may have what is due; nil if the destination is not failing, or is to be
+-- When the fallback may have what is due; never, if the destination is not failing, or is to be
 -- tried once more before.
 local function elsewhere_at(when)
-  if type(asker.fallback) ~= 'table' or resume_at() <= now then return nil end
+  if type(asker.fallback) ~= 'table' or resume_at() <= now then return math.huge end
   local at
   for _, trouble in ipairs(troubles) do
     if trouble.since then
       at = earliest(at, trouble.setup and trouble.since or trouble.since + asker.fallback[2])
     end
   end
-  return at and math.max(when, at, scope.fallback.resume_at)
+  return math.max(when, at or math.huge, scope.fallback.resume_at)
 end
 
 local function take_elsewhere(waiting)
@@ -597,8 +595,7 @@ local function next_digest()
   if first_lease then return beside(first_lease) end
   if first and first ~= waiting then
     local at = waiting and now or type(asker.fallback) == 'table' and when_due()
-    local elsewhere = at and elsewhere_at(at)
-    if elsewhere and elsewhere <= now then return take_elsewhere(waiting) end
+    if at and elsewhere_at(at) <= now then return take_elsewhere(waiting) end
     return wait_for(troubles[1].resume_at)
   end
   local when = waiting and now or when_due()
@@ -606,8 +603,8 @@ local function next_digest()
   local at = allowed_at(when)
   if at > now then
     local elsewhere = elsewhere_at(when)
-    if elsewhere and elsewhere <= now then return take_elsewhere(waiting) end
-    if elsewhere then at = math.min(at, elsewhere) end
+    if elsewhere <= now then return take_elsewhere(waiting) end
+    at = math.min(at, elsewhere)
     local busy = waiting or has_pending()
     return {'wait', busy and math.min(at - now, LOOK) or at - now}
   end
@@ -638,7 +635,7 @@ local function try_follow_up(kind)
   local at = math.max(waiting.not_before, waiting.lease_until or 0, resume_at())
   if at > now or urgent then return {'wait', math.max(rules.poll, at - now)} end
   if not keep_slots(waiting.taken) then
-    local taken = take_all(waiting.slots, slot)
+    local taken = take_extra(waiting.slots, slot)
     if not taken then return {'wait', math.max(1, free_at('extra') - now)} end
     waiting.taken = taken
   end
