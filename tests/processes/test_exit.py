@@ -230,7 +230,7 @@ def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
         from wecom_logging._stores.sqlite import SQLiteStore as Store
         write_down = Store.release
         def release(*given):
-            time.sleep(0.5)  # as long as a machine with a dozen busy programs may take
+            time.sleep(0.3)  # as long as a machine with a dozen busy programs may take
             write_down(*given)
         Store.release = release
         """)

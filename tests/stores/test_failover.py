@@ -453,6 +453,29 @@ def test_somebody_who_waits_leaves_the_machine_to_others(place: Place, client: C
     assert time.thread_time() - began < 0.1
 
 
+def test_a_token_waits_a_moment_for_who_is_at_work(place: Place, client: Client) -> None:
+    """On a busy machine that is nothing: no reason to go on without the store."""
+    place.shaky.busy = 3
+    assert client.store.lease("key") is None
+    client.store.lease("key", Left("secret", 6900))
+    assert place.shaky.inner.lease("key") == "secret"
+    place.shaky.cut = "busy"
+    with deadline(monotonic() + 0.05):
+        assert client.store.lease("key") is None, "it may have been stopped"
+    assert not client.store.durable
+
+
+def test_an_account_is_the_last_one_while_others_are_at_work(place: Place, client: Client) -> None:
+    client.log("A", 3)
+    client.deliver(why="flush")
+    assert settled(client) == (3, 0)
+    place.shaky.cut, began = "busy", place.clock.now
+    while client.store.durable:
+        assert settled(client) == (3, 0)
+    assert settled(client) == (3, 0)
+    assert place.clock.now - began == pytest.approx(failover.BUSY_FOR, abs=0.3)
+
+
 def test_a_token_that_could_not_be_left_in_time_is_not_left(place: Place, client: Client) -> None:
     """Somebody else may have fetched a newer one."""
     assert client.store.lease("key") is None

@@ -36,6 +36,8 @@ RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 
 #: How long errors wait for whoever is at work in the store. A CRITICAL does not.
 BUSY_FOR = 3.0
+#: How long a token waits for them, which may be asked for before a CRITICAL comes.
+LEASE_BUSY_FOR = 1.0
 #: How often a step comes again meanwhile that cannot wait in the inbox, seconds.
 BUSY_POLL = 0.005
 
@@ -99,7 +101,7 @@ class FailoverStore:
     def merge(self, *batches: Batch) -> None:
         if self._memory is None:
             try:
-                self._hand_in(batches, self._primary.merge, patient=True)
+                self._hand_in(batches, self._primary.merge, patience=BUSY_FOR)
             except StoreError as error:
                 self._lose(error)
         else:
@@ -129,12 +131,12 @@ class FailoverStore:
         return self._claim_alone(asker, self._numbered(batches)), None
 
     def _hand_in(
-        self, batches: tuple[Batch, ...], step: Callable[..., T], *, patient: bool = False
+        self, batches: tuple[Batch, ...], step: Callable[..., T], *, patience: float = 0.0
     ) -> T:
         """A step that merges what is new, after what may have been merged already."""
         unanswered, new = self._unanswered, self._numbered(batches)
         try:
-            answer = self._take(lambda: step(*unanswered, *new), patient=patient)
+            answer = self._take(lambda: step(*unanswered, *new), patience)
         except StoreError as error:
             error.busy = error.busy and self._may_wait(batches)
             if error.unclear:
@@ -176,7 +178,7 @@ class FailoverStore:
     def freeze(self, claim_id: str, body: str, *, extra: int = 0) -> bool:
         try:
             return self._step(
-                claim_id, lambda store: store.freeze(claim_id, body, extra=extra), patient=True
+                claim_id, lambda store: store.freeze(claim_id, body, extra=extra), BUSY_FOR
             )
         except StoreError:
             # Nothing is sent: without this all would wait until the lease is over.
@@ -213,13 +215,14 @@ class FailoverStore:
         until = self._leased_until
         self._owed.append((until, lambda: self._primary.release(claim_id, failure)))
 
-    def _take(self, step: Callable[[], T], *, patient: bool = False) -> T:
+    def _take(self, step: Callable[[], T], patience: float = 0.0) -> T:
         """A step at the store, after what it was not told of what was claimed before.
 
         Args:
-            patient: While others are at work both come again, as long as this thread may.
+            patience: For how long both come again while others are at work, seconds, as long as
+                this thread may.
         """
-        until = monotonic() + (time_left(BUSY_FOR) if patient else 0.0)
+        until = monotonic() + (time_left(patience) if patience else 0.0)
         while True:
             try:
                 while self._owed:
@@ -232,17 +235,17 @@ class FailoverStore:
                 if error.busy and monotonic() < until:
                     time.sleep(BUSY_POLL)
                     continue
-                error.busy = error.busy and not patient
+                error.busy = error.busy and not patience
                 raise
 
-    def _step(self, claim_id: str, step: Callable[[Store], T], *, patient: bool = False) -> T:
+    def _step(self, claim_id: str, step: Callable[[Store], T], patience: float = 0.0) -> T:
         """A step on what was claimed, in the store that it came from."""
         if claim_id != self._claimed:
             return step(self._alone)
         if self._memory is not None:
             raise StoreError("it is away")
         try:
-            return self._take(lambda: step(self._primary), patient=patient)
+            return self._take(lambda: step(self._primary), patience)
         except StoreError as error:
             if not error.busy:
                 self._lose(error)
@@ -251,6 +254,8 @@ class FailoverStore:
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         if self._memory is None:
             try:
+                if left is None:
+                    return self._take(lambda: self._primary.lease(key), LEASE_BUSY_FOR)
                 return self._primary.lease(key, left)
             except StoreError as error:
                 if error.busy and left is not None:
@@ -318,7 +323,8 @@ class FailoverStore:
             try:
                 self._read(self._primary.account(source))
             except StoreError as error:
-                self._lose(error)
+                if not (error.busy and self._may_wait(())):
+                    self._lose(error)
         return self._whole(source)
 
     def _whole(self, source: str) -> Account:
