@@ -182,17 +182,18 @@ def test_samples_that_take_too_long_are_told_in_short(
     assert "order" not in sample
 
 
-def test_a_steady_storm_is_looked_at_a_hundred_times(watch: Watch) -> None:
-    w = watch(group_wait=5.0)
-    for _ in range(300):
+def test_a_steady_storm_is_looked_at_a_hundred_times(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = watch()
+    monkeypatch.setattr(w.worker, "notify", lambda *_: True)
+    seen = []
+    for _ in range(LOOKS + 3):
         w.log.error("%s is down", "redis")
-    (tally,) = [tally for tally in w.handler._known.values() if tally.value]
-    eventually(lambda: tally.roused)
-    for _ in range(300):
-        w.log.error("%s is down", "redis")
-    assert tally.looks == 0
-    w.log.error("%s is down", "redis")
-    assert not tally.needs_wakeup or not tally.roused
+        (tally,) = tallies(w)
+        seen.append((tally.looks, tally.needs_wakeup))
+    assert seen == [*((n, True) for n in range(LOOKS, -1, -1)), (0, False), (0, False)]
+    assert tally.roused
 
 
 def tallies(w: Watched) -> list[Tally]:
