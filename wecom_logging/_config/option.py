@@ -17,10 +17,8 @@ def variable(name: str) -> str:
     return f"WECOM_{name.upper()}"
 
 
-# -- how a variable writes a value ---------------------------------------------------------
-#
-# What cannot be read comes back as it is written: the check says what is wrong with it.
-
+#: How a variable writes a value. What cannot be read comes back as it is written: the check says
+#: what is wrong with it.
 Read = Callable[[str], object]
 
 

@@ -46,8 +46,6 @@ class WeComSender(ABC):
         _connections.add(self._http)
         _warn_of_plain_http(self._base)
 
-    # --- for scripts ----------------------------------------------------------------------
-
     def markdown(self, text: str) -> Receipt:
         """Send a markdown message. WeChat, as opposed to WeCom, does not show these.
 
@@ -69,8 +67,6 @@ class WeComSender(ABC):
     def file(self, name: str, data: bytes) -> Receipt:
         """Upload a file and send it, see `markdown`."""
         return self.send(Message("file", self.upload(name, data)))
-
-    # --- the Sender protocol ----------------------------------------------------------------
 
     @property
     def route(self) -> str:
@@ -107,8 +103,6 @@ class WeComSender(ABC):
     def close(self) -> None:
         """Close the connection. The sender stays usable and opens another when needed."""
         self._http.close()
-
-    # --- for the two of them ------------------------------------------------------------------
 
     def _call(
         self,

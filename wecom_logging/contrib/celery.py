@@ -51,8 +51,6 @@ def per_task(fingerprint: Fingerprint) -> Fingerprint:
     return fingerprint_of_task
 
 
-# -- back on the root logger ---------------------------------------------------------------
-
 _ours: WeakSet[Any] = WeakSet()
 #: Handlers that were on the root logger before Celery emptied it; None: nobody looked.
 _displaced: list[Any] | None = None

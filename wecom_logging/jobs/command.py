@@ -35,9 +35,6 @@ DRAIN = 1.0
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 
 
-# -- what is told --------------------------------------------------------------------------
-
-
 def failure(
     job: Job, message: str, place: tuple[str, int] = ("", 0), **context: object
 ) -> logging.LogRecord:
@@ -52,9 +49,6 @@ def works_again(job: Job, handler: WeComHandler) -> None:
     store, since that may have been another process."""
     if handler.enabled:
         handler.end_job(failure(job, ""))
-
-
-# -- a command -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

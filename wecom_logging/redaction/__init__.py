@@ -313,8 +313,6 @@ def _text(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-# --- our own secrets -----------------------------------------------------------------
-
 #: This much of a secret's start gives it away where the rest was cut off.
 _TELLING = 12
 
