@@ -13,7 +13,6 @@ from wecom_logging.errors import ConfigurationError
 
 
 def variable(name: str) -> str:
-    """The environment variable of an option."""
     return f"WECOM_{name.upper()}"
 
 
@@ -57,7 +56,6 @@ as_json = _read_by(json.loads)
 
 
 def as_names(written: str) -> object:
-    """Comma-separated."""
     return [name.strip() for name in written.split(",")]
 
 

@@ -381,7 +381,6 @@ def owners(value: object, option: str) -> tuple[str, ...] | dict[str, tuple[str,
 
 
 def is_mobile(name: str) -> bool:
-    """Whether a name to mention is a mobile number: of mainland China, or with a `+`."""
     return _MOBILE.fullmatch(name) is not None
 
 

@@ -86,7 +86,7 @@ def _write(line: str) -> bool:
 
 
 def _descriptor() -> int | None:
-    """That of stderr; None if it is something else that takes text, or nothing."""
+    """The descriptor of stderr; None if it has none."""
     try:
         descriptor = sys.stderr.fileno()
     except Exception:

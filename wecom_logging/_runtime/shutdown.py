@@ -105,7 +105,6 @@ def register_worker(worker: Worker) -> None:
 
 
 def unregister_worker(worker: Worker) -> None:
-    """Its handler is closed and everything delivered."""
     _workers.pop(id(worker), None)
 
 

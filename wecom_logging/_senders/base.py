@@ -174,7 +174,6 @@ def media(name: str, data: bytes) -> Files:
 
 
 def content_of(message: Message) -> dict[str, object]:
-    """The part of a request that says what is sent, and of which type it is."""
     if message.msgtype == "card":
         return {"msgtype": "template_card", "template_card": _card(message)}
     field = "media_id" if message.msgtype == "file" else "content"
@@ -192,7 +191,6 @@ def _card(message: Message) -> dict[str, object]:
 
 
 def media_id(answer: Mapping[str, object]) -> str:
-    """What an answer to an upload calls the file."""
     found = answer.get("media_id")
     if not isinstance(found, str) or not found:
         raise TransportError("the answer to the upload has no media_id", unclear=True)

@@ -82,12 +82,7 @@ class Http:
         self._surroundings: dict[str, Any] | None = None
 
     def call(
-        self,
-        url: str,
-        params: Params,
-        *,
-        body: bytes | None = None,
-        files: Files | None = None,
+        self, url: str, params: Params, *, body: bytes | None = None, files: Files | None = None
     ) -> dict[str, Any]:
         """GET, or POST if there is a body or a file; returns WeCom's answer.
 

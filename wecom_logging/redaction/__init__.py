@@ -281,7 +281,6 @@ def _last(value: Any) -> Any:
 
 
 def _with_each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """Plain data with all its texts changed."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):

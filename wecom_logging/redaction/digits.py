@@ -60,7 +60,6 @@ _Kind = tuple[re.Pattern[str], Rule, bool]
 
 
 def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
-    """Identity cards, bank cards or mobile numbers."""
     pattern, rule, believes_names = kind
     for match in pattern.finditer(text):
         if not (believes_names and _is_counted(match)):

@@ -437,7 +437,6 @@ def _is_near(text: str, at: int, places: list[int]) -> bool:
 
 
 def _value_behind(name: Name) -> tuple[Span | None, str]:
-    """Where the value of a name stands, and in which place."""
     places = CHINESE_PLACES if _CHINESE.match(name.text, name.end - 1) else PLACES
     following = name.text[name.end : name.end + 1]
     is_elsewhere = name.rule.needs == QUERY and not _IN_QUERY.search(name.left)

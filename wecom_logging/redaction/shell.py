@@ -116,7 +116,6 @@ def _of(option: _Option, i: int, word: str, start: int) -> Iterator[tuple[int, i
 
 
 def secrets_of_commands(text: str) -> Iterator[Secret]:
-    """The secrets of the command lines in a text."""
     at = 0
     while match := _PROGRAM.search(text, at):
         words = list(_words(text, match))
