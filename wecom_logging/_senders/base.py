@@ -20,7 +20,7 @@ from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.errcodes import Call, refusal, unsent
-from wecom_logging._senders.http import Files, Http, Params
+from wecom_logging._senders.http import Files, Http, Params, json_object
 from wecom_logging._senders.protocol import Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, TransportError
 
@@ -181,11 +181,8 @@ def content_of(message: Message) -> dict[str, object]:
 
 
 def _card(message: Message) -> dict[str, object]:
-    try:
-        card = json.loads(message.content)
-    except (ValueError, RecursionError):
-        card = None
-    if not isinstance(card, dict):
+    card = json_object(message.content)
+    if card is None:
         raise unsent(40058, "a card is a JSON object")
     return card
 

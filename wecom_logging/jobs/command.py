@@ -95,15 +95,13 @@ def tell(job: Job, name: str, outcome: Outcome, handler: WeComHandler) -> None:
 
 def execute(command: list[str]) -> Outcome:
     """Run the command to its end. Its environment is ours, without the `--env-file`."""
-    start = time.monotonic()
-    tail = Tail()
+    start, tail = time.monotonic(), Tail()
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         print(f"wecom-logging: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
-        tail.add(f"cannot run it: {error.strerror}".encode())
         status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        return Outcome(shlex.join(command), status, 0.0, tail.text())
+        return Outcome(shlex.join(command), status, 0.0, f"cannot run it: {error.strerror}")
     with _forwarded_signals(process) as received:
         streams = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
         pumps = [Thread(target=_pass_on, args=(*pair, tail), daemon=True) for pair in streams]

@@ -55,7 +55,7 @@ class Findings(list[Finding]):
         return instead
 
     def hide_all(self, text: str, secrets: Iterable[Secret]) -> str:
-        """`text` without `secrets`, which come from left to right; of overlapping ones the first."""
+        """`text` without `secrets`, which come from left to right. Overlaps go to the first."""
         pieces: list[str] = []
         first = done = count = 0
         most = most_in(text, _MOST_SECRETS)

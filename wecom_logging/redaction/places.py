@@ -281,7 +281,10 @@ class _Place:
         self.what, self.first = what, first
         self._value, self._after = value, lazy.regex(after)
         self._before = lazy.regex(before) if before else None
-        self.is_believed = value in (_written, _marked, _behind_sign, _behind_option)
+
+    @property
+    def is_believed(self) -> bool:
+        return self._value in (_written, _marked, _behind_sign, _behind_option)
 
     def find(self, name: Name) -> Span | None:
         if self._before and not self._before.search(name.left):
