@@ -100,15 +100,16 @@ def _checked(value: Any, good: bool) -> Any:
     return value
 
 
-def _number(value: Any, *types: type) -> Any:
-    return _checked(value, type(value) in types and -MOST < value < MOST)
+def _number(value: Any) -> Any:
+    good = type(value) in (int, float) and -MOST < value < MOST
+    return float(value) if good else _checked(value, good)
 
 
 _SCALARS: dict[Any, Reader] = {
     str: lambda value: _checked(value, isinstance(value, str)),
     bool: lambda value: _checked(value, isinstance(value, bool)),
-    int: lambda value: _number(value, int),
-    float: lambda value: float(_number(value, int, float)),
+    int: lambda value: _checked(value, type(value) is int and -MOST < value < MOST),
+    float: _number,
     dict: lambda value: _checked(value, isinstance(value, dict)),
 }
 
