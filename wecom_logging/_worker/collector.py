@@ -22,6 +22,7 @@ from wecom_logging._model.digest import Event, Identity, others
 from wecom_logging._rendering.sample import first_words
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
 from wecom_logging.stats import StatsRecorder
@@ -40,14 +41,11 @@ MAX_SECONDS = 0.25
 Processor = Callable[[Any, str, Event], Any]
 
 
-class _Noted:
+class _Noted(NamedTuple):
     """The samples of a tally that has counted, before and after the processors."""
 
-    __slots__ = ("events", "samples")
-
-    def __init__(self) -> None:
-        self.samples: list[Event] = []
-        self.events: list[Event] = []
+    samples: list[Event]
+    events: list[Event]
 
 
 class Collector:
@@ -90,7 +88,7 @@ class Collector:
 
     def note(self, tally: Tally, sample: Event | None) -> float | None:
         """Take note of a tally that has counted; returns when it was read last, if ever."""
-        noted = self._woken.setdefault(tally, _Noted())
+        noted = self._woken.setdefault(tally, _Noted([], []))
         if sample is not None:
             noted.samples.append(sample)
         return self._read_at.get(tally.origin.key)
@@ -108,7 +106,7 @@ class Collector:
             if tally.roused or tally in self._tallies.rousing:
                 continue
             if tally.value != tally.counted or tally in self.endings:
-                self._woken.setdefault(tally, _Noted())
+                self._woken.setdefault(tally, _Noted([], []))
 
     def entries(self) -> tuple[Entry, ...]:
         """What the tallies that were noted have counted since they were read last.
