@@ -17,8 +17,7 @@ from wecom_logging._stores.state import OWN, SHARED, Records, State, Wanted
 
 T = TypeVar("T")
 
-#: The number is that of the layout. Tokens and slots stay where every version looks for
-#: them, so that two versions beside each other on one file share them.
+#: The number is that of the layout. All versions share tokens and slots, which stay in place.
 TABLE = "documents_3"
 TOKENS = "documents_2"
 SLOTS = "slots_1"
@@ -36,9 +35,8 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once: each statement may cost 5 ms beside a busy
-#: thread. Older SQLites take 999 values in one, a row is five, and what is kept of a statement
-#: grows with them.
+#: Documents read or written by one statement, which may cost 5 ms beside a busy thread. Older
+#: SQLites take 999 values in one, a row is five, and a prepared statement grows with them.
 _AT_ONCE = 192
 
 _HERE = "scope=? AND kind=?"
@@ -50,8 +48,8 @@ Row = tuple[str, str, str, str, float]
 #: Records as they were last written, with their texts, by scope and kind.
 Kept = dict[tuple[str, str], tuple[str, Any]]
 
-#: What to ask for: what has an `expression`, whose values are its `place` and a key, and that key.
-#: What was found for it `take_in` is given.
+#: What is asked, and for which key: it has an `expression`, whose values are its `place` and the
+#: key, and a method `take_in` for what was found.
 Asked = tuple[Any, object]
 
 
@@ -81,7 +79,7 @@ class Documents(Records[T]):
         return rows
 
     def written(self, now: float, gone: list[Place]) -> Iterator[Row]:
-        """Rows of what was assigned; into `gone` go those that are there no more."""
+        """Rows of what was assigned; what was removed is added to `gone`."""
         for key in self.changed:
             record = self._records[key]
             if record is not None:
@@ -90,7 +88,7 @@ class Documents(Records[T]):
                 gone.append((*self.place, key))
 
     def _of_use_until(self, record: T, now: float) -> float:
-        """When a record begins to be abandoned."""
+        """From when on a record counts as abandoned if nobody writes it."""
         return now
 
 
@@ -364,6 +362,6 @@ def _wanted(rows: int) -> str:
 
 
 def scope(*names: str) -> str:
-    """A name for rows and keys that says nothing and has no length of its own."""
+    """An opaque name of fixed length, for rows and keys."""
     text = "\x00".join(names).encode("utf-8", "surrogatepass")
     return sha256(text).hexdigest()[:24]

@@ -21,8 +21,7 @@ class DueIndex:
     news: float | None = None
     #: The shortest pause of a known group with pending errors.
     pause: float | None = None
-    #: When the first group is over whose end is worth a message: because it was silent, or
-    #: because somebody has said so.
+    #: When the first group is over whose end is worth a message: by silence, or by an act.
     over: float | None = None
     ended: float | None = None
     #: When the first silence ends, or the app is no longer quiet and has something to tell.

@@ -147,7 +147,7 @@ class FailoverStore:
         return answer
 
     def _may_wait(self, batches: tuple[Batch, ...]) -> bool:
-        """Whether these may come again when others are no longer at work."""
+        """Whether these may wait until the store is no longer busy."""
         if any(entry.identity.critical for batch in batches for entry in batch.entries):
             return False
         if self._busy_since is None:

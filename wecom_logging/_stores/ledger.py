@@ -124,7 +124,7 @@ class Ledger:
         return self.now < self.state.scope_state.due_index.look_at <= self.now + LOOK_THROUGH
 
     def make_exact(self) -> None:
-        """What a group was noted for may be told, taken back or forgotten since."""
+        """Note all groups anew: what one was noted for may have been told or taken back since."""
         if not self.knows_all_concerned():
             self.look_through()
             return

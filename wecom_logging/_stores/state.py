@@ -30,8 +30,8 @@ from wecom_logging._stores.records import (
 
 T = TypeVar("T")
 
-#: The mappings of a `State`, what one of their documents is called, and what it is: those of an
-#: app and environment, and those of a destination.
+#: The mappings of a `State`, of an app and environment and of a destination: what one of their
+#: documents is called, and its type.
 OWN: dict[str, tuple[str, Any]] = {
     "groups": ("group", Group),
     "pending": ("pending", Pending),
@@ -118,12 +118,10 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def __init__(self, kind: str, type_: Any) -> None:
         self._kind, self._type = kind, type_
-        #: Records as they are now, None where it is known that there is none; which of them
-        #: are to be written.
+        #: Records as they are now (None: there is none), and which of them are to be written.
         self._records: dict[str, T | None] = {}
         self.changed: set[str] = set()
-        #: Texts that are there, "" once they have been read; None where it is known that there
-        #: is none.
+        #: Texts that are there, "" once they have been decoded (None: there is none).
         self._texts: dict[str, str | None] = {}
         #: There are no others.
         self.complete = False

@@ -30,12 +30,11 @@ from wecom_logging.stats import StatsRecorder
 if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
 
-#: What is left of an event when a redaction or processor has failed: nothing that the
-#: application wrote.
+#: What is kept of an event whose redaction or processor failed: nothing the application wrote.
 _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
 
-#: Seconds of computing that the samples of one reading may take. What comes after that is
-#: told in short, so that nobody's long texts hold up the counts, and with them a CRITICAL.
+#: CPU seconds that the samples of one reading may take. Later ones are told in short, so that
+#: nobody's long texts hold up the counts, and with them a CRITICAL.
 MAX_SECONDS = 0.25
 
 Processor = Callable[[Any, str, Event], Any]
@@ -77,8 +76,8 @@ class Collector:
             retired = self._retired
             counted, leaving = retired
             tallies = {*list(self._tallies.known.values()), *leaving}
-            # A tally goes into `leaving` before it goes out of the table: in a set it is
-            # counted once at any moment, unless one has gone for good meanwhile.
+            # A tally is in `leaving` before it leaves the table. The set counts it once, unless
+            # it has gone for good meanwhile.
             if retired is self._retired:
                 return counted + sum(tally.value for tally in tallies)
 
