@@ -40,6 +40,7 @@ FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKEN
 _AT_ONCE = 192
 
 _HERE = "scope=? AND kind=?"
+_UPDATE = "ON CONFLICT (scope, kind, id) DO UPDATE SET body=excluded.body, written=excluded.written"
 
 #: Scope, kind and id of a row; the same with its body, and when that was of use last.
 Place = tuple[str, str, str]
@@ -300,17 +301,17 @@ class DocumentState(State):
         wrote = False
         for some in _in_parts(chain.from_iterable([rows.written(now, gone) for rows in every])):
             wrote = True
-            self._cursor.execute(
-                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
-                " ON CONFLICT (scope, kind, id)"
-                " DO UPDATE SET body=excluded.body, written=excluded.written",
-                list(chain.from_iterable(some)),
-            )
+            rows = ",".join(["(?,?,?,?,?)"] * len(some))
+            statement = f"INSERT INTO {table} VALUES {rows} {_UPDATE}"
+            self._cursor.execute(statement, list(chain.from_iterable(some)))
         for places in _in_parts(gone):
             wrote = True
+            rows = ",".join(["(?,?,?)"] * len(places))
+            # By a cross join, so that each is looked up: with IN the whole table is read.
             self._cursor.execute(
-                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
-                f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
+                f"WITH wanted (scope, kind, id) AS (VALUES {rows}) DELETE FROM {table} WHERE"
+                f" rowid IN (SELECT {table}.rowid FROM wanted CROSS JOIN {table}"
+                " USING (scope, kind, id))",
                 list(chain.from_iterable(places)),
             )
         return wrote
@@ -333,9 +334,7 @@ def keep_body(connection: sqlite3.Connection, scope: str, digest_id: str, body: 
     """Keep the body of a digest that is there, and is no fallback's, in one statement."""
     found = connection.execute(
         f"INSERT INTO {TABLE} SELECT scope, ?, id, ?, written FROM {TABLE}"
-        f" WHERE {_HERE} AND id=? AND instr(body, '\"fallback\":')=0"
-        " ON CONFLICT (scope, kind, id)"
-        " DO UPDATE SET body=excluded.body, written=excluded.written",
+        f" WHERE {_HERE} AND id=? AND instr(body, '\"fallback\":')=0 {_UPDATE}",
         (OWN["bodies"][0], encode(body), scope, OWN["digests"][0], digest_id),
     )
     return found.rowcount > 0
@@ -354,11 +353,6 @@ def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
         if len(some) <= full * 3 // 4:
             full = full * 3 // 4
         yield some + some[-1:] * (full - len(some))
-
-
-def _wanted(rows: int) -> str:
-    # For a cross join, so that each is looked up: with IN the whole table is read.
-    return f"WITH wanted (scope, kind, id) AS (VALUES {','.join(['(?,?,?)'] * rows)})"
 
 
 def scope(*names: str) -> str:

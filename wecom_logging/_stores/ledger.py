@@ -190,7 +190,7 @@ class Ledger:
     def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool, since: float) -> None:
         """A digest that nobody has since then: kept as it is if a retry is harmless, else taken
         apart. What a fallback may have told is none to be repeated at the destination."""
-        self.slots.answered(held.slot, since)
+        self.slots.answered(held.slot, at=since)
         self.slots.give_back(held.extra)
         at_fallback = held.fallback is not None
         held.extra, held.lease_until, held.fallback, held.handed = [], None, None, False

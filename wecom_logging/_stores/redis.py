@@ -17,7 +17,6 @@ from redis.retry import Retry
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Identity, Report, others
-from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import (
     claiming,
     ledger,
@@ -56,7 +55,7 @@ from wecom_logging._stores.redis_state import (
     samples_of,
     written,
 )
-from wecom_logging._stores.state import State, Wanted
+from wecom_logging._stores.state import State, Wanted, warn_unreadable
 
 T = TypeVar("T")
 
@@ -98,7 +97,7 @@ OLDER_EVERY = 60.0
 #: Scripts know the numbers of these by the same names, in lower case.
 _SAME = (claiming, ledger, marks, merging, protocol, register, releases, schedule, variety)
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
+#: Scripts that do without `common.lua`.
 _ALONE = ("lease", "mend", "time", "write")
 _LUA = Path(__file__).with_name("lua")
 
@@ -325,10 +324,7 @@ class RedisStore(MarkingStore):
         types = ["hash"] if len(keys) == 1 else _TYPES
         unreadable, answer = self._reach(lambda: self._send(step, keys, everything), keys, types)
         if unreadable:
-            warn_rarely(
-                f"unreadable {unreadable}",
-                f"the store holds {unreadable} that cannot be read; they count as none",
-            )
+            warn_unreadable(unreadable)
         return answer
 
     def _reach(self, step: Callable[[], T], keys: list[str], types: list[str]) -> T:
@@ -387,10 +383,7 @@ def _options(url: str) -> dict[str, Any]:
 
 def _scripts() -> dict[str, tuple[str, str]]:
     """By step: its text, and what Redis calls it."""
-    texts = {
-        name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
-        for name in ("common", *_STEPS, *_ALONE)
-    }
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in _LUA.glob("*.lua")}
     constants = (
         f"{name.lower()} = {value!r}"
         for module in _SAME
