@@ -51,7 +51,7 @@ __all__ = [
     "WebhookSender", "__version__", "alerts", "install", "structlog_processor", "watch_loop",
 ]  # fmt: skip
 
-#: Where what is no error comes from.
+#: The modules of the names that are not errors.
 _HOMES = {
     "install": ("install", "structlog_processor"),
     "stats": ("Stats",),
@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(import_module(f"{__name__}.{home}"), name)
     except AttributeError as error:
-        # As it is, whoever asked for the name would take it for one that is not there.
+        # An AttributeError would say that the package has no such name.
         raise ImportError(f"{name} cannot be had on this platform: {error}") from error
     globals()[name] = value
     return value

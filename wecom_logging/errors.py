@@ -54,7 +54,8 @@ class DeliveryError(WeComError):
         self.unclear = unclear
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.args, self.__dict__))
+        # By default `__init__` is called with `args`, which are not its own arguments.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class TransportError(DeliveryError):
@@ -105,15 +106,6 @@ class SetupError(ApiError):
     """Credentials, application, recipients or network have to be mended by somebody."""
 
     way = True
-
-
-def _rebuild(
-    cls: type[DeliveryError], args: tuple[object, ...], state: dict[str, object]
-) -> object:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
 
 
 def display(value: object) -> str:

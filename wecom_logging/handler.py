@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
     from wecom_logging._worker.worker import Worker
 
-#: Samples of all groups in a second, and errors of all groups that are looked at for something
-#: new in them, 5 to 10 µs each.
+#: Per second, over all groups: samples, and errors searched for something new (5 to 10 µs each).
 SAMPLES_PER_SECOND, LOOKS_PER_SECOND = 50, 1000
 
 
@@ -59,23 +58,22 @@ class WeComHandler(logging.Handler):
         corpid: An application, with `corpsecret`, `agentid` and recipients.
         corpsecret: Its Secret.
         agentid: Its AgentId, an int or digits.
-        touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At
-            most 1000 (WeCom API document 90236).
+        touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At most 1000
+            (WeCom API document 90236).
         toparty: Ids of parties as "2|3" or a list, at most 100.
         totag: Ids of tags as "2|3" or a list, at most 100.
-        app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the
-            package of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
+        app: Name of the program, shown in the headline. Default: `OTEL_SERVICE_NAME`, the package
+            of `DJANGO_SETTINGS_MODULE`, the program's or the directory's name.
         environment: Like "prod"; shown in the headline.
         release: Version of the program, shown in each message. Default: `SENTRY_RELEASE`,
             `GIT_SHA`, `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.
         language: Of the labels: "en", "zh".
-        store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file
-            of this host and user, or memory where no private directory can be had;
-            "memory"; "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…"
-            for many hosts.
+        store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file of this
+            host and user, or memory where no private directory can be had; "memory";
+            "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…" for many hosts.
         sender: Any object with the `Sender` protocol instead of a destination.
-        enabled: True: no destination is an error. False: off and silent. Default: off
-            without a destination, and said once.
+        enabled: True: no destination is an error. False: off and silent. Default: off without a
+            destination, and said once.
         api_base: Scheme, host, port and prefix of a private deployment, gateway or simulator.
         timeout: Seconds to connect and to read, (3, 8).
         proxies: As requests takes them; default: those of the environment.
@@ -86,52 +84,47 @@ class WeComHandler(logging.Handler):
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
         quiet_after: Without errors for so long a group is over, 600.
         forget_after: Without errors for so long a group is forgotten, 90000.
-        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind
-            with 100 errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00",
-            "Sat,Sun", or a list of such, in `timezone` (in the environment with ";"
-            between); one overview at their end.
+        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind with 100
+            errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00", "Sat,Sun", or a list of
+            such, in `timezone` (in the environment with ";" between); one overview at their end.
         recovery: Telling that groups are over: "auto", "always", "fold", "off".
-        rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a
-            minute from a robot (document 91770), 30 a minute and 1000 an hour from an
-            application to a member (document 90312), and drops the rest in silence.
-        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others". A
-            line of code makes at most ten groups of values that change and a hundred of
-            constant texts; a tenth of all is kept for lines that have none.
+        rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a minute
+            from a robot (document 91770), 30 a minute and 1000 an hour from an application to a
+            member (document 90312), and drops the rest in silence.
+        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others". A line
+            of code makes at most ten groups of values that change and a hundred of constant texts;
+            a tenth of all is kept for lines that have none.
         fingerprint: Called with each record; returns what tells groups apart.
         processors: structlog processors, run on each captured event before the redaction.
-        redact: True: secrets and personal data; "secrets"; False; or True with more
-            {"names": [...], "patterns": [...]} and without the names to {"keep": [...]}.
+        redact: True: secrets and personal data; "secrets"; False; or True with more {"names":
+            [...], "patterns": [...]} and without the names to {"keep": [...]}.
         uncaught: Also report uncaught exceptions of the program and its threads.
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
-        msgtype: "markdown", or "text" for people who read inside WeChat; robots also
-            "markdown_v2". "card": a template card with the count as a figure; it needs
-            `links`, a tap opens the first of them, up to three more stand below; the whole
-            report follows as a file.
-        links: What a group leads to, by name, or one URL: templates with the fields {id},
-            {logger}, {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch
-            milliseconds. A link whose field has no value is left out. A mini-program,
-            {"appid": …, "pagepath": …}, is shown where cards are.
-            extra={"runbook": "https://…"} adds one.
+        msgtype: "markdown", or "text" for people who read inside WeChat; robots also "markdown_v2".
+            "card": a template card with the count as a figure; it needs `links`, a tap opens the
+            first of them, up to three more stand below; the whole report follows as a file.
+        links: What a group leads to, by name, or one URL: templates with the fields {id}, {logger},
+            {type}, {request_id}, {trace_id}, {from} and {to}, the last two in epoch milliseconds. A
+            link whose field has no value is left out. A mini-program, {"appid": …, "pagepath": …},
+            is shown where cards are. extra={"runbook": "https://…"} adds one.
         link: Deprecated, goes with 0.3: one URL for `links`.
-        attach: Send the whole report as a file with a new or CRITICAL group whose own
-            frames did not fit, or when kinds were left out; six an hour at most.
-        mention: Robots only: user ids, mobile numbers or "@all" to call for a new group,
-            and once more for one that has gone on for 15 minutes and nobody has taken. A
-            mapping calls its owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*":
-            "@all"}, by the place as the message shows it, or the logger; the longest
-            match. Once more means everybody of it.
-        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of
-            owners ERROR.
-        fallback: Where to tell what the destination refuses until its set-up is mended, or
-            has not taken for `fallback_after` seconds: another destination as a mapping of
-            its options, or a logging.Handler, as an object or in dictConfig by its name,
+        attach: Send the whole report as a file with a new or CRITICAL group whose own frames did
+            not fit, or when kinds were left out; six an hour at most.
+        mention: Robots only: user ids, mobile numbers or "@all" to call for a new group, and once
+            more for one that has gone on for 15 minutes and nobody has taken. A mapping calls its
+            owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the
+            message shows it, or the logger; the longest match. Once more means everybody of it.
+        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of owners
+            ERROR.
+        fallback: Where to tell what the destination refuses until its set-up is mended, or has not
+            taken for `fallback_after` seconds: another destination as a mapping of its options, or
+            a logging.Handler, as an object or in dictConfig by its name,
             `cfg://handlers.mail_admins`.
         fallback_after: For how long the destination has to have taken nothing, 300.
-        breadcrumbs: How many earlier records of the same request, task or thread to show
-            with an error, 0. The loggers must let them through. `level` and `setLevel`
-            stay the level of alerts (`alert_level`); the level that logging sees becomes
-            the lower one of both.
+        breadcrumbs: How many earlier records of the same request, task or thread to show with an
+            error, 0. The loggers must let them through. `level` and `setLevel` stay the level of
+            alerts (`alert_level`); the level that logging sees becomes the lower one of both.
         breadcrumb_level: The lowest level of these, INFO.
         close_timeout: How long flush, close and exit may take to deliver, 5.0.
 
@@ -142,7 +135,7 @@ class WeComHandler(logging.Handler):
 
     level: int
 
-    #: True for a handler that is attached to no logger: whoever made it calls `handle`.
+    #: True for a handler that is attached to no logger: its owner calls `handle`.
     standalone = False
 
     def __init__(
@@ -280,9 +273,9 @@ class WeComHandler(logging.Handler):
     # -- the line that logs ------------------------------------------------------------
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Count a record. Without the handler's lock: under many threads it is a convoy.
+        """Count a record, without the handler's lock: many threads would queue up at it.
 
-        The level is looked at here as well, because a QueueListener by default does not.
+        The level is checked here as well, because by default a QueueListener does not.
         """
         try:
             if record.levelno < self.level:
@@ -336,7 +329,7 @@ class WeComHandler(logging.Handler):
             return self._unknown
 
     def handle_once(self, record: logging.LogRecord) -> bool:
-        """`handle` where a record may come by several ways: who takes it first counts it."""
+        """`handle` where a record may arrive by several ways: the first to take it counts it."""
         seen = seen_at(self._place)
         if record in seen:
             return False
@@ -365,14 +358,14 @@ class WeComHandler(logging.Handler):
             pass  # the stack is used up; what matters has been counted
 
     def _is_echo(self, record: logging.LogRecord) -> bool:
-        """Whether a thread logs that delivers. Not one of another process, by a queue or
-        socket: numbers of threads may be the same."""
+        """Whether a delivering thread of this process logs. A record that came from another
+        process, by a queue or socket, may bear the same thread id."""
         thread = record.thread or threading.get_ident()
         return thread in DELIVERING and (record.process is None or record.process == self._pid)
 
     def _notify_worker(self, tally: Tally, record: logging.LogRecord) -> None:
-        """The first error of a group since the worker has looked: capture it, wake him. Or
-        one of the next ones, which may say something new."""
+        """The first error of a group since the worker has looked: capture it and wake the worker.
+        Or one of the next, which may say something new."""
         try:
             if os.getpid() != self._pid:  # a fork that Python's hooks did not see (uWSGI)
                 fork.notice()
@@ -381,8 +374,8 @@ class WeComHandler(logging.Handler):
             if tally.roused:
                 self._look(tally, record)
                 return
-            # Two threads that find that it needs one: one captures, and the worker does not hear of
-            # it before there is a sample. By one step that no other thread can split.
+            # Of several threads that come here at once one captures and then wakes the worker:
+            # `setdefault` is atomic.
             me = threading.get_ident()
             if self._rousing.setdefault(tally, me) != me:
                 return
@@ -392,7 +385,7 @@ class WeComHandler(logging.Handler):
                     self._look_for_other_ways(record)
                 sample = self._sample(tally, record, in_turn=True)
             finally:
-                # Before the wake-up: who finds the entry can rely on one that is yet to come.
+                # Before the wake-up: whoever finds the entry relies on one that is yet to come.
                 self._rousing.pop(tally, None)
             if not self._worker.notify(tally, sample):
                 tally.roused = False  # no thread is to be had: the next error tries again
@@ -406,9 +399,9 @@ class WeComHandler(logging.Handler):
         """An error that the worker will read anyway: told out of turn if it says something new."""
         self._tallies.come_again(tally, record)
         if tally.looks <= 0 or not self._looks.take(monotonic()):
-            # The first one after he has read it is looked at again.
+            # The first one after the worker has read it is looked at again.
             tally.needs_wakeup = False
-            if not tally.roused:  # he has read it meanwhile, and who comes next wakes him again
+            if not tally.roused:  # it has read it meanwhile: the next error wakes it again
                 tally.needs_wakeup = True
             return
         tally.looks -= 1
@@ -514,8 +507,8 @@ class WeComHandler(logging.Handler):
         self._close()
 
     def close_after_job(self) -> None:
-        """As `close`; what is not due yet is left to the next one who comes to a store that
-        keeps it. For `jobs` alone."""
+        """As `close`, but what is not due yet is left to the next process, if the store keeps
+        it. For `jobs` alone."""
         self._close(leaving=True)
 
     def _close(self, *, leaving: bool = False) -> None:
@@ -552,8 +545,8 @@ class WeComHandler(logging.Handler):
 def owns_logging_lock() -> bool:
     """Whether this thread is inside `dictConfig`, `basicConfig(force=True)` and the like.
 
-    They flush and close handlers while they hold logging's module lock, which the worker
-    needs whenever its HTTP library logs: who waited there would wait for good.
+    They flush and close handlers while they hold logging's module lock, which the worker needs
+    whenever its HTTP library logs: waiting for it there would be a deadlock.
     """
     lock = getattr(logging, "_lock", None)
     is_owned = getattr(lock, "_is_owned", None)
@@ -598,5 +591,5 @@ def _chosen(choose: Callable[[logging.LogRecord], Hashable]) -> Callable[[loggin
     return fingerprint
 
 
-# Not by the factory of records: an application's own may not like it.
+# Not by the application's record factory, which may not expect it.
 _NOBODY = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)

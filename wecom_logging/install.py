@@ -36,9 +36,8 @@ def _takes_options(
 def install(level: int | str = "ERROR", **options: Any) -> WeComHandler:
     """Attach a handler to the root logger that also reports uncaught exceptions.
 
-    Called again it returns the handler that is there. A record that no other handler
-    wants is not printed any more once root has a handler, so one for stderr is added if
-    root had none.
+    Called again it returns the handler that is there. A record that no other handler wants is not
+    printed any more once root has a handler, so one for stderr is added if root had none.
 
     Args:
         level: The lowest level that is told.

@@ -10,7 +10,6 @@ from wecom_logging._runtime.diagnostics import warn_rarely
 
 if TYPE_CHECKING:
     from wecom_logging._config.options import Options
-    from wecom_logging._model.ratelimit import RateLimit
 
 #: What other programs call our options, where spelling alone would not lead there.
 _ELSEWHERE = {
@@ -67,7 +66,8 @@ def refuse_unknown(names: Collection[str], known: Collection[str]) -> None:
 def warn_of_limits(options: Options) -> None:
     """Say once that more is asked for than WeCom takes."""
     for most, seconds, of_what in _WECOM_TAKES.get(options.kind, ()):
-        allowed = _most_in(options.rate_limit, seconds)
+        # What all windows together allow.
+        allowed = min(n * ceil(seconds / min(window, seconds)) for n, window in options.rate_limit)
         if allowed > most:
             warn_rarely(
                 "rate_limit",
@@ -76,8 +76,3 @@ def warn_of_limits(options: Options) -> None:
                 once=True,
             )
             return
-
-
-def _most_in(limit: RateLimit, seconds: float) -> int:
-    """The most attempts that all windows together allow within so many seconds."""
-    return min(attempts * ceil(seconds / min(window, seconds)) for attempts, window in limit)

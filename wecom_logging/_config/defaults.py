@@ -9,20 +9,20 @@ import time
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-#: Programs that run other people's code: their name says nothing about the application.
+#: Programs that run other people's code: their names say nothing about the application.
 _RUNNERS = (
     "gunicorn", "uwsgi", "mod_wsgi", "celery", "uvicorn", "hypercorn", "daphne", "granian",
     "waitress-serve", "fastapi", "flask", "django-admin", "manage", "rq", "huey_consumer",
     "dramatiq", "airflow", "streamlit", "pytest", "ipython",
 )  # fmt: skip
 
-#: Names that many programs have for the same part of them: the directory above says more.
+#: Names that many programs give to the same part: the directory above says more.
 ANYBODYS = (
     "config", "conf", "core", "settings", "backend", "server", "project", "app", "src", "main",
     "api", "web", "code", "workspace",
 )  # fmt: skip
 
-#: Directories that every system has: of `/usr/src/app` no name says anything.
+#: Directories that every system has: no name in `/usr/src/app` says anything.
 _SYSTEMS = (
     "usr", "opt", "srv", "home", "root", "var", "www", "html", "tmp", "mnt", "data", "local",
     "users",

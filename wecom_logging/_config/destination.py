@@ -79,17 +79,16 @@ def choose(given: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, An
 
     Arguments choose the kind of destination, the environment only completes that kind.
     """
-    kinds = (("sender",), ROBOT, APPLICATION)
-    chosen = [named for kind in kinds if (named := [name for name in kind if name in given])]
+    chosen = [
+        kind for kind in (("sender",), ROBOT, APPLICATION) if not given.keys().isdisjoint(kind)
+    ]
     if len(chosen) > 1:
-        first, second = chosen[0][0], chosen[1][0]
+        first, second = (next(n for n in kind if n in given) for kind in chosen[:2])
         rule = f"names a second destination beside {first}: use a handler for each"
         raise ConfigurationError(second, rule)
     if "sender" in given:
         return {"sender": given["sender"]}
-    if chosen:
-        return _complete(ROBOT if chosen[0][0] in ROBOT else APPLICATION, given, environ)
-    kind = _kind_in(environ)
+    kind = chosen[0] if chosen else _kind_in(environ)
     return _complete(kind, given, environ) if kind else {}
 
 

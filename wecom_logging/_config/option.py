@@ -6,12 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wecom_logging._config.validators import Check
 from wecom_logging._model.secret import Secret
 from wecom_logging._runtime.values import NamedTuple
 from wecom_logging.errors import ConfigurationError
-
-#: Returns the value to use for (value, option), or raises a `ConfigurationError`.
-Check = Callable[[Any, str], Any]
 
 
 def variable(name: str) -> str:
@@ -73,7 +71,7 @@ def as_recipients(written: str) -> object:
 class Option(NamedTuple):
     """One option. `OPTIONS` in `options.py` is the table of all of them."""
 
-    check: Check
+    check: Check[Any]
     default: Any = None
     #: From the text of the environment variable; None: only an argument can say it.
     read: Read | None = as_text

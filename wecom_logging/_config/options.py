@@ -32,15 +32,8 @@ if TYPE_CHECKING:
 _POLICY = Policy()
 
 
-def _option(
-    check: Callable[[Any, str], Any],
-    default: Any = None,
-    read: Callable[[str], object] | None = env.as_text,
-    *,
-    find: Callable[[Mapping[str, str]], Any] | None = None,
-    secret: bool = False,
-) -> Any:
-    return Option(check, default, read, find, secret)  # what an option is, not what it is set to
+#: What an option is, where the type of its attribute says what it is set to.
+_option: Any = Option
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,11 +91,8 @@ class Options:
     @property
     def kind(self) -> str:
         """ "sender", "robot", "application", or "" without a destination."""
-        if "sender" in self.destination:
-            return "sender"
-        if "webhook_key" in self.destination:
-            return "robot"
-        return "application" if "corpid" in self.destination else ""
+        kinds = {"sender": "sender", "webhook_key": "robot", "corpid": "application"}
+        return next((kind for name, kind in kinds.items() if name in self.destination), "")
 
     @property
     def policy(self) -> Policy:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: More earlier records than anybody reads.
+#: More records than anybody reads.
 MAX_CRUMBS = 200
 
 #: The public service (WeCom API document 90664 names no other host).
@@ -60,7 +60,7 @@ def _refused(value: object, option: str, rule: str) -> ConfigurationError:
 def _check(
     rule: str, good: Callable[[Any], object], made: Callable[[Any], T], named: str = ""
 ) -> Check[T]:
-    """The check of an option whose rule is one: a value that is good comes back as it is made."""
+    """The check of an option with a single rule: a good value comes back as `made` makes it."""
 
     def check(value: Any, option: str = named) -> T:
         if not good(value):
@@ -87,7 +87,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-#: The text itself: `str` asks a subclass, and a member of an `Enum` answers with its name.
+#: The text itself: for a member of an `Enum`, `str` would give its name.
 _plain = str.__str__
 
 
@@ -212,7 +212,7 @@ def level_number(value: Any, option: str) -> int:
             raise TypeError
         return int(logging._checkLevel(value))  # type: ignore[attr-defined]  # as `Handler` does
     except (TypeError, ValueError):
-        # Another text may be a key that was meant for another argument.
+        # Any other text is not shown: it may be a key that was meant for another argument.
         shown = isinstance(value, int) or (_is_text(value) and _LEVEL.fullmatch(value))
         what = display(value) if shown else f"the {type(value).__name__} given"
         raise ConfigurationError(option, f"{what} is not a level like 'ERROR' or 40") from None

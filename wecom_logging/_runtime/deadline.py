@@ -14,9 +14,8 @@ _limit: ContextVar[float] = ContextVar("wecom_logging_deadline", default=math.in
 class deadline:  # noqa: N801 - a step of `with`, named like those of contextlib
     """Let no sender wait on this thread beyond `at` (monotonic time).
 
-    Deadlines nest, and the earliest counts. A call that runs into one raises a
-    `TransportError`. Name resolution alone cannot be cut short: the system's resolver
-    has its own patience.
+    Deadlines nest, and the earliest counts. A call that runs into one raises a `TransportError`.
+    Name resolution alone cannot be cut short: the system's resolver has its own patience.
     """
 
     def __init__(self, at: float) -> None:

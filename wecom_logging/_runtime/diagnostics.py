@@ -1,7 +1,7 @@
-"""What we have to say about ourselves: a line on stderr, each kind seldom.
+"""What we have to say about ourselves: a line on stderr, each kind rarely.
 
-Never through logging: an alert about the alerting would be told by what is broken. From
-constructors, the worker and exit only; `emit` never writes.
+Never through logging, where the alert would be told by what is broken. Written by constructors,
+the worker and at exit; never by `emit`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SELDOM = 3600.0
 #: Kinds remembered; some have a name in them that is new each time.
 _MOST = 1000
 
-#: Bytes of a line: so many a pipe takes at once when it says that it takes any.
+#: Bytes of a line: a pipe that is writable takes so many at once.
 _LONGEST = min(select.PIPE_BUF, 2000)
 
 _said: dict[str, float] = {}
@@ -45,8 +45,8 @@ def speak(language: str) -> None:
 def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
     """Write a line on stderr, unless the same kind has been written lately.
 
-    Waits for nobody: what a full pipe or a stopped terminal does not take is not written,
-    and worth a line when it comes again.
+    Never blocks: what a full pipe or a stopped terminal does not take is dropped, and said the
+    next time.
 
     Args:
         kind: What counts as the same complaint.
@@ -67,8 +67,7 @@ def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
 
 def _write(line: str) -> bool:
     """Write it as far as that is possible now; returns False if it may be later."""
-    # Past its buffers: their lock may be held by a thread that waits, or by one that a
-    # forked child does not have.
+    # Past its buffers, whose lock may be held by a thread that waits, or that a forked child lacks.
     descriptor = _descriptor()
     try:
         if descriptor is None:
@@ -82,7 +81,7 @@ def _write(line: str) -> bool:
     except BlockingIOError:
         return False
     except Exception:
-        pass  # there is none (pythonw, a daemon), or a closed one, or a full disk behind it
+        pass  # no stderr (pythonw, a daemon), a closed one, or a full disk behind it
     return True
 
 
@@ -96,7 +95,7 @@ def _descriptor() -> int | None:
 
 
 def reset(beginning: str) -> None:
-    """What was complained of is mended: the next time it is worth a line at once.
+    """What was complained of is mended: the next complaint is written at once.
 
     Args:
         beginning: How the kinds begin.

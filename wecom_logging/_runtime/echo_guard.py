@@ -1,10 +1,9 @@
 """No echo: what a delivery itself logs reaches no handler.
 
-urllib3 writes each URL it calls into its DEBUG lines, and with it the corp secret, the
-access token or the robot's key; and a warning about a lost connection would come back as
-an alert about an alert. So while a thread delivers, the records of that thread on the
-loggers of the HTTP library are dropped before any handler sees them. The same loggers
-stay as they are for everybody else.
+urllib3 writes each URL it calls into its DEBUG lines, and with it the corp secret, the access token
+or the robot's key; and a warning about a lost connection would come back as an alert about an
+alert. So while a thread delivers, the records of that thread on the loggers of the HTTP library are
+dropped before any handler sees them. The same loggers stay as they are for everybody else.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from logging import Logger, LogRecord, getLogger
 
 from wecom_logging._runtime import fork
 
-#: Identities of the threads that are inside a delivery right now, as `record.thread` has
-#: them: `get_ident` is looked up each time, because a program that is patched later gives its
-#: greenlets numbers of their own, and the function that was there before one for them all.
+#: The threads that are delivering right now, by their idents as in `record.thread`. `get_ident` is
+#: looked up each time: patched later it tells greenlets apart, which the original does not.
 DELIVERING: set[int] = set()
 
-# The logger objects are kept, because `getLogger` takes logging's module lock, and during
-# a delivery nobody may wait for that one: `dictConfig` holds it while it closes handlers.
+# The loggers themselves, because `getLogger` takes logging's module lock, for which no delivery
+# may wait: `dictConfig` holds it while it closes handlers.
 _hushed: list[Logger] = []
 
 
@@ -47,8 +45,7 @@ class delivering:  # noqa: N801 - a step of `with`, named like those of contextl
         self._marked = None if thread in DELIVERING else thread
         if self._marked is None:
             return
-        # At each delivery, since an application that configures logging anew may have taken
-        # the filter off.
+        # At each delivery: configuring logging anew may have removed the filter.
         for logger in _hushed:
             if _is_not_delivering not in logger.filters:
                 logger.addFilter(_is_not_delivering)

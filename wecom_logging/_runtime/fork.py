@@ -1,8 +1,7 @@
 """What a forked child has to forget: its parent's threads, locks and connections.
 
-One list for all modules, since a fork may be seen late: servers written in C (uWSGI) fork
-past Python's hooks, and then the first error that notices it runs the steps. So it is on a
-platform whose `os` cannot say that it forks, or cannot fork.
+One list for all modules, because a fork may be noticed late: servers written in C (uWSGI) fork past
+Python's hooks, and the first error in the child runs the steps; the same where `os` has no hooks.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _pid = os.getpid()
 _had_children = False
 _NONE = "count(1)"
 
-#: Says on stderr that a step has failed: `diagnostics` puts itself here, which needs this module.
+#: Says on stderr that a step has failed. Set by `diagnostics`, which imports this module.
 say: Callable[[str, str], object] = lambda kind, text: None  # noqa: E731 - to be replaced
 
 
@@ -42,7 +41,7 @@ def notice() -> bool:
 def had_children() -> bool:
     """Whether this process has had children that run Python, and may have been killed."""
     process = sys.modules.get("multiprocessing.process")
-    # Those that it has started otherwise than by a fork have a number all the same.
+    # This counts those that were spawned as well.
     return _had_children or str(getattr(process, "_process_counter", _NONE)) != _NONE
 
 
@@ -53,7 +52,7 @@ def _run() -> None:
 
 
 def run_each(steps: Iterable[Callable[[], object]]) -> None:
-    """Run all of them: one that raises, a sender's of the user say, does not stop the others."""
+    """Run all of them: one that raises (a user's sender, say) does not stop the others."""
     for step in steps:
         try:
             step()

@@ -1,8 +1,7 @@
 """What is made when it is first used, so that making a handler does not wait for it.
 
-Without a lock, which `functools.cached_property` has before Python 3.12: a process may fork
-while another thread holds it, and the child would wait for that thread forever. At worst
-something is made twice.
+Without the lock that `functools.cached_property` has before Python 3.12: a child forked while it
+is held would wait for it for ever. At worst something is made twice.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class cached(Generic[T]):  # noqa: N801 - a decorator, named like those of funct
     def __get__(self, instance: Any, owner: type) -> T:
         if instance is None:
             return self  # type: ignore[return-value]  # on the class: for `help` alone
-        # What stands in `__dict__` goes before this from now on.
+        # From now on `__dict__` takes precedence over this.
         value = instance.__dict__[self._name] = self._work_out(instance)
         return value
 

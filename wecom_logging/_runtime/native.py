@@ -1,8 +1,8 @@
-"""The interpreter's own threads, locks, clock and waiting, whoever has put others in their place.
+"""The interpreter's own threads, locks, clock and sleep, whatever has been patched over them.
 
-gevent and eventlet replace them when they are told to, before a handler is made or after it:
-a thread that is a greenlet, and blocks on a queue that is none, stops the whole program.
-freezegun and the like replace the clock, and a deadline by a clock that stands is none.
+gevent and eventlet patch them before a handler is made or after it: a worker that has become a
+greenlet and blocks on a native queue stops the whole program. freezegun and the like patch the
+clock: by a clock that stands still no deadline is ever reached.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from importlib.util import find_spec, module_from_spec
 from types import BuiltinFunctionType
 from typing import Any
 
-#: How often who must not wait natively looks, seconds.
+#: Seconds between two looks, where a native wait is not possible.
 POLL = 0.01
 
 
 def _pristine(name: str) -> Any:
-    """A second copy of a C module, as the interpreter makes it: what others have replaced in
-    the first one, or will, is whole in it."""
+    """A second, unpatched copy of a C module."""
     spec = find_spec(name)
     if spec is None or spec.loader is None:
         raise ImportError(f"this Python has no module {name}", name=name)
@@ -44,7 +43,7 @@ TIMEOUT_MAX: float = threading.TIMEOUT_MAX
 #: `time.monotonic`, by a call that libraries which freeze or move the time leave alone.
 monotonic = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 
-#: What a thread does to itself: blocked, it would end the process without a word.
+#: Signals of a thread's own faults: if they were blocked, the process would end without a word.
 _FAULTS = {
     getattr(signal, name, 0)  # Windows has some of them
     for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
@@ -54,15 +53,14 @@ _FAULTS = {
 def start_new_thread(run: Callable[..., object], arguments: tuple[Any, ...]) -> int:
     """Start a thread that no signal of the process interrupts.
 
-    The system hands a signal to any thread that takes it, to a new one first if the main one
-    is waiting for a processor. A server in C ends where its handler runs (uWSGI): in our
-    thread, that waits for good for what only this thread could do.
+    The system delivers a signal to any thread that does not block it. A server in C (uWSGI) exits
+    in its handler: in our thread, that would wait for good for what only this thread can do.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         return int(_thread.start_new_thread(run, arguments))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        # The thread inherits it: there is no first step at which it could still be hit.
+        # Inherited by the thread, so that it is safe from its first step on.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
         return int(_thread.start_new_thread(run, arguments))
     finally:
@@ -85,7 +83,7 @@ class Latch:
         self.closed = False
 
     def close(self) -> None:
-        """Let go who waits."""
+        """Release whoever waits."""
         if not self.closed:
             self.closed = True
             self._lock.release()

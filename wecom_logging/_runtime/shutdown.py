@@ -61,8 +61,8 @@ class _Exit:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Spend of that time. Ctrl-C says that there is no patience left, and is heard by
-        what is left of the exit: what is not delivered by now is said and left."""
+        """Spend of that budget. Ctrl-C ends it for the rest of the exit: what is not delivered
+        by then is said to be lost."""
         began = monotonic()
         try:
             yield
@@ -105,7 +105,7 @@ def register_worker(worker: Worker) -> None:
 
 
 def unregister_worker(worker: Worker) -> None:
-    """The worker's handler is closed and everything delivered."""
+    """Its handler is closed and everything delivered."""
     _workers.pop(id(worker), None)
 
 
@@ -141,7 +141,7 @@ def _at_exit() -> None:
     exiting.last_call = True
     _deliver()  # what a worker has begun to send meanwhile
     for worker in list(_workers.values()):
-        # Who is open is asked once more, by `logging.shutdown`, if there is time left.
+        # `logging.shutdown` asks those that are open once more, if there is time left.
         if worker.closed or not exiting.left(worker.close_timeout):
             declare_lost(worker)
         if worker.closed:
@@ -183,8 +183,7 @@ def deliver_within(seconds: float) -> None:
 
 
 def store_within(seconds: float) -> None:
-    """Before a kill: have all that was counted brought into the stores, and no more than
-    that, but for a message that is on its way."""
+    """Before a kill: have all that was counted brought into the stores, and begin nothing else."""
     exiting.killed = True
     until = monotonic() + seconds
     workers = [c for c in list(_workers.values()) if c.cycle.durable]

@@ -1,8 +1,8 @@
 """SIGTERM in a child of `multiprocessing`, whose `Pool` ends its children by it as a rule.
 
-Its default action stops the process where it is, also between an error and the store. So it
-is postponed until what was logged is in the store, or for `POSTPONED`: then it does what it
-does by default. Where the program has a handler of its own this is none of our business.
+Its default action stops the process at once, perhaps between an error and the store. So it is
+postponed until what was logged is in the store, for `POSTPONED` seconds at most. Where the program
+has a handler of its own nothing is done.
 """
 
 from __future__ import annotations
@@ -57,12 +57,10 @@ def _is_guarded() -> bool:
     if before == -1:
         try:
             native.start_new_thread(_guard, (ear,))
-        except Exception:
-            signal.set_wakeup_fd(-1)
-        else:
             return True
-    else:
-        signal.set_wakeup_fd(before)
+        except Exception:
+            pass  # no thread is to be had
+    signal.set_wakeup_fd(before)
     os.close(ear)
     os.close(mouth)
     return False

@@ -1,7 +1,7 @@
-"""Classes of values, for which Python compiles a source when the first value is made.
+"""Classes of values whose code is compiled when the first value is made.
 
-`@dataclass` and `NamedTuple` of the standard library compile one for every class, a third of
-what making the first handler takes; most classes have no value in most processes. These here
+The standard library's `@dataclass` and `NamedTuple` compile for every class, a third of the time
+that making the first handler would take, and most classes have no value in most processes. These
 do what we need of the two; type checkers see the library's.
 """
 

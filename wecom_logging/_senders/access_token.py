@@ -50,10 +50,10 @@ class _Slot:
 class TokenCache:
     """Tokens of this process, for any number of senders and threads.
 
-    A token is fetched by one thread while the others wait for it, `min(300, lifetime / 10)`
-    seconds before it ends, and never within 10 s of the fetch before: one that comes sooner
-    waits for that, unless the thread's deadline does not allow it. A forked child goes on
-    with the tokens it inherits and its own locks.
+    One thread fetches a token while the others wait for it, `min(300, lifetime / 10)` seconds
+    before the old one ends and never within 10 s of the previous fetch: it waits for that, or
+    fails if the thread's deadline is sooner. A forked child goes on with the tokens it inherits
+    and locks of its own.
 
     Args:
         clock: Seconds that only grow.
@@ -81,19 +81,19 @@ class TokenCache:
         return grant.token
 
     def keep(self, key: str, token: str, seconds: float, *, shared: bool) -> None:
-        """Remember what was fetched with the turn of a store, for when that is away.
+        """Remember what was fetched for a store, for when that cannot be reached.
 
-        `shared` says that the store has it: what is there another process may drop, and it
-        must not come back from here.
+        `shared`: the store has it, so another process may drop it, and it must not come back
+        from here.
         """
         slot = self._slot(key)
         slot.grant, slot.own = _Grant(token, self._clock() + seconds), not shared
 
     def unshared(self, key: str, fetch: Fetch) -> tuple[str, float]:
-        """For who has the turn of a store: a good token that no store has, fetched if there is
-        none, and for how many seconds. Errors of `fetch` pass through.
+        """For whoever has a store's turn to fetch: a good token that no store has, fetched if need
+        be, and its seconds. Errors of `fetch` pass through.
 
-        Another thread may be without that store, and would ask WeCom at the same time.
+        Under the lock, because a thread without that store may be fetching one as well.
         """
         slot = self._slot(key)
         with _held(slot.lock):
@@ -112,7 +112,11 @@ class TokenCache:
         return grant if grant is not None and self._clock() < grant.refresh_at else None
 
     def _refresh(self, slot: _Slot, fetch: Fetch) -> _Grant:
-        self._space_out(slot.asked_at + SPACING - self._clock())
+        wait = slot.asked_at + SPACING - self._clock()
+        if time_left(wait) < wait:
+            raise TransportError(f"the next access token may be fetched in {wait:.1f} s only")
+        if wait > 0:
+            self._sleep(wait)
         before, slot.asked_at = slot.asked_at, self._clock()
         try:
             token, lifetime = fetch()
@@ -120,17 +124,10 @@ class TokenCache:
             if not error.written:
                 slot.asked_at = before  # it never reached WeCom, so it does not count
             raise
-        # Counted from before the question: the answer may have been on its way for long.
+        # Counted from the request: the answer may have taken long.
         slot.own = True
-        slot.grant = _Grant(token, slot.asked_at + lifetime - margin_of(lifetime))
+        slot.grant = _Grant(token, slot.asked_at + lifetime - min(300.0, lifetime / 10))
         return slot.grant
-
-    def _space_out(self, wait: float) -> None:
-        if wait <= 0:
-            return
-        if time_left(wait) < wait:
-            raise TransportError(f"the next access token may be fetched in {wait:.1f} s only")
-        self._sleep(wait)
 
     def _slot(self, key: str) -> _Slot:
         if os.getpid() != self._pid:
@@ -141,8 +138,8 @@ class TokenCache:
     def after_fork(self) -> None:
         """In a forked child: replace the locks, which a thread of the parent may hold.
 
-        Who holds one is fetching, and its answer never comes to the child, which therefore
-        does not wait for it either.
+        Whoever holds one is fetching, for an answer that never comes to the child: it need not
+        keep the distance to that fetch either.
         """
         for slot in self._slots.values():
             if slot.lock.locked():
@@ -169,11 +166,6 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 TOKENS = TokenCache()
 
 fork.in_child(TOKENS.after_fork)
-
-
-def margin_of(lifetime: float) -> float:
-    """How many seconds before its end a token is replaced."""
-    return min(300.0, lifetime / 10)
 
 
 def lifetime_of(expires_in: object) -> float:

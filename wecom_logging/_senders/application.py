@@ -97,7 +97,7 @@ class AppSender(WeComSender):
         super().__init__(api_base, timeout, proxies)
         people = "&".join(f"{name}={sorted(names.split('|'))}" for name, names in self._to.items())
         digest = sha256(people.encode()).hexdigest()[:12]
-        self._destination = f"app {self._base} {self._corpid} {self._agentid} {digest}"
+        self.destination = f"app {self._base} {self._corpid} {self._agentid} {digest}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppSender:
@@ -173,7 +173,7 @@ class AppSender(WeComSender):
             if not isinstance(token, str) or not token:
                 raise TransportError("the answer to gettoken has no access_token")
         except DeliveryError as error:
-            # Nothing was sent to a person; and others have other credentials, or a token.
+            # No message was on its way; and other processes may have other credentials or a token.
             error.unclear, error.way = False, True
             if isinstance(error, SetupError) and error.errcode in BAD_SECRET:
                 self._corpsecret.reload()

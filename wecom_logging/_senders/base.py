@@ -34,7 +34,8 @@ class WeComSender(ABC):
 
     #: What a message to this kind of destination can carry.
     limits: Limits
-    _destination: str
+    #: A stable name of where messages go, without a secret in it.
+    destination: str
 
     def __init__(self, api_base: object, timeout: object, proxies: object) -> None:
         self._base = validators.api_base(api_base)
@@ -70,11 +71,6 @@ class WeComSender(ABC):
         return self.send(Message("file", self.upload(name, data)))
 
     # --- the Sender protocol ----------------------------------------------------------------
-
-    @property
-    def destination(self) -> str:
-        """A stable name of where messages go, without a secret in it."""
-        return self._destination
 
     @property
     def route(self) -> str:
@@ -128,7 +124,7 @@ class WeComSender(ABC):
             answer = self._http.call(f"{self._base}/cgi-bin/{path}", params, body=body, files=files)
         errcode = _errcode(answer)
         if errcode:
-            # Taken out, so that no frame of the traceback shows what it may quote of ours.
+            # Popped, so that no frame of the traceback shows what it may quote of ours.
             raise refusal(errcode, self._scrub(str(answer.pop("errmsg", ""))), call)
         return answer
 
@@ -162,7 +158,7 @@ def _hashed(*way: object) -> str:
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-#: Whatever has a connection that a forked child has to leave to its parent.
+#: Whatever may have a connection, which a forked child leaves to its parent.
 _connections: WeakSet[Http] = WeakSet()
 
 
@@ -224,8 +220,8 @@ def json_bytes(value: Mapping[str, object]) -> bytes:
 
 
 def _errcode(answer: Mapping[str, object]) -> int:
-    """The number that decides. An answer without one, or with one that WeCom cannot have
-    meant, is somebody else's: a gateway's that swallows what it should pass on."""
+    """The number that decides. An answer without one, or with an impossible one, is not WeCom's
+    but that of a gateway that swallows what it should pass on."""
     errcode = answer.get("errcode")
     if isinstance(errcode, int) and not isinstance(errcode, bool) and abs(errcode) < 10**9:
         return errcode

@@ -21,18 +21,18 @@ from requests.adapters import HTTPAdapter
 from wecom_logging._runtime.deadline import remaining
 from wecom_logging._runtime.native import Empty, monotonic
 
-#: Seconds after which an idle connection is replaced instead of reused. A server that
-#: closes it just then leaves a request of which nobody can say whether it arrived. The
-#: calls of one delivery (token, file, message) follow within milliseconds, and no server
-#: or balancer in common use gives up a connection sooner than after two seconds.
+#: Seconds after which an idle connection is replaced instead of reused: if the server closes it
+#: just then, nobody can say whether the request arrived. The calls of one delivery (token, file,
+#: message) follow within milliseconds, and no server or balancer in common use closes a connection
+#: before two seconds.
 MAX_IDLE = 1.0
 
-#: Bytes of a body that are worth to be copied behind their head.
+#: Up to so many bytes a body is sent together with its head.
 _TOGETHER = 1 << 16
 
 
 class Progress:
-    """What a call has come to."""
+    """How far a call has got."""
 
     def __init__(self, read: float) -> None:
         #: Whether a byte of the request itself may have left, so that it may have arrived.
@@ -57,8 +57,8 @@ class Adapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: PreparedRequest, *args: Any, **kwargs: Any
     ) -> Any:
-        """The pool of a host. Proxy and certificates stay what they were at its first call,
-        so it is not looked for again, which takes requests 0.1 ms."""
+        """The pool of a host, kept: proxy and certificates stay as they were at its first call,
+        and requests takes 0.1 ms to look for it."""
         origin = "/".join((request.url or "").split("/", 3)[:3])
         known, pool = self._latest
         if known != origin:
@@ -67,8 +67,8 @@ class Adapter(HTTPAdapter):
         return pool
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
-        """What the first line of a request names: path and query, where no proxy has to be told
-        the host. requests parses the URL three times, and looks for a proxy again."""
+        """The request target: path and query, unless a proxy has to be told the host. requests
+        would parse the URL three times, and look for a proxy again."""
         _, pool = self._latest
         if pool is None or pool.proxy is not None:
             return super().request_url(request, proxies)
@@ -120,8 +120,8 @@ def _adapted(pool: Any) -> Any:
 
 
 class _Idle(list[Any]):
-    """The connections that a pool keeps. Without a lock: a child that is forked while one is
-    held would wait for it when the pool's finaliser runs, at its exit, for ever."""
+    """The connections that a pool keeps, without a lock: a child forked while it is held would
+    wait for it for ever when the pool's finaliser runs, at exit."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -135,8 +135,8 @@ class _Idle(list[Any]):
             connection.close()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        # What a child has inherited is the parent's: not even its number may be closed, which
-        # can be another file's by now (a daemon closes all that it has not opened).
+        # What a child inherits is the parent's. Not even its descriptor may be closed, whose number
+        # can be another file's by now: a daemon closes all that it has not opened.
         if self._pid == os.getpid():
             try:
                 return self.pop()
@@ -195,7 +195,7 @@ class _Connection:
     debuglevel = 0
     answered_at = 0.0
     _connecting = False
-    #: The next thing to be sent is the head of a request; one that waits for its body.
+    #: Whether a head is what is sent next; and a head that waits for its body.
     _is_head = False
     _head = b""
 
@@ -211,8 +211,8 @@ class _Connection:
         super().endheaders(*args, **kwargs)  # type: ignore[misc]  # urllib3's, mixed in
 
     def send(self, data: Any) -> None:
-        # Head and body leave together: between the two another thread may have the interpreter
-        # for some milliseconds, and the server half of a request.
+        # Head and body leave together: in between, another thread may take the interpreter for
+        # some milliseconds, while the server has half a request.
         if self._is_head:
             self._is_head, self._head = False, data
             return
@@ -264,4 +264,4 @@ def _dialled(host: str, port: int, timeout: float) -> socket.socket:
     try:
         raise trouble or OSError("the name has no address")
     finally:
-        trouble = None  # an exception that its own frame refers to is never freed
+        trouble = None  # else exception and frame would refer to each other

@@ -113,10 +113,10 @@ def table() -> dict[int, Meaning]:
     return {code: Meaning(error, advice) for error, codes, advice in _GROUPS for code in codes}
 
 
-#: Of a robot and its group.
+#: The codes about a robot and its group.
 _ROBOT = range(93000, 93020)
 
-#: What some mean at `gettoken`.
+#: Codes that mean something else at `gettoken`.
 _GETTOKEN = {
     40001: Meaning(
         SetupError,

@@ -46,8 +46,8 @@ suppress(
 # What `getaddrinfo` would otherwise look up, and so import, at the first call and on our thread.
 codecs.lookup("idna")
 
-# Adapters of the parent, kept from being collected in a forked child: the locks inside may
-# have been held at the fork, and the connections are the parent's.
+# Adapters of the parent, kept alive in a forked child: the locks inside may have been held at the
+# fork, and the connections are the parent's.
 _inherited: list[Adapter] = []
 
 # No compression: an answer is small, and its size is limited as it comes.
@@ -105,9 +105,8 @@ class Http:
             with deadline(monotonic() + sum(self._timeout) + GRACE):
                 status, content = self._exchange(url, params, body, files)
         except Exception as error:
-            # Whatever the HTTP library comes up with holds the URL in its text, in its
-            # request or in the exception behind it. Replaced below, outside of this block,
-            # so that it is not even the new one's context.
+            # Whatever the HTTP library raises holds the URL, in its text, its request or its
+            # context. Replaced outside of this block, so that it is not the new one's context.
             text, unclear = _unanswered(error)
         else:
             answer = _parsed(content)
@@ -168,9 +167,8 @@ def _request(
 ) -> requests.PreparedRequest:
     """A request with all that ours needs.
 
-    A `Session` adds cookies, credentials of ~/.netrc and redirects that nobody wants here,
-    and takes half of the time until the first byte for it; preparing the parts one by one
-    takes most of the rest.
+    A `Session` adds cookies, credentials of ~/.netrc and redirects, which nobody wants here, and
+    takes half of the time until the first byte; `prepare` takes most of the rest.
     """
     request = requests.PreparedRequest()
     request.method = "GET" if body is None and files is None else "POST"
@@ -178,7 +176,7 @@ def _request(
     for name, value in params.items():
         written = quote_plus(value.value if isinstance(value, Secret) else value)
         request.url, sign = f"{request.url}{sign}{name}={written}", "&"
-    # A plain one: of requests' own a look takes some ten steps, and it is copied on its way.
+    # A plain dict: in requests' own a look-up takes some ten steps, and it is copied on the way.
     headers: Any = _HEADERS.copy()
     request.headers = headers
     if files is not None:
@@ -230,7 +228,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:
-    """WeCom's answer, or None if somebody else must have given it."""
+    """WeCom's answer; None if it cannot be WeCom's."""
     try:
         answer = json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -241,8 +239,8 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
 def _unreadable(status: int, answer: dict[str, Any] | None) -> Trouble | None:
     """What is wrong with an answer; None if it is WeCom's, whose refusals come with 200.
 
-    A request that was turned away as such (3xx, 4xx) has not been carried out. Anything
-    else that is not WeCom's may stand in the place of its answer.
+    A request that was turned away as such (3xx, 4xx) has not been carried out; any other foreign
+    answer may have replaced WeCom's.
     """
     if 300 <= status < 400:
         return f"redirected (HTTP {status}), which is not followed: is api_base right?", False

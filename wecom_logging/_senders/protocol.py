@@ -22,7 +22,7 @@ class CardLimits(NamedTuple):
     jump: int
 
 
-#: Bytes that our fullest card does not reach. WeCom names characters, for each part.
+#: More bytes than our fullest card has. WeCom's own limits are characters of each part.
 CARD_BYTES = 8192
 #: WeCom API documents 90236 and 91770.
 APP_CARD = CardLimits(source=20, title=36, desc=44, figure=14, text=160, value=30, jump=18)
@@ -127,9 +127,8 @@ class ConnectingSender(Sender, Protocol):
 class TokenSender(Sender, Protocol):
     """A sender whose `limits.token` is true: each call needs an access token.
 
-    The worker brings it, because one is enough for all processes that share a store. A
-    token that is refused is a `TokenError`. Without one, as in a script, the sender takes
-    that of its process.
+    The worker brings it, because one is enough for all processes that share a store. A token that
+    is refused is a `TokenError`. Without one, as in a script, the sender takes that of its process.
     """
 
     @property

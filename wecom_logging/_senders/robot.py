@@ -68,12 +68,11 @@ class WebhookSender(WeComSender):
             rule = f"is {before!r}, but webhook_key is a URL of another host"
             raise ConfigurationError("api_base", rule)
         # Of the first key for good: the rate limit and the back-off belong to this name.
-        self._destination = f"robot {self._base} {self._key.digest[:12]}"
+        self.destination = f"robot {self._base} {self._key.digest[:12]}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> WebhookSender:
-        """Make one from `WECOM_WEBHOOK_KEY`, `WECOM_API_BASE`, `WECOM_TIMEOUT` and
-        `WECOM_PROXIES`.
+        """Make one from `WECOM_WEBHOOK_KEY`, `WECOM_API_BASE`, `WECOM_TIMEOUT` and `WECOM_PROXIES`.
 
         The key may stand in a file named by `WECOM_WEBHOOK_KEY_FILE`, which is read again
         when WeCom refuses what it held. An empty value is no value.

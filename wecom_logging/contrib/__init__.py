@@ -3,13 +3,6 @@
 No framework is imported: each part looks into `sys.modules`, and finds nothing while its
 framework is not there. All of it runs on the thread that logs, and only for events that are
 captured. Never taken: bodies, cookies, headers, query values.
-
-    django.py   the record's request, or that of the view that is running
-    flask.py    the request context
-    asgi.py     `RequestContextMiddleware`, for Starlette, FastAPI and every other ASGI app
-    airflow.py  `on_failure`, a callback: Airflow ignores handlers
-    celery.py   the task that is running; the handler's way back after Celery's own set-up
-    tracing.py  ids of the current trace
 """
 
 from __future__ import annotations
@@ -27,7 +20,7 @@ from wecom_logging.contrib import celery, django, flask, tracing
 #: Finds its framework's context for a record, or nothing.
 Finder = Callable[[logging.LogRecord], Mapping[str, object]]
 
-#: Parts whose beginnings are watched.
+#: Modules whose signal is watched.
 _watched: set[str] = set()
 
 
@@ -86,13 +79,21 @@ def recognises(record: logging.LogRecord, key: str, value: object) -> bool:
     return celery.recognises(record, key) or tracing.recognises(key)
 
 
+#: Signals that a request or task begins, by their modules.
+_BEGINNINGS = {
+    "celery.signals": "task_prerun",
+    "django.core.signals": "request_started",
+    "flask.signals": "request_started",
+}
+
+
 def watch_beginnings(begin: Callable[..., None]) -> None:
     """Call `begin` whenever a request or task begins on a thread that may have had others.
 
     May be called again at any time, for a framework that has come since.
     """
-    for part in (celery, django, flask):
-        signal = part.beginning()
-        if signal is not None and part.__name__ not in _watched:
-            _watched.add(part.__name__)  # first: a `__del__` may log while `connect` has a lock
+    for module, name in _BEGINNINGS.items():
+        signal = getattr(sys.modules.get(module), name, None)
+        if signal is not None and module not in _watched:
+            _watched.add(module)  # first: a `__del__` may log while `connect` has a lock
             signal.connect(begin, weak=False)

@@ -54,23 +54,20 @@ class RequestContextMiddleware:
             await self.app(scope, receive, _delivering(send))
             return
         breadcrumbs.begin()
+        request = {
+            "request_id": _request_id(scope),
+            "method": str(scope.get("method", "WEBSOCKET")),
+            "path": str(scope.get("path", "")),
+        }
         token = _scope.set(scope)
-        try:
-            with bound_contextvars(
-                request_id=_request_id(scope),
-                method=str(scope.get("method", "WEBSOCKET")),
-                path=str(scope.get("path", "")),
-            ):
-                await self._served(scope, receive, send)
-        finally:
-            _scope.reset(token)
-
-    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self.app(scope, receive, send)
-        except Exception as error:
-            mark(error, _MARK, {**get_contextvars(), "route": _route(scope)})
-            raise
+        with bound_contextvars(**request):
+            try:
+                await self.app(scope, receive, send)
+            except Exception as error:
+                mark(error, _MARK, {**get_contextvars(), "route": _route(scope)})
+                raise
+            finally:
+                _scope.reset(token)
 
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:

@@ -34,11 +34,6 @@ def recognises(record: logging.LogRecord, key: str) -> bool:
     return key in ("task_id", "task_name") and "celery._state" in sys.modules
 
 
-def beginning() -> Any:
-    """The signal that a task begins; None while Celery is not there."""
-    return getattr(sys.modules.get("celery.signals"), "task_prerun", None)
-
-
 def per_task(fingerprint: Fingerprint) -> Fingerprint:
     """A fingerprint that tells failed tasks apart by their names.
 
@@ -94,15 +89,13 @@ def _look(**_: object) -> None:
 
 def _put_back(logger: logging.Logger, **_: object) -> None:
     for handler in _lost() if _displaced is None else _displaced:
-        if handler not in logger.handlers:
-            logger.addHandler(handler)
+        logger.addHandler(handler)
 
 
 def _put_on_tasks(logger: logging.Logger, **_: object) -> None:
     """Loggers of tasks do not reach the root logger, unless they propagate."""
     for handler in () if logger.propagate else _on_root():
-        if handler not in logger.handlers:
-            logger.addHandler(handler)
+        logger.addHandler(handler)
 
 
 def _on_root() -> list[Any]:
@@ -112,12 +105,7 @@ def _on_root() -> list[Any]:
 def _lost() -> Iterable[Any]:
     """Beat does not say that it starts. Who hangs nowhere was on the root logger, unless it
     was never meant to hang anywhere."""
-    attached = {id(handler) for logger in _loggers() for handler in logger.handlers}
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    # What only stands for loggers below it has no handlers.
+    attached = {id(handler) for each in loggers for handler in getattr(each, "handlers", ())}
     return [h for h in _ours if id(h) not in attached and not h.standalone]
-
-
-def _loggers() -> Iterable[logging.Logger]:
-    yield logging.getLogger()
-    for logger in list(logging.Logger.manager.loggerDict.values()):
-        if isinstance(logger, logging.Logger):
-            yield logger

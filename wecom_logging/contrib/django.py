@@ -63,11 +63,6 @@ def is_posted(value: object) -> bool:
     return type(value).__name__.endswith(("QueryDict", "MultiDict", "MultiValueDict", "FormData"))
 
 
-def beginning() -> Any:
-    """The signal that a request begins; None while Django is not there."""
-    return getattr(sys.modules.get("django.core.signals"), "request_started", None)
-
-
 def _request(record: logging.LogRecord) -> Any:
     """The record's request, or the running view's, or None."""
     request = record.__dict__.get("request")

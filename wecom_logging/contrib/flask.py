@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from wecom_logging._capture.sanitize import as_text
 
@@ -30,8 +29,3 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
         "user_id": getattr(user, "__dict__", {}).get("id"),
         "request_id": as_text(request_id),
     }
-
-
-def beginning() -> Any:
-    """The signal that a request begins; None while Flask is not there."""
-    return getattr(sys.modules.get("flask.signals"), "request_started", None)

@@ -9,12 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from opentelemetry.metrics import (
-    CallbackOptions,
-    MeterProvider,
-    Observation,
-    get_meter,
-)
+from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
 from wecom_logging.contrib.health import COUNTERS, GAUGES, readings
 
@@ -32,14 +27,12 @@ def instrument(meter_provider: MeterProvider | None = None) -> None:
     """
     meter = get_meter("wecom_logging", meter_provider=meter_provider)
     for name, meaning in COUNTERS.items():
-        meter.create_observable_counter(
-            f"wecom_logging.{name}", [_observe(name)], description=meaning
-        )
+        called, ask = f"wecom_logging.{name}", [_observe(name)]
+        meter.create_observable_counter(called, ask, description=meaning)
     for name, meaning in GAUGES.items():
+        called, ask = f"wecom_logging.{name}", [_observe(name)]
         unit = "s" if name.startswith("seconds") else ""
-        meter.create_observable_gauge(
-            f"wecom_logging.{name}", [_observe(name)], unit=unit, description=meaning
-        )
+        meter.create_observable_gauge(called, ask, unit=unit, description=meaning)
 
 
 def _observe(name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:

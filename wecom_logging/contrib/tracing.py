@@ -9,15 +9,11 @@ from typing import Any
 
 #: What the instrumentations of others put on each record, and what they are called here.
 _IDS = {
-    "otelTraceID": "trace_id",
-    "otelSpanID": "span_id",
-    "dd.trace_id": "trace_id",
-    "dd.span_id": "span_id",
-}
+    "otelTraceID": "trace_id", "otelSpanID": "span_id",
+    "dd.trace_id": "trace_id", "dd.span_id": "span_id",
+}  # fmt: skip
 #: What they add to that, the same for all records of a process or of no use to a reader.
-_CLAIMED = frozenset(
-    {*_IDS, "otelServiceName", "otelTraceSampled", "dd.service", "dd.env", "dd.version"}
-)
+_OTHERS = {"otelServiceName", "otelTraceSampled", "dd.service", "dd.env", "dd.version"}
 
 
 def context(record: logging.LogRecord) -> Mapping[str, object]:
@@ -35,7 +31,7 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
 
 def recognises(key: str) -> bool:
     """Whether a field is described by `context`."""
-    return key in _CLAIMED
+    return key in _IDS or key in _OTHERS
 
 
 def is_id(value: object) -> bool:

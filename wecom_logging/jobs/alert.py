@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -87,19 +87,12 @@ def watch_loop(
         logger: "asyncio" unless given.
     """
     loop = loop or asyncio.get_running_loop()
-    loop.set_exception_handler(
-        _logging_to(logger or logging.getLogger("asyncio"), loop.get_exception_handler())
-    )
+    log, before = logger or logging.getLogger("asyncio"), loop.get_exception_handler()
 
-
-LoopHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
-
-
-def _logging_to(logger: logging.Logger, before: LoopHandler | None) -> LoopHandler:
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         task = context.get("task") or context.get("future")
         name = task.get_name() if isinstance(task, asyncio.Task) else None
-        logger.error(
+        log.error(
             "%s",
             context.get("message", "unhandled exception in event loop"),
             exc_info=context.get("exception"),
@@ -108,4 +101,4 @@ def _logging_to(logger: logging.Logger, before: LoopHandler | None) -> LoopHandl
         if before is not None:
             before(loop, context)
 
-    return handle
+    loop.set_exception_handler(handle)

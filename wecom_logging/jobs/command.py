@@ -12,11 +12,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock, Thread
 from types import FrameType
 from typing import IO
 
@@ -111,7 +111,10 @@ def execute(command: list[str]) -> Outcome:
         status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
         return Outcome(shlex.join(command), status, 0.0, tail.text())
     with _forwarded_signals(process) as received:
-        pumps = [_pump(process.stdout, sys.stdout, tail), _pump(process.stderr, sys.stderr, tail)]
+        streams = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+        pumps = [Thread(target=_pass_on, args=(*pair, tail), daemon=True) for pair in streams]
+        for pump in pumps:
+            pump.start()
         returned = _returned(process)
         deadline = time.monotonic() + DRAIN
         for pump in pumps:
@@ -142,7 +145,7 @@ class Tail:
 
     def __init__(self) -> None:
         self._kept = b""
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def add(self, chunk: bytes) -> None:
         with self._lock:
@@ -152,16 +155,9 @@ class Tail:
         return self._kept.decode("utf-8", "replace")
 
 
-def _pump(source: IO[bytes] | None, target: object, tail: Tail) -> threading.Thread:
+def _pass_on(source: IO[bytes], target: object, tail: Tail) -> None:
     """Pass a stream on as it comes, and keep its end."""
-    assert source is not None
     out: IO[bytes] | None = getattr(target, "buffer", None)
-    pump = threading.Thread(target=_pass_on, args=(source, out, tail), daemon=True)
-    pump.start()
-    return pump
-
-
-def _pass_on(source: IO[bytes], out: IO[bytes] | None, tail: Tail) -> None:
     with source:
         while chunk := os.read(source.fileno(), 65536):
             tail.add(chunk)

@@ -49,13 +49,13 @@ Mode = Literal[True, False, "secrets"] | Mapping[str, Sequence[str]]
 #: A structlog processor.
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
-#: Two do nearly always. What has not come to an end then was made not to, and goes as a whole.
+#: Two are nearly always enough. Data that never settle were made so, and are masked whole.
 MOST_PASSES = 6
-#: Of these nothing is looked at.
+#: Types that hold no text.
 _NO_TEXTS = frozenset((bool, float, type(None)))
 #: Longer than any number of a person or card.
 _LONG = 10**20
-#: Deeper than this nothing is looked at, and so nothing is shown.
+#: What lies deeper is not looked at, and so not shown.
 _MAX_DEPTH = 20
 
 
@@ -75,7 +75,7 @@ def redactor(mode: Mode, own_secrets: Iterable[str] | Callable[[], Iterable[str]
         own_secrets: The strings that a sender needs and nobody may see, or a function that
             is asked for them at every event, because an access token changes.
     """
-    # Its own: what one handler has seen is not forgotten for another one's.
+    # Cached for each handler: two with different secrets would evict each other.
     redaction = lru_cache(maxsize=1)(partial(_redaction, rules_for(mode)))
 
     def redact(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
@@ -122,21 +122,18 @@ _PARAMETERS = frozenset(("parameters", "params", "args", "arguments", "bindings"
 
 
 class _Walk:
-    """One way through nested data. It remembers where it is, for data that hold themselves."""
+    """One walk through nested data. It remembers where it is: data may contain themselves."""
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
         self._rules = redaction.rules
-        #: What this way through finds, and what all have found.
+        #: What this pass finds, and what all passes have found.
         self._findings, self.found = Findings(), Findings()
         self._inside: set[int] = set()
 
     def redacted(self, value: Any, key: object = None) -> Any:
-        """All of an event.
-
-        A mask is something else than what it stands for, and a name before or after it may say
-        something now: so again, until nothing more is found.
-        """
+        """All of an event: again and again until nothing more is found, because next to a mask a
+        name may say something that it did not say next to the value."""
         for _ in range(MOST_PASSES):
             findings = self._findings = Findings()
             value = self.value(value, key)
@@ -145,7 +142,7 @@ class _Walk:
             if known := findings.known():
                 value = _with_each_text(value, partial(findings.hide_again, known=known))
             self.found += findings
-        # Single words stay: they hold no name beside a value, and the keys of the event are some.
+        # Single words stay: they hold no name with a value, and the event's own keys are such.
         return _with_each_text(value, lambda text: text if text.isidentifier() else mask("text"))
 
     def text(self, text: str) -> str:
@@ -168,7 +165,7 @@ class _Walk:
         return self._unruled(value, rule=rule)
 
     def _unruled(self, value: Any, key: object = None, rule: Rule | None = None) -> Any:
-        """A value that its name does not make a secret; at most it says what a number counts."""
+        """A value that is no secret by its name, which may say what a number counts."""
         kind = type(value)
         if kind is str or (kind is int and abs(value) < _LONG):
             # A card or mobile number may have been logged as an int.
@@ -310,7 +307,7 @@ def _text(value: object) -> str:
     if isinstance(value, (bytes, bytearray)):
         return value.decode("utf-8", "backslashreplace")
     try:
-        # Of a class of its own it might pass for a text that is known to be clean.
+        # A subclass of `str` might compare equal to a text that is known to be clean.
         return str.__str__(repr(value))
     except Exception:
         return f"<{type(value).__name__}>"
@@ -318,7 +315,7 @@ def _text(value: object) -> str:
 
 # --- our own secrets -----------------------------------------------------------------
 
-#: So much of the start of a secret gives it away where the rest has been cut off.
+#: This much of a secret's start gives it away where the rest was cut off.
 _TELLING = 12
 
 
@@ -346,10 +343,10 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(secret: str) -> set[str]:
-    """What base64 makes of `secret` wherever in a longer text it stands (`user:secret`).
+    """What base64 makes of `secret` wherever it stands in a longer text (`user:secret`).
 
-    Three bytes become four characters, so there are three ways for it to begin; its first
-    and last characters also depend on its neighbours, and are left out.
+    Three bytes become four characters, so it can begin in three ways; its first and last
+    characters depend on its neighbours as well, and are left out.
     """
     data = secret.encode("utf-8", "surrogatepass")
     forms = set()

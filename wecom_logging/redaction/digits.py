@@ -1,4 +1,4 @@
-"""Personal numbers of mainland China, and bank cards of everywhere.
+"""Personal numbers of mainland China, and bank cards of any country.
 
 Identity cards and bank cards prove themselves by their check digit, mobile numbers by their
 shape, unless what stands around them says that they count or identify something else.
@@ -48,16 +48,14 @@ _NAME_BEFORE = lazy.regex(
 )
 
 _OF_A_PERSON = lazy.regex(
-    r"(?:phone|mobile|\btel|cell|sms|contact|card|手机|电话|短信|银行卡|卡号|联系)[^,;，；]{0,12}\Z",
-    re.I,
+    r"(?i)(?:phone|mobile|\btel|cell|sms|contact|card|手机|电话|短信|银行卡|卡号|联系)[^,;，；]{0,12}\Z"
 )
 
-#: What is in every text that has one of them.
+#: Matches in every text that has one of them.
 NUMBER = lazy.regex(r"\d(?:[ -]?\d){10}", re.ASCII)
 
-#: A pattern, what is shown of what it matches, and whether the name before a number can say
-#: that it is something else. An identity card proves itself, and stands under all sorts of
-#: names.
+#: A pattern, what is shown of its match, and whether the name before a number can say that it is
+#: something else. An identity card proves itself, and stands under all sorts of names.
 _Kind = tuple[re.Pattern[str], Rule, bool]
 
 

@@ -29,12 +29,12 @@ class Finding(NamedTuple):
 Secret = tuple[int, int, Rule, str]
 
 
-#: So many secrets of a kind are looked at in so many characters. A text of more of them was made
-#: to take the time of the program, and nothing of it is shown from the first one on. Personal
-#: data do not count: a list of them is long, and what stands around it is worth knowing.
+#: At most so many secrets of a kind in so many characters. A text with more was made to cost time,
+#: and nothing of it is shown from its first secret on. Personal data do not count: a list of them
+#: is long, and what stands around it is worth knowing.
 _MOST_SECRETS, _PORTION = 256, 16384
 
-#: More values than this of one event are not looked for, nor longer ones.
+#: How many values of one event are looked for elsewhere in it, and how long ones.
 _MOST, _LONGEST = 64, 512
 
 
@@ -46,7 +46,7 @@ class Findings(list[Finding]):
     """Of one event, in the order in which they were found."""
 
     def hide(self, value: str, rule: Rule, why: str) -> str:
-        """What stands for `value`; nothing is to be hidden in what is empty or masked."""
+        """What stands for `value`: itself if it is empty or masked already."""
         if not value or MASKED.fullmatch(value) or not value.strip("*"):
             return value
         return self.put(value, rule.apply(value), why)
@@ -74,8 +74,8 @@ class Findings(list[Finding]):
         return "".join([*pieces, text[done:]]) if pieces else text
 
     def known(self) -> list[tuple[str, str]]:
-        """The values that are known again where nothing but themselves gives them away, and
-        what stands for them; the longest first: another may be a part of it."""
+        """The values that are recognised where no name or shape gives them away, and what stands
+        for them. The longest first: another may be a part of it."""
         known: dict[str, str] = {}
         for value, instead, _ in self:
             for part in (value,) if _is_telling(value, instead) else _parts(value, instead):
@@ -95,7 +95,7 @@ class Findings(list[Finding]):
 
 
 def _bounded(value: str) -> str:
-    """A short value may be a part of a word or number; a long one is known wherever it is."""
+    """Its pattern: a short value may be part of a word or number, a long one is not."""
     if len(value) >= 12 and not value.isdigit():
         return re.escape(value)
     before = r"(?<![0-9A-Za-z])" if value[0].isascii() and value[0].isalnum() else ""
@@ -108,7 +108,7 @@ _PART = lazy.regex(r"[\w.+/=@!#$%^&*-]{8,}")
 
 
 def _is_telling(value: str, instead: str) -> bool:
-    """Whether a value is known again: `shop` may be a password, and is other things too."""
+    """Whether a value is worth looking for: `shop` may be a password, and other things too."""
     if len(value) > _LONGEST or "\n" in value or "[redacted: " in value:
         return False
     if "[redacted: " in instead:

@@ -190,8 +190,8 @@ _COUNTED_CHINESE = tuple(_set_of("""
     运单 工单 流水 序号 批次 任务 金额 余额 总数 数量 合计 大小 主键 标识 单据 交易 ID id
 """))  # fmt: skip
 
-#: What a name that matters contains, in lower case: a quick look before the words. Names of
-#: two letters are in too many words; those are looked for with what follows them.
+#: What a name that matters contains, in lower case: a quick look before its words are read. Names
+#: of two letters are in too many words, and are looked for with what follows them.
 HINTS = (
     "pass", "pwd", "psw", "secret", "token", "key", "cred", "auth", "cookie", "sess", "jwt", "otp",
     "cvv", "cvc", "cvn", "code", "sig", "ticket", "hmac", "mnemonic", "phrase", "pin", "answer",
@@ -212,7 +212,7 @@ _WORDS = lazy.regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
 _ESCAPED = lazy.regex(r"\\+u([0-9a-fA-F]{4})")
 _MARKS = lazy.regex("[\u0300-\u036f]")
 
-#: The end of a name says what it is; nobody reads kilobytes of it.
+#: Characters at the end of a name that are read: they say what it is.
 LONGEST_NAME = 128
 
 

@@ -37,8 +37,8 @@ class Redaction:
         self.rules = rules
         self._own = own
         self._patterns = [(lazy.regex(each), each) for each in rules.patterns] if rules else []
-        #: Short texts in which nothing was found: names of fields, lines of source code, and
-        #: what is said often. Of these the names of fields that say nothing about a value.
+        #: Short texts in which nothing was found: names of fields, lines of source code, frequent
+        #: phrases; and those names of fields that say nothing about their value.
         self.clean: set[str] = set()
         self.plain: set[str] = set()
 
@@ -80,7 +80,7 @@ class Redaction:
                 text = findings.hide_all(text, digits.numbers_in(text, kind))
         for pattern, source in self._patterns:
             matches = _matches(pattern, text, Rule("pattern"), source)
-            # One of eight letters matches in each mask, and in the mask of that.
+            # A pattern of the user's may match inside a mask, and inside the mask of that.
             secrets = (secret for secret in matches if not end_of_mask(text, secret[0]))
             text = findings.hide_all(text, secrets)
         return text

@@ -49,7 +49,7 @@ class Name(NamedTuple):
     start: int
     end: int
     rule: Rule
-    #: With the words before it if they belong to it.
+    #: The name, with the words before it that belong to it.
     called: str
 
     @property
@@ -59,7 +59,7 @@ class Name(NamedTuple):
 
 
 _RIGHT = lazy.regex(r"(?:[^\W\u2e80-\u9fff]|-|\\{1,8}u[0-9a-fA-F]{4})*")
-# The same of a text that is written backwards, so that it can be matched to the left.
+# The same for reversed text, so that it can be matched to the left.
 _LEFT = lazy.regex(r"(?:[0-9a-fA-F]{4}u\\{1,8}|[^\W\u2e80-\u9fff]|-)*")
 _LEFT_CHINESE = lazy.regex(r"[\u4e00-\u9fff]{0,16}")
 _CHINESE = lazy.regex(r"[\u4e00-\u9fff]")
@@ -89,7 +89,11 @@ def names(text: str, hits: Iterable[Hit], rules: Rules) -> Iterator[Name]:
         if has_masks and (end := end_of_mask(text, at)):
             done = end
             continue
-        start, end = _whole_name(text, at, hint, done)
+        before = text[max(done, at - LONGEST_NAME) : at][::-1]
+        if _CHINESE.match(hint):  # `密码` in `密码错误` is followed by no value
+            start, end = at - end_of(_LEFT_CHINESE, before), at + len(hint)
+        else:
+            start, end = at - end_of(_LEFT, before), end_of(_RIGHT, text, at)
         done = max(end, at + 1)
         if found := _named(text, start, end, rules):
             yield found
@@ -103,14 +107,6 @@ def end_of_mask(text: str, at: int) -> int:
     start = text.rfind(_MASK, max(0, at - 48), at + len(_MASK))
     mask = MASKED.match(text, start) if start >= 0 else None
     return mask.end() if mask and mask.end() > at else 0
-
-
-def _whole_name(text: str, at: int, hint: str, done: int) -> tuple[int, int]:
-    """A name in Chinese ends with the hint: `密码` in `密码错误` is followed by no value."""
-    before = text[max(done, at - LONGEST_NAME) : at][::-1]
-    if _CHINESE.match(hint):
-        return at - end_of(_LEFT_CHINESE, before), at + len(hint)
-    return at - end_of(_LEFT, before), end_of(_RIGHT, text, at)
 
 
 def _named(text: str, start: int, end: int, rules: Rules) -> Name | None:
@@ -199,9 +195,8 @@ _VARIABLE = lazy.regex(r"[a-z]+(?:_[a-z]+)+")
 # `InvalidToken: padding` and `unexpected token: EOF` name a failure and then describe it;
 # `/oauth/token: 401` is the end of a path.
 _FAULT = lazy.regex(
-    r"(?:invalid|expired|missing|wrong|incorrect|bad|unexpected|unknown|illegal)[ _-]?"
-    r"[A-Za-z]+: [A-Za-z]+(?![\w-])",
-    re.IGNORECASE,
+    r"(?i)(?:invalid|expired|missing|wrong|incorrect|bad|unexpected|unknown|illegal)[ _-]?"
+    r"[A-Za-z]+: [A-Za-z]+(?![\w-])"
 )
 _LONGEST_FAULT = len("unexpected ")
 
@@ -380,14 +375,14 @@ CHINESE_PLACES = (
     _Place("in a sentence", _told, "", r" {0,2}(?=[!-~“「『【（])"),
 )  # fmt: skip
 
-# Most names whose value was masked, by its shape or before: there is no other.
+# A name whose value is masked already, by its shape or in an earlier pass.
 _IS_MASKED = lazy.regex(
     rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?) [ \t]{{0,8}}
     (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
     re.VERBOSE,
 )
 
-#: So many names that have no value are looked at in a portion of a text.
+#: How many names without a value are looked at in a portion of a text.
 _MOST_IN_VAIN = 384
 
 
@@ -415,7 +410,7 @@ def secrets_under(text: str, hits: Sequence[Hit], rules: Rules) -> Iterator[Secr
             in_vain += 1
 
 
-# An option, or a sign or an opening mark behind a name; and a word that is none of a sentence.
+# An option, or a sign or an opening mark behind a name; and what is no word of a sentence.
 _MARK_BEHIND = lazy.regex(
     r"(?<=-)[\w-]{1,48}\s{1,4}(?=[^\s\[])"
     r"|[\w-]{1,48}?[\"'\])]{0,3}\s{0,4}(?=(?!\[redacted: )[^\w\s.,;!?)\]-]|->|[是为])"
@@ -460,9 +455,8 @@ _IN_QUERY = lazy.regex(r"(?:[?&;]|%26|%3f|u0026|amp;)(?:[\w-]{1,20}-)?\Z")
 # {"Value": "x", "Key": "Password"}: the value comes first.
 _KEY_LAST = lazy.regex(rf"""["'][a-z]{{0,12}}?{_KEYS}\\{{0,4}}["']\s?:\s?\\{{0,4}}["']\Z""")
 _VALUE_FIRST = lazy.regex(
-    rf"""["']{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
-    rf"""\\{{0,4}}["'][a-z]{{0,12}}?{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z""",
-    re.I,
+    rf"""(?i)["']{_VALUES}(?P<close>\\{{0,4}}["'])\s?:\s?\\{{0,4}}["'](?P<value>[^"'\\\n]{{1,256}})\\{{0,4}}["'],\s{{0,16}}"""
+    rf"""\\{{0,4}}["'][a-z]{{0,12}}?{_KEYS}(?P=close)\s?:\s?\\{{0,4}}["']\Z"""
 )
 
 

@@ -24,27 +24,24 @@ HINTS = (
 )  # fmt: skip
 
 _COLUMNS = lazy.regex(
-    r"\b(?:into|replace|upsert|key|copy)\s{1,4}(?:[\w.\"`\[\]$]{1,128}\s{0,8})?\((?=[\w\s\"`\[\],.$]{1,2000}\))",
-    re.I,
+    r"(?i)\b(?:into|replace|upsert|key|copy)\s{1,4}(?:[\w.\"`\[\]$]{1,128}\s{0,8})?\((?=[\w\s\"`\[\],.$]{1,2000}\))"
 )
 _VALUES = lazy.regex(r"\s{0,40}(?:\bvalues?\s{0,40}|=)(?=\()", re.I)
 _PARAMETERS = lazy.regex(
-    r"(?:\[parameters: |\b(?:parameters|params|args|arguments|bind(?:ing)?s)\s?[:=]\s?"
+    r"(?i)(?:\[parameters: |\b(?:parameters|params|args|arguments|bind(?:ing)?s)\s?[:=]\s?"
     r"|\[(?:generated in|cached since|no key|raw sql)[^\]\n]{0,60}\] )(?=[(\[])"
-    r"|row contains (?=\()",
-    re.I,
+    r"|row contains (?=\()"
 )
 _NEXT_ROW = lazy.regex(r"\s{0,8},\s{0,8}(?=[(\[])")
 _PLACEHOLDER = lazy.regex(r"\?|%s|\$\d{1,3}\b|(?<![:\w]):\w{1,64}")
 _NAME = lazy.regex(r"[A-Za-z_\u4e00-\u9fff][\w$]{0,127}")
 # The column that a placeholder is compared with or set to.
 _COLUMN = lazy.regex(
-    r"([\w$]{1,128})[\"`\]]?\s{0,8}(?:=|<>|!=|[<>]=?|\b(?:i?like|in)\b)\s{0,8}\(?\s{0,4}\Z", re.I
+    r"(?i)([\w$]{1,128})[\"`\]]?\s{0,8}(?:=|<>|!=|[<>]=?|\b(?:i?like|in)\b)\s{0,8}\(?\s{0,4}\Z"
 )
 _ITEM = lazy.regex(
-    r"""(?P<quote>["'])(?:(?!(?P=quote))[^\\]|\\.|(?P=quote){2})*(?:(?P=quote)|\Z)"""
-    r"""|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)|[^"'()\[\]{},]+""",
-    re.S,
+    r"""(?s)(?P<quote>["'])(?:(?!(?P=quote))[^\\]|\\.|(?P=quote){2})*(?:(?P=quote)|\Z)"""
+    r"""|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)|[^"'()\[\]{},]+"""
 )
 #: So much of a text can be the statement that its parameters belong to.
 _LONGEST_STATEMENT = 16384

@@ -5,7 +5,6 @@ Also without a scheme where something else says what it is: `root:x@tcp(db)`, `s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from wecom_logging._runtime import lazy
@@ -31,8 +30,8 @@ _WITHOUT_SCHEME = lazy.regex(
     r")"
 )
 _ORACLE = lazy.regex(
-    r"(?:oracle:(?:thin|oci):|sqlplus(?: -\w{1,9}){0,3} |connect |conn |userid=|dsn[=:] ?[\"']?)\Z",
-    re.I,
+    r"(?i)(?:oracle:(?:thin|oci):|sqlplus(?: -\w{1,9}){0,3} |connect |conn |userid="
+    r"|dsn[=:] ?[\"']?)\Z"
 )
 
 
@@ -64,15 +63,13 @@ def _secrets(text: str, at: int, start: int) -> list[Secret]:
     password = _password(text, end + 1) if sign == ":" else None
     if password or sign == "@":
         is_web = text[max(0, at - 5) : at].lower().endswith(("http", "https"))
-        if is_web and (len(user[0]) >= 24 or _is_token(user[0])):
+        has_digit = any(map(str.isdigit, user[0]))
+        is_token = len(user[0]) >= (16 if has_digit else 24) or is_random(user[0])
+        if is_web and is_token:
             found.append((start, end, _TOKEN, "in a URL"))
     if password:
         found.append((*password, _PASSWORD, "in a URL"))
     return found
-
-
-def _is_token(value: str) -> bool:
-    return is_random(value) or (len(value) >= 16 and any(map(str.isdigit, value)))
 
 
 def _password(text: str, start: int) -> tuple[int, int] | None:

@@ -95,9 +95,8 @@ def _is_random_run(run: str) -> bool:
 
 
 _TECHNICAL = lazy.regex(
-    r"sha\d{3}|pbkdf2|argon2|bcrypt2|scrypt2|base\d\d|oauth2|utf8mb4|rfc\d{4}|[rhe]s\d{3}|aes\d{3}"
-    r"|pkcs\d{1,2}|x25519",
-    re.I,
+    r"(?i)sha\d{3}|pbkdf2|argon2|bcrypt2|scrypt2|base\d\d|oauth2|utf8mb4|rfc\d{4}|[rhe]s\d{3}|aes\d{3}"
+    r"|pkcs\d{1,2}|x25519"
 )
 _SHORT_CODE = lazy.regex(r"\d{4,8}|(?=[a-z]{0,3}\d)(?=\d{0,3}[a-z])[a-z0-9]{4}")
 _IN_PROSE = lazy.regex(
@@ -118,7 +117,7 @@ def believable(value: str, needs: str) -> bool:
 
 # --- where a value ends ---------------------------------------------------------------
 
-#: Where a value begins and ends, and whether it is in quotes, and so one whatever it says.
+#: Where a value begins and ends, and whether it is quoted, and so a value whatever it says.
 Span = tuple[int, int, bool]
 
 # The end of a quoted one is also the end of its line or of the text.
@@ -141,9 +140,7 @@ BARE = lazy.regex(
     re.VERBOSE,
 )
 # Authorization and cookies have spaces in them: all of the line, or of the quoted string.
-_LINE = lazy.regex(
-    r"""(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}(?:"|$))*""", re.MULTILINE
-)
+_LINE = lazy.regex(r"""(?m)(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}(?:"|$))*""")
 LINES = frozenset({"authorization", "cookie"})
 # A value with brackets (a call, a list) is no token, but all of it a password's.
 _TAKEN_WHOLE = frozenset({ANYTHING, VALUE})
@@ -163,8 +160,7 @@ _NO_VALUE = lazy.regex(
 # Twelve words and more, as wallets give them.
 _PHRASE = lazy.regex(r"[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}")
 _BRACKET = lazy.regex(
-    r"""\"(?:\\.|[^"\\\n])*(?:"|\\?$)|'(?:\\.|[^'\\\n])*(?:'|\\?$)|[(\[{]|[)\]}]""",
-    re.MULTILINE,
+    r"""(?m)\"(?:\\.|[^"\\\n])*(?:"|\\?$)|'(?:\\.|[^'\\\n])*(?:'|\\?$)|[(\[{]|[)\]}]"""
 )
 
 
