@@ -9,15 +9,9 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
 DISTRIBUTIONS = (
-    "wecom-logging",
-    "requests",
-    "structlog",
-    "redis",
-    "sentry-sdk",
-    "opentelemetry-sdk",
-    "python-logstash-async",
-    "loguru",
-)
+    "wecom-logging", "requests", "structlog", "redis", "sentry-sdk", "opentelemetry-sdk",
+    "python-logstash-async", "loguru",
+)  # fmt: skip
 
 
 def name() -> str:

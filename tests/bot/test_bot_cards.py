@@ -257,8 +257,8 @@ def test_stopped_in_the_middle_of_a_press(phone: Phone, monkeypatch: pytest.Monk
     card = dealt(phone)
     mark = phone.store.mark
 
-    def slowly(act: Any) -> Any:
-        done = mark(act)
+    def slowly(act: Any, apps: Any = ()) -> Any:
+        done = mark(act, apps)
         phone.now += 60.0
         return done
 

@@ -9,8 +9,9 @@ import pytest
 
 from tests.helpers.store_kits import KITS, START, Client, Kit, event, kit
 from wecom_logging._bot.oncall_store import OnCallStore
-from wecom_logging._bot.store import Action, App, BotStore, app_of
+from wecom_logging._bot.store import App, BotStore, app_of
 from wecom_logging._model.links import Link
+from wecom_logging._stores.marks import Act
 from wecom_logging._stores.oncall import OnCall
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
@@ -41,19 +42,9 @@ def errors(place: Kit, app: App = SHOP, kind: str = "Timeout") -> str:
     return number
 
 
-def action(verb: Any, *ids: str, key: str = "key 1", user: str = "zhangsan", **more: Any) -> Action:
-    until = START + 3600 if verb in ("silence", "quiet") else None
-    return Action(
-        verb=verb,
-        who="张三",
-        user=user,
-        where="wr1",
-        at=START,
-        key=key,
-        ids=ids,
-        until=until,
-        **more,
-    )
+def action(verb: Any, *ids: str, key: str = "key 1", user: str = "zhangsan", **more: Any) -> Act:
+    seconds = 3600.0 if verb in ("silence", "quiet") else 0.0
+    return Act(verb, key, "张三", user, "wr1", ids=ids, seconds=seconds, **more)
 
 
 def group(store: BotStore, number: str) -> Any:
@@ -77,26 +68,26 @@ def test_marks(place: Kit, store: BotStore) -> None:
     assert (result.ids, result.refused) == ((number,), {"99999": "unknown"})
     assert group(store, number).silenced_by == "张三"
     store.mark(action("take", number, key="key 2", user="lisi"))
-    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 3"))
+    undone = store.undo(action("undo", key="key 3"), 600.0)
     assert undone is not None
-    assert (undone.verb, undone.ids) == ("silence", (number,))
+    assert (undone.act.verb, undone.act.ids) == ("silence", (number,))
     assert group(store, number).silenced_until is None
     assert group(store, number).taken_by == "张三"
-    assert store.undo("zhangsan", START - 600, action("unsilence", key="key 4")) is None
+    assert store.undo(action("undo", key="key 4"), 600.0) is None
 
 
 def test_an_act_in_two_apps_is_undone_whole(place: Kit, store: BotStore) -> None:
     shop, pay = errors(place), errors(place, PAY)
     store.mark(action("silence", shop, pay))
-    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 2"))
+    undone = store.undo(action("undo", key="key 2"), 600.0)
     assert undone is not None
-    assert set(undone.ids) == {shop, pay}
+    assert set(undone.act.ids) == {shop, pay}
     assert [group(store, each).silenced_until for each in (shop, pay)] == [None, None]
-    store.mark(action("quiet", key="key 3", apps=(PAY, SHOP)))
+    store.mark(action("quiet", key="key 3"), (PAY, SHOP))
     assert list(store.news(0.0)) == []
-    undone = store.undo("zhangsan", START - 600, action("unsilence", key="key 4"))
+    undone = store.undo(action("undo", key="key 4"), 600.0)
     assert undone is not None
-    assert (undone.verb, set(undone.apps)) == ("quiet", {PAY, SHOP})
+    assert (undone.act.verb, set(undone.apps)) == ("quiet", {PAY, SHOP})
     assert {each.id for each in store.news(0.0)} == {shop, pay}
 
 
@@ -204,7 +195,7 @@ def test_links_of_a_group(place: Any) -> None:
 def test_quiet(place: Kit, store: BotStore) -> None:
     """There is no news of an app that is quiet."""
     pay, shop = (errors(place, app, "job, which is over when it says so") for app in (PAY, SHOP))
-    store.mark(action("quiet", apps=(PAY,)))
+    store.mark(action("quiet"), (PAY,))
     assert [each.id for each in store.news(0.0)] == [shop]
     place.advance(3700.0)
     assert {each.id for each in store.news(0.0)} == {pay, shop}

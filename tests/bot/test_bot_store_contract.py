@@ -6,13 +6,14 @@ A store is made by a factory: give it a clock that is moved by hand, and a way t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from tests.helpers.bot_store import PAY, SHOP, FakeStore
-from wecom_logging._bot.store import Action, App, BotStore, app_of
+from wecom_logging._bot.store import App, BotStore, app_of
+from wecom_logging._stores.marks import Act
 
 
 @dataclass
@@ -47,13 +48,13 @@ def kit(request: pytest.FixtureRequest) -> Kit:
     return made
 
 
-def action(kit: Kit, verb: str = "silence", *ids: str, **more: Any) -> Action:
-    until = kit.now() + 3600 if verb in ("silence", "quiet") else None
+def action(kit: Kit, verb: str = "silence", *ids: str, **more: Any) -> Act:
+    seconds = 3600.0 if verb in ("silence", "quiet") else 0.0
     values = {
-        "who": "张三", "user": "zhangsan", "where": "wr1", "at": kit.now(), "key": "key-1",
-        "ids": ids, "until": until, **more,
+        "who": "张三", "user": "zhangsan", "where": "wr1", "key": "key-1", "ids": ids,
+        "seconds": seconds, **more,
     }  # fmt: skip
-    return Action(verb=verb, **values)  # type: ignore[arg-type]  # any of its fields
+    return Act(verb=verb, **values)  # type: ignore[arg-type]  # any of its fields
 
 
 def group(kit: Kit, number: str) -> Any:
@@ -100,7 +101,7 @@ def test_the_same_act_twice_is_done_once(kit: Kit) -> None:
     kit.store.mark(first)
     until = group(kit, number).silenced_until
     kit.advance(60.0)
-    assert kit.store.mark(replace(first, until=kit.now() + 7200)).ids == (number,)
+    assert kit.store.mark(first._replace(seconds=7200.0)).ids == (number,)
     assert group(kit, number).silenced_until == until
 
 
@@ -108,25 +109,23 @@ def test_undo_takes_back_ones_own_last_act(kit: Kit) -> None:
     number = kit.errors()
     kit.store.mark(action(kit, "silence", number))
     kit.store.mark(action(kit, "take", number, key="key-2", user="lisi", who="李四"))
-    since = kit.now() - 600
-    undo = action(kit, "unsilence", key="key-3")
-    undone = kit.store.undo("zhangsan", since, undo)
+    undo = action(kit, "undo", key="key-3")
+    undone = kit.store.undo(undo, 600.0)
     assert undone is not None
-    assert (undone.verb, undone.ids) == ("silence", (number,))
+    assert (undone.act.verb, undone.act.ids) == ("silence", (number,))
     assert not group(kit, number).silenced_until
-    assert kit.store.undo("zhangsan", since, replace(undo, key="key-4")) is None
+    assert kit.store.undo(undo._replace(key="key-4"), 600.0) is None
 
 
 def test_undo_of_what_is_too_long_ago(kit: Kit) -> None:
     kit.store.mark(action(kit, "silence", kit.errors()))
     kit.advance(601.0)
-    undo = action(kit, "unsilence", key="key-2")
-    assert kit.store.undo("zhangsan", kit.now() - 600, undo) is None
+    assert kit.store.undo(action(kit, "undo", key="key-2"), 600.0) is None
 
 
 def test_quiet_is_of_an_app_and_ends(kit: Kit) -> None:
     pay, shop = (kit.errors(app, news_at=kit.now()) for app in (PAY, SHOP))
-    kit.store.mark(action(kit, "quiet", apps=(PAY,)))
+    kit.store.mark(action(kit, "quiet"), (PAY,))
     assert [each.id for each in kit.store.news(0.0)] == [shop]
     kit.advance(3601.0)
     assert {each.id for each in kit.store.news(0.0)} == {pay, shop}

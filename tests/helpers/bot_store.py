@@ -6,12 +6,29 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from wecom_logging._bot.store import Action, App, BotStore, BotStoreError, app_of
+from wecom_logging._bot.store import App, BotStore, BotStoreError, app_of
 from wecom_logging._model.links import Link
-from wecom_logging._stores.marks import Done, KnownGroup, Refusal
+from wecom_logging._stores.marks import Act, Done, KnownGroup, Refusal
+from wecom_logging._stores.oncall import Undone
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
 NOW = 1_772_565_360.0  # 2026-03-04 03:16 in Shanghai
+
+
+@dataclasses.dataclass
+class Kept:
+    """An act, and when and for which apps it was done."""
+
+    act: Act
+    at: float
+    apps: tuple[App, ...]
+
+    @property
+    def until(self) -> float | None:
+        return self.at + self.act.seconds if self.act.seconds else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.act, name)
 
 
 class FakeStore:
@@ -20,7 +37,7 @@ class FakeStore:
     def __init__(self, clock: Callable[[], float] = lambda: NOW) -> None:
         self.clock = clock
         self.all: dict[str, KnownGroup] = {}
-        self.acts: list[Action] = []
+        self.acts: list[Kept] = []
         self.keys: set[str] = set()
         self.notes: dict[str, tuple[str, float]] = {}
         self.leases: dict[str, tuple[str, float]] = {}
@@ -29,7 +46,7 @@ class FakeStore:
         self.causes: dict[str, str] = {}
         self.leads: dict[str, Sequence[Link]] = {}
         self.away = False
-        self.before: list[tuple[Action, dict[str, KnownGroup]]] = []
+        self.before: list[tuple[Kept, dict[str, KnownGroup]]] = []
 
     def add(self, number: str, app: App = PAY, **fields: object) -> KnownGroup:
         values: dict[str, object] = {
@@ -63,11 +80,12 @@ class FakeStore:
         self._reach()
         return list(dict.fromkeys(app_of(group) for group in self.all.values()))
 
-    def mark(self, act: Action) -> Done:
+    def mark(self, act: Act, apps: Sequence[App] = ()) -> Done:
         self._reach()
         if act.key in self.keys:
             return Done(act.ids)
         self.keys.add(act.key)
+        kept = Kept(act, self.clock(), tuple(apps))
         done: list[str] = []
         refused: dict[str, Refusal] = {}
         before = {each: self.all[each] for each in act.ids if each in self.all}
@@ -80,21 +98,21 @@ class FakeStore:
             elif act.verb == "unsilence" and group.silenced_until is None:
                 refused[each] = "nothing"
             else:
-                self.all[each] = dataclasses.replace(group, **_change(act))
+                self.all[each] = dataclasses.replace(group, **_change(kept))
                 done.append(each)
-        for app in act.apps:
-            self.quiet[app] = act.until or 0.0
-        self.acts.append(act)
-        self.before.append((act, before))
+        for app in apps:
+            self.quiet[app] = kept.until or 0.0
+        self.acts.append(kept)
+        self.before.append((kept, before))
         return Done(tuple(done), refused)
 
-    def undo(self, user: str, since: float, act: Action) -> Action | None:
+    def undo(self, act: Act, within: float) -> Undone | None:
         self._reach()
         for place, (each, before) in reversed(list(enumerate(self.before))):
-            if each.user == user and each.at >= since:
+            if each.act.user == act.user and each.at >= self.clock() - within:
                 self.all.update(before)
                 del self.before[place]
-                return each
+                return Undone(each.act, each.at, each.apps)
         return None
 
     def report(self, apps: Sequence[App], chinese: bool) -> str:
@@ -150,7 +168,7 @@ class FakeStore:
             del self.leases[key]
 
 
-def _change(act: Action) -> dict[str, Any]:
+def _change(act: Kept) -> dict[str, Any]:
     changes: dict[str, dict[str, Any]] = {
         "silence": {
             "silenced_until": act.until,

@@ -13,10 +13,10 @@ from wecom_logging._bot.command_handler import account
 from wecom_logging._bot.frames import Press
 from wecom_logging._bot.outgoing import EVENT, Outgoing, push, send
 from wecom_logging._bot.pairing import Chat
-from wecom_logging._bot.store import Action, BotStore, app_of
+from wecom_logging._bot.store import BotStore, app_of
 from wecom_logging._bot.texts import Texts, inert, name
 from wecom_logging._model.links import Link
-from wecom_logging._stores.marks import KnownGroup
+from wecom_logging._stores.marks import Act, KnownGroup, Verb
 
 #: Seconds between two cards for a chat, and how old news may be.
 PAUSE, NEWS = 300.0, 3600.0
@@ -137,29 +137,21 @@ class CardHandler:
         done = self._store.mark(act) if act.ids else None
         if done is None or not done.ids:
             return self._texts.say("fact over", at=at)
-        self._say(account(act, done, self._zone))
-        until = "" if act.until is None else self._texts.clock(act.until, now)
+        self._say(account(act, self._texts.ids(done.ids), now, self._zone))
+        until = self._texts.clock(now + act.seconds, now) if act.seconds else ""
         return self._texts.say(f"fact {press.key}", who=who, at=at, until=until)
 
     def _act(
         self, press: Press, card: Card, groups: Sequence[KnownGroup], who: str, now: float
-    ) -> Action:
-        until = None
+    ) -> Act:
+        seconds = 0.0
         if press.key == "silence":
             chosen = next((each for each in press.chosen if each in card.choices), "1h")
-            until = card.choices[chosen].end(now, self._zone)
+            seconds = card.choices[chosen].end(now, self._zone) - now
         # On a card for others no CRITICAL is silenced, whatever it has become since.
-        ids = [each.id for each in groups if card.critical or until is None or not each.critical]
-        return Action(
-            verb="take" if until is None else "silence",
-            who=who,
-            user=press.user,
-            where=press.chat,
-            at=now,
-            key=press.msgid,
-            ids=tuple(ids),
-            until=until,
-        )
+        ids = [each.id for each in groups if card.critical or not seconds or not each.critical]
+        verb: Verb = "silence" if seconds else "take"
+        return Act(verb, press.msgid, who, press.user, press.chat, ids=tuple(ids), seconds=seconds)
 
 
 def _unanswered(group: KnownGroup, now: float) -> bool:

@@ -14,7 +14,7 @@ from wecom_logging._bot.frames import Message
 from wecom_logging._bot.outgoing import Outgoing, answer, push, send
 from wecom_logging._bot.selection import NoSelection, longest_name, select
 from wecom_logging._bot.session import Answered
-from wecom_logging._bot.store import Action, App, BotStore, app_of
+from wecom_logging._bot.store import App, BotStore, app_of
 from wecom_logging._bot.texts import (
     GROUP_LINES,
     MAX_BYTES,
@@ -30,7 +30,7 @@ from wecom_logging._bot.texts import (
 from wecom_logging._bot.uploads import Upload
 from wecom_logging._model import spans
 from wecom_logging._model.spans import SpanError
-from wecom_logging._stores.marks import Done, KnownGroup
+from wecom_logging._stores.marks import Act, KnownGroup
 
 #: Seconds: for a yes, and for an undo.
 CONFIRM, UNDO = 120.0, 600.0
@@ -54,12 +54,10 @@ class Request:
     #: Seconds since the epoch.
     now: float
 
-    def act(self, **fields: Any) -> Action:
+    def act(self, verb: Any, **fields: Any) -> Act:
         message = self.message
         where = "private" if message.single else message.chat
-        return Action(
-            who=self.who, user=message.user, where=where, at=self.now, key=message.msgid, **fields
-        )
+        return Act(verb, message.msgid, self.who, message.user, where, **fields)
 
     def refuse(self, phrase: str, **fields: object) -> NoSelection:
         return NoSelection(self.texts.say(phrase, **fields))
@@ -69,8 +67,8 @@ class Request:
 class _Pending:
     """An act that waits for a yes."""
 
-    until: float
-    act: Action
+    asked: float
+    act: Act
     groups: tuple[KnownGroup, ...]
 
 
@@ -196,13 +194,14 @@ class CommandHandler:
         else:
             limit = spans.CRITICAL_LIMIT if critical else spans.PHONE_LIMIT
             until = self._until(request, limit, groups[0].id)
+        seconds, ids = until - request.now, _ids(groups)
         act = request.act(
-            verb="silence", ids=_ids(groups), until=until, until_release=release, why=choice.why
+            "silence", ids=ids, seconds=seconds, until_release=release, why=choice.why
         )
         if choice.to_be_asked:
             return self._ask(request, act, groups)
         note = texts.say("critical left", ids=texts.ids(_ids(left))) if left else ""
-        return self._do(request, act, groups, note)
+        return self._do(request, act, groups, note=note)
 
     def _until(self, request: Request, limit: float, example: str) -> float:
         """When it shall end."""
@@ -219,30 +218,30 @@ class CommandHandler:
         again = [usage[0], *([example] if example else []), f"{limit / spans.HOUR:.0f}h"]
         raise request.refuse("too long", limit=request.texts.length(limit), again=" ".join(again))
 
-    def _ask(self, request: Request, act: Action, groups: Sequence[KnownGroup]) -> list[Outgoing]:
+    def _ask(self, request: Request, act: Act, groups: Sequence[KnownGroup]) -> list[Outgoing]:
         key = (request.message.chat, request.message.user)
         self._pending.pop(key, None)
-        self._pending[key] = _Pending(request.now + CONFIRM, act, tuple(groups))
+        self._pending[key] = _Pending(request.now, act, tuple(groups))
         if len(self._pending) > _MOST_PENDING:
             self._pending.popitem(last=False)
         ids = request.texts.kinds(groups, GROUP_LINES)
         return [answer(request.message, request.texts.say("ask", number=len(groups), ids=ids))]
 
     def _yes(self, request: Request) -> list[Outgoing]:
-        asked = self._pending.pop((request.message.chat, request.message.user), None)
-        if asked is None or asked.until < request.now:
+        pending = self._pending.pop((request.message.chat, request.message.user), None)
+        if pending is None or pending.asked + CONFIRM < request.now:
             raise request.refuse("nothing asked")
         # Exactly what was shown: not what would match by now, nor what is no longer ours.
         ours = _ids(self._groups(request))
-        groups = [group for group in asked.groups if group.id in ours]
-        key = request.message.msgid
-        act = dataclasses.replace(asked.act, ids=_ids(groups), at=request.now, key=key)
+        groups = [group for group in pending.groups if group.id in ours]
+        left = pending.act.seconds - (request.now - pending.asked)
+        act = pending.act._replace(ids=_ids(groups), seconds=left, key=request.message.msgid)
         return self._do(request, act, groups)
 
     def _mark(self, request: Request) -> list[Outgoing]:
         """unsilence, take, untake."""
         choice = select(request.command, self._groups(request), request.texts)
-        act = request.act(verb=request.command.name, ids=_ids(choice.groups), why=choice.why)
+        act = request.act(request.command.name, ids=_ids(choice.groups), why=choice.why)
         return self._do(request, act, choice.groups)
 
     def _quiet(self, request: Request) -> list[Outgoing]:
@@ -260,45 +259,49 @@ class CommandHandler:
         apps = named or apps
         if not apps:
             raise request.refuse("none open")
-        verb = request.command.name
-        until = self._until(request, spans.PHONE_LIMIT, "") if verb == "quiet" else None
-        act = request.act(verb=verb, apps=tuple(apps), until=until, why=reason)
-        return self._do(request, act)
+        verb, seconds = request.command.name, 0.0
+        if verb == "quiet":
+            seconds = self._until(request, spans.PHONE_LIMIT, "") - request.now
+        return self._do(request, request.act(verb, seconds=seconds, why=reason), apps=apps)
 
     def _undo(self, request: Request) -> list[Outgoing]:
-        # The verb of what is undone is the store's to know.
-        act = request.act(verb="unsilence")
-        undone = self._store.undo(request.message.user, request.now - UNDO, act)
+        undone = self._store.undo(request.act("undo"), UNDO)
         if undone is None:
             raise request.refuse("nothing to undo")
-        groups = [group for group in self._store.groups() if group.id in undone.ids]
-        what = _action_line(request.texts, undone, groups, request.now)
+        act, apps = undone.act, () if undone.act.ids else tuple(App(*each) for each in undone.apps)
+        groups = [group for group in self._store.groups() if group.id in act.ids]
+        what = _line(request.texts, act, undone.wall, groups, apps, request.now)
         line = request.texts.say("undone", who=request.who, what=what)
-        self._say(shown(f"{request.who} undid {undone.verb} of {_what(undone, undone.ids)}"))
-        touched = [app_of(group) for group in groups] or undone.apps
+        self._say(shown(f"{request.who} undid {act.verb} of {_what(act.ids, apps)}"))
+        touched = [app_of(group) for group in groups] or apps
         return [answer(request.message, line), *self._announce(request, line, touched)]
 
     def _do(
-        self, request: Request, act: Action, groups: Sequence[KnownGroup] = (), note: str = ""
+        self,
+        request: Request,
+        act: Act,
+        groups: Sequence[KnownGroup] = (),
+        apps: Sequence[App] = (),
+        note: str = "",
     ) -> list[Outgoing]:
         """Act, and say so."""
-        texts = request.texts
-        done = self._store.mark(act)
+        texts, now = request.texts, request.now
+        done = self._store.mark(act, apps)
         changed = [group for group in groups if group.id in done.ids]
         refused = texts.refused(done.refused)
-        if not changed and not act.apps:
+        if not changed and not apps:
             return [answer(request.message, "\n".join(refused) or texts.say("nothing done"))]
-        self._say(account(act, done, self._zone))
-        line = _action_line(texts, act, changed, request.now)
+        self._say(account(act, _what(done.ids, apps), now, self._zone))
+        line = _line(texts, act, now, changed, apps, now)
         lines = [line, *refused, *filter(None, [note])]
-        if act.until is not None:
+        if act.seconds:
             timed = request.command.span or act.until_release
             lines += [] if timed else [texts.say("default time")]
             lines += [texts.say("why", why=why(act.why))] if act.why else []
-            lines += texts.shortened(changed, act.until, request.now)
+            lines += texts.shortened(changed, now + act.seconds, now)
             lines.append(texts.say("counted"))
         lines.append(texts.undoing(act.verb, done.ids))
-        touched = [app_of(group) for group in changed] or act.apps
+        touched = [app_of(group) for group in changed] or apps
         return [answer(request.message, "\n".join(lines)), *self._announce(request, line, touched)]
 
     def _groups(self, request: Request) -> list[KnownGroup]:
@@ -320,14 +323,21 @@ _HANDLERS: dict[str, Callable[[CommandHandler, Request], list[Outgoing]]] = {
 }
 
 
-def _action_line(texts: Texts, act: Action, groups: Sequence[KnownGroup], now: float) -> str:
-    """One line about what was done; `groups` as they were before it."""
-    what = texts.kinds(groups) or ", ".join(inert(str(app), 60) for app in act.apps)
+def _line(
+    texts: Texts,
+    act: Act,
+    at: float,
+    groups: Sequence[KnownGroup],
+    apps: Sequence[App],
+    now: float,
+) -> str:
+    """One line about what was done at that time; `groups` as they were before it."""
+    what = texts.kinds(groups) or ", ".join(inert(str(app), 60) for app in apps)
     what = what or texts.ids(act.ids)
     who = name(act.who)
-    if act.until is not None:
-        until = texts.until(act.until, now, act.until_release)
-        length = texts.length(act.until - act.at)
+    if act.seconds:
+        until = texts.until(at + act.seconds, now, act.until_release)
+        length = texts.length(act.seconds)
         return texts.say(f"done {act.verb}", who=who, what=what, until=until, length=length)
     holders = sorted({group.taken_by for group in groups} - {"", act.who})
     if act.verb == "take" and holders:
@@ -335,15 +345,14 @@ def _action_line(texts: Texts, act: Action, groups: Sequence[KnownGroup], now: f
     return texts.say(f"done {act.verb}", who=who, what=what)
 
 
-def account(act: Action, done: Done, zone: tzinfo | None) -> str:
+def account(act: Act, what: str, now: float, zone: tzinfo | None) -> str:
     """The line for whoever runs the bot."""
-    until = "" if act.until is None else f" until {Texts(False, zone).clock(act.until, act.at)}"
-    what = _what(act, done.ids)
+    until = f" until {Texts(False, zone).clock(now + act.seconds, now)}" if act.seconds else ""
     return shown(f"{act.who} ({act.user}): {act.verb} {what}{until}, from {act.where}")
 
 
-def _what(act: Action, ids: Sequence[str]) -> str:
-    return " ".join(f"#{each}" for each in ids) or ", ".join(map(str, act.apps))
+def _what(ids: Sequence[str], apps: Sequence[App]) -> str:
+    return " ".join(f"#{each}" for each in ids) or ", ".join(map(str, apps))
 
 
 def _ids(groups: Sequence[KnownGroup]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 
-from wecom_logging._bot.store import Action, App, BotStoreError
+from wecom_logging._bot.store import App, BotStoreError
 from wecom_logging._model.links import Link
 from wecom_logging._rendering import Language, Style, group_text
 from wecom_logging._rendering.context import RenderContext
@@ -54,20 +54,16 @@ class OnCallStore:
         with _away():
             return [App(*names) for names in self._store.apps()]
 
-    def mark(self, act: Action) -> Done:
+    def mark(self, act: Act, apps: Sequence[App] = ()) -> Done:
         with _away():
-            if act.verb in ("quiet", "unquiet"):
-                for app in act.apps:
-                    self._store.mark(self._act(act), (app.app, app.environment))
-                return Done()
-            return self._store.mark(self._act(act))
+            for app in apps:
+                self._store.mark(act, app)
+            return Done() if apps else self._store.mark(act)
 
-    def undo(self, user: str, since: float, act: Action) -> Action | None:
+    def undo(self, act: Act, within: float) -> Undone | None:
         with _away():
-            undone = self._store.undo(
-                self._act(act)._replace(verb="undo", user=user), self._clock() - since
-            )
-        return None if undone is None else _action(undone)
+            undone = self._store.undo(act, within)
+        return undone and undone._replace(apps=tuple(App(*names) for names in undone.apps))
 
     def report(self, apps: Sequence[App], chinese: bool) -> str:
         known = [each for each in self._known() if App(each.app, each.environment) in apps]
@@ -107,20 +103,6 @@ class OnCallStore:
         with _away():
             return self._store.known()
 
-    def _act(self, act: Action) -> Act:
-        seconds = 0.0 if act.until is None else act.until - self._clock()
-        return Act(
-            act.verb,
-            act.key,
-            act.who,
-            act.user,
-            act.where,
-            act.why,
-            act.ids,
-            seconds,
-            act.until_release,
-        )
-
     # -- notes -------------------------------------------------------------------------
 
     def read(self, key: str) -> str | None:
@@ -151,24 +133,6 @@ def _away() -> Iterator[None]:
         yield
     except StoreError as error:
         raise BotStoreError(str(error)) from None
-
-
-def _action(undone: Undone) -> Action:
-    act = undone.act
-    until = undone.wall + act.seconds if act.verb in ("silence", "quiet") else None
-    return Action(
-        verb=act.verb if act.verb != "undo" else "unsilence",  # an undo is never undone
-        who=act.who,
-        user=act.user,
-        where=act.where,
-        at=undone.wall,
-        key=act.key,
-        ids=act.ids,
-        apps=() if act.ids else tuple(App(*names) for names in undone.apps),
-        until=until,
-        until_release=act.until_release,
-        why=act.why,
-    )
 
 
 def _language(chinese: bool) -> Language:

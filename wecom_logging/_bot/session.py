@@ -34,16 +34,10 @@ _NOT_SUBSCRIBED = 846609
 _OWN = ("aibot_subscribe", "ping")
 
 Cmd = Literal[
-    "aibot_subscribe",
-    "ping",
-    "aibot_respond_msg",
-    "aibot_respond_welcome_msg",
-    "aibot_respond_update_msg",
-    "aibot_send_msg",
-    "aibot_upload_media_init",
-    "aibot_upload_media_chunk",
-    "aibot_upload_media_finish",
-]
+    "aibot_subscribe", "ping",
+    "aibot_respond_msg", "aibot_respond_welcome_msg", "aibot_respond_update_msg", "aibot_send_msg",
+    "aibot_upload_media_init", "aibot_upload_media_chunk", "aibot_upload_media_finish",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,11 @@ asked for from a phone are the bot's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from wecom_logging._model.links import Link
-from wecom_logging._stores.marks import Done, KnownGroup
-
-Verb = Literal["silence", "unsilence", "take", "untake", "quiet", "unquiet"]
+from wecom_logging._stores.marks import Act, Done, KnownGroup
+from wecom_logging._stores.oncall import Undone
 
 
 class BotStoreError(Exception):
@@ -36,29 +34,6 @@ def app_of(group: KnownGroup) -> App:
     return App(group.app, group.environment)
 
 
-@dataclass(frozen=True)
-class Action:
-    """What somebody wants done, with all that the store has to keep of it for 30 days."""
-
-    verb: Verb
-    #: Who: a name to be shown, and the user id behind it.
-    who: str
-    user: str
-    #: From where: the chat's id.
-    where: str
-    at: float
-    #: The same act twice has the same key, also from another host: it is done once.
-    key: str
-    #: Ids of groups; of "quiet" and "unquiet" the apps.
-    ids: tuple[str, ...] = ()
-    apps: tuple[App, ...] = ()
-    #: Of "silence" and "quiet".
-    until: float | None = None
-    #: Of "silence": or by the next release, if that is sooner.
-    until_release: bool = False
-    why: str = ""
-
-
 class Alerts(Protocol):
     """Groups, and marks on them. Any method may raise `BotStoreError`.
 
@@ -74,14 +49,12 @@ class Alerts(Protocol):
     def apps(self) -> Sequence[App]:
         """All apps that the store knows."""
 
-    def mark(self, act: Action) -> Done:
-        """Do it for the whole fleet, all ids in one step; write it down for the audit."""
+    def mark(self, act: Act, apps: Sequence[App] = ()) -> Done:
+        """Do it for the whole fleet, all ids in one step; write it down for the audit. `apps`
+        are whose quiet it is."""
 
-    def undo(self, user: str, since: float, act: Action) -> Action | None:
-        """Take back the last act of this user that came after `since`; None: there is none.
-
-        `act` says who undoes, from where and when, as for `mark`; its verb has no meaning.
-        """
+    def undo(self, act: Act, within: float) -> Undone | None:
+        """Take back the last act of `act.user` in so many seconds; None: there is none."""
 
     def report(self, apps: Sequence[App], chinese: bool) -> str:
         """The daily report about these, as text."""

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from wecom_logging._bot.commands import WORDS, Name
-from wecom_logging._bot.store import Verb
 from wecom_logging._model import spans, text
-from wecom_logging._stores.marks import KnownGroup
+from wecom_logging._stores.marks import KnownGroup, Verb
 
 #: Lines of an answer in a group: what is longer hides the conversation.
 GROUP_LINES = 15
@@ -24,119 +23,71 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "这个会话还没有绑定。在服务器上运行 `wecom-logging bot --pair`，"
         "再把它显示的六位数字发到这里：{at}绑定 123456",
         "This chat is not paired. Run `wecom-logging bot --pair` on the server and write the six"
-        " digits that it shows here: {at}pair 123456",
-    ),
+        " digits that it shows here: {at}pair 123456"),
     "all apps": ("所有应用", "all apps"),
-    "paired": (
-        "已绑定：{scope}。试试「帮助」。",
-        "Paired: {scope}. Try “help”.",
-    ),
-    "wrong code": (
-        "绑定码不对，或已过十分钟。重新运行 `wecom-logging bot --pair` 取一个新的。",
-        "That is not the code, or its ten minutes are over. `wecom-logging bot --pair` shows a"
-        " new one.",
-    ),
-    "not allowed": (
-        "{user} 不在 WECOM_BOT_USERS 名单里，什么也没有做。",
-        "{user} is not in WECOM_BOT_USERS: nothing was done.",
-    ),
+    "paired": ("已绑定：{scope}。试试「帮助」。", "Paired: {scope}. Try “help”."),
+    "wrong code": ("绑定码不对，或已过十分钟。重新运行 `wecom-logging bot --pair` 取一个新的。",
+        "That is not the code, or its ten minutes are over. `wecom-logging bot --pair` shows a new"
+        " one."),
+    "not allowed": ("{user} 不在 WECOM_BOT_USERS 名单里，什么也没有做。",
+        "{user} is not in WECOM_BOT_USERS: nothing was done."),
     "late": (
         "这条消息来得太晚（{at} 发出），什么也没有做。请再发一次；若总是这样，请校准服务器时间。",
         "That came too late (it was sent at {at}): nothing was done. Please say it again; if this"
-        " happens every time, the server's clock is wrong.",
-    ),
-    "store away": (
-        "暂时连不上存储，什么也没有做，或不知道是否做了。请稍后发「未恢复」查看。",
-        "The store cannot be reached: nothing was done, or nobody knows. Ask “open” in a while.",
-    ),
-    "trouble": (
-        "出错了（{kind}），详情在机器人的 stderr 里。",
-        "Something went wrong here ({kind}); the bot's stderr has the details.",
-    ),
-    "no list": (
-        "私聊里的命令需要设置 WECOM_BOT_USERS，什么也没有做。",
-        "Commands in private need WECOM_BOT_USERS, which is not set: nothing was done.",
-    ),
-    "too many": (
-        "消息太多，什么也没有做；一分钟内再发的可能没有答复。",
-        "Too many messages: nothing was done. More of them may get no answer for a minute.",
-    ),
-    "renamed": (
-        "我在这里的名字变了？请重新绑定。",
-        "Is this a new name of mine? Then pair again.",
-    ),
+        " happens every time, the server's clock is wrong."),
+    "store away": ("暂时连不上存储，什么也没有做，或不知道是否做了。请稍后发「未恢复」查看。",
+        "The store cannot be reached: nothing was done, or nobody knows. Ask “open” in a while."),
+    "trouble": ("出错了（{kind}），详情在机器人的 stderr 里。",
+        "Something went wrong here ({kind}); the bot's stderr has the details."),
+    "no list": ("私聊里的命令需要设置 WECOM_BOT_USERS，什么也没有做。",
+        "Commands in private need WECOM_BOT_USERS, which is not set: nothing was done."),
+    "too many": ("消息太多，什么也没有做；一分钟内再发的可能没有答复。",
+        "Too many messages: nothing was done. More of them may get no answer for a minute."),
+    "renamed": ("我在这里的名字变了？请重新绑定。", "Is this a new name of mine? Then pair again."),
     "was until": ("{ids} 原来静默至 {until}", "{ids} was until {until}"),
     "not understood": ("没有看懂。你是想：{options}", "Not understood. Did you mean: {options}"),
-    "doubtful": (
-        "带「?」的编号是进程连不上存储时临时给的，不能操作。",
-        "An id with “?” comes from a process that had lost its store: it cannot be acted on.",
-    ),
-    "unknown ids": (
-        "没有 {ids}，什么也没有做。「未恢复」列出现有的。",
-        "There is no {ids}: nothing was done. “open” lists what there is.",
-    ),
-    "no match": (
-        "没有未恢复的告警与「{target}」相符，什么也没有做。",
-        "Nothing that is open matches “{target}”: nothing was done.",
-    ),
+    "doubtful": ("带「?」的编号是进程连不上存储时临时给的，不能操作。",
+        "An id with “?” comes from a process that had lost its store: it cannot be acted on."),
+    "unknown ids": ("没有 {ids}，什么也没有做。「未恢复」列出现有的。",
+        "There is no {ids}: nothing was done. “open” lists what there is."),
+    "no match": ("没有未恢复的告警与「{target}」相符，什么也没有做。",
+        "Nothing that is open matches “{target}”: nothing was done."),
     "which": ("哪一个？例如：{example}", "Which one? For example: {example}"),
-    "only critical": (
-        "只剩 CRITICAL，它们要按编号单独静默，最长 1 小时：静默 {id} 1h",
-        "Only CRITICAL is left, which is silenced by its own id, for 1 h at most:"
-        " silence {id} 1h",
-    ),
-    "critical left": (
-        "CRITICAL 不在内：{ids}，要按编号单独静默",
-        "Without the CRITICAL {ids}: silence them by their own ids",
-    ),
-    "too long": (
-        "太长了，最多 {limit}：{again}。什么也没有做。",
-        "Too long, {limit} at most: {again}. Nothing was done.",
-    ),
-    "no such time": (
-        "看不懂这个时间，什么也没有做。可以写 30m、2小时、半小时、到9点、到早上。",
-        "That is no time: nothing was done. 30m, 2h, 1d, until 9:00 would be.",
-    ),
-    "ask": (
-        "将静默 {number} 类：{ids}。两分钟内回复「确认」执行。",
-        "This would silence {number} kinds: {ids}. Say “yes” within two minutes to do it.",
-    ),
+    "only critical": ("只剩 CRITICAL，它们要按编号单独静默，最长 1 小时：静默 {id} 1h",
+        "Only CRITICAL is left, which is silenced by its own id, for 1 h at most: silence {id} 1h"),
+    "critical left": ("CRITICAL 不在内：{ids}，要按编号单独静默",
+        "Without the CRITICAL {ids}: silence them by their own ids"),
+    "too long": ("太长了，最多 {limit}：{again}。什么也没有做。",
+        "Too long, {limit} at most: {again}. Nothing was done."),
+    "no such time": ("看不懂这个时间，什么也没有做。可以写 30m、2小时、半小时、到9点、到早上。",
+        "That is no time: nothing was done. 30m, 2h, 1d, until 9:00 would be."),
+    "ask": ("将静默 {number} 类：{ids}。两分钟内回复「确认」执行。",
+        "This would silence {number} kinds: {ids}. Say “yes” within two minutes to do it."),
     "nothing asked": ("没有等待确认的操作。", "Nothing waits for a yes."),
-    "done silence": (
-        "{who} 静默 {what}，至 {until}（{length}）",
-        "{who} silenced {what} until {until} ({length})",
-    ),
+    "done silence": ("{who} 静默 {what}，至 {until}（{length}）",
+        "{who} silenced {what} until {until} ({length})"),
     "until release": ("下个版本，最晚 {until}", "the next release, {until} at the latest"),
-    "needs reason": (
-        "到下个版本可能长达 7 天，请写原因：静默 {id} 到下个版本 原因。什么也没有做。",
-        "That may be 7 days, so say why: silence {id} until release why. Nothing was done.",
-    ),
-    "refused no release": (
-        "{ids}：应用没有设置 release，不知道什么时候是下个版本",
-        "{ids}: the application does not say its release, so nobody would see the next one",
-    ),
+    "needs reason": ("到下个版本可能长达 7 天，请写原因：静默 {id} 到下个版本 原因。什么也没有做。",
+        "That may be 7 days, so say why: silence {id} until release why. Nothing was done."),
+    "refused no release": ("{ids}：应用没有设置 release，不知道什么时候是下个版本",
+        "{ids}: the application does not say its release, so nobody would see the next one"),
     "done unsilence": ("{who} 取消静默 {what}", "{who} ended the silence of {what}"),
     "done take": ("{who} 接手 {what}", "{who} has taken {what}"),
     "handed over": ("{who} 从 {before} 接手 {what}", "{who} has taken {what} over from {before}"),
     "done untake": ("{who} 放手 {what}", "{who} has let go of {what}"),
     "done quiet": (
         "{who} 对 {what} 开启免打扰，至 {until}（{length}），只有 CRITICAL 和大量新错误会提醒",
-        "{who} made {what} quiet until {until} ({length}): only CRITICAL and floods of"
-        " something new are told",
-    ),
+        "{who} made {what} quiet until {until} ({length}): only CRITICAL and floods of something"
+        " new are told"),
     "done unquiet": ("{who} 结束 {what} 的免打扰", "{who} ended the quiet of {what}"),
     "default time": ("没写时间，按 1 小时。", "No time given: one hour."),
     "why": ("原因：{why}", "Reason: {why}"),
     "counted": ("期间照常计数，结束时告知。", "All is counted meanwhile, and told at the end."),
-    "how to undo": (
-        "撤销：10 分钟内发「撤销」{later}",
-        "To take it back: “undo” within 10 minutes{later}",
-    ),
+    "how to undo": ("撤销：10 分钟内发「撤销」{later}",
+        "To take it back: “undo” within 10 minutes{later}"),
     "or later": ("，之后发「{command}」", ", later “{command}”"),
-    "nothing to undo": (
-        "你在最近十分钟里没有可撤销的操作。",
-        "You have done nothing in the last ten minutes that could be undone.",
-    ),
+    "nothing to undo": ("你在最近十分钟里没有可撤销的操作。",
+        "You have done nothing in the last ten minutes that could be undone."),
     "nothing done": ("什么也没有做。", "Nothing was done."),
     "undone": ("{who} 撤销了：{what}", "{who} took back: {what}"),
     "refused unknown": ("{ids} 已经不在", "{ids} is gone"),
@@ -148,19 +99,12 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "one open": ("未恢复 1 类：", "One kind is open:"),
     "more kinds": ("另有 {number} 类", "{number} more kinds"),
     "written": ("{store} · 最后写入 {at}", "{store} · last written to {at}"),
-    "never written": (
-        "{store} · 从未有错误写入，也许不是应用在用的那个存储",
-        "{store} · has never seen an error: this may not be the store that the application uses",
-    ),
+    "never written": ("{store} · 从未有错误写入，也许不是应用在用的那个存储",
+        "{store} · has never seen an error: this may not be the store that the application uses"),
     "in private": ("其余见私聊。", "The rest is in our private chat."),
-    "write first": (
-        "{who}：请先在与我的单聊里发一句话，我才能把全文发给你。",
-        "{who}: write to me in private once, so that I can send you the rest.",
-    ),
-    "can send": (
-        "从现在起，其余的我可以发到这里。",
-        "From now on I can send you the rest here.",
-    ),
+    "write first": ("{who}：请先在与我的单聊里发一句话，我才能把全文发给你。",
+        "{who}: write to me in private once, so that I can send you the rest."),
+    "can send": ("从现在起，其余的我可以发到这里。", "From now on I can send you the rest here."),
     "from private": ("{line}（私聊）", "{line} (in private)"),
     "since": ("{at} 起", "since {at}"),
     "taken by": ("{who} {at} 接手", "taken by {who} {at}"),
@@ -178,10 +122,8 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "choice 9": ("到 09:00", "till 09:00"),
     "choice 24h": ("24 小时", "24 hours"),
     "fact take": ("{who} {at} 接手", "Taken by {who} {at}"),
-    "fact silence": (
-        "{who} {at} 静默，原定至 {until}",
-        "Silenced by {who} {at}, then meant to last until {until}",
-    ),
+    "fact silence": ("{who} {at} 静默，原定至 {until}",
+        "Silenced by {who} {at}, then meant to last until {until}"),
     "fact over": ("{at} 已平息", "Over by {at}"),
     "fact already": ("{at} 时已被 {who} 静默", "Already silenced by {who} at {at}"),
 }  # fmt: skip

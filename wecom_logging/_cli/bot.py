@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from wecom_logging._bot.pairing import Pairings, Scope
 from wecom_logging._bot.status import find
-from wecom_logging._bot.store import BotStoreError
+from wecom_logging._bot.store import BotStore, BotStoreError
 from wecom_logging._bot.users import VARIABLE as _USERS
 from wecom_logging._bot.users import Users
-from wecom_logging._cli import CommandError, require
+from wecom_logging._cli import CommandError, Commands, require
 from wecom_logging._cli.destination import add_env_file, environment, on_call_store, options
 from wecom_logging._config import validators
 from wecom_logging._model.secret import Secret
@@ -28,8 +28,6 @@ from wecom_logging.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from wecom_logging._bot.runner import Runner
-    from wecom_logging._bot.store import BotStore
-    from wecom_logging._cli import Commands
 
 _ID, _SECRET, _URL = "WECOM_BOT_ID", "WECOM_BOT_SECRET", "WECOM_BOT_URL"
 _CARDS_FOR = "WECOM_BOT_CARDS"

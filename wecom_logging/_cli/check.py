@@ -11,16 +11,15 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.checks.program import SERVERS
-from wecom_logging._cli.checks.step import MARKS, Step, failed, ok, warning
+from wecom_logging._cli.checks.step import MARKS, Step, failed, ok
 from wecom_logging._cli.destination import Setup, add_env_file, environment, options, read_env_file
 from wecom_logging._cli.destination import sender as make_sender
 from wecom_logging._cli.terminal import Terminal
 from wecom_logging.errors import WeComError
 
 if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
     from wecom_logging._config.options import Options
     from wecom_logging._rendering.style import Language
     from wecom_logging._senders.base import WeComSender
@@ -104,7 +103,7 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
 def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     """From variables alone."""
     from wecom_logging._cli.checks.configuration import configuration_steps, option_steps
-    from wecom_logging._cli.checks.store import store_step
+    from wecom_logging._cli.checks.store import store_steps
     from wecom_logging._cli.checks.wecom import message_steps, no_message_step
     from wecom_logging._worker.components import make_components
 
@@ -113,9 +112,7 @@ def _environment_steps(args: argparse.Namespace) -> Iterator[Step]:
     yield from configuration_steps(environ, read_env_file(args.env_file), found.kind)
     fallback = make_components(found, started=0.0).fallback
     yield from option_steps(found, fallback, send=not args.no_send)
-    setup = Setup(found, sender, environ)
-    yield store_step(setup)
-    yield from _quiet(setup)
+    yield from store_steps(Setup(found, sender, environ))
     well = True
     for step in _destination_steps(sender):
         well = well and step.status != "failed"
@@ -134,7 +131,7 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
     from wecom_logging._cli.checks.handler import handler_steps
     from wecom_logging._cli.checks.program import Program
     from wecom_logging._cli.checks.routing import routing_steps
-    from wecom_logging._cli.checks.store import store_step
+    from wecom_logging._cli.checks.store import store_steps
     from wecom_logging._senders.base import WeComSender
 
     os.environ.update(read_env_file(args.env_file))
@@ -158,9 +155,7 @@ def _application_steps(args: argparse.Namespace) -> Iterator[Step]:
         fallback = handler._components.fallback if handler.enabled else None
         yield from option_steps(handler._options, fallback, send=not args.no_send)
         if sender is not None:
-            setup = Setup(handler._options, sender, os.environ)
-            yield store_step(setup)
-            yield from _quiet(setup)
+            yield from store_steps(Setup(handler._options, sender, os.environ))
         if isinstance(sender, WeComSender) and destination not in told:
             told.add(destination)
             yield from _destination_steps(sender)
@@ -180,13 +175,6 @@ def _destination_steps(sender: WeComSender) -> Iterator[Step]:
         yield step
     if reached and isinstance(sender, AppSender):
         yield from application_steps(sender)
-
-
-def _quiet(setup: Setup) -> Iterator[Step]:
-    from wecom_logging._cli.checks.store import held
-
-    if why := held(setup):
-        yield warning("quiet", why, 'Answer "wecom-logging quiet off" to be told at once.')
 
 
 def _next(found: Options) -> Step:

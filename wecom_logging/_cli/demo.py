@@ -15,13 +15,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wecom_logging._cli import CommandError, require
+from wecom_logging._cli import CommandError, Commands, require
 from wecom_logging._cli.demo_programs import LOGGING, Shop, open_bot, open_shop
 from wecom_logging._cli.simulator import open_inbox
 from wecom_logging._cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
     from wecom_logging.simulator import Message, Simulator
 
 _INTRODUCTION = """\

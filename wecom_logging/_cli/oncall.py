@@ -14,9 +14,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.destination import Setup, add_program, environment
 from wecom_logging._config.defaults import default_app
 from wecom_logging._model import spans, text
@@ -24,9 +23,6 @@ from wecom_logging._rendering.daily import sparkline
 from wecom_logging._stores.marks import Act, KnownApp, KnownGroup, Verb
 from wecom_logging._stores.oncall import App, OnCall
 from wecom_logging._stores.protocol import StoreError
-
-if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
 
 #: How long one's own last act can be undone, seconds.
 UNDO = 600.0
@@ -307,25 +303,15 @@ def _releases(group: KnownGroup) -> str:
 def as_json(group: KnownGroup) -> dict[str, object]:
     """A group for programs. Times are ISO 8601, with the offset of here."""
     return {
-        "id": group.id,
-        "app": group.app,
-        "environment": group.environment,
-        "state": group.state,
-        "count": group.count,
-        "pending": group.pending,
-        "first": iso(group.first),
-        "last": iso(group.last),
-        "place": group.place,
-        "type": group.type,
-        "text": group.text,
-        "silenced_until": iso(group.silenced_until),
-        "until_release": group.until_release,
+        "id": group.id, "app": group.app, "environment": group.environment, "state": group.state,
+        "count": group.count, "pending": group.pending,
+        "first": iso(group.first), "last": iso(group.last),
+        "place": group.place, "type": group.type, "text": group.text,
+        "silenced_until": iso(group.silenced_until), "until_release": group.until_release,
         "silenced_by": group.silenced_by or None,
-        "taken_by": group.taken_by or None,
-        "taken_at": iso(group.taken_at),
-        "first_release": group.first_release or None,
-        "last_release": group.last_release or None,
-    }
+        "taken_by": group.taken_by or None, "taken_at": iso(group.taken_at),
+        "first_release": group.first_release or None, "last_release": group.last_release or None,
+    }  # fmt: skip
 
 
 def iso(at: float | None) -> str | None:

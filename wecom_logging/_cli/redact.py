@@ -6,10 +6,9 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
+from wecom_logging._cli import Commands
 
 
 def register(commands: Commands) -> None:

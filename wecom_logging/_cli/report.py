@@ -6,9 +6,9 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.destination import Setup, add_program
 from wecom_logging._cli.oncall import as_json, footer, iso, store_trouble
 from wecom_logging._model import habits, spans
@@ -18,9 +18,6 @@ from wecom_logging._stores.marks import HOURS, RUNS_FOR, KnownApp
 from wecom_logging._stores.oncall import OnCall
 from wecom_logging._worker import tokens
 from wecom_logging.errors import TokenError
-
-if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
 
 #: How long to wait for a slot, seconds: alerts come first.
 PATIENCE = 120.0
@@ -167,26 +164,18 @@ def _as_json(found: Daily, next_at: float | None) -> dict[str, object]:
     def groups(kind: Sequence[Any]) -> list[dict[str, object]]:
         return [as_json(group) for group in kind]
 
+    overdue = [
+        {"job": job.name, "expected": iso(at), "last": iso(job.runs[-1])}
+        for job, at in found.overdue
+    ]
     return {
-        "app": app.app,
-        "environment": app.environment,
-        "since": iso(found.since),
-        "until": iso(found.now),
-        "errors": found.errors,
-        "kinds": found.kinds,
-        "pending": found.pending,
-        "silenced_pending": found.held,
-        "quiet_until": iso(app.quiet_until),
-        "hours": list(found.hours),
-        "new": groups(found.new),
-        "open": groups(found.open),
-        "over": groups(found.calmed),
+        "app": app.app, "environment": app.environment,
+        "since": iso(found.since), "until": iso(found.now),
+        "errors": found.errors, "kinds": found.kinds,
+        "pending": found.pending, "silenced_pending": found.held,
+        "quiet_until": iso(app.quiet_until), "hours": list(found.hours),
+        "new": groups(found.new), "open": groups(found.open), "over": groups(found.calmed),
         "silenced": groups(found.silenced),
-        "processes": found.processes,
-        "hosts": found.hosts,
-        "overdue": [
-            {"job": job.name, "expected": iso(at), "last": iso(job.runs[-1])}
-            for job, at in found.overdue
-        ],
-        "next": iso(next_at),
-    }
+        "processes": found.processes, "hosts": found.hosts,
+        "overdue": overdue, "next": iso(next_at),
+    }  # fmt: skip

@@ -10,19 +10,15 @@ import argparse
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING
 
 from wecom_logging._capture.keys import Job
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.destination import add_env_file, environment, options, sender
 from wecom_logging._config.options import read_options
 from wecom_logging._model import spans
 from wecom_logging.errors import WeComError
 from wecom_logging.handler import WeComHandler
 from wecom_logging.jobs.command import execute, tell
-
-if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
 
 
 def register(commands: Commands) -> None:

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wecom_logging._cli import CommandError
+from wecom_logging._cli import CommandError, Commands
 from wecom_logging._cli.destination import add_env_file, environment, options, sender
 from wecom_logging._model.text import neutralise, strip_hidden, without_links
 
 if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
     from wecom_logging._senders.protocol import Receipt
 
 MARKERS = {"info": "🔵", "warning": "🔶", "error": "🔴", "critical": "🔴"}

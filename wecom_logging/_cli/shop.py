@@ -165,18 +165,10 @@ def last_words() -> int:
 SCENES: dict[str, Callable[[], int]] = {
     scene.__name__: scene
     for scene in (
-        payment,
-        storm,
-        drizzle,
-        search_again,
-        outage,
-        critical,
-        worker,
-        many_kinds,
-        coupons,
+        payment, storm, drizzle, search_again, outage, critical, worker, many_kinds, coupons,
         last_words,
     )
-}
+}  # fmt: skip
 
 
 def main() -> None:

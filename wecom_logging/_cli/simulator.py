@@ -7,10 +7,9 @@ import sys
 import webbrowser
 from typing import TYPE_CHECKING
 
-from wecom_logging._cli import require
+from wecom_logging._cli import Commands, require
 
 if TYPE_CHECKING:
-    from wecom_logging._cli import Commands
     from wecom_logging.simulator import Simulator
 
 #: As in `wecom_logging.simulator.server`, which is not imported for `--help`.

@@ -10,15 +10,9 @@ from typing import TextIO
 
 #: Select Graphic Rendition, ECMA-48; the last three are WeCom's own font colours.
 _STYLES = {
-    "bold": "1",
-    "dim": "2",
-    "good": "32",
-    "bad": "31",
-    "code": "36",
-    "info": "32",
-    "comment": "2",
-    "warning": "33",
-}
+    "bold": "1", "dim": "2", "good": "32", "bad": "31", "code": "36",
+    "info": "32", "comment": "2", "warning": "33",
+}  # fmt: skip
 
 _FONT = re.compile(r'<font color="(info|comment|warning)">(.*?)</font>')
 _BOLD = re.compile(r"\*\*(.+?)\*\*")

@@ -13,7 +13,6 @@ Event = dict[str, Any]
 
 State = Literal["new", "again", "still", "over", "silenced"]
 
-
 #: The template of all that a call site says beyond its allowance.
 VARYING = "varying messages"
 #: Groups that one call site may make: of values that change, of texts that are constant (the
@@ -101,11 +100,8 @@ class Identity(NamedTuple):
 
 
 def type_name(module: str, qualname: str) -> str:
-    """What a type of exception is called, everywhere: `KeyError`, `Order.DoesNotExist`.
-
-    With its package where the name alone says little: `redis.ConnectionError`, but
-    `ConnectTimeout`.
-    """
+    """What a type of exception is called, everywhere: `KeyError`, `Order.DoesNotExist`; with its
+    package where the name alone says little: `redis.ConnectionError`, but `ConnectTimeout`."""
     owner, _, name = qualname.replace("<locals>.", "").rpartition(".")
     owner = owner.rpartition(".")[2]
     if owner[:1].isupper():  # a class of exceptions for each model, as Django has them
@@ -156,10 +152,8 @@ def others(*, critical: bool) -> Identity:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """One group's part of a digest. Times are seconds since the epoch, for display.
-
-    Without a `repr`, because of the samples.
-    """
+    """One group's part of a digest. Times are seconds since the epoch, for display. It has no
+    `repr`, which would show the samples."""
 
     identity: Identity
     state: State

@@ -213,7 +213,7 @@ class _BlockRenderer:
         return words in self._said or any(repeats(said, words) for said in self._said)
 
     def _short(self, words: str) -> str:
-        """The same in one line."""
+        """`_text` in one line."""
         return " · ".join(self._text(words))
 
     def _where(self) -> str:

@@ -148,7 +148,7 @@ class Sample:
 
     @cached
     def calls(self) -> list[Frame]:
-        """Those that led to a record with `stack_info`, outermost first."""
+        """The calls that led to a record with `stack_info`, outermost first."""
         return list(map(_frame, _dicts(self._event.get("stack_frames"))))
 
     @property
@@ -219,8 +219,7 @@ def _nothing() -> Sample:
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    """Those with something in them. What a progress bar has overwritten is gone from the
-    terminal as well."""
+    """Lines that are not empty, without what a progress bar has overwritten in them."""
     lines = [line.rpartition("\r")[2] for line in text.replace("\r\n", "\n").split("\n")]
     return tuple(filter(str.strip, lines))
 

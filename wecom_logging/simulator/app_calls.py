@@ -201,13 +201,8 @@ def uploaded(request: Request) -> Upload:
 def stored(world: World, upload: Upload, kind: str, owner: str) -> Body:
     """Keep the file; the answer with its media id."""
     file = world.media.store(upload, kind, owner, world.clock.now())
-    return {
-        "errcode": 0,
-        "errmsg": "ok",
-        "type": kind,
-        "media_id": file.id,
-        "created_at": str(int(file.created)),
-    }
+    created = str(int(file.created))
+    return {"errcode": 0, "errmsg": "ok", "type": kind, "media_id": file.id, "created_at": created}
 
 
 def media_get(world: World, request: Request) -> MediaFile:
@@ -226,21 +221,14 @@ def agent_get(world: World, request: Request) -> Body:
     users = world.config.users if app.visible is None else app.visible
     parties = list(world.config.parties) if app.visible is None else []
     return {
-        "errcode": 0,
-        "errmsg": "ok",
-        "agentid": app.agentid,
-        "name": app.name,
-        "square_logo_url": "",
-        "description": "",
+        "errcode": 0, "errmsg": "ok",
+        "agentid": app.agentid, "name": app.name, "square_logo_url": "", "description": "",
         "allow_userinfos": {"user": [{"userid": user} for user in users]},
         "allow_partys": {"partyid": parties},
         "allow_tags": {"tagid": list(world.config.tags) if app.visible is None else []},
         "close": int(app.disabled),
-        "redirect_domain": "",
-        "report_location_flag": 0,
-        "isreportenter": 0,
-        "home_url": "",
-    }
+        "redirect_domain": "", "report_location_flag": 0, "isreportenter": 0, "home_url": "",
+    }  # fmt: skip
 
 
 APP_CALLS: dict[str, Operation] = {

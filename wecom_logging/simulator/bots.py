@@ -196,9 +196,7 @@ class Bots:
         else:
             if known.finished or call.now - known.began > STREAM:
                 raise Refusal(846608)
-            self._change(
-                known.message_id, self._check(call, "stream", {"stream": stream}, BOT_ANSWER_CHECKS)
-            )
+            self._change(known.message_id, self._check(call, "stream", BOT_ANSWER_CHECKS))
         known.finished = stream.get("finish") is True
 
     def _welcome(self, call: _Call) -> None:
@@ -215,7 +213,7 @@ class Bots:
         required = self._world.config.switches.bot_update_card_action == "required"
         if required and not card.get("card_action"):
             raise Refusal(42045)
-        content = self._check(call, "template_card", {"template_card": card}, BOT_CHECKS)
+        content = self._check(call, "template_card", BOT_CHECKS)
         self._take_quota(call, callback.chat)
         if not call.drop:
             self._change(callback.message_id, content)
@@ -270,9 +268,9 @@ class Bots:
             raise Refusal(846605)
         return callback
 
-    def _check(self, call: _Call, kind: object, body: Body, checks: Mapping[str, Check]) -> Content:
+    def _check(self, call: _Call, kind: object, checks: Mapping[str, Check]) -> Content:
         rules = self._world.rules(f"bot {call.bot_id}", checks, callback=True)
-        return check_content(kind, body, rules)
+        return check_content(kind, call.body, rules)
 
     def _take_quota(self, call: _Call, chat: str) -> None:
         quota = self.quotas.setdefault((call.bot_id, chat), Quota())
@@ -284,7 +282,7 @@ class Bots:
         self, call: _Call, chat: str, checks: Mapping[str, Check], msgtype: str | None = None
     ) -> Message:
         kind = msgtype or call.body.get("msgtype")
-        content = self._check(call, kind, call.body, checks)
+        content = self._check(call, kind, checks)
         card = content.shown if kind == "template_card" else {}
         if card.get("task_id") and (call.bot_id, card["task_id"]) in self._tasks:
             raise Refusal(42014)

@@ -246,39 +246,19 @@ def _miniprogram(payload: Mapping[str, Any], msgtype: str, rules: Rules) -> Cont
 
 Check = Callable[[Mapping[str, Any], str, Rules], Content]
 
+_FILES = dict.fromkeys(("image", "voice", "video", "file"), _media)
+
 APP_CHECKS: dict[str, Check] = {
-    "text": _app_text,
-    "markdown": _app_text,
-    "image": _media,
-    "voice": _media,
-    "video": _media,
-    "file": _media,
-    "textcard": _textcard,
-    "news": _news,
-    "mpnews": _mpnews,
-    "miniprogram_notice": _miniprogram,
-    "template_card": _card,
-}
+    "text": _app_text, "markdown": _app_text, **_FILES, "textcard": _textcard, "news": _news,
+    "mpnews": _mpnews, "miniprogram_notice": _miniprogram, "template_card": _card,
+}  # fmt: skip
 
 ROBOT_CHECKS: dict[str, Check] = {
-    "text": _robot_text,
-    "markdown": _robot_text,
-    "markdown_v2": _robot_text,
-    "image": _robot_image,
-    "news": _news,
-    "file": _media,
-    "voice": _media,
-    "template_card": _card,
-}
+    "text": _robot_text, "markdown": _robot_text, "markdown_v2": _robot_text,
+    "image": _robot_image, "news": _news, "file": _media, "voice": _media, "template_card": _card,
+}  # fmt: skip
 
 #: What a bot may send without being asked; an answer may be a stream as well.
-BOT_CHECKS: dict[str, Check] = {
-    "markdown": _bot_text,
-    "image": _media,
-    "voice": _media,
-    "video": _media,
-    "file": _media,
-    "template_card": _card,
-}
+BOT_CHECKS: dict[str, Check] = {"markdown": _bot_text, **_FILES, "template_card": _card}
 BOT_ANSWER_CHECKS: dict[str, Check] = {**BOT_CHECKS, "stream": _bot_text}
 BOT_WELCOME_CHECKS: dict[str, Check] = {"text": _bot_text, "template_card": _card}

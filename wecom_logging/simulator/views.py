@@ -22,20 +22,14 @@ def message(each: Message, world: World) -> Json:
     data = {name: value for name, value in vars(each).items() if name not in ("file", "raw")}
     # What a bot says is markdown_v2, whatever the type is called.
     said = each.source == "bot" and each.msgtype in ("markdown", "stream")
-    data["tree"] = markup.render(
-        "markdown_v2" if said else each.msgtype,
-        each.shown,
-        world.config.switches,
-        robot=each.source != "app",
-    )
+    kind, robot = "markdown_v2" if said else each.msgtype, each.source != "app"
+    data["tree"] = markup.render(kind, each.shown, world.config.switches, robot=robot)
     data["levels"] = sorted(levels(each.content))
     data["raw"] = each.raw.decode("utf-8", "replace")
-    data["file"] = each.file and {
-        "id": each.file.id,
-        "type": each.file.type,
-        "name": each.file.name,
-        "bytes": each.file.size,
-    }
+    file = each.file
+    data["file"] = file and {
+        "id": file.id, "type": file.type, "name": file.name, "bytes": file.size,
+    }  # fmt: skip
     return data
 
 

@@ -42,11 +42,10 @@ def configuration_steps(
     """What is set in `environ`, which has the `--env-file` on top, and what is set in vain."""
     known = known_variables()
     found = [name for name in sorted(environ) if name.startswith("WECOM_") and environ[name]]
-    details = (
-        f"{name} = {_shown(name, environ[name])}  (from the {_source(name, file)})"
-        for name in found
-        if name in known
-    )
+    details = []
+    for name in (each for each in found if each in known):
+        source = "env file" if name in file else "environment"
+        details.append(f"{name} = {_shown(name, environ[name])}  (from the {source})")
     yield ok("configuration", {"robot": "a group robot"}.get(kind, "an application"), *details)
     for name in found:
         if name not in known:
@@ -101,7 +100,3 @@ def _shown(name: str, value: str) -> str:
     if name == "WECOM_STORE":
         value = shown(value)
     return "(set)" if name in _HIDDEN else repr(value)
-
-
-def _source(name: str, file: Mapping[str, str]) -> str:
-    return "env file" if name in file else "environment"

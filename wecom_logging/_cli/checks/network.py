@@ -10,6 +10,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from functools import partial
 from importlib.util import find_spec
@@ -190,16 +191,14 @@ def _names(url: SplitResult, proxy: SplitResult | None, authorities: str | None)
     """The names in the certificate of a server, which is trusted but for its name."""
     context = _context(authorities)
     context.check_hostname = False
-    connection = _connection(url, proxy, context)
     try:
-        connection.connect()
-        secure: Any = connection.sock
-        found = secure.getpeercert() or {}
-        return [str(name) for _, name in found.get("subjectAltName", ())]
+        with closing(_connection(url, proxy, context)) as connection:
+            connection.connect()
+            secure: Any = connection.sock
+            found = secure.getpeercert() or {}
+            return [str(name) for _, name in found.get("subjectAltName", ())]
     except (OSError, http.client.HTTPException):
         return []
-    finally:
-        connection.close()
 
 
 def _wrong_scheme(url: SplitResult, proxy: SplitResult | None) -> Step | None:
@@ -209,14 +208,12 @@ def _wrong_scheme(url: SplitResult, proxy: SplitResult | None) -> Step | None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent but the question
     at_other = url._replace(scheme=other, netloc=f"{url.hostname}:{_port(url)}")
-    connection = _connection(at_other, proxy, context)
     try:
-        if _ask(connection, at_other, proxy).status == _BAD_REQUEST:
-            return None
+        with closing(_connection(at_other, proxy, context)) as connection:
+            if _ask(connection, at_other, proxy).status == _BAD_REQUEST:
+                return None
     except (OSError, http.client.HTTPException):
         return None
-    finally:
-        connection.close()
     cause = f"{url.netloc} speaks {other}, not {url.scheme}"
     return failed("connection", cause, f"Write {other}:// in WECOM_API_BASE, or another port.")
 

@@ -209,11 +209,10 @@ def _twice(loggers: Sequence[logging.Logger]) -> Iterator[Step]:
 
 def _reached_twice(handler: WeComHandler, below: str, above: str) -> Step:
     name = handler.get_name() or "wecom"
-    there = f'"{below}" in "loggers"' if below != "root" else '"root"'
     cause = f"an error of {below!r} comes to it twice and is counted once" + (
         f": there and at {above!r}" if below != above else ": by two handlers there"
     )
-    return warning(f"handler {name}", cause, f'Take "{name}" out of "handlers" of {there}.')
+    return warning(f"handler {name}", cause, f'Take "{name}" out of "handlers" of {_entry(below)}.')
 
 
 def _gunicorn_master(program: Program) -> Iterator[Step]:
@@ -233,13 +232,16 @@ def _consoles(servers: Sequence[str]) -> Iterator[Step]:
         logger = logging.getLogger(SERVERS[server])
         met = [each for each in way(logger) if each.handlers]
         if met and all(isinstance(end, WeComHandler) for each in met for end in each.handlers):
-            name = met[0].name
-            there = '"root"' if name == "root" else f'"{name}" in "loggers"'
             yield warning(
                 f"{server}'s console",
                 f"what {logger.name!r} logs is printed nowhere: only a WeComHandler gets it",
-                f'Add {console()} to "handlers" of {there}.',
+                f'Add {console()} to "handlers" of {_entry(met[0].name)}.',
             )
+
+
+def _entry(name: str) -> str:
+    """Where a logger stands in a configuration."""
+    return '"root"' if name == "root" else f'"{name}" in "loggers"'
 
 
 def _structlog(attempt: _Attempt) -> Iterator[Step]:
@@ -256,8 +258,6 @@ def _structlog(attempt: _Attempt) -> Iterator[Step]:
             "its events never pass through logging",
             "Add wecom_logging.structlog_processor() before the renderer.",
         )
-    elif not attempt.send:
-        yield skipped("structlog", "--no-send")
     else:
         yield _tried("structlog", attempt, structlog.get_logger("wecom_logging_check").error)
 
@@ -270,10 +270,8 @@ def _loguru(attempt: _Attempt) -> Iterator[Step]:
         if not is_library(name)
         for value in list(getattr(module, "__dict__", {}).values())
     )
-    if used and attempt.send:
+    if used:
         yield _tried("loguru", attempt, logger.error)
-    elif used:
-        yield skipped("loguru", "--no-send")
 
 
 _BRING = {
@@ -283,6 +281,8 @@ _BRING = {
 
 
 def _tried(name: str, attempt: _Attempt, error: Callable[[str], object]) -> Step:
+    if not attempt.send:
+        return skipped(name, "--no-send")
     try:
         if attempt.arrives(lambda: error(f"{TEST}{name}")):
             return ok(name, "errors reach the handler")

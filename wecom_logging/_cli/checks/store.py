@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 
 from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging._cli.destination import Setup
@@ -19,7 +20,14 @@ _BEGUN_ANEW = "Nothing to do: the next error sets it aside and begins a new one.
 _REACHABLE = "Start it, or correct WECOM_STORE."
 
 
-def store_step(setup: Setup) -> Step:
+def store_steps(setup: Setup) -> Iterator[Step]:
+    """The store of a handler, and whether somebody keeps it quiet there."""
+    yield _store(setup)
+    if why := held(setup):
+        yield warning("quiet", why, 'Answer "wecom-logging quiet off" to be told at once.')
+
+
+def _store(setup: Setup) -> Step:
     """Which store a handler with these options uses, and whether a trial use of it succeeds.
 
     A file that is not there yet is not made: it would belong to whoever runs the check.

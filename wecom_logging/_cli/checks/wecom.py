@@ -21,25 +21,19 @@ _NOT_IN_WECHAT = "If somebody reads inside WeChat (微信插件), set WECOM_MSGT
 
 def application_steps(sender: AppSender) -> Iterator[Step]:
     """Ask WeCom about the application, without sending anything."""
+    asked = "access token"
     try:
         sender.token()
-    except DeliveryError as error:
-        yield _refused(error, "access token")
-        return
-    yield ok("access token", "WeCom has issued one")
-    try:
+        yield ok(asked, "WeCom has issued one")
+        asked = "application"
         agent = sender.agent()
     except DeliveryError as error:
-        yield _refused(error, "application")
+        untrusted = isinstance(error, ApiError) and error.errcode == _UNTRUSTED_IP
+        yield _failure("trusted IP" if untrusted else asked, error)
         return
     yield _application(agent)
     yield ok("trusted IP", "WeCom takes calls from this machine's address")
     yield _recipients(sender, agent)
-
-
-def _refused(error: DeliveryError, name: str) -> Step:
-    untrusted = isinstance(error, ApiError) and error.errcode == _UNTRUSTED_IP
-    return _failure("trusted IP" if untrusted else name, error)
 
 
 def _failure(name: str, error: DeliveryError) -> Step:
