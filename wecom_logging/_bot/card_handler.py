@@ -101,7 +101,6 @@ class CardHandler:
         ]
 
     def has_button(self, press: Press, chat: Chat) -> bool:
-        """Whether there is such a button on a card of this chat."""
         return self._find(press, chat) is not None
 
     def _links(self, card: Card) -> tuple[Link, ...]:

@@ -204,7 +204,6 @@ class CommandHandler:
         return self._do(request, act, groups, note=note)
 
     def _until(self, request: Request, limit: float, example: str) -> float:
-        """When it shall end."""
         until = (request.command.span or spans.Span(spans.DEFAULT)).end(request.now, self._zone)
         try:
             spans.within(until, request.now, limit)
@@ -284,7 +283,6 @@ class CommandHandler:
         apps: Sequence[App] = (),
         note: str = "",
     ) -> list[Outgoing]:
-        """Act, and say so."""
         texts, now = request.texts, request.now
         done = self._store.mark(act, apps)
         changed = [group for group in groups if group.id in done.ids]

@@ -224,7 +224,6 @@ class Film:
         self._terminal.say(f"  {text}")
 
     def _command(self, *words: str) -> None:
-        """What somebody types, where the shop runs."""
         self._note(self._terminal.paint("code", f"$ wecom-logging {' '.join(words)}"))
         done = subprocess.run(
             [sys.executable, "-m", "wecom_logging", *words],
@@ -239,7 +238,6 @@ class Film:
         self._note(done.stdout.strip())
 
     def _number_of(self, words: str) -> str:
-        """The five digits of a group, from the messages."""
         said = "\n".join(message.content for message in self.simulator.messages)
         found = re.search(rf"{words}.*#(\d{{5,6}})", said)
         if found is None:

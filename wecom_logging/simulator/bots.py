@@ -107,7 +107,6 @@ class Bots:
         return bot_id in self._connections
 
     def gone(self, connection: Connection) -> None:
-        """The connection has ended."""
         for bot_id, each in list(self._connections.items()):
             if each is connection:
                 del self._connections[bot_id]
@@ -262,7 +261,6 @@ class Bots:
         return members.get(chat.lower(), chat)
 
     def _answered(self, call: _Call, within: float, *kinds: str) -> Callback:
-        """The callback that a frame answers."""
         callback = self._callbacks.get(call.req_id)
         if callback is None or callback.kind not in kinds or call.now - callback.at > within:
             raise Refusal(846605)
@@ -309,7 +307,6 @@ class Bots:
         )
 
     def _change(self, message_id: int, content: Content) -> None:
-        """Another content for a message that is there already."""
         for each in self._world.inbox.messages():
             if each.id == message_id:
                 changed = dataclasses.replace(

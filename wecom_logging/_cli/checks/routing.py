@@ -240,7 +240,6 @@ def _consoles(servers: Sequence[str]) -> Iterator[Step]:
 
 
 def _entry(name: str) -> str:
-    """Where a logger stands in a configuration."""
     return '"root"' if name == "root" else f'"{name}" in "loggers"'
 
 
