@@ -270,7 +270,8 @@ class Session:
     def _forgotten(self, sent: _Sent, now: float) -> list[Event]:
         """WeCom has lost our subscription on an open connection: subscribe, and say it again."""
         self.subscribed = False
-        if self._subscribe_due is None and not self._subscribing():
+        subscribing = any(each.cmd == "aibot_subscribe" for each in self._sent.values())
+        if self._subscribe_due is None and not subscribing:
             self._subscribe_due = max(now, self._subscribed_at + SUBSCRIBE)
         self._subscribe(now)
         if sent.cmd == "ping":
@@ -282,9 +283,6 @@ class Session:
             sent.expires = max(sent.expires, now + 2 * SUBSCRIBE)
         self._held.append(sent)
         return []
-
-    def _subscribing(self) -> bool:
-        return any(each.cmd == "aibot_subscribe" for each in self._sent.values())
 
     def _first(self, callback: Callback) -> bool:
         """Whether it comes for the first time."""

@@ -166,7 +166,7 @@ class Texts:
     def __init__(self, chinese: bool, zone: tzinfo | None = None) -> None:
         self.chinese = chinese
         self._side = 0 if chinese else 1
-        self._zone = zone
+        self.zone = zone
 
     def say(self, phrase: str, **fields: object) -> str:
         return _PHRASES[phrase][self._side].format(**fields)
@@ -176,8 +176,8 @@ class Texts:
     def clock(self, at: float, now: float) -> str:
         """`05:16`, with the date if it is not today's."""
         try:
-            moment = datetime.fromtimestamp(at, self._zone)
-            today = datetime.fromtimestamp(now, self._zone).date()
+            moment = datetime.fromtimestamp(at, self.zone)
+            today = datetime.fromtimestamp(now, self.zone).date()
         except (ValueError, OverflowError, OSError):
             return "?"  # what a damaged store says
         if moment.date() == today:

@@ -131,11 +131,12 @@ class Film:
 
     def _calm(self) -> None:
         self._title("Calm", "what was told more than once is worth an all-clear")
-        self._watch(self._all_clear, PATIENCE, "the all-clear")
 
-    def _all_clear(self) -> bool:
-        lines = [line for each in self.simulator.messages for line in each.content.split("\n")]
-        return any("OVER" in line and "no shelf" in line for line in lines)
+        def all_clear() -> bool:
+            lines = [line for each in self.simulator.messages for line in each.content.split("\n")]
+            return any("OVER" in line and "no shelf" in line for line in lines)
+
+        self._watch(all_clear, PATIENCE, "the all-clear")
 
     def _outage(self) -> None:
         self._title("WeCom is down", "for two seconds; 60 mails bounce meanwhile")

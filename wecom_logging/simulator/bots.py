@@ -169,9 +169,6 @@ class Bots:
         call.connection.bot_id = bot.id
         call.connection.hears_groups = True
 
-    def _ping(self, call: _Call) -> None:
-        pass
-
     def _respond(self, call: _Call) -> None:
         callback = self._answered(call, MESSAGE, "message", "enter_chat", "template_card_event")
         if call.body.get("msgtype") == "stream":
@@ -366,7 +363,7 @@ class _Call:
 
 _OPERATIONS: dict[str, Callable[[Bots, _Call], Body | None]] = {
     "aibot_subscribe": Bots._subscribe,
-    "ping": Bots._ping,
+    "ping": lambda bots, call: None,
     "aibot_respond_msg": Bots._respond,
     "aibot_respond_welcome_msg": Bots._welcome,
     "aibot_respond_update_msg": Bots._update,
