@@ -185,10 +185,8 @@ def _message(
 
 
 def _spoken(message: str) -> str:
-    """A log line in JSON as a text: what it says, then its other fields, then its traceback.
-
-    Nothing of it becomes context, an exception or a breadcrumb: it may be somebody else's.
-    """
+    """A log line in JSON as a text: what it says, then its other fields, then its traceback. None
+    of it becomes context, an exception or a breadcrumb: it may be somebody else's."""
     said = json_message(message)
     if said is None:
         return message

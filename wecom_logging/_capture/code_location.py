@@ -50,8 +50,8 @@ def is_library(filename: str, namespace: Mapping[str, Any] | None = None) -> boo
 
 
 def is_library_by_name(filename: str, namespace: Mapping[str, Any] | None = None) -> bool:
-    """The same for a path in a text, of which nothing else is known. Not remembered: whoever
-    writes the text must not decide about real frames."""
+    """`is_library` for a path in a text. Not remembered: whoever writes the text must not decide
+    about real frames."""
     if _is_installed(filename):
         return True
     if filename.startswith("<"):
@@ -70,7 +70,7 @@ def _is_installed(filename: str) -> bool:
 
 
 def below_root_by_name(filename: str) -> str:
-    """The path of a file below its import root: `pay/gateway.py`; as a text says it.
+    """The path of a file below its import root: `pay/gateway.py`.
 
     No absolute path is ever stored or shown: it differs between hosts and releases, and
     says more about a machine than a reader of alerts has to know.

@@ -69,13 +69,13 @@ def errors(
     show_locals: bool = False,
     nesting: int = 0,
 ) -> list[dict[str, Any]]:
-    """An exception, then what it came from. A chain may be a loop, and so may a group.
-
-    `tb` is its traceback, as `traceback_of` finds it.
-    """
+    """An exception, then what it came from; `tb` is its traceback, as `traceback_of` finds it. A
+    chain may be a loop, and so may a group."""
     found: list[dict[str, Any]] = []
     links = chain(error)
-    for i, one in enumerate([*links, *_further(links)]):
+    further = chain(links[-1])[1:2] if len(links) == MAX_CHAIN else []
+    unknown = [one for one in further if not any(one is known for known in links)]
+    for i, one in enumerate([*links, *unknown]):
         if i == MAX_CHAIN or (i and limits.spent()):
             limits.left_out.append(f"cause {type(one).__name__}")
             found[-1]["goes_on"] = True  # what it says is not why it came to this
@@ -94,12 +94,6 @@ def errors(
             _add_locals(described["frames"], given, limits)
         found.append(described)
     return found
-
-
-def _further(links: list[BaseException]) -> list[BaseException]:
-    """What the last link of a chain that was cut came from."""
-    further = chain(links[-1])[1:2] if len(links) == MAX_CHAIN else []
-    return [one for one in further if not any(one is known for known in links)]
 
 
 def glimpse(
@@ -206,8 +200,8 @@ def walk(tb: TracebackType | None, limits: CaptureLimits, first: int, last: int)
 
 
 def _add_locals(places: list[FrameSite], tb: TracebackType | None, limits: CaptureLimits) -> None:
-    """Of the innermost frames that are the application's own; the innermost one first,
-    because time and room may run out. Not beyond the place where frames were skipped."""
+    """Locals of the innermost frames of the application's own; the innermost one first, because
+    time and room may run out. Not beyond the place where frames were skipped."""
     frames = deque((frame for frame, _ in walk_tb(tb)), maxlen=len(places))
     own = 0
     for i, frame in enumerate(reversed(frames), 1):

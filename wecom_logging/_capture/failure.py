@@ -117,7 +117,9 @@ def chain(error: BaseException) -> list[BaseException]:
 def types_of(error: BaseException) -> Any:
     """The types along the chain, with codes; the type itself for the usual chain of one."""
     if isinstance(error, EXCEPTION_GROUPS):
-        return (type(error), *_part_types(error))
+        # The first few types inside: a group by itself says nothing.
+        parts = {type(part) for part in getattr(error, "exceptions", ())[:50]}
+        return (type(error), *sorted(parts, key=lambda t: t.__qualname__)[:5])
     if error.__context__ is None and error.__cause__ is None:
         kind = type(error)
         is_os = CODED.get(kind)
@@ -143,12 +145,6 @@ def _remote_place(text: str) -> str:
     _, _, frames = text_traceback(text[-MAX_TRACEBACK:])
     own = [frame for frame in frames if not is_library_by_name(frame[0])] or frames[-1:]
     return f"{own[-1][0]}\0{own[-1][2]}" if own else ""
-
-
-def _part_types(error: BaseException) -> list[type]:
-    """The first few types inside an exception group, which by itself says nothing."""
-    parts = getattr(error, "exceptions", ())
-    return sorted({type(part) for part in parts[:50]}, key=lambda t: t.__qualname__)[:5]
 
 
 def pairs_of(kinds: Any) -> tuple[Coded, ...]:
@@ -219,12 +215,12 @@ def ends(tb: TracebackType | None) -> tuple[TracebackType, ...]:
 
 
 def traceback_of(record: logging.LogRecord, error: BaseException) -> TracebackType | None:
-    """That which was given with the exception: its own may have been taken off."""
+    """The traceback that was given with the exception: its own may have been taken off."""
     return (record.exc_info[2] if record.exc_info else None) or error.__traceback__
 
 
 def args_of(error: BaseException) -> tuple[Any, ...]:
-    """What an exception was made with."""
+    """What an exception was made with, read without running code of the application."""
     found = _ARGS(error)
     return found if type(found) is tuple else ()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from traceback import walk_stack
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Job(NamedTuple):
     """The fingerprint of a job's failures, whatever they are."""
 
     name: str
-    #: Seconds between two runs, as somebody has said; 0: nobody has.
+    #: Seconds between two runs, if that was given; else 0.
     every: float = 0.0
 
 
@@ -51,12 +52,10 @@ _LOGGING = (os.path.dirname(logging.__file__), os.path.dirname(os.path.dirname(_
 
 def caller() -> FrameType | None:
     """The innermost frame that is neither structlog's, nor logging's, nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame, _ in walk_stack(sys._getframe(1)):
         file = frame.f_code.co_filename
         if not file.startswith(_LOGGING) and f"{os.sep}structlog{os.sep}" not in file:
             return frame
-        frame = frame.f_back
     return None
 
 
@@ -68,12 +67,10 @@ def warned_by(record: logging.LogRecord) -> dict[str, Any] | None:
     given to logging, which makes one text of them."""
     if record.name != WARNINGS:
         return None
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame, _ in walk_stack(sys._getframe(1)):
         if frame.f_code.co_name == "_showwarning" and frame.f_globals is logging.__dict__:
             found = frame.f_locals
             return found if isinstance(found.get("filename"), str) else None
-        frame = frame.f_back
     return None
 
 

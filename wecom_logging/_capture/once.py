@@ -15,10 +15,8 @@ Place = tuple[str, str, str]
 
 
 class Seen:
-    """The records that have been counted at one place.
-
-    By `id`, for as long as they live: nothing is written into a record, and none is kept.
-    """
+    """The records that have been counted at one place: by `id`, for as long as they live. Nothing
+    is written into a record, and none is kept."""
 
     def __init__(self) -> None:
         self._records: dict[int, ref[logging.LogRecord]] = {}

@@ -38,7 +38,7 @@ def without_changes(message: str) -> str:
 
 
 def template_of_unseen(message: str) -> Any:
-    """The same for one that is not among the constants."""
+    """`template_of` for a message that is not among the constants."""
     if len(message) > WHOLE:
         return _structure(message) or mask(message)
     shape = message.encode("utf-8", "surrogatepass").translate(_ZEROS)
@@ -92,10 +92,8 @@ def _structure(message: str) -> Hashable | None:
 
 def json_message(message: str) -> tuple[str, dict[str, Any], str] | None:
     """The text of a JSON object that is a log line, its other fields, and of these the
-    traceback; None for others.
-
-    Whoever could write the line could write all of it: nothing but the text is believed.
-    """
+    traceback; None for others. Whoever wrote the line may have written all of it: nothing but the
+    text is believed."""
     if len(message) > MAX_TEXT:
         return None
     try:

@@ -9,13 +9,12 @@ from typing import Any
 
 
 def as_text(value: object) -> str:
-    """An attribute of a record that should be a string, and is one of a class of its own, None
-    or something else where a record was made by hand."""
+    """What should be a string, as one; "" for anything else, as in a record made by hand."""
     return str.__str__(value) if isinstance(value, str) else ""
 
 
 def name_of(value: object) -> str:
-    """The same, of what names a place: no longer than a path can be."""
+    """`as_text` of what names a place: no longer than a path can be."""
     return str.__str__(value)[:4096] if isinstance(value, str) else ""
 
 
@@ -43,8 +42,8 @@ _FIELDS = BaseException.__dict__["__dict__"].__get__
 
 
 def mark(error: BaseException, name: str, value: object) -> None:
-    """Leave something on an exception, for whoever meets it next: what remembered it elsewhere
-    would keep its frames, and all that they hold, alive. Not on one with slots."""
+    """Leave something on an exception, for whoever meets it next: a table of exceptions would keep
+    their frames, and all that they hold, alive. Not on one with slots."""
     try:
         setattr(error, name, value)
     except (AttributeError, TypeError):
@@ -59,10 +58,8 @@ def remember(known: dict[Any, Any], key: object, value: object, most: int = 1000
 
 
 def sanitized(record: logging.LogRecord) -> logging.LogRecord:
-    """A copy of a record with odd or missing attributes that can be told.
-
-    Its level may be a word, or missing: then it is an ERROR, since somebody has sent it here.
-    """
+    """A copy of a record with odd or missing attributes that can be told. Its level may be a word,
+    or missing: then it is an ERROR, since somebody has sent it here."""
     made = logging.LogRecord("", logging.ERROR, "", 0, "", (), None)
     usual = dict(made.__dict__)
     made.__dict__.update(fields_of(record))

@@ -48,10 +48,8 @@ MAX_BEYOND = 1000
 
 
 class Tallies:
-    """The tallies of one handler, bounded, and no call site takes what others need.
-
-    `known` is read in every call, by the handler itself.
-    """
+    """The tallies of one handler, bounded, and no call site takes what others need. `known` is
+    read in every call, by the handler itself."""
 
     def __init__(self, max_groups: int) -> None:
         self.max_groups = max_groups
@@ -84,7 +82,8 @@ class Tallies:
             if key[-1] is OVERFLOW and len(known) == 5:
                 self._crowds[known[:4]] = tally, variety
             return tally
-        if not self._has_room(variety):
+        # A tenth is kept for call sites that have none yet.
+        if self._room <= (self.max_groups // 10 if variety.kinds else 0):
             key = OTHER_KEYS[record.levelno >= logging.CRITICAL]
             if (tally := self.known.get(key)) is not None:
                 if len(self._beyond) < MAX_BEYOND:
@@ -145,10 +144,6 @@ class Tallies:
             return key, "constant"
         self._crowded.add(site)
         return (variety.logger, *site[1:], OVERFLOW), "other"
-
-    def _has_room(self, variety: Variety) -> bool:
-        """A tenth is kept for call sites that have none yet."""
-        return self._room > (self.max_groups // 10 if variety.kinds else 0)
 
     @property
     def _room(self) -> int:

@@ -13,7 +13,6 @@ Event = dict[str, Any]
 
 State = Literal["new", "again", "still", "over", "silenced"]
 
-
 #: The template of all that a call site says beyond its allowance.
 VARYING = "varying messages"
 #: Groups that one call site may make: of values that change, of texts that are constant (the
@@ -54,7 +53,7 @@ class Identity(NamedTuple):
     text: str = ""
     #: No code of the application has a part in it: a library reports something of itself.
     library: bool = False
-    #: Of a job: seconds between two runs as somebody has said; 0: nobody has.
+    #: Of a job: seconds between two runs, if that was given; else 0.
     every: float = 0.0
     #: The id of the group of the same exception with any code; "" if that is the same.
     bare: str = ""
@@ -101,11 +100,8 @@ class Identity(NamedTuple):
 
 
 def type_name(module: str, qualname: str) -> str:
-    """What a type of exception is called, everywhere: `KeyError`, `Order.DoesNotExist`.
-
-    With its package where the name alone says little: `redis.ConnectionError`, but
-    `ConnectTimeout`.
-    """
+    """What a type of exception is called, everywhere: `KeyError`, `Order.DoesNotExist`; with its
+    package where the name alone says little: `redis.ConnectionError`, but `ConnectTimeout`."""
     owner, _, name = qualname.replace("<locals>.", "").rpartition(".")
     owner = owner.rpartition(".")[2]
     if owner[:1].isupper():  # a class of exceptions for each model, as Django has them
@@ -138,7 +134,7 @@ class SilenceEnd(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """Who has taken a group, and when; `lapsed`: nobody has it any more."""
+    """Who has taken a group, and when; `lapsed`: it is theirs no longer."""
 
     by: str
     at: float
@@ -156,10 +152,8 @@ def others(*, critical: bool) -> Identity:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """One group's part of a digest. Times are seconds since the epoch, for display.
-
-    Without a `repr`, because of the samples.
-    """
+    """One group's part of a digest. Times are seconds since the epoch, for display. It has no
+    `repr`, which would show the samples."""
 
     identity: Identity
     state: State

@@ -63,10 +63,8 @@ def filled(links: Iterable[Link], values: Mapping[str, str]) -> list[Link]:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The link; "" if a value is missing, or if it became too long to be shown.
-
-    Values are URL-encoded, whatever part of the URL they stand in.
-    """
+    """The link, with values URL-encoded in whatever part they stand; "" if one is missing, or if
+    the link became too long to be shown."""
     if not all(values.get(name) for name in _FIELD.findall(template)):
         return ""
     # A value beyond the limit makes the link too long, however much of it is encoded.

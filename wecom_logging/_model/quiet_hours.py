@@ -103,15 +103,10 @@ def quiet_span(
     for start, end in spans:
         if start <= until < end:
             since, until = min(since, start), end
-    return (_earliest(spans, since), until) if until > now else None
-
-
-def _earliest(spans: Sequence[tuple[float, float]], since: float) -> float:
-    """When the windows began that lead up to `since`."""
-    for start, end in reversed(spans):
+    for start, end in reversed(spans):  # the windows that lead up to it
         if start < since <= end:
             since = start
-    return since
+    return (since, until) if until > now else None
 
 
 def _moment(day: date, minutes: int, zone: tzinfo | None) -> float:

@@ -48,10 +48,7 @@ class Policy(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Track:
-    """What a store remembers of a group for the schedule.
-
-    Times are readings of the store's clock.
-    """
+    """What a store remembers of a group for the schedule; times are readings of its clock."""
 
     first_seen: float
     last_seen: float

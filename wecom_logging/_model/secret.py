@@ -16,10 +16,8 @@ Check = Callable[[str], object]
 
 
 class Secret:
-    """A secret given as a string, or in a file that can be read again.
-
-    No conversion to text shows it (`repr`, `str`, f-strings): only `value` does.
-    """
+    """A secret given as a string, or in a file that can be read again. No conversion to text
+    shows it (`repr`, `str`, f-strings): only `value` does."""
 
     def __init__(self, value: str, *, path: str | None = None, check: Check | None = None) -> None:
         self._value = value

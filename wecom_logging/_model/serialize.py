@@ -70,11 +70,8 @@ class CaptureLimits:
 
 
 def plain(value: Any, limits: CaptureLimits, depth: int = 0, most: int = MAX_VALUE) -> Any:
-    """A value as JSON has it: bounded, a copy, and without the value's own classes.
-
-    The kind of a value is asked of its type, never of the value: a lazy proxy would go and
-    fetch what it stands for.
-    """
+    """A value as JSON has it: bounded, a copy, and without the value's own classes. What it is,
+    is asked of its type and never of the value: a lazy proxy would fetch what it stands for."""
     kind = type(value)
     if value is None or kind is bool or kind is float:
         return value
@@ -89,7 +86,7 @@ def plain(value: Any, limits: CaptureLimits, depth: int = 0, most: int = MAX_VAL
             if issubclass(kind, Mapping):
                 return _mapping(value, limits, depth, most)
             if issubclass(kind, tuple) and (fields := getattr(kind, "_fields", ())):
-                # By its names, or nobody would know which of its items is the password.
+                # By its names, or it could not be known which item is the password.
                 return _mapping(dict(zip(fields, value, strict=True)), limits, depth, most)
             if issubclass(kind, (list, tuple, set, frozenset)):
                 items = list(islice(value, MAX_ITEMS))

@@ -44,7 +44,7 @@ _LINES = 3
 _BULLETS = "-‐+∗•· "
 #: What cannot be the last thing before an ellipsis.
 _LOOSE = " :,;·(←-"
-#: Characters of a word that is rather cut than left out.
+#: A word of more characters is cut rather than left out.
 _LONG_WORD = 16
 
 #: Our own markers, and what looks like them.
@@ -114,8 +114,8 @@ class Text(Markdown):
 class MarkdownV2(Markdown):
     """What robots understand since 2025: headings, lists, fenced code and tables, no colour.
 
-    Every line is a block of its own (heading, list section, fence, row), because nobody says
-    whether a line break inside of a paragraph is kept.
+    Every line is a block of its own (heading, list item, fence, row), because nobody says whether
+    a line break inside of a paragraph is kept.
     """
 
     tables = True
@@ -146,10 +146,8 @@ DIALECTS: dict[MsgType, Markdown] = {
 
 
 class Pen:
-    """Makes texts inert and short, and remembers whether anything was lost by it.
-
-    What it writes brings no marker, state word or count of its own.
-    """
+    """Makes texts inert and short, and remembers whether anything was lost by it. What it writes
+    brings no marker, state word or count of its own."""
 
     def __init__(self, *, tables: bool = False, plain: bool = False) -> None:
         self._tables = tables
@@ -172,7 +170,7 @@ class Pen:
         return [self._shortened(line) for line in cut.split("\n") if line]
 
     def say(self, words: str, max_bytes: int) -> str:
-        """The same in one line."""
+        """`lines` in one line."""
         return " · ".join(self.lines(words, max_bytes))
 
     def start(self, words: str, max_bytes: int) -> str:

@@ -10,7 +10,7 @@ from wecom_logging._rendering.sample import as_str
 from wecom_logging._rendering.sections import STATES, Section
 from wecom_logging._rendering.words import outline
 
-#: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
+#: From so many groups on they are drawn as one with their names: their own counts are lost by it.
 _NAMES = 3
 #: The same for whole texts, and characters of one that is as short as a name.
 _TEXTS, _TEXT = 5, 40
@@ -37,7 +37,7 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
         alone = not cause or report.silence is not None
         key = id(report) if alone else (cause, report.state == "over")
         blocks.setdefault(key, []).append(report)
-    sections = [_item(block, ended) for block in blocks.values()]
+    sections = [_section(block, ended) for block in blocks.values()]
     if len(sections) == 1:
         return sections, crowd
     named = _folded(sections, ended, _in_one_word, _different_words)
@@ -45,7 +45,7 @@ def sections_of(digest: Digest) -> tuple[list[Section], list[Report]]:
     return sorted(told_as_one, key=_rank), crowd
 
 
-def _item(reports: list[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
+def _section(reports: list[Report], ended: set[str], names: Sequence[str] = ()) -> Section:
     if len(reports) > 1:
         reports.sort(key=_strength)
     has_ended = bool(ended) and all(report.identity.id in ended for report in reports)
@@ -58,14 +58,14 @@ def _folded(
     key: Callable[[Section], object],
     names_of: Callable[[list[Section]], Sequence[str]],
 ) -> Iterator[Section]:
-    """Those that are alike become one, where there are names to tell them apart by."""
+    """Sections that are alike become one, where there are names to tell them apart by."""
     alike: dict[object, list[Section]] = {}
     for section in sections:
         alike.setdefault(key(section) or id(section), []).append(section)
     for found in alike.values():
         found.sort(key=_rank)
         if names := names_of(found):
-            yield _item([r for section in found for r in section.reports], ended, names)
+            yield _section([r for section in found for r in section.reports], ended, names)
         else:
             yield from found
 

@@ -19,9 +19,9 @@ _SUBJECT = 24
 _APP, _ENVIRONMENT = 8, 16
 #: Columns without which the start of a message or of a reason says nothing.
 _TEXT = 12
-#: Characters and bytes that one may need.
+#: Characters and bytes of a text that are looked at.
 _LONG = 400
-#: Of what it leaves out nobody asks.
+#: Nobody asks whether it has shortened anything.
 _PEN = Pen()
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0
@@ -109,7 +109,7 @@ def title(section: Section, context: RenderContext) -> str:
 
 
 def summary(section: Section, context: RenderContext) -> list[str]:
-    """The same, and what it says."""
+    """What a group is called, and what it says."""
     return section.said or [title(section, context)]
 
 
@@ -131,7 +131,7 @@ def _is_news(report: Report) -> bool:
 
 
 def _goes_on(report: Report) -> bool:
-    """Not so a group that is over, nor one whose silence has ended without any error."""
+    """False for a group that is over, or whose silence has ended without an error."""
     return report.state != "over" and report.count > 0
 
 
@@ -171,7 +171,8 @@ def _fitted(said: Sequence[str], width: int) -> str:
     if columns(": ".join(whole)) <= width:
         return ": ".join(whole)
     begun = [_inert(_first_line(words)) for words in said]
-    name = _without_module(begun[0])
+    owner, _, bare = begun[0].rpartition(".")
+    name = bare if owner.islower() and bare.isidentifier() else begun[0]
     ends = [name, *begun[1:2], *begun[2:][-1:]]
     for texts in ([name, *whole[1:]], [name, *begun[1:]], ends):
         if columns(": ".join(texts)) <= width:
@@ -190,11 +191,6 @@ def _fitted(said: Sequence[str], width: int) -> str:
 
 def _inert(words: str) -> str:
     return _PEN.start(words, _LONG)
-
-
-def _without_module(name: str) -> str:
-    owner, _, bare = name.rpartition(".")
-    return bare if owner.islower() and bare.isidentifier() else name
 
 
 def _first_line(words: str) -> str:

@@ -12,7 +12,7 @@ _TRACE_IDS = ("trace_id", "otelTraceID", "dd.trace_id")
 
 
 def links_of(section: Section, context: RenderContext) -> list[Link]:
-    """Those that lead somewhere, each target once."""
+    """The links that lead somewhere, each target once."""
     labels, links = context.labels, context.style.links
     known = filled(links, _values(section, context)) if links else []
     found = [Link(link.name or labels.logs, link.target) for link in known]

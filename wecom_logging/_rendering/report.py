@@ -41,8 +41,8 @@ def report_text(
 ) -> str:
     """The whole report: a list of all groups, then each with messages, context, traceback.
 
-    Beyond `max_bytes` the last groups are in the list only, which the end says. `context`:
-    what its message was drawn from. `name`: of the file, for a line before all others.
+    Beyond `max_bytes` the last groups are in the list only, and the last line says so. `context`
+    is what the message was drawn from, `name` that of the file, for a first line.
     """
     context = context or RenderContext.of(digest, style)
     # What a message draws as one is told apart.
@@ -70,7 +70,7 @@ def report_text(
 
 
 def group_text(context: RenderContext) -> str:
-    """The same of a digest of one group, without the list. A chat shows the first lines only:
+    """The report of a digest of one group, without the list. A chat shows the first lines only:
     they say what broke, where in the application's own code, and for whom."""
     groups = (Section((report,)) for report in context.digest.reports)
     return "\n".join(line for group in groups for line in _for_chat(group, context)) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wecom_logging._model.digest import Report, SilenceEnd
+from wecom_logging._model.digest import SilenceEnd
 from wecom_logging._rendering.context import RenderContext
 from wecom_logging._rendering.dialects import Pen, Row
 from wecom_logging._rendering.headline import title
@@ -87,7 +87,7 @@ def _extent(section: Section, context: RenderContext, pen: Pen) -> str:
 
 def history(section: Section, context: RenderContext) -> Iterator[str]:
     """How many in all, since when; and when the last ones were, if they come again."""
-    labels = context.labels
+    labels, state = context.labels, section.state
     if section.works_again:
         lasted = labels.duration(max(context.digest.now - section.since, 0.0))
         yield labels.works_again(labels.works_after(section.total), lasted)
@@ -101,7 +101,7 @@ def history(section: Section, context: RenderContext) -> Iterator[str]:
         seconds = section.last - section.since
         lasted = labels.lasted(section.total, labels.duration(seconds))
         yield lasted if seconds >= 1 else labels.in_all(section.total)
-    elif earlier := _back_again(section):
+    elif earlier := [r for r in section.reports if r.earlier and r.state == state == "again"]:
         yield labels.again(
             context.times.minute(max(report.last_before for report in earlier)),
             section.total + sum(report.earlier for report in earlier),
@@ -112,13 +112,6 @@ def history(section: Section, context: RenderContext) -> Iterator[str]:
     yield from marks(section, context)
     if section.ended:
         yield labels.ended(_silent(section, context))
-
-
-def _back_again(section: Section) -> list[Report]:
-    """The reports that have been told before, and had been over."""
-    if section.state != "again":
-        return []
-    return [r for r in section.reports if r.state == "again" and r.earlier]
 
 
 def trend(section: Section, context: RenderContext) -> Iterator[str]:

@@ -72,7 +72,7 @@ class Section:
 
     @cached
     def own(self) -> Sample:
-        """That of the group that stands for them: what another says is not said of its type."""
+        """The lead's first event: what another group says is not true of the lead's type."""
         return self._read(self.lead)
 
     @cached
@@ -107,7 +107,7 @@ class Section:
 
     @cached
     def line(self) -> str:
-        """The same as a formatter of the user's has made it."""
+        """The message as a formatter of the user's has made it."""
         whole = self.sample.message.strip()
         return whole if self.message and whole.endswith(self.message) else self.message
 

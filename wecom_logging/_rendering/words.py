@@ -265,7 +265,7 @@ def flattened(text: str) -> str:
 
 
 def joined(by: str, *parts: str | None) -> str:
-    """Those of the parts that there are."""
+    """The parts that are not empty."""
     return by.join(filter(None, parts))
 
 

@@ -60,7 +60,6 @@ _Kind = tuple[re.Pattern[str], Rule, bool]
 
 
 def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
-    """Identity cards, bank cards or mobile numbers."""
     pattern, rule, believes_names = kind
     for match in pattern.finditer(text):
         if not (believes_names and _is_counted(match)):
@@ -79,15 +78,11 @@ def _mobile(number: str) -> str:
 
 
 def _identity_card(number: str) -> str:
-    return ends(number, 3, 4) if _is_date(number[6:14]) and _checks(number) else number
-
-
-def _is_date(digits: str) -> bool:
     try:
-        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError:
-        return False
-    return True
+        date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:  # there is no such day
+        return number
+    return ends(number, 3, 4) if _checks(number) else number
 
 
 def _checks(number: str) -> bool:

@@ -112,9 +112,6 @@ def _matches(pattern: re.Pattern[str], text: str, rule: Rule, why: str) -> Itera
             yield *match.span(group), rule, why
 
 
-# --- shapes ----------------------------------------------------------------------------
-
-
 class _Shape(NamedTuple):
     """A pattern that is looked for if one of `hints` (lower case) occurs at all. What it calls
     `value` is masked, or all of it."""
