@@ -59,8 +59,8 @@ class Bot:
         self._asked: deque[str] = deque(maxlen=_MOST_ASKED)
         #: Chats that were paired when we last looked: too many frames come to look each time.
         self._known: set[str] = set()
-        self._command_handler = CommandHandler(store, zone, self._announce, say)
-        self._card_handler = CardHandler(store, zone, card_policy, self._texts[None], say)
+        self._command_handler = CommandHandler(store, self._announce, say)
+        self._card_handler = CardHandler(store, card_policy, self._texts[None], say)
 
     def handle(self, event: Message | Press | Entered, now: float) -> list[Outgoing]:
         """What to send after something has happened in a chat."""
@@ -132,7 +132,11 @@ class Bot:
         if refusal:
             return [answer(message, refusal)]
         who = self._users.name(message.user)
-        request = Request(message, command, texts, _covers(chats), who, now)
+
+        def covers(app: App) -> bool:
+            return any(chat.scope.covers(app) for chat in chats)
+
+        request = Request(message, command, texts, covers, who, now)
         return self._command_handler.handle(request)
 
     def _private(self, message: Message) -> list[Chat]:
@@ -210,7 +214,3 @@ class Bot:
 
     def _unexpected(self, error: Exception) -> None:
         self._say(shown(f"unexpected {type(error).__name__}: {error}"))
-
-
-def _covers(chats: Sequence[Chat]) -> Callable[[App], bool]:
-    return lambda app: any(chat.scope.covers(app) for chat in chats)

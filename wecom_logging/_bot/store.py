@@ -30,7 +30,6 @@ class App(NamedTuple):
 
 
 def app_of(group: KnownGroup) -> App:
-    """Whose a group is."""
     return App(group.app, group.environment)
 
 

@@ -307,17 +307,13 @@ def _pairings(found: Settings, store: BotStore) -> Iterator[str]:
         yield "no chat is paired: wecom-logging bot --pair"
         return
     print(f"✓ paired with {len(chats)} chats" if len(chats) > 1 else "✓ paired with a chat")
-    for user in sorted({chat.by for chat in chats if _looks_encrypted(chat.by)}):
+    for user in sorted({c.by for c in chats if c.by.startswith("wo") and len(c.by) >= 24}):
         print(
             f"– user ids come encrypted ({user}): the bot was not made by a super administrator;"
             " WECOM_BOT_USERS has to hold them as they come"
         )
     if users.named and not any(users.allowed(chat.by, single=True) for chat in chats):
         yield "nobody of WECOM_BOT_USERS has paired a chat: are these the ids that callbacks carry?"
-
-
-def _looks_encrypted(user: str) -> bool:
-    return user.startswith("wo") and len(user) >= 24
 
 
 def say(line: str) -> None:

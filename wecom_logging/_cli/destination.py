@@ -157,5 +157,4 @@ def add_program(parser: argparse.ArgumentParser) -> None:
 
 
 def on_call_store(environ: Mapping[str, str], *, make: bool = False) -> OnCall:
-    """`Setup.on_call` of an environment."""
     return Setup.of_environment(environ).on_call(make=make)

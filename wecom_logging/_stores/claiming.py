@@ -74,8 +74,8 @@ class _Claiming:
                 if not ledger.may_repeat(held):
                     ledger.take_apart(digest_id, doubtful=True)
             elif held.lease_until <= now:
-                # When it ran out, which nobody may have seen for hours: WeCom's memory of what
-                # it has shown begins there, and not with this look.
+                # Since the lease ran out, perhaps hours ago: WeCom's duplicate check counts from
+                # the request, not from this look.
                 sent = digest_id in state.bodies if held.fallback is None else held.handed
                 ledger.put_away(digest_id, held, unclear=sent, since=held.lease_until)
         unclear = state.destination.unclear
@@ -161,7 +161,7 @@ class _Claiming:
         return min(LOOK, max(POLL, until - self._now))
 
     def _due(self) -> float | None:
-        """When something is due, exactly if that is now."""
+        """When something is due: a lower bound, exact once it is reached."""
         bound, urgent = self._bound(), self._urgent and self._scope_state.due_index.pending
         if not urgent and (bound is None or bound > self._now):
             return bound
@@ -184,7 +184,7 @@ class _Claiming:
         return self._ledger.slots.free_at(purpose)
 
     def _resume_at(self) -> float:
-        """When pauses end that this asker has to keep."""
+        """When the pauses that this asker has to keep are over."""
         insists = self._asker.why == "insist"
         kept = (t.resume_at for t in self._troubles if t.strict or not insists)
         return max(kept, default=0.0)
@@ -374,12 +374,12 @@ class _Claiming:
         )
 
     def _has_ended(self) -> bool:
-        """Whether a silence may have ended that is still to be told."""
+        """Whether a silence may have ended that no message has told of."""
         held = self._scope_state.due_index.held
         return held is not None and held <= self._now
 
     def _leave(self) -> None:
-        """Nobody else is there: what is pending waits for whoever comes, and delays nothing."""
+        """Nobody else is there: what is pending waits for the next process, and delays nothing."""
         state = self._state
         for key, pending in list(state.pending.items()):
             group_id, _, source = key.partition("|")

@@ -48,15 +48,15 @@ def decode(kind: type[T], text: str) -> T:
 
 
 def _said(record: Any) -> dict[str, Any]:
-    """The fields of a record by name, without those that hold what they hold anyway: that is
-    most of a group, which is written with every error."""
+    """The fields of a record that differ from their defaults: few of a group, which is written
+    with every error."""
     values, usual = vars(record), _usual(type(record))  # type: ignore[arg-type]  # a type is hashable
     return dict(compress(values.items(), map(ne, values.values(), usual)))
 
 
 @cache
 def _usual(kind: Any) -> tuple[Any, ...]:
-    """What fields hold of which nothing has been said, in their order."""
+    """The defaults of all fields, in their order."""
     names, required = _fields(kind)
     made = vars(kind(**dict.fromkeys(required)))
     return tuple(_NOTHING if name in required else made[name] for name in names)
@@ -65,8 +65,8 @@ def _usual(kind: Any) -> tuple[Any, ...]:
 #: Is equal to no value.
 _NOTHING = object()
 
-# A named tuple is a list without our doing. The encoder makes what it does in C anew for each
-# text, which takes longer than most texts do.
+# `json` writes a named tuple as a list by itself. `JSONEncoder` builds its C encoder anew for
+# each text, which takes longer than most texts do.
 _ENCODER = json.JSONEncoder(default=_said, separators=(",", ":"))
 _write = c_make_encoder and c_make_encoder(
     None, _said, encode_basestring_ascii, None, ":", ",", False, False, True
@@ -100,15 +100,16 @@ def _checked(value: Any, good: bool) -> Any:
     return value
 
 
-def _number(value: Any, *types: type) -> Any:
-    return _checked(value, type(value) in types and -MOST < value < MOST)
+def _number(value: Any) -> Any:
+    good = type(value) in (int, float) and -MOST < value < MOST
+    return float(value) if good else _checked(value, good)
 
 
 _SCALARS: dict[Any, Reader] = {
     str: lambda value: _checked(value, isinstance(value, str)),
     bool: lambda value: _checked(value, isinstance(value, bool)),
-    int: lambda value: _number(value, int),
-    float: lambda value: float(_number(value, int, float)),
+    int: lambda value: _checked(value, type(value) is int and -MOST < value < MOST),
+    float: _number,
     dict: lambda value: _checked(value, isinstance(value, dict)),
 }
 
@@ -147,12 +148,12 @@ def _record(kind: Any) -> Reader:
 
 
 def _taken(hint: Any) -> type | None:
-    """The type whose values are taken as they are, without a call: most fields are such."""
+    """The type whose values are taken as they are, without a call, as most are."""
     return hint if hint in (str, bool, int, float) else None
 
 
 def _fields(kind: Any) -> tuple[list[str], set[str]]:
-    """The fields of a record, and those that it cannot be without."""
+    """The fields of a record, and those without a default."""
     if hasattr(kind, "_fields"):
         return list(kind._fields), set(kind._fields) - kind._field_defaults.keys()
     parameters = signature(kind).parameters

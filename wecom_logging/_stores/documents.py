@@ -17,8 +17,7 @@ from wecom_logging._stores.state import OWN, SHARED, Records, State, Wanted
 
 T = TypeVar("T")
 
-#: The number is that of the layout. Tokens and slots stay where every version looks for
-#: them, so that two versions beside each other on one file share them.
+#: The number is that of the layout. All versions share tokens and slots, which stay in place.
 TABLE = "documents_3"
 TOKENS = "documents_2"
 SLOTS = "slots_1"
@@ -36,12 +35,12 @@ SCHEMA = (
 #: Removes what nobody has written since.
 FORGET = tuple(f"DELETE FROM {table} WHERE written<?" for table in (TABLE, TOKENS))
 
-#: So many documents are read or written at once: each statement may cost 5 ms beside a busy
-#: thread. Older SQLites take 999 values in one, a row is five, and what is kept of a statement
-#: grows with them.
+#: Documents read or written by one statement, which may cost 5 ms beside a busy thread. Older
+#: SQLites take 999 values in one, a row is five, and a prepared statement grows with them.
 _AT_ONCE = 192
 
 _HERE = "scope=? AND kind=?"
+_UPDATE = "ON CONFLICT (scope, kind, id) DO UPDATE SET body=excluded.body, written=excluded.written"
 
 #: Scope, kind and id of a row; the same with its body, and when that was of use last.
 Place = tuple[str, str, str]
@@ -50,8 +49,8 @@ Row = tuple[str, str, str, str, float]
 #: Records as they were last written, with their texts, by scope and kind.
 Kept = dict[tuple[str, str], tuple[str, Any]]
 
-#: What to ask for: what has an `expression`, whose values are its `place` and a key, and that key.
-#: What was found for it `take_in` is given.
+#: What is asked, and for which key: it has an `expression`, whose values are its `place` and the
+#: key, and a method `take_in` for what was found.
 Asked = tuple[Any, object]
 
 
@@ -81,7 +80,7 @@ class Documents(Records[T]):
         return rows
 
     def written(self, now: float, gone: list[Place]) -> Iterator[Row]:
-        """Rows of what was assigned; into `gone` go those that are there no more."""
+        """Rows of what was assigned; what was removed is added to `gone`."""
         for key in self.changed:
             record = self._records[key]
             if record is not None:
@@ -90,7 +89,7 @@ class Documents(Records[T]):
                 gone.append((*self.place, key))
 
     def _of_use_until(self, record: T, now: float) -> float:
-        """When a record begins to be abandoned."""
+        """From when on a record counts as abandoned if nobody writes it."""
         return now
 
 
@@ -302,17 +301,17 @@ class DocumentState(State):
         wrote = False
         for some in _in_parts(chain.from_iterable([rows.written(now, gone) for rows in every])):
             wrote = True
-            self._cursor.execute(
-                f"INSERT INTO {table} VALUES {','.join(['(?,?,?,?,?)'] * len(some))}"
-                " ON CONFLICT (scope, kind, id)"
-                " DO UPDATE SET body=excluded.body, written=excluded.written",
-                list(chain.from_iterable(some)),
-            )
+            rows = ",".join(["(?,?,?,?,?)"] * len(some))
+            statement = f"INSERT INTO {table} VALUES {rows} {_UPDATE}"
+            self._cursor.execute(statement, list(chain.from_iterable(some)))
         for places in _in_parts(gone):
             wrote = True
+            rows = ",".join(["(?,?,?)"] * len(places))
+            # By a cross join, so that each is looked up: with IN the whole table is read.
             self._cursor.execute(
-                f"{_wanted(len(places))} DELETE FROM {table} WHERE rowid IN"
-                f" (SELECT {table}.rowid FROM wanted CROSS JOIN {table} USING (scope, kind, id))",
+                f"WITH wanted (scope, kind, id) AS (VALUES {rows}) DELETE FROM {table} WHERE"
+                f" rowid IN (SELECT {table}.rowid FROM wanted CROSS JOIN {table}"
+                " USING (scope, kind, id))",
                 list(chain.from_iterable(places)),
             )
         return wrote
@@ -335,9 +334,7 @@ def keep_body(connection: sqlite3.Connection, scope: str, digest_id: str, body: 
     """Keep the body of a digest that is there, and is no fallback's, in one statement."""
     found = connection.execute(
         f"INSERT INTO {TABLE} SELECT scope, ?, id, ?, written FROM {TABLE}"
-        f" WHERE {_HERE} AND id=? AND instr(body, '\"fallback\":')=0"
-        " ON CONFLICT (scope, kind, id)"
-        " DO UPDATE SET body=excluded.body, written=excluded.written",
+        f" WHERE {_HERE} AND id=? AND instr(body, '\"fallback\":')=0 {_UPDATE}",
         (OWN["bodies"][0], encode(body), scope, OWN["digests"][0], digest_id),
     )
     return found.rowcount > 0
@@ -358,12 +355,7 @@ def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
         yield some + some[-1:] * (full - len(some))
 
 
-def _wanted(rows: int) -> str:
-    # For a cross join, so that each is looked up: with IN the whole table is read.
-    return f"WITH wanted (scope, kind, id) AS (VALUES {','.join(['(?,?,?)'] * rows)})"
-
-
 def scope(*names: str) -> str:
-    """A name for rows and keys that says nothing and has no length of its own."""
+    """An opaque name of fixed length, for rows and keys."""
     text = "\x00".join(names).encode("utf-8", "surrogatepass")
     return sha256(text).hexdigest()[:24]

@@ -21,8 +21,7 @@ class DueIndex:
     news: float | None = None
     #: The shortest pause of a known group with pending errors.
     pause: float | None = None
-    #: When the first group is over whose end is worth a message: because it was silent, or
-    #: because somebody has said so.
+    #: When the first group is over whose end is worth a message: by silence, or by an act.
     over: float | None = None
     ended: float | None = None
     #: When the first silence ends, or the app is no longer quiet and has something to tell.
@@ -45,7 +44,12 @@ class DueIndex:
         if schedule.ends_at_once(track) or (
             pending == left and track.told_at is not None and not track.over_told
         ):
-            self._note_end(track)
+            over_at = schedule.over_at(track)
+            self.look_at = min(self.look_at, over_at)
+            if track.loud and track.ended_at is not None:
+                self.ended = earlier(self.ended, over_at)
+            elif track.loud:
+                self.over = earlier(self.over, over_at)
         if not pending:
             return
         if not track.news:
@@ -59,14 +63,6 @@ class DueIndex:
         """Of a group that has changed nothing may be told until then."""
         self.held = earlier(self.held, until)
         self.look_at = min(self.look_at, until)
-
-    def _note_end(self, track: Track) -> None:
-        over_at = schedule.over_at(track)
-        self.look_at = min(self.look_at, over_at)
-        if track.loud and track.ended_at is not None:
-            self.ended = earlier(self.ended, over_at)
-        elif track.loud:
-            self.over = earlier(self.over, over_at)
 
     def collected(self) -> None:
         """A digest has taken what was pending."""

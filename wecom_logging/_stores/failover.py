@@ -80,7 +80,7 @@ class FailoverStore:
         self._retry_at, self._tries = 0.0, 0
         #: Since when nothing could be handed in because others were at work.
         self._busy_since: float | None = None
-        self._fleet: Fleet | None = None
+        self._fleet = Fleet(random.randrange(ASSUMED), ASSUMED)  # noqa: S311  # no secret
         #: Numbered here: what was counted in memory comes in between.
         self._sequence = 0
         #: Handed to the store, which has not said that it took them in.
@@ -149,7 +149,7 @@ class FailoverStore:
         return answer
 
     def _may_wait(self, batches: tuple[Batch, ...]) -> bool:
-        """Whether these may come again when others are no longer at work."""
+        """Whether these may wait until the store is no longer busy."""
         if any(entry.identity.critical for batch in batches for entry in batch.entries):
             return False
         if self._busy_since is None:
@@ -164,7 +164,7 @@ class FailoverStore:
         )
 
     def _claim_alone(self, asker: Asker, batches: tuple[Batch, ...]) -> Answer:
-        turn = until_time_slice(self._rules.rate_limit, self._known_fleet, self._wall())
+        turn = until_time_slice(self._rules.rate_limit, self._fleet, self._wall())
         self._alone.hold_back(turn)
         answer, _ = self._alone.claim(asker, *batches)
         if isinstance(answer, (Claim, FollowUp)):
@@ -273,18 +273,12 @@ class FailoverStore:
     def _alone(self) -> MemoryStore:
         if self._memory is None:
             self.durable = False
-            share = split_limit(self._rules.rate_limit, self._known_fleet.size)
+            share = split_limit(self._rules.rate_limit, self._fleet.size)
             rules = self._rules._replace(rate_limit=share)
             self._memory = MemoryStore(
                 rules=rules, provisional=True, clock=self._clock, wall=self._wall
             )
         return self._memory
-
-    @property
-    def _known_fleet(self) -> Fleet:
-        if self._fleet is None:
-            self._fleet = Fleet(random.randrange(ASSUMED), ASSUMED)  # noqa: S311  # no secret
-        return self._fleet
 
     def _lose(self, error: StoreError) -> None:
         """The store cannot be reached: go on alone, and try again later."""

@@ -124,7 +124,7 @@ class Ledger:
         return self.now < self.state.scope_state.due_index.look_at <= self.now + LOOK_THROUGH
 
     def make_exact(self) -> None:
-        """What a group was noted for may be told, taken back or forgotten since."""
+        """Note all groups anew: what one was noted for may have been told or taken back since."""
         if not self.knows_all_concerned():
             self.look_through()
             return
@@ -190,7 +190,7 @@ class Ledger:
     def put_away(self, digest_id: str, held: LeasedDigest, *, unclear: bool, since: float) -> None:
         """A digest that nobody has since then: kept as it is if a retry is harmless, else taken
         apart. What a fallback may have told is none to be repeated at the destination."""
-        self.slots.answered(held.slot, since)
+        self.slots.answered(held.slot, at=since)
         self.slots.give_back(held.extra)
         at_fallback = held.fallback is not None
         held.extra, held.lease_until, held.fallback, held.handed = [], None, None, False

@@ -71,18 +71,27 @@ class MarkingStore(ABC):
         """What was done in the last 30 days, the oldest first."""
         return self._step(marking.acts)
 
-    @abstractmethod
     def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
         """A small document of all apps, see `leases.note`."""
+        return self._step(
+            lambda ledger: note(
+                ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now
+            )
+        )
 
-    @abstractmethod
     def take_slot(self) -> str | float:
         """A slot for a message that no digest is about, within the half that files may take; or
         the seconds after which to ask again."""
 
-    @abstractmethod
+        def step(ledger: Ledger) -> str | float:
+            at = ledger.slots.free_at("extra")
+            return at - ledger.now if at > ledger.now else ledger.slots.take()
+
+        return self._step(step)
+
     def answered(self, slot: str) -> None:
         """The request of a slot that was taken has been answered."""
+        self._step(lambda ledger: ledger.slots.answered(slot))
 
 
 class LedgerStore(MarkingStore):
@@ -133,23 +142,6 @@ class LedgerStore(MarkingStore):
             if value:
                 return value
         return self._step(lambda each: lease(each.state.tokens, key, left, each.now), wanted)
-
-    def note(self, step: Step, key: str, value: str = "", seconds: float = 0.0) -> str | None:
-        return self._step(
-            lambda ledger: note(
-                ledger.state.tokens, step, f"note:{key}", value, seconds, ledger.now
-            )
-        )
-
-    def take_slot(self) -> str | float:
-        def step(ledger: Ledger) -> str | float:
-            at = ledger.slots.free_at("extra")
-            return at - ledger.now if at > ledger.now else ledger.slots.take()
-
-        return self._step(step)
-
-    def answered(self, slot: str) -> None:
-        self._step(lambda ledger: ledger.slots.answered(slot))
 
     def account(self, source: str) -> Account:
         return self._look(lambda ledger: _account(ledger, source), [("sources", source)])

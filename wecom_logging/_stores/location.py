@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from wecom_logging._runtime.private import make_directories
 
-#: File systems on which processes of different hosts do not see each other's locks, or
-#: cannot share memory. Those of FUSE are taken for such, but for disks that it drives.
+#: File systems on which hosts do not see each other's locks, or cannot share memory. Those of
+#: FUSE count as such, except for local disks ("fuseblk").
 _REMOTE = (
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "ocfs2",
     "gfs2", "9p", "virtiofs", "davfs", "beegfs", "orangefs", "pvfs2", "vboxsf", "ncpfs", "fuse",

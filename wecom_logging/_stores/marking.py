@@ -210,7 +210,7 @@ def _take_back(ledger: Ledger, group: Group, act: Act, before: marks.Marks) -> N
 
 
 def end_all(ledger: Ledger) -> None:
-    """All that is held may be told: it would be gone with the process else."""
+    """Let all that is held be told: it would be gone with the process."""
     if ledger.state.scope_state.due_index.held is None:
         return
     for group in ledger.state.groups.values():
@@ -223,7 +223,7 @@ def end_all(ledger: Ledger) -> None:
 
 
 def ended_quiet(ledger: Ledger, collected: Iterable[DigestEntry]) -> Quiet | None:
-    """The quiet that a message says it comes after: something had to wait for its end."""
+    """The quiet that a message says has ended: something had to wait for that."""
     quiet = ledger.state.scope_state.quiet
     if quiet is None or quiet.until > ledger.now:
         return None

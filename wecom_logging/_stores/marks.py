@@ -32,8 +32,7 @@ ACTS_FOR, MAX_ACTS = 30 * 86_400.0, 1000
 #: So many of the messages that told of a group are remembered: one of them may be quoted.
 MAX_MESSAGES = 4
 
-#: Whole hours of which errors are counted apart, before the current one. What is over for
-#: longer is forgotten.
+#: Whole hours before the current one of which errors are counted apart.
 HOURS = 24
 
 #: Releases that an app has known, those of one group, and those of its pending errors.
@@ -263,7 +262,7 @@ def by_hour(hours: dict[str, int], errors: int, now: float) -> dict[str, int]:
 
 
 def ring(hours: dict[str, int], now: float) -> tuple[int, ...]:
-    """The same as numbers, the current hour last."""
+    """Errors of each of these hours, the current one last."""
     hour = int(now // 3600)
     return tuple(hours.get(str(each), 0) for each in range(hour - HOURS, hour + 1))
 

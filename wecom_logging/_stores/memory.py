@@ -51,8 +51,7 @@ class MemoryState(State):
 
 _places: dict[str, MemoryDestination] = {}
 _stores: WeakValueDictionary[tuple[str, str, str], MemoryStore] = WeakValueDictionary()
-#: The latest ones, so that what was told is remembered between the worker of a handler that
-#: is gone and the first error of the one in its place.
+#: Keeps the latest ones: a handler that takes the place of another goes on with its store.
 _latest: deque[MemoryStore] = deque(maxlen=16)
 
 

@@ -13,8 +13,7 @@ from wecom_logging._stores.protocol import Batch, Entry
 from wecom_logging._stores.records import Crowd, Group, JobHistory, Source, kept
 from wecom_logging._stores.register import number_of
 
-#: How often a full store, or the groups of a call site that has all it may have, are looked
-#: through for some that are over, seconds.
+#: How often a full store, or a full call site, is searched for groups that are over, seconds.
 CROWDED = 1.0
 
 

@@ -20,13 +20,12 @@ from wecom_logging._runtime.values import NamedTuple
 #: How long a digest belongs to who claimed it, seconds. Longer than any attempt can take.
 LEASE = 30.0
 
-#: How long who has the turn of a `lease` may take, and how far apart two turns are that
-#: were made use of, seconds.
+#: How long a turn of a `lease` lasts, and how far apart two turns are that were used, seconds.
 TURN = 15.0
 SPACING = 10.0
 
-#: For how long a value that is over is still good for who would have to wait for the next
-#: one, seconds. A token is replaced 300 s before its end, as a rule.
+#: How long an expired value still serves those who would have to wait for the next one, seconds.
+#: A token is usually replaced 300 s before its end.
 OUTLASTS = 60.0
 
 #: How often a worker looks at a shared store that holds something, seconds, and how late
@@ -44,8 +43,7 @@ MAX_SAMPLES = 5
 FOLLOW_UP_ATTEMPTS = 3
 FOLLOW_UP_FOR = 600.0
 
-#: For how long a process counts as one of the fleet after it was last heard of, and how
-#: long its account is kept, seconds.
+#: How long a silent process still counts as one of the fleet, and its account is kept, seconds.
 FLEET_FOR = 3600.0
 SOURCE_FOR = 90_000.0
 
@@ -138,8 +136,8 @@ class Asker(NamedTuple):
     #: hold for the whole app, unless they have been entered already.
     quiet: tuple[float, float] | None = None
     fallback: Elsewhere | None = None
-    #: For how long one that leaves and had children was there, seconds: what has begun since
-    #: then it leaves to nobody, because they may have been killed before they could tell it.
+    #: The age of a process that leaves and had children, seconds: what began in its time it
+    #: leaves to nobody, because the children may have been killed before they could tell it.
     lived: float = 0.0
 
 

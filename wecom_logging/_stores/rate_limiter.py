@@ -103,11 +103,12 @@ class RateLimiter:
                 self._slots.put(slot_id, self._now + LEASE)
         return held
 
-    def answered(self, slot_id: str, at: float | None = None) -> None:
-        """Its request has been answered, now or at a time before."""
+    def answered(self, *slot_ids: str, at: float | None = None) -> None:
+        """Their requests have been answered, now or at a time before."""
         at = self._now if at is None else at
-        if (due := self._slots.at(slot_id)) is not None and due > at:
-            self._slots.put(slot_id, at)
+        for slot_id in slot_ids:
+            if (due := self._slots.at(slot_id)) is not None and due > at:
+                self._slots.put(slot_id, at)
 
     def give_back(self, slot_ids: list[str]) -> None:
         """They are not used after all."""

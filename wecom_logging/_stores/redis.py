@@ -17,7 +17,6 @@ from redis.retry import Retry
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import Identity, Report, others
-from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._stores import (
     claiming,
     ledger,
@@ -56,13 +55,12 @@ from wecom_logging._stores.redis_state import (
     samples_of,
     written,
 )
-from wecom_logging._stores.state import State, Wanted
+from wecom_logging._stores.state import State, Wanted, warn_unreadable
 
 T = TypeVar("T")
 
-#: The number is that of the layout: two versions of this package beside each other on one
-#: Redis keep to their own keys, but for tokens and slots, which stay where every version
-#: looks for them.
+#: The number is that of the layout. All versions on one Redis share tokens and slots, which stay
+#: in place.
 PREFIX, SHARED_PREFIX = "wecom-logging:3", "wecom-logging:2"
 
 #: How long to wait for a connection, and for an answer, seconds.
@@ -99,12 +97,12 @@ OLDER_EVERY = 60.0
 #: Scripts know the numbers of these by the same names, in lower case.
 _SAME = (claiming, ledger, marks, merging, protocol, register, releases, schedule, variety)
 
-_STEPS = ("visit", "upgrade", "freeze", "renew", "settle", "release", "account", "slot")
+#: Scripts that do without `common.lua`.
 _ALONE = ("lease", "mend", "time", "write")
 _LUA = Path(__file__).with_name("lua")
 
-# Recent clients import something when the first connection is made (without connecting it):
-# here, and not on the worker's thread, where a child that is forked would have half of it.
+# Recent clients import something with the first connection object: here, and not on the worker's
+# thread, where a forked child would have half of it.
 redis.ConnectionPool().make_connection()
 
 
@@ -194,7 +192,7 @@ class RedisStore(MarkingStore):
         return answer
 
     def _take_over(self) -> None:
-        """What an older version has left there, until there is nothing any more."""
+        """Take over what an older version has left, now and then until nothing is left."""
         at = self._look_for_older_at
         if at is not None and time.monotonic() >= at:
             more = self._call("upgrade", [*self._keys, *self._older], ())
@@ -246,7 +244,7 @@ class RedisStore(MarkingStore):
     def _step(
         self, step: Callable[[Ledger], T], wanted: Iterable[Wanted] = (), asker: Asker | None = None
     ) -> T:
-        """One that is done here and not in a script."""
+        """Do a step here, and not in a script."""
         keys = [*self._keys, self._by_name["acts"]]
 
         def attempt() -> tuple[T, bool]:
@@ -259,7 +257,7 @@ class RedisStore(MarkingStore):
         return self._anew(attempt, keys, [*_TYPES, "hash"])
 
     def _anew(self, attempt: Callable[[], tuple[T, bool]], keys: list[str], types: list[str]) -> T:
-        """Until nobody has written meanwhile what it writes."""
+        """Repeat a step until nobody else has written meanwhile what it writes."""
         for _ in range(TRIES):
             answer, is_written = self._reach(attempt, keys, types)
             if is_written:
@@ -326,10 +324,7 @@ class RedisStore(MarkingStore):
         types = ["hash"] if len(keys) == 1 else _TYPES
         unreadable, answer = self._reach(lambda: self._send(step, keys, everything), keys, types)
         if unreadable:
-            warn_rarely(
-                f"unreadable {unreadable}",
-                f"the store holds {unreadable} that cannot be read; they count as none",
-            )
+            warn_unreadable(unreadable)
         return answer
 
     def _reach(self, step: Callable[[], T], keys: list[str], types: list[str]) -> T:
@@ -372,8 +367,8 @@ def _has_moved(error: redis.ResponseError) -> bool:
 
 def _options(url: str) -> dict[str, Any]:
     connect, answer = TIMEOUTS
-    # Of clients before 6.0 not the default: anybody's certificate would do. They refuse to
-    # look at the name in a certificate that is not looked at.
+    # Clients before 6.0 do not check the host name by default, and refuse to where certificates
+    # are not checked at all.
     parts = urlsplit(url)
     checked = parts.scheme == "rediss" and parse_qs(parts.query).get("ssl_cert_reqs") != ["none"]
     return {
@@ -388,10 +383,7 @@ def _options(url: str) -> dict[str, Any]:
 
 def _scripts() -> dict[str, tuple[str, str]]:
     """By step: its text, and what Redis calls it."""
-    texts = {
-        name: (_LUA / f"{name}.lua").read_text(encoding="utf-8")
-        for name in ("common", *_STEPS, *_ALONE)
-    }
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in _LUA.glob("*.lua")}
     constants = (
         f"{name.lower()} = {value!r}"
         for module in _SAME
@@ -413,7 +405,7 @@ def _sound(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The same, where two of them are not to become one."""
+    """The same, but different texts stay different."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -451,7 +443,7 @@ def _reports(fields: Sequence[str], held: LeasedDigest) -> tuple[tuple[float, st
 
 
 def _translated(error: redis.RedisError) -> StoreError:
-    """Without what a URL holds; and whether the step may have been done."""
+    """An error without what the URL holds, which says whether the step may have been done."""
     text = str(error)
     lost = isinstance(error, (redis.ConnectionError, redis.TimeoutError))
     before = "connecting to" in text or isinstance(error, redis.AuthenticationError)

@@ -53,7 +53,7 @@ class RedisDocuments(Records[T]):
         return _plain(record)
 
     def _relied_on(self, old: Any) -> Iterable[tuple[object, ...]]:
-        """What a change holds for only as long as it is what it was."""
+        """What must not have changed meanwhile for a change to hold."""
         return ()
 
     def changes(self) -> Iterator[tuple[str, str, str, str]]:
@@ -76,8 +76,7 @@ class RedisDocuments(Records[T]):
 
 class _Scopes(RedisDocuments[ScopeState]):
     def _relied_on(self, old: Any) -> Iterable[tuple[object, ...]]:
-        # What is due is looked for by it: a group that was changed for a look that has already
-        # been taken would wait for the next one.
+        # If somebody has looked meanwhile, a group changed for that look would miss it.
         index = old.get("due_index", {})
         for name in ("held", "look_at"):
             yield ("due_index", name), index.get(name), index.get(name)

@@ -10,8 +10,7 @@ from wecom_logging._stores.state import State
 #: Five digits, and a sixth one when so many are taken.
 FIVE_DIGITS = 10_000
 
-#: How often it is written down that an entry is in use, and after how long without that it
-#: is free again, seconds.
+#: How often an entry in use is refreshed, and when it is free again without that, seconds.
 REFRESH = 86_400.0
 UNUSED_FOR = 30 * 86_400.0
 
@@ -48,7 +47,7 @@ def first_choice(names: tuple[str, str], group_id: str) -> int:
 
 
 def remember(state: State, now: float) -> None:
-    """Write down, seldom, what is in use."""
+    """Refresh the entries in use, and forget those that are not."""
     groups = dict(state.groups)
     state.read_ahead(("numbers", str(group.number)) for group in groups.values())
     for group_id, group in groups.items():

@@ -73,8 +73,7 @@ def settle(
             ledger.slots.give_back(held.extra)
     elif (found := _follow_up(ledger, claim_id)) is not None:
         kind, waiting = found
-        for slot in waiting.taken:
-            ledger.slots.answered(slot)
+        ledger.slots.answered(*waiting.taken)
         forget_follow_up(ledger, kind)
 
 
@@ -185,8 +184,7 @@ def release(ledger: Ledger, claim_id: str, failure: Failure) -> None:
         ledger.put_away(claim_id, held, unclear=failure.unclear, since=ledger.now)
     elif (found := _follow_up(ledger, claim_id)) is not None:
         kind, waiting = found
-        for slot in waiting.taken:
-            ledger.slots.answered(slot)
+        ledger.slots.answered(*waiting.taken)
         waiting.taken, waiting.lease_until = [], None
         waiting.not_before = ledger.now + failure.pause
         ledger.state.following[kind] = waiting

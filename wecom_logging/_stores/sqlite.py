@@ -40,8 +40,7 @@ OLDER_EVERY = 60.0
 #: How exactly it is written down what time it is, seconds.
 TICK = 5.0
 
-#: What it was when it was last written down, and how far it was ahead of the wall clock: asked
-#: for together with all else.
+#: The time that was last written down, and how far it was ahead of the wall clock.
 _WRITTEN = "(SELECT last||' '||ahead FROM clock_1 WHERE id=?)"
 
 _CLOCK = "CREATE TABLE IF NOT EXISTS clock_1 (id INTEGER PRIMARY KEY, last REAL, ahead REAL)"
@@ -105,7 +104,7 @@ class SQLiteStore(LedgerStore):
 
     @property
     def file(self) -> SQLiteFile:
-        """The file, which it has a part in from its first step on."""
+        """The file, shared with the other stores of the process from the first step on."""
         if self._shared_file is None:
             self._shared_file = shared_file(self._path)
         return self._shared_file

@@ -34,11 +34,11 @@ APPLICATION_ID = 0x57434C47
 #: How long to wait while others are at work, and how often to look, seconds.
 BUSY_FOR = 3.0
 BUSY_POLL = 0.005
-#: Who holds the lock for so long while nothing is written may have been stopped, seconds. A
+#: A process that holds the lock for so long and writes nothing may have been stopped, seconds: a
 #: CRITICAL cannot wait to see whether it goes on.
 STOPPED_AFTER = 0.12
-#: So long also after a thread's deadline, which is one for sending: what became of a
-#: message has to be written down, or it is sent again.
+#: So long even after a thread's deadline, seconds: the deadline is for sending, and what became
+#: of a message has to be written down, or it is sent again.
 TO_WRITE_DOWN = 0.15
 
 #: After so many transactions the log is written back as soon as a message has been told.
@@ -46,12 +46,11 @@ TO_WRITE_DOWN = 0.15
 #: flushes the disk for it: ten milliseconds before a message could leave.
 WRITE_BACK_AFTER = 50
 
-#: Bytes of the smallest database: what is shorter, but not empty, is none. SQLite would
-#: take a text of some bytes for an empty file.
+#: Bytes of the smallest database. SQLite would take a shorter text for an empty file.
 SMALLEST = 512
 
-#: SQLite itself writes the log back when it has so many pages, 16 MB: four times as many as it
-#: would by default, because a storm writes the same pages again and again.
+#: SQLite itself writes the log back at so many pages, 16 MB: four times its default, because a
+#: storm writes the same pages again and again.
 WAL_PAGES = 4000
 
 #: The log beside the file is cut back to this size when it has been written back.
@@ -65,8 +64,8 @@ Begin = Literal["BEGIN IMMEDIATE", "BEGIN", ""]
 #: Makes what is missing, on a connection that is in a transaction.
 MakeTables = Callable[[sqlite3.Connection], object]
 
-#: Held while SQLite works, and during a fork: a child that is made while one of SQLite's
-#: own locks is taken would wait for it for ever.
+#: Held while SQLite works, and during a fork: a child forked while one of SQLite's own locks is
+#: held would wait for it for ever.
 _working = threading.Lock()
 _forking: set[int] = set()
 #: The files of this process by path, for as long as a store refers to them.

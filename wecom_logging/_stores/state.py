@@ -8,54 +8,45 @@ from typing import Any, Generic, TypeVar, cast
 
 from wecom_logging._model.digest import Event
 from wecom_logging._runtime.diagnostics import warn_rarely
+from wecom_logging._stores import records
 from wecom_logging._stores.codec import decode
 from wecom_logging._stores.marks import KeptAct
 from wecom_logging._stores.rate_limiter import Slots
-from wecom_logging._stores.records import (
-    Allowance,
-    App,
-    Destination,
-    DigestEntry,
-    Following,
-    Group,
-    JobHistory,
-    LeasedDigest,
-    Numbered,
-    Pending,
-    ScopeState,
-    Source,
-    Token,
-    Trouble,
-)
 
 T = TypeVar("T")
 
-#: The mappings of a `State`, what one of their documents is called, and what it is: those of an
-#: app and environment, and those of a destination.
+#: The mappings of a `State`, of an app and environment and of a destination: what one of their
+#: documents is called, and its type.
 OWN: dict[str, tuple[str, Any]] = {
-    "groups": ("group", Group),
-    "pending": ("pending", Pending),
+    "groups": ("group", records.Group),
+    "pending": ("pending", records.Pending),
     "samples": ("samples", list[Event]),
-    "sources": ("source", Source),
+    "sources": ("source", records.Source),
     "looks": ("look", float),
-    "digests": ("digest", LeasedDigest),
-    "parts": ("part", DigestEntry),
+    "digests": ("digest", records.LeasedDigest),
+    "parts": ("part", records.DigestEntry),
     "bodies": ("body", str),
-    "following": ("following", Following),
+    "following": ("following", records.Following),
     "acts": ("act", KeptAct),
     "sites": ("site", int),
-    "allowances": ("allowance", Allowance),
-    "jobs": ("job", JobHistory),
+    "allowances": ("allowance", records.Allowance),
+    "jobs": ("job", records.JobHistory),
 }
 SHARED: dict[str, tuple[str, Any]] = {
-    "routes": ("route", Trouble),
+    "routes": ("route", records.Trouble),
     "presence": ("presence", float),
-    "numbers": ("number", Numbered),
-    "apps": ("app", App),
+    "numbers": ("number", records.Numbered),
+    "apps": ("app", records.App),
 }
 
 #: A field of a `State`, and a key in it.
 Wanted = tuple[str, str]
+
+
+def warn_unreadable(kind: str) -> None:
+    warn_rarely(
+        f"unreadable {kind}", f"the store holds {kind} that cannot be read; they count as none"
+    )
 
 
 class State(ABC):
@@ -69,35 +60,35 @@ class State(ABC):
     scope: str
     names: tuple[str, str]
 
-    groups: MutableMapping[str, Group]
+    groups: MutableMapping[str, records.Group]
     #: By "<group>|<source>".
-    pending: MutableMapping[str, Pending]
+    pending: MutableMapping[str, records.Pending]
     #: By group, and by "<digest>/<group>" of what is out.
     samples: MutableMapping[str, list[Event]]
-    sources: MutableMapping[str, Source]
+    sources: MutableMapping[str, records.Source]
     looks: MutableMapping[str, float]
-    digests: MutableMapping[str, LeasedDigest]
+    digests: MutableMapping[str, records.LeasedDigest]
     #: By "<digest>/<group>".
-    parts: MutableMapping[str, DigestEntry]
+    parts: MutableMapping[str, records.DigestEntry]
     bodies: MutableMapping[str, str]
-    following: MutableMapping[str, Following]
+    following: MutableMapping[str, records.Following]
     acts: MutableMapping[str, KeptAct]
     sites: MutableMapping[str, int]
-    allowances: MutableMapping[str, Allowance]
-    jobs: MutableMapping[str, JobHistory]
+    allowances: MutableMapping[str, records.Allowance]
+    jobs: MutableMapping[str, records.JobHistory]
 
-    scope_state: ScopeState
+    scope_state: records.ScopeState
 
     # Of the destination:
-    destination: Destination
+    destination: records.Destination
     slots: Slots
-    routes: MutableMapping[str, Trouble]
+    routes: MutableMapping[str, records.Trouble]
     presence: MutableMapping[str, float]
-    numbers: MutableMapping[str, Numbered]
-    apps: MutableMapping[str, App]
+    numbers: MutableMapping[str, records.Numbered]
+    apps: MutableMapping[str, records.App]
 
     # Of the whole place:
-    tokens: MutableMapping[str, Token]
+    tokens: MutableMapping[str, records.Token]
 
     @abstractmethod
     def read_ahead(self, wanted: Iterable[Wanted]) -> None:
@@ -118,12 +109,10 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
 
     def __init__(self, kind: str, type_: Any) -> None:
         self._kind, self._type = kind, type_
-        #: Records as they are now, None where it is known that there is none; which of them
-        #: are to be written.
+        #: Records as they are now (None: there is none), and which of them are to be written.
         self._records: dict[str, T | None] = {}
         self.changed: set[str] = set()
-        #: Texts that are there, "" once they have been read; None where it is known that there
-        #: is none.
+        #: Texts that are there, "" once they have been decoded (None: there is none).
         self._texts: dict[str, str | None] = {}
         #: There are no others.
         self.complete = False
@@ -161,20 +150,13 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
             self.take_in(key, self._fetch(key))
         text, record = self._texts[key], None
         if text is not None:
-            record = self._readable(key, text)
+            try:
+                record = self._read(key, text)
+            except (ValueError, TypeError):
+                warn_unreadable(self._kind)
             self._texts[key] = ""
         self._records[key] = record
         return record
-
-    def _readable(self, key: str, text: str) -> T | None:
-        try:
-            return self._read(key, text)
-        except (ValueError, TypeError):
-            warn_rarely(
-                f"unreadable {self._kind}",
-                f"the store holds {self._kind} that cannot be read; they count as none",
-            )
-            return None
 
     def __setitem__(self, key: str, record: T) -> None:
         self._records[key] = record

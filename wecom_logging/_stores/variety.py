@@ -11,8 +11,7 @@ from wecom_logging._stores.state import State
 
 T = TypeVar("T")
 
-#: A crowd is news because of a new text so often in so many seconds; and how many of those
-#: who belong to it are remembered.
+#: New texts are news of a crowd so often in so many seconds, and so many of them are remembered.
 CROWD_NEWS, CROWD_NEWS_FOR = 10, 3600.0
 MAX_HEARD = 64
 
@@ -41,7 +40,7 @@ def leave(state: State, identity: Identity) -> None:
 
 
 def recount(state: State) -> None:
-    """What was written down of a group that could not be read goes, and what was not comes."""
+    """Count anew: groups that cannot be read any more are counted, others may not be."""
     sites, allowances = dict[str, int](), dict[str, list[str]]()
     for group in state.groups.values():
         if group.identity.site:

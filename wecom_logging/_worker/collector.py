@@ -22,6 +22,7 @@ from wecom_logging._model.digest import Event, Identity, others
 from wecom_logging._rendering.sample import first_words
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import NamedTuple
 from wecom_logging._stores.protocol import Entry
 from wecom_logging._worker.delivery import where
 from wecom_logging.stats import StatsRecorder
@@ -29,25 +30,21 @@ from wecom_logging.stats import StatsRecorder
 if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
 
-#: What is left of an event when a redaction or processor has failed: nothing that the
-#: application wrote.
+#: What is kept of an event whose redaction or processor failed: nothing the application wrote.
 _SAFE = ("level", "logger", "timestamp", "pathname", "module", "func_name", "lineno", "process")
 
-#: Seconds of computing that the samples of one reading may take. What comes after that is
-#: told in short, so that nobody's long texts hold up the counts, and with them a CRITICAL.
+#: CPU seconds that the samples of one reading may take. Later ones are told in short, so that
+#: nobody's long texts hold up the counts, and with them a CRITICAL.
 MAX_SECONDS = 0.25
 
 Processor = Callable[[Any, str, Event], Any]
 
 
-class _Noted:
+class _Noted(NamedTuple):
     """The samples of a tally that has counted, before and after the processors."""
 
-    __slots__ = ("events", "samples")
-
-    def __init__(self) -> None:
-        self.samples: list[Event] = []
-        self.events: list[Event] = []
+    samples: list[Event]
+    events: list[Event]
 
 
 class Collector:
@@ -79,8 +76,8 @@ class Collector:
             retired = self._retired
             counted, leaving = retired
             tallies = {*list(self._tallies.known.values()), *leaving}
-            # A tally goes into `leaving` before it goes out of the table: in a set it is
-            # counted once at any moment, unless one has gone for good meanwhile.
+            # A tally is in `leaving` before it leaves the table. The set counts it once, unless
+            # it has gone for good meanwhile.
             if retired is self._retired:
                 return counted + sum(tally.value for tally in tallies)
 
@@ -90,7 +87,7 @@ class Collector:
 
     def note(self, tally: Tally, sample: Event | None) -> float | None:
         """Take note of a tally that has counted; returns when it was read last, if ever."""
-        noted = self._woken.setdefault(tally, _Noted())
+        noted = self._woken.setdefault(tally, _Noted([], []))
         if sample is not None:
             noted.samples.append(sample)
         return self._read_at.get(tally.origin.key)
@@ -108,7 +105,7 @@ class Collector:
             if tally.roused or tally in self._tallies.rousing:
                 continue
             if tally.value != tally.counted or tally in self.endings:
-                self._woken.setdefault(tally, _Noted())
+                self._woken.setdefault(tally, _Noted([], []))
 
     def entries(self) -> tuple[Entry, ...]:
         """What the tallies that were noted have counted since they were read last.

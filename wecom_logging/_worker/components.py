@@ -103,10 +103,7 @@ def make_components(options: Options, started: float) -> Components:
     senders = (sender, fallback.sender) if fallback else (sender,)
 
     def secrets() -> list[str]:
-        found = [*hidden]
-        for each in senders:
-            found += each.secrets()
-        return found
+        return [*hidden, *(text for each in senders for text in each.secrets())]
 
     redact = redactor(mode, secrets)
     return Components(

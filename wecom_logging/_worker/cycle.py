@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 #: A kind whose errors were read last so long ago may be due with the next one, seconds.
 QUIET = 60.0
 
-#: So long before something is due the connection and the token are made ready, seconds; not
-#: where it is due only after a pause, when somebody else may have told it.
+#: Connection and token are made ready so long before something is due, seconds, if that is soon:
+#: after a longer pause somebody else may have told it.
 AHEAD, SOON = 0.5, 5.0
 
 #: Quiet hours that end so close to each other are the same by two clocks, seconds.

@@ -43,9 +43,8 @@ from wecom_logging.stats import StatsRecorder
 if TYPE_CHECKING:
     from wecom_logging._worker.tokens import Tokens
 
-#: Requests in a minute that are made at once because content was refused: less than half of
-#: its budget, which is there for what is new; and for how long, seconds. What is left then is
-#: told as the schedule allows, one part at a time.
+#: Requests in a minute, and seconds, that are spent at once on refused content: less than half
+#: of the budget, which is for what is new. The rest is told later, one part at a time.
 MOST_RETRIES = 8
 RETRY_FOR = 5.0
 
@@ -78,10 +77,9 @@ class Delivery:
         self._style = style
         self._follow_ups = follow_ups
         self._recorder = recorder
-        #: What was still to be sent of a digest whose content was refused when there was no
-        #: slot for more.
+        #: What is still to be sent of a digest whose content was refused, for want of a slot.
         self._refused: list[Part] = []
-        #: When the latest of these requests were made.
+        #: When content was last sent again because it was refused.
         self._retried: deque[float] = deque(maxlen=MOST_RETRIES)
         self._tokens: Tokens | None = None
         if sender.limits.token:

@@ -6,9 +6,8 @@ import math
 
 from wecom_logging._runtime.native import Latch, monotonic
 
-#: What an exit keeps of its time, a tenth of it, to write down what became of its last attempt,
-#: seconds. Beside a dozen busy programs that took longer than the least; and what is not written
-#: down nobody else may tell until its lease is over.
+#: An exit keeps a tenth of its time, within these seconds, to write down what became of its last
+#: attempt: what is not written down nobody may tell until its lease is over.
 TO_WRITE_DOWN, MOST_TO_WRITE_DOWN = 0.15, 0.5
 
 
@@ -24,8 +23,8 @@ class FlushRequest:
         self.last_third = deadline - left / 3
         #: Until when an exit sends: then it writes down what became of the last attempt.
         self.last_moment = deadline - min(MOST_TO_WRITE_DOWN, max(TO_WRITE_DOWN, left / 10))
-        #: Errors counted when it was asked: they are to be told. What a storm brings later is
-        #: for the schedule, or a flush in a storm would spend the whole budget.
+        #: Errors counted by then, which are to be told. Later ones are for the schedule, or a
+        #: flush in a storm would spend the whole budget.
         self.seen = seen
         #: The process ends, or a job: what is no news may be left to others who share the
         #: store, so that a job that fails every minute is not told every minute.

@@ -6,14 +6,13 @@ import math
 
 from wecom_logging._capture.tally import Tally
 
-#: After each visit to the store what comes next gathers for so long, seconds; errors of known
-#: kinds so much longer for each source, so that a fleet as a whole comes to its store about a
-#: thousand times a second.
+#: After a visit to the store what comes next gathers for so long, seconds, and errors of known
+#: kinds so much longer per source: a fleet visits its store about a thousand times a second.
 GATHER, GATHER_EACH = 0.05, 0.001
 
-#: While a storm of kinds goes on that the store knows of already there is nothing to tell
-#: before their pause has passed. So their counts gather until there was none for `GATHER`
-#: seconds, at most for so long, and so much longer for each of the kinds: each is a document.
+#: In a storm of kinds that the store knows there is nothing to tell before their pause is over.
+#: So their counts gather until `GATHER` seconds were without any, at most for so long, and so
+#: much longer for each kind, which is a document.
 STORM, STORM_EACH = 1.0, 0.006
 
 
@@ -25,8 +24,7 @@ class Gathering:
         self._due = math.inf
         #: Something gathers.
         self.has_noted = False
-        #: Kinds that the store heard of a moment ago, and what they had all counted at the
-        #: last look.
+        #: Kinds that the store heard of a moment ago, and the sum of their counts at the last look.
         self._storm: dict[Tally, None] = {}
         self._counted = -1
 

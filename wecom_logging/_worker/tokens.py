@@ -16,8 +16,7 @@ from wecom_logging._senders.protocol import TokenSender
 from wecom_logging._stores.protocol import Dropped, Left, Store
 from wecom_logging.errors import DeliveryError, TransportError
 
-#: How long to wait for another process to fetch a token, seconds: less than a lease, which
-#: the digest that is about to be sent is under.
+#: How long to wait for another process to fetch a token, seconds: less than the digest's lease.
 PATIENCE = 15.0
 
 #: For how long a token that could not be had in advance is not asked for again, seconds.

@@ -31,8 +31,7 @@ from wecom_logging._worker.gathering import GATHER, Gathering
 if TYPE_CHECKING:
     from wecom_logging._worker.components import Components
 
-#: How often the worker of a closed handler looks whether others have told its errors, so
-#: that its thread can end, seconds.
+#: How often a closed handler's thread looks whether others have told its errors, seconds.
 CLOSED_LOOK = 1.0
 
 #: The longest pause after an error of our own, seconds.
@@ -91,8 +90,8 @@ class Worker:
             return True
         self.closed = False  # and still attached: it goes on
         if not self._run_lock.locked() and monotonic() < self._start_at:
-            # Instead of a queue that grows while no thread is to be had, but for the texts of
-            # some: an exit, where none is, tells them all the same.
+            # The queue would grow while no thread is to be had. Some samples are kept: an exit
+            # tells them without a thread.
             self.cycle.overlooked = True
             if sample is not None and self._inbox.qsize() < MOST_WAITING:
                 self._inbox.put((tally, sample))
@@ -278,8 +277,8 @@ class Worker:
                 return
             try:
                 if self._gathering.has_noted:
-                    # Who counts meanwhile wakes nobody: three hundred kinds a second are
-                    # three hundred times that somebody's request waits for the interpreter.
+                    # Not woken by each count: three hundred kinds a second would make somebody's
+                    # request wait for the interpreter three hundred times.
                     self._accept_asked(self._asked.get(timeout=min(left, GATHER)))
                 else:
                     self._accept(self._inbox.get(timeout=min(left, native.TIMEOUT_MAX)))

@@ -25,17 +25,13 @@ local now = math.floor((time[1] + tonumber(ARGV[1])) * 1000 + time[2] / 1000) / 
 
 -- The first write: where Redis has no memory left, or is a replica, it fails here, before
 -- anything has been changed.
-local function begin()
-  redis.call('HSET', dest, 'v', 1)
-end
+local function begin() redis.call('HSET', dest, 'v', 1) end
 
 local unreadable = ''
 
 -- No key outlives the last who used it by more than that.
 local function finish(answer)
-  for _, key in ipairs(KEYS) do
-    redis.call('EXPIRE', key, rules.ttl)
-  end
+  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, rules.ttl) end
   return {unreadable, answer}
 end
 
@@ -49,9 +45,7 @@ local function earliest(...)
   return first
 end
 
-local function int(number)
-  return string.format('%.0f', number)
-end
+local function int(number) return string.format('%.0f', number) end
 
 local function before(at)
   return string.format('(%.6f', at)
@@ -136,9 +130,7 @@ local TRACK = {
   'pending_since',
 }
 
-local function is_track(track)
-  return has_numbers(track, TRACK, {'told_at', 'ended_at'})
-end
+local function is_track(track) return has_numbers(track, TRACK, {'told_at', 'ended_at'}) end
 
 local function begin_track(wait, critical, job)
   return {
@@ -166,9 +158,7 @@ local function is_forgotten(track, count)
 end
 
 local function hasten(track, wait)
-  if not track.news then
-    track.news, track.due, track.step = true, now + wait, -1
-  end
+  if not track.news then track.news, track.due, track.step = true, now + wait, -1 end
 end
 
 local function arrive(track, count, untold, wait, left)
@@ -176,14 +166,10 @@ local function arrive(track, count, untold, wait, left)
     track.earlier, track.last_before = track.earlier + track.total, track.last_seen
     track.since, track.total, track.told = now, 0, 0
     track.again, track.over_told, track.loud = true, false, false
-    if track.critical then
-      track.news, track.due = true, now + wait
-    end
+    if track.critical then track.news, track.due = true, now + wait end
   end
   track.ended_at = nil
-  if untold == 0 then
-    track.pending_since = now
-  end
+  if untold == 0 then track.pending_since = now end
   track.total = track.total + count
   track.last_seen = now
   local gathered = math.max(1, now - track.pending_since)
@@ -198,9 +184,7 @@ local function end_(track, untold)
   end
 end
 
-local function ends_at_once(track)
-  return track.ended_at and track.loud and not track.over_told
-end
+local function ends_at_once(track) return track.ended_at and track.loud and not track.over_told end
 
 local function tell(track, count)
   local last = track.told_at or track.since
@@ -218,17 +202,13 @@ end
 
 -- The scope ------------------------------------------------------------------------------
 
-local function is_mark(mark)
-  return has_numbers(mark, {'since', 'until'})
-end
+local function is_mark(mark) return has_numbers(mark, {'since', 'until'}) end
 
 local function is_trouble(trouble)
   return has_numbers(trouble, {'failures', 'resume_at'}, {'since'})
 end
 
-local function no_trouble()
-  return {failures = 0, resume_at = 0}
-end
+local function no_trouble() return {failures = 0, resume_at = 0} end
 
 -- The releases of an app: {release = {first seen, last seen}}.
 local function are_releases(known)
@@ -275,9 +255,7 @@ local function read_scope()
   due = scope.due_index
 end
 
-local function write_scope()
-  put(scope_key, 'state', scope)
-end
+local function write_scope() put(scope_key, 'state', scope) end
 
 local function has_news() return due.critical or due.news or due.ended end
 local function has_pending() return has_news() or due.pause end
@@ -467,9 +445,7 @@ local function drop_group(id, group)
   note_site(id, group, -1)
 end
 
-local function get_samples(field)
-  return document(samples, field) or {}
-end
+local function get_samples(field) return document(samples, field) or {} end
 
 local function put_samples(field, found)
   while #found > rules.max_samples do
@@ -539,16 +515,12 @@ end
 
 local function answered(slot, at)
   local score = redis.call('ZSCORE', slots, slot)
-  if score and tonumber(score) > at then
-    redis.call('ZADD', slots, at, slot)
-  end
+  if score and tonumber(score) > at then redis.call('ZADD', slots, at, slot) end
 end
 
 -- routes ----------------------------------------------------------------------------------
 
-local function trouble_at(key, field)
-  return document(key, field, is_trouble) or no_trouble()
-end
+local function trouble_at(key, field) return document(key, field, is_trouble) or no_trouble() end
 
 local function failed_again(trouble, failure)
   trouble.failures, trouble.reason, trouble.strict = trouble.failures + 1, failure.reason, failure.strict

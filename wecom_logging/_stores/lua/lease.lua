@@ -6,9 +6,7 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000 + tonumber(ARGV[1])
 redis.call('HSET', key, 'v', 1)
 
-local function number(field)
-  return tonumber(redis.call('HGET', key, field) or nil)
-end
+local function number(field) return tonumber(redis.call('HGET', key, field) or nil) end
 
 local function get()
   local value, refresh_at = redis.call('HGET', key, 'token'), number('refresh_at') or 0

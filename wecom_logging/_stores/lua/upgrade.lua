@@ -16,9 +16,7 @@ local function add(id, source, count, doubtful)
   save(id, group)
 end
 
-local function add_samples(id, found)
-  put_samples(id, extend(found, get_samples(id)))
-end
+local function add_samples(id, found) put_samples(id, extend(found, get_samples(id))) end
 
 for _, id in ipairs(redis.call('HKEYS', their_groups)) do
   local group = document(their_groups, id, function(old)
@@ -44,9 +42,7 @@ local unclear_body = redis.call('HEXISTS', their_held, 'body') == 1
 local readable, held = pcall(cjson.decode, redis.call('HGET', their_held, 'parts') or '[]')
 for _, part in ipairs(readable and held or {}) do
   redis.call('HSETNX', identities, part.id, part.i)
-  for source, count in pairs(part.p) do
-    add(part.id, source, count, unclear_body and count or 0)
-  end
+  for source, count in pairs(part.p) do add(part.id, source, count, unclear_body and count or 0) end
   add_samples(part.id, part.s)
 end
 for i = 24, #KEYS do redis.call('DEL', KEYS[i]) end

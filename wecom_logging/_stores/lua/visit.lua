@@ -8,14 +8,10 @@ begin()
 read_scope()
 
 -- Whether it says, third, when it was written down last that it is in use.
-local function is_entry(entry)
-  return has_numbers(entry, {3})
-end
+local function is_entry(entry) return has_numbers(entry, {3}) end
 
 -- {scope, group, that time}
-local function get_number(number)
-  return document(numbers, number, is_entry)
-end
+local function get_number(number) return document(numbers, number, is_entry) end
 
 local function new_number(id, first)
   local base = rules.five_digits
@@ -503,9 +499,7 @@ local function collect()
   due.critical, due.news, due.pause, due.ended = nil, nil, nil, nil
   quiet_end = scope.quiet and scope.quiet['until'] <= now and scope.quiet['until']
   waited = false
-  for id in pairs(ids) do
-    any = take_out(id, by_group[id], #scope.out == 0) or any
-  end
+  for id in pairs(ids) do any = take_out(id, by_group[id], #scope.out == 0) or any end
   if not any then return nil end
   for _, id in ipairs(scope.out) do declared = declared + get_head(id).lost end
   put(digests, new_id, {
@@ -721,7 +715,5 @@ if leaving or answer[1] == 'none' or trouble_at(routes, asker.route).resume_at >
 else
   redis.call('ZADD', looks, now + (answer[1] == 'wait' and answer[2] or LEASE), asker.source)
 end
-if answer[1] == 'wait' then
-  answer[2] = string.format('%.6f', answer[2])
-end
+if answer[1] == 'wait' then answer[2] = string.format('%.6f', answer[2]) end
 return finish({answer, answer[1] ~= 'claim' and account_of(asker.source) or ''})
