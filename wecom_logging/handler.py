@@ -37,27 +37,27 @@ SAMPLES_PER_SECOND, LOOKS_PER_SECOND = 50, 1000
 
 
 class WeComHandler(logging.Handler):
-    """Tells people in WeCom what is wrong, once, quickly and completely.
+    """Reports errors to people in WeCom: once, at once and in full.
 
     Each record is counted where it is logged, by one atomic step. A background thread
     groups, schedules and delivers: a new kind of error at once, a storm as one message and
-    then one for each pause, with exact counts. While WeCom is down everything stays
-    pending; afterwards one overview tells it. `emit` waits for nothing and never raises.
+    then one after each pause, with exact counts. While WeCom is down everything stays
+    pending; afterwards one overview reports it. `emit` waits for nothing and never raises.
 
     Threads may log at any time. A forked child starts with an empty account, its own
     thread and connection; what is pending stays the parent's. At exit what is new or due is
     delivered within `close_timeout`, and what could not be is said on stderr; the rest waits
-    in the store for the next process, a memory store tells it as well.
+    in the store for the next process, or is delivered as well where the store is memory.
 
     Every option but `level`, `sender`, `fingerprint` and `processors` can come from the
     environment as `WECOM_<OPTION>`; an argument wins. Durations are in seconds.
 
     Args:
-        level: The lowest level that is told.
+        level: The lowest level that is reported.
         webhook_key: A group robot: the key or its whole URL.
         corpid: An application, with `corpsecret`, `agentid` and recipients.
-        corpsecret: Its Secret.
-        agentid: Its AgentId, an int or digits.
+        corpsecret: The application's Secret.
+        agentid: The application's AgentId, an int or digits.
         touser: User ids as "a|b" or a list; "@all" for everybody who sees the app. At most 1000
             (WeCom API document 90236).
         toparty: Ids of parties as "2|3" or a list, at most 100.
@@ -67,11 +67,11 @@ class WeComHandler(logging.Handler):
         environment: Like "prod"; shown in the headline.
         release: Version of the program, shown in each message. Default: `SENTRY_RELEASE`,
             `GIT_SHA`, `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.
-        language: Of the labels: "en", "zh".
+        language: Language of the labels in messages: "en", "zh".
         store: Where groups, counts, schedule, budget and token live. "auto": a SQLite file of this
             host and user, or memory where no private directory can be had; "memory";
             "sqlite:///relative", "sqlite:////absolute"; "redis://…", "rediss://…" for many hosts.
-        sender: Any object with the `Sender` protocol instead of a destination.
+        sender: An object that implements the `Sender` protocol, in place of a destination.
         enabled: True: no destination is an error. False: off and silent. Default: off without a
             destination, and said once.
         api_base: Scheme, host, port and prefix of a private deployment, gateway or simulator.
@@ -79,25 +79,29 @@ class WeComHandler(logging.Handler):
         proxies: As requests takes them; default: those of the environment.
         host: Name of this host in messages.
         timezone: Zone name for the times in messages; default: the local zone.
-        group_wait: How long the first news waits for company, 1.0. CRITICAL does not wait.
+        group_wait: How long a new kind of error waits for others to share its message, 1.0.
+            CRITICAL does not wait.
         group_interval: Shortest time between two messages with news, 15.0. Not for CRITICAL.
         repeat_intervals: Pauses between messages about what goes on, (60, 300, 900, 3600).
-        quiet_after: Without errors for so long a group is over, 600.
-        forget_after: Without errors for so long a group is forgotten, 90000.
-        quiet_hours: Hours in which only what cannot wait is told: CRITICAL, and a new kind with 100
+        quiet_after: A group is over after so long without errors, 600.
+        forget_after: A group is forgotten after so long without errors, 90000.
+        quiet_hours: Hours in which only what cannot wait is sent: CRITICAL, and a new kind with 100
             errors in five minutes. "22:00-08:00", "Mon-Fri 22:00-08:00", "Sat,Sun", or a list of
             such, in `timezone` (in the environment with ";" between); one overview at their end.
-        recovery: Telling that groups are over: "auto", "always", "fold", "off".
+        recovery: How it is reported that a group is over. "auto": in a message of its own if it
+            was CRITICAL or reported at least twice, else in the next message; "always": in one of
+            its own; "fold": in the next message; "off": not at all.
         rate_limit: (attempts, seconds) windows, ((18, 60), (900, 3600)). WeCom takes 20 a minute
             from a robot (document 91770), 30 a minute and 1000 an hour from an application to a
             member (document 90312), and drops the rest in silence.
-        max_groups: Groups told apart at once, 1000; what is beyond is counted as "others". A line
+        max_groups: Groups kept apart at once, 1000; errors beyond are counted as "others". A line
             of code makes at most ten groups of values that change and a hundred of constant texts;
             a tenth of all is kept for lines that have none.
         fingerprint: Called with each record; returns what tells groups apart.
         processors: structlog processors, run on each captured event before the redaction.
-        redact: True: secrets and personal data; "secrets"; False; or True with more {"names":
-            [...], "patterns": [...]} and without the names to {"keep": [...]}.
+        redact: What is masked. True: secrets and personal data; "secrets"; False: nothing. A
+            mapping is True with changes: {"names": [...], "patterns": [...]} are masked as well,
+            the names in {"keep": [...]} are not.
         uncaught: Also report uncaught exceptions of the program and its threads.
         show_source: Show source lines.
         show_locals: Show local variables of the application's own frames; redacted.
@@ -111,17 +115,18 @@ class WeComHandler(logging.Handler):
         link: Deprecated, goes with 0.3: one URL for `links`.
         attach: Send the whole report as a file with a new or CRITICAL group whose own frames did
             not fit, or when kinds were left out; six an hour at most.
-        mention: Robots only: user ids, mobile numbers or "@all" to call for a new group, and once
-            more for one that has gone on for 15 minutes and nobody has taken. A mapping calls its
-            owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the
-            message shows it, or the logger; the longest match. Once more means everybody of it.
-        mention_level: The lowest level that is worth a call: CRITICAL, with a mapping of owners
+        mention: Robots only: user ids, mobile numbers or "@all" to mention for a new group, and
+            again for one that has gone on for 15 minutes and nobody has taken. A mapping mentions
+            the owner: {"pay/": "zhangsan", "orders.*": ["lisi"], "*": "@all"}, by the place as the
+            message shows it, or the logger; the longest match. The second time everybody in the
+            mapping is mentioned.
+        mention_level: The lowest level that is worth a mention: CRITICAL, with a mapping of owners
             ERROR.
-        fallback: Where to tell what the destination refuses until its set-up is mended, or has not
-            taken for `fallback_after` seconds: another destination as a mapping of its options, or
-            a logging.Handler, as an object or in dictConfig by its name,
+        fallback: Where errors go that the destination refuses until its set-up is mended, or has
+            not accepted for `fallback_after` seconds: another destination as a mapping of its
+            options, or a logging.Handler, as an object or in dictConfig by its name,
             `cfg://handlers.mail_admins`.
-        fallback_after: For how long the destination has to have taken nothing, 300.
+        fallback_after: How long the destination must have accepted nothing, 300.
         breadcrumbs: How many earlier records of the same request, task or thread to show with an
             error, 0. The loggers must let them through. `level` and `setLevel` stay the level of
             alerts (`alert_level`); the level that logging sees becomes the lower one of both.
@@ -218,7 +223,7 @@ class WeComHandler(logging.Handler):
         #: What messages call the program, and where it runs ("" if nobody has said).
         self.app: str = options.app
         self.environment: str = options.environment
-        #: The lowest level that is told.
+        #: The lowest level that is reported.
         self.alert_level: int = number
         if components is None:
             self.handle = lambda record: False  # type: ignore[method-assign]  # no destination
@@ -468,7 +473,7 @@ class WeComHandler(logging.Handler):
         self._fingerprint = per_task(self._fingerprint)
 
     def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # it says more
-        """Have everything pending sent now, due or not, within the rate limit.
+        """Send everything that is pending now, due or not, within the rate limit.
 
         Waits up to `timeout` seconds (None: `close_timeout`), but never while the calling
         thread owns logging's module lock, as in `dictConfig`.
@@ -499,7 +504,7 @@ class WeComHandler(logging.Handler):
         return worker.is_done()
 
     def close(self) -> None:
-        """Deliver what is pending, within `close_timeout`, and let go of the thread.
+        """Deliver what is pending, within `close_timeout`, and end the thread.
 
         A handler that is closed and still attached goes on as if it had not been: uvicorn
         and Celery close handlers that they did not make.
