@@ -80,7 +80,8 @@ class FailoverStore:
         self._retry_at, self._tries = 0.0, 0
         #: Since when nothing could be handed in because others were at work.
         self._busy_since: float | None = None
-        self._fleet = Fleet(random.randrange(ASSUMED), ASSUMED)  # noqa: S311  # no secret
+        # None of the program's own random numbers, which it may have seeded.
+        self._fleet = Fleet(random.SystemRandom().randrange(ASSUMED), ASSUMED)
         #: Numbered here: what was counted in memory comes in between.
         self._sequence = 0
         #: Handed to the store, which has not said that it took them in.
