@@ -72,11 +72,8 @@ class Delivery:
         *,
         has_fallback: bool = False,
     ) -> None:
-        self._has_fallback = has_fallback
-        self._sender = sender
-        self._style = style
-        self._follow_ups = follow_ups
-        self._recorder = recorder
+        self._sender, self._style, self._follow_ups = sender, style, follow_ups
+        self._recorder, self._has_fallback = recorder, has_fallback
         #: What is still to be sent of a digest whose content was refused, for want of a slot.
         self._refused: list[Part] = []
         #: When content was last sent again because it was refused.
@@ -145,8 +142,8 @@ class Delivery:
                 return work.told
 
     def _plan(self, work: _Work, *, announce: bool) -> FollowUpPlan:
-        """What follows the message. While the destination fails no slots are taken for it in
-        advance: each attempt would take them anew."""
+        """What follows the message. While the destination fails nothing is announced: each attempt
+        would take its slots anew."""
         try:
             work.rendered = render(work.digest, self._style)
             plan = self._follow_ups.plan(work.store, work.digest, work.rendered)
@@ -252,9 +249,9 @@ class Delivery:
             work.store.release(work.claim.id, Failure(error.text, pause=1.0))
             return
         self._note(error)
-        failures, failure = work.claim.failures, _failure(error, work.claim.failures + 1, way=way)
+        failure = _failure(error, work.claim.failures + 1, way=way)
         work.store.release(work.claim.id, failure)
-        if failure.setup or failures >= PATIENCE:
+        if failure.setup or work.claim.failures >= PATIENCE:
             what = error.errcode if isinstance(error, ApiError) else type(error).__name__
             told = failure.setup and self._has_fallback
             meanwhile = "the fallback tells it meanwhile" if told else "everything stays pending"
@@ -313,8 +310,8 @@ class Delivery:
     # -- both --------------------------------------------------------------------------
 
     def _call(self, store: Store, claim_id: str, method: Callable[..., T], *what: object) -> T:
-        """One request, with a token if the sender takes one; one more, which costs a slot as
-        well, if that was stale."""
+        """One request, with a token if the sender takes one; a second one, for a slot, if it was
+        stale."""
         if self._tokens is None:
             return method(*what)
         key, token = self._tokens.for_call(store)
@@ -368,14 +365,9 @@ class _Work:
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
-    return Failure(
-        error.text,
-        pause,
-        strict=isinstance(error, RateLimitedError),
-        unclear=error.unclear,
-        way=way,
-        setup=isinstance(error, (SetupError, TokenError)),
-    )
+    strict = isinstance(error, RateLimitedError)
+    setup = isinstance(error, (SetupError, TokenError))
+    return Failure(error.text, pause, strict, unclear=error.unclear, way=way, setup=setup)
 
 
 def _tell_missed(receipt: object) -> None:
