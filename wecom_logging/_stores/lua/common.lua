@@ -48,9 +48,7 @@ end
 
 local function int(number) return string.format('%.0f', number) end
 
-local function before(at)
-  return string.format('(%.6f', at)
-end
+local function before(at) return string.format('(%.6f', at) end
 
 local function is_number(value)
   return type(value) == 'number' and value == value and math.abs(value) < 1e15
@@ -64,6 +62,15 @@ local function has_numbers(value, names, optional)
   end
   for _, name in ipairs(optional or {}) do
     if value[name] ~= nil and not is_number(value[name]) then return false end
+  end
+  return true
+end
+
+-- Whether a value is a table of which all that it holds is good.
+local function every(value, good)
+  if type(value) ~= 'table' then return false end
+  for _, each in pairs(value) do
+    if not good(each) then return false end
   end
   return true
 end
@@ -213,11 +220,7 @@ local function no_trouble() return {failures = 0, resume_at = 0} end
 
 -- The releases of an app: {release = {first seen, last seen}}.
 local function are_releases(known)
-  if type(known) ~= 'table' then return false end
-  for _, seen in pairs(known) do
-    if not has_numbers(seen, {1, 2}) then return false end
-  end
-  return true
+  return every(known, function(seen) return has_numbers(seen, {1, 2}) end)
 end
 
 local DUE = {'critical', 'news', 'pause', 'over', 'ended', 'held'}
@@ -303,13 +306,10 @@ local function held_until(group)
   if group.silence then return group.silence['until'] end
   local quiet = scope.quiet
   if not quiet or quiet['until'] <= now then return nil end
-  if group.count == 0 then return quiet['until'] end -- that it is over can wait
-  if group.track.critical then return nil end
-  if not group.track.told_at
-    and math.max(lately(group.recent), busiest(group.recent)) >= rules.storm_count then
-    return nil
-  end
-  return quiet['until']
+  local storm = math.max(lately(group.recent), busiest(group.recent)) >= rules.storm_count
+  local cannot_wait = group.track.critical or storm and not group.track.told_at
+  -- That it is over can.
+  if group.count == 0 or not cannot_wait then return quiet['until'] end
 end
 
 local function note(group)
@@ -422,11 +422,7 @@ local function note_site(id, group, more)
   if not group.site then return end
   local site, key = group.site[1], group.site[2]
   local count = (tonumber(call('HGET', sites, site) or 0) or 0) + more
-  if count > 0 then
-    call('HSET', sites, site, int(count))
-  else
-    call('HDEL', sites, site)
-  end
+  if count > 0 then call('HSET', sites, site, int(count)) else call('HDEL', sites, site) end
   if not key then return end
   local allowance = get_allowance(key)
   allowance.groups = without(allowance.groups, id)
@@ -502,10 +498,7 @@ local function give_back(taken) for _, slot in ipairs(taken) do call('ZREM', slo
 local function take_extra(count, name)
   local taken = {}
   for i = 1, count do
-    if free_at('extra') > now then
-      give_back(taken)
-      return nil
-    end
+    if free_at('extra') > now then return give_back(taken) end
     table.insert(taken, name .. '-' .. i)
     take(taken[i])
   end
@@ -576,12 +569,8 @@ local function oldest_first(list, extra)
 end
 
 local function is_part(part)
-  if type(part.pending) ~= 'table' or not has_numbers(part, {'doubtful', 'left'}) then return false end
-  for _, count in pairs(part.pending) do
-    if not is_number(count) then return false end
-  end
   if not is_track(part.track) then part.track = begin_track(0, false) end
-  return true
+  return has_numbers(part, {'doubtful', 'left'}) and every(part.pending, is_number)
 end
 
 local function count_of(part)
@@ -659,10 +648,7 @@ local function put_away(id, head, is_unclear, since)
   local at_fallback = head.fallback
   head.extra, head.lease_until, head.fallback, head.handed = {}, nil, nil, false
   -- What a fallback may have told is none to be repeated at the destination.
-  if at_fallback and not head.unclear_since then
-    take_apart(id, is_unclear)
-    return
-  end
+  if at_fallback and not head.unclear_since then return take_apart(id, is_unclear) end
   if is_unclear and not head.unclear_since then head.unclear_since = since end
   if may_repeat(head) then
     put(digests, id, head)

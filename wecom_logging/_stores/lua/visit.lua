@@ -293,19 +293,19 @@ local function recover()
   call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
 end
 
+local function forget_source(name)
+  call('ZREM', fleet, name)
+  call('ZREM', seen, name)
+end
+
 local function be_present()
-  if leaving then
-    call('ZREM', fleet, asker.source)
-    call('ZREM', seen, asker.source)
-    return
-  end
+  if leaving then return forget_source(asker.source) end
   local at = tonumber(call('ZSCORE', seen, asker.source) or nil)
   if at and now - at <= rules.presence then return end
   call('ZADD', fleet, 'NX', now, asker.source)
   call('ZADD', seen, now, asker.source)
   for _, name in ipairs(call('ZRANGEBYSCORE', seen, '-inf', before(now - rules.fleet_for))) do
-    call('ZREM', fleet, name)
-    call('ZREM', seen, name)
+    forget_source(name)
   end
   if call('HEXISTS', sources, asker.source) == 1 then
     local me = get_source(asker.source)
