@@ -16,6 +16,7 @@ from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import (
     ConnectingSender,
     Message,
@@ -115,7 +116,8 @@ class Delivery:
         self._refused = []
         work.plan = self._plan(work, announce=not leaving)
         if leaving and work.plan.call and (size := self._sender.limits.max_bytes.get("text")):
-            work.speak_text(size)
+            work.style = work.style._replace(msgtype="text", max_bytes=size)
+            work.rendered = None
         route, began = self.route, monotonic()
         while True:
             message = self._frozen(work)
@@ -124,13 +126,11 @@ class Delivery:
             except ContentError as error:
                 self._note(error)
                 self._go_plainer(work)
-            except DeliveryError as error:
-                self._release(work, error, way=error.way or self.route != route)
-                return work.told
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # of a sender that is not ours, a SystemExit say
-                self._release(work, _foreign(error), way=False)
+                known = _known(error)
+                self._release(work, known, way=known.way or self.route != route)
                 return work.told
             else:
                 self._settle(work, message)
@@ -186,9 +186,9 @@ class Delivery:
             )
             bare = parts.told_by(part._replace(shape="bare"), digest, first=not work.told)
             rendered = render(bare, work.style, shape="bare")
-        if work.called:
-            return rendered.message
-        return self._follow_ups.calling(rendered.message, work.plan)
+        if work.plan.call and not work.called and rendered.message.msgtype == "text":
+            return replace(rendered.message, mentions=work.plan.call)  # it calls by itself
+        return rendered.message
 
     def _settle(self, work: _Work, message: Message) -> None:
         """The message was accepted: what it told is told, and the rest still claimed."""
@@ -275,7 +275,7 @@ class Delivery:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            known = error if isinstance(error, DeliveryError) else _foreign(error)
+            known = _known(error)
             # One that may have arrived is not repeated, since nobody would recognise it as a
             # repetition; nor one that is refused for what it says.
             final = known.unclear or isinstance(known, ContentError)
@@ -358,10 +358,6 @@ class _Work:
         """Whether the next message tells all of it."""
         return len(self.parts[0].groups) == self.groups
 
-    def speak_text(self, max_bytes: int) -> None:
-        self.style = self.style._replace(msgtype="text", max_bytes=max_bytes)
-        self.rendered = None
-
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
@@ -378,8 +374,10 @@ def _tell_missed(receipt: object) -> None:
         warn_rarely(f"missed {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
-def _foreign(error: BaseException) -> DeliveryError:
-    """An error that a sender should not raise: nobody knows whether the message arrived."""
+def _known(error: BaseException) -> DeliveryError:
+    """After one that a sender should not raise nobody knows whether the message arrived."""
+    if isinstance(error, DeliveryError):
+        return error
     return DeliveryError(f"the sender raised {type(error).__name__}", unclear=True)
 
 

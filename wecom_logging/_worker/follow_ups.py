@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style, report_text
-from wecom_logging._runtime.values import replace
-from wecom_logging._senders.protocol import Message, Sender
+from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.frozen import body_of
@@ -95,12 +94,6 @@ class FollowUps:
             if not plan.call:
                 asked.leave()
         return plan
-
-    def calling(self, message: Message, plan: FollowUpPlan) -> Message:
-        """The message, calling people by itself where its dialect can."""
-        if plan.call and message.msgtype == "text":
-            return replace(message, mentions=plan.call)
-        return message
 
     def written(
         self, digest: Digest, plan: FollowUpPlan, rendered: Rendered | None, *, called: bool
