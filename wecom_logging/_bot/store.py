@@ -15,10 +15,6 @@ from wecom_logging._stores.marks import Act, Done, KnownGroup
 from wecom_logging._stores.oncall import Undone
 
 
-class BotStoreError(Exception):
-    """The store cannot be reached; nothing was changed, or nobody knows."""
-
-
 class App(NamedTuple):
     """What has groups of its own in a store."""
 
@@ -34,7 +30,7 @@ def app_of(group: KnownGroup) -> App:
 
 
 class Alerts(Protocol):
-    """Groups, and marks on them. Any method may raise `BotStoreError`.
+    """Groups, and marks on them. Any method may raise `StoreError`.
 
     Called from one thread. Answers have to come within two seconds: a button waits for them.
     """
@@ -75,7 +71,7 @@ class Alerts(Protocol):
 
 
 class Notes(Protocol):
-    """Small documents of the bot's own in the same store. Any method may raise `BotStoreError`."""
+    """Small documents of the bot's own in the same store. Any method may raise `StoreError`."""
 
     def read(self, key: str) -> str | None:
         """What was written and has not passed."""
