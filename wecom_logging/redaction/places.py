@@ -380,9 +380,8 @@ CHINESE_PLACES = (
 
 # A name whose value is masked already, by its shape or in an earlier pass.
 _IS_MASKED = lazy.regex(
-    rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?) [ \t]{{0,8}}
-    (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
-    re.VERBOSE,
+    rf"""(?x)(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?)
+    [ \t]{{0,8}} (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))"""
 )
 
 #: How many names without a value are looked at in a portion of a text.
