@@ -341,7 +341,7 @@ class WeComHandler(logging.Handler):
     def _look_for_other_ways(self, record: logging.LogRecord) -> None:
         """Whether this record will come here again, or to a handler of the same place. Looked
         for when a group has slept, so that it costs nothing where each record comes once."""
-        ours = (each for each in on_the_way(record.name) if isinstance(each, WeComHandler))
+        ours = [each for each in on_the_way(record.name) if isinstance(each, WeComHandler)]
         ways = [each for each in ours if each.enabled and each._place == self._place]
         if len(ways) > 1:
             seen_at(self._place).add(record)

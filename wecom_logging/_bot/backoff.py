@@ -24,7 +24,6 @@ class Backoff:
             self._failures = self._kicks = 0
 
     def failed(self) -> float:
-        """No connection, or it is gone."""
         self._failures = min(self._failures + 1, 30)
         return self._spread(min(self.FIRST * 2.0 ** (self._failures - 1), self.LONGEST))
 
@@ -34,7 +33,6 @@ class Backoff:
         return self._spread(min(self.KICKED * 2.0 ** (self._kicks - 1), 3600.0))
 
     def refused(self, errcode: int) -> float:
-        """The subscription was refused."""
         self._failures = min(self._failures + 1, 30)
         if errcode in (-1, 45009):  # busy, or too often
             return self._spread(min(60.0 * 2.0 ** (self._failures - 1), self.REFUSED))

@@ -19,9 +19,10 @@ from wecom_logging._bot.outgoing import EVENT, Outgoing, answer, push
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.rate_limits import RateLimits
 from wecom_logging._bot.session import Answered
-from wecom_logging._bot.store import App, BotStore, BotStoreError
+from wecom_logging._bot.store import App, BotStore
 from wecom_logging._bot.texts import Texts, inert, shown
 from wecom_logging._bot.users import Users
+from wecom_logging._stores.protocol import StoreError
 
 #: Seconds after which what happened is too old to be acted on, by WeCom's clock and ours.
 LATE = 60.0
@@ -59,8 +60,8 @@ class Bot:
         self._asked: deque[str] = deque(maxlen=_MOST_ASKED)
         #: Chats that were paired when we last looked: too many frames come to look each time.
         self._known: set[str] = set()
-        self._command_handler = CommandHandler(store, zone, self._announce, say)
-        self._card_handler = CardHandler(store, zone, card_policy, self._texts[None], say)
+        self._command_handler = CommandHandler(store, self._announce, say)
+        self._card_handler = CardHandler(store, card_policy, self._texts[None], say)
 
     def handle(self, event: Message | Press | Entered, now: float) -> list[Outgoing]:
         """What to send after something has happened in a chat."""
@@ -72,7 +73,7 @@ class Bot:
             if isinstance(event, Message):
                 return self._written(event, now)
             return self._pressed(event, now) if isinstance(event, Press) else self._entered(event)
-        except BotStoreError as error:
+        except StoreError as error:
             self._say(f"the store is away: {shown(str(error))}")
             return self._instead(event, "store away")
         except Exception as error:
@@ -101,7 +102,7 @@ class Bot:
             chats = self._pairings.chats()
             self._known = {chat.id for chat in chats}
             return self._card_handler.next_cards(chats, now)
-        except BotStoreError:
+        except StoreError:
             return []  # said when somebody asks for something
         except Exception as error:
             self._unexpected(error)
@@ -132,7 +133,11 @@ class Bot:
         if refusal:
             return [answer(message, refusal)]
         who = self._users.name(message.user)
-        request = Request(message, command, texts, _covers(chats), who, now)
+
+        def covers(app: App) -> bool:
+            return any(chat.scope.covers(app) for chat in chats)
+
+        request = Request(message, command, texts, covers, who, now)
         return self._command_handler.handle(request)
 
     def _private(self, message: Message) -> list[Chat]:
@@ -210,7 +215,3 @@ class Bot:
 
     def _unexpected(self, error: Exception) -> None:
         self._say(shown(f"unexpected {type(error).__name__}: {error}"))
-
-
-def _covers(chats: Sequence[Chat]) -> Callable[[App], bool]:
-    return lambda app: any(chat.scope.covers(app) for chat in chats)

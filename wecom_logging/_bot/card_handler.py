@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
 from typing import Literal
 
 from wecom_logging._bot import cards
@@ -28,15 +27,9 @@ class CardHandler:
     """The cards of all chats. `say` gets a line about each act."""
 
     def __init__(
-        self,
-        store: BotStore,
-        zone: tzinfo | None,
-        card_policy: CardPolicy,
-        texts: Texts,
-        say: Callable[[str], None],
+        self, store: BotStore, card_policy: CardPolicy, texts: Texts, say: Callable[[str], None]
     ) -> None:
         self._store = store
-        self._zone = zone
         self._card_policy = card_policy
         self._texts = texts
         self._say = say
@@ -101,7 +94,6 @@ class CardHandler:
         ]
 
     def has_button(self, press: Press, chat: Chat) -> bool:
-        """Whether there is such a button on a card of this chat."""
         return self._find(press, chat) is not None
 
     def _links(self, card: Card) -> tuple[Link, ...]:
@@ -137,7 +129,7 @@ class CardHandler:
         done = self._store.mark(act) if act.ids else None
         if done is None or not done.ids:
             return self._texts.say("fact over", at=at)
-        self._say(account(act, self._texts.ids(done.ids), now, self._zone))
+        self._say(account(act, self._texts.ids(done.ids), now, self._texts))
         until = self._texts.clock(now + act.seconds, now) if act.seconds else ""
         return self._texts.say(f"fact {press.key}", who=who, at=at, until=until)
 
@@ -147,7 +139,7 @@ class CardHandler:
         seconds = 0.0
         if press.key == "silence":
             chosen = next((each for each in press.chosen if each in card.choices), "1h")
-            seconds = card.choices[chosen].end(now, self._zone) - now
+            seconds = card.choices[chosen].end(now, self._texts.zone) - now
         # On a card for others no CRITICAL is silenced, whatever it has become since.
         ids = [each.id for each in groups if card.critical or not seconds or not each.critical]
         verb: Verb = "silence" if seconds else "take"

@@ -92,7 +92,6 @@ def _link(read: Any) -> Link:
 
 
 def question(card: Card, groups: Sequence[KnownGroup], texts: Texts) -> Json:
-    """The card with its buttons."""
     return {
         "card_type": "button_interaction",
         **_head(card, groups, texts),

@@ -6,7 +6,6 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Any
 
 from wecom_logging._bot.commands import Command
@@ -76,11 +75,8 @@ class CommandHandler:
     """Does what commands want. What was done in private is announced; `say` gets a line about
     each act."""
 
-    def __init__(
-        self, store: BotStore, zone: tzinfo | None, announce: Announce, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, store: BotStore, announce: Announce, say: Callable[[str], None]) -> None:
         self._store = store
-        self._zone = zone
         self._announce = announce
         self._say = say
         self._pending: OrderedDict[tuple[str, str], _Pending] = OrderedDict()
@@ -89,7 +85,7 @@ class CommandHandler:
         """Do it and say so, or say why not.
 
         Raises:
-            BotStoreError: The store cannot be reached.
+            StoreError: The store cannot be reached.
         """
         try:
             if request.command.wrong is not None:
@@ -204,8 +200,8 @@ class CommandHandler:
         return self._do(request, act, groups, note=note)
 
     def _until(self, request: Request, limit: float, example: str) -> float:
-        """When it shall end."""
-        until = (request.command.span or spans.Span(spans.DEFAULT)).end(request.now, self._zone)
+        span = request.command.span or spans.Span(spans.DEFAULT)
+        until = span.end(request.now, request.texts.zone)
         try:
             spans.within(until, request.now, limit)
         except SpanError as error:
@@ -284,14 +280,13 @@ class CommandHandler:
         apps: Sequence[App] = (),
         note: str = "",
     ) -> list[Outgoing]:
-        """Act, and say so."""
         texts, now = request.texts, request.now
         done = self._store.mark(act, apps)
         changed = [group for group in groups if group.id in done.ids]
         refused = texts.refused(done.refused)
         if not changed and not apps:
             return [answer(request.message, "\n".join(refused) or texts.say("nothing done"))]
-        self._say(account(act, _what(done.ids, apps), now, self._zone))
+        self._say(account(act, _what(done.ids, apps), now, texts))
         line = _line(texts, act, now, changed, apps, now)
         lines = [line, *refused, *filter(None, [note])]
         if act.seconds:
@@ -345,9 +340,10 @@ def _line(
     return texts.say(f"done {act.verb}", who=who, what=what)
 
 
-def account(act: Act, what: str, now: float, zone: tzinfo | None) -> str:
+def account(act: Act, what: str, now: float, texts: Texts) -> str:
     """The line for whoever runs the bot."""
-    until = f" until {Texts(False, zone).clock(now + act.seconds, now)}" if act.seconds else ""
+    english = Texts(False, texts.zone)
+    until = f" until {english.clock(now + act.seconds, now)}" if act.seconds else ""
     return shown(f"{act.who} ({act.user}): {act.verb} {what}{until}, from {act.where}")
 
 

@@ -37,21 +37,17 @@ class Core:
         self._later: deque[tuple[float, Outgoing]] = deque(maxlen=_MOST_LATER)
 
     def opened(self) -> None:
-        """There is a connection."""
         self.session.opened(self._monotonic())
 
     def closed(self) -> None:
-        """There is none any more."""
         now = self._monotonic()
         self._follow(self.session.closed(now), now)
 
     def receive(self, raw: str | bytes) -> list[ConnectionEvent]:
-        """A frame has come."""
         now = self._monotonic()
         return self._follow(self.session.receive(raw, now), now)
 
     def tick(self) -> list[ConnectionEvent]:
-        """Time has passed."""
         now = self._monotonic()
         seen = self._follow(self.session.tick(now), now)
         if self.session.subscribed and now >= self._poll_due:
@@ -67,7 +63,6 @@ class Core:
         return max(0.0, wait)
 
     def outgoing(self) -> list[str]:
-        """Frames to be written now."""
         return self.session.outgoing()
 
     def _follow(self, events: Iterable[object], began: float) -> list[ConnectionEvent]:

@@ -96,7 +96,6 @@ def parse(raw: str | bytes) -> Frame | None:
 
 
 def render(cmd: str, req_id: str, body: Json | None = None) -> str:
-    """A frame of ours."""
     frame: Json = {"cmd": cmd, "headers": {"req_id": req_id}}
     if body is not None:
         frame["body"] = body

@@ -27,7 +27,6 @@ class RateLimit:
         self._times: deque[float] = deque()
 
     def free(self, now: float) -> bool:
-        """Whether there is room for one more."""
         longest = max(seconds for _, seconds in self._limits)
         # A clock that was set back leaves times in the future behind.
         while self._times and not now - longest < self._times[0] <= now:

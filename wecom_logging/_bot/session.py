@@ -146,7 +146,6 @@ class Session:
         return [each.answered(None) for each in waiting if each.cmd not in _OWN]
 
     def receive(self, raw: str | bytes, now: float) -> list[Event]:
-        """A frame has come."""
         frame = frames.parse(raw)
         if frame is None:
             self.ignored += 1
@@ -160,7 +159,6 @@ class Session:
         return [frame] if self._first(frame) else []
 
     def tick(self, now: float) -> list[Event]:
-        """Time has passed."""
         events: list[Event] = []
         for sent in [each for each in self._sent.values() if each.given_up <= now]:
             del self._sent[sent.req_id]
@@ -198,7 +196,6 @@ class Session:
         return self._subscribed_at + SUBSCRIBE
 
     def outgoing(self) -> list[str]:
-        """The frames to be written now, once."""
         out, self._out = self._out, []
         return out
 
@@ -273,7 +270,8 @@ class Session:
     def _forgotten(self, sent: _Sent, now: float) -> list[Event]:
         """WeCom has lost our subscription on an open connection: subscribe, and say it again."""
         self.subscribed = False
-        if self._subscribe_due is None and not self._subscribing():
+        subscribing = any(each.cmd == "aibot_subscribe" for each in self._sent.values())
+        if self._subscribe_due is None and not subscribing:
             self._subscribe_due = max(now, self._subscribed_at + SUBSCRIBE)
         self._subscribe(now)
         if sent.cmd == "ping":
@@ -285,9 +283,6 @@ class Session:
             sent.expires = max(sent.expires, now + 2 * SUBSCRIBE)
         self._held.append(sent)
         return []
-
-    def _subscribing(self) -> bool:
-        return any(each.cmd == "aibot_subscribe" for each in self._sent.values())
 
     def _first(self, callback: Callback) -> bool:
         """Whether it comes for the first time."""

@@ -130,18 +130,13 @@ _PHRASES: dict[str, tuple[str, str]] = {
 
 #: How each command is used, in Chinese and English.
 USAGE: dict[Name, tuple[str, str]] = {
-    "open": ("未恢复", "open"),
-    "show": ("40871", "40871"),
+    "open": ("未恢复", "open"), "show": ("40871", "40871"),
     "silence": ("静默 40871 2h 原因", "silence 40871 2h why"),
     "unsilence": ("取消静默 40871", "unsilence 40871"),
-    "take": ("我来 40871", "take 40871"),
-    "untake": ("放手 40871", "untake 40871"),
-    "quiet": ("免打扰 30m", "quiet 30m"),
-    "unquiet": ("取消免打扰", "unquiet"),
-    "undo": ("撤销", "undo"),
-    "report": ("报告", "report"),
-    "help": ("帮助", "help"),
-}
+    "take": ("我来 40871", "take 40871"), "untake": ("放手 40871", "untake 40871"),
+    "quiet": ("免打扰 30m", "quiet 30m"), "unquiet": ("取消免打扰", "unquiet"),
+    "undo": ("撤销", "undo"), "report": ("报告", "report"), "help": ("帮助", "help"),
+}  # fmt: skip
 
 _HELP: dict[Name, tuple[str, str]] = {
     "open": ("现在还有哪些告警", "what is open now"),
@@ -166,7 +161,7 @@ class Texts:
     def __init__(self, chinese: bool, zone: tzinfo | None = None) -> None:
         self.chinese = chinese
         self._side = 0 if chinese else 1
-        self._zone = zone
+        self.zone = zone
 
     def say(self, phrase: str, **fields: object) -> str:
         return _PHRASES[phrase][self._side].format(**fields)
@@ -176,8 +171,8 @@ class Texts:
     def clock(self, at: float, now: float) -> str:
         """`05:16`, with the date if it is not today's."""
         try:
-            moment = datetime.fromtimestamp(at, self._zone)
-            today = datetime.fromtimestamp(now, self._zone).date()
+            moment = datetime.fromtimestamp(at, self.zone)
+            today = datetime.fromtimestamp(now, self.zone).date()
         except (ValueError, OverflowError, OSError):
             return "?"  # what a damaged store says
         if moment.date() == today:
@@ -187,7 +182,6 @@ class Texts:
         return f"{moment.day} {moment:%b %H:%M}"
 
     def until(self, at: float, now: float, release: bool) -> str:
-        """When a silence ends."""
         end = self.clock(at, now)
         return self.say("until release", until=end) if release else end
 
@@ -207,7 +201,6 @@ class Texts:
         return ("、" if self.chinese else ", ").join(shown)
 
     def row(self, group: KnownGroup, now: float) -> str:
-        """A group in one line of a list."""
         critical = "CRITICAL " if group.critical else ""
         parts = [
             f"**#{group.id}** {critical}{title(group)} **×{group.count:,}**",
@@ -218,7 +211,6 @@ class Texts:
         return "- " + " · ".join(filter(None, parts))
 
     def state(self, group: KnownGroup, now: float) -> str:
-        """What holds for a group."""
         parts = [self.say("over") if group.state == "over" else ""]
         if group.taken_by and group.taken_at is not None:
             at = self.clock(group.taken_at, now)
@@ -229,7 +221,6 @@ class Texts:
         return " · ".join(filter(None, parts))
 
     def refused(self, refused: Mapping[str, str]) -> list[str]:
-        """What was not done, and why."""
         lines = []
         for obstacle in ("unknown", "over", "nothing", "too long", "no release"):
             ids = [each for each, reason in refused.items() if reason == obstacle]

@@ -33,7 +33,6 @@ class Upload:
         return -(-len(self._data) // CHUNK)
 
     def start(self) -> Step:
-        """The first step."""
         digest = hashlib.md5(self._data, usedforsecurity=False).hexdigest()
         return "aibot_upload_media_init", {
             "type": "file",

@@ -40,7 +40,6 @@ class Users:
 
     @property
     def named(self) -> bool:
-        """Whether there is a list."""
         return bool(self._names)
 
     def allowed(self, user: str, *, single: bool) -> bool:

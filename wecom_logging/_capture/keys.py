@@ -30,7 +30,7 @@ class Job(NamedTuple):
     """The fingerprint of a job's failures, whatever they are."""
 
     name: str
-    #: Seconds between two runs, as somebody has said; 0: nobody has.
+    #: Seconds between two runs, if that was given; else 0.
     every: float = 0.0
 
 

@@ -42,8 +42,8 @@ _FIELDS = BaseException.__dict__["__dict__"].__get__
 
 
 def mark(error: BaseException, name: str, value: object) -> None:
-    """Leave something on an exception, for whoever meets it next: what remembered it elsewhere
-    would keep its frames, and all that they hold, alive. Not on one with slots."""
+    """Leave something on an exception, for whoever meets it next: a table of exceptions would keep
+    their frames, and all that they hold, alive. Not on one with slots."""
     try:
         setattr(error, name, value)
     except (AttributeError, TypeError):

@@ -108,8 +108,8 @@ class Tally(count):  # type: ignore[type-arg]  # not to be subscripted at run ti
         return super().__new__(cls)  # type: ignore[return-value]  # it is one of these
 
     def __init__(self, origin: GroupSeed) -> None:
-        #: The next error is looked at: the worker does not know of any later than those he
-        #: has read, or what it says may be new to the group.
+        #: The next error is looked at: the worker knows of none after those it has read, or what
+        #: the error says may be new to the group.
         self.needs_wakeup = True
         #: The worker has been told that there is something to read.
         self.roused = False

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from wecom_logging._bot.pairing import Pairings, Scope
 from wecom_logging._bot.status import find
-from wecom_logging._bot.store import BotStore, BotStoreError
+from wecom_logging._bot.store import BotStore
 from wecom_logging._bot.users import VARIABLE as _USERS
 from wecom_logging._bot.users import Users
 from wecom_logging._cli import CommandError, Commands, require
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("--app and --environment belong to --pair")
     try:
         return _run(args, environment(args.env_file))
-    except BotStoreError as error:
+    except StoreError as error:
         raise CommandError(f"the store cannot be reached: {error}", 1) from None
 
 
@@ -178,11 +178,8 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
     """The store that the environment names, as the bot needs it; `make`: if need be a new one."""
     from wecom_logging._bot.oncall_store import OnCallStore
 
-    try:
-        store = on_call_store(environ, make=make)
-        return OnCallStore(store, _zone(environ), options(environ).links)
-    except StoreError as error:
-        raise BotStoreError(str(error)) from None
+    store = on_call_store(environ, make=make)
+    return OnCallStore(store, _zone(environ), options(environ).links)
 
 
 # What it does.
@@ -307,17 +304,13 @@ def _pairings(found: Settings, store: BotStore) -> Iterator[str]:
         yield "no chat is paired: wecom-logging bot --pair"
         return
     print(f"✓ paired with {len(chats)} chats" if len(chats) > 1 else "✓ paired with a chat")
-    for user in sorted({chat.by for chat in chats if _looks_encrypted(chat.by)}):
+    for user in sorted({c.by for c in chats if c.by.startswith("wo") and len(c.by) >= 24}):
         print(
             f"– user ids come encrypted ({user}): the bot was not made by a super administrator;"
             " WECOM_BOT_USERS has to hold them as they come"
         )
     if users.named and not any(users.allowed(chat.by, single=True) for chat in chats):
         yield "nobody of WECOM_BOT_USERS has paired a chat: are these the ids that callbacks carry?"
-
-
-def _looks_encrypted(user: str) -> bool:
-    return user.startswith("wo") and len(user) >= 24
 
 
 def say(line: str) -> None:

@@ -131,11 +131,12 @@ class Film:
 
     def _calm(self) -> None:
         self._title("Calm", "what was told more than once is worth an all-clear")
-        self._watch(self._all_clear, PATIENCE, "the all-clear")
 
-    def _all_clear(self) -> bool:
-        lines = [line for each in self.simulator.messages for line in each.content.split("\n")]
-        return any("OVER" in line and "no shelf" in line for line in lines)
+        def all_clear() -> bool:
+            lines = [line for each in self.simulator.messages for line in each.content.split("\n")]
+            return any("OVER" in line and "no shelf" in line for line in lines)
+
+        self._watch(all_clear, PATIENCE, "the all-clear")
 
     def _outage(self) -> None:
         self._title("WeCom is down", "for two seconds; 60 mails bounce meanwhile")
@@ -224,7 +225,6 @@ class Film:
         self._terminal.say(f"  {text}")
 
     def _command(self, *words: str) -> None:
-        """What somebody types, where the shop runs."""
         self._note(self._terminal.paint("code", f"$ wecom-logging {' '.join(words)}"))
         done = subprocess.run(
             [sys.executable, "-m", "wecom_logging", *words],
@@ -239,7 +239,6 @@ class Film:
         self._note(done.stdout.strip())
 
     def _number_of(self, words: str) -> str:
-        """The five digits of a group, from the messages."""
         said = "\n".join(message.content for message in self.simulator.messages)
         found = re.search(rf"{words}.*#(\d{{5,6}})", said)
         if found is None:

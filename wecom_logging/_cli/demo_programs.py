@@ -76,7 +76,6 @@ class Shop:
         return answer
 
     def close(self) -> None:
-        """Let the program come to its end."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 

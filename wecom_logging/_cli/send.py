@@ -50,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("nothing to send: give TEXT, - for stdin, or --file")
     receipts = []
     if text is not None:
-        lines = [_headline(args.level, options(environ).host)] if args.level else []
+        lines = []
+        if args.level:
+            host = neutralise(options(environ).host)
+            lines.append(f"{MARKERS[args.level]} {args.level.upper()} · {host}")
         lines.append(text if args.markdown else inert(text))
         send = destination.markdown if args.markdown else destination.text
         receipts.append(send("\n".join(lines)))
@@ -88,10 +91,6 @@ def _file(path: str) -> tuple[str, bytes]:
         return Path(path).name, Path(path).read_bytes()
     except OSError as error:
         raise CommandError(f"--file: cannot read {path}: {error.strerror}") from None
-
-
-def _headline(level: str, host: str) -> str:
-    return f"{MARKERS[level]} {level.upper()} · {neutralise(host)}"
 
 
 def _name_those_missed(receipts: list[Receipt]) -> None:

@@ -13,14 +13,11 @@ from wecom_logging.errors import ConfigurationError
 
 
 def variable(name: str) -> str:
-    """The environment variable of an option."""
     return f"WECOM_{name.upper()}"
 
 
-# -- how a variable writes a value ---------------------------------------------------------
-#
-# What cannot be read comes back as it is written: the check says what is wrong with it.
-
+#: How a variable writes a value. What cannot be read comes back as it is written: the check says
+#: what is wrong with it.
 Read = Callable[[str], object]
 
 
@@ -59,7 +56,6 @@ as_json = _read_by(json.loads)
 
 
 def as_names(written: str) -> object:
-    """Comma-separated."""
     return [name.strip() for name in written.split(",")]
 
 

@@ -145,7 +145,7 @@ def _empty(value: object) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A list as it is meant: those of dictConfig convert (`ext://…`) what is read by index."""
+    """A plain list: dictConfig's own converts (`ext://…`) only what is read by index."""
     if isinstance(value, (list, tuple)):
         return [_plain(value[i]) for i in range(len(value))]
     return value

@@ -44,7 +44,6 @@ _APP_ID = lazy.regex(r"wx[0-9A-Za-z_-]{1,62}")
 _WORD = lazy.regex(r"[A-Za-z0-9_.-]{1,128}")
 _HOST = lazy.regex(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = lazy.regex(r"(/[A-Za-z0-9._~%-]+)*/?")
-_LOCAL_STORE = lazy.regex(r"auto|memory|sqlite:///[^\0]+")
 #: Of mainland China, or with a `+`.
 _MOBILE = lazy.regex(r"(\+?86)?1[3-9][0-9]{9}|\+[0-9]{6,15}")
 
@@ -156,7 +155,8 @@ def _is_window(value: Any) -> bool:
 def store(value: object, option: str) -> str:
     """A store's name or URL; not shown where it may hold a password."""
     value = text(value, option)
-    if _LOCAL_STORE.fullmatch(value) or _is_redis(value):
+    is_file = value.startswith("sqlite:///") and value != "sqlite:///" and "\0" not in value
+    if value in ("auto", "memory") or is_file or _is_redis(value):
         return value
     raise ConfigurationError(
         option,
@@ -381,7 +381,6 @@ def owners(value: object, option: str) -> tuple[str, ...] | dict[str, tuple[str,
 
 
 def is_mobile(name: str) -> bool:
-    """Whether a name to mention is a mobile number: of mainland China, or with a `+`."""
     return _MOBILE.fullmatch(name) is not None
 
 

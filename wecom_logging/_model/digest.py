@@ -53,7 +53,7 @@ class Identity(NamedTuple):
     text: str = ""
     #: No code of the application has a part in it: a library reports something of itself.
     library: bool = False
-    #: Of a job: seconds between two runs as somebody has said; 0: nobody has.
+    #: Of a job: seconds between two runs, if that was given; else 0.
     every: float = 0.0
     #: The id of the group of the same exception with any code; "" if that is the same.
     bare: str = ""
@@ -134,7 +134,7 @@ class SilenceEnd(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """Who has taken a group, and when; `lapsed`: nobody has it any more."""
+    """Who has taken a group, and when; `lapsed`: it is theirs no longer."""
 
     by: str
     at: float

@@ -86,7 +86,7 @@ def plain(value: Any, limits: CaptureLimits, depth: int = 0, most: int = MAX_VAL
             if issubclass(kind, Mapping):
                 return _mapping(value, limits, depth, most)
             if issubclass(kind, tuple) and (fields := getattr(kind, "_fields", ())):
-                # By its names, or nobody would know which of its items is the password.
+                # By its names, or it could not be known which item is the password.
                 return _mapping(dict(zip(fields, value, strict=True)), limits, depth, most)
             if issubclass(kind, (list, tuple, set, frozenset)):
                 items = list(islice(value, MAX_ITEMS))

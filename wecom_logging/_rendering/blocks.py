@@ -22,7 +22,7 @@ _TITLE = 160
 _LONG_TITLE = 4096
 #: Columns of the cause in the heading: what two lines of a phone hold.
 _WHY = 64
-#: A longer source line is rather looked up than read on a phone.
+#: Columns of a source line: a longer one is looked up rather than read on a phone.
 _SOURCE = 72
 _OTHER_TEXT = 100
 #: Places of a block that are named.
@@ -227,7 +227,7 @@ class _BlockRenderer:
             return joined(" · ", *(first + listed))
         chain = section.sample.chain
         parsed = chain[0].syntax if chain else None
-        # "<string>" is no place that anybody could look at
+        # "<string>" is no file that can be opened.
         syntax = [(parsed, 1)] if parsed and not parsed.path.startswith("<") else []
         callers = section.trace[1:]
         self.frames_left_out = len(callers) > self.detail.callers

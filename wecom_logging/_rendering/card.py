@@ -136,8 +136,7 @@ class _Card:
         return f"{_cut(message, most - len(root) - 1)}\n{root}"
 
     def _facts(self) -> Iterator[tuple[str, str]]:
-        """The rows: those that others cannot do without first, and the last one is for whoever
-        looks for the message again."""
+        """The rows, the most important first; the last one helps to find the message again."""
         rows = [*self._counts(), *self._warnings(), *self._circumstances()]
         for key, value in rows[: _FACTS - 1]:
             yield key, text.cut_characters(value, self._limits.value)

@@ -44,7 +44,7 @@ _LINES = 3
 _BULLETS = "-‐+∗•· "
 #: What cannot be the last thing before an ellipsis.
 _LOOSE = " :,;·(←-"
-#: Characters of a word that is rather cut than left out.
+#: A word of more characters is cut rather than left out.
 _LONG_WORD = 16
 
 #: Our own markers, and what looks like them.

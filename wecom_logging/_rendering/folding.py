@@ -10,7 +10,7 @@ from wecom_logging._rendering.sample import as_str
 from wecom_logging._rendering.sections import STATES, Section
 from wecom_logging._rendering.words import outline
 
-#: Groups that are worth to be drawn as one with their names, for their counts are lost by it.
+#: From so many groups on they are drawn as one with their names: their own counts are lost by it.
 _NAMES = 3
 #: The same for whole texts, and characters of one that is as short as a name.
 _TEXTS, _TEXT = 5, 40

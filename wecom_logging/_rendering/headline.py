@@ -19,9 +19,9 @@ _SUBJECT = 24
 _APP, _ENVIRONMENT = 8, 16
 #: Columns without which the start of a message or of a reason says nothing.
 _TEXT = 12
-#: Characters and bytes that one may need.
+#: Characters and bytes of a text that are looked at.
 _LONG = 400
-#: Of what it leaves out nobody asks.
+#: Nobody asks whether it has shortened anything.
 _PEN = Pen()
 #: Uptime is told for the first hour: that an error came with a release is news by then.
 _FRESH = 3600.0

@@ -80,7 +80,7 @@ class ExceptionView:
 
     @cached
     def frames(self) -> list[Frame]:
-        """The calls, outermost first, as in a traceback. Of most errors nobody looks at them."""
+        """The calls, outermost first, as in a traceback. Most are never looked at."""
         return list(map(_frame, _dicts(self._calls)))
 
     @cached
@@ -172,7 +172,7 @@ class Sample:
         return next(filter(None, texts), "")
 
     def _words_and_context(self) -> tuple[str, dict[str, str]]:
-        """What happened, as far as nobody else has said it, and what else is known."""
+        """The message without what is said elsewhere, and what else is known."""
         site, context = self.site, _context(self._event)
         place = (site.path, site.path.rpartition("/")[2], site.name.strip("<>"), str(site.line))
         known = (self.logger, self.process, self.thread, as_str(self._event.get("module")), *place)
@@ -193,7 +193,7 @@ class Sample:
 
 
 def first_words(event: object) -> str:
-    """What a group is known by that began with this event."""
+    """What a group that began with this event is called."""
     return read(event).text[:_FIRST_WORDS]
 
 

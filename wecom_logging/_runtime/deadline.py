@@ -41,5 +41,5 @@ def remaining(most: float) -> float:
 
 
 def time_left(most: float) -> float:
-    """The same where none left is no error: 0.0 then."""
+    """As `remaining`, but 0.0 instead of an error."""
     return max(0.0, min(most, _limit.get() - monotonic()))

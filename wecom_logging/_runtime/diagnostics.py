@@ -68,9 +68,12 @@ def warn_rarely(kind: str, text: str, *, once: bool = False) -> None:
 def _write(line: str) -> bool:
     """Write it as far as that is possible now; returns False if it may be later."""
     # Past its buffers, whose lock may be held by a thread that waits, or that a forked child lacks.
-    descriptor = _descriptor()
     try:
-        if descriptor is None:
+        descriptor = sys.stderr.fileno()
+    except Exception:
+        descriptor = -1  # not a file, but something else that takes text, or nothing
+    try:
+        if not isinstance(descriptor, int) or descriptor < 0:
             with delivering():  # it may be one that logs what it is given
                 sys.stderr.write(line)
                 sys.stderr.flush()
@@ -83,15 +86,6 @@ def _write(line: str) -> bool:
     except Exception:
         pass  # no stderr (pythonw, a daemon), a closed one, or a full disk behind it
     return True
-
-
-def _descriptor() -> int | None:
-    """That of stderr; None if it is something else that takes text, or nothing."""
-    try:
-        descriptor = sys.stderr.fileno()
-    except Exception:
-        return None
-    return descriptor if isinstance(descriptor, int) and descriptor >= 0 else None
 
 
 def reset(beginning: str) -> None:

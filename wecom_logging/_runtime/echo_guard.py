@@ -56,12 +56,5 @@ class delivering:  # noqa: N801 - a step of `with`, named like those of contextl
             DELIVERING.discard(self._marked)
 
 
-def after_fork() -> None:
-    """Forget, in a forked child, the threads that only the parent has.
-
-    The child's new threads may get their identities, and would be taken for workers.
-    """
-    DELIVERING.intersection_update({threading.get_ident()})
-
-
-fork.in_child(after_fork)
+# A forked child has this thread alone; its new ones may get the idents of the parent's.
+fork.in_child(lambda: DELIVERING.intersection_update({threading.get_ident()}))

@@ -39,7 +39,7 @@ def notice() -> bool:
 
 
 def had_children() -> bool:
-    """Whether this process has had children that run Python, and may have been killed."""
+    """Whether this process has had children that run Python: they may have been killed."""
     process = sys.modules.get("multiprocessing.process")
     # This counts those that were spawned as well.
     return _had_children or str(getattr(process, "_process_counter", _NONE)) != _NONE

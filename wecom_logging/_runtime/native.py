@@ -83,7 +83,6 @@ class Latch:
         self.closed = False
 
     def close(self) -> None:
-        """Release whoever waits."""
         if not self.closed:
             self.closed = True
             self._lock.release()

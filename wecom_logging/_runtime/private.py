@@ -52,9 +52,8 @@ def is_open(path: str) -> bool:
         return True
     for descriptor in descriptors:
         try:
-            found = os.stat(f"/proc/self/fd/{descriptor}")
+            if os.path.samestat(os.stat(f"/proc/self/fd/{descriptor}"), wanted):
+                return True
         except OSError:
-            continue
-        if os.path.samestat(found, wanted):
-            return True
+            pass  # closed meanwhile
     return False

@@ -105,7 +105,6 @@ def register_worker(worker: Worker) -> None:
 
 
 def unregister_worker(worker: Worker) -> None:
-    """Its handler is closed and everything delivered."""
     _workers.pop(id(worker), None)
 
 
@@ -163,19 +162,15 @@ def _deliver() -> None:
         for handler in handlers():
             handler.look_for_children()
     with exiting.waiting():
-        deliver_within(exiting.left(_longest_timeout()))
+        deliver_pending(exiting.left(_longest_timeout()))
 
 
-def deliver_pending() -> None:
-    """Have everything delivered while the program goes on, within `close_timeout`.
+def deliver_pending(seconds: float | None = None) -> None:
+    """Have everything delivered, within the longest `close_timeout` unless told otherwise.
 
-    For those who know that no hook of an exit will run.
+    For those, too, who know that no hook of an exit will run.
     """
-    deliver_within(_longest_timeout())
-
-
-def deliver_within(seconds: float) -> None:
-    deadline = monotonic() + seconds
+    deadline = monotonic() + (_longest_timeout() if seconds is None else seconds)
     workers = [c for c in list(_workers.values()) if c.has_work() or c.cycle.may_find()]
     requests = [(c, c.request_flush(deadline)) for c in workers]
     for worker, request in requests:

@@ -109,7 +109,6 @@ else:
         return method
 
     def replace(value: Any, **given: Any) -> Any:
-        """The same with other fields."""
         return type(value)(**{**dict(zip(value._fields, _values(value), strict=True)), **given})
 
     class _RowType(type):
@@ -120,8 +119,6 @@ else:
             return super().__new__(mcs, name, bases, {"__slots__": (), "_fields": names, **members})
 
     class NamedTuple(tuple, metaclass=_RowType):
-        """A tuple whose items have names."""
-
         def __new__(cls, *values: Any, **given: Any) -> Any:
             body = f"return _new(_cls, ({', '.join(cls._fields)},))"
             cls.__new__ = _compiled(cls, "__new__(_cls", body, {"_new": tuple.__new__})

@@ -61,9 +61,7 @@ class TokenCache:
     """
 
     def __init__(
-        self,
-        clock: Callable[[], float] = monotonic,
-        sleep: Callable[[float], object] = time.sleep,
+        self, clock: Callable[[], float] = monotonic, sleep: Callable[[float], object] = time.sleep
     ) -> None:
         self._clock = clock
         self._sleep = sleep

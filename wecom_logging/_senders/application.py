@@ -151,7 +151,7 @@ class AppSender(WeComSender):
         return self._authorised("agent/get", None, params, call="query")
 
     def token(self) -> str:
-        """This process's own access token, fetched if need be: for who brings none."""
+        """This process's own access token, fetched if need be: for callers that bring none."""
         key = self.token_key
         try:
             return TOKENS.get(key, self.fetch_token)

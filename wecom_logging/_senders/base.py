@@ -20,7 +20,7 @@ from wecom_logging._runtime import fork
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.echo_guard import delivering
 from wecom_logging._senders.errcodes import Call, refusal, unsent
-from wecom_logging._senders.http import Files, Http, Params
+from wecom_logging._senders.http import Files, Http, Params, json_object
 from wecom_logging._senders.protocol import Limits, Message, Receipt
 from wecom_logging.errors import ConfigurationError, TransportError
 
@@ -46,8 +46,6 @@ class WeComSender(ABC):
         _connections.add(self._http)
         _warn_of_plain_http(self._base)
 
-    # --- for scripts ----------------------------------------------------------------------
-
     def markdown(self, text: str) -> Receipt:
         """Send a markdown message. WeChat, as opposed to WeCom, does not show these.
 
@@ -69,8 +67,6 @@ class WeComSender(ABC):
     def file(self, name: str, data: bytes) -> Receipt:
         """Upload a file and send it, see `markdown`."""
         return self.send(Message("file", self.upload(name, data)))
-
-    # --- the Sender protocol ----------------------------------------------------------------
 
     @property
     def route(self) -> str:
@@ -107,8 +103,6 @@ class WeComSender(ABC):
     def close(self) -> None:
         """Close the connection. The sender stays usable and opens another when needed."""
         self._http.close()
-
-    # --- for the two of them ------------------------------------------------------------------
 
     def _call(
         self,
@@ -180,7 +174,6 @@ def media(name: str, data: bytes) -> Files:
 
 
 def content_of(message: Message) -> dict[str, object]:
-    """The part of a request that says what is sent, and of which type it is."""
     if message.msgtype == "card":
         return {"msgtype": "template_card", "template_card": _card(message)}
     field = "media_id" if message.msgtype == "file" else "content"
@@ -188,17 +181,13 @@ def content_of(message: Message) -> dict[str, object]:
 
 
 def _card(message: Message) -> dict[str, object]:
-    try:
-        card = json.loads(message.content)
-    except (ValueError, RecursionError):
-        card = None
-    if not isinstance(card, dict):
+    card = json_object(message.content)
+    if card is None:
         raise unsent(40058, "a card is a JSON object")
     return card
 
 
 def media_id(answer: Mapping[str, object]) -> str:
-    """What an answer to an upload calls the file."""
     found = answer.get("media_id")
     if not isinstance(found, str) or not found:
         raise TransportError("the answer to the upload has no media_id", unclear=True)

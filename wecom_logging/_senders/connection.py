@@ -137,11 +137,11 @@ class _Idle(list[Any]):
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         # What a child inherits is the parent's. Not even its descriptor may be closed, whose number
         # can be another file's by now: a daemon closes all that it has not opened.
-        if self._pid == os.getpid():
-            try:
+        try:
+            if self._pid == os.getpid():
                 return self.pop()
-            except IndexError:
-                pass
+        except IndexError:
+            pass
         raise Empty
 
     def qsize(self) -> int:

@@ -82,12 +82,7 @@ class Http:
         self._surroundings: dict[str, Any] | None = None
 
     def call(
-        self,
-        url: str,
-        params: Params,
-        *,
-        body: bytes | None = None,
-        files: Files | None = None,
+        self, url: str, params: Params, *, body: bytes | None = None, files: Files | None = None
     ) -> dict[str, Any]:
         """GET, or POST if there is a body or a file; returns WeCom's answer.
 
@@ -109,7 +104,7 @@ class Http:
             # context. Replaced outside of this block, so that it is not the new one's context.
             text, unclear = _unanswered(error)
         else:
-            answer = _parsed(content)
+            answer = json_object(content.decode("utf-8", "replace"))
             if not (trouble := _unreadable(status, answer)):
                 return answer or {}
             text, unclear = trouble
@@ -227,13 +222,13 @@ def _reason(error: BaseException) -> str:
     return one_line(str(best)) or type(best).__name__
 
 
-def _parsed(content: bytes) -> dict[str, Any] | None:
-    """WeCom's answer; None if it cannot be WeCom's."""
+def json_object(text: str) -> dict[str, Any] | None:
+    """The object that `text` is; None if it is something else."""
     try:
-        answer = json.loads(content.decode("utf-8", "replace"))
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return answer if isinstance(answer, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _unreadable(status: int, answer: dict[str, Any] | None) -> Trouble | None:

@@ -51,8 +51,6 @@ def per_task(fingerprint: Fingerprint) -> Fingerprint:
     return fingerprint_of_task
 
 
-# -- back on the root logger ---------------------------------------------------------------
-
 _ours: WeakSet[Any] = WeakSet()
 #: Handlers that were on the root logger before Celery emptied it; None: nobody looked.
 _displaced: list[Any] | None = None
@@ -103,8 +101,8 @@ def _on_root() -> list[Any]:
 
 
 def _lost() -> Iterable[Any]:
-    """Beat does not say that it starts. Who hangs nowhere was on the root logger, unless it
-    was never meant to hang anywhere."""
+    """Beat does not say that it starts. A handler that is on no logger was on the root logger,
+    unless it stands alone."""
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
     # What only stands for loggers below it has no handlers.
     attached = {id(handler) for each in loggers for handler in getattr(each, "handlers", ())}

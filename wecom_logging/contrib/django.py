@@ -64,7 +64,6 @@ def is_posted(value: object) -> bool:
 
 
 def _request(record: logging.LogRecord) -> Any:
-    """The record's request, or the running view's, or None."""
     request = record.__dict__.get("request")
     return request if _is_request(request) else _running_request()
 

@@ -15,9 +15,8 @@ from wecom_logging.contrib.health import COUNTERS, GAUGES, readings
 
 
 def instrument(meter_provider: MeterProvider | None = None) -> None:
-    """Have the numbers of `stats()` observed, as `wecom_logging.seen`, `.reported`, `.pending`,
-    `.muted`, `.lost`, `.messages`, `.failures` and `.seconds_since_success`, with the
-    attributes `app` and `environment`.
+    """Have the numbers of `stats()` observed as `wecom_logging.<name>`, for each of
+    `health.COUNTERS` and `health.GAUGES`, with the attributes `app` and `environment`.
 
     Observing does no I/O and takes no lock, also while WeCom is down. Call it once for each
     process; in a forked child the numbers start anew, like the handlers' accounts.

@@ -19,9 +19,9 @@ _LABELS = ("app", "environment")
 
 
 def collector() -> Collector:
-    """What a registry collects: `wecom_logging_seen_total`, `…_reported_total`, `…_muted_total`,
-    `…_lost_total`, `…_messages_total`, `…_failures_total`, `…_pending` and
-    `…_seconds_since_success`, with the labels `app` and `environment`.
+    """What a registry collects, with the labels `app` and `environment`:
+    `wecom_logging_<name>_total` for each of `health.COUNTERS`, `wecom_logging_<name>` for each of
+    `health.GAUGES`.
 
     Collecting reads `stats()` of all handlers of this process: no I/O, no lock, also while
     WeCom is down. In a forked child the numbers start anew, like the handlers' accounts.

@@ -35,9 +35,6 @@ DRAIN = 1.0
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 
 
-# -- what is told --------------------------------------------------------------------------
-
-
 def failure(
     job: Job, message: str, place: tuple[str, int] = ("", 0), **context: object
 ) -> logging.LogRecord:
@@ -52,9 +49,6 @@ def works_again(job: Job, handler: WeComHandler) -> None:
     store, since that may have been another process."""
     if handler.enabled:
         handler.end_job(failure(job, ""))
-
-
-# -- a command -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -101,15 +95,13 @@ def tell(job: Job, name: str, outcome: Outcome, handler: WeComHandler) -> None:
 
 def execute(command: list[str]) -> Outcome:
     """Run the command to its end. Its environment is ours, without the `--env-file`."""
-    start = time.monotonic()
-    tail = Tail()
+    start, tail = time.monotonic(), Tail()
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         print(f"wecom-logging: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
-        tail.add(f"cannot run it: {error.strerror}".encode())
         status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        return Outcome(shlex.join(command), status, 0.0, tail.text())
+        return Outcome(shlex.join(command), status, 0.0, f"cannot run it: {error.strerror}")
     with _forwarded_signals(process) as received:
         streams = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
         pumps = [Thread(target=_pass_on, args=(*pair, tail), daemon=True) for pair in streams]

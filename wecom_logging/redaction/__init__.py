@@ -281,7 +281,6 @@ def _last(value: Any) -> Any:
 
 
 def _with_each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """Plain data with all its texts changed."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -312,8 +311,6 @@ def _text(value: object) -> str:
     except Exception:
         return f"<{type(value).__name__}>"
 
-
-# --- our own secrets -----------------------------------------------------------------
 
 #: This much of a secret's start gives it away where the rest was cut off.
 _TELLING = 12

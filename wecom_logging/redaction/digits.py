@@ -18,7 +18,7 @@ from .personal import ends
 
 # Not within a longer number or an identifier, whether it has dashes and dots or not, nor in a
 # path: `/orders/13812348000/` is an order's.
-_BEFORE = r"(?<![0-9A-Za-z_/#])(?<![0-9A-Za-z][.-])"
+_BEFORE = r"(?a)(?<![0-9A-Za-z_/#])(?<![0-9A-Za-z][.-])"
 _AFTER = r"(?![0-9A-Za-z_]|[.-][0-9A-Za-z])"
 # What is counted is no telephone.
 _QUANTITY = (
@@ -27,18 +27,16 @@ _QUANTITY = (
 )
 
 _IDENTITY_CARD = lazy.regex(
-    _BEFORE + r"[1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[0-9Xx]" + _AFTER, re.ASCII
+    _BEFORE + r"[1-9]\d{5}(?:18|19|20)\d{2}[01]\d[0-3]\d{4}[0-9Xx]" + _AFTER
 )
 # UnionPay, Visa, Mastercard, American Express, JCB, Discover; together or in groups.
 _BANK_CARD = lazy.regex(
     _BEFORE + r"(?:62\d{2}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?"
     r"|(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|35\d{2}|6011|65\d{2})(?:[ -]?\d{4}){3}"
-    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})" + _AFTER + _QUANTITY,
-    re.ASCII,
+    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})" + _AFTER + _QUANTITY
 )
 _MOBILE = lazy.regex(
-    _BEFORE + r"(?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}" + _AFTER + _QUANTITY,
-    re.ASCII,
+    _BEFORE + r"(?:(?:\+|00)86[ -]?|86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}" + _AFTER + _QUANTITY
 )
 _MOBILE_ENDS = lazy.regex(r"[ -]?\d{4}[ -]?\d{4}\Z")
 # The name that a number stands under, with or without a sign between them.
@@ -60,7 +58,6 @@ _Kind = tuple[re.Pattern[str], Rule, bool]
 
 
 def numbers_in(text: str, kind: _Kind) -> Iterator[Secret]:
-    """Identity cards, bank cards or mobile numbers."""
     pattern, rule, believes_names = kind
     for match in pattern.finditer(text):
         if not (believes_names and _is_counted(match)):
@@ -79,15 +76,11 @@ def _mobile(number: str) -> str:
 
 
 def _identity_card(number: str) -> str:
-    return ends(number, 3, 4) if _is_date(number[6:14]) and _checks(number) else number
-
-
-def _is_date(digits: str) -> bool:
     try:
-        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError:
-        return False
-    return True
+        date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:  # there is no such day
+        return number
+    return ends(number, 3, 4) if _checks(number) else number
 
 
 def _checks(number: str) -> bool:

@@ -49,15 +49,13 @@ class Findings(list[Finding]):
         """What stands for `value`: itself if it is empty or masked already."""
         if not value or MASKED.fullmatch(value) or not value.strip("*"):
             return value
-        return self.put(value, rule.apply(value), why)
-
-    def put(self, value: str, instead: str, why: str) -> str:
+        instead = rule.apply(value)
         if value != instead:
             self.append(Finding(value, instead, why))
         return instead
 
     def hide_all(self, text: str, secrets: Iterable[Secret]) -> str:
-        """`text` without these, which come from left to right; of two that overlap the first."""
+        """`text` without `secrets`, which come from left to right. Overlaps go to the first."""
         pieces: list[str] = []
         first = done = count = 0
         most = most_in(text, _MOST_SECRETS)
@@ -87,10 +85,10 @@ class Findings(list[Finding]):
         """`text` without values that were found elsewhere."""
         for value, instead in known:
             if value in text:
-                stays = text
+                before = text
                 text = instead.join(re.split(_bounded(value), text))
-                if text != stays:
-                    self.put(value, instead, "seen in the same event")
+                if text != before:
+                    self.append(Finding(value, instead, "seen in the same event"))
         return text
 
 

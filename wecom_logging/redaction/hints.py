@@ -41,7 +41,7 @@ class Hints:
             starts = (hint[:length] for length in range(1, len(hint) + 1))
             self._within[hint] = known.intersection(starts)
         self._names = frozenset(hint for hint, within in self._within.items() if within & wanted)
-        self._search = re.compile(_alternatives(tree)).search
+        self._search = re.compile(_pattern(tree)).search
 
     def find(self, low: str) -> tuple[set[str], list[Hit]]:
         """Which hints occur, and the places where one of a name begins."""
@@ -60,12 +60,8 @@ class Hints:
         return found, [hit for hit in hits if hit[1] in self._names]
 
 
-def _alternatives(tree: Tree) -> str:
-    return "|".join(re.escape(char) + _rest(branch) for char, branch in tree.items() if char)
-
-
-def _rest(tree: Tree) -> str:
+def _pattern(tree: Tree) -> str:
     if tree.keys() == {_END}:
         return ""
-    optional = "?" if _END in tree else ""
-    return f"(?:{_alternatives(tree)}){optional}"
+    branches = (re.escape(char) + _pattern(branch) for char, branch in tree.items() if char)
+    return f"(?:{'|'.join(branches)})" + ("?" if _END in tree else "")

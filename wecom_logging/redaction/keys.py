@@ -269,18 +269,14 @@ class Rules:
         for own, label in self._named.items():
             if words[-len(own) :] == own:
                 return Rule(label)
-        return _rule(words, personal_data=self.personal_data)
+        while len(words) > 1 and (words[-1].isdigit() or words[-1] in _QUALIFIERS):
+            words = words[:-1]
+        return _secret(words) or (_personal(words) if self.personal_data else None)
 
 
 #: What `redact=True` and `redact="secrets"` look for.
 EVERYTHING = Rules()
 SECRETS = Rules(personal_data=False)
-
-
-def _rule(words: Sequence[str], *, personal_data: bool) -> Rule | None:
-    while words and (words[-1].isdigit() or words[-1] in _QUALIFIERS) and len(words) > 1:
-        words = words[:-1]
-    return _secret(words) or (_personal(words) if personal_data else None)
 
 
 def _secret(words: Sequence[str]) -> Rule | None:

@@ -112,9 +112,6 @@ def _matches(pattern: re.Pattern[str], text: str, rule: Rule, why: str) -> Itera
             yield *match.span(group), rule, why
 
 
-# --- shapes ----------------------------------------------------------------------------
-
-
 class _Shape(NamedTuple):
     """A pattern that is looked for if one of `hints` (lower case) occurs at all. What it calls
     `value` is masked, or all of it."""
@@ -260,9 +257,8 @@ _NOTATIONS = [
 _DOTTED = _shape(
     "api key",
     "",
-    r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])"
+    r"(?a)(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])"
     r"|(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w.-])",
-    re.A,
 )
 _SHORTEST_DOTTED = 49
 

@@ -281,7 +281,10 @@ class _Place:
         self.what, self.first = what, first
         self._value, self._after = value, lazy.regex(after)
         self._before = lazy.regex(before) if before else None
-        self.is_believed = value in (_written, _marked, _behind_sign, _behind_option)
+
+    @property
+    def is_believed(self) -> bool:
+        return self._value in (_written, _marked, _behind_sign, _behind_option)
 
     def find(self, name: Name) -> Span | None:
         if self._before and not self._before.search(name.left):
@@ -377,9 +380,8 @@ CHINESE_PLACES = (
 
 # A name whose value is masked already, by its shape or in an earlier pass.
 _IS_MASKED = lazy.regex(
-    rf"""(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?) [ \t]{{0,8}}
-    (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))""",
-    re.VERBOSE,
+    rf"""(?x)(?:\\{{0,8}}["'\])])? [ \t]{{0,8}} (?:[:=：＝]|[=-]>|%3[aAdD]|[是为][：:]?)
+    [ \t]{{0,8}} (?:{MASK} | b?(?P<quote>\\{{0,8}}["']){MASK}(?P=quote))"""
 )
 
 #: How many names without a value are looked at in a portion of a text.
@@ -437,7 +439,6 @@ def _is_near(text: str, at: int, places: list[int]) -> bool:
 
 
 def _value_behind(name: Name) -> tuple[Span | None, str]:
-    """Where the value of a name stands, and in which place."""
     places = CHINESE_PLACES if _CHINESE.match(name.text, name.end - 1) else PLACES
     following = name.text[name.end : name.end + 1]
     is_elsewhere = name.rule.needs == QUERY and not _IN_QUERY.search(name.left)

@@ -145,7 +145,6 @@ def _beside_statements(text: str, columns: dict[int, str], rules: Rules) -> Iter
 
 
 def _names_of(statement: str, begin: int, columns: dict[int, str]) -> Iterator[str | None]:
-    """What each placeholder of a statement is called."""
     for place in _PLACEHOLDER.finditer(statement):
         name = columns.get(begin + place.start())
         if name is None:

@@ -34,34 +34,32 @@ _USER = _Option(glued=True, apart=True, after=":")
 
 
 # Names of programs. `login` is that of docker, podman, helm, az and others.
-_PROGRAMS = {
-    name: options
-    for options, names in (
-        ({"-p": _GLUED},
-         "mysql mysqldump mysqladmin mysqlimport mysqlsh mysqlcheck mysqlbinlog mysqlslap mysqlpump"
-         " mydumper mariadb mariadb-dump mariadb-admin xtrabackup 7z 7za 7zr"),
-        ({"-p": _BOTH},
-         "sshpass mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh rdesktop login"
-         " zabbix_sender"),
-        ({"-w": _BOTH, "-s": _APART, "-a": _APART},
-         "ldapsearch ldapmodify ldapadd ldapdelete ldappasswd ldapwhoami"),
-        ({"-N": _APART, "-P": _APART}, "ssh-keygen"),
-        ({"-a": _BOTH}, "redis-cli redis-benchmark valkey-cli keydb-cli"),
-        ({"-P": _BOTH},
-         "unzip zip sqlcmd bcp tsql isql ipmitool mosquitto_pub mosquitto_sub vncviewer"),
-        (dict.fromkeys(("-u", "--user", "-U", "--proxy-user", "-a", "--auth", "--basic"), _USER),
-         "curl http https httpie xh wget etcdctl ab siege hey"),
-        ({"-u": _Option(glued=True, apart=True, after=",")}, "lftp"),
-        ({"-U": _Option(glued=True, apart=True, after="%")},
-         "smbclient rpcclient net winexe smbget"),
-        (dict.fromkeys(("--creds", "--src-creds", "--dest-creds"), _USER), "skopeo buildah"),
-        (dict.fromkeys(("-passin", "-passout", "-pass"), _Option(apart=True, after=":"))
-         | {"-k": _APART, "-K": _APART}, "openssl"),
-        ({"-A": _APART, "-X": _APART}, "snmpwalk snmpget snmpset snmpbulkwalk"),
-        ({"/p:": _GLUED, "-p": _BOTH}, "xfreerdp wfreerdp"),
-    )
-    for name in names.split()
-}  # fmt: skip
+_PROGRAMS: dict[str, dict[str, _Option]] = {}
+for _options, _names in (
+    ({"-p": _GLUED},
+     "mysql mysqldump mysqladmin mysqlimport mysqlsh mysqlcheck mysqlbinlog mysqlslap mysqlpump"
+     " mydumper mariadb mariadb-dump mariadb-admin xtrabackup 7z 7za 7zr"),
+    ({"-p": _BOTH},
+     "sshpass mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh rdesktop login"
+     " zabbix_sender"),
+    ({"-w": _BOTH, "-s": _APART, "-a": _APART},
+     "ldapsearch ldapmodify ldapadd ldapdelete ldappasswd ldapwhoami"),
+    ({"-N": _APART, "-P": _APART}, "ssh-keygen"),
+    ({"-a": _BOTH}, "redis-cli redis-benchmark valkey-cli keydb-cli"),
+    ({"-P": _BOTH},
+     "unzip zip sqlcmd bcp tsql isql ipmitool mosquitto_pub mosquitto_sub vncviewer"),
+    (dict.fromkeys(("-u", "--user", "-U", "--proxy-user", "-a", "--auth", "--basic"), _USER),
+     "curl http https httpie xh wget etcdctl ab siege hey"),
+    ({"-u": _Option(glued=True, apart=True, after=",")}, "lftp"),
+    ({"-U": _Option(glued=True, apart=True, after="%")},
+     "smbclient rpcclient net winexe smbget"),
+    (dict.fromkeys(("--creds", "--src-creds", "--dest-creds"), _USER), "skopeo buildah"),
+    (dict.fromkeys(("-passin", "-passout", "-pass"), _Option(apart=True, after=":"))
+     | {"-k": _APART, "-K": _APART}, "openssl"),
+    ({"-A": _APART, "-X": _APART}, "snmpwalk snmpget snmpset snmpbulkwalk"),
+    ({"/p:": _GLUED, "-p": _BOTH}, "xfreerdp wfreerdp"),
+):  # fmt: skip
+    _PROGRAMS |= dict.fromkeys(_names.split(), _options)
 #: What is in every command line that matters, in lower case: a short name is in other words too.
 HINTS = tuple(
     name.lower() + sign for name in _PROGRAMS for sign in (" \t\"'.\\" if len(name) < 6 else ("",))
@@ -116,7 +114,6 @@ def _of(option: _Option, i: int, word: str, start: int) -> Iterator[tuple[int, i
 
 
 def secrets_of_commands(text: str) -> Iterator[Secret]:
-    """The secrets of the command lines in a text."""
     at = 0
     while match := _PROGRAM.search(text, at):
         words = list(_words(text, match))

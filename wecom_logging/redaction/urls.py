@@ -41,7 +41,6 @@ def may_occur(text: str) -> bool:
 
 
 def with_scheme(text: str) -> Iterator[Secret]:
-    """Passwords and tokens in URLs."""
     at = text.find("://")
     while at >= 0:
         found = _secrets(text, at, at + 3)

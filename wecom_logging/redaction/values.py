@@ -122,22 +122,20 @@ Span = tuple[int, int, bool]
 
 # The end of a quoted one is also the end of its line or of the text.
 _QUOTED = lazy.regex(
-    r"""[bBfFrRuU]{0,2}(?P<quote>\"{3}|'{3}|["'`])(?P<plain>(?:\\.|[^\\\n]|\\)*?)
+    r"""(?x)[bBfFrRuU]{0,2}(?P<quote>\"{3}|'{3}|["'`])(?P<plain>(?:\\.|[^\\\n]|\\)*?)
         (?:(?P=quote)|(?=\n)|\Z)
     | (?P<escape>\\{1,8}["'])(?P<escaped>[^\n]*?)(?:(?<!\\)(?P=escape)|(?=\n)|\Z)
-    | [“「『【（](?P<chinese>[^”」』】）\n]{1,256})(?:[”」』】）]|(?=\n)|\Z)""",
-    re.VERBOSE,
+    | [“「『【（](?P<chinese>[^”」』】）\n]{1,256})(?:[”」』】）]|(?=\n)|\Z)"""
 )
 _PLAIN = r"""[^\s&;,'"\\<\[，。；、！？”’）】」》]{0,512}"""
 # Without quotes: up to a space, or a delimiter that is one and not part of a password.
 BARE = lazy.regex(
-    rf"""{_PLAIN}(?: (?: {MASK} | \[ | <(?!/)
+    rf"""(?x){_PLAIN}(?: (?: {MASK} | \[ | <(?!/)
         | \\(?!\\{{0,8}}["'])(?!r?\\?n)
         | ["'](?=\w)
         | &(?!amp;|lt;|gt;)(?![\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z)
         | [;,](?![\s"'\\]|[\w.%-]{{1,40}}[=:]|\Z)
-        ) {_PLAIN} ){{0,256}}""",
-    re.VERBOSE,
+        ) {_PLAIN} ){{0,256}}"""
 )
 # Authorization and cookies have spaces in them: all of the line, or of the quoted string.
 _LINE = lazy.regex(r"""(?m)(?:[^\n"'\\]|\\(?!\\{0,8}["'])|(?<=\w=)"[^"\n]{0,512}(?:"|$))*""")
@@ -152,10 +150,9 @@ _CHINESE = lazy.regex(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+[.!?]?")
 # What stands there instead of a value: a mask, no secret, `f()`, `self.password`, and
 # `Field(min_length=8)` or `jwt.encode(payload, key)`, in which no value is written down.
 _NO_VALUE = lazy.regex(
-    rf"""{MASK} | {_NO_SECRET} | {_REFERENCE} | [A-Za-z_][\w.]{{0,80}}\(
+    rf"""(?x){MASK} | {_NO_SECRET} | {_REFERENCE} | [A-Za-z_][\w.]{{0,80}}\(
         (?: \)(?!\w) | (?:[A-Za-z_.]+(?![A-Za-z_.])|\d+(?!\d)|[\s,=*\[\]]){{0,40}}
-            \)(?=[\s,)\]}}]|\Z) )""",
-    re.VERBOSE,
+            \)(?=[\s,)\]}}]|\Z) )"""
 )
 # Twelve words and more, as wallets give them.
 _PHRASE = lazy.regex(r"[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}")

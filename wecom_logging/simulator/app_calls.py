@@ -91,7 +91,6 @@ def message_send(world: World, request: Request) -> Body:
 
 
 def _interval(body: Body) -> float:
-    """Seconds in which the same request counts as a duplicate."""
     asked = body.get("duplicate_check_interval")
     return min(asked if isinstance(asked, int) and asked > 0 else 1800.0, _LONGEST)
 

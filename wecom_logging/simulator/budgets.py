@@ -26,7 +26,6 @@ class Window:
         self._times: deque[float] = deque()
 
     def used(self, now: float) -> int:
-        """Events that count at `now`."""
         times = self._times
         if self.fixed:
             if times and times[0] <= now - self.seconds:

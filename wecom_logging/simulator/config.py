@@ -82,69 +82,49 @@ class Switches:
     Each default is what a careful client has to expect.
     """
 
-    over_long_markdown: str = _choice(
-        "45002", "40058", "truncate", about="An application's markdown beyond 2048 bytes."
-    )
-    over_long_text: str = _choice(
-        "truncate", "45002", about="An application's text beyond 2048 bytes."
-    )
-    truncation: str = _choice(
-        "character",
-        "byte",
-        about="Where an over-long text is cut; by bytes, a character may break.",
-    )
-    textcard_unit: str = _choice(
-        "bytes", "characters", about="What a text card's 128 (title) and 512 (description) count."
-    )
+    # fmt: off
+    over_long_markdown: str = _choice("45002", "40058", "truncate",
+        about="An application's markdown beyond 2048 bytes.")
+    over_long_text: str = _choice("truncate", "45002",
+        about="An application's text beyond 2048 bytes.")
+    truncation: str = _choice("character", "byte",
+        about="Where an over-long text is cut; by bytes, a character may break.")
+    textcard_unit: str = _choice("bytes", "characters",
+        about="What a text card's 128 (title) and 512 (description) count.")
     robot_text_limit: int = _choice(2048, 5120, about="Bytes of a robot's text message.")
-    robot_window: str = _choice(
-        "sliding", "fixed", about="How a robot's 20 messages a minute are counted."
-    )
-    member_limit: str = _choice(
-        "drop", "45009", about="A member's message beyond 30 a minute or 1000 an hour."
-    )
-    daily_limit_errcode: int = _choice(
-        45009, 45033, about="Answer beyond the person-times that an application has a day."
-    )
-    duplicate_errcode: int = _choice(
-        0, 45035, about="Answer to a message that the duplicate check holds back."
-    )
-    illegal_characters: str = _choice(
-        "reject", "accept", about="Control characters and lone surrogates: 40033, or let through."
-    )
+    robot_window: str = _choice("sliding", "fixed",
+        about="How a robot's 20 messages a minute are counted.")
+    member_limit: str = _choice("drop", "45009",
+        about="A member's message beyond 30 a minute or 1000 an hour.")
+    daily_limit_errcode: int = _choice(45009, 45033,
+        about="Answer beyond the person-times that an application has a day.")
+    duplicate_errcode: int = _choice(0, 45035,
+        about="Answer to a message that the duplicate check holds back.")
+    illegal_characters: str = _choice("reject", "accept",
+        about="Control characters and lone surrogates: 40033, or let through.")
     touser_array: str = _choice("reject", "accept", about="Recipients as a JSON array.")
-    agentid_warning: bool = _choice(
-        True, False, about="Whether an agentid written as a string draws the JSON warning."
-    )
-    empty_invalid_fields: bool = _choice(
-        False, True, about='Whether "invaliduser" and the like are there when they are empty.'
-    )
-    same_token: bool = _choice(
-        True, False, about="Whether gettoken repeats a token that is still valid."
-    )
-    old_token_survives: bool = _choice(
-        True, False, about="Whether a token goes on working when a newer one was issued."
-    )
-    expires_in: str = _choice(
-        "normal", "missing", "zero", about="What gettoken says; private deployments leave it out."
-    )
-    gettoken_checks_ip: bool = _choice(
-        False, True, about="Whether gettoken, too, refuses untrusted addresses (60020)."
-    )
-    disabled_app_errcode: int = _choice(
-        40001, 50003, about="What gettoken answers for a stopped application."
-    )
+    agentid_warning: bool = _choice(True, False,
+        about="Whether an agentid written as a string draws the JSON warning.")
+    empty_invalid_fields: bool = _choice(False, True,
+        about='Whether "invaliduser" and the like are there when they are empty.')
+    same_token: bool = _choice(True, False,
+        about="Whether gettoken repeats a token that is still valid.")
+    old_token_survives: bool = _choice(True, False,
+        about="Whether a token goes on working when a newer one was issued.")
+    expires_in: str = _choice("normal", "missing", "zero",
+        about="What gettoken says; private deployments leave it out.")
+    gettoken_checks_ip: bool = _choice(False, True,
+        about="Whether gettoken, too, refuses untrusted addresses (60020).")
+    disabled_app_errcode: int = _choice(40001, 50003,
+        about="What gettoken answers for a stopped application.")
     image_limit_mb: int = _choice(5, 10, about="Size of an image, in MiB.")
-    bot_update_card_action: str = _choice(
-        "required",
-        "optional",
-        about="A bot's update of a card that lacks card_action: 42045, or fine.",
-    )
+    bot_update_card_action: str = _choice("required", "optional",
+        about="A bot's update of a card that lacks card_action: 42045, or fine.")
     italic: bool = _choice(False, True, about="Whether the page shows *italic* in markdown.")
-    hex_colours: bool = _choice(
-        False, True, about='Whether the page honours <font color="#ff0000"> in markdown.'
-    )
+    hex_colours: bool = _choice(False, True,
+        about='Whether the page honours <font color="#ff0000"> in markdown.')
     escapes: bool = _choice(False, True, about="Whether the page honours backslash escapes.")
+    # fmt: on
 
     def changed(self, **changes: Any) -> Switches:
         """These switches with some in another position; a `ValueError` names a wrong one."""

@@ -154,7 +154,6 @@ class LongConnection:
         return False
 
     def _send_struck(self, connection: Connection, frame: str, fault: Fault | None) -> None:
-        """Send a frame the way a fault wants it."""
         if fault is None:
             connection.send(frame)
             return

@@ -189,11 +189,11 @@ class Simulator:
         """Wait until `condition()` is true, asking again whenever something arrives."""
         with self.world.changed:
             if not self.world.changed.wait_for(condition, timeout):
-                raise TimeoutError(f"waited {timeout:g} s for {what}; {self._summary()}")
-
-    def _summary(self) -> str:
-        calls = [f"{each.name} -> {each.fault or each.told}" for each in self.calls()[-5:]]
-        return f"{len(self.messages)} messages arrived, last calls: {', '.join(calls) or 'none'}"
+                last = [f"{each.name} -> {each.fault or each.told}" for each in self.calls()[-5:]]
+                raise TimeoutError(
+                    f"waited {timeout:g} s for {what}; {len(self.messages)} messages arrived,"
+                    f" last calls: {', '.join(last) or 'none'}"
+                )
 
     # What people do in the chats of the first bot. Each returns whether a bot was told.
 

@@ -41,7 +41,6 @@ class ChunkedUploads:
         self._gates: dict[str, Gate] = {}
 
     def begin(self, bot_id: str, body: dict[str, Any], now: float) -> str:
-        """A new one; returns its id."""
         upload = _announced(body, now)
         gate = self._gates.setdefault(bot_id, Gate(Window(_PER_MINUTE, MINUTE)))
         if gate.closed(now):
@@ -54,7 +53,6 @@ class ChunkedUploads:
         return upload_id
 
     def add(self, body: dict[str, Any], now: float) -> None:
-        """A chunk."""
         upload, index = self._find(body, now), body.get("chunk_index")
         if type(index) is not int or not 0 <= index < upload.number:
             raise parameter("chunk_index is invalid")
@@ -67,7 +65,6 @@ class ChunkedUploads:
         upload.chunks[index] = data
 
     def end(self, body: dict[str, Any], now: float) -> tuple[str, Upload]:
-        """The whole file, and its type."""
         upload = self._find(body, now)
         data = b"".join(upload.chunks[index] for index in sorted(upload.chunks))
         if len(upload.chunks) != upload.number or len(data) != upload.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections import Counter
 from typing import Any
 
 from wecom_logging.simulator import markup
@@ -167,6 +167,7 @@ def clock(world: World) -> Json:
 def state(world: World, active: Faults) -> Json:
     """Everything but the messages."""
     with world.changed:
+        fates = Counter(each.fate for each in world.inbox.messages())
         return {
             "version": world.inbox.version,
             "corpid": world.config.corpid,
@@ -190,13 +191,7 @@ def state(world: World, active: Faults) -> Json:
             "budgets": budgets(world),
             "faults": faults(active),
             "switches": switches(world),
-            "counts": _fates(world),
+            "counts": {
+                fate: fates[fate] for fate in ("delivered", "dropped", "duplicate", "recalled")
+            },
         }
-
-
-def _fates(world: World) -> Mapping[str, int]:
-    counts = {"delivered": 0, "dropped": 0, "duplicate": 0, "recalled": 0}
-    for each in world.inbox.messages():
-        if each.fate in counts:
-            counts[each.fate] += 1
-    return counts

@@ -84,7 +84,6 @@ class Wire(WSGIRequestHandler):
     def _deliver(
         self, fault: Fault | None, status: str, headers: Headers, chunks: Iterable[bytes]
     ) -> None:
-        """Send the answer, the way the fault wants it."""
         if fault is None:
             self._send(status, headers, chunks)
             return

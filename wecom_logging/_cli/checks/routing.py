@@ -57,7 +57,8 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     own = [
         each for each in known_loggers() if each.name not in servers and not is_library(each.name)
     ]
-    meant = [each for each in own if not _is_below(each.name, left_out)]
+    tops = tuple(f"{each}." for each in left_out)
+    meant = [each for each in own if not f"{each.name}.".startswith(tops)]
     yield from attempt.together(meant)
     if names := [each.name for each in own if each not in meant]:
         yield skipped("left out", f"by --except: {', '.join(names)}")
@@ -70,10 +71,6 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     if "loguru" in sys.modules:
         yield from _loguru(attempt)
     yield attempt.delivered()
-
-
-def _is_below(name: str, tops: Sequence[str]) -> bool:
-    return any(name == top or name.startswith(f"{top}.") for top in tops)
 
 
 class _Attempt:
@@ -240,7 +237,6 @@ def _consoles(servers: Sequence[str]) -> Iterator[Step]:
 
 
 def _entry(name: str) -> str:
-    """Where a logger stands in a configuration."""
     return '"root"' if name == "root" else f'"{name}" in "loggers"'
 
 

@@ -93,7 +93,6 @@ def _recipients(sender: AppSender, agent: dict[str, Any]) -> Step:
 
 
 def message_steps(sender: AppSender | WebhookSender, found: Options) -> Iterator[Step]:
-    """Send a test message."""
     name = "test message" if isinstance(sender, AppSender) else "robot"
     words = f"wecom-logging check from {found.host}, {time.strftime('%H:%M:%S')}: messages arrive."
     try:
