@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks import worker
@@ -253,8 +254,8 @@ def _storm(log: Callable[[int], None], rate: float, seconds: float) -> int:
 
 def _written() -> int:
     """Bytes that this process has handed to the system to be written."""
-    with open("/proc/self/io") as file:
-        fields: dict[str, Any] = dict(line.split(": ") for line in file.read().splitlines())
+    lines = Path("/proc/self/io").read_text().splitlines()
+    fields: dict[str, Any] = dict(line.split(": ") for line in lines)
     return int(fields["wchar"])
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from tests.helpers.bot_store import FakeStore
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
-from wecom_logging._bot.store import BotStoreError
 from wecom_logging._cli import CommandError, bot
+from wecom_logging._stores.protocol import StoreError
 from wecom_logging.errors import ConfigurationError
 from wecom_logging.simulator import Simulator
 
@@ -80,7 +80,7 @@ def test_the_bot_may_be_there_before_the_first_error(sim: Simulator, tmp_path: P
     """It makes the store that the application will use; to ask for something makes none."""
     file = tmp_path / "state" / "store.db"
     env = {**sim.env(), **sim.env("bot"), "WECOM_STORE": f"sqlite:///{file}"}
-    with pytest.raises(BotStoreError, match="is not there"):
+    with pytest.raises(StoreError, match="is not there"):
         bot.open_store(env)
     store = bot.open_store(env, make=True)
     Pairings(store).add(Chat("wr1", Scope()))
@@ -221,7 +221,7 @@ def test_the_store_away(store: FakeStore) -> None:
     store.away = True
     with pytest.raises(CommandError, match="cannot be reached"):
         call("--chats")
-    with pytest.raises(BotStoreError):
+    with pytest.raises(StoreError):
         store.groups()
 
 

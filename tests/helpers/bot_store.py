@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from wecom_logging._bot.store import App, BotStore, BotStoreError, app_of
+from wecom_logging._bot.store import App, BotStore, app_of
 from wecom_logging._model.links import Link
 from wecom_logging._stores.marks import Act, Done, KnownGroup, Refusal
 from wecom_logging._stores.oncall import Undone
+from wecom_logging._stores.protocol import StoreError
 
 PAY, SHOP = App("pay", "prod"), App("shop", "prod")
 NOW = 1_772_565_360.0  # 2026-03-04 03:16 in Shanghai
@@ -59,7 +60,7 @@ class FakeStore:
 
     def _reach(self) -> None:
         if self.away:
-            raise BotStoreError("no route to the store")
+            raise StoreError("no route to the store")
 
     # Alerts.
 

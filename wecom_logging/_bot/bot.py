@@ -19,9 +19,10 @@ from wecom_logging._bot.outgoing import EVENT, Outgoing, answer, push
 from wecom_logging._bot.pairing import Chat, Pairings, Scope
 from wecom_logging._bot.rate_limits import RateLimits
 from wecom_logging._bot.session import Answered
-from wecom_logging._bot.store import App, BotStore, BotStoreError
+from wecom_logging._bot.store import App, BotStore
 from wecom_logging._bot.texts import Texts, inert, shown
 from wecom_logging._bot.users import Users
+from wecom_logging._stores.protocol import StoreError
 
 #: Seconds after which what happened is too old to be acted on, by WeCom's clock and ours.
 LATE = 60.0
@@ -72,7 +73,7 @@ class Bot:
             if isinstance(event, Message):
                 return self._written(event, now)
             return self._pressed(event, now) if isinstance(event, Press) else self._entered(event)
-        except BotStoreError as error:
+        except StoreError as error:
             self._say(f"the store is away: {shown(str(error))}")
             return self._instead(event, "store away")
         except Exception as error:
@@ -101,7 +102,7 @@ class Bot:
             chats = self._pairings.chats()
             self._known = {chat.id for chat in chats}
             return self._card_handler.next_cards(chats, now)
-        except BotStoreError:
+        except StoreError:
             return []  # said when somebody asks for something
         except Exception as error:
             self._unexpected(error)

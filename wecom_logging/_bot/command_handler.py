@@ -85,7 +85,7 @@ class CommandHandler:
         """Do it and say so, or say why not.
 
         Raises:
-            BotStoreError: The store cannot be reached.
+            StoreError: The store cannot be reached.
         """
         try:
             if request.command.wrong is not None:

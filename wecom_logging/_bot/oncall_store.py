@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 
-from wecom_logging._bot.store import App, BotStoreError
+from wecom_logging._bot.store import App
 from wecom_logging._model.links import Link
 from wecom_logging._rendering import Language, Style, group_text
 from wecom_logging._rendering.context import RenderContext
@@ -16,9 +15,8 @@ from wecom_logging._rendering.links import links_of
 from wecom_logging._rendering.sections import Section
 from wecom_logging._rendering.words import joined
 from wecom_logging._stores.leases import FOR_GOOD
-from wecom_logging._stores.marks import Act, Done, KnownApp, KnownGroup
+from wecom_logging._stores.marks import Act, Done, KnownGroup
 from wecom_logging._stores.oncall import OnCall, Undone
-from wecom_logging._stores.protocol import StoreError
 
 
 class OnCallStore:
@@ -39,34 +37,31 @@ class OnCallStore:
     # -- alerts ------------------------------------------------------------------------
 
     def groups(self) -> Sequence[KnownGroup]:
-        return [group for app in self._known() for group in app.groups]
+        return [group for app in self._store.known() for group in app.groups]
 
     def news(self, after: float) -> Sequence[KnownGroup]:
         return [
             group
-            for app in self._known()
+            for app in self._store.known()
             if app.quiet_until is None
             for group in app.groups
             if (group.news_at or 0.0) > after and group.state != "over"
         ]
 
     def apps(self) -> Sequence[App]:
-        with _away():
-            return [App(*names) for names in self._store.apps()]
+        return [App(*names) for names in self._store.apps()]
 
     def mark(self, act: Act, apps: Sequence[App] = ()) -> Done:
-        with _away():
-            for app in apps:
-                self._store.mark(act, app)
-            return Done() if apps else self._store.mark(act)
+        for app in apps:
+            self._store.mark(act, app)
+        return Done() if apps else self._store.mark(act)
 
     def undo(self, act: Act, within: float) -> Undone | None:
-        with _away():
-            undone = self._store.undo(act, within)
+        undone = self._store.undo(act, within)
         return undone and undone._replace(apps=tuple(App(*names) for names in undone.apps))
 
     def report(self, apps: Sequence[App], chinese: bool) -> str:
-        known = [each for each in self._known() if App(each.app, each.environment) in apps]
+        known = [each for each in self._store.known() if App(each.app, each.environment) in apps]
         return daily_report(known, self._clock(), language=_language(chinese), zone=self._zone)
 
     def detail(self, group: str, chinese: bool) -> str:
@@ -84,8 +79,7 @@ class OnCallStore:
         return joined(": ", section.type, *section.why) if section and section.why else ""
 
     def _whole(self, group: str, chinese: bool) -> RenderContext | None:
-        with _away():
-            found = self._store.whole(group)
+        found = self._store.whole(group)
         if found is None:
             return None
         (app, environment), digest = found
@@ -93,46 +87,29 @@ class OnCallStore:
         return RenderContext.of(digest, style._replace(links=self._links))
 
     def written(self) -> float | None:
-        times = (app.written for app in self._known())
+        times = (app.written for app in self._store.known())
         return max((at for at in times if at is not None), default=None)
 
     def name(self) -> str:
         return self._store.name
 
-    def _known(self) -> list[KnownApp]:
-        with _away():
-            return self._store.known()
-
     # -- notes -------------------------------------------------------------------------
 
     def read(self, key: str) -> str | None:
-        with _away():
-            return self._store.note("read", key)
+        return self._store.note("read", key)
 
     def write(self, key: str, value: str, seconds: float | None = None) -> None:
-        with _away():
-            self._store.note("write", key, value, FOR_GOOD if seconds is None else seconds)
+        self._store.note("write", key, value, FOR_GOOD if seconds is None else seconds)
 
     def erase(self, keys: Iterable[str]) -> None:
-        with _away():
-            for key in keys:
-                self._store.note("erase", key)
+        for key in keys:
+            self._store.note("erase", key)
 
     def hold(self, key: str, owner: str, seconds: float) -> bool:
-        with _away():
-            return self._store.note("hold", key, owner, seconds) == owner
+        return self._store.note("hold", key, owner, seconds) == owner
 
     def leave(self, key: str, owner: str) -> None:
-        with _away():
-            self._store.note("leave", key, owner)
-
-
-@contextmanager
-def _away() -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        raise BotStoreError(str(error)) from None
+        self._store.note("leave", key, owner)
 
 
 def _language(chinese: bool) -> Language:

@@ -22,9 +22,10 @@ from wecom_logging._bot.bot import Bot
 from wecom_logging._bot.core import ConnectionEvent, Core
 from wecom_logging._bot.session import SUBSCRIBE, Kicked, Refused, Session, Subscribed
 from wecom_logging._bot.status import Status, keep
-from wecom_logging._bot.store import BotStore, BotStoreError
+from wecom_logging._bot.store import BotStore
 from wecom_logging._bot.texts import shown
 from wecom_logging._model.secret import Secret
+from wecom_logging._stores.protocol import StoreError
 
 #: Where WeCom listens.
 PUBLIC_URL = "wss://openws.work.weixin.qq.com"
@@ -140,7 +141,7 @@ class Runner:
             return True
         try:
             mine = self._store.hold(self._lease, self._owner, LEASE)
-        except BotStoreError as error:
+        except StoreError as error:
             # Who has it already goes on: a store that is away is no reason to be deaf.
             self._say_once_waiting(f"the store is away, waiting for it: {shown(str(error))}")
             return self._connection is not None
@@ -161,13 +162,13 @@ class Runner:
         try:
             self._store.leave(self._lease, self._owner)
             self._tell("stopped")
-        except BotStoreError:
+        except StoreError:
             pass  # the lease passes by itself
 
     def _tell(self, state: str) -> None:
         try:
             keep(self._store, Status(state, socket.gethostname(), os.getpid(), time.time()))
-        except BotStoreError:
+        except StoreError:
             pass  # said by whoever asks for it
 
     # The connection.
@@ -212,20 +213,20 @@ class Runner:
         self._turn = secrets.token_hex(8)
         try:
             return self._store.hold(self._turns, self._turn, SUBSCRIBE)
-        except BotStoreError:
+        except StoreError:
             return True  # a store that is away is no reason to be deaf
 
     def _keep_turn(self) -> None:
         """Half a minute from now: to connect may have taken a part of the first one."""
         try:
             self._store.hold(self._turns, self._turn, SUBSCRIBE)
-        except BotStoreError:
+        except StoreError:
             pass  # it has most of it all the same
 
     def _give_turn_back(self) -> None:
         try:
             self._store.leave(self._turns, self._turn)
-        except BotStoreError:
+        except StoreError:
             pass  # it passes by itself
 
     def _speak_on_a_connection(self, seen: Callable[[ConnectionEvent], _Ended | None]) -> _Ended:

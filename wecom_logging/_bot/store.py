@@ -15,10 +15,6 @@ from wecom_logging._stores.marks import Act, Done, KnownGroup
 from wecom_logging._stores.oncall import Undone
 
 
-class BotStoreError(Exception):
-    """The store cannot be reached; nothing was changed, or nobody knows."""
-
-
 class App(NamedTuple):
     """What has groups of its own in a store."""
 
@@ -33,8 +29,28 @@ def app_of(group: KnownGroup) -> App:
     return App(group.app, group.environment)
 
 
-class Alerts(Protocol):
-    """Groups, and marks on them. Any method may raise `BotStoreError`.
+class Notes(Protocol):
+    """Small documents of the bot's own in the same store. Any method may raise `StoreError`."""
+
+    def read(self, key: str) -> str | None:
+        """What was written and has not passed."""
+
+    def write(self, key: str, value: str, seconds: float | None = None) -> None:
+        """Keep it for so long (None: for good). The last one wins."""
+
+    def erase(self, keys: Iterable[str]) -> None:
+        """Forget them."""
+
+    def hold(self, key: str, owner: str, seconds: float) -> bool:
+        """Whether `owner` has the lease `key` now, for so long from now: it was free, had
+        passed or was its own."""
+
+    def leave(self, key: str, owner: str) -> None:
+        """Give the lease back, if it is `owner`'s."""
+
+
+class BotStore(Notes, Protocol):
+    """Notes, groups, and marks on them. Any method may raise `StoreError`.
 
     Called from one thread. Answers have to come within two seconds: a button waits for them.
     """
@@ -72,27 +88,3 @@ class Alerts(Protocol):
 
     def name(self) -> str:
         """What the store is called, without secrets."""
-
-
-class Notes(Protocol):
-    """Small documents of the bot's own in the same store. Any method may raise `BotStoreError`."""
-
-    def read(self, key: str) -> str | None:
-        """What was written and has not passed."""
-
-    def write(self, key: str, value: str, seconds: float | None = None) -> None:
-        """Keep it for so long (None: for good). The last one wins."""
-
-    def erase(self, keys: Iterable[str]) -> None:
-        """Forget them."""
-
-    def hold(self, key: str, owner: str, seconds: float) -> bool:
-        """Whether `owner` has the lease `key` now, for so long from now: it was free, had
-        passed or was its own."""
-
-    def leave(self, key: str, owner: str) -> None:
-        """Give the lease back, if it is `owner`'s."""
-
-
-class BotStore(Alerts, Notes, Protocol):
-    """All of it."""

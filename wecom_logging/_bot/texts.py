@@ -130,18 +130,13 @@ _PHRASES: dict[str, tuple[str, str]] = {
 
 #: How each command is used, in Chinese and English.
 USAGE: dict[Name, tuple[str, str]] = {
-    "open": ("未恢复", "open"),
-    "show": ("40871", "40871"),
+    "open": ("未恢复", "open"), "show": ("40871", "40871"),
     "silence": ("静默 40871 2h 原因", "silence 40871 2h why"),
     "unsilence": ("取消静默 40871", "unsilence 40871"),
-    "take": ("我来 40871", "take 40871"),
-    "untake": ("放手 40871", "untake 40871"),
-    "quiet": ("免打扰 30m", "quiet 30m"),
-    "unquiet": ("取消免打扰", "unquiet"),
-    "undo": ("撤销", "undo"),
-    "report": ("报告", "report"),
-    "help": ("帮助", "help"),
-}
+    "take": ("我来 40871", "take 40871"), "untake": ("放手 40871", "untake 40871"),
+    "quiet": ("免打扰 30m", "quiet 30m"), "unquiet": ("取消免打扰", "unquiet"),
+    "undo": ("撤销", "undo"), "report": ("报告", "report"), "help": ("帮助", "help"),
+}  # fmt: skip
 
 _HELP: dict[Name, tuple[str, str]] = {
     "open": ("现在还有哪些告警", "what is open now"),

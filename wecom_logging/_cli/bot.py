@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from wecom_logging._bot.pairing import Pairings, Scope
 from wecom_logging._bot.status import find
-from wecom_logging._bot.store import BotStore, BotStoreError
+from wecom_logging._bot.store import BotStore
 from wecom_logging._bot.users import VARIABLE as _USERS
 from wecom_logging._bot.users import Users
 from wecom_logging._cli import CommandError, Commands, require
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("--app and --environment belong to --pair")
     try:
         return _run(args, environment(args.env_file))
-    except BotStoreError as error:
+    except StoreError as error:
         raise CommandError(f"the store cannot be reached: {error}", 1) from None
 
 
@@ -178,11 +178,8 @@ def open_store(environ: Mapping[str, str], *, make: bool = False) -> BotStore:
     """The store that the environment names, as the bot needs it; `make`: if need be a new one."""
     from wecom_logging._bot.oncall_store import OnCallStore
 
-    try:
-        store = on_call_store(environ, make=make)
-        return OnCallStore(store, _zone(environ), options(environ).links)
-    except StoreError as error:
-        raise BotStoreError(str(error)) from None
+    store = on_call_store(environ, make=make)
+    return OnCallStore(store, _zone(environ), options(environ).links)
 
 
 # What it does.

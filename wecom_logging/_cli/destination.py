@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wecom_logging._cli import CommandError
@@ -50,8 +51,7 @@ def read_env_file(path: str | None) -> dict[str, str]:
     if not path:
         return {}
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
+        lines = Path(path).read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise CommandError(f"--env-file: cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -365,8 +365,8 @@ class _Claiming:
         return True
 
     def _has_seen_begin(self) -> bool:
-        """Whether a kind that is pending has begun while the asker was there. Its first message
-        may have been that of a child which ended before the others did."""
+        """Whether a pending kind began while the asker was there: perhaps in a child that has
+        ended."""
         began = self._now - self._asker.lived
         return any(
             self._ledger.group(group_id).track.since > began

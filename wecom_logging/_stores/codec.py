@@ -1,7 +1,6 @@
 """Records as JSON, and back: what is read is as little trusted as a log line.
 
-Anything may stand in a file or a key by the time it is read. What has not the shape of the
-record it should be is a `ValueError`, never a surprise later.
+Whatever does not have the shape of its record is a `ValueError`, and never a surprise later.
 """
 
 from __future__ import annotations

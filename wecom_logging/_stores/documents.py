@@ -105,10 +105,9 @@ class Tokens(Documents[Token]):
 
 
 class _Single(Documents[T]):
-    """The one record of its kind in a scope, written if it is not as it was read.
+    """The one record of its kind in a scope, written if it has changed.
 
-    `kept` holds it from one step to the next one, with the text that it was then: as a rule
-    nobody else has written it meanwhile.
+    `kept` holds it from step to step with its text: usually nobody else has written it meanwhile.
     """
 
     def __init__(
@@ -268,8 +267,8 @@ class DocumentState(State):
         return int(rank), int(others) + 1
 
     def about(self, source: str) -> list[Asked]:
-        """What to ask for whoever may claim something: its place among all, and whether anything
-        is pending at all."""
+        """What to ask for a claim: the place of the source among all, and whether anything is
+        pending."""
         rank = f"(SELECT total(id<?)||' '||count(*) FROM {TABLE} WHERE {_HERE} AND id<>?)"
         place = self._destination_scope, SHARED["presence"][0]
         self._place = Question(rank, source, *place)
@@ -318,8 +317,8 @@ class DocumentState(State):
 
 
 def ask(cursor: sqlite3.Cursor, asked: Iterable[Asked]) -> None:
-    """Have all answered in one row: to get the interpreter back after each step of SQLite may
-    take 5 ms beside a busy thread, and each row is a step."""
+    """Answer all in one row: beside a busy thread it may take 5 ms to get the interpreter back
+    after each step of SQLite, and each row is one."""
     for some in _in_parts(asked):
         expressions, values = list[str](), list[object]()
         for rows, key in some:
@@ -341,11 +340,11 @@ def keep_body(connection: sqlite3.Connection, scope: str, digest_id: str, body: 
 
 
 def _in_parts(rows: Iterable[T]) -> Iterator[list[T]]:
-    """So many as one statement takes; no more are made at a time.
+    """As many as one statement takes, one part at a time.
 
-    As many as a power of two, or one and a half of one; the last one several times. Each number
-    is a statement of its own, which SQLite takes as long to prepare as to carry out three times,
-    and keeps: a hundred of them were 10 MB.
+    Each part is filled up, with its last row, to a power of two or one and a half of one. Each
+    number is a statement of its own, which takes SQLite three times as long to prepare as to run,
+    and is kept: a hundred of them were 10 MB.
     """
     left = iter(rows)
     while some := list(islice(left, _AT_ONCE)):

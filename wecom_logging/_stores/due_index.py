@@ -9,11 +9,10 @@ from wecom_logging._runtime.values import dataclass
 
 @dataclass(eq=False, repr=False)
 class DueIndex:
-    """A bound for when something about any group is worth a message: never later than the truth.
+    """A lower bound for when something about any group is worth a message.
 
-    Whoever looks whether something is due reads this and not a thousand groups. When the
-    bound is reached, the groups with pending errors are looked at, and all groups where one
-    that was told may be over: then it is exact.
+    It is read instead of a thousand groups. When it is reached the groups with pending errors are
+    looked at, or all groups where one may be over: then it is exact.
     """
 
     #: When a CRITICAL, and when other news, has waited for company.

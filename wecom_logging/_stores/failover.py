@@ -342,8 +342,8 @@ class FailoverStore:
         return self._merged - self._last.reported - self._last.lost
 
     def _read(self, there: Account) -> None:
-        """What the store says now. A file that was removed, or a Redis that was emptied or
-        fell back on an older copy of itself, has forgotten errors."""
+        """What the store says now. If it was emptied, or fell back on an older copy, errors are
+        gone."""
         if there.first != self._last.first and self._last.first:
             self._forget(self._outstanding - there.merged)
             self._book(self._last)

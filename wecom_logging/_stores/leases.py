@@ -1,5 +1,5 @@
-"""Values of the whole place: who has the turn for one and what was left by who had it last; and
-the small documents of command line and bot."""
+"""Turns that one of all processes has, with what the last one left; documents of command line and
+bot."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """What a store does, step by step, on whatever `State` it is given.
 
-`MemoryStore` keeps the state, `SQLiteStore` reads and writes the part that a step touches, and so
-does `RedisStore` for what people do; its other steps are in Lua, held to these by the tests.
-What a step means stands in `merging`, `claiming`, `settling` and `marking`; here is what they
-share. When something is due is computed by `schedule.py`, and when there is a slot by
-`ratelimit.py`.
+`MemoryStore` keeps the state; `SQLiteStore` reads and writes what a step touches, as `RedisStore`
+does for what people do. Its other steps are in Lua, held to these by the tests. The steps are in
+`merging`, `claiming`, `settling` and `marking`, and here is what they share. `schedule.py` computes
+when something is due, `ratelimit.py` when there is a slot.
 """
 
 from __future__ import annotations
@@ -40,9 +39,8 @@ LOOK_THROUGH = 3600.0
 class Ledger:
     """One moment: `now` by the store's clock, `wall` for display.
 
-    `shared` is true where other processes take part: they are reckoned with, and looked at;
-    `is_alive` says of a source whether its process may still be there. `provisional`: short
-    ids that are given now are nobody else's to know.
+    `shared`: other processes take part. `is_alive` says whether the process of a source may still
+    be there. `provisional`: nobody else knows the short ids that are given now.
     """
 
     def __init__(
@@ -119,8 +117,8 @@ class Ledger:
         return found
 
     def knows_all_concerned(self) -> bool:
-        """Whether a message has only something to say of groups with pending errors; not if
-        the due_index speaks of a time that cannot be."""
+        """Whether a message concerns groups with pending errors only; not if the index is
+        implausible."""
         return self.now < self.state.scope_state.due_index.look_at <= self.now + LOOK_THROUGH
 
     def make_exact(self) -> None:

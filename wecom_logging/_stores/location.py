@@ -58,8 +58,8 @@ def _is_private(path: str) -> bool:
 
 
 def sweep(directory: str, now: float) -> None:
-    """Remove files of destinations that nobody has used for long: a file is small, but every
-    simulator on a port of its own is a destination."""
+    """Remove files that nobody has used for long: each simulator on a port of its own leaves
+    one."""
     used: dict[str, float] = {}
     with os.scandir(directory) as entries:
         for entry in entries:

@@ -1,5 +1,4 @@
-"""What people do to groups, in a ledger, see `MarkingStore` for the functions of its methods'
-names; and what of it a message ends."""
+"""What people do to groups, as `MarkingStore` describes it, and what of it a message ends."""
 
 from __future__ import annotations
 
@@ -113,9 +112,8 @@ def _hours(ledger: Ledger) -> Quiet | None:
 
 
 def keep_quiet_hours(ledger: Ledger, ago: float, left: float) -> None:
-    """What the option of one process says holds for all. Hours that had begun when those
-    ended that were entered last were theirs: what is in the store counts, also that somebody
-    has ended it."""
+    """Enter the quiet hours of one process, for all, unless they had begun before the last ones
+    were over: then what is in the store counts, even if somebody has ended it."""
     now, scope_state = ledger.now, ledger.state.scope_state
     # In whole milliseconds, as Redis keeps them.
     since, until = round(now - ago, 3), round(now + left, 3)

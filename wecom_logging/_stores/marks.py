@@ -1,7 +1,6 @@
 """What people do to groups: silences, who has taken one, quiet; and what an act of theirs is.
 
-Plain values that JSON can hold. Times are readings of the store's clock, unless they are
-marked as for display.
+Plain values that JSON can hold. Times are the store's, unless they are for display.
 """
 
 from __future__ import annotations
@@ -282,8 +281,8 @@ def busiest(recent: dict[str, int]) -> int:
 
 
 def is_storm(recent: dict[str, int], now: float) -> bool:
-    """Whether a kind that nobody has been told of cannot wait for the end of quiet: it has had
-    so many errors in five minutes, also if they could not be told then."""
+    """Whether a kind that nobody was told of cannot wait for the end of quiet: it has, or had, so
+    many errors in five minutes."""
     return max(lately(recent, now), busiest(recent)) >= STORM_COUNT
 
 

@@ -58,8 +58,8 @@ _latest: deque[MemoryStore] = deque(maxlen=16)
 def shared_store(destination: str, app: str, environment: str, rules: Rules) -> MemoryStore:
     """The store of this process for an app and environment at a destination.
 
-    Handlers with the same three share it, so that a `dictConfig` in the middle of a
-    storm does not start the storm anew. The options of the latest handler hold.
+    Handlers share it, so that a `dictConfig` in a storm does not tell the storm anew. The options
+    of the latest handler hold.
     """
     key = (destination, app, environment)
     store = _stores.get(key)
@@ -72,8 +72,8 @@ def shared_store(destination: str, app: str, environment: str, rules: Rules) -> 
 
 
 def forget_parent() -> None:
-    """In a forked child: locks may be held by threads that do not exist here, and what
-    is pending is the parent's to deliver."""
+    """In a forked child: threads that are not here may hold locks, and what is pending is the
+    parent's."""
     _places.clear()
     _stores.clear()
     _latest.clear()
@@ -104,8 +104,7 @@ class MemoryStore(LedgerStore):
         self._place = place or MemoryDestination()
         #: The options of the latest handler.
         self._rules = rules
-        self._provisional = provisional
-        self._clock, self._wall = clock, wall
+        self._clock, self._wall, self._provisional = clock, wall, provisional
         self._names = app, environment
         self._state = MemoryState(self._place, self._names)
 

@@ -1,8 +1,7 @@
 """What a ledger writes down: groups, digests, sources, a destination's state, leases.
 
-Plain values that JSON can hold. Times are readings of the store's clock, unless they are
-marked as for display. Nobody compares or prints them, and what is not generated does not
-delay the first handler.
+Plain values that JSON can hold. Times are the store's, unless they are for display. Nobody compares
+or prints them: methods that are not generated do not delay the first handler.
 """
 
 from __future__ import annotations

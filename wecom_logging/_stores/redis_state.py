@@ -1,8 +1,8 @@
 """What a Redis holds, as the ledger sees it: for what people do, and for what they ask.
 
-That is rare, so it is decided here and not in a script: documents are read when they are asked
-for, and what has changed is written all at once, unless somebody else has written that meanwhile.
-Then the step is done anew. Nobody waits for anybody.
+That is rare, so Python decides it, and no script: documents are read on demand, and what has
+changed is written at once, unless somebody else has written it meanwhile: then the step is done
+anew. Nobody waits.
 """
 
 from __future__ import annotations

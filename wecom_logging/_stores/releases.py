@@ -1,7 +1,6 @@
 """In which releases errors happen: of an app, of a group, of what is pending.
 
-Releases are names that nobody can compare: the newer one is that which was seen later for the
-first time. Old ones that still run do not become newer by it.
+Releases are names that nobody can compare: the newer one is the one first seen later.
 """
 
 from __future__ import annotations

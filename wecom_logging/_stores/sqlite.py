@@ -190,8 +190,8 @@ class _Clock(NamedTuple):
 
 
 def _clock(written: Question, wall: float, latest: float = float("-inf")) -> _Clock:
-    """The time. Where the wall clock has been set back it goes on from where it was: a pause of
-    a minute must not last until the clock has caught up."""
+    """The time, which goes on where the wall clock was set back: a pause of a minute must not last
+    until that has caught up."""
     last, ahead = written.pair()
     if not math.isfinite(last + ahead):
         return _Clock(wall)

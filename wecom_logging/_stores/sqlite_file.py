@@ -1,9 +1,8 @@
 """One connection for one SQLite file in a process, whoever asks.
 
-POSIX gives up all locks that a process has on a file when any of its descriptors of that
-file is closed: other processes would take this one for gone, and delete the log that it
-writes into. So nothing of ours opens or closes a file that SQLite has open, and all stores
-on one path share what this module hands out.
+When a process closes any descriptor of a file, POSIX drops all its locks on that file: others would
+take it for gone, and delete the log that it writes into. So nothing of ours opens or closes a file
+that SQLite has open, and all stores on one path share what this module hands out.
 """
 
 from __future__ import annotations
@@ -100,9 +99,8 @@ def shared_file(path: str) -> SQLiteFile:
 class SQLiteFile:
     """A database of ours, for any number of threads; get it from `shared_file`.
 
-    Opened, and made if need be, with the first transaction. The connection is closed when
-    the last store that refers to it is gone. A forked child opens one anew and leaves the
-    parent's alone.
+    Opened, and made if need be, with the first transaction; closed when the last store that refers
+    to it is gone. A forked child opens its own and leaves the parent's alone.
     """
 
     def __init__(self, path: str) -> None:
@@ -234,8 +232,8 @@ class SQLiteFile:
             _close(connection, self._pid)
 
     def _translated(self, error: sqlite3.Error | OSError, *, owned: bool) -> StoreError:
-        """SQLite's and the system's errors as ours. With the lock held: of all who meet a
-        damaged file only the first one sets it aside, and not also the new one."""
+        """SQLite's and the system's errors as ours. Under the lock: only the first who meets a
+        damaged file sets it aside, and nobody the new one."""
         if isinstance(error, OSError):
             return StoreError(error.strerror or "cannot be opened")
         text = str(error)
@@ -367,9 +365,8 @@ def _after_fork_in_parent() -> None:
 def _leave_to_parent() -> None:
     """In a child: the parent's connections are neither used nor closed, not even at exit.
 
-    To close one would release locks that the parent believes to have, and may undo the
-    parent's transaction in the log that both have mapped. So each is given a reference
-    that nobody ever drops.
+    To close one would release the parent's locks, and may undo its transaction in the log that both
+    have mapped. So each gets a reference that nobody ever drops.
     """
     global _working
     for connection in _open.values():

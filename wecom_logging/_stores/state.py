@@ -137,8 +137,7 @@ class Records(MutableMapping[str, T], ABC, Generic[T]):
         return cast("T", record)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Without an error that is raised and caught: most of what a new group asks for is
-        not there."""
+        """Without raising: most of what a new group asks for is not there."""
         record = self._records[key] if key in self._records else self._found(key)
         return default if record is None else record
 

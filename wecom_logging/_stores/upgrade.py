@@ -1,7 +1,7 @@
 """What a version with the layout before this one has left in a file.
 
-It is taken over once none of that version's workers looks at the file any more; until then
-both keep to their own documents, and share slots and tokens.
+It is taken over once none of that version's workers looks at the file any more; until then the two
+share slots and tokens only.
 """
 
 from __future__ import annotations

@@ -98,9 +98,8 @@ class Collector:
         return bool(self._woken)
 
     def note_all(self) -> None:
-        """Take note of every tally that has counted and could not say so: no thread was to be
-        had, or the stack was used up. Not of one that is awake, or about to be: a sample is on
-        its way."""
+        """Take note of every tally that has counted and could not say so, for want of a thread or
+        of stack; not of one that is about to: its sample is on its way."""
         for tally in list(self._tallies.known.values()):
             if tally.roused or tally in self._tallies.rousing:
                 continue
@@ -253,8 +252,8 @@ class Collector:
             self._unlink(tally)
 
     def _forget_retired(self) -> None:
-        """A tally that is out of the table stays readable until no caller stands between
-        looking it up and counting with it: then, and only then, its value is final."""
+        """A tally that has left the table stays readable until no caller is between looking it up
+        and counting with it: only then is its value final."""
         counted, leaving = self._retired
         gone = {
             id(tally): tally.counted
@@ -284,8 +283,8 @@ def _ways(identity: Identity) -> Iterable[str]:
 
 
 def _logger(name: str) -> logging.Logger:
-    """The logger of that name if there is one: names that records bring along from elsewhere
-    must not become loggers that live for ever."""
+    """The logger of that name, or a stand-in: foreign names must not become loggers that live for
+    ever."""
     known = logging.root.manager.loggerDict.get(name)
     if name == "root":
         return logging.root

@@ -1,10 +1,9 @@
 """From options to the parts of a delivery.
 
-Imported by the constructor of a handler that is on, and with it everything that a delivery
-needs: from then on no thread of ours imports anything. An import on a background thread
-leaves a forked child with half a module, and deadlocks with a `dictConfig` elsewhere, which
-holds logging's lock and waits for the import lock while we do the reverse. What only an option
-needs is imported where that is set.
+The constructor of a handler imports this, and with it all that a delivery needs, or an option that
+is set: from then on no thread of ours imports anything. An import on a background thread leaves a
+forked child with half a module, and deadlocks with a `dictConfig` elsewhere, which holds logging's
+lock and waits for the import lock while we do the reverse.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What shall happen at most once in a while, whichever process would do it.
 
-A cooldown is kept in the store like an access token, since it has the same needs: one
-process at a time has the turn, and what it has done holds for all the others, for so long.
+A cooldown is kept in the store as an access token is: one process at a time has the turn, and what
+it has done holds for all of them for so long.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ class Cooldowns:
     """
 
     def __init__(self, store: Store, scope: str) -> None:
-        self._store = store
-        self._scope = scope
+        self._store, self._scope = store, scope
         self._taken: dict[str, float] = {}
 
     def take(self, key: str, seconds: float) -> bool:

@@ -116,8 +116,7 @@ class DeliveryCycle:
         return self._collector.seen()
 
     def has_work(self) -> bool:
-        """Whether there is something to tell, or a store in which others may have left errors
-        that they cannot tell any more."""
+        """Whether there is something to tell, or a store in which others may have left errors."""
         durable = self.store is not None and self.store.durable
         return durable or self.has_endings() or self.stats().pending > 0
 
@@ -131,8 +130,8 @@ class DeliveryCycle:
         return bool(self._collector.endings)
 
     def may_find(self) -> bool:
-        """Whether children of this process may have left something in a store that it has not
-        looked into."""
+        """Whether children of this process may have left something in a store not yet looked
+        into."""
         return self.store is None and self.durable and fork.had_children()
 
     def has_unstored(self) -> bool:
@@ -230,8 +229,8 @@ class DeliveryCycle:
         return self._delivery.deliver(store, claim, leaving=leaving)
 
     def _is_last_third(self, flushes: Flushes) -> bool:
-        """Whether what is left of an exit is the fallback's; all of it is the destination's
-        without one."""
+        """Whether the rest of an exit is the fallback's; without one all of it is the
+        destination's."""
         return self._fallback is None or monotonic() >= flushes.two_thirds()
 
     def _elsewhere(self, flushes: Flushes) -> Elsewhere | None:
@@ -268,8 +267,8 @@ class DeliveryCycle:
         return soon and self.stats().pending > self.account.held
 
     def _prepared(self, store: Store, flushes: Flushes) -> float | None:
-        """Seconds until something is due, for which everything is ready now; None if there is
-        more to do than that."""
+        """Seconds until what everything is ready for is due; None if there is more to do than
+        that."""
         due, self._prepare_for = self._prepare_for, None
         if due is None or flushes or self.overlooked or self._collector.has_noted:
             return None

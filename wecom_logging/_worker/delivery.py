@@ -16,6 +16,7 @@ from wecom_logging._model.schedule import pause_after
 from wecom_logging._rendering import Rendered, Style, render
 from wecom_logging._runtime.diagnostics import reset, warn_rarely
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._runtime.values import replace
 from wecom_logging._senders.protocol import (
     ConnectingSender,
     Message,
@@ -72,11 +73,8 @@ class Delivery:
         *,
         has_fallback: bool = False,
     ) -> None:
-        self._has_fallback = has_fallback
-        self._sender = sender
-        self._style = style
-        self._follow_ups = follow_ups
-        self._recorder = recorder
+        self._sender, self._style, self._follow_ups = sender, style, follow_ups
+        self._recorder, self._has_fallback = recorder, has_fallback
         #: What is still to be sent of a digest whose content was refused, for want of a slot.
         self._refused: list[Part] = []
         #: When content was last sent again because it was refused.
@@ -118,7 +116,8 @@ class Delivery:
         self._refused = []
         work.plan = self._plan(work, announce=not leaving)
         if leaving and work.plan.call and (size := self._sender.limits.max_bytes.get("text")):
-            work.speak_text(size)
+            work.style = work.style._replace(msgtype="text", max_bytes=size)
+            work.rendered = None
         route, began = self.route, monotonic()
         while True:
             message = self._frozen(work)
@@ -127,13 +126,11 @@ class Delivery:
             except ContentError as error:
                 self._note(error)
                 self._go_plainer(work)
-            except DeliveryError as error:
-                self._release(work, error, way=error.way or self.route != route)
-                return work.told
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # of a sender that is not ours, a SystemExit say
-                self._release(work, _foreign(error), way=False)
+                known = _known(error)
+                self._release(work, known, way=known.way or self.route != route)
                 return work.told
             else:
                 self._settle(work, message)
@@ -145,8 +142,8 @@ class Delivery:
                 return work.told
 
     def _plan(self, work: _Work, *, announce: bool) -> FollowUpPlan:
-        """What follows the message. While the destination fails no slots are taken for it in
-        advance: each attempt would take them anew."""
+        """What follows the message. While the destination fails nothing is announced: each attempt
+        would take its slots anew."""
         try:
             work.rendered = render(work.digest, self._style)
             plan = self._follow_ups.plan(work.store, work.digest, work.rendered)
@@ -189,9 +186,9 @@ class Delivery:
             )
             bare = parts.told_by(part._replace(shape="bare"), digest, first=not work.told)
             rendered = render(bare, work.style, shape="bare")
-        if work.called:
-            return rendered.message
-        return self._follow_ups.calling(rendered.message, work.plan)
+        if work.plan.call and not work.called and rendered.message.msgtype == "text":
+            return replace(rendered.message, mentions=work.plan.call)  # it calls by itself
+        return rendered.message
 
     def _settle(self, work: _Work, message: Message) -> None:
         """The message was accepted: what it told is told, and the rest still claimed."""
@@ -252,9 +249,9 @@ class Delivery:
             work.store.release(work.claim.id, Failure(error.text, pause=1.0))
             return
         self._note(error)
-        failures, failure = work.claim.failures, _failure(error, work.claim.failures + 1, way=way)
+        failure = _failure(error, work.claim.failures + 1, way=way)
         work.store.release(work.claim.id, failure)
-        if failure.setup or failures >= PATIENCE:
+        if failure.setup or work.claim.failures >= PATIENCE:
             what = error.errcode if isinstance(error, ApiError) else type(error).__name__
             told = failure.setup and self._has_fallback
             meanwhile = "the fallback tells it meanwhile" if told else "everything stays pending"
@@ -278,7 +275,7 @@ class Delivery:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            known = error if isinstance(error, DeliveryError) else _foreign(error)
+            known = _known(error)
             # One that may have arrived is not repeated, since nobody would recognise it as a
             # repetition; nor one that is refused for what it says.
             final = known.unclear or isinstance(known, ContentError)
@@ -313,8 +310,8 @@ class Delivery:
     # -- both --------------------------------------------------------------------------
 
     def _call(self, store: Store, claim_id: str, method: Callable[..., T], *what: object) -> T:
-        """One request, with a token if the sender takes one; one more, which costs a slot as
-        well, if that was stale."""
+        """One request, with a token if the sender takes one; a second one, for a slot, if it was
+        stale."""
         if self._tokens is None:
             return method(*what)
         key, token = self._tokens.for_call(store)
@@ -361,21 +358,12 @@ class _Work:
         """Whether the next message tells all of it."""
         return len(self.parts[0].groups) == self.groups
 
-    def speak_text(self, max_bytes: int) -> None:
-        self.style = self.style._replace(msgtype="text", max_bytes=max_bytes)
-        self.rendered = None
-
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
     pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
-    return Failure(
-        error.text,
-        pause,
-        strict=isinstance(error, RateLimitedError),
-        unclear=error.unclear,
-        way=way,
-        setup=isinstance(error, (SetupError, TokenError)),
-    )
+    strict = isinstance(error, RateLimitedError)
+    setup = isinstance(error, (SetupError, TokenError))
+    return Failure(error.text, pause, strict, unclear=error.unclear, way=way, setup=setup)
 
 
 def _tell_missed(receipt: object) -> None:
@@ -386,8 +374,10 @@ def _tell_missed(receipt: object) -> None:
         warn_rarely(f"missed {names}", f"delivered, but not to everybody ({names})", once=True)
 
 
-def _foreign(error: BaseException) -> DeliveryError:
-    """An error that a sender should not raise: nobody knows whether the message arrived."""
+def _known(error: BaseException) -> DeliveryError:
+    """After one that a sender should not raise nobody knows whether the message arrived."""
+    if isinstance(error, DeliveryError):
+        return error
     return DeliveryError(f"the sender raised {type(error).__name__}", unclear=True)
 
 

@@ -85,7 +85,7 @@ class HandlerSender:
 
     def let_go(self) -> None:
         """At exit, while the handler does not return: `logging.shutdown` would wait for its
-        lock, and so for whatever it waits for."""
+        lock."""
         refs = logging._handlerList  # type: ignore[attr-defined]  # what it goes through
         refs[:] = [ref for ref in refs if ref() is not self._handler]
 

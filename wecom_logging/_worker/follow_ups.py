@@ -1,8 +1,7 @@
 """What follows a message: the file with the whole report, and a call for somebody.
 
-A follow-up is decided before its message is sent, written down when that was accepted,
-because the samples are gone after it, and done when the store hands it out again: by any
-process, when nothing else is due.
+It is decided before its message is sent, written down when that was accepted, since the samples are
+gone then, and done by whichever process the store hands it to when nothing else is due.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from wecom_logging._model.digest import Digest
 from wecom_logging._rendering import Rendered, Style, report_text
-from wecom_logging._runtime.values import replace
-from wecom_logging._senders.protocol import Message, Sender
+from wecom_logging._senders.protocol import Sender
 from wecom_logging._stores.protocol import FollowUp, Store
 from wecom_logging._worker.cooldowns import Cooldowns
 from wecom_logging._worker.frozen import body_of
@@ -76,9 +74,8 @@ class FollowUps:
     def __init__(
         self, sender: Sender, style: Style, *, attach: bool = True, mentions: Mentions | None = None
     ) -> None:
-        self._style = style
+        self._style, self._mentions = style, mentions
         self._attach = attach and sender.limits.files
-        self._mentions = mentions
         self._scope = f"{sender.destination} {style.app} {style.environment}"
 
     def plan(self, store: Store, digest: Digest, rendered: Rendered) -> FollowUpPlan:
@@ -97,12 +94,6 @@ class FollowUps:
             if not plan.call:
                 asked.leave()
         return plan
-
-    def calling(self, message: Message, plan: FollowUpPlan) -> Message:
-        """The message, calling people by itself where its dialect can."""
-        if plan.call and message.msgtype == "text":
-            return replace(message, mentions=plan.call)
-        return message
 
     def written(
         self, digest: Digest, plan: FollowUpPlan, rendered: Rendered | None, *, called: bool
@@ -125,8 +116,8 @@ class FollowUps:
 
 
 def file_wanted(digest: Digest, rendered: Rendered, cooldowns: Cooldowns) -> bool:
-    """Whether the file says something that matters, that the message does not, and that
-    no file has said in the last hour."""
+    """Whether the file has something that matters, and neither the message nor a file of the last
+    hour."""
     # Two digits of an id: so the cooldowns are few for good. That two groups share them, and
     # both have a file within an hour, is rare enough.
     asked = [group[:2] for group in _reasons(digest, rendered)[:_MAX_ASKED]]
@@ -135,8 +126,8 @@ def file_wanted(digest: Digest, rendered: Rendered, cooldowns: Cooldowns) -> boo
 
 
 def _reasons(digest: Digest, rendered: Rendered) -> list[str]:
-    """Ids of the groups that need a file: new or CRITICAL ones whose own frames or texts
-    did not fit."""
+    """Ids of the groups that need a file: new or CRITICAL, and their frames or texts did not
+    fit."""
     cut = frozenset(rendered.left_out)
     found = [
         report.identity.id

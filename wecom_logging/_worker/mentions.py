@@ -38,10 +38,9 @@ class Mentions:
     def __init__(
         self, who: Sequence[str] | Mapping[str, Sequence[str]], level: int | None = None
     ) -> None:
-        has_owners = isinstance(who, Mapping)
         self._owners = dict(who) if isinstance(who, Mapping) else {"*": tuple(who)}
         self._everybody = [name for names in self._owners.values() for name in names]
-        self._level = level or (logging.ERROR if has_owners else logging.CRITICAL)
+        self._level = level or (logging.ERROR if isinstance(who, Mapping) else logging.CRITICAL)
 
     def called(self, digest: Digest, cooldowns: Cooldowns) -> tuple[str, ...]:
         """Whom a message about this digest calls: for new groups, and once for one that goes
@@ -58,14 +57,14 @@ class Mentions:
         return tuple(n for n in dict.fromkeys(names) if cooldowns.take(f"call {n}", INTERVAL))
 
     def owners(self, identity: Identity) -> Sequence[str]:
-        """Whose the longest pattern is that the place has, as the message shows it, or the
+        """The owners by the longest pattern that fits the place, as messages show it, or the
         logger."""
         found = [pattern for pattern in self._owners if _fits(pattern, identity)]
         return self._owners[max(found, key=len)] if found else ()
 
     def message(self, digest: Digest, style: Style, names: tuple[str, ...]) -> Message:
-        """A text of its own, for a dialect that cannot call anybody. Without a count: the
-        message that it is about has told it."""
+        """A text of its own, for a dialect that cannot call anybody; the count is in the other
+        message."""
         report = next(r for r in digest.reports if self._is_worth(r, digest))
         see, going_on = _WORDS[style.language]
         what = report.identity.type or report.identity.template or report.identity.logger

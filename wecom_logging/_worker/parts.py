@@ -1,8 +1,7 @@
 """How a digest is told when its content is refused: plainer, then its groups apart.
 
-Plain functions over values. What one group says must not cost the others their words, nor
-anybody their place: so the groups are sent in halves until the one is found that is refused
-by itself, and that one is told last, without anything that was logged.
+What one group says must not cost the others their words: groups are sent in halves until the one is
+found that is refused by itself, which is told last, without anything that was logged.
 """
 
 from __future__ import annotations

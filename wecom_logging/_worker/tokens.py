@@ -1,8 +1,7 @@
 """The access token that a sender is given: one for all processes that share a store.
 
-One process has the turn and asks WeCom, the others wait for its answer. A store that this
-process has to itself would not do for that: its handlers may have one each, so there it is
-the token of the process.
+One process has the turn and asks WeCom, the others wait for its answer. Where the store is not
+shared the token is the process's: its handlers may have a store each.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The background thread: it runs its cycle, and waits for the next time.
 
-One worker for each handler. Its thread starts with the first error, sleeps while nothing
-is due, and is the only one that touches network, disk or a store; only where no thread
-can be started any more does the thread that exits do its work.
+One worker for each handler. Its thread starts with the first error, sleeps while nothing is due,
+and alone touches network, disk or a store; where no thread can be started any more the thread that
+exits does its work.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class Worker:
             self._ask(None)
 
     def end(self) -> None:
-        """At exit: have the thread end, instead of being stopped wherever it is. Who logs
-        later finds that nobody works, and an interpreter beside others ends without one."""
+        """At exit: have the thread end, instead of being stopped wherever it is. Later errors find
+        no worker, and a subinterpreter ends without its thread."""
         self._ended = True
         if not self._run_lock.locked():
             return
@@ -163,8 +163,8 @@ class Worker:
     def deliver_inline(self) -> None:
         """Deliver on this thread, within what the exit may still take.
 
-        Once the interpreter goes down nothing can be imported and no other thread goes on:
-        then an error is left to a store that outlives the process, or lost.
+        While the interpreter goes down, without imports and threads, an error is left to a store
+        that outlives the process, or lost.
         """
         if sys.is_finalizing():
             self._leave_in_store()
@@ -204,10 +204,10 @@ class Worker:
     # -- the thread --------------------------------------------------------------------
 
     def _start(self, *, insist: bool = False) -> bool:
-        """Start the thread without waiting until it runs; returns whether there is one.
+        """Start the thread; returns whether there is one.
 
-        `threading.Thread.start` waits for the new thread's first step, which takes tens of
-        milliseconds beside busy threads: this is somebody's hot loop.
+        This may be a hot loop: `threading.Thread.start` would wait for the thread's first step,
+        tens of milliseconds beside busy threads.
         """
         if self._starting:
             return True  # it has not come to its first step, and will find what is left for it

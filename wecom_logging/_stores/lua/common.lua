@@ -6,6 +6,7 @@
 -- be an empty object. The tests hold all stores to the same answers. Options come in as JSON;
 -- `constants`, what does not depend on them, stands before this file.
 
+local call = redis.call
 local slots, budget, dest, routes, unclear = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local fleet, seen, numbers, apps = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local digests, bodies = KEYS[10], KEYS[11]
@@ -20,18 +21,18 @@ local LEASE, LOOK = rules.lease, rules.look
 
 -- In whole milliseconds: cjson writes fourteen digits, and what is read has to be what was
 -- written. ARGV[1] moves the clock, for tests; everywhere else it is 0.
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = math.floor((time[1] + tonumber(ARGV[1])) * 1000 + time[2] / 1000) / 1000
 
 -- The first write: where Redis has no memory left, or is a replica, it fails here, before
 -- anything has been changed.
-local function begin() redis.call('HSET', dest, 'v', 1) end
+local function begin() call('HSET', dest, 'v', 1) end
 
 local unreadable = ''
 
 -- No key outlives the last who used it by more than that.
 local function finish(answer)
-  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, rules.ttl) end
+  for _, key in ipairs(KEYS) do call('EXPIRE', key, rules.ttl) end
   return {unreadable, answer}
 end
 
@@ -47,9 +48,7 @@ end
 
 local function int(number) return string.format('%.0f', number) end
 
-local function before(at)
-  return string.format('(%.6f', at)
-end
+local function before(at) return string.format('(%.6f', at) end
 
 local function is_number(value)
   return type(value) == 'number' and value == value and math.abs(value) < 1e15
@@ -67,9 +66,18 @@ local function has_numbers(value, names, optional)
   return true
 end
 
+-- Whether a value is a table of which all that it holds is good.
+local function every(value, good)
+  if type(value) ~= 'table' then return false end
+  for _, each in pairs(value) do
+    if not good(each) then return false end
+  end
+  return true
+end
+
 -- What a field holds, or nil: what cannot be read, or is not good, counts as none.
 local function document(key, field, good)
-  local text = redis.call('HGET', key, field)
+  local text = call('HGET', key, field)
   if not text then return nil end
   local decoded, value = pcall(cjson.decode, text)
   if decoded and type(value) == 'table' and (not good or good(value)) then return value end
@@ -81,10 +89,10 @@ end
 local function put(key, field, value)
   local encoded, text = pcall(cjson.encode, value)
   if encoded then
-    redis.call('HSET', key, field, text)
+    call('HSET', key, field, text)
     return text
   end
-  redis.call('HDEL', key, field)
+  call('HDEL', key, field)
   unreadable = string.match(key, '[^:]*$')
 end
 
@@ -212,11 +220,7 @@ local function no_trouble() return {failures = 0, resume_at = 0} end
 
 -- The releases of an app: {release = {first seen, last seen}}.
 local function are_releases(known)
-  if type(known) ~= 'table' then return false end
-  for _, seen in pairs(known) do
-    if not has_numbers(seen, {1, 2}) then return false end
-  end
-  return true
+  return every(known, function(seen) return has_numbers(seen, {1, 2}) end)
 end
 
 local DUE = {'critical', 'news', 'pause', 'over', 'ended', 'held'}
@@ -235,7 +239,7 @@ end
 -- One that is new; or that was lost: have all groups looked through.
 local function new_scope()
   local out, found = {}, {}
-  for _, field in ipairs(redis.call('HKEYS', parts)) do
+  for _, field in ipairs(call('HKEYS', parts)) do
     local id = string.match(field, '^[^/]*')
     if not found[id] then table.insert(out, id) end
     found[id] = true
@@ -243,7 +247,7 @@ local function new_scope()
   return {
     due_index = {over = 0, look_at = 0}, news_gate = 0, last_message = 0, lost = 0, full_until = 0,
     hours_until = 0, hours = {}, releases = {}, out = out,
-    following = redis.call('HKEYS', following), fallback = no_trouble(),
+    following = call('HKEYS', following), fallback = no_trouble(),
   }
 end
 
@@ -302,13 +306,10 @@ local function held_until(group)
   if group.silence then return group.silence['until'] end
   local quiet = scope.quiet
   if not quiet or quiet['until'] <= now then return nil end
-  if group.count == 0 then return quiet['until'] end -- that it is over can wait
-  if group.track.critical then return nil end
-  if not group.track.told_at
-    and math.max(lately(group.recent), busiest(group.recent)) >= rules.storm_count then
-    return nil
-  end
-  return quiet['until']
+  local storm = math.max(lately(group.recent), busiest(group.recent)) >= rules.storm_count
+  local cannot_wait = group.track.critical or storm and not group.track.told_at
+  -- That it is over can.
+  if group.count == 0 or not cannot_wait then return quiet['until'] end
 end
 
 local function note(group)
@@ -343,19 +344,19 @@ end
 
 -- By "<group>|<source>".
 local function put_pending(field, count, left)
-  redis.call('HSET', pending, field, '[' .. int(count) .. ',' .. int(left) .. ']')
+  call('HSET', pending, field, '[' .. int(count) .. ',' .. int(left) .. ']')
 end
 
 local function add_pending(id, group, source, errors)
   local field = id .. '|' .. source
-  local count, left = read_pending(redis.call('HGET', pending, field))
+  local count, left = read_pending(call('HGET', pending, field))
   put_pending(field, count + errors, left)
   group.count = group.count + errors
 end
 
 -- By group: {source = {count, left}}.
 local function pending_by_group()
-  local found, flat = {}, redis.call('HGETALL', pending)
+  local found, flat = {}, call('HGETALL', pending)
   for i = 1, #flat, 2 do
     local id, source = string.match(flat[i], '^([^|]*)|(.*)$')
     local count, left = read_pending(flat[i + 1])
@@ -420,12 +421,8 @@ end
 local function note_site(id, group, more)
   if not group.site then return end
   local site, key = group.site[1], group.site[2]
-  local count = (tonumber(redis.call('HGET', sites, site) or 0) or 0) + more
-  if count > 0 then
-    redis.call('HSET', sites, site, int(count))
-  else
-    redis.call('HDEL', sites, site)
-  end
+  local count = (tonumber(call('HGET', sites, site) or 0) or 0) + more
+  if count > 0 then call('HSET', sites, site, int(count)) else call('HDEL', sites, site) end
   if not key then return end
   local allowance = get_allowance(key)
   allowance.groups = without(allowance.groups, id)
@@ -433,15 +430,15 @@ local function note_site(id, group, more)
   if #allowance.groups > 0 then
     put(allowances, key, allowance)
   else
-    redis.call('HDEL', allowances, key)
+    call('HDEL', allowances, key)
   end
 end
 
 local function drop_group(id, group)
   known[id] = false
-  redis.call('HDEL', groups, id)
-  redis.call('HDEL', identities, id)
-  redis.call('HDEL', samples, id, 'told/' .. id)
+  call('HDEL', groups, id)
+  call('HDEL', identities, id)
+  call('HDEL', samples, id, 'told/' .. id)
   note_site(id, group, -1)
 end
 
@@ -466,13 +463,13 @@ end
 
 -- The score of a slot is when it was answered, or has to be.
 local function returned(n, window)
-  local found = redis.call('ZREVRANGE', slots, n - 1, n - 1, 'WITHSCORES')
+  local found = call('ZREVRANGE', slots, n - 1, n - 1, 'WITHSCORES')
   return found[2] and found[2] + window or 0
 end
 
 local function free_at(purpose)
   local at, longest = now, 0
-  local last_taken = tonumber(redis.call('HGET', budget, 'last_taken') or 0)
+  local last_taken = tonumber(call('HGET', budget, 'last_taken') or 0)
   for _, pair in ipairs(rules.rate_limit) do
     local attempts, window = pair[1], pair[2]
     local half = math.max(1, math.floor(attempts / 2))
@@ -486,27 +483,22 @@ local function free_at(purpose)
     end
     longest = math.max(longest, window)
   end
-  redis.call('ZREMRANGEBYSCORE', slots, '-inf', before(now - longest))
+  call('ZREMRANGEBYSCORE', slots, '-inf', before(now - longest))
   return at
 end
 
 local function take(slot)
-  redis.call('ZADD', slots, now + LEASE, slot)
-  redis.call('HSET', budget, 'last_taken', now)
+  call('ZADD', slots, now + LEASE, slot)
+  call('HSET', budget, 'last_taken', now)
 end
 
-local function give_back(taken)
-  for _, slot in ipairs(taken) do redis.call('ZREM', slots, slot) end
-end
+local function give_back(taken) for _, slot in ipairs(taken) do call('ZREM', slots, slot) end end
 
 -- So many for a follow-up, named after `name`, or nil.
 local function take_extra(count, name)
   local taken = {}
   for i = 1, count do
-    if free_at('extra') > now then
-      give_back(taken)
-      return nil
-    end
+    if free_at('extra') > now then return give_back(taken) end
     table.insert(taken, name .. '-' .. i)
     take(taken[i])
   end
@@ -514,8 +506,8 @@ local function take_extra(count, name)
 end
 
 local function answered(slot, at)
-  local score = redis.call('ZSCORE', slots, slot)
-  if score and tonumber(score) > at then redis.call('ZADD', slots, at, slot) end
+  local score = call('ZSCORE', slots, slot)
+  if score and tonumber(score) > at then call('ZADD', slots, at, slot) end
 end
 
 -- routes ----------------------------------------------------------------------------------
@@ -536,7 +528,7 @@ end
 local function failed(route, failure)
   if failure.way and not failure.unclear then
     fail(routes, route, failure)
-    local ways = redis.call('HGET', dest, 'ways')
+    local ways = call('HGET', dest, 'ways')
     local list = ways and cjson.decode(ways) or {}
     if list[1] ~= route and #list < 2 then table.insert(list, route) end
     put(dest, 'ways', list)
@@ -577,12 +569,8 @@ local function oldest_first(list, extra)
 end
 
 local function is_part(part)
-  if type(part.pending) ~= 'table' or not has_numbers(part, {'doubtful', 'left'}) then return false end
-  for _, count in pairs(part.pending) do
-    if not is_number(count) then return false end
-  end
   if not is_track(part.track) then part.track = begin_track(0, false) end
-  return true
+  return has_numbers(part, {'doubtful', 'left'}) and every(part.pending, is_number)
 end
 
 local function count_of(part)
@@ -594,7 +582,7 @@ end
 -- Calls `each(field, group id)` for what a digest has taken.
 local function for_fields(id, each)
   local prefix = id .. '/'
-  for _, field in ipairs(redis.call('HKEYS', parts)) do
+  for _, field in ipairs(call('HKEYS', parts)) do
     if string.sub(field, 1, #prefix) == prefix then each(field, string.sub(field, #prefix + 1)) end
   end
 end
@@ -608,16 +596,16 @@ local function for_parts(id, each)
 end
 
 local function forget_part(field)
-  redis.call('HDEL', parts, field)
-  redis.call('HDEL', samples, field)
+  call('HDEL', parts, field)
+  call('HDEL', samples, field)
 end
 
 local function forget(id)
-  redis.call('ZREM', unclear, id)
+  call('ZREM', unclear, id)
   scope.out = without(scope.out, id)
   for_fields(id, forget_part)
-  redis.call('HDEL', digests, id)
-  redis.call('HDEL', bodies, id)
+  call('HDEL', digests, id)
+  call('HDEL', bodies, id)
 end
 
 local function put_back(digest, id, part, doubtful)
@@ -660,14 +648,11 @@ local function put_away(id, head, is_unclear, since)
   local at_fallback = head.fallback
   head.extra, head.lease_until, head.fallback, head.handed = {}, nil, nil, false
   -- What a fallback may have told is none to be repeated at the destination.
-  if at_fallback and not head.unclear_since then
-    take_apart(id, is_unclear)
-    return
-  end
+  if at_fallback and not head.unclear_since then return take_apart(id, is_unclear) end
   if is_unclear and not head.unclear_since then head.unclear_since = since end
   if may_repeat(head) then
     put(digests, id, head)
-    redis.call('ZADD', unclear, head.unclear_since, id)
+    call('ZADD', unclear, head.unclear_since, id)
   else
     take_apart(id, head.unclear_since ~= nil)
   end
@@ -685,8 +670,8 @@ end
 local function forget_follow_up(kind)
   local waiting = get_follow_up(kind)
   scope.following = without(scope.following, kind)
-  redis.call('HDEL', following, kind)
-  if waiting then redis.call('HDEL', bodies, waiting.id) end
+  call('HDEL', following, kind)
+  if waiting then call('HDEL', bodies, waiting.id) end
 end
 
 -- The kind that is under this lease, and it.
@@ -706,7 +691,7 @@ local function account_of(name)
       if until_ and until_ > now then held = held + by_source[name][1] end
     end
   end
-  local rank, size = redis.call('ZRANK', fleet, name), redis.call('ZCARD', fleet)
+  local rank, size = call('ZRANK', fleet, name), call('ZCARD', fleet)
   return cjson.encode({
     source.reported, source.lost, source.merged, source.first, rank or size,
     rank and size or size + 1, held, math.max(0, scope.hours_until - now), source.by_fallback,

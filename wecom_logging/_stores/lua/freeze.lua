@@ -13,6 +13,6 @@ if head.fallback then
   head.handed = true
   put(digests, ARGV[3], head)
 else
-  redis.call('HSET', bodies, ARGV[3], ARGV[4])
+  call('HSET', bodies, ARGV[3], ARGV[4])
 end
 return finish(1)

@@ -51,7 +51,7 @@ local function keep(rest)
   end
   head.unclear_since, head.lost, head.detour = nil, 0, nil
   put(digests, id, head)
-  redis.call('HDEL', bodies, id)
+  call('HDEL', bodies, id)
 end
 
 -- What fallbacks have told by now. It begins when the destination did not take any more.
@@ -66,12 +66,12 @@ end
 
 local function settle_digest()
   local all, rest = 0, {}
-  redis.call('ZREM', unclear, id)
+  call('ZREM', unclear, id)
   if head.fallback then
     scope.fallback = no_trouble()
   else
-    redis.call('HDEL', dest, 'trouble', 'ways')
-    redis.call('HDEL', routes, head.route or '')
+    call('HDEL', dest, 'trouble', 'ways')
+    call('HDEL', routes, head.route or '')
     if scope.detour and head.detour and scope.detour['until'] == head.detour['until'] then
       scope.detour = nil
     end
@@ -112,7 +112,7 @@ local function follow(kind, count, body, follow_id, free)
   put(following, kind, {
     id = follow_id, slots = count, since = now, taken = taken, attempts = 0, not_before = 0,
   })
-  redis.call('HSET', bodies, follow_id, body)
+  call('HSET', bodies, follow_id, body)
   table.insert(scope.following, kind)
 end
 

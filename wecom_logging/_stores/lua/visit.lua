@@ -15,7 +15,7 @@ local function get_number(number) return document(numbers, number, is_entry) end
 
 local function new_number(id, first)
   local base = rules.five_digits
-  if redis.call('HLEN', numbers) >= base then base = 10 * base end
+  if call('HLEN', numbers) >= base then base = 10 * base end
   for step = 0, 9 * base do
     local number = base + (first + step) % (9 * base)
     local entry = get_number(int(number))
@@ -47,7 +47,7 @@ end
 local function make_room(entry)
   local beyond = rules.others[entry.critical and 2 or 1]
   if now < scope.full_until then return beyond end
-  if drop_oldest(redis.call('HKEYS', groups)) then return nil end
+  if drop_oldest(call('HKEYS', groups)) then return nil end
   scope.full_until = now + rules.crowded
   return beyond
 end
@@ -75,13 +75,13 @@ local function new_group(entry, wait)
   end
   local identity, site, job = entry.identity, entry.site, entry.job
   -- A tenth is kept for call sites that have none yet.
-  local kept = site and redis.call('HEXISTS', sites, site) == 1 and math.floor(rules.max_groups / 10) or 0
+  local kept = site and call('HEXISTS', sites, site) == 1 and math.floor(rules.max_groups / 10) or 0
   local crowds = 0
   for _, each in ipairs(rules.others) do
-    crowds = crowds + redis.call('HEXISTS', groups, each.ways[1].id)
+    crowds = crowds + call('HEXISTS', groups, each.ways[1].id)
   end
-  if redis.call('HEXISTS', groups, way.id) == 0
-    and redis.call('HLEN', groups) - crowds >= rules.max_groups - kept then
+  if call('HEXISTS', groups, way.id) == 0
+    and call('HLEN', groups) - crowds >= rules.max_groups - kept then
     local beyond = make_room(entry)
     if beyond then
       way, identity, site, job = beyond.ways[1], beyond.identity, nil, false
@@ -89,7 +89,7 @@ local function new_group(entry, wait)
       if there then return way.id, there end
     end
   end
-  redis.call('HSET', identities, way.id, identity)
+  call('HSET', identities, way.id, identity)
   local group = begin_group(begin_track(wait, entry.critical, job), new_number(way.id, way.first))
   group.site = site and {site, way.key}
   note_site(way.id, group, 1)
@@ -181,7 +181,7 @@ end
 local function note_run(entry)
   local history = document(jobs, entry.ways[1].id, function(found) return type(found.runs) == 'table' end)
   if not history then
-    if redis.call('HLEN', jobs) >= rules.max_jobs then return end
+    if call('HLEN', jobs) >= rules.max_jobs then return end
     history = {name = entry.name, runs = {}}
   end
   local runs = {}
@@ -215,7 +215,7 @@ local function add(entry, source)
     note_site(id, group, -1)
     group.site = {entry.site, way.key}
     note_site(id, group, 1)
-    redis.call('HSET', identities, id, entry.identity)
+    call('HSET', identities, id, entry.identity)
   end
   if is_forgotten(group.track, group.count + group.out - group.left) then
     local first = group.track.pending_since
@@ -285,29 +285,29 @@ local function recover()
     elseif not head.lease_until then
       if not may_repeat(head) then take_apart(id, true) end
     elseif head.lease_until <= now then
-      local sent = redis.call('HEXISTS', bodies, id) == 1
+      local sent = call('HEXISTS', bodies, id) == 1
       if head.fallback then sent = head.handed end
       put_away(id, head, sent, head.lease_until)
     end
   end
-  redis.call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
+  call('ZREMRANGEBYSCORE', unclear, '-inf', before(now - rules.unclear_for - LEASE))
+end
+
+local function forget_source(name)
+  call('ZREM', fleet, name)
+  call('ZREM', seen, name)
 end
 
 local function be_present()
-  if leaving then
-    redis.call('ZREM', fleet, asker.source)
-    redis.call('ZREM', seen, asker.source)
-    return
-  end
-  local at = tonumber(redis.call('ZSCORE', seen, asker.source) or nil)
+  if leaving then return forget_source(asker.source) end
+  local at = tonumber(call('ZSCORE', seen, asker.source) or nil)
   if at and now - at <= rules.presence then return end
-  redis.call('ZADD', fleet, 'NX', now, asker.source)
-  redis.call('ZADD', seen, now, asker.source)
-  for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen, '-inf', before(now - rules.fleet_for))) do
-    redis.call('ZREM', fleet, name)
-    redis.call('ZREM', seen, name)
+  call('ZADD', fleet, 'NX', now, asker.source)
+  call('ZADD', seen, now, asker.source)
+  for _, name in ipairs(call('ZRANGEBYSCORE', seen, '-inf', before(now - rules.fleet_for))) do
+    forget_source(name)
   end
-  if redis.call('HEXISTS', sources, asker.source) == 1 then
+  if call('HEXISTS', sources, asker.source) == 1 then
     local me = get_source(asker.source)
     me.seen = now
     put(sources, asker.source, me)
@@ -334,18 +334,18 @@ local function forget_unused()
   local app = document(apps, rules.own, is_entry)
   if not app or now - app[3] > rules.refresh then
     put(apps, rules.own, {rules.names[1], rules.names[2], now})
-    for _, number in ipairs(redis.call('HKEYS', numbers)) do
+    for _, number in ipairs(call('HKEYS', numbers)) do
       local entry = get_number(number)
-      if not entry or now - entry[3] > rules.unused_for then redis.call('HDEL', numbers, number) end
+      if not entry or now - entry[3] > rules.unused_for then call('HDEL', numbers, number) end
     end
   end
-  for _, name in ipairs(redis.call('HKEYS', sources)) do
-    if now - get_source(name).seen > rules.source_for then redis.call('HDEL', sources, name) end
+  for _, name in ipairs(call('HKEYS', sources)) do
+    if now - get_source(name).seen > rules.source_for then call('HDEL', sources, name) end
   end
-  for _, route in ipairs(redis.call('HKEYS', routes)) do
-    if now - trouble_at(routes, route).resume_at > rules.source_for then redis.call('HDEL', routes, route) end
+  for _, route in ipairs(call('HKEYS', routes)) do
+    if now - trouble_at(routes, route).resume_at > rules.source_for then call('HDEL', routes, route) end
   end
-  redis.call('ZREMRANGEBYSCORE', looks, '-inf', before(now - rules.fleet_for))
+  call('ZREMRANGEBYSCORE', looks, '-inf', before(now - rules.fleet_for))
 end
 
 -- Groups that are forgotten go; the due index becomes exact.
@@ -354,9 +354,9 @@ local function look_through()
   scope.due_index = due
   local by_group = pending_by_group()
   local ids = {}
-  redis.call('DEL', sites, allowances)
+  call('DEL', sites, allowances)
   for id in pairs(by_group) do ids[id] = true end
-  for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
+  for _, id in ipairs(call('HKEYS', groups)) do ids[id] = true end
   for id in pairs(ids) do
     local group = get_group(id)
     group.count = sum(by_group[id])
@@ -459,7 +459,7 @@ local function take_out(id, by_source, nobody_has_any)
   local counts = {}
   for source, each in pairs(by_source or {}) do
     counts[source] = each[1]
-    redis.call('HDEL', pending, id .. '|' .. source)
+    call('HDEL', pending, id .. '|' .. source)
   end
   local newest_first = {}
   for _, each in ipairs(group.pending_releases) do table.insert(newest_first, 1, each) end
@@ -468,10 +468,10 @@ local function take_out(id, by_source, nobody_has_any)
     ends = finished, silence = group.silence, taken = group.taken, releases = newest_first,
     back_from = group.back_from,
   })
-  local texts = redis.call('HGET', samples, id)
+  local texts = call('HGET', samples, id)
   if texts then
-    redis.call('HSET', samples, new_id .. '/' .. id, texts)
-    redis.call('HDEL', samples, id)
+    call('HSET', samples, new_id .. '/' .. id, texts)
+    call('HDEL', samples, id)
   end
   group.out, group.count, group.doubtful, group.left = group.out + sum(by_source), 0, 0, 0
   group.pending_releases, group.back_from = {}, nil
@@ -494,7 +494,7 @@ local function collect()
   local by_group, ids, any, declared = pending_by_group(), {}, false, 0
   for id in pairs(by_group) do ids[id] = true end
   if not knows_all_concerned() then
-    for _, id in ipairs(redis.call('HKEYS', groups)) do ids[id] = true end
+    for _, id in ipairs(call('HKEYS', groups)) do ids[id] = true end
   end
   due.critical, due.news, due.pause, due.ended = nil, nil, nil, nil
   quiet_end = scope.quiet and scope.quiet['until'] <= now and scope.quiet['until']
@@ -513,7 +513,7 @@ end
 local function claimed(id, head, failures, at_fallback)
   head.lease_until, head.route = now + LEASE, asker.route
   local answer = {
-    'claim', int(failures), id, put(digests, id, head), redis.call('HGET', bodies, id) or '',
+    'claim', int(failures), id, put(digests, id, head), call('HGET', bodies, id) or '',
     at_fallback and 1 or 0,
   }
   if not next(collected) then
@@ -522,8 +522,8 @@ local function claimed(id, head, failures, at_fallback)
   for group_id, text in pairs(collected) do
     local group = find_group(group_id)
     extend(answer, {
-      group_id, redis.call('HGET', identities, group_id) or '', int(group and group.number or 0),
-      text, redis.call('HGET', samples, id .. '/' .. group_id) or '[]',
+      group_id, call('HGET', identities, group_id) or '', int(group and group.number or 0),
+      text, call('HGET', samples, id .. '/' .. group_id) or '[]',
     })
   end
   return answer
@@ -566,7 +566,7 @@ end
 -- Beside a digest that is out only a CRITICAL that is news may go.
 local function beside(until_)
   local wait = wait_for(until_)
-  if not due.critical or redis.call('ZCARD', unclear) > 0 then return wait end
+  if not due.critical or call('ZCARD', unclear) > 0 then return wait end
   make_exact()
   if not due.critical then return wait end
   local at = allowed_at(due.critical)
@@ -577,7 +577,7 @@ end
 
 local function next_digest()
   local first_lease, waiting
-  local first = redis.call('ZRANGE', unclear, 0, 0)[1]
+  local first = call('ZRANGE', unclear, 0, 0)[1]
   for _, id in ipairs(scope.out) do
     local head = get_head(id)
     if head.lease_until then
@@ -613,15 +613,15 @@ end
 
 local function keep_slots(taken)
   for _, each in ipairs(taken) do
-    if tonumber(redis.call('ZSCORE', slots, each) or 0) <= now then return false end
+    if tonumber(call('ZSCORE', slots, each) or 0) <= now then return false end
   end
-  for _, each in ipairs(taken) do redis.call('ZADD', slots, now + LEASE, each) end
+  for _, each in ipairs(taken) do call('ZADD', slots, now + LEASE, each) end
   return #taken > 0
 end
 
 local function try_follow_up(kind)
   local waiting = get_follow_up(kind)
-  local body = waiting and redis.call('HGET', bodies, waiting.id)
+  local body = waiting and call('HGET', bodies, waiting.id)
   if not body or is_given_up(waiting) then
     forget_follow_up(kind)
     return nil
@@ -640,7 +640,7 @@ end
 
 local function next_follow_up()
   local soonest
-  if leaving or redis.call('ZCARD', unclear) > 0 then return nil end
+  if leaving or call('ZCARD', unclear) > 0 then return nil end
   for _, kind in ipairs({unpack(scope.following)}) do
     local answer = try_follow_up(kind)
     if answer and answer[1] == 'follow' then return answer end
@@ -661,7 +661,7 @@ end
 local function somebody_else_looks()
   local from, to = now - rules.dead_after, now + LOOK
   local process = string.match(asker.source, '^(.*)/') or ''
-  local names = redis.call(
+  local names = call(
     'ZRANGEBYSCORE', looks, string.format('%.6f', from), string.format('%.6f', to + 0.000001))
   for _, name in ipairs(names) do
     if string.sub(name, 1, #process + 1) ~= process .. '/' then return true end
@@ -711,9 +711,9 @@ be_present()
 local answer = leaves() and {'none'} or next_one()
 write_scope()
 if leaving or answer[1] == 'none' or trouble_at(routes, asker.route).resume_at > now then
-  redis.call('ZREM', looks, asker.source)
+  call('ZREM', looks, asker.source)
 else
-  redis.call('ZADD', looks, now + (answer[1] == 'wait' and answer[2] or LEASE), asker.source)
+  call('ZADD', looks, now + (answer[1] == 'wait' and answer[2] or LEASE), asker.source)
 end
 if answer[1] == 'wait' then answer[2] = string.format('%.6f', answer[2]) end
 return finish({answer, answer[1] ~= 'claim' and account_of(asker.source) or ''})

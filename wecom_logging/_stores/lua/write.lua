@@ -3,9 +3,7 @@
 -- was there and what is to be ('' is nothing); or its changes, as JSON: of each the names on the
 -- way to it, what was there and what is to be. So nobody is in the way who only counts.
 -- Answers whether it has.
-local function value(found)
-  if found ~= cjson.null then return found end
-end
+local function value(found) if found ~= cjson.null then return found end end
 
 local function same(one, other)
   if type(one) ~= 'table' or type(other) ~= 'table' then return one == other end

@@ -15,38 +15,35 @@ const MAY_ARRIVE = new Set(["status", "empty", "garbage", "reset", "hang", "cut"
 const ERRCODES = [-1, 40001, 40014, 40056, 40058, 42001, 45002, 45009, 45033, 60020, 81013, 82004,
   93000, 93004];
 
+const SECTIONS = {
+  faults: activeFaults, fates: showFates, budgets: showBudgets, tokens: showTokens,
+  calls: showCalls, clock: showClock, switches: showSwitches,
+};
+
 /** Make the panel's sections; returns what shows a new state in them. */
 export function createPanel(panel) {
-  const sections = ["faults", "fates", "budgets", "tokens", "calls", "clock", "switches"];
-  const bodies = {};
-  panel.replaceChildren(...sections.map((name) => {
-    bodies[name] = h("div", { class: "content" });
-    const closed = name === "switches";
-    return h("details", { class: "section", id: `section-${name}`, open: !closed },
-      h("summary", {}, say(name)), bodies[name]);
+  const parts = {};
+  panel.replaceChildren(...Object.keys(SECTIONS).map((name) => {
+    parts[name] = h("div", name === "faults" ? { id: "active" } : { class: "content" });
+    const content = name === "faults" ? h("div", { class: "content" }, faultForm(), parts.faults)
+      : parts[name];
+    return h("details", { class: "section", id: `section-${name}`, open: name !== "switches" },
+      h("summary", {}, say(name)), content);
   }), h("p", { class: "links" }, h("a", { href: "/_simulator/docs" }, say("docs"))));
-  const active = h("div", { id: "active" });
-  bodies.faults.append(faultForm(), active);
   const shown = {};
   return (state) => {
-    const views = {
-      fates: showFates, budgets: showBudgets, tokens: showTokens, calls: showCalls,
-      clock: showClock, switches: showSwitches,
-    };
-    show(shown, "active", active, activeFaults, state.faults.active);
-    for (const [name, view] of Object.entries(views)) {
-      show(shown, name, bodies[name], view, state[name === "fates" ? "counts" : name]);
-    }
+    const data = { ...state, fates: state.counts, faults: state.faults.active };
+    for (const name of Object.keys(SECTIONS)) show(shown, name, parts[name], data[name]);
   };
 }
 
 /** Draw a part anew, unless it would look the same or somebody is about to use it. */
-function show(shown, name, element, view, data) {
+function show(shown, name, element, data) {
   const text = JSON.stringify(data);
   if (shown[name] === text || element.contains(document.activeElement)
     && document.activeElement.tagName === "SELECT") return;
   shown[name] = text;
-  element.replaceChildren(...[view(data)].flat());
+  element.replaceChildren(...[SECTIONS[name](data)].flat());
 }
 
 function choice(values, label, chosen) {
