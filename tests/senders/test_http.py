@@ -40,6 +40,12 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here two calls may be further apart than a connection may idle."""
+    monkeypatch.setattr(connection, "MAX_IDLE", 60.0)
+
+
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     with serving() as stub:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.stub_server import Request, serving
 from tests.helpers.support import Watched, eventually
+from wecom_logging._senders import connection
 from wecom_logging._senders.application import AppSender
 
 Watch = Callable[..., Watched]
@@ -18,6 +19,8 @@ Watch = Callable[..., Watched]
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    # On a slow machine two calls may be further apart than a connection may idle.
+    monkeypatch.setattr(connection, "MAX_IDLE", 60.0)
 
 
 def app(url: str) -> AppSender:
