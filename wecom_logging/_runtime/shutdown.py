@@ -168,11 +168,12 @@ def _deliver() -> None:
 def deliver_pending(seconds: float | None = None) -> None:
     """Have everything delivered, within the longest `close_timeout` unless told otherwise.
 
-    For those, too, who know that no hook of an exit will run.
+    For those, too, who know that no hook of an exit will run. What is no news is left to the
+    next process, as at any exit, if the store keeps it.
     """
     deadline = monotonic() + (_longest_timeout() if seconds is None else seconds)
     workers = [c for c in list(_workers.values()) if c.has_work() or c.cycle.may_find()]
-    requests = [(c, c.request_flush(deadline)) for c in workers]
+    requests = [(c, c.request_flush(deadline, leaving=True)) for c in workers]
     for worker, request in requests:
         worker.wait(request)
 
