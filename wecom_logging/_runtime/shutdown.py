@@ -23,7 +23,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -62,7 +61,7 @@ class _Exit:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Spend of that budget. Ctrl-C ends it for the rest of the exit: what is not delivered
-        by then is said to be lost."""
+        by then is said."""
         began = monotonic()
         try:
             yield
@@ -77,6 +76,7 @@ exiting = _Exit()
 #: Workers that have started, by id. Strong: a handler may be gone before its errors are.
 _workers: dict[int, Worker] = {}
 _handlers: dict[int, ref[WeComHandler]] = {}
+_hooked = False
 _billiard_pid = 0
 
 
@@ -108,8 +108,11 @@ def unregister_worker(worker: Worker) -> None:
     _workers.pop(id(worker), None)
 
 
-@cache
 def _set_hooks() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True  # first: a `__del__` in the middle of this may make a handler
     atexit.register(_at_exit)
     try:
         threading._register_atexit(_at_thread_exit)  # type: ignore[attr-defined]  # private, see above
