@@ -76,9 +76,7 @@ def _is_here(version: str) -> bool:
     return program is not None and not subprocess.run([program, "-c", ""], check=False).returncode
 
 
-HERE = [
-    version for version in nox.project.python_versions(PROJECT) if _is_here(version)
-]
+HERE = [version for version in nox.project.python_versions(PROJECT) if _is_here(version)]
 ENDS = sorted({HERE[0], HERE[-1]}, key=HERE.index) if HERE else []
 BETWEEN = [version for version in HERE if version not in ENDS]
 

@@ -48,7 +48,7 @@ def _calls(cases: Row, out: Path) -> Picture:
     for panel, (case, title) in zip(panels, shown.items(), strict=True):
         rows = {p: r["ratio"] for p, r in reversed(cases[case].items()) if "ratio" in r}
         bars = panel.barh([title_of(p) for p in rows], rows.values(), color=_colours(rows))
-        panel.bartitle_of(bars, [f"{r:,.2f}" if r < 10 else f"{r:,.0f}" for r in rows.values()],
+        panel.bar_label(bars, [f"{r:,.2f}" if r < 10 else f"{r:,.0f}" for r in rows.values()],
                         padding=2, fontsize=7)  # fmt: skip
         panel.set(xscale="log", xlim=(0.9, 4000), title=title, xlabel="× NullHandler")
     return _save(figure, "Cost of one call", out, "calls")

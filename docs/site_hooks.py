@@ -13,6 +13,9 @@ ROOT = Path(__file__).parent.parent
 #: The line below a title that leads to the other language; the site has a switch for it.
 _SWITCH = re.compile(r"^\[(?:中文|English)\]\([^)]*\)\n\n?", re.MULTILINE)
 
+#: The line that says to a reader of the file what the site has in its place.
+_FILLED = re.compile(r"^> .*`make docs`.*\n(?:> .*\n)*\n?", re.MULTILINE)
+
 
 def on_files(files: Files, config: Any) -> Files:
     """The examples are part of the site, so that links to them lead somewhere."""
@@ -24,7 +27,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Links out of docs/ become links inside the site."""
-    text = _SWITCH.sub("", markdown)
+    text = _FILLED.sub("", _SWITCH.sub("", markdown))
     if page.file.src_uri == "api.zh-CN.md":
         # To the other language's page of the same name: mkdocs knows no link for that.
         text = re.sub(r"\[([^]]+)\]\(api\.md\)", r'<a href="../api.html">\1</a>', text)

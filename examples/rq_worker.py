@@ -22,8 +22,9 @@ handler = wecom_logging.install(app="shop")
 
 
 def deliver(job: Job, *exc_info: object) -> bool:
-    """Runs after RQ has logged the failure."""
-    handler.flush()
+    """Runs after RQ has logged the failure: what is new or due is told now, the rest waits
+    in the store for a later failure, or the worker's end."""
+    handler.close_after_job()
     return True  # the next exception handler may go on
 
 

@@ -512,8 +512,11 @@ class WeComHandler(logging.Handler):
         self._close()
 
     def close_after_job(self) -> None:
-        """As `close`, but what is not due yet is left to the next process, if the store keeps
-        it. For `jobs` alone."""
+        """As `close`, but what is not due yet is left to the next process, if the store keeps it.
+
+        For a job whose process ends without exit hooks, as RQ's do; `alerts` and `on_failure`
+        do it themselves. Without a store that outlives the process everything is delivered.
+        """
         self._close(leaving=True)
 
     def _close(self, *, leaving: bool = False) -> None:

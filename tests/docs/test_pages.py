@@ -30,7 +30,7 @@ PAIRS = sorted(name.removesuffix(".md") for name in ENGLISH if name != "api.md")
 def page(name: str) -> str:
     """A page's text, or that of the file it stands for."""
     text = (DOCS / name).read_text("utf-8")
-    included = re.fullmatch(r'--8<-- "(.+)"\n', text)
+    included = re.search(r'^--8<-- "(.+)"$', text, re.MULTILINE)
     return (DOCS.parent / included[1]).read_text("utf-8") if included else text
 
 

@@ -78,6 +78,20 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     assert anchors >= set(wecom_logging.__all__) - {"__version__"}
 
 
+def test_a_page_that_the_site_fills_says_so_in_the_repository_alone(site: Path) -> None:
+    filled = [
+        p for p in DOCS.glob("*.md") if re.search(r"^(:::|--8<--) ", p.read_text("utf-8"), re.M)
+    ]
+    assert len(filled) == 3
+    for page in filled:
+        (said,) = re.findall(r"^> .*`make docs`.*$", page.read_text("utf-8"), re.M)
+        for link in re.findall(r"\]\((.+?)\)", said):
+            assert (DOCS / link).exists()
+        text = (site / page.with_suffix(".html").name).read_text("utf-8")
+        assert "the site (" not in text.lower()
+        assert len(text) > 20_000
+
+
 # -- generated pages -----------------------------------------------------------------------
 
 

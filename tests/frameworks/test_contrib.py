@@ -320,6 +320,22 @@ def test_asgi_lifespan_and_others_pass_through() -> None:
     assert seen == ["lifespan"]
 
 
+def test_asgi_a_restart_leaves_what_is_no_news_in_the_store(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.shutdown.complete"})
+
+    sender = RecordingSender()
+    for _ in range(2):  # two processes, one after the other
+        handler = WeComHandler(sender=sender, store=f"sqlite:///{tmp_path}/alerts.db")
+        handler.handle(record())
+        serve(app, type="lifespan")
+        assert len(sender.messages) == 1
+    assert handler.stats().pending == 1
+    assert handler.flush()
+    assert "×1" in sender.messages[-1].content
+    handler.close()
+
+
 # -- Airflow ---------------------------------------------------------------------------
 
 

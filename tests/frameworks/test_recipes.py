@@ -313,31 +313,45 @@ def test_apscheduler(tmp_path: Path, sim: Simulator, environ: dict[str, str]) ->
     assert "apscheduler_app.py" in content
 
 
-def test_rq(
-    tmp_path: Path, sim: Simulator, environ: dict[str, str], redis_server: RedisServer
-) -> None:
-    """A job's process ends by `os._exit`, and all the same its failure is told."""
+def fail_in_rq(place: Path, environ: dict[str, str], redis: RedisServer, jobs: int) -> None:
+    """Have so many jobs fail, each in a process of its own."""
     needs("rq")
     environ = {
         **environ,
         # Another database: others read all that stands in theirs.
-        "REDIS_URL": redis_server.url.removesuffix("/0") + "/1",
+        "REDIS_URL": redis.url.removesuffix("/0") + "/1",
         "BURST": "1",
         "PYTHONPATH": str(EXAMPLES),
-        "WECOM_STORE": "memory",  # what the process does not deliver itself is gone with it
     }
     call = (
         "import rq_worker, os; from redis import Redis; from rq import Queue;"
-        "Queue('shop', connection=Redis.from_url(os.environ['REDIS_URL']))"
-        f".enqueue(rq_worker.sync, 8841, password={PASSWORD!r})"
+        "queue = Queue('shop', connection=Redis.from_url(os.environ['REDIS_URL']));"
+        f"[queue.enqueue(rq_worker.sync, 8841, password={PASSWORD!r}) for _ in range({jobs})]"
     )
     subprocess.run([sys.executable, "-c", call], env=environ, check=True, timeout=60)
-    with running(tmp_path, environ, sys.executable, str(EXAMPLES / "rq_worker.py")) as worker:
+    with running(place, environ, sys.executable, str(EXAMPLES / "rq_worker.py")) as worker:
         assert worker.process.wait(SERVER_PATIENCE) == 0
+
+
+def test_rq(
+    tmp_path: Path, sim: Simulator, environ: dict[str, str], redis_server: RedisServer
+) -> None:
+    """A job's process ends by `os._exit`, and all the same its failure is told."""
+    # What the process does not deliver itself is gone with it.
+    fail_in_rq(tmp_path, {**environ, "WECOM_STORE": "memory"}, redis_server, jobs=1)
     content = told(sim, "erp did not answer for order 8841").content
     assert "TimeoutError" in content
     assert PASSWORD.encode() not in requests_of(sim)
     assert counted(sim.messages) == 1
+
+
+def test_rq_what_goes_on_failing_waits_for_its_pause(
+    tmp_path: Path, sim: Simulator, environ: dict[str, str], redis_server: RedisServer
+) -> None:
+    """One message, and one for all the others from the worker, as it ends after its jobs."""
+    store = f"sqlite:///{tmp_path}/alerts.db"
+    fail_in_rq(tmp_path, {**environ, "WECOM_STORE": store}, redis_server, jobs=6)
+    assert [counted([message]) for message in sim.messages] == [1, 5]
 
 
 class Airflow2Task:

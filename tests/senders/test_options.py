@@ -296,6 +296,18 @@ def test_a_robot_from_the_environment() -> None:
     assert repr(sender) == "WebhookSender('***')"
 
 
+def test_a_sender_of_somebody_takes_its_options_by_name_and_may_say_where_it_goes() -> None:
+    class Mine(WebhookSender):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+
+        @property
+        def destination(self) -> str:
+            return f"mine {super().destination}"
+
+    assert Mine.from_env({"WECOM_WEBHOOK_KEY": KEY}).destination.startswith("mine robot ")
+
+
 @pytest.mark.parametrize("missing", ["WECOM_CORPID", "WECOM_CORPSECRET", "WECOM_AGENTID"])
 def test_an_empty_variable_is_no_value(missing: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{missing}: is not set"):

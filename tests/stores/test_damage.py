@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_fields_with_a_number_that_is_none(bad: str, which: int, redis_server: R
                 number = re.fullmatch(r"-?[\d.]+", body)
                 there.hset(key, name, bad if number else hollowed(body, which, bad))
     assert told_in_the_end(Client(RedisKit(redis_server.url), "web/2/x")) >= 110
+
+
+def test_an_account_has_whole_numbers(redis_server: RedisServer) -> None:
+    there = redis_server.client()
+    there.flushall()
+    client = Client(RedisKit(redis_server.url))
+    fill(client)
+    (key,) = there.scan_iter("*:sources")
+    source = json.loads(there.hget(key, client.source))
+    numbers = {"reported": 1.5, "merged": 123456789012345}
+    there.hset(key, client.source, json.dumps({**source, **numbers}))
+    account = client.store.account(client.source)
+    assert account.merged == 123456789012345
+    assert [type(n) for n in account] == [*[int] * 7, float, int, bool]
 
 
 @pytest.mark.parametrize("type_", ["string", "list", "hash", "zset"])

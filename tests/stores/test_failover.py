@@ -453,11 +453,17 @@ def test_somebody_who_waits_leaves_the_machine_to_others(place: Place, client: C
     assert time.thread_time() - began < 0.1
 
 
-def test_a_token_waits_a_moment_for_who_is_at_work(place: Place, client: Client) -> None:
+def test_a_token_and_an_account_wait_a_moment_for_who_is_at_work(
+    place: Place, client: Client
+) -> None:
     """On a busy machine that is nothing: no reason to go on without the store."""
+    client.log("A", 3)
     place.shaky.busy = 3
     assert client.store.lease("key") is None
     client.store.lease("key", Left("secret", 6900))
+    place.shaky.busy = 3
+    assert settled(client) == (0, 0)
+    assert client.store.durable
     assert place.shaky.inner.lease("key") == "secret"
     place.shaky.cut = "busy"
     with deadline(monotonic() + 0.05):
@@ -465,15 +471,55 @@ def test_a_token_waits_a_moment_for_who_is_at_work(place: Place, client: Client)
     assert not client.store.durable
 
 
-def test_an_account_is_the_last_one_while_others_are_at_work(place: Place, client: Client) -> None:
+def test_all_that_a_visit_asks_for_waits_no_longer_than_one_question(
+    place: Place, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(failover, "monotonic", lambda: now)
+    monkeypatch.setattr("time.sleep", sleep)
+
+    def ask(number: int) -> None:
+        for n in range(number):
+            place.shaky.busy = 20  # a tenth of a second
+            client.store.lease(f"key {n}")
+
+    for _ in range(3):
+        ask(9)
+        assert client.store.durable
+        client.ask()
+    ask(11)
+    assert not client.store.durable
+    assert now == pytest.approx(3 * 0.9 + failover.ASKS_BUSY_FOR, abs=0.02)
+
+
+def test_a_token_is_read_although_something_is_owed(place: Place, client: Client) -> None:
+    place.shaky.inner.lease("key")
+    place.shaky.inner.lease("key", Left("secret", 6900))
+    client.log("A", 4)
+    claim = client.claim(why="flush")
+    assert client.store.freeze(claim.id, "body")
+    place.shaky.cut = "busy"
+    client.store.settle(claim.id)
+    place.shaky.cut = ""
+    before = place.shaky.steps
+    assert client.store.lease("key") == "secret"
+    assert place.shaky.steps == before + 1
+
+
+def test_the_program_has_its_random_numbers_for_itself(place: Place, client: Client) -> None:
+    before = random.getstate()
     client.log("A", 3)
-    client.deliver(why="flush")
-    assert settled(client) == (3, 0)
-    place.shaky.cut, began = "busy", place.clock.now
-    while client.store.durable:
-        assert settled(client) == (3, 0)
-    assert settled(client) == (3, 0)
-    assert place.clock.now - began == pytest.approx(failover.BUSY_FOR, abs=0.3)
+    place.shaky.cut = "before"
+    client.ask(why="flush")
+    place.advance(60.0)
+    client.ask()
+    assert not client.store.durable
+    assert random.getstate() == before
 
 
 def test_a_token_that_could_not_be_left_in_time_is_not_left(place: Place, client: Client) -> None:

@@ -18,6 +18,7 @@ from tests.helpers.redis_server import RedisServer, running
 from tests.helpers.store_kits import Client, RedisKit, event, identity, told
 from tests.helpers.support import counted, eventually, missing
 from wecom_logging import WeComHandler
+from wecom_logging._stores import redis as redis_store
 from wecom_logging._stores.factory import shown
 from wecom_logging._stores.marks import Act
 from wecom_logging._stores.protocol import Claim, Left, Rules, StoreError
@@ -414,3 +415,14 @@ def test_a_look_in_between_makes_a_mark_anew(
     store.mark(act._replace(verb="unsilence", key="another", ids=ids[1:]))
     assert len(looks) == 2
     assert isinstance(other.ask(), Claim)
+
+
+def test_no_two_numbers_of_scripts_have_one_name() -> None:
+    modules = redis_store._SAME
+    numbers = [
+        (name, value)
+        for module in modules
+        for name, value in vars(module).items()
+        if name.isupper() and type(value) in (int, float)
+    ]
+    assert len(set(numbers)) == len(dict(numbers)) > 30

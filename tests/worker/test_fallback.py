@@ -49,7 +49,7 @@ class Mails(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def _no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.random", lambda: 0.5)
+    monkeypatch.setattr("wecom_logging._stores.records.RANDOM.random", lambda: 0.5)
 
 
 # -- a robot that was removed, and is back ----------------------------------------------------

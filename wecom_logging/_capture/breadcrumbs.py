@@ -42,7 +42,7 @@ _ring: ContextVar[Ring | None] = ContextVar("wecom_logging_breadcrumbs", default
 def leave(record: logging.LogRecord, size: int) -> None:
     """Remember a record. Never raises, waits for nobody."""
     ring = _ring.get()
-    if ring is None or ring.owner != _running():
+    if ring is None or not _is_mine(ring.owner):
         ring = _begin_anew(ring, size)
     crumbs = ring.crumbs
     created = record.created
@@ -58,7 +58,7 @@ def leave(record: logging.LogRecord, size: int) -> None:
 def recent(number: int, limits: CaptureLimits) -> list[dict[str, str]]:
     """The last crumbs of the calling thread or task, oldest first, as text."""
     ring = _ring.get()
-    if ring is None or ring.owner != _running():
+    if ring is None or not _is_mine(ring.owner):
         return []
     found: list[dict[str, str]] = []
     for crumb in reversed(list(ring.crumbs)[-number:]):  # the latest ones, if time runs out
@@ -75,13 +75,13 @@ def begin(*_: object, **__: object) -> None:
         _ring.set(None)
 
 
-def _running() -> object:
-    """The running task or thread, by which a ring of its own is known from an inherited one."""
+def _is_mine(owner: object) -> bool:
+    """Whether a ring belongs to the running task or thread: a context is inherited."""
     loop = _get_running_loop()
     if loop is None:
-        return get_ident()
+        return owner == get_ident()
     task = current_task(loop)
-    return get_ident() if task is None else ref(task)
+    return owner == get_ident() if task is None else isinstance(owner, ref) and owner() is task
 
 
 def _begin_anew(inherited: Ring | None, size: int) -> Ring:
@@ -91,8 +91,10 @@ def _begin_anew(inherited: Ring | None, size: int) -> Ring:
     on where the task was; a task begins with nothing, since most are begun by a server's
     main task, which has nothing to do with them.
     """
-    ring = Ring(_running(), deque(maxlen=size))
-    if inherited and isinstance(inherited.owner, ref) and _get_running_loop() is None:
+    loop = _get_running_loop()
+    task = None if loop is None else current_task(loop)
+    ring = Ring(get_ident() if task is None else ref(task), deque(maxlen=size))
+    if loop is None and inherited is not None and isinstance(inherited.owner, ref):
         ring.crumbs.extend(inherited.crumbs)
     _ring.set(ring)
     return ring

@@ -19,7 +19,8 @@ from wecom_logging._capture.template import is_random
 from wecom_logging._capture.text_traceback import FRAME, MAX_TEXT, MAX_TRACEBACK, text_traceback
 
 #: Exceptions looked at along a chain. A chain can be a loop.
-MAX_CHAIN = 10  #: Exception groups; there are none before Python 3.11.
+MAX_CHAIN = 10
+#: Exception groups; there are none before Python 3.11.
 EXCEPTION_GROUPS: Any = getattr(builtins, "BaseExceptionGroup", ())
 
 #: A type of exception, with its code or with the place where it failed in another process

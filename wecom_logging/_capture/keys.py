@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from traceback import walk_stack
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -52,10 +51,13 @@ _LOGGING = (os.path.dirname(logging.__file__), os.path.dirname(os.path.dirname(_
 
 def caller() -> FrameType | None:
     """The innermost frame that is neither structlog's, nor logging's, nor ours."""
-    for frame, _ in walk_stack(sys._getframe(1)):
+    # Without `traceback.walk_stack`, which works out each frame's line: this is somebody's loop.
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_LOGGING) and f"{os.sep}structlog{os.sep}" not in file:
             return frame
+        frame = frame.f_back
     return None
 
 
@@ -67,10 +69,12 @@ def warned_by(record: logging.LogRecord) -> dict[str, Any] | None:
     given to logging, which makes one text of them."""
     if record.name != WARNINGS:
         return None
-    for frame, _ in walk_stack(sys._getframe(1)):
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
         if frame.f_code.co_name == "_showwarning" and frame.f_globals is logging.__dict__:
             found = frame.f_locals
             return found if isinstance(found.get("filename"), str) else None
+        frame = frame.f_back
     return None
 
 

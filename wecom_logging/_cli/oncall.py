@@ -56,7 +56,7 @@ def register(commands: Commands) -> None:
     silence.add_argument("--reason", default="", help="why; needed beyond 24 h")
     for name, help_ in (
         ("unsilence", "end a silence"),
-        ("take", "say that you have it: it is told once an hour"),
+        ("take", "say that you have it: it causes one message an hour at most, others include it"),
         ("untake", "say that you have it no longer"),
     ):
         parser = _command(commands, name, _mark, help_)

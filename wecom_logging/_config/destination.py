@@ -59,9 +59,11 @@ def from_environment(
     for name in (*ROBOT, *_NEEDED):
         if name in kind and name not in found:
             raise ConfigurationError(variable(name), "is not set")
-    key = [found.pop(name) for name in ROBOT if name in found]
+    for name in ROBOT:
+        if name in found:
+            found["key"] = found.pop(name)  # as the sender calls it
     try:
-        return sender(*key, **found)
+        return sender(**found)
     except ConfigurationError as error:
         option, rule = error.option, error.rule
     raise ConfigurationError(variable(option), rule)

@@ -23,7 +23,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -62,7 +61,7 @@ class _Exit:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Spend of that budget. Ctrl-C ends it for the rest of the exit: what is not delivered
-        by then is said to be lost."""
+        by then is said."""
         began = monotonic()
         try:
             yield
@@ -77,6 +76,7 @@ exiting = _Exit()
 #: Workers that have started, by id. Strong: a handler may be gone before its errors are.
 _workers: dict[int, Worker] = {}
 _handlers: dict[int, ref[WeComHandler]] = {}
+_hooked = False
 _billiard_pid = 0
 
 
@@ -108,8 +108,11 @@ def unregister_worker(worker: Worker) -> None:
     _workers.pop(id(worker), None)
 
 
-@cache
 def _set_hooks() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True  # first: a `__del__` in the middle of this may make a handler
     atexit.register(_at_exit)
     try:
         threading._register_atexit(_at_thread_exit)  # type: ignore[attr-defined]  # private, see above
@@ -168,11 +171,12 @@ def _deliver() -> None:
 def deliver_pending(seconds: float | None = None) -> None:
     """Have everything delivered, within the longest `close_timeout` unless told otherwise.
 
-    For those, too, who know that no hook of an exit will run.
+    For those, too, who know that no hook of an exit will run. What is no news is left to the
+    next process, as at any exit, if the store keeps it.
     """
     deadline = monotonic() + (_longest_timeout() if seconds is None else seconds)
     workers = [c for c in list(_workers.values()) if c.has_work() or c.cycle.may_find()]
-    requests = [(c, c.request_flush(deadline)) for c in workers]
+    requests = [(c, c.request_flush(deadline, leaving=True)) for c in workers]
     for worker, request in requests:
         worker.wait(request)
 

@@ -97,7 +97,7 @@ class AppSender(WeComSender):
         super().__init__(api_base, timeout, proxies)
         people = "&".join(f"{name}={sorted(names.split('|'))}" for name, names in self._to.items())
         digest = sha256(people.encode()).hexdigest()[:12]
-        self.destination = f"app {self._base} {self._corpid} {self._agentid} {digest}"
+        self._destination = f"app {self._base} {self._corpid} {self._agentid} {digest}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> AppSender:

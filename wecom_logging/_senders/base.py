@@ -34,8 +34,7 @@ class WeComSender(ABC):
 
     #: What a message to this kind of destination can carry.
     limits: Limits
-    #: A stable name of where messages go, without a secret in it.
-    destination: str
+    _destination: str
 
     def __init__(self, api_base: object, timeout: object, proxies: object) -> None:
         self._base = validators.api_base(api_base)
@@ -67,6 +66,11 @@ class WeComSender(ABC):
     def file(self, name: str, data: bytes) -> Receipt:
         """Upload a file and send it, see `markdown`."""
         return self.send(Message("file", self.upload(name, data)))
+
+    @property
+    def destination(self) -> str:
+        """A stable name of where messages go, without a secret in it."""
+        return self._destination
 
     @property
     def route(self) -> str:

@@ -68,7 +68,7 @@ class WebhookSender(WeComSender):
             rule = f"is {before!r}, but webhook_key is a URL of another host"
             raise ConfigurationError("api_base", rule)
         # Of the first key for good: the rate limit and the back-off belong to this name.
-        self.destination = f"robot {self._base} {self._key.digest[:12]}"
+        self._destination = f"robot {self._base} {self._key.digest[:12]}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> WebhookSender:

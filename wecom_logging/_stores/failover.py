@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -28,6 +27,7 @@ from wecom_logging._stores.protocol import (
     Store,
     StoreError,
 )
+from wecom_logging._stores.records import RANDOM
 
 T = TypeVar("T")
 
@@ -36,8 +36,9 @@ RETRY_FIRST, RETRY_LAST = 1.0, 60.0
 
 #: How long errors wait for whoever is at work in the store. A CRITICAL does not.
 BUSY_FOR = 3.0
-#: How long a token waits for them, which may be asked for before a CRITICAL comes.
-LEASE_BUSY_FOR = 1.0
+#: How long all that a visit asks for beside its claim waits for them: tokens, cooldowns, the
+#: account. A CRITICAL may come meanwhile, or wait for the answer.
+ASKS_BUSY_FOR = 1.0
 #: How often a step comes again meanwhile that cannot wait in the inbox, seconds.
 BUSY_POLL = 0.005
 
@@ -80,8 +81,9 @@ class FailoverStore:
         self._retry_at, self._tries = 0.0, 0
         #: Since when nothing could be handed in because others were at work.
         self._busy_since: float | None = None
-        # None of the program's own random numbers, which it may have seeded.
-        self._fleet = Fleet(random.SystemRandom().randrange(ASSUMED), ASSUMED)
+        #: Until when this visit goes on asking a busy store; None: it was not busy yet.
+        self._asks_until: float | None = None
+        self._fleet = Fleet(RANDOM.randrange(ASSUMED), ASSUMED)
         #: Numbered here: what was counted in memory comes in between.
         self._sequence = 0
         #: Handed to the store, which has not said that it took them in.
@@ -109,6 +111,7 @@ class FailoverStore:
             self._memory.merge(*self._numbered(batches))
 
     def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
+        self._asks_until = None
         if self._memory is not None and (asker.why == "insist" or self._clock() >= self._retry_at):
             self._return(asker.source)
         if self._memory is None:
@@ -256,7 +259,7 @@ class FailoverStore:
         if self._memory is None:
             try:
                 if left is None:
-                    return self._take(lambda: self._primary.lease(key), LEASE_BUSY_FOR)
+                    return self._ask(lambda: self._primary.lease(key))
                 return self._primary.lease(key, left)
             except StoreError as error:
                 if error.busy and left is not None:
@@ -267,6 +270,19 @@ class FailoverStore:
                     return None
                 self._lose(error)
         return self._alone.lease(key, left)
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """What a visit asks for beside its claim."""
+        while True:
+            try:
+                return question()
+            except StoreError as error:
+                now = monotonic()
+                if self._asks_until is None:
+                    self._asks_until = now + time_left(ASKS_BUSY_FOR)
+                if not error.busy or now >= self._asks_until:
+                    raise
+                time.sleep(BUSY_POLL)
 
     # -- away and back -----------------------------------------------------------------
 
@@ -296,7 +312,7 @@ class FailoverStore:
     def _retry_later(self) -> None:
         self._tries += 1
         pause = min(RETRY_LAST, RETRY_FIRST * 2.0 ** min(self._tries - 1, 10))
-        self._retry_at = self._clock() + pause * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+        self._retry_at = self._clock() + pause * RANDOM.uniform(0.8, 1.2)
 
     def _return(self, source: str) -> None:
         """Look whether the store is back, and bring it what was counted meanwhile."""
@@ -316,10 +332,9 @@ class FailoverStore:
     def account(self, source: str) -> Account:
         if self._memory is None:
             try:
-                self._read(self._primary.account(source))
+                self._read(self._ask(lambda: self._primary.account(source)))
             except StoreError as error:
-                if not (error.busy and self._may_wait(())):
-                    self._lose(error)
+                self._lose(error)
         return self._whole(source)
 
     def _whole(self, source: str) -> Account:

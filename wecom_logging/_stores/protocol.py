@@ -261,7 +261,8 @@ class Store(Protocol):
         Returns a `Claim`; a `FollowUp` if no digest is due (for who asks because something
         may be due, and stays); the seconds after which to ask again (which the store writes
         down); or None if nothing will become due without a new error. With it comes the
-        account of the asker as it is then, but not with a `Claim`.
+        account of the asker as it is then, or None where that has to be asked for: beside a
+        `Claim`, and without the shared store.
 
         An unclear message comes before all else. A CRITICAL that is news is claimed beside a
         digest that is out, everything else waits for that one.

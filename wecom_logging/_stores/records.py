@@ -17,13 +17,14 @@ from wecom_logging._stores.marks import Quiet, Silence, Taken
 from wecom_logging._stores.protocol import MAX_SAMPLES, Failure
 
 #: Not the system's: each call of it gives up the interpreter, for 5 ms beside a busy thread.
-_random = Random()  # noqa: S311  # names, no secrets
-fork.in_child(_random.seed)
+#: Nor the program's, which it may have seeded.
+RANDOM = Random()  # noqa: S311  # names and pauses, no secrets
+fork.in_child(RANDOM.seed)
 
 
 def new_id() -> str:
     """A name for a digest, a slot or a follow-up."""
-    return f"{_random.getrandbits(32):08x}"
+    return f"{RANDOM.getrandbits(32):08x}"
 
 
 @dataclass(eq=False, repr=False)

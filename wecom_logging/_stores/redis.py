@@ -176,7 +176,7 @@ class RedisStore(MarkingStore):
 
     def claim(self, asker: Asker, *batches: Batch) -> tuple[Answer, Account | None]:
         answer, account = self._visit(json.dumps(asker._asdict()), batches)
-        return _answer(*answer), Account(*json.loads(account)) if account else None
+        return _answer(*answer), _account(account) if account else None
 
     def _visit(self, asker: str, batches: tuple[Batch, ...]) -> Any:
         self._take_over()
@@ -215,7 +215,7 @@ class RedisStore(MarkingStore):
         self._run("release", claim_id, json.dumps(failure._asdict()))
 
     def account(self, source: str) -> Account:
-        return Account(*json.loads(self._run("account", source)))
+        return _account(self._run("account", source))
 
     def lease(self, key: str, left: Left | Dropped | None = None) -> str | float | None:
         step: tuple[object, ...] = ("get",)
@@ -440,6 +440,11 @@ def _reports(fields: Sequence[str], held: LeasedDigest) -> tuple[tuple[float, st
     short_id = number if number != "0" else ""
     of = identity_of(group_id, identity)
     return place, part.reports(of, short_id, samples_of(samples), held.now, held.wall)
+
+
+def _account(text: str) -> Account:
+    *counts, hours, by_fallback = json.loads(text)
+    return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
 
 def _translated(error: redis.RedisError) -> StoreError:

@@ -6,7 +6,6 @@ On the worker's thread. The store is the cycle's, which lends it for one deliver
 from __future__ import annotations
 
 import os
-import random
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -26,6 +25,7 @@ from wecom_logging._senders.protocol import (
     TokenSender,
 )
 from wecom_logging._stores.protocol import FOLLOW_UP_ATTEMPTS, Claim, Failure, FollowUp, Store
+from wecom_logging._stores.records import RANDOM
 from wecom_logging._worker import parts
 from wecom_logging._worker.follow_ups import FollowUpPlan, FollowUps
 from wecom_logging._worker.frozen import body_of, read_body
@@ -360,7 +360,7 @@ class _Work:
 
 
 def _failure(error: DeliveryError, failures: int, *, way: bool) -> Failure:
-    pause = pause_after(error, failures, random.random())  # noqa: S311 - no secret
+    pause = pause_after(error, failures, RANDOM.random())
     strict = isinstance(error, RateLimitedError)
     setup = isinstance(error, (SetupError, TokenError))
     return Failure(error.text, pause, strict, unclear=error.unclear, way=way, setup=setup)

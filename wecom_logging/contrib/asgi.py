@@ -42,8 +42,8 @@ class RequestContextMiddleware:
     up. The route is looked up when an alert needs it: it is not known before the request is
     routed. All are unbound when the request is over. Never raises by itself.
 
-    When the application shuts down, what is pending is delivered within `close_timeout`:
-    uvicorn ends by a signal to itself, and no exit hook runs.
+    When the application shuts down, what is new or due is delivered within `close_timeout`, as
+    at exit: uvicorn ends by a signal to itself, and no exit hook runs.
     """
 
     def __init__(self, app: App) -> None:

@@ -693,7 +693,8 @@ local function account_of(name)
   end
   local rank, size = call('ZRANK', fleet, name), call('ZCARD', fleet)
   return cjson.encode({
-    source.reported, source.lost, source.merged, source.first, rank or size,
-    rank and size or size + 1, held, math.max(0, scope.hours_until - now), source.by_fallback,
+    int(source.reported), int(source.lost), int(source.merged), int(source.first), rank or size,
+    rank and size or size + 1, int(held), math.max(0, scope.hours_until - now),
+    int(source.by_fallback),
   })
 end
