@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
+from wecom_logging._cli.checks.program import KEPT_APART
 from wecom_logging.handler import WeComHandler
 
 #: What brings a server's logger, where the general advice would take its console away.
@@ -19,9 +20,6 @@ _SERVER_FIXES = {
 
 #: What brings both, where uvicorn's worker for gunicorn has given them one list of handlers.
 _FIX_OF_BOTH = 'Add "gunicorn.error": {"handlers": [%s, "%s"], "propagate": False} to "loggers".'
-
-#: The loggers that a configuration keeps from propagating. Others were kept so in code.
-KEPT_APART: set[str] = set()
 
 #: A cause, and the line to change; "" and "" if there is none.
 Obstacle = tuple[str, str]

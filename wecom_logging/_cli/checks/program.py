@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from wecom_logging._cli import CommandError
-from wecom_logging._cli.checks.obstacles import KEPT_APART
 
 #: A server, and the logger that is told of the failures of what it runs.
 SERVERS = {"gunicorn": "gunicorn.error", "uvicorn": "uvicorn.error", "celery": "celery.app.trace"}
+
+#: The loggers that a configuration keeps from propagating. Others were kept so in code.
+KEPT_APART: set[str] = set()
 
 #: What gunicorn reads beside its command line, in the directory where it is started.
 _GUNICORN_CONF = "gunicorn.conf.py"
