@@ -228,9 +228,11 @@ def test_scripts_that_ended_while_wecom_was_down_hold_nobody_up_afterwards(
     body = CONFIGURE + 'log.error("again")\n'
     slow = _body("""
         from wecom_logging._stores.sqlite import SQLiteStore as Store
+        from wecom_logging._worker import flush
+        flush.TO_WRITE_DOWN = flush.MOST_TO_WRITE_DOWN = 2.5  # half a second is little here
         write_down = Store.release
         def release(*given):
-            time.sleep(0.3)  # as long as a machine with a dozen busy programs may take
+            time.sleep(0.5)
             write_down(*given)
         Store.release = release
         """)
