@@ -237,6 +237,15 @@ def test_no_destination(check: Check) -> None:
     assert "WECOM_WEBHOOK_KEY" in steps["configuration"]["text"]
 
 
+def test_switched_off(check: Check, app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With everything set it is not the destination that is missing."""
+    monkeypatch.setenv("WECOM_ENABLED", "0")
+    status, steps = check()
+    assert status == 1
+    assert steps["configuration"]["text"] == "WECOM_ENABLED switches alerts off"
+    assert steps["configuration"]["fix"] == "Set it to 1, or take it out."
+
+
 def _wrong_secret(app: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WECOM_CORPSECRET", "another-secret-altogether")
 
@@ -599,7 +608,7 @@ def _no_handler(logger: logging.Logger) -> None:
         (_disabled, "disables it", '"disable_existing_loggers": False'),
         (_level, "its level is CRITICAL", 'Set "level": "INFO" in "shop.db"'),
         (_filtered, "a filter of the logger", '"filters"'),
-        (_propagate, "end at 'shop.db'", 'Set "propagate": True in "shop.db"'),
+        (_propagate, "end at 'shop.db'", "The program does this in code"),
         (_handler_level, "the level of the handler 'wecom' is CRITICAL", '"level": "ERROR"'),
         (_handler_filter, "a filter of the handler 'wecom'", '"filters"'),
         (_no_handler, "no WeComHandler", '"root"'),

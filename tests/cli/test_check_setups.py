@@ -84,6 +84,7 @@ class Setup:
     verdict: str = "sound"
     status: str = "failed"
     said: str = ""
+    advice: str = ""
     config: dict[str, Any] = field(default_factory=config)
     before: str = MODULE_LOGGER
     after: str = ""
@@ -184,6 +185,10 @@ BROKEN = [
           config=config(loggers={"shop": {"propagate": False}})),
     Setup("one with a console of its own", "shop", said="end at 'shop'",
           config=config(loggers={"shop": {"handlers": ["console"], "propagate": False}})),
+    Setup("one that the program keeps apart in code", "shop", advice="does this in code",
+          spec="shop_settings", before="import logging.config",
+          config=config(loggers={"shop": {"level": "INFO"}}),
+          after=IN_CODE + "logging.getLogger('shop').propagate = False", mended={"after": IN_CODE}),
     Setup("loggers disabled by the configuration", "shop.db", said="disables it",
           config=config(disable_existing_loggers=True)),
     Setup("a level on a logger", "shop.db", said="the level of 'shop' is CRITICAL",
@@ -278,6 +283,15 @@ def configure():
     Setup("uvicorn's workers on gunicorn's command line", "uvicorn.error",
           said="under gunicorn it has the handlers of 'gunicorn.error'",
           files={**IN_EXAMPLE, "running": "gunicorn -k uvicorn_worker.UvicornWorker shop:app"}),
+    *(Setup(f"uvicorn's workers that are only named, with {name}", verdict, status="warning",
+            advice=advice, arguments=("--server", "gunicorn", *UVICORNS_WORKERS),
+            config=config(loggers={"gunicorn.error": ALONE, **loggers}),
+            mended={"config": config(loggers={"gunicorn.error": ALONE}), "files": IN_EXAMPLE})
+      for name, verdict, advice, loggers in [
+          ("the handler at gunicorn", "gunicorn's master", "logconfig_dict", {}),
+          ("uvicorn's entry after it", "gunicorn's console", 'without an entry "uvicorn.error"',
+           {"uvicorn.error": {"handlers": ["wecom"]}}),
+      ]),
     Setup("uvicorn", "uvicorn.error", said="end at 'uvicorn'", arguments=("--server", "uvicorn")),
     Setup("uvicorn whose console the handler replaces", "uvicorn's console", status="warning",
           said="what 'uvicorn.error' logs is printed nowhere",
@@ -305,7 +319,7 @@ def configure():
           before="from loguru import logger",
           mended={"before": "from loguru import logger\nfrom wecom_logging import WeComHandler\n"
                             'logger.add(WeComHandler(), level="ERROR", format="{message}")'}),
-    Setup("an off handler", "root", said="is off",
+    Setup("an off handler", "root", said="is off by enabled, or WECOM_ENABLED",
           config=config(handlers={"wecom": {"enabled": False}}), mended={"config": CONFIG}),
     Setup("no handler", "configuration", said="no logger has a WeComHandler",
           config={**CONFIG, "handlers": {"console": CONFIG["handlers"]["console"]},
@@ -390,6 +404,7 @@ def test_a_broken_set_up(setup: Setup, tmp_path: Path, sim: Simulator) -> None:
     step = steps[setup.verdict]
     assert (step["status"], status) == (setup.status, int(setup.status == "failed"))
     assert setup.said in step["text"]
+    assert setup.advice in step["fix"]
     # Below a ✘ no "delivered" without a word about those that are not.
     assert status == 0 or steps.get("test errors", {}).get("text") != "delivered"
     assert ("what happens next" in steps) is (status == 0)

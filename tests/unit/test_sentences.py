@@ -189,6 +189,9 @@ def test_values_are_kept_and_translated_where_they_are_sentences() -> None:
     said = in_language("bank.example: no answer within 8 s", "zh")
     assert said == "bank.example：8 秒内无响应"
     assert in_language("'shop', seen by 2 members, 1 tag", "zh").startswith("'shop'，可见范围：")
+    audience = in_language("'shop', seen by 3 members, 2 parties, 1 tag", "zh")
+    assert audience == "'shop'，可见范围：3 名成员，2 个部门，1 个标签"
+    assert in_language("1 member, 1 party, 4 tags", "zh") == "1 名成员，1 个部门，4 个标签"
     assert in_language("of somebody else", "zh") == "of somebody else"
     assert in_language("nobody", "en") == "nobody"
 

@@ -52,8 +52,10 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--server",
         choices=SERVERS,
-        default="",
-        help="what runs the program, if it is not running and its configuration does not say",
+        action="append",
+        default=[],
+        help="what runs the program, if it is not running and its configuration does not say;"
+        " gunicorn with uvicorn's workers: --server gunicorn --server uvicorn",
     )
     parser.add_argument(
         "--except",

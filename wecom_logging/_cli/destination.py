@@ -26,6 +26,8 @@ NOWHERE = (
     " and WECOM_TOUSER, in the environment or in a file named by --env-file"
 )
 
+ON_AGAIN = "Set it to 1, or take it out."
+
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 
 
@@ -77,6 +79,8 @@ def _unquoted(value: str) -> str:
 def options(environ: Mapping[str, str]) -> Options:
     """The handler's options as the environment has them; a destination is among them."""
     found = read_options({}, environ)
+    if found.enabled is False:
+        raise CommandError("WECOM_ENABLED switches alerts off", fix=ON_AGAIN)
     if not found.kind:
         raise CommandError(NOWHERE)
     return found

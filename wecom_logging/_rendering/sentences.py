@@ -95,8 +95,12 @@ is {} meant? | 是否应为 {}？
 take it out. | 请删除。
 {} sends to {} | {} 发往 {}
 the handler {} is off | handler {} 处于关闭状态
-Give it a destination, or enabled=True to insist on one.
-    | 请为它配置发送目标，或设 enabled=True 强制要求。
+the handler {} is off by enabled, or WECOM_ENABLED
+    | handler {} 已由 enabled 或 WECOM_ENABLED 关闭
+Take "enabled": False out of it, and WECOM_ENABLED=0 out of the environment.
+    | 请去掉其中的 "enabled": False 和环境变量 WECOM_ENABLED=0。
+WECOM_ENABLED switches alerts off | WECOM_ENABLED 关闭了告警
+Set it to 1, or take it out. | 请设为 1，或去掉它。
 Give it a destination, or enabled=True to insist. | 请为它配置发送目标，或设 enabled=True 强制要求。
 # -- check: the way to WeCom
 {} is a SOCKS proxy, and the package for it is not installed
@@ -135,6 +139,10 @@ WeCom takes calls from this machine's address | 企业微信接受来自本机�
 {} is stopped | {} 已停用
 Enable it: 应用管理 → 应用 → the app → 已启用. | 请启用：应用管理 → 应用 → 该应用 → 已启用。
 {}, seen by {} | {}，可见范围：{}
+{} members, {} | {} 名成员，{}
+{} member, {} | {} 名成员，{}
+{} parties, {} | {} 个部门，{}
+{} party, {} | {} 个部门，{}
 {} member | {} 名成员
 {} members | {} 名成员
 {} party | {} 个部门
@@ -197,6 +205,9 @@ a filter of the logger drops errors | logger 的 filter 丢弃了错误
 Correct "filters" of the logger. | 请更正该 logger 的 "filters"。
 no WeComHandler is on its way | 途经之处没有 WeComHandler
 its records end at {} (propagate is false) | 它的记录止于 {}（propagate 为 false）
+The program does this in code, not in "loggers": take that out, or add "{}" to its \
+handlers there.
+    | 这是程序在代码里设置的，不在 "loggers" 中：请去掉它，或在那里把 "{}" 加到它的 handler 中。
 under gunicorn it has the handlers of 'gunicorn.error', and no others
     | 在 gunicorn 下它只有 'gunicorn.error' 的 handler
 the level of the handler {} is {} | handler {} 的级别是 {}
@@ -219,6 +230,8 @@ gunicorn's console | gunicorn 的控制台
 uvicorn's console | uvicorn 的控制台
 what {} logs is printed nowhere: only a WeComHandler gets it
     | {} 的日志哪里也不输出：只有 WeComHandler 收到它
+Keep "gunicorn.error" with {}, without an entry "uvicorn.error".
+    | 请保留带 {} 的 "gunicorn.error"，不要写 "uvicorn.error"。
 a logging.StreamHandler | 一个 logging.StreamHandler
 libraries | 第三方库
 it pushes the message out of the notification, which reads {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+from wecom_logging._cli.checks.obstacles import off
 from wecom_logging._cli.checks.step import Step, failed, ok, warning
 from wecom_logging.handler import WeComHandler
 from wecom_logging.testing import RecordingSender
@@ -15,8 +16,7 @@ _WORDS = "order 8841 is not paid"
 def handler_steps(handler: WeComHandler) -> Iterator[Step]:
     """What a handler says about itself."""
     if not handler.enabled:
-        fix = "Give it a destination, or enabled=True to insist on one."
-        yield failed("configuration", f"the handler {handler.get_name()!r} is off", fix)
+        yield failed("configuration", *off(handler))
         return
     destination = handler._components.sender.destination
     yield ok("configuration", f"{handler.get_name()!r} sends to {destination}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
+from wecom_logging._cli.checks.program import KEPT_APART
 from wecom_logging.handler import WeComHandler
 
 #: What brings a server's logger, where the general advice would take its console away.
@@ -144,7 +145,7 @@ def _dead_end(logger: logging.Logger, last: logging.Logger) -> Obstacle:
     if last.parent is None:
         return "no WeComHandler is on its way", f'Add "{name}" to "handlers" of "root".'
     cause = f"its records end at {last.name!r} (propagate is false)"
-    if logger.name in _SERVER_FIXES and _is_of_uvicorns_worker():
+    if logger.name in _SERVER_FIXES and is_of_uvicorns_worker():
         if logger.name == "uvicorn.error":
             cause = "under gunicorn it has the handlers of 'gunicorn.error', and no others"
         return cause, _FIX_OF_BOTH % (console(), name)
@@ -152,10 +153,16 @@ def _dead_end(logger: logging.Logger, last: logging.Logger) -> Obstacle:
         return cause, _SERVER_FIXES[logger.name].replace("%s", name)
     if last.handlers:  # it prints by itself: with `propagate` root would print it again
         return cause, f'Add "{name}" to "handlers" of "{last.name}" in "loggers".'
+    if last.name not in KEPT_APART:
+        return cause, (
+            'The program does this in code, not in "loggers": take that out, or add'
+            f' "{name}" to its handlers there.'
+        )
     return cause, f'Set "propagate": True in "{last.name}" of "loggers".'
 
 
-def _is_of_uvicorns_worker() -> bool:
+def is_of_uvicorns_worker() -> bool:
+    """Whether uvicorn's worker for gunicorn has given both loggers one list of handlers."""
     uvicorn, gunicorn = logging.getLogger("uvicorn.error"), logging.getLogger("gunicorn.error")
     return uvicorn.handlers is gunicorn.handlers and not uvicorn.propagate
 
@@ -199,10 +206,19 @@ def unread(handler: QueueHandler) -> Obstacle:
     return cause, f"{fix} Or take the queue out: a WeComHandler needs none before it."
 
 
-def _obstacle_in(handler: WeComHandler, record: logging.LogRecord) -> Obstacle:
+def off(handler: WeComHandler) -> Obstacle:
+    """Why a handler is off, and how to turn it on."""
     name = handler.get_name() or "wecom"
+    if handler._options.enabled is False:
+        fix = 'Take "enabled": False out of it, and WECOM_ENABLED=0 out of the environment.'
+        return f"the handler {name!r} is off by enabled, or WECOM_ENABLED", fix
+    return f"the handler {name!r} is off", "Give it a destination, or enabled=True to insist."
+
+
+def _obstacle_in(handler: WeComHandler, record: logging.LogRecord) -> Obstacle:
     if not handler.enabled:
-        return f"the handler {name!r} is off", "Give it a destination, or enabled=True to insist."
+        return off(handler)
+    name = handler.get_name() or "wecom"
     if handler.alert_level > logging.ERROR:
         level = logging.getLevelName(handler.alert_level)
         fix = f'Set "level": "ERROR" in "{name}" of "handlers".'

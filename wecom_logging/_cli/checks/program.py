@@ -11,7 +11,7 @@ import re
 import runpy
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from wecom_logging._cli import CommandError
 
 #: A server, and the logger that is told of the failures of what it runs.
 SERVERS = {"gunicorn": "gunicorn.error", "uvicorn": "uvicorn.error", "celery": "celery.app.trace"}
+
+#: The loggers that a configuration keeps from propagating. Others were kept so in code.
+KEPT_APART: set[str] = set()
 
 #: What gunicorn reads beside its command line, in the directory where it is started.
 _GUNICORN_CONF = "gunicorn.conf.py"
@@ -48,11 +51,11 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 
 
 class Program:
-    """A program that is loaded here to see where its errors go, as `server` would ("": as whatever
-    is found to run it)."""
+    """A program that is loaded here to see where its errors go, as `servers` would (none: as
+    whatever is found to run it). gunicorn and uvicorn: uvicorn's workers under gunicorn."""
 
-    def __init__(self, server: str = "") -> None:
-        self._commands = [server] if server else list(_running())
+    def __init__(self, servers: Sequence[str] = ()) -> None:
+        self._commands = list(servers) or list(_running())
         #: What gunicorn's own configuration file sets.
         self.gunicorn = _gunicorn_conf()
         self._left: dict[str, object] = {}
@@ -101,6 +104,7 @@ class Program:
 
     def _run(self, what: str, step: Callable[[], object]) -> None:
         sys.path.insert(0, os.getcwd())
+        logging.config.dictConfigClass = _Configurator
         self._leave_as_servers_do()
         if not self._is_preloaded:
             self._make_uvicorns_worker()
@@ -143,6 +147,16 @@ class Program:
             except Exception as error:
                 what = f"{_GUNICORN_CONF}: logconfig_dict: {_explained(error)}"
                 raise CommandError(what, 1) from None
+
+
+class _Configurator(logging.config.DictConfigurator):
+    """Notes of which loggers it is the configuration that keeps them from propagating."""
+
+    def configure(self) -> None:
+        super().configure()
+        for name, entry in self.config.get("loggers", {}).items():
+            if not entry.get("propagate", True):
+                KEPT_APART.add(name)
 
 
 def _configure(module_name: str, attribute: str) -> None:

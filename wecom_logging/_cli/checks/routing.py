@@ -18,6 +18,7 @@ from wecom_logging._cli.checks.obstacles import (
     console,
     ends,
     handlers,
+    is_of_uvicorns_worker,
     known_loggers,
     obstacle,
     raised,
@@ -229,10 +230,13 @@ def _consoles(servers: Sequence[str]) -> Iterator[Step]:
         logger = logging.getLogger(SERVERS[server])
         met = [each for each in way(logger) if each.handlers]
         if met and all(isinstance(end, WeComHandler) for each in met for end in each.handlers):
+            fix = f'Add {console()} to "handlers" of {_entry(met[0].name)}.'
+            if is_of_uvicorns_worker():  # whichever entry is applied last decides for both
+                fix = f'Keep "gunicorn.error" with {console()}, without an entry "uvicorn.error".'
             yield warning(
                 f"{server}'s console",
                 f"what {logger.name!r} logs is printed nowhere: only a WeComHandler gets it",
-                f'Add {console()} to "handlers" of {_entry(met[0].name)}.',
+                fix,
             )
 
 
