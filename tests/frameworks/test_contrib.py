@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import structlog
@@ -488,3 +489,30 @@ def test_celery_a_group_for_each_task(handler: WeComHandler) -> None:
     assert "×2" in message.content
     assert "×1" in message.content
     assert SECRET not in message.content
+
+
+def test_celery_a_task_whose_process_was_killed(handler: WeComHandler) -> None:
+    """Told in the worker itself, of an exception in a wrapping, without the task's name."""
+    from billiard.einfo import ExceptionInfo
+    from billiard.exceptions import WorkerLostError
+    from celery.worker.request import Request
+
+    handler.tell_tasks_apart()
+    logger = logging.getLogger(celery_context.REQUEST)
+    logger.addHandler(handler)
+    for name in ("orders.sync", "orders.pay"):
+        request = MagicMock(id="id-7", task=MagicMock(retry_on_worker_lost=False))
+        request.name = name
+        request._success_was_stored.return_value = False
+        try:
+            raise WorkerLostError("signal 9 (SIGKILL)")
+        except WorkerLostError:
+            Request.on_failure(request, ExceptionInfo(), send_failed_event=False)
+    logger.removeHandler(handler)
+    assert handler.flush()
+    sender: Any = handler._options.destination["sender"]
+    (message,) = sender.messages
+    assert "WorkerLostError: signal 9 (SIGKILL)" in message.content.splitlines()[0]
+    assert "· 1 `orders.sync` · 1 `orders.pay`" in message.content
+    assert "orders.sync +1 route · task_id=id-7" in message.content
+    assert "ExceptionWithTraceback" not in message.content

@@ -48,6 +48,8 @@ def find_error(record: logging.LogRecord) -> BaseException | None:
     exc_info: Any = record.exc_info
     if exc_info:
         error = exc_info[1]
+        if type(error).__module__ == "billiard.einfo":  # Celery's wrapping around a traceback
+            error = getattr(error, "exc", error)
         return error if isinstance(error, BaseException) else None
     message: object = record.msg
     if isinstance(message, dict):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from traceback import walk_stack
 from typing import Any
 from weakref import WeakSet
 
+from wecom_logging._capture.failure import find_error, types_of
 from wecom_logging._runtime import shutdown
 
-#: The logger that tells of failed tasks, all of them from one line.
-TRACE = "celery.app.trace"
+#: The logger that tells of failed tasks, all of them from one line; and the one that tells, in
+#: the worker itself, of those whose process was killed.
+TRACE, REQUEST = "celery.app.trace", "celery.worker.request"
+_OF_TASKS = frozenset({TRACE, REQUEST})
 
 Fingerprint = Callable[[logging.LogRecord], Any]
 
@@ -25,7 +29,16 @@ def context(record: logging.LogRecord) -> Mapping[str, object]:
     about = record.args
     if record.name == TRACE and isinstance(about, Mapping):
         return {"task": about.get("name"), "task_id": about.get("id")}
-    return {}
+    killed = _killed(record)
+    return {} if killed is None else {"task": killed.name, "task_id": killed.id}
+
+
+def _killed(record: logging.LogRecord) -> Any:
+    """The request of a task whose process was killed, from who logs: the record has no name."""
+    for frame, _ in walk_stack(sys._getframe(1)) if record.name == REQUEST else ():
+        if frame.f_code.co_name == "on_failure" and frame.f_globals.get("__name__") == REQUEST:
+            return frame.f_locals.get("self")
+    return None
 
 
 def recognises(record: logging.LogRecord, key: str) -> bool:
@@ -43,10 +56,15 @@ def per_task(fingerprint: Fingerprint) -> Fingerprint:
 
     def fingerprint_of_task(record: logging.LogRecord) -> Any:
         key = fingerprint(record)
+        if record.name not in _OF_TASKS or len(key) < 5:
+            return key
         about = record.args
-        if record.name == TRACE and type(about) is dict and len(key) >= 5:
+        if type(about) is dict:
             return (about.get("name") or key[0], *key[1:])
-        return key
+        killed, error = _killed(record), find_error(record)
+        if killed is None or error is None:
+            return key
+        return (killed.name, *key[1:4], types_of(error), *key[5:])
 
     return fingerprint_of_task
 
