@@ -255,7 +255,7 @@ class Rules:
         self._named = {words_of(name): name for name in names}
         self._kept = frozenset(map(words_of, keep))
         own_hints = tuple(max(words, key=len) for words in self._named if words)
-        self.hints = HINTS + (PERSONAL_HINTS if personal_data else ()) + own_hints
+        self.hints: tuple[str, ...] = HINTS + (PERSONAL_HINTS if personal_data else ()) + own_hints
         #: The rule for the value of a name, or None if it says nothing special.
         self.rule_for: Callable[[str], Rule | None] = lru_cache(maxsize=4096)(self._rule_for)
 

@@ -40,4 +40,6 @@ def _number(start: int, end: int, least: int) -> Callable[[str], str]:
     return lambda value: ends(value, start, end) if sum(map(str.isdigit, value)) >= least else value
 
 
-phone, identity_number, card_number = _number(3, 4, 7), _number(3, 4, 8), _number(4, 4, 12)
+phone: Callable[[str], str] = _number(3, 4, 7)
+identity_number: Callable[[str], str] = _number(3, 4, 8)
+card_number: Callable[[str], str] = _number(4, 4, 12)

@@ -61,7 +61,7 @@ class LongConnection:
             logger=_SILENT,
         )
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="wecom-simulator-bots", daemon=True
+            target=_serve_forever, args=(self._server,), name="wecom-simulator-bots", daemon=True
         )
         self._thread.start()
 
@@ -202,6 +202,13 @@ def _parsed(raw: str | bytes) -> object:
         return json.loads(raw, strict=False)
     except (ValueError, RecursionError):
         return None
+
+
+def _serve_forever(server: Server) -> None:
+    try:
+        server.serve_forever()
+    except (OSError, ValueError):
+        pass  # stopped before it had begun, which websockets 15 does not expect
 
 
 def _send(connection: ServerConnection, frame: str) -> None:
