@@ -15,6 +15,7 @@ import pytest
 from tests.helpers.stub_server import Request, Stub, fine, raw, serving
 from tests.helpers.support import Watched, eventually
 from wecom_logging import WeComHandler
+from wecom_logging._runtime import shutdown
 from wecom_logging._runtime.deadline import deadline
 from wecom_logging._senders import access_token as process_tokens
 from wecom_logging._senders.access_token import TokenCache
@@ -328,3 +329,27 @@ def test_another_key_in_the_file_is_tried_at_once(
     eventually(lambda: w.stats.reported == 1)
     assert [request.query["key"] for request in stub.requests] == ["old-key", "new-key"]
     handler.close()
+
+
+@pytest.mark.parametrize("exits", ["before", "meanwhile"])
+def test_an_exit_that_begins_meanwhile_ends_the_wait_for_anothers_turn(
+    exits: str, store: SQLiteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the process would leave a lease behind: its own exit has less time than that."""
+    sender, passed = Application(), 0.0
+    assert store.lease(sender.token_key) is None  # the turn of a process that is gone
+    monkeypatch.setattr(shutdown.exiting, "begun", exits == "before")
+    monkeypatch.setattr(tokens, "monotonic", lambda: passed)
+
+    def sleep(seconds: float) -> None:
+        nonlocal passed
+        passed, clock.now = passed + seconds, clock.now + seconds
+        monkeypatch.setattr(shutdown.exiting, "begun", passed > 1.0 or exits == "before")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    if exits == "before":
+        assert tokens.current(store, sender) == "token-1"
+    else:
+        with pytest.raises(TransportError):
+            tokens.current(store, sender)
+        assert passed < 1.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from wecom_logging._runtime import shutdown
 from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.native import monotonic
 from wecom_logging._senders.access_token import TOKENS
@@ -17,6 +18,9 @@ from wecom_logging.errors import DeliveryError, TransportError
 
 #: How long to wait for another process to fetch a token, seconds: less than the digest's lease.
 PATIENCE = 15.0
+
+#: How often to look meanwhile whether the process ends, seconds.
+EXIT_LOOK = 0.1
 
 #: For how long a token that could not be had in advance is not asked for again, seconds.
 MET_FOR = 3.0
@@ -66,11 +70,17 @@ def _fetched(store: Store, sender: TokenSender, key: str) -> str:
 
 
 def _wait(seconds: float, until: float) -> None:
-    if seconds > time_left(until - monotonic()):
+    now, was_exiting = monotonic(), shutdown.exiting.begun
+    at = now + seconds
+    in_time = seconds <= time_left(until - now)
+    while in_time and (left := at - monotonic()) > 0:
+        time.sleep(min(left, EXIT_LOOK))
+        # What is under a lease is given back: who waits for the exit has less time than this.
+        in_time = was_exiting or not shutdown.exiting.begun
+    if not in_time:
         error = TransportError(f"the next access token may be fetched in {seconds:.1f} s only")
         error.way = True
         raise error
-    time.sleep(seconds)
 
 
 class Tokens:
