@@ -12,7 +12,8 @@ def free_port() -> int:
     Below 22768: a Redis cluster listens on this number plus 10,000 as well, and from 32768 on
     the system gives away what nobody holds at that moment.
     """
-    for port in range(random.randrange(10000, 22000), 22768):
+    # Not `random` itself: tests and hypothesis seed it, and all processes had the same ports.
+    for port in range(random.SystemRandom().randrange(10000, 22000), 22768):
         try:
             with socket.create_server(("127.0.0.1", port)):
                 return port

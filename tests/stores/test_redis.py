@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from tests.helpers.ports import free_port
 from tests.helpers.redis_server import RedisServer, running
@@ -426,3 +427,18 @@ def test_no_two_numbers_of_scripts_have_one_name() -> None:
         if name.isupper() and type(value) in (int, float)
     ]
     assert len(set(numbers)) == len(dict(numbers)) > 30
+
+
+def test_a_cluster_none_of_whose_nodes_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(*_: object) -> None:
+        raise redis.ResponseError("MOVED 1 127.0.0.1:1")
+
+    def away(*_: object, **__: object) -> None:
+        raise redis.exceptions.RedisClusterException("it cannot be connected")
+
+    store = RedisStore("redis://127.0.0.1:1/0", "app", "shop", "", Rules())
+    monkeypatch.setattr(store, "_send", moved)
+    monkeypatch.setattr(redis.RedisCluster, "from_url", away)
+    with pytest.raises(StoreError, match="cannot be connected") as raised:
+        store.account("web/1/x")
+    assert not raised.value.unclear

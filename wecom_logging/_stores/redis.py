@@ -338,7 +338,8 @@ class RedisStore(MarkingStore):
                 elif "WRONGTYPE" not in str(error) or not self._send("mend", keys, types):
                     raise
                 return step()
-        except redis.RedisError as error:
+        # The latter, of a cluster that is away as a whole, is none of the former.
+        except (redis.RedisError, redis.exceptions.RedisClusterException) as error:
             raise _translated(error) from None
         except (OSError, ValueError, TypeError, IndexError) as error:
             raise StoreError(f"unexpected {type(error).__name__}") from None
@@ -447,7 +448,7 @@ def _account(text: str) -> Account:
     return Account._make((*map(int, counts), float(hours), int(by_fallback), False))
 
 
-def _translated(error: redis.RedisError) -> StoreError:
+def _translated(error: Exception) -> StoreError:
     """An error without what the URL holds, which says whether the step may have been done."""
     text = str(error)
     lost = isinstance(error, (redis.ConnectionError, redis.TimeoutError))
