@@ -144,7 +144,12 @@ def test_what_is_counted_while_a_thread_captures_is_read_with_its_sample(watch: 
 
 
 @pytest.mark.usefixtures("_many_switches")
-def test_a_destination_that_fails_now_and_then_and_processors_that_drop(watch: Watch) -> None:
+def test_a_destination_that_fails_now_and_then_and_processors_that_drop(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What there is no time to capture whole no processor can judge, and it is told.
+    monkeypatch.setattr("wecom_logging.handler.SAMPLES_PER_SECOND", 100_000)
+
     def drops(logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
         if event.get("boring"):
             raise structlog.DropEvent
