@@ -351,6 +351,22 @@ def test_after_an_outage_the_message_says_so(client: Client) -> None:
     assert after.failures == 0
 
 
+def test_of_a_way_and_a_destination_that_failed_at_once_the_destination_says_why(
+    place: Kit,
+) -> None:
+    for route in ("route 1", "route 2"):
+        client = Client(place, route=route, source=f"web/1/{route}")
+        client.log("A")
+        claim = client.claim(why="insist")
+        client.store.release(claim.digest.id, Failure("no route to host", 60.0, way=True))
+    place.advance(61.0)
+    claim = client.claim(why="insist")
+    client.store.release(claim.digest.id, Failure("refused", 60.0))
+    _, again = client.until_due()
+    assert again.digest.outage is not None
+    assert again.digest.outage.reason == "refused"
+
+
 def test_an_unclear_message_is_repeated_as_it_was(place: Kit) -> None:
     client = Client(place, duplicate_check=True)
     client.log("A", 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 
 from wecom_logging._model import schedule
 from wecom_logging._model.digest import ByFallback, Digest, Outage, Report
@@ -249,7 +250,8 @@ class _Claiming:
 
     def _outage(self, after: float = LATE_AFTER) -> Outage | None:
         failing = [(t.since, t.reason) for t in self._troubles if t.since is not None]
-        since, reason = min(failing, default=(math.inf, ""))
+        # Of two that began at once the destination's, which comes first.
+        since, reason = min(failing, key=itemgetter(0), default=(math.inf, ""))
         if self._now - since < after:
             return None
         return Outage(self._ledger.wall - (self._now - since), reason)
