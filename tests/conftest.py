@@ -46,13 +46,18 @@ if threading.gettrace() is not None:
 
 
 @pytest.fixture(autouse=True)
-def _private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _private_surroundings(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No state of the developer's own, no settings of their shell, no memory of complaints, and
     no token of a simulator that had the same port."""
     for name in list(os.environ):
         if name.startswith(("WECOM_", "OTEL_", "SENTRY_", "GIT_", "DJANGO_SETTINGS_MODULE")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    # gunicorn's control socket: two of one user disturb each other, and what they say of it is
+    # an alert. A socket's path has to be short.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.getbasetemp()))
     for owner, name in ((sys, "excepthook"), (threading, "excepthook")):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(sys, "path", sys.path[:])
