@@ -42,6 +42,10 @@ PLACE = re.compile(r"(?:^| · )([\d,]+) `([^`]+)`", re.MULTILINE)
 #: second; the rest is for a machine on which nobody gets to run.
 MERGED_WITHIN = 1.5
 
+#: What a killed process had begun is another one's after its lease: of a token 15 s, and of a
+#: digest 30 s. Twice that.
+A_KILLED_ONES_TURN = 60.0
+
 #: A handler of the examples' processes that writes down every error before ours counts it: a
 #: line each that outlives SIGKILL.
 WITNESS = """
@@ -312,7 +316,7 @@ def test_gunicorn_workers_killed_under_load_are_one_voice(scene: Scene) -> None:
         with pouring(ask):
             for _ in range(2):
                 scene.kill_in_the_middle(master.pid)
-            scene.sim.wait_for(1)
+            scene.sim.wait_for(1, timeout=A_KILLED_ONES_TURN)
             for _ in range(2):
                 scene.kill_in_the_middle(master.pid)
         scene.kill_when_all_is_merged(master.pid)
@@ -396,7 +400,7 @@ def test_celery_children_killed_under_load_are_one_voice(scene: Scene, producer:
         with pouring(producer.pour, threads=1):
             for _ in range(2):
                 kill_held(scene, master.pid, merged=True)
-            scene.sim.wait_for(1)
+            scene.sim.wait_for(1, timeout=A_KILLED_ONES_TURN)
             kill_held(scene, master.pid, merged=True)
             kill_held(scene, master.pid, merged=False)
         eventually(lambda: producer.done() == producer.sent)
