@@ -216,6 +216,10 @@ def test_real_refusal_of_connections(simulator: Simulator, http: Http) -> None:
             http.hook()
         with pytest.raises(requests.ConnectionError, match="refused"):
             http.hook()
+        # Its ports stay its own: no other connection gets one of them meanwhile.
+        for each in (simulator.port, simulator.bot_port):
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", each))
     assert simulator.port == port
     assert outcome(http) == "errcode 0"
     assert len(simulator.messages) == 2

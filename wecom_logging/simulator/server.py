@@ -107,7 +107,9 @@ class Simulator:
         """Not there at all while the block runs: connections are refused."""
         self.stop()
         try:
-            yield
+            # Kept meanwhile: anybody's connection may get a port that nobody has as its own.
+            with _bound(self.port), _bound(self.bot_port):
+                yield
         finally:
             self.start()
 
@@ -300,11 +302,18 @@ def create_app(simulator: Simulator) -> Flask:
 @contextmanager
 def _listen(port: int) -> Iterator[socket.socket]:
     """A listening socket; its duplicate in the server lives on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+    with _bound(port) as listener:
         listener.listen(256)
         yield listener
+
+
+@contextmanager
+def _bound(port: int) -> Iterator[socket.socket]:
+    """A socket that has the port, and refuses connections until it listens."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+        yield bound
 
 
 def serve(
