@@ -25,6 +25,7 @@ from tests.frameworks.test_examples_frameworks import EXAMPLES, Site, gunicorn
 from tests.helpers.support import counted, eventually
 from wecom_logging._stores.codec import decode
 from wecom_logging._stores.documents import TABLE
+from wecom_logging._stores.protocol import LEASE
 from wecom_logging._stores.records import Source
 from wecom_logging.simulator.server import Simulator
 
@@ -42,9 +43,8 @@ PLACE = re.compile(r"(?:^| · )([\d,]+) `([^`]+)`", re.MULTILINE)
 #: second; the rest is for a machine on which nobody gets to run.
 MERGED_WITHIN = 1.5
 
-#: What a killed process had begun is another one's after its lease: of a token 15 s, and of a
-#: digest 30 s. Twice that.
-A_KILLED_ONES_TURN = 60.0
+#: A killed process may have held the lease of a digest, or that of a token, which is shorter.
+EXPIRED_WITHIN = 2 * LEASE
 
 #: A handler of the examples' processes that writes down every error before ours counts it: a
 #: line each that outlives SIGKILL.
@@ -316,7 +316,7 @@ def test_gunicorn_workers_killed_under_load_are_one_voice(scene: Scene) -> None:
         with pouring(ask):
             for _ in range(2):
                 scene.kill_in_the_middle(master.pid)
-            scene.sim.wait_for(1, timeout=A_KILLED_ONES_TURN)
+            scene.sim.wait_for(1, timeout=EXPIRED_WITHIN)
             for _ in range(2):
                 scene.kill_in_the_middle(master.pid)
         scene.kill_when_all_is_merged(master.pid)
@@ -400,7 +400,7 @@ def test_celery_children_killed_under_load_are_one_voice(scene: Scene, producer:
         with pouring(producer.pour, threads=1):
             for _ in range(2):
                 kill_held(scene, master.pid, merged=True)
-            scene.sim.wait_for(1, timeout=A_KILLED_ONES_TURN)
+            scene.sim.wait_for(1, timeout=EXPIRED_WITHIN)
             kill_held(scene, master.pid, merged=True)
             kill_held(scene, master.pid, merged=False)
         eventually(lambda: producer.done() == producer.sent)

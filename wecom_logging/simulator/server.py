@@ -107,7 +107,8 @@ class Simulator:
         """Not there at all while the block runs: connections are refused."""
         self.stop()
         try:
-            # Kept meanwhile: anybody's connection may get a port that nobody has as its own.
+            # Bound meanwhile: the system gives a free port to any connection, and then it could
+            # not start again.
             with _bound(self.port), _bound(self.bot_port):
                 yield
         finally:
