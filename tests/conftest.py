@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.ports import free_port
 from tests.helpers.redis_server import PROGRAM, RedisServer, running
 from tests.helpers.support import WAITING, Finished, Watched, missing
 from wecom_logging import WeComHandler
 from wecom_logging._runtime import diagnostics, native, shutdown
 from wecom_logging._senders.access_token import TOKENS
+from wecom_logging._stores import memory
 from wecom_logging.simulator.server import Simulator
 from wecom_logging.testing import RecordingSender
 
@@ -50,7 +52,7 @@ def _private_surroundings(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No state of the developer's own, no settings of their shell, no memory of complaints, and
-    no token of a simulator that had the same port."""
+    no token and no errors that another test had at the same destination."""
     for name in list(os.environ):
         if name.startswith(("WECOM_", "OTEL_", "SENTRY_", "GIT_", "DJANGO_SETTINGS_MODULE")):
             monkeypatch.delenv(name)
@@ -62,6 +64,7 @@ def _private_surroundings(
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(TOKENS, "_slots", {})
+    memory.forget_parent()
     diagnostics._said.clear()
     diagnostics.speak("en")
 
@@ -110,7 +113,7 @@ def _no_worker_stays() -> Iterator[None]:
 @pytest.fixture
 def sim() -> Iterator[Simulator]:
     """A local WeCom of this test's own."""
-    with Simulator() as simulator:
+    with Simulator(free_port(), bot_port=free_port()) as simulator:
         yield simulator
 
 
