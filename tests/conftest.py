@@ -19,7 +19,7 @@ import pytest
 
 from tests.helpers.ports import free_port
 from tests.helpers.redis_server import PROGRAM, RedisServer, running
-from tests.helpers.support import WAITING, Finished, Watched, missing
+from tests.helpers.support import PATIENCE, WAITING, Finished, Watched, missing
 from wecom_logging import WeComHandler
 from wecom_logging._runtime import diagnostics, native, shutdown
 from wecom_logging._senders.access_token import TOKENS
@@ -169,10 +169,12 @@ def run_program(tmp_path: Path) -> Callable[..., Finished]:
     """Run a program that logs to a simulator, in its own interpreter.
 
     The program finds `LOGGING`, a configuration with the options; `log`, a logger; and what waits
-    in `support`.
+    in `support`. Its exit waits longer than the five seconds of the default unless told otherwise:
+    a write can take that long where much is being written, as after an installation.
     """
 
     def run(body: str, sim: Simulator, *, kind: str = "robot", **options: object) -> Finished:
+        options = {"close_timeout": PATIENCE, **options}
         lines = [
             "import atexit, logging, logging.config, os, signal, sys, threading, time",
             WAITING,

@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.support import WAITING
+from tests.helpers.support import PATIENCE, WAITING
 from wecom_logging.simulator.server import Simulator
 
 _PRELUDE = (
@@ -49,13 +49,14 @@ class Worker:
     ) -> None:
         state = options.pop("state", None)
         home = {"XDG_STATE_HOME": str(state)} if state else {}
+        own = {"app": "shop", "host": f"web-{number}", "close_timeout": PATIENCE}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _PRELUDE + textwrap.dedent(body)],
             env={
                 **os.environ,
                 **sim.env(kind),
                 **home,
-                "FLEET_OPTIONS": json.dumps({"app": "shop", "host": f"web-{number}", **options}),
+                "FLEET_OPTIONS": json.dumps({**own, **options}),
                 "FLEET_NUMBER": str(number),
             },
             stdin=subprocess.PIPE,

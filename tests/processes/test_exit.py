@@ -111,7 +111,7 @@ def test_a_thread_that_outlives_main_leaves_the_exit_its_whole_time(
         threading.Thread(target=late).start()
         log.critical("once")
         """
-    done = run_program(_body(clock) + CONFIGURE + _body(body), sim, close_timeout=PATIENCE)
+    done = run_program(_body(clock) + CONFIGURE + _body(body), sim)
     assert counted(sim.messages) == 2, done.err
     assert "not delivered" not in done.err
 
