@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.helpers.support import Watched, eventually
+from wecom_logging._runtime import native
+from wecom_logging._stores import memory
 
 Watch = Callable[..., Watched]
 
@@ -40,6 +42,19 @@ def test_a_memory_tells_at_its_end(watch: Watch) -> None:
     w = watch(timezone="UTC", quiet_hours=around_now())
     w.log.error("payment failed")
     assert w.handler.flush(10.0)
+    assert w.sender.messages == []
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite:////dev/null/s.db"])
+def test_on_a_machine_that_started_in_the_middle_of_them(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    """Also where another store's stand-in is memory: they began before its clock did."""
+    started = native.monotonic()
+    monkeypatch.setattr(memory, "monotonic", lambda: native.monotonic() - started)
+    w = watch(store=store, timezone="UTC", quiet_hours=around_now())
+    w.log.error("payment failed")
+    w.handler.flush(2.0)  # in vain where another store may come back
     assert w.sender.messages == []
 
 

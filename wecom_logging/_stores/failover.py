@@ -11,6 +11,7 @@ from wecom_logging._model.ratelimit import ASSUMED, Fleet, split_limit, until_ti
 from wecom_logging._runtime.deadline import time_left
 from wecom_logging._runtime.diagnostics import warn_rarely
 from wecom_logging._runtime.native import monotonic
+from wecom_logging._stores import memory
 from wecom_logging._stores.memory import MemoryStore
 from wecom_logging._stores.protocol import (
     LEASE,
@@ -69,7 +70,7 @@ class FailoverStore:
         rules: Rules,
         name: str,
         *,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = memory.clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._primary, self._rules, self._name = primary, rules, name
