@@ -47,7 +47,7 @@ def converse(sim: Simulator, command: list[str], name: str) -> None:
         assert card.shown["card_type"] == "button_interaction"
         assert sim.press(card, "take")
         sim.wait_until(lambda: sim.messages[1].shown["card_type"] == "text_notice", 30.0)
-        out, _ = program.communicate(timeout=30)
+        out, _ = program.communicate(timeout=60)
     assert out.split() == ["subscribed", "answered", "pushed", "updated"]
     assert {call.told for call in sim.calls()} == {0}
 

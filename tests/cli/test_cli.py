@@ -256,7 +256,7 @@ def test_simulator_prints_where_it_is_and_ends_with_ctrl_c() -> None:
     assert "http://127.0.0.1:" in process.stdout.readline()
     assert any("Ctrl-C" in line for line in process.stdout), process.communicate()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "stopped" in out
     assert err == ""

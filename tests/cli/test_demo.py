@@ -57,7 +57,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     assert any("1. A payment fails" in line for line in process.stdout), process.communicate()
     shop = _children(process.pid)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.strip() == "wecom-logging: interrupted"
     assert shop

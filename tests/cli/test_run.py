@@ -167,7 +167,7 @@ def test_ctrl_c_ends_the_command_and_tells_nobody(sim: Simulator, tmp_path: Path
     """Somebody is sitting there; nothing is left running."""
     process = _start(sim, "echo begun; exec sleep 30", tmp_path)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "wecom-logging: interrupted, nothing sent\n"
     assert not sim.messages
@@ -196,7 +196,7 @@ def test_sigterm_goes_to_the_command(sim: Simulator, tmp_path: Path) -> None:
     """Who stops us stops the command, and it is told."""
     process = _start(sim, "trap 'exit 5' TERM; echo begun; sleep 30 & wait", tmp_path)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 5
     assert "exit status 5" in sim.messages[0].content
 

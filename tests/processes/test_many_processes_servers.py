@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.frameworks.test_examples_frameworks import EXAMPLES, Site, gunicorn
+from tests.frameworks.test_examples_frameworks import EXAMPLES, SERVER_PATIENCE, Site, gunicorn
 from tests.helpers.support import counted, eventually
 from wecom_logging._stores.codec import decode
 from wecom_logging._stores.documents import TABLE
@@ -179,7 +179,9 @@ class Scene:
         try:
             yield process
             process.terminate()
-            assert process.wait(30) == 0
+            # gunicorn loses the signal for a worker that it has just started, and kills that
+            # after 30 s.
+            assert process.wait(SERVER_PATIENCE) == 0
         finally:
             try:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -358,6 +358,6 @@ def test_ctrl_c_ends_it_with_one_line() -> None:
         if "Ctrl-C" in line:
             break
     os.kill(child.pid, signal.SIGINT)
-    out, err = child.communicate(timeout=10)
+    out, err = child.communicate(timeout=60)
     assert (out.strip(), err) == ("Simulator stopped after 0 messages.", "")
     assert child.returncode == 0
