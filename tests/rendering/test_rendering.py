@@ -173,6 +173,16 @@ def test_what_the_notification_says(
     assert line == f"🔴 shop prod · 1 error · {subject}"
 
 
+def test_the_notification_is_about_the_event_that_is_shown() -> None:
+    """Later messages of a group show a later event, and its first text is still remembered."""
+    sample = event("order 9 not paid", error("BankError", "no answer", frame("a.py", 3, "f")))
+    about = {"state": "still", "text": "order 1 not paid"}
+    group = report("1111", "BankError", "a.py f", samples=(sample,), **about)
+    line, *others = lines(group)
+    assert line == "🔶 shop prod · 1 error · BankError: order 9 not paid: no answer"
+    assert "order 9 not paid" in others
+
+
 def test_what_a_failed_program_has_said_is_the_reason() -> None:
     failure = error("CalledProcessError", "Command 'dump' returned 3.", stderr="…\ndisk full")
     sample = event("no backup", failure)

@@ -127,9 +127,8 @@ class Section:
         """Type or name, message, the exception's own text, the reason: as far as they are known,
         and none that another contains."""
         chain = self.own.chain
-        # A job's first failure need not be the one that is told.
-        first = "" if self.lead.identity.job else self.lead.identity.text
-        texts = [first or self.own.words] if self.type else [self.name]
+        # The event that is shown below: what the first one of all said contradicts it.
+        texts = [self.own.words or self.message] if self.type else [self.name]
         if chain and self.type:
             texts += [_brief(chain[0]), _root(chain, _brief)]
         elif chain:  # what a text tells of
