@@ -250,7 +250,9 @@ def asked_to_write(phone: Phone) -> Phone:
     phone.store.details["40871"] = "x\n" * 40
     phone.errcode = None
     (push,) = phone.hear(phone.message("40871"))
+    said = list(phone.lines)
     phone.reply(push, 93006)
+    assert phone.lines == said, "it is no fault that somebody has not written yet"
     phone.errcode = 0
     (answer,) = phone.exchange()
     assert answer["cmd"] == "aibot_respond_msg"
@@ -284,7 +286,9 @@ def test_who_got_the_rest_was_not_asked() -> None:
 
 def test_a_command_in_private_is_refused_also_to_who_was_asked_to_write() -> None:
     phone = asked_to_write(Phone())
-    assert phone.ask("静默 40871 1h", chat="").startswith("私聊里的命令需要设置")
+    said = phone.ask("静默 40871 1h", chat="")
+    assert said.startswith("私聊里的命令需要设置")
+    assert said.endswith("放不下的内容可以发到这里。"), "the rest of what it asked for"
     assert not phone.store.acts
 
 
@@ -327,8 +331,9 @@ def test_quiet_is_of_the_chats_own_apps(phone: Phone) -> None:
 
 
 def test_not_understood_names_three_commands(phone: Phone) -> None:
-    said = phone.ask("静末 40871")
-    assert said.startswith("没有看懂。你是想：`静默 40871 2h 原因`")
+    said = phone.ask("静末 52210")
+    assert said.startswith("没有看懂。你是想：`静默 52210 2h 原因`")
+    assert "`静默 40871 2h 原因`" in phone.ask("静末"), "an example"
     assert len(re.findall("`", said)) == 6
 
 

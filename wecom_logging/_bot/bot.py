@@ -26,6 +26,8 @@ from wecom_logging._stores.protocol import StoreError
 
 #: Seconds after which what happened is too old to be acted on, by WeCom's clock and ours.
 LATE = 60.0
+#: The errcode of a chat in which nobody has written to the bot yet.
+NOT_OPEN = 93006
 #: People who are remembered to have been asked for something.
 _MOST_ASKED = 100
 
@@ -92,8 +94,10 @@ class Bot:
             if out.asks and out.asks not in self._asked:
                 self._asked.append(out.asks)
             return list(out.then)
-        reason = "no answer" if answered.errcode is None else f"errcode {answered.errcode}"
-        self._say(shown(f"{out.cmd} was not taken: {reason} {answered.errmsg}"))
+        # Of somebody who has to write first, `otherwise` tells where it matters.
+        if answered.errcode != NOT_OPEN or not out.otherwise:
+            reason = "no answer" if answered.errcode is None else f"errcode {answered.errcode}"
+            self._say(shown(f"{out.cmd} was not taken: {reason} {answered.errmsg}"))
         return list(out.otherwise)
 
     def poll(self, now: float) -> list[Outgoing]:
@@ -127,7 +131,7 @@ class Bot:
             at = "" if message.single else "@… "
             refusal = texts.say("how to pair", at=at)
         elif command.name == "unknown":
-            refusal = refusal or texts.not_understood(command.nearest, command.renamed)
+            refusal = refusal or texts.not_understood(command)
         elif command.name == "help":
             refusal = refusal or texts.help()
         if refusal:

@@ -118,8 +118,11 @@ def parse(text: str, quote: str = "", *, name: str = "") -> Command:
         found = "show"
     if found is None:
         renamed = called.startswith("@") and not (known and _mention(known).match(called))
-        nearest = _nearest(words)
-        return Command("unknown", rest=rest, nearest=nearest, renamed=renamed, chinese=chinese)
+        ids, messages, _ = _ids(words)
+        return Command(
+            "unknown", ids, messages, rest=rest, nearest=_nearest(words), renamed=renamed,
+            chinese=chinese,
+        )  # fmt: skip
     if found == "pair":
         code = _CODE.search(rest)
         digits = re.sub(r"\D", "", code[0]) if code else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from wecom_logging._bot.commands import WORDS, Name
+from wecom_logging._bot.commands import WORDS, Command, Name
 from wecom_logging._model import spans, text
 from wecom_logging._stores.marks import KnownGroup, Verb
 
@@ -39,8 +39,9 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "The store cannot be reached: nothing was done, or nobody knows. Ask “open” in a while."),
     "trouble": ("出错了（{kind}），详情在机器人的 stderr 里。",
         "Something went wrong here ({kind}); the bot's stderr has the details."),
-    "no list": ("私聊里的命令需要设置 WECOM_BOT_USERS，什么也没有做。",
-        "Commands in private need WECOM_BOT_USERS, which is not set: nothing was done."),
+    "no list": ("私聊里的命令需要设置 WECOM_BOT_USERS，什么也没有做。放不下的内容可以发到这里。",
+        "Commands in private need WECOM_BOT_USERS, which is not set: nothing was done. What is too"
+        " long for a group I can send you here from now on."),
     "too many": ("消息太多，什么也没有做；一分钟内再发的可能没有答复。",
         "Too many messages: nothing was done. More of them may get no answer for a minute."),
     "renamed": ("我在这里的名字变了？请重新绑定。", "Is this a new name of mine? Then pair again."),
@@ -239,25 +240,28 @@ class Texts:
 
     # Whole answers.
 
-    def usage(self, command: Name) -> str:
-        return USAGE[command][self._side]
+    def usage(self, command: Name, ids: Sequence[str] = ()) -> str:
+        """How it is written, for these ids or for an example."""
+        usage = USAGE[command][self._side]
+        return usage.replace("40871", " ".join(ids[:3])) if ids else usage
 
     def help(self) -> str:
         lines = [f"- `{self.usage(name)}` {about[self._side]}" for name, about in _HELP.items()]
         other = " · ".join(WORDS[name][0] for name in _HELP if name != "show")
         return "\n".join([*lines, "" if self.chinese else other]).rstrip()
 
-    def not_understood(self, nearest: Sequence[Name], renamed: bool) -> str:
-        options = " · ".join(f"`{self.usage(each)}`" for each in nearest)
-        said = self.say("not understood", options=options)
-        return f"{said}\n\n{self.say('renamed')}" if renamed else said
+    def not_understood(self, command: Command) -> str:
+        """What may have been meant, with the ids that were written."""
+        usages = (self.usage(each, command.ids) for each in command.nearest)
+        said = self.say("not understood", options=" · ".join(f"`{usage}`" for usage in usages))
+        return f"{said}\n\n{self.say('renamed')}" if command.renamed else said
 
     def undoing(self, verb: Verb, ids: Sequence[str]) -> str:
         """How to take an act back, now and later."""
         opposite: dict[Verb, Name] = {"silence": "unsilence", "take": "untake", "quiet": "unquiet"}
         later = ""
         if verb in opposite:
-            command = self.usage(opposite[verb]).replace("40871", " ".join(ids[:3]))
+            command = self.usage(opposite[verb], ids)
             later = self.say("or later", command=command)
         return self.say("how to undo", later=later)
 
