@@ -169,6 +169,11 @@ def test_what_somebody_writes_in_a_group(client: Client, clock: Clock) -> None:
     }
 
 
+def test_who_types_the_bots_name_has_not_said_it_twice(client: Client) -> None:
+    client.say("@On-call bot hello")
+    assert client.told[-1]["body"]["text"] == {"content": "@On-call bot hello"}
+
+
 def test_what_somebody_writes_in_private(client: Client) -> None:
     client.say("hello", user="LiSi", chat="")
     body = client.told[-1]["body"]

@@ -31,7 +31,9 @@ class Chats:
         bot = self._world.config.bot
         self._bots.open(chat or user)
         now = self._world.clock.now()
-        words = f"@{bot.name} {text}" if chat else text
+        # Who writes to it in a group chooses it from a list, or types its name.
+        is_typed = not chat or text.startswith(f"@{bot.name}")
+        words = text if is_typed else f"@{bot.name} {text}"
         body: Body = {"msgtype": "text", "text": {"content": words}}
         if quote:
             body["quote"] = {"msgtype": "text", "text": {"content": quote}}
