@@ -120,7 +120,7 @@ def test_one_that_was_refused_is_an_error(
         (("--every", "soon"), "--every: 'soon' is no time"),
         (("--every", "until 9:00"), "--every: 'until 9:00' is not how long"),
         (("--every", "0s"), "--every: '0s' is not how long"),
-        (("--app", "no_such_module_here"), "no_such_module_here"),
+        (("--app", "no_such_module_here"), "the path of a module, as in shop.main:app"),
     ],
 )
 def test_trouble_with_what_was_asked_for(

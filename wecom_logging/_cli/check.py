@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wecom_logging._senders.base import WeComSender
 
 NEXT = "what happens next"
-#: Steps whose warning says that nothing is told now.
+#: Steps whose warning says that something, or all of it, is not told.
 _HELD = ("quiet", "quiet hours", "test errors")
 
 

@@ -47,7 +47,9 @@ def register(commands: Commands) -> None:
     groups.add_argument("--all", action="store_true", help="also what is over")
     groups.add_argument("--json", action="store_true", help="a list of objects")
     silence = _command(commands, "silence", _silence, "tell nothing of a group for a while")
-    silence.add_argument("what", nargs="+", metavar="ID… TIME", help="as in: 40871 2h")
+    silence.add_argument(
+        "what", nargs="+", metavar="ID… [TIME]", help="as in: 40871 2h; without a TIME for an hour"
+    )
     silence.add_argument(
         "--until-release",
         action="store_true",

@@ -244,6 +244,8 @@ a proxy that speaks TLS itself: the next call will show | 代理自己使用 TLS
 {} may see it by a party or tag: a message will tell | {} 可能通过部门或标签可见：发一条消息即可知道
 not tried | 未尝试
 delivered | 已送达
+It is the path of a module, as in shop.main:app, from where you are.
+    | 请写从当前目录可导入的模块路径，例如 shop.main:app。
 {} of {} delivered, the others reach no handler | {1} 条中有 {0} 条已送达，其余到不了 handler
 the fallback took them, not the destination: {} | 收下的是备用通道，而不是发送目标：{}
 a processor drops them | 处理器丢弃了它们

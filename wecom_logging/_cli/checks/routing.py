@@ -162,7 +162,7 @@ class _Attempt:
                 return warning("test errors", f"not told yet: {why}", _SEE_GROUPS)
         if self.arrived < self.tried:
             some = f"{self.arrived} of {self.tried} delivered, the others reach no handler"
-            return ok("test errors", some)
+            return warning("test errors", some)
         return ok("test errors", "delivered")
 
 
