@@ -118,12 +118,23 @@ def test_the_whole_report_of_a_group(place: Kit, store: BotStore) -> None:
     client.log("Timeout", 2, samples=(event("payment 99 failed"),))
     number = store.groups()[0].id
     told = store.detail(number, False)
-    assert told.startswith(f"#{number}")
-    assert "×5" in told
+    assert told.startswith(f"#{number} · STILL · ×5")
     assert "payment 8841 failed" in told
     assert "payment 99 failed" in told
     assert f"#{number}" in store.detail(number, True)
     assert store.detail("99999", False) == ""
+
+
+def test_the_whole_report_says_what_the_group_is_by_now(place: Kit, store: BotStore) -> None:
+    """One error is not going on because it has been told, and what is over is not either."""
+    client = Client(place)
+    client.log("Timeout", samples=(event("payment 8841 failed"),))
+    client.deliver()
+    (group,) = store.groups()
+    assert (group.state, store.detail(group.id, False).split(" · ")[1]) == ("open", "NEW")
+    place.advance(3600.0)
+    (group,) = store.groups()
+    assert (group.state, store.detail(group.id, False).split(" · ")[1]) == ("over", "OVER")
 
 
 def test_the_exception_comes_first_then_context_then_messages(place: Kit, store: BotStore) -> None:

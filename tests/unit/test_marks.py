@@ -174,6 +174,7 @@ def test_taken_tells_seldom_and_says_who(client: Client) -> None:
     assert waited == pytest.approx(HOUR, abs=3.0)
     assert only(claim).taken.by == "张三"  # type: ignore[union-attr]  # there is one
     client.store.settle(claim.id)
+    client.log()  # for it has been over
     do(client, "take", "Timeout", who="李四", user="lisi")
     assert group(client).taken_by == "李四"
     do(client, "untake", "Timeout")
@@ -181,6 +182,23 @@ def test_taken_tells_seldom_and_says_who(client: Client) -> None:
     client.log()
     waited, claim = client.until_due()
     assert waited < HOUR / 2
+
+
+def test_what_a_message_has_called_over_is_over(client: Client) -> None:
+    """It told the last errors as well, and a pause begins with it all the same."""
+    told_once(client)
+    do(client, "take", "Timeout")
+    client.log()
+    _, claim = client.until_due()
+    assert [report.state for report in claim.digest.reports] == ["still", "over"]
+    client.store.settle(claim.id)
+    known = group(client)
+    assert known.state == "over"
+    assert known.over_since is not None
+    assert known.over_since - known.last == pytest.approx(HOUR, abs=5.0), "not after the pause"
+    client.log()
+    assert group(client).state == "open"
+    assert [report.state for report in client.deliver().digest.reports] == ["again"]
 
 
 def test_taken_lapses_and_that_is_told(client: Client) -> None:

@@ -110,8 +110,13 @@ def wait_for_company(policy: Policy, *, critical: bool) -> float:
 
 
 def is_over(track: Track, pending: int, now: float) -> bool:
-    """Whether nothing has happened for long enough, and all that happened has been told."""
-    return not pending and track.told_at is not None and now >= over_at(track)
+    """Whether nothing has happened for long enough, and all that happened has been told.
+
+    The message that tells the last errors may say so, and a pause begins with it all the same.
+    """
+    if pending or track.told_at is None:
+        return False
+    return track.over_told or now >= over_at(track)
 
 
 def over_at(track: Track) -> float:

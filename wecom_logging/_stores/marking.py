@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wecom_logging._model import schedule
-from wecom_logging._model.digest import Digest
+from wecom_logging._model.digest import Digest, State
 from wecom_logging._runtime.values import replace
 from wecom_logging._stores import marks
 from wecom_logging._stores.ledger import Ledger
@@ -310,9 +310,20 @@ def whole(ledger: Ledger, short_id: str) -> Digest | None:
         return None
     samples, group_id = ledger.state.samples, group.identity.id
     found = [*samples.get(told_sample(group_id), []), *samples.get(group_id, [])]
-    part = DigestEntry(group.track, {"": group.track.total})
-    reports = part.reports(group.identity, short_id, found, ledger.now, ledger.wall)
-    return Digest("", tuple(replace(report, hosts=()) for report in reports), ledger.wall)
+    track, state = group.track, _state(ledger, group)
+    part = DigestEntry(track, {"": track.total})
+    (report,) = part.reports(group.identity, short_id, found, ledger.now, ledger.wall)
+    return Digest("", (replace(report, hosts=(), state=state),), ledger.wall)
+
+
+def _state(ledger: Ledger, group: Group) -> State:
+    """What a whole report says of it: what it is by now, not what its next message would say."""
+    track = group.track
+    if schedule.is_over(track, group.untold, ledger.now):
+        return "over"
+    if track.told > 1 or (track.told and group.untold):
+        return "still"
+    return "again" if track.earlier else "new"
 
 
 def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -> marks.KnownGroup:
@@ -343,7 +354,7 @@ def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -
         first_release=group.releases[0] if group.releases else "",
         last_release=group.releases[-1] if group.releases else "",
         first_seen=track.first_seen + offset,
-        over_since=schedule.over_at(track) + offset if over else None,
+        over_since=min(schedule.over_at(track), now) + offset if over else None,
         hours=marks.ring(group.hours, now),
         messages=tuple(group.messages),
     )

@@ -158,7 +158,7 @@ local function over_at(track)
 end
 
 local function is_over(track, count)
-  return count == 0 and track.told_at and now >= over_at(track)
+  return count == 0 and track.told_at and (track.over_told or now >= over_at(track))
 end
 
 local function is_forgotten(track, count)
