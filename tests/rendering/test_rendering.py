@@ -89,6 +89,13 @@ def test_a_text_brings_no_part_of_a_first_line(said: str, shown: str) -> None:
     assert lines(one)[0] == f"🔴 shop prod · 3 errors · {shown}"
 
 
+def test_why_it_is_late_is_said_in_its_language() -> None:
+    outage = Outage(NOW - 60, "qyapi.weixin.qq.com: cannot connect: timed out")
+    assert "无法连接企业微信（qyapi.weixin.qq.com：无法连接：timed out）" in "\n".join(
+        lines(NEW, style=STYLE._replace(language="zh"), outage=outage)
+    )
+
+
 def test_late_messages_are_white() -> None:
     """After an outage, or when a process before this one left the errors behind."""
     assert lines(NEW, outage=Outage(NOW - 60, "refused"))[0].startswith("⚪")

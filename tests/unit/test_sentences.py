@@ -25,7 +25,8 @@ from wecom_logging._cli.checks import (
 )
 from wecom_logging._rendering.sentences import _CATALOGUE, _CHINESE, in_language
 from wecom_logging._runtime import diagnostics
-from wecom_logging._senders.errcodes import _GETTOKEN, table
+from wecom_logging._senders.errcodes import _GETTOKEN, refusal, table
+from wecom_logging.errors import DeliveryError, TransportError
 from wecom_logging.testing import RecordingSender
 
 #: Words that stand for themselves, in either language.
@@ -182,6 +183,33 @@ def test_every_advice_is_known(advice: str) -> None:
     said = in_language(advice.replace("{ip}", "10.0.0.7"), "zh")
     assert said != advice
     assert "{" not in said
+
+
+@pytest.mark.parametrize(
+    "meanwhile", ["everything stays pending", "the fallback tells it meanwhile"]
+)
+@pytest.mark.parametrize(
+    ("error", "chinese"),
+    [
+        (refusal(60020, "not allow, hint: [1], from ip: 10.0.0.7"),
+         "企业微信以 errcode 60020 拒绝：not allow, hint: [1]（请把 10.0.0.7 加入 应用管理 → 应用 →"
+         " 该应用 的企业可信IP，约一分钟后生效。）"),
+        (refusal(93000, "invalid webhook url"),
+         "企业微信以 errcode 93000 拒绝：invalid webhook url（机器人已被移除或 key 有误："
+         "请打开群设置 → 消息推送（群机器人），重新复制 Webhook 地址。）"),
+        (TransportError("qyapi.weixin.qq.com: cannot connect: [Errno 111] Connection refused"),
+         "qyapi.weixin.qq.com：无法连接：[Errno 111] Connection refused"),
+        (TransportError("qyapi.weixin.qq.com: HTTP 404: is api_base right?"),
+         "qyapi.weixin.qq.com：HTTP 404：api_base 是否正确？"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_an_attempt_is_in_chinese_whole(
+    error: DeliveryError, chinese: str, meanwhile: str
+) -> None:
+    """But for the words of WeCom and of the system."""
+    said = in_language(f"{error} — {meanwhile}, trying again", "zh")
+    assert said.startswith(f"{chinese} —— ")
+    assert not re.search("[a-z]{3}", said.removeprefix(chinese))
 
 
 def test_values_are_kept_and_translated_where_they_are_sentences() -> None:

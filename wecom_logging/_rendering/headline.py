@@ -52,7 +52,7 @@ def facts(context: RenderContext, pen: Pen) -> list[str]:
     if digest.by_fallback:
         lines.append(_told_elsewhere(context, pen, digest.by_fallback))
     if digest.outage and not context.style.instead_of:
-        reason = pen.say(digest.outage.reason, 120)
+        reason = pen.say(_in_language(digest.outage.reason, context), 120)
         since = context.times.minute(digest.outage.since)
         lines.append(labels.outage(since, labels.in_brackets(reason)))
     if digest.lost:
@@ -70,10 +70,20 @@ def why_elsewhere(context: RenderContext) -> str:
     if outage:
         # The errcode, which can be looked up, or what was said.
         code = re.search(r"\berrcode (\d+)", outage.reason)
-        reason = code[1] if code else _PEN.say(outage.reason, 80)
+        reason = code[1] if code else _PEN.say(_in_language(outage.reason, context), 80)
         facts = joined(labels.clause, reason, labels.from_then(context.times.minute(outage.since)))
     what = labels.failing.get(context.style.instead_of, labels.failing["sender"])
     return labels.fallback(what, labels.in_brackets(facts))
+
+
+def _in_language(reason: str, context: RenderContext) -> str:
+    """Why WeCom was not reached, as stderr says it."""
+    if context.style.language == "en":
+        return reason
+    # Loaded by whoever has chosen the language: no thread of ours imports anything.
+    from wecom_logging._rendering.sentences import in_language
+
+    return in_language(reason, context.style.language)
 
 
 def _told_elsewhere(context: RenderContext, pen: Pen, told: ByFallback) -> str:

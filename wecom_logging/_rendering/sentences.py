@@ -41,9 +41,10 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 #: English, then Chinese: after a bar, on the same line or on the next one.
 _CATALOGUE = """
 # -- what a handler says on stderr of its options
-quiet_hours of {}: here {}, in the store {}: what is in the store counts, give all processes the \
-same
-    | {} 的 quiet_hours：这里{}，存储里{}；以存储为准，请让所有进程使用相同的设置
+quiet_hours of {}: here {}, in the store {}: what is in the store counts. Give all processes the \
+same; if you have changed them, end the old ones with: wecom-logging quiet off
+    | {} 的 quiet_hours：这里{}，存储里{}；以存储为准。请让所有进程使用相同的设置；如果改过，\
+用 wecom-logging quiet off 结束旧的
 until {} | 到 {} 为止
 no quiet now | 现在没有免打扰
 # -- check: the steps
@@ -338,6 +339,28 @@ the app, and see that it is 已启用.
 Too many access tokens asked for, perhaps with a wrong corpsecret: WeCom then refuses this \
 address for up to an hour.
     | 获取 access token 过于频繁，可能是 corpsecret 有误：企业微信会拒绝该地址最长一小时。
+# -- what an error says
+WeCom refused with errcode {}: {} ({}) | 企业微信以 errcode {} 拒绝：{}（{}）
+WeCom refused with errcode {}: {} | 企业微信以 errcode {} 拒绝：{}
+{}: cannot connect: {} | {}：无法连接：{}
+{}: the request was written, but no readable answer came: {}
+    | {}：请求已发出，但没有收到能读懂的应答：{}
+{}: redirected (HTTP {}), which is not followed: is api_base right?
+    | {}：被重定向（HTTP {}），不会跟随：api_base 是否正确？
+{}: HTTP {}: is api_base right? | {}：HTTP {}：api_base 是否正确？
+{}: the answer is not WeCom's (HTTP {}) | {}：应答不是企业微信的（HTTP {}）
+the answer is larger than 1 MiB | 应答超过 1 MiB
+the answer to gettoken has no access_token | gettoken 的应答里没有 access_token
+the answer to the upload has no media_id | 上传的应答里没有 media_id
+the answer has no errcode that is a number | 应答里没有数字 errcode
+the next access token may be fetched in {} s only | {} 秒后才能再次获取 access token
+another thread is still asking for the access token | 另一个线程仍在获取 access token
+not sent: {} | 未发送：{}
+{}; the file is left alone | {}；文件保持原样
+it is another program's database and is left alone | 它是其他程序的数据库，保持原样
+the store {} | 存储 {}
+no destination: set WECOM_WEBHOOK_KEY, or WECOM_CORPID, WECOM_CORPSECRET, WECOM_AGENTID
+    | 没有配置发送目标：请设置 WECOM_WEBHOOK_KEY，或 WECOM_CORPID、WECOM_CORPSECRET、WECOM_AGENTID
 # -- stderr
 no destination (webhook_key, or corpid, corpsecret and agentid), so no alerts; enabled=False says \
 that this is meant
