@@ -479,7 +479,7 @@ class WeComHandler(logging.Handler):
         thread owns logging's module lock, as in `dictConfig`.
 
         Returns:
-            Whether nothing is pending any more, but for what people have silenced.
+            Whether nothing is pending any more, but for what is silenced or held back by quiet.
         """
         if not self.enabled or not (self._worker.has_work() or self._worker.cycle.may_find()):
             return True

@@ -211,7 +211,7 @@ def test_a_long_report_goes_on_in_private(phone: Phone) -> None:
     assert answer["cmd"] == "aibot_respond_msg"
     first = answer["body"]["markdown"]["content"].splitlines()
     assert len(first) == 15
-    assert first[-2] == "其余见私聊。"
+    assert first[-2] == "其余见单聊。"
     assert "line 39" in rest
 
 
@@ -240,7 +240,7 @@ def test_who_never_wrote_in_private_is_told_to(phone: Phone) -> None:
     lines = answer["body"]["markdown"]["content"].splitlines()
     assert len(lines) == 15
     assert lines[-2] == "张三：请先在与我的单聊里发一句话，我才能把全文发给你。"
-    assert "其余见私聊。" not in lines
+    assert "其余见单聊。" not in lines
 
 
 def asked_to_write(phone: Phone) -> Phone:
@@ -287,7 +287,7 @@ def test_who_got_the_rest_was_not_asked() -> None:
 def test_a_command_in_private_is_refused_also_to_who_was_asked_to_write() -> None:
     phone = asked_to_write(Phone())
     said = phone.ask("静默 40871 1h", chat="")
-    assert said.startswith("私聊里的命令需要设置")
+    assert said.startswith("单聊里的命令需要设置")
     assert said.endswith("放不下的内容可以发到这里。"), "the rest of what it asked for"
     assert not phone.store.acts
 
@@ -311,14 +311,14 @@ def test_a_report_too_long_for_a_message_is_a_file(phone: Phone) -> None:
     assert frame["body"]["chatid"] == "zhangsan"
     phone.reply(frame)
     (answer,) = phone.exchange()
-    assert "其余见私聊。" in answer["body"]["markdown"]["content"]
+    assert "其余见单聊。" in answer["body"]["markdown"]["content"]
 
 
 def test_what_was_done_in_private_is_announced(phone: Phone) -> None:
     phone.pair("wrOther", "shop")
     frames = phone.hear(phone.message("静默 40871 2h", chat=""))
     assert pushed(frames) == [
-        (GROUP, "张三 静默 #40871 ConnectTimeout，至 05:16（2 小时）（私聊）")
+        (GROUP, "张三 静默 #40871 ConnectTimeout，至 05:16（2 小时）（单聊）")
     ]
 
 

@@ -50,7 +50,7 @@ def test_without_a_list_everybody_in_the_chat_and_nobody_in_private() -> None:
     phone.store.add("40871")
     assert phone.ask("静默 40871 1h", "mallory").startswith("mallory 静默 #40871")
     for text in ("静默 40871 1h", "未恢复", "绑定 123456"):
-        assert phone.ask(text, "mallory", "").startswith("私聊里的命令需要设置 WECOM_BOT_USERS")
+        assert phone.ask(text, "mallory", "").startswith("单聊里的命令需要设置 WECOM_BOT_USERS")
     assert len(phone.store.acts) == 1
 
 

@@ -198,7 +198,8 @@ def _chosen(args: argparse.Namespace, store: OnCall) -> App:
     unknown = "" if own in apps else f"{_clean(_app(own), 80)!r} has had no error in {store.name}: "
     if not others:
         raise CommandError(f"{unknown}set WECOM_APP and WECOM_ENVIRONMENT as it does", 1)
-    names = zip(("WECOM_APP", "WECOM_ENVIRONMENT"), others[0], strict=True)
+    likely = next((each for each in others if each[0] == own[0]), others[0])
+    names = zip(("WECOM_APP", "WECOM_ENVIRONMENT"), likely, strict=True)
     setting = (f"{name}={shlex.quote(value)}" for name, value in names if value)
     example = " ".join((*setting, "wecom-logging quiet", *args.time))
     known = f"say which of {', '.join(map(_app, apps))}: {example}"

@@ -347,7 +347,8 @@ class DeliveryCycle:
         warn_rarely(
             f"quiet_hours {self._app}",
             f"quiet_hours of {self._app}: here {ours}, in the store {theirs}: what is in the"
-            " store counts, give all processes the same",
+            " store counts. Give all processes the same; if you have changed them, end the old"
+            " ones with: wecom-logging quiet off",
             once=True,
         )
 
