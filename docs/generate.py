@@ -155,7 +155,7 @@ def _row(same: list[tuple[int, errcodes.Meaning, bool]], language: Language) -> 
         # The sentence is looked up as it is shown, with an address in it.
         address = "1.2.3.4"
         todo = in_language(advice.replace("{ip}", address), language)
-        todo = todo.replace(address, "那个地址" if chinese else "the address")
+        todo = todo.replace(address, "stderr 里给出的地址" if chinese else "the address")
     shown = _ranges(codes)
     if at_gettoken:
         shown += "（gettoken）" if chinese else " (at gettoken)"
