@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -160,6 +161,19 @@ def test_a_full_disk_loses_nothing_that_was_there(place: SQLiteKit, client: Clie
     with full(client), pytest.raises(StoreError, match="full"):
         client.log("B", samples=(event("x" * 60_000),))
     assert told(client.claim(why="flush")) == {"A new": 3}
+
+
+@pytest.mark.parametrize(("blocks", "said"), [(0, "full"), (1000, "disk I/O error")])
+def test_a_disk_that_is_full_is_not_called_broken(
+    place: SQLiteKit, client: Client, monkeypatch: pytest.MonkeyPatch, blocks: int, said: str
+) -> None:
+    """SQLite cannot tell why its log does not grow."""
+    client.log("A", 3)
+    space = SimpleNamespace(f_bavail=blocks, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda path: space)
+    error = sqlite3.OperationalError("disk I/O error")
+    file = client.store.file  # type: ignore[attr-defined]  # SQLite's own
+    assert said in str(file._translated(error, owned=True))
 
 
 def test_a_visit_that_failed_is_in_no_account(place: SQLiteKit, client: Client) -> None:

@@ -55,6 +55,9 @@ WAL_PAGES = 4000
 #: The log beside the file is cut back to this size when it has been written back.
 WAL_BYTES = 4 * 1024 * 1024
 
+#: What the log and its index grow by at a time is less, bytes.
+_ROOM = 64 * 1024
+
 T = TypeVar("T")
 
 #: How a transaction begins.
@@ -241,6 +244,8 @@ class SQLiteFile:
             return self._damaged(text, owned=owned)
         if "no such table" in text:
             self._close()  # they are made with the next connection
+        if "disk I/O" in text and _is_full(self.path):
+            text = "database or disk is full"  # a log that cannot grow is told as a broken disk
         return StoreError(text)
 
     def _damaged(self, text: str, *, owned: bool) -> DamagedError:
@@ -323,6 +328,15 @@ def _inode(path: str) -> int:
         return os.stat(path).st_ino
     except FileNotFoundError:
         return 0
+
+
+def _is_full(path: str) -> bool:
+    """Whether its disk has no room for the log and its index to grow."""
+    try:
+        space = os.statvfs(os.path.dirname(path) or ".")
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < _ROOM
 
 
 # -- waiting -------------------------------------------------------------------------------
