@@ -130,6 +130,20 @@ def test_quiet(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any)
     assert f"'nobody prod' has had no error in {path}: say which of shop prod: " in err
 
 
+def test_quiet_proposes_the_environment_of_the_app_that_was_named(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for app in ("alpha", "shop"):
+        program = Program(path, app, "prod")
+        program.log()
+        look(program)
+    monkeypatch.setenv("WECOM_APP", "shop")
+    monkeypatch.delenv("WECOM_ENVIRONMENT", raising=False)
+    status, _, err = run(capsys, "quiet", "30m")
+    assert status == 1
+    assert err.endswith(": WECOM_APP=shop WECOM_ENVIRONMENT=prod wecom-logging quiet 30m\n")
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_quiet_guesses_no_app(
     path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own: bool
