@@ -28,7 +28,7 @@ from wecom_logging._rendering import Language
 from wecom_logging.simulator import Message, Simulator
 
 PHONE = (390, 844, 1.5)
-PICTURES = {"inbox.png": (1240, 900, 1), "inbox-phone.png": PHONE}
+DESK = (1240, 900, 1)
 #: How the names of pictures end in each language.
 SUFFIXES: dict[Language, str] = {"en": "", "zh": ".zh-CN"}
 #: A card that somebody has answered, by the language of alerts, bot and page.
@@ -82,14 +82,16 @@ def main() -> None:
         open_browser() as browser,
     ):
         views, stock = _program(Path(directory))
-        with Simulator() as simulator, _alerts(simulator, "memory", "en") as handler:
-            stock.full()
-            handler.flush()
-            stock.find(["tea", "coffee", "sugar"])
-            _fail(views)
-            handler.flush()
-            for name, size in PICTURES.items():
-                browser.take(simulator, docs / name, size)
+        for language, suffix in SUFFIXES.items():
+            with Simulator() as simulator, _alerts(simulator, "memory", language) as handler:
+                stock.full()
+                handler.flush()
+                stock.find(["tea", "coffee", "sugar"])
+                _fail(views)
+                handler.flush()
+                browser.take(simulator, docs / f"inbox-phone{suffix}.png", PHONE, language)
+                if language == "en":
+                    browser.take(simulator, docs / "inbox.png", DESK)
         for language, name in ANSWERED.items():
             store = f"sqlite:///{directory}/{language}.db"
             with (
