@@ -544,6 +544,31 @@ def test_shares_of_a_small_fleet_need_no_turns() -> None:
     assert until_time_slice(DEFAULT_RATE_LIMIT, Fleet(3, 4), 12345.6) == 0.0
 
 
+def test_who_has_never_reached_its_store_speaks_at_once_and_sixteen_stay_within_the_limit() -> None:
+    """Nobody has counted them: a service that starts while its store is down is told of."""
+    clocks, sent = Clock(), []
+    stores = []
+    for _ in range(16):
+        shaky = Shaky(clocks)
+        shaky.cut = "before"
+        store = FailoverStore(shaky, RULES, "x", clock=clocks, wall=clocks)
+        store.merge(Batch("s", 1, (Entry(identity("A", "critical"), 1),)))
+        stores.append(store)
+    for tick in range(600):
+        clocks.now = 1000.0 + tick
+        for number, store in enumerate(stores):
+            claim, _ = store.claim(Asker("s"))
+            assert tick or isinstance(claim, Claim), "at once"
+            if isinstance(claim, Claim):
+                sent.append(clocks.now)
+                store.settle(claim.digest.id)
+                kind = f"{number} {clocks.now}"
+                store.merge(Batch("s", 1, (Entry(identity(kind, "critical"), 1),)))
+    assert len(sent) > 100, "and they go on"
+    for i, at in enumerate(sent):
+        assert sum(at <= other < at + 60.0 for other in sent[i:]) <= 18
+
+
 @pytest.mark.parametrize("size", [2, 9, 10, 50, 200])
 def test_a_fleet_that_loses_its_store_stays_within_the_limit(size: int) -> None:
     """Each tells as soon and as often as it may, for an hour; nobody knows of the others."""

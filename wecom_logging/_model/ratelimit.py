@@ -70,8 +70,9 @@ def _fewer_than(n: int, nth: Nth, window: float) -> float:
 
 # -- one process's part of a budget that nobody keeps for all of them ---------------------------
 
-#: How many processes are assumed where nobody has ever been able to count them.
-ASSUMED = 16
+#: How many processes are assumed where nobody has ever been able to count them. So few need no
+#: turns, so that each tells at once that it cannot start, and sixteen stay within the limit.
+ASSUMED = 8
 
 
 class Fleet(NamedTuple):
