@@ -175,6 +175,16 @@ def configure():
     Setup("loguru with the handler as a sink", spec="shop_settings", needs="loguru",
           before="from loguru import logger\nfrom wecom_logging import WeComHandler",
           after='logger.add(WeComHandler(), level="ERROR", format="{message}")'),
+    Setup("structlog alone, as the README has it", spec="shop_settings",
+          before="import wecom_logging" + STRUCTLOG.format(
+              more="wecom_logging.structlog_processor(), ",
+              factory="structlog.PrintLoggerFactory"),
+          after="del LOGGING"),
+    Setup("loguru alone", spec="shop_settings", needs="loguru",
+          before="from loguru import logger\nfrom wecom_logging import WeComHandler",
+          after='logger.add(WeComHandler(), level="ERROR", format="{message}")\ndel LOGGING'),
+    Setup("one package that is meant to alert", arguments=("--except", "root"),
+          config=config(root={"handlers": ["console"]}, loggers={"shop": BOTH})),
     Setup("a program that prints while it is loaded", before="print('starting')"),
     Setup("a console on stdout", config=config(
         handlers={"console": {"stream": "ext://sys.stdout"}})),

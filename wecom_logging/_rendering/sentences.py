@@ -218,6 +218,8 @@ its events never pass through logging | 它的事件不经过 logging
 Add wecom_logging.structlog_processor() before the renderer.
     | 请在 renderer 之前加上 wecom_logging.structlog_processor()。
 Take "{}" out of "handlers" of {}. | 请把 "{}" 从 {} 的 "handlers" 中去掉。
+what is logged through logging, as libraries do, is not told: wecom_logging.install() would add it
+    | 经 logging 记录的（第三方库都是如此）不会通知：再调用 wecom_logging.install() 即可
 left out | 已排除
 by --except: {} | 由 --except 排除：{}
 none has reached a handler | 没有一条到达 handler

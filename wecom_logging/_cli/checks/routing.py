@@ -48,8 +48,9 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     attempt = _Attempt(send=send)
     servers = [SERVERS[each] for each in program.servers()]
     told = ["django.request"] if "django" in sys.modules else []
-    for name in ("root", *told, *servers):
-        step = attempt.step(name)
+    named = ["root", *told, *servers]
+    for name in (each for each in named if each not in left_out):
+        step = _beside() if name == "root" and _is_beside_logging() else attempt.step(name)
         if name == SERVERS["gunicorn"] and step.status == "failed" and not program.is_in_master():
             # What stands there of failed boots and time-outs is the master's, see below.
             text = f"what a worker's framework does not log itself is not told: {step.text}"
@@ -61,7 +62,8 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     tops = tuple(f"{each}." for each in left_out)
     meant = [each for each in own if not f"{each.name}.".startswith(tops)]
     yield from attempt.together(meant)
-    if names := [each.name for each in own if each not in meant]:
+    names = [each for each in named if each in left_out]
+    if names := [*names, *(each.name for each in own if each not in meant)]:
         yield skipped("left out", f"by --except: {', '.join(names)}")
     yield from _libraries([*told, *servers])
     yield from _twice([logging.getLogger(), *known_loggers()])
@@ -170,6 +172,35 @@ def _log_error(logger: logging.Logger) -> None:
     logger.error(TEST + "%s", logger.name, extra={"fingerprint": "wecom-logging check"})
 
 
+def _is_beside_logging() -> bool:
+    """Whether handlers of ours belong to structlog or loguru, and none to a logger."""
+    loggers = [logging.getLogger(), *known_loggers()]
+    if any(end for each in loggers for handler in each.handlers for end in ends(handler)):
+        return False
+    return _is_of_structlog() or _is_of_loguru()
+
+
+def _is_of_structlog() -> bool:
+    structlog: Any = sys.modules.get("structlog")
+    if structlog is None or not structlog.is_configured():
+        return False
+    return any(hasattr(each, "handler") for each in structlog.get_config()["processors"])
+
+
+def _is_of_loguru() -> bool:
+    core = getattr(getattr(sys.modules.get("loguru"), "logger", None), "_core", None)
+    sinks = (getattr(each, "_sink", None) for each in getattr(core, "handlers", {}).values())
+    return any(isinstance(getattr(each, "_handler", None), WeComHandler) for each in sinks)
+
+
+def _beside() -> Step:
+    return skipped(
+        "root",
+        "what is logged through logging, as libraries do, is not told: wecom_logging.install()"
+        " would add it",
+    )
+
+
 def _libraries(looked_at: Sequence[str]) -> Iterator[Step]:
     """Loggers of what is installed. A project may well keep one of them quiet: that is only
     said. To disable them all is hardly ever meant."""
@@ -248,10 +279,8 @@ def _structlog(attempt: _Attempt) -> Iterator[Step]:
     structlog: Any = importlib.import_module("structlog")
     if not structlog.is_configured():
         return
-    config = structlog.get_config()
-    through_logging = isinstance(config["logger_factory"], structlog.stdlib.LoggerFactory)
-    alerting = any(hasattr(each, "handler") for each in config["processors"])
-    if not through_logging and not alerting:
+    factory = structlog.get_config()["logger_factory"]
+    if not (isinstance(factory, structlog.stdlib.LoggerFactory) or _is_of_structlog()):
         attempt.tried += 1  # by looking: it would not arrive
         yield failed(
             "structlog",
