@@ -138,6 +138,22 @@ def test_unsilence_tells_at_once(client: Client) -> None:
     assert only(claim).silence.ended == "undone"  # type: ignore[union-attr]  # there is one
 
 
+def test_what_came_after_a_silence_was_not_silenced(client: Client) -> None:
+    """Nothing had come in it: somebody has taken it back, and then it went on."""
+    told_once(client)
+    do(client, "silence", "Timeout")
+    client.kit.advance(1.0)
+    do(client, "unsilence", "Timeout")
+    client.kit.advance(1.0)
+    client.log(count=3)
+    claim = client.deliver()
+    assert told(claim) == {"Timeout still": 3}
+    assert only(claim).silence.ended == "undone"  # type: ignore[union-attr]  # there is one
+    client.kit.advance(1.0)
+    client.log()
+    assert only(client.deliver()).silence is None, "told once"
+
+
 @pytest.mark.parametrize("rate", [6, 60, 600])
 def test_a_steady_storm_stays_silenced_and_one_twelve_times_as_large_does_not(
     place: Kit, rate: int

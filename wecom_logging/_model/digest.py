@@ -188,7 +188,7 @@ class Report:
     short_id: str = ""
     #: Errors of `count` that processes which have ended left to be told.
     left: int = 0
-    #: With state "silenced".
+    #: One that has ended, of which no message has told yet.
     silence: SilenceEnd | None = None
     taken: Holder | None = None
     #: The releases that `count` happened in, the newest first; and if it had been over and comes

@@ -173,14 +173,16 @@ class DigestEntry:
                 last_before=wall - (now - track.last_before),
                 short_id=short_id,
                 left=min(self.left, count),
-                silence=_silence_end(self.silence, now, wall) if state == "silenced" else None,
+                silence=None if state == "over" else _silence_end(self.silence, now, wall),
                 taken=_holder(self.taken, now, wall),
                 releases=tuple(self.releases) if count else (),
                 back_from=self.back_from if count else "",
             )
 
         found = []
-        if self.silence:
+        # What came after its end goes on as anything does; the silence is told beside it.
+        after = self.silence and self.pending and self.track.pending_since > self.silence.until
+        if self.silence and not after:
             found = [report("silenced")]
         elif self.pending:
             found = [report(state(self.track))]

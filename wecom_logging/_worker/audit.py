@@ -39,7 +39,7 @@ def audit_ends(digest: Digest, told: Collection[str], app: str) -> None:
         silence, taken = report.silence, report.taken
         if report.identity.id not in told:
             continue
-        if silence is not None and report.state == "silenced":
+        if silence is not None:
             what = f"silence of {report.short_id} ended"
             seconds = silence.until - silence.since
             why = f"{silence.ended} {silence.release}".strip() or "its time"
