@@ -164,11 +164,11 @@ def test_check(
     for name, value in sim.env("bot").items():
         monkeypatch.setenv(name, value)
     assert call("--check") == 1
-    assert "✓ id and secret\n✗ no chat is paired" in capsys.readouterr().out
+    assert "✔ id and secret\n✘ no chat is paired" in capsys.readouterr().out
     Pairings(store).add(Chat("wr1", Scope(("pay",)), by="wo" + "x" * 30))
     assert call("--check") == 0
     out = capsys.readouterr().out
-    assert "✓ paired with a chat" in out
+    assert "✔ paired with a chat" in out
     assert "user ids come encrypted" in out
     monkeypatch.setenv("WECOM_BOT_USERS", "zhangsan=张三")
     assert call("--check") == 1

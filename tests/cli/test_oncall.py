@@ -115,6 +115,15 @@ def test_an_id_of_another_app_needs_no_name(path: Path, capsys: pytest.CaptureFi
     assert {g["app"]: g["taken_by"] for g in listed(capsys)} == {"shop": None, "pay": "lisi"}
 
 
+def test_an_id_with_a_question_mark_is_explained(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Program(path).log()
+    status, _, err = run(capsys, "take", "54838?")
+    assert status == 1
+    assert "'54838?' is no id: a process has given it that cannot reach its store" in err
+
+
 def test_quiet(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     program = Program(path)
     program.log()

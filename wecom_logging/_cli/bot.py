@@ -280,7 +280,7 @@ def check(found: Settings, store: BotStore) -> int:
     """Id, secret, pairing and people; the exit status."""
     problems = [*_connection(found, store), *_pairings(found, store)]
     for problem in problems:
-        print(f"✗ {problem}")
+        print(f"✘ {problem}")
     print("Something is wrong." if problems else "All is well.")
     return 1 if problems else 0
 
@@ -294,7 +294,7 @@ def _connection(found: Settings, store: BotStore) -> Iterator[str]:
     elif tried:
         yield tried
     else:
-        print("✓ id and secret")
+        print("✔ id and secret")
 
 
 def _pairings(found: Settings, store: BotStore) -> Iterator[str]:
@@ -303,7 +303,7 @@ def _pairings(found: Settings, store: BotStore) -> Iterator[str]:
     if not chats:
         yield "no chat is paired: wecom-logging bot --pair"
         return
-    print(f"✓ paired with {len(chats)} chats" if len(chats) > 1 else "✓ paired with a chat")
+    print(f"✔ paired with {len(chats)} chats" if len(chats) > 1 else "✔ paired with a chat")
     for user in sorted({c.by for c in chats if c.by.startswith("wo") and len(c.by) >= 24}):
         print(
             f"– user ids come encrypted ({user}): the bot was not made by a super administrator;"

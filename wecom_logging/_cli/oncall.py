@@ -138,7 +138,7 @@ def _silence(args: argparse.Namespace, store: OnCall) -> int:
 def _mark(args: argparse.Namespace, store: OnCall) -> int:
     ids, rest = _ids(args.what, store)
     if rest:
-        raise CommandError(f"{_clean(rest[0], 40)!r} is no id: five digits, as in 40871", 1)
+        raise _no_id(rest[0])
     said = {"unsilence": "no longer silenced", "take": "yours", "untake": "nobody's"}
     return _do(store, _act(args.verb, ids), said[args.verb])
 
@@ -195,7 +195,12 @@ def _chosen(args: argparse.Namespace, store: OnCall) -> App:
     others = [each for each in apps if each != own]
     if own in apps and (named or not others):
         return own
-    unknown = "" if own in apps else f"{_clean(_app(own), 80)!r} has had no error in {store.name}: "
+    # One that nobody has written down is this command's, and says nothing.
+    unknown = (
+        ""
+        if own in apps or not named
+        else f"{_clean(_app(own), 80)!r} has had no error in {store.name}: "
+    )
     if not others:
         raise CommandError(f"{unknown}set WECOM_APP and WECOM_ENVIRONMENT as it does", 1)
     likely = next((each for each in others if each[0] == own[0]), others[0])
@@ -241,8 +246,15 @@ def _ids(
         else:
             rest.append(word)
     if not ids:
-        raise CommandError(f"{_clean(words[0], 40)!r} is no id: five digits, as in 40871", 1)
+        raise _no_id(words[0])
     return tuple(dict.fromkeys(ids)), rest
+
+
+def _no_id(word: str) -> CommandError:
+    why = "five digits, as in 40871"
+    if word.endswith("?"):
+        why = "a process has given it that cannot reach its store, where nobody else knows it"
+    return CommandError(f"{_clean(word, 40)!r} is no id: {why}", 1)
 
 
 def _told_by(message: str, store: OnCall, silence: bool) -> list[str]:
