@@ -322,6 +322,12 @@ def test_what_was_done_in_private_is_announced(phone: Phone) -> None:
     ]
 
 
+def test_a_chat_is_no_place_for_paths(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phone.store, "name", lambda: "/srv/state/alerts.db")
+    phone.store.add("40871")
+    assert phone.ask("未恢复").splitlines()[-1] == "alerts.db · 最后写入 03:15"
+
+
 def test_quiet_is_of_the_chats_own_apps(phone: Phone) -> None:
     phone.store.add("60001", SHOP)
     phone.pair(GROUP, "pay")

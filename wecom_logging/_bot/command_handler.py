@@ -166,7 +166,10 @@ class CommandHandler:
 
     def _last_written(self, request: Request) -> str:
         """The last line of every list: which store this is, and whether it is alive."""
-        at, store = self._store.written(), inert(self._store.name(), 80)
+        name = self._store.name()
+        # Of a file not its folders: a chat is no place for a server's paths, and has little room.
+        place = name.rpartition("/")[2] if name.startswith("/") else name
+        at, store = self._store.written(), inert(place, 80)
         if at is None:
             return request.texts.say("never written", store=store)
         return request.texts.say("written", store=store, at=request.texts.clock(at, request.now))
