@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -39,10 +38,6 @@ ITEM = re.compile(r"^\*\*(\w+)\*\* (.+?) \*\*×([\d,]+)\*\*", re.MULTILINE)
 #: One of several places where a kind has failed.
 PLACE = re.compile(r"(?:^| · )([\d,]+) `([^`]+)`", re.MULTILINE)
 
-#: What a killed process had logged so long before is in the store. Promised is a tenth of a
-#: second; the rest is for a machine on which nobody gets to run.
-MERGED_WITHIN = 1.5
-
 #: A killed process may have held the lease of a digest, or that of a token, which is shorter.
 EXPIRED_WITHIN = 2 * LEASE
 
@@ -57,7 +52,7 @@ class Witness(logging.Handler):
         kind = about.get("name") or record.msg
         # Formatted by gunicorn before 27.
         kind = re.sub(r"pid:\\d+\\) was sent \\w+", "pid:%s) was sent %s", kind)
-        line = json.dumps([time.time(), os.getpid(), kind]) + "\\n"
+        line = json.dumps([os.getpid(), kind]) + "\\n"
         os.write(FILE, line.encode())
 
 FILE = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -129,7 +124,6 @@ for line in sys.stdin:
 class Logged:
     """An error, as the witness wrote it down."""
 
-    time: float
     pid: int
     kind: str
 
@@ -140,8 +134,8 @@ class Scene:
 
     sim: Simulator
     directory: Path
-    #: Of each: what it had logged before that time has to be merged.
-    killed: dict[int, float] = field(default_factory=dict)
+    #: Of each: so many of its errors were merged, and have to stay so.
+    killed: dict[int, int] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -213,8 +207,8 @@ class Scene:
             return {}  # nobody has come to it yet
         return {int(name.split("/")[-2]): decode(Source, body).merged for name, body in rows}
 
-    def kill(self, pid: int, *, lately: float) -> None:
-        self.killed[pid] = time.time() - lately
+    def kill(self, pid: int) -> None:
+        self.killed[pid] = self.merged().get(pid, 0)
         os.kill(pid, signal.SIGKILL)
 
     def kill_in_the_middle(self, master: int) -> None:
@@ -227,14 +221,16 @@ class Scene:
             return [pid for pid in others if now[pid] >= before[pid] + 5]
 
         eventually(busy)
-        known = self.by_process().keys() | {master}
-        self.kill(busy()[0], lately=MERGED_WITHIN)
+        victim, known = busy()[0], self.by_process().keys() | {master}
+        logged = self.by_process()[victim]
+        eventually(lambda: self.merged().get(victim, 0) >= logged)  # and it goes on meanwhile
+        self.kill(victim)
         eventually(lambda: self.by_process().keys() - known)
 
     def kill_when_all_is_merged(self, master: int) -> None:
         """Nobody fails any more: whoever is killed now takes nothing with it."""
         eventually(self.is_merged)
-        self.kill(max(self.merged().keys() - self.killed.keys() - {master}), lately=0)
+        self.kill(max(self.merged().keys() - self.killed.keys() - {master}))
 
     def is_merged(self) -> bool:
         merged, logged = self.merged(), self.by_process()
@@ -244,8 +240,7 @@ class Scene:
         """Everything that was logged is merged, but for the last moments of the killed."""
         merged, logged = self.merged(), self.by_process()
         assert self.is_merged(), (merged, logged, self.killed)
-        for pid, at in self.killed.items():
-            safe = sum(each.pid == pid and each.time < at for each in self.logged())
+        for pid, safe in self.killed.items():
             assert safe <= merged.get(pid, 0) <= logged[pid], (pid, merged, logged, self.killed)
 
     def check_messages(self, kinds: dict[str, str], firsts: int, by_task: str = "") -> None:
@@ -390,7 +385,7 @@ def kill_held(scene: Scene, master: int, *, merged: bool) -> None:
     if merged:
         eventually(lambda: scene.merged().get(victim) == scene.by_process()[victim])
     known = scene.by_process().keys() | {master}
-    scene.kill(victim, lately=0 if merged else MERGED_WITHIN)
+    scene.kill(victim)
     eventually(lambda: scene.by_process().keys() - known)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.store_kits import KITS, Client, Kit, MemoryKit, event, identity, kit, told
+from tests.helpers.store_kits import KITS, Client, Kit, MemoryKit, event, identity, kit, near, told
 from wecom_logging._model.digest import VARYING, Report
 from wecom_logging._model.schedule import UNCLEAR_FOR, Policy
 from wecom_logging._stores import register
@@ -41,11 +41,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
 @pytest.fixture
 def client(place: Kit) -> Client:
     return Client(place)
-
-
-def near(seconds: float) -> object:
-    """Redis has its own clock, which goes on while a test runs, and it may run slowly."""
-    return pytest.approx(seconds - 0.5, abs=0.75, rel=0.02)
 
 
 # -- when ----------------------------------------------------------------------------------

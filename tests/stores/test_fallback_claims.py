@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.store_kits import KITS, Client, Kit, kit, told
+from tests.helpers.store_kits import KITS, Client, Kit, kit, near, told
 from wecom_logging._model.digest import Report
 from wecom_logging._stores.protocol import Claim, Elsewhere, Failure
 
@@ -66,7 +66,7 @@ def test_after_so_long_where_it_is_away_and_not_later(client: Client) -> None:
         if claim.fallback:
             break
         client.store.release(claim.id, AWAY._replace(pause=120.0))
-    assert waited == pytest.approx(300.0, abs=0.5)
+    assert waited == near(300.0)
 
 
 def test_the_destination_is_tried_first_when_its_pause_has_passed(client: Client) -> None:
@@ -116,7 +116,7 @@ def test_one_that_fails_is_pending_again_and_the_fallback_left_alone(client: Cli
     account = client.store.account(client.source)
     assert (account.reported, account.by_fallback) == (0, 0)
     wait = client.wait(fallback=MAILS)
-    assert wait == pytest.approx(20.0, abs=0.5)
+    assert wait == near(20.0)
     client.kit.advance(20.1)
     claim = elsewhere(client)
     assert (claim.failures, only(claim).doubtful) == (1, 0)
