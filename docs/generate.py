@@ -107,9 +107,9 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "SetupError": (
         "The handler says once on stderr what to do. Everything stays pending. It tries again after 1,"
-        " 5, then every 15 minutes, or at once on `flush()`: no restart is needed.",
+        " 5, then every 15 minutes, or at once on `flush()`: no restart is needed. (A token is asked for every ten seconds at most.)",
         "在 stderr 上说一次该怎么做。错误都留着，1 分钟、5 分钟、之后每 15 分钟再试，"
-        "`flush()` 立即重试；不需要重启。",
+        "`flush()` 立即重试（token 最多每十秒取一次）；不需要重启。",
     ),
 }
 
