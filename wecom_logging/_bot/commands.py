@@ -118,10 +118,12 @@ def parse(text: str, quote: str = "", *, name: str = "") -> Command:
         found = "show"
     if found is None:
         renamed = called.startswith("@") and not (known and _mention(known).match(called))
-        ids, messages, _ = _ids(words)
+        written = _IDS.search(words)
+        ids, _, doubtful = _ids(written[0] if written else "")
+        # A doubtful one stands for nothing, and must not come back as one that does.
         return Command(
-            "unknown", ids, messages, rest=rest, nearest=_nearest(words), renamed=renamed,
-            chinese=chinese,
+            "unknown", () if doubtful else ids, rest=rest, nearest=_nearest(words),
+            renamed=renamed, chinese=chinese,
         )  # fmt: skip
     if found == "pair":
         code = _CODE.search(rest)
