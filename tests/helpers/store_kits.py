@@ -145,7 +145,7 @@ def kit(name: str, path: Path, request: pytest.FixtureRequest) -> Kit:
 def near(seconds: float) -> object:
     """So long, by the clock of the kit that was made last: Redis has its own, which goes on while
     a test runs, and that may take long where others are at work."""
-    return pytest.approx(seconds, abs=3.0 if _real_clock else 1.0, rel=0.02)
+    return pytest.approx(seconds, abs=3.0 if _real_clock else 0.3, rel=0.0)
 
 
 class Client:

@@ -154,6 +154,22 @@ def test_what_came_after_a_silence_was_not_silenced(client: Client) -> None:
     assert only(client.deliver()).silence is None, "told once"
 
 
+def test_a_surge_after_a_silence_is_news(client: Client) -> None:
+    """It did not come in it: nobody knows of it who has taken the silence back."""
+    told_once(client)
+    known_at = group(client).news_at
+    do(client, "silence", "Timeout")
+    client.kit.advance(60.0)
+    do(client, "unsilence", "Timeout")
+    client.kit.advance(60.0)
+    client.log(count=500)
+    client.deliver()
+    news_at = group(client).news_at
+    assert known_at is not None
+    assert news_at is not None
+    assert news_at > known_at + 60.0
+
+
 @pytest.mark.parametrize("rate", [6, 60, 600])
 def test_a_steady_storm_stays_silenced_and_one_twelve_times_as_large_does_not(
     place: Kit, rate: int
@@ -212,6 +228,8 @@ def test_what_a_message_has_called_over_is_over(client: Client) -> None:
     assert known.state == "over"
     assert known.over_since is not None
     assert known.over_since - known.last == pytest.approx(HOUR, abs=5.0), "not after the pause"
+    client.kit.advance(1200.0)
+    assert group(client).over_since == pytest.approx(known.over_since, abs=5.0)
     client.log()
     assert group(client).state == "open"
     assert [report.state for report in client.deliver().digest.reports] == ["again"]

@@ -127,6 +127,14 @@ def over_at(track: Track) -> float:
     return max(track.last_seen + track.quiet_after, told_at + track.pause)
 
 
+def over_since(track: Track) -> float:
+    """Since when one that is over has been: since a message has said so, with its last errors,
+    or nothing happened for long enough."""
+    if track.over_told and track.ended_at is None and track.told_at is not None:
+        return max(track.last_seen + track.quiet_after, track.told_at)
+    return over_at(track)
+
+
 def arrive(
     track: Track, count: int, pending: int, now: float, wait: float, *, left: int = 0
 ) -> None:

@@ -262,7 +262,7 @@ def _known_to_whoever_ended_it(part: DigestEntry) -> bool:
     """A burst that came in a silence is nothing new for whoever takes the silence back; a kind
     that no message has told of yet is."""
     undone = part.silence is not None and part.silence.ended == "undone"
-    return undone and part.track.told_at is not None
+    return undone and not part.came_after_silence and part.track.told_at is not None
 
 
 # -- for whoever asks --------------------------------------------------------------------------
@@ -354,7 +354,7 @@ def _describe(group: Group, names: tuple[str, str], now: float, offset: float) -
         first_release=group.releases[0] if group.releases else "",
         last_release=group.releases[-1] if group.releases else "",
         first_seen=track.first_seen + offset,
-        over_since=min(schedule.over_at(track), now) + offset if over else None,
+        over_since=schedule.over_since(track) + offset if over else None,
         hours=marks.ring(group.hours, now),
         messages=tuple(group.messages),
     )

@@ -146,6 +146,14 @@ class DigestEntry:
     def count(self) -> int:
         return sum(self.pending.values())
 
+    @property
+    def came_after_silence(self) -> bool:
+        """Whether all its errors came after a silence that has ended."""
+        silence = self.silence
+        return (
+            silence is not None and bool(self.pending) and self.track.pending_since > silence.until
+        )
+
     def reports(
         self, identity: Identity, short_id: str, samples: list[Event], now: float, wall: float
     ) -> list[Report]:
@@ -181,8 +189,7 @@ class DigestEntry:
 
         found = []
         # What came after its end goes on as anything does; the silence is told beside it.
-        after = self.silence and self.pending and self.track.pending_since > self.silence.until
-        if self.silence and not after:
+        if self.silence and not self.came_after_silence:
             found = [report("silenced")]
         elif self.pending:
             found = [report(state(self.track))]

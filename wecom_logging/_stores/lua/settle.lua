@@ -10,6 +10,7 @@ local head = get_head(id)
 -- no message has told of yet is.
 local function known_to_whoever_ended_it(part)
   return part.silence and part.silence.ended == 'undone' and part.track.told_at
+    and part.track.pending_since <= part.silence['until']
 end
 
 local function told(group_id, part, count)
