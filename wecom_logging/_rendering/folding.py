@@ -74,7 +74,9 @@ def _in_one_word(section: Section) -> object:
     """What sections of one place have in common that may differ in one word only."""
     lead, words = section.lead.identity, _words(section)
     says_it = bool(section.type) or len(words) > 1
-    alike = (lead.place, bool(section.type), section.level, section.over, len(words))
+    # One silence is told for all of them.
+    silence = section.lead.silence
+    alike = (lead.place, bool(section.type), section.level, section.over, len(words), silence)
     return alike if lead.place and says_it else None
 
 
@@ -103,8 +105,8 @@ def _in_a_short_text(section: Section) -> object:
     if section.type or section.varying or section.names or not 0 < len(section.name) <= _TEXT:
         return None
     as_many = len(str(section.count))
-    route = section.sample.route
-    return lead.place, lead.logger, section.level, section.state, route, as_many
+    route, silence = section.sample.route, section.lead.silence
+    return lead.place, lead.logger, section.level, section.state, route, as_many, silence
 
 
 def _different_texts(alike: Sequence[Section]) -> Sequence[str]:
