@@ -252,7 +252,7 @@ def _ids(
 
 def _no_id(word: str) -> CommandError:
     why = "five digits, as in 40871"
-    if word.endswith("?"):
+    if re.fullmatch(r"#?\d{5,6}\?", word):
         why = "a process has given it that cannot reach its store, where nobody else knows it"
     return CommandError(f"{_clean(word, 40)!r} is no id: {why}", 1)
 

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from wecom_logging._cli import CommandError
+from wecom_logging.handler import WeComHandler
 
 #: A server, and the logger that is told of the failures of what it runs.
 SERVERS = {"gunicorn": "gunicorn.error", "uvicorn": "uvicorn.error", "celery": "celery.app.trace"}
 
 #: The loggers that a configuration keeps from propagating. Others were kept so in code.
 KEPT_APART: set[str] = set()
+
+#: Handlers of ours that configurations have made, whether a logger has them or not.
+CONFIGURED: set[str] = set()
 
 #: What gunicorn reads beside its command line, in the directory where it is started.
 _GUNICORN_CONF = "gunicorn.conf.py"
@@ -157,6 +161,9 @@ class _Configurator(logging.config.DictConfigurator):
 
     def configure(self) -> None:
         super().configure()
+        for name, made in self.config.get("handlers", {}).items():
+            if isinstance(made, WeComHandler):
+                CONFIGURED.add(name)
         for name, entry in self.config.get("loggers", {}).items():
             if not entry.get("propagate", True):
                 KEPT_APART.add(name)

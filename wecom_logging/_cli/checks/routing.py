@@ -22,9 +22,10 @@ from wecom_logging._cli.checks.obstacles import (
     known_loggers,
     obstacle,
     raised,
+    unread_queues,
     way,
 )
-from wecom_logging._cli.checks.program import SERVERS, Program, is_library
+from wecom_logging._cli.checks.program import CONFIGURED, SERVERS, Program, is_library
 from wecom_logging._cli.checks.step import Step, failed, ok, skipped, warning
 from wecom_logging._cli.checks.store import held
 from wecom_logging._cli.destination import Setup
@@ -49,7 +50,8 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     servers = [SERVERS[each] for each in program.servers()]
     told = ["django.request"] if "django" in sys.modules else []
     named = ["root", *told, *servers]
-    for name in (each for each in named if each not in left_out):
+    tops = tuple(f"{each}." for each in left_out)
+    for name in (each for each in named if not f"{each}.".startswith(tops)):
         step = _beside() if name == "root" and _is_beside_logging() else attempt.step(name)
         if name == SERVERS["gunicorn"] and step.status == "failed" and not program.is_in_master():
             # What stands there of failed boots and time-outs is the master's, see below.
@@ -59,10 +61,9 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     own = [
         each for each in known_loggers() if each.name not in servers and not is_library(each.name)
     ]
-    tops = tuple(f"{each}." for each in left_out)
     meant = [each for each in own if not f"{each.name}.".startswith(tops)]
     yield from attempt.together(meant)
-    names = [each for each in named if each in left_out]
+    names = [each for each in named if f"{each}.".startswith(tops)]
     if names := [*names, *(each.name for each in own if each not in meant)]:
         yield skipped("left out", f"by --except: {', '.join(names)}")
     yield from _libraries([*told, *servers])
@@ -146,7 +147,7 @@ class _Attempt:
         if not self.send:
             return skipped("test errors", "--no-send")
         if not self.arrived:
-            return skipped("test errors", "none has reached a handler")
+            return warning("test errors", "none has reached a handler")
         pending = [each for each in self._handlers if not each.flush(_PATIENCE)]
         if pending:
             return failed("test errors", pending[0].stats().last_error or "not delivered in time")
@@ -173,18 +174,28 @@ def _log_error(logger: logging.Logger) -> None:
 
 
 def _is_beside_logging() -> bool:
-    """Whether handlers of ours belong to structlog or loguru, and none to a logger."""
+    """Whether handlers of ours belong to structlog or loguru alone: none to a logger, and none
+    was meant for one."""
     loggers = [logging.getLogger(), *known_loggers()]
     if any(end for each in loggers for handler in each.handlers for end in ends(handler)):
         return False
-    return _is_of_structlog() or _is_of_loguru()
+    if CONFIGURED or unread_queues():
+        return False
+    return (_is_of_structlog() and not _passes_logging()) or _is_of_loguru()
 
 
 def _is_of_structlog() -> bool:
     structlog: Any = sys.modules.get("structlog")
     if structlog is None or not structlog.is_configured():
         return False
-    return any(hasattr(each, "handler") for each in structlog.get_config()["processors"])
+    processors = structlog.get_config()["processors"]
+    return any(isinstance(getattr(each, "handler", None), WeComHandler) for each in processors)
+
+
+def _passes_logging() -> bool:
+    """Whether structlog hands its events to `logging`, where the processor leaves them to it."""
+    structlog: Any = importlib.import_module("structlog")
+    return isinstance(structlog.get_config()["logger_factory"], structlog.stdlib.LoggerFactory)
 
 
 def _is_of_loguru() -> bool:
@@ -279,8 +290,7 @@ def _structlog(attempt: _Attempt) -> Iterator[Step]:
     structlog: Any = importlib.import_module("structlog")
     if not structlog.is_configured():
         return
-    factory = structlog.get_config()["logger_factory"]
-    if not (isinstance(factory, structlog.stdlib.LoggerFactory) or _is_of_structlog()):
+    if not (_passes_logging() or _is_of_structlog()):
         attempt.tried += 1  # by looking: it would not arrive
         yield failed(
             "structlog",
@@ -299,7 +309,7 @@ def _loguru(attempt: _Attempt) -> Iterator[Step]:
         if not is_library(name)
         for value in list(getattr(module, "__dict__", {}).values())
     )
-    if used:
+    if used or _is_of_loguru():
         yield _tried("loguru", attempt, logger.error)
 
 
