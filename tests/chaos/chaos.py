@@ -136,13 +136,15 @@ class Chaos:
             Fault(
                 kind,  # type: ignore[arg-type]  # drawn from a list of them
                 call=call,
-                times=self.chance.randrange(1, 4),
+                # After a second 45009 in a row everybody waits for five minutes, and no run does.
+                times=1 if errcode == 45009 else self.chance.randrange(1, 4),
                 seconds=5.0,
                 errcode=errcode,
                 delay=self.chance.random() * 3,
-                # A refusal is one: what WeCom says it has not taken, nobody has got.
+                # A refusal is one: what WeCom, or a gateway that sends elsewhere, says it has not
+                # taken, nobody has got.
                 processed=None
-                if kind in ("outage", "errcode")
+                if kind in ("outage", "errcode", "dead_token", "redirect")
                 else self.chance.choice((None, True, False)),
             )
         )
