@@ -45,6 +45,10 @@ BACK_WITHIN = 8.0
 #: What an exit may take beyond `close_timeout` on a busy machine, seconds.
 ENDS_WITHIN = 20.0
 
+#: Nothing comes any more if nothing has come for so long, seconds: a lease and a window of the
+#: budget; or, after a 45009 that was the second failure in a row, its pause.
+QUIET, LIMITED = 75.0, 330.0
+
 CLOSE_TIMEOUT = 2.0
 TIMES = re.compile(r"×([\d,]+)")
 DOUBTFUL = re.compile(r"of these, ([\d,]+) may have been told before")
@@ -67,6 +71,7 @@ class Chaos:
         self.wrong: list[str] = []
         self.started = self.faults = 0
         self.redis: Any = None
+        self.quiet_for = QUIET
 
     # -- processes ---------------------------------------------------------------------
 
@@ -132,11 +137,11 @@ class Chaos:
         call = self.chance.choice(("*", "message/send", "gettoken"))
         if errcode == 45009:
             call = "message/send"  # of a token it means an hour, and no run is that long
+            self.quiet_for = LIMITED
         self.sim.faults.add(
             Fault(
                 kind,  # type: ignore[arg-type]  # drawn from a list of them
                 call=call,
-                # After a second 45009 in a row everybody waits for five minutes, and no run does.
                 times=1 if errcode == 45009 else self.chance.randrange(1, 4),
                 seconds=5.0,
                 errcode=errcode,
@@ -218,9 +223,9 @@ class Chaos:
             [sys.executable, "-c", program, json.dumps(options)],
             env={**os.environ, **self.sim.env("app")},
         )
-        # Until nothing comes any more, for longer than a lease and a window of the budget.
+        # Until nothing comes any more, for longer than anybody waits.
         told, since = -1, time.monotonic()
-        while time.monotonic() - since < 75:
+        while time.monotonic() - since < self.quiet_for:
             if (now := len(self.sim.messages)) != told:
                 told, since = now, time.monotonic()
             time.sleep(0.2)  # between two looks
