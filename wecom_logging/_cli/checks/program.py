@@ -80,7 +80,7 @@ class Program:
         """
         if spec is not None:
             module_name, _, attribute = spec.partition(":")
-            self._run(f"--app {spec}", lambda: _configure(module_name, attribute), module_name)
+            self._run(f"--app {spec}", lambda: _configure(module_name, attribute))
         elif os.environ.get("DJANGO_SETTINGS_MODULE"):
             self._run("--django", _set_up_django)
         else:
@@ -106,7 +106,7 @@ class Program:
         """Whether gunicorn's master has a configuration: its own, or by loading the program."""
         return self._is_preloaded or bool((self.gunicorn or {}).get("logconfig_dict"))
 
-    def _run(self, what: str, step: Callable[[], object], module: str = "") -> None:
+    def _run(self, what: str, step: Callable[[], object]) -> None:
         sys.path.insert(0, os.getcwd())
         logging.config.dictConfigClass = _Configurator
         self._leave_as_servers_do()
@@ -116,7 +116,7 @@ class Program:
             step()
         except (Exception, SystemExit) as error:
             fix = ""
-            if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+            if isinstance(error, ModuleNotFoundError) and what.startswith(f"--app {error.name}"):
                 fix = "It is the path of a module, as in shop.main:app, from where you are."
             raise CommandError(f"{what}: {_explained(error)}", 1, fix) from None
         if self._is_preloaded:

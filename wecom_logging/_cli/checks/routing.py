@@ -51,7 +51,8 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     told = ["django.request"] if "django" in sys.modules else []
     named = ["root", *told, *servers]
     tops = tuple(f"{each}." for each in left_out)
-    for name in (each for each in named if not f"{each}.".startswith(tops)):
+    unmeant = [each for each in named if f"{each}.".startswith(tops)]
+    for name in (each for each in named if each not in unmeant):
         step = _beside() if name == "root" and _is_beside_logging() else attempt.step(name)
         if name == SERVERS["gunicorn"] and step.status == "failed" and not program.is_in_master():
             # What stands there of failed boots and time-outs is the master's, see below.
@@ -63,8 +64,7 @@ def routing_steps(program: Program, left_out: Sequence[str], *, send: bool) -> I
     ]
     meant = [each for each in own if not f"{each.name}.".startswith(tops)]
     yield from attempt.together(meant)
-    names = [each for each in named if f"{each}.".startswith(tops)]
-    if names := [*names, *(each.name for each in own if each not in meant)]:
+    if names := [*unmeant, *(each.name for each in own if each not in meant)]:
         yield skipped("left out", f"by --except: {', '.join(names)}")
     yield from _libraries([*told, *servers])
     yield from _twice([logging.getLogger(), *known_loggers()])
